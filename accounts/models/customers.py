@@ -1,0 +1,193 @@
+"""The customer: the agreement, the profiles that are invoiced, and the sections their invoices are grouped by."""
+
+import secrets
+from datetime import date, datetime
+from zoneinfo import ZoneInfo, available_timezones
+
+from django.core.exceptions import ValidationError
+from django.core.validators import MaxValueValidator, MinValueValidator, RegexValidator
+from django.db import models
+from django.db.models import Q
+from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
+
+from accounts.querysets import BillingAccountQuerySet, BillingProfileQuerySet, InvoiceSectionQuerySet
+
+CODE_ALPHABET = "ABCDEFGHJKLMNPQRSTVWXYZ23456789"
+
+
+def new_code() -> str:
+    """A short public name such as ``K7QX-2M9P``: 40 random bits, no letters that are read for another."""
+    letters = [secrets.choice(CODE_ALPHABET) for _ in range(8)]
+    return "".join(letters[:4]) + "-" + "".join(letters[4:])
+
+
+def validate_time_zone(name: str) -> None:
+    if name not in available_timezones():
+        raise ValidationError(_("%(name)s is not a time zone, such as Europe/Amsterdam.") % {"name": name})
+
+
+class PostalAddress(models.Model):
+    """Columns of an address. Of a billing account it is the sold-to address, of a billing profile the bill-to."""
+
+    company = models.CharField(_("company"), max_length=120)
+    attention = models.CharField(_("attention"), max_length=120, blank=True)
+    street = models.CharField(_("street and number"), max_length=160, blank=True)
+    postal_code = models.CharField(_("postal code"), max_length=20, blank=True)
+    city = models.CharField(_("city"), max_length=80, blank=True)
+    region = models.CharField(_("region"), max_length=80, blank=True)
+    country = models.CharField(
+        _("country"),
+        max_length=2,
+        validators=[RegexValidator(r"^[A-Z]{2}$", _("Two capital letters, such as NL."))],
+        help_text=_("Two letters of ISO 3166, such as NL."),
+    )
+
+    class Meta:
+        abstract = True
+
+    @property
+    def address_lines(self) -> list[str]:
+        """The address as it is written on an envelope, empty lines left out."""
+        place = " ".join(part for part in (self.postal_code, self.city) if part)
+        return [line for line in (self.company, self.attention, self.street, place, self.region, self.country) if line]
+
+
+class BillingAccount(PostalAddress):
+    """A customer's agreement with us. Its address is the sold-to: the legal entity, printed on every invoice."""
+
+    class AgreementType(models.TextChoices):
+        CUSTOMER = "customer", _("Customer agreement")
+        ONLINE_SERVICES = "online_services", _("Online services agreement")
+        ENTERPRISE = "enterprise", _("Enterprise agreement")
+        PARTNER = "partner", _("Partner agreement")
+
+    PAYS_BY_CARD = (AgreementType.CUSTOMER, AgreementType.ONLINE_SERVICES)
+
+    code = models.CharField(_("code"), max_length=12, unique=True, default=new_code, editable=False)
+    name = models.CharField(_("name"), max_length=120)
+    agreement_type = models.CharField(
+        _("agreement type"), max_length=16, choices=AgreementType, default=AgreementType.CUSTOMER
+    )
+    created_at = models.DateTimeField(_("created"), default=timezone.now, editable=False)
+
+    objects = BillingAccountQuerySet.as_manager()
+
+    class Meta:
+        verbose_name = _("billing account")
+        verbose_name_plural = _("billing accounts")
+        indexes = [models.Index(fields=["name", "id"], name="account_by_name")]
+
+    def __str__(self) -> str:
+        return self.name
+
+    @property
+    def can_pay_by_card(self) -> bool:
+        return self.agreement_type in self.PAYS_BY_CARD
+
+
+class TaxId(models.Model):
+    """A number under which the customer is known to a tax office."""
+
+    class Kind(models.TextChoices):
+        VAT = "vat", _("VAT number")
+        NATIONAL = "national", _("National identification number")
+        EXEMPTION = "exemption", _("Tax exemption certificate")
+
+    account = models.ForeignKey(
+        BillingAccount, models.CASCADE, related_name="tax_ids", verbose_name=_("billing account")
+    )
+    kind = models.CharField(_("kind"), max_length=16, choices=Kind, default=Kind.VAT)
+    value = models.CharField(_("number"), max_length=40)
+
+    class Meta:
+        verbose_name = _("tax id")
+        verbose_name_plural = _("tax ids")
+        constraints = [models.UniqueConstraint(fields=["account", "kind", "value"], name="tax_id_once_per_account")]
+
+    def __str__(self) -> str:
+        return f"{self.get_kind_display()} {self.value}"
+
+
+class BillingProfile(PostalAddress):
+    """The paying unit: one invoice a period, its own payment methods. Its address is the bill-to."""
+
+    class Status(models.TextChoices):
+        ACTIVE = "active", _("Active")
+        DISABLED = "disabled", _("Disabled")
+
+    class DefaultMethod(models.TextChoices):
+        CARD = "card", _("Card")
+        CHECK_WIRE = "check_wire", _("Check or wire transfer")
+
+    account = models.ForeignKey(
+        BillingAccount, models.PROTECT, related_name="profiles", verbose_name=_("billing account")
+    )
+    code = models.CharField(_("code"), max_length=12, unique=True, default=new_code, editable=False)
+    name = models.CharField(_("name"), max_length=120)
+    currency = models.CharField(
+        _("currency"),
+        max_length=3,
+        validators=[RegexValidator(r"^[A-Z]{3}$", _("Three capital letters, such as EUR."))],
+        help_text=_("Three letters of ISO 4217, such as EUR. It cannot be changed once there are invoices."),
+    )
+    invoice_day = models.PositiveSmallIntegerField(
+        _("invoice day"), default=5, validators=[MinValueValidator(1), MaxValueValidator(28)]
+    )
+    payment_terms_days = models.PositiveSmallIntegerField(
+        _("payment terms"),
+        default=30,
+        validators=[MaxValueValidator(365)],
+        help_text=_("Days from invoice to due date."),
+    )
+    po_number = models.CharField(_("PO number"), max_length=60, blank=True)
+    default_method = models.CharField(
+        _("default payment method"), max_length=12, choices=DefaultMethod, default=DefaultMethod.CARD
+    )
+    time_zone = models.CharField(
+        _("time zone"), max_length=40, default="Europe/Amsterdam", validators=[validate_time_zone]
+    )
+    status = models.CharField(_("status"), max_length=12, choices=Status, default=Status.ACTIVE)
+    created_at = models.DateTimeField(_("created"), default=timezone.now, editable=False)
+
+    objects = BillingProfileQuerySet.as_manager()
+
+    class Meta:
+        verbose_name = _("billing profile")
+        verbose_name_plural = _("billing profiles")
+        indexes = [models.Index(fields=["name", "id"], name="profile_by_name")]
+        constraints = [
+            models.CheckConstraint(condition=Q(invoice_day__range=(1, 28)), name="profile_invoice_day_in_every_month"),
+            models.CheckConstraint(condition=Q(payment_terms_days__lte=365), name="profile_terms_within_a_year"),
+        ]
+
+    def __str__(self) -> str:
+        return self.name
+
+    def day_of(self, at: datetime) -> date:
+        """The calendar day of a moment where the profile is: what is past due must not depend on who looks from where."""
+        return at.astimezone(ZoneInfo(self.time_zone)).date()
+
+    @property
+    def pays_by_wire(self) -> bool:
+        return self.default_method == self.DefaultMethod.CHECK_WIRE
+
+
+class InvoiceSection(models.Model):
+    """A cost grouping on the invoice of a profile."""
+
+    profile = models.ForeignKey(
+        BillingProfile, models.PROTECT, related_name="sections", verbose_name=_("billing profile")
+    )
+    name = models.CharField(_("name"), max_length=120)
+    is_active = models.BooleanField(_("active"), default=True)
+
+    objects = InvoiceSectionQuerySet.as_manager()
+
+    class Meta:
+        verbose_name = _("invoice section")
+        verbose_name_plural = _("invoice sections")
+        constraints = [models.UniqueConstraint(fields=["profile", "name"], name="section_name_once_per_profile")]
+
+    def __str__(self) -> str:
+        return self.name

@@ -1,0 +1,115 @@
+"""Who signs in, and which role each person holds where."""
+
+from typing import Any, ClassVar
+
+from django.contrib.auth.base_user import AbstractBaseUser, BaseUserManager
+from django.contrib.auth.models import PermissionsMixin
+from django.db import models
+from django.db.models import Q
+from django.db.models.functions import Lower
+from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
+
+from accounts.models.customers import BillingAccount, BillingProfile, InvoiceSection
+from accounts.roles import ROLES_OF, Role, Scope
+
+
+class UserManager(BaseUserManager["User"]):
+    def create_user(self, email: str, password: str | None = None, **fields: Any) -> "User":
+        user = self.model(email=email.strip().lower(), **fields)
+        user.set_password(password)
+        user.save(using=self._db)
+        return user
+
+    def create_superuser(self, email: str, password: str | None = None, **fields: Any) -> "User":
+        return self.create_user(email, password, is_staff=True, is_superuser=True, **fields)
+
+
+class User(AbstractBaseUser, PermissionsMixin):
+    """Somebody who signs in, by e-mail address: a customer's member, or staff."""
+
+    class Theme(models.TextChoices):
+        SYSTEM = "", _("As the system")
+        LIGHT = "light", _("Light")
+        DARK = "dark", _("Dark")
+
+    email = models.EmailField(_("email address"), max_length=254)
+    name = models.CharField(_("name"), max_length=120, blank=True)
+    language = models.CharField(_("language"), max_length=8, blank=True)
+    theme = models.CharField(_("theme"), max_length=8, choices=Theme, blank=True, default=Theme.SYSTEM)
+    last_scope = models.CharField(_("last scope"), max_length=40, blank=True, editable=False)
+    is_staff = models.BooleanField(_("staff"), default=False, help_text=_("May sign in to the staff pages."))
+    is_active = models.BooleanField(_("active"), default=True, help_text=_("Take this away instead of deleting."))
+    joined_at = models.DateTimeField(_("joined"), default=timezone.now, editable=False)
+
+    USERNAME_FIELD = "email"
+    EMAIL_FIELD = "email"
+    REQUIRED_FIELDS: ClassVar[list[str]] = []
+
+    objects: ClassVar[UserManager] = UserManager()
+
+    class Meta:
+        verbose_name = _("user")
+        verbose_name_plural = _("users")
+        constraints = [models.UniqueConstraint(Lower("email"), name="user_email_unique")]
+
+    def __str__(self) -> str:
+        return self.email
+
+    @property
+    def display_name(self) -> str:
+        return self.name or self.email
+
+
+class RoleAssignment(models.Model):
+    """One person, one role, at exactly one scope. What is granted here reaches every scope below."""
+
+    user = models.ForeignKey(User, models.CASCADE, related_name="assignments", verbose_name=_("user"))
+    role = models.CharField(_("role"), max_length=24, choices=Role)
+    account = models.ForeignKey(
+        BillingAccount,
+        models.CASCADE,
+        null=True,
+        blank=True,
+        related_name="assignments",
+        verbose_name=Scope.ACCOUNT.label,
+    )
+    profile = models.ForeignKey(
+        BillingProfile,
+        models.CASCADE,
+        null=True,
+        blank=True,
+        related_name="assignments",
+        verbose_name=Scope.PROFILE.label,
+    )
+    section = models.ForeignKey(
+        InvoiceSection,
+        models.CASCADE,
+        null=True,
+        blank=True,
+        related_name="assignments",
+        verbose_name=Scope.SECTION.label,
+    )
+    created_at = models.DateTimeField(_("since"), default=timezone.now, editable=False)
+
+    class Meta:
+        verbose_name = _("role assignment")
+        verbose_name_plural = _("role assignments")
+        constraints = [
+            models.CheckConstraint(
+                condition=Q(role__in=ROLES_OF[Scope.ACCOUNT], account__isnull=False, profile=None, section=None)
+                | Q(role__in=ROLES_OF[Scope.PROFILE], account=None, profile__isnull=False, section=None)
+                | Q(role__in=ROLES_OF[Scope.SECTION], account=None, profile=None, section__isnull=False),
+                name="assignment_role_fits_its_one_scope",
+                violation_error_message=_("Choose one scope, and a role that exists at that scope."),
+            ),
+            models.UniqueConstraint(
+                fields=["user", "role", "account", "profile", "section"],
+                nulls_distinct=False,
+                name="assignment_once",
+                violation_error_message=_("This person holds that role already."),
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.user_id} {self.get_role_display()}"

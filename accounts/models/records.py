@@ -1,0 +1,82 @@
+"""What was done, and what has to be told because of it. Both are written in the transaction of the act."""
+
+from django.db import models
+from django.db.models import Q
+from django.utils.translation import gettext_lazy as _
+
+from accounts.models.customers import BillingAccount, BillingProfile
+from accounts.models.people import User
+from accounts.querysets import AuditEntryQuerySet
+from accounts.roles import Scope
+
+
+class AuditEntry(models.Model):
+    """What was done, by whom, to what. Written in the transaction of the act; never changed, never deleted."""
+
+    at = models.DateTimeField(_("at"))
+    actor = models.ForeignKey(
+        User, models.PROTECT, null=True, blank=True, related_name="+", verbose_name=_("by"), db_index=False
+    )
+    action = models.CharField(_("action"), max_length=40)
+    account = models.ForeignKey(
+        BillingAccount,
+        models.PROTECT,
+        null=True,
+        blank=True,
+        related_name="+",
+        verbose_name=Scope.ACCOUNT.label,
+        db_index=False,
+    )
+    profile = models.ForeignKey(
+        BillingProfile,
+        models.PROTECT,
+        null=True,
+        blank=True,
+        related_name="+",
+        verbose_name=Scope.PROFILE.label,
+        db_index=False,
+    )
+    subject = models.CharField(_("subject"), max_length=120)
+    detail = models.JSONField(_("detail"), default=dict)
+
+    objects = AuditEntryQuerySet.as_manager()
+
+    class Meta:
+        verbose_name = _("audit entry")
+        verbose_name_plural = _("audit entries")
+        indexes = [
+            models.Index(fields=["profile", "-id"], name="audit_by_profile"),
+            models.Index(fields=["actor", "-id"], name="audit_by_actor"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.action} {self.subject}"
+
+
+class OutgoingMail(models.Model):
+    """A mail that a committed fact asks for. Written in the transaction of the fact, sent afterwards by the worker.
+
+    ``key`` names the fact, so that the same fact can ask only once. The text is drawn from ``template`` and ``context``
+    (JSON, no secrets) when it is sent, in ``language``.
+    """
+
+    key = models.CharField(_("key"), max_length=120, unique=True)
+    to = models.EmailField(_("to"), max_length=254)
+    language = models.CharField(_("language"), max_length=8)
+    template = models.CharField(_("template"), max_length=60)
+    context = models.JSONField(_("context"), default=dict)
+    created_at = models.DateTimeField(_("created"))
+    next_try_at = models.DateTimeField(_("next try"), null=True)
+    sent_at = models.DateTimeField(_("sent"), null=True)
+    tries = models.PositiveSmallIntegerField(_("tries"), default=0)
+    last_error = models.CharField(_("last error"), max_length=300, blank=True)
+
+    class Meta:
+        verbose_name = _("outgoing mail")
+        verbose_name_plural = _("outgoing mails")
+        indexes = [
+            models.Index(fields=["next_try_at", "id"], condition=Q(next_try_at__isnull=False), name="mail_to_send")
+        ]
+
+    def __str__(self) -> str:
+        return self.key

@@ -1,0 +1,165 @@
+"""Who may do what, as data.
+
+Roles exist at three scopes. A role granted higher is inherited downwards, so each scope has its own table with a column
+for every role that reaches it. The tables are those of Azure's customer agreement
+(learn.microsoft.com, "Understand Microsoft Customer Agreement administrative roles in Azure", 10 February 2026),
+with three decisions where that page contradicts itself:
+
+- a billing account contributor may pay at no scope: paying happens on a billing profile, so the profile's table decides;
+- an invoice manager creates no subscriptions (one table says yes, the other no; the role is about invoices);
+- subscriptions that someone may cancel only when they are their own count as "no" here.
+
+To add a role: one member of `Role`, its place in `ROLES_OF`, and its short name in the rows below. Whatever a page says
+about roles is read from here, so the page that explains them cannot disagree with what the portal does.
+"""
+
+from django.db import models
+from django.utils.translation import gettext_lazy as _
+
+
+class Scope(models.TextChoices):
+    ACCOUNT = "account", _("Billing account")
+    PROFILE = "profile", _("Billing profile")
+    SECTION = "section", _("Invoice section")
+
+
+class Role(models.TextChoices):
+    ACCOUNT_OWNER = "account_owner", _("Billing account owner")
+    ACCOUNT_CONTRIBUTOR = "account_contributor", _("Billing account contributor")
+    ACCOUNT_READER = "account_reader", _("Billing account reader")
+    PROFILE_OWNER = "profile_owner", _("Billing profile owner")
+    PROFILE_CONTRIBUTOR = "profile_contributor", _("Billing profile contributor")
+    PROFILE_READER = "profile_reader", _("Billing profile reader")
+    INVOICE_MANAGER = "invoice_manager", _("Invoice manager")
+    SECTION_OWNER = "section_owner", _("Invoice section owner")
+    SECTION_CONTRIBUTOR = "section_contributor", _("Invoice section contributor")
+    SECTION_READER = "section_reader", _("Invoice section reader")
+    SUBSCRIPTION_CREATOR = "subscription_creator", _("Subscription creator")
+
+
+class Permission(models.TextChoices):
+    """What can be allowed, as ``thing:deed``. The label is the row's heading on the page that explains roles."""
+
+    ROLES_VIEW = "roles:view", _("View role assignments")
+    ROLES_ASSIGN = "roles:assign", _("Assign roles")
+    PROPERTIES_VIEW = "properties:view", _("View properties, such as addresses and the PO number")
+    PROPERTIES_UPDATE = "properties:update", _("Change properties, such as addresses and the PO number")
+    POLICIES_VIEW = "policies:view", _("View policies")
+    POLICIES_APPLY = "policies:apply", _("Apply policies")
+    PROFILES_VIEW = "profiles:view", _("View all billing profiles")
+    PROFILES_CREATE = "profiles:create", _("Create billing profiles")
+    INVOICE_VIEW = "invoice:view", _("View invoices")
+    INVOICE_PAY = "invoice:pay", _("Pay invoices by card")
+    INVOICE_DOWNLOAD = "invoice:download", _("Download invoices and receipts")
+    SECTIONS_VIEW = "sections:view", _("View invoice sections")
+    SECTIONS_CREATE = "sections:create", _("Create invoice sections")
+    METHODS_VIEW = "methods:view", _("View payment methods")
+    METHODS_MANAGE = "methods:manage", _("Manage payment methods")
+    CREDITS_VIEW = "credits:view", _("View credits")
+    PRODUCTS_VIEW = "products:view", _("View products")
+    PRODUCTS_MANAGE = "products:manage", _("Manage the billing of products")
+    SUBSCRIPTIONS_VIEW = "subscriptions:view", _("View subscriptions")
+    SUBSCRIPTIONS_CREATE = "subscriptions:create", _("Create subscriptions")
+    SUBSCRIPTIONS_MOVE = "subscriptions:move", _("Move subscriptions to another billing profile")
+    OWNERSHIP_REQUEST = "ownership:request", _("Ask another account for billing ownership")
+    COST_CENTER_UPDATE = "cost_center:update", _("Change the cost center of a subscription")
+
+
+SHORT = {
+    "BAO": Role.ACCOUNT_OWNER,
+    "BAC": Role.ACCOUNT_CONTRIBUTOR,
+    "BAR": Role.ACCOUNT_READER,
+    "BPO": Role.PROFILE_OWNER,
+    "BPC": Role.PROFILE_CONTRIBUTOR,
+    "BPR": Role.PROFILE_READER,
+    "IM": Role.INVOICE_MANAGER,
+    "ISO": Role.SECTION_OWNER,
+    "ISC": Role.SECTION_CONTRIBUTOR,
+    "ISR": Role.SECTION_READER,
+    "SC": Role.SUBSCRIPTION_CREATOR,
+}
+
+
+def _table(rows: dict[Permission, str]) -> dict[Permission, frozenset[Role]]:
+    return {permission: frozenset(SHORT[name] for name in names.split()) for permission, names in rows.items()}
+
+
+GRANTS: dict[Scope, dict[Permission, frozenset[Role]]] = {
+    Scope.ACCOUNT: _table(
+        {
+            Permission.ROLES_VIEW: "BAO BAC BAR",
+            Permission.ROLES_ASSIGN: "BAO",
+            Permission.PROPERTIES_VIEW: "BAO BAC BAR",
+            Permission.PROPERTIES_UPDATE: "BAO BAC",
+            Permission.PROFILES_VIEW: "BAO BAC BAR",
+            Permission.PROFILES_CREATE: "BAO BAC",
+            Permission.INVOICE_VIEW: "BAO BAC BAR",
+            Permission.INVOICE_PAY: "BAO",
+            Permission.INVOICE_DOWNLOAD: "BAO BAC BAR",
+            Permission.PRODUCTS_VIEW: "BAO BAC BAR",
+            Permission.PRODUCTS_MANAGE: "BAO BAC",
+            Permission.SUBSCRIPTIONS_VIEW: "BAO BAC BAR",
+            Permission.SUBSCRIPTIONS_CREATE: "BAO BAC",
+        }
+    ),
+    Scope.PROFILE: _table(
+        {
+            Permission.ROLES_VIEW: "BPO BPC BPR IM BAO BAC BAR",
+            Permission.ROLES_ASSIGN: "BPO BAO",
+            Permission.PROPERTIES_VIEW: "BPO BPC BPR IM BAO BAC BAR",
+            Permission.PROPERTIES_UPDATE: "BPO BPC BAO BAC",
+            Permission.POLICIES_VIEW: "BPO BPC BPR IM BAO BAC BAR",
+            Permission.POLICIES_APPLY: "BPO BPC BAO BAC",
+            Permission.INVOICE_VIEW: "BPO BPC BPR IM BAO BAC BAR",
+            Permission.INVOICE_PAY: "BPO BPC IM BAO",
+            Permission.INVOICE_DOWNLOAD: "BPO BPC BPR IM BAO BAC BAR",
+            Permission.SECTIONS_VIEW: "BPO BPC BPR IM BAO BAC BAR",
+            Permission.SECTIONS_CREATE: "BPO BPC BAO BAC",
+            Permission.PRODUCTS_VIEW: "BPO BPC BPR IM BAO BAC BAR",
+            Permission.PRODUCTS_MANAGE: "BPO BPC BAO BAC",
+            Permission.METHODS_VIEW: "BPO BPC BPR IM BAO BAC BAR",
+            Permission.METHODS_MANAGE: "BPO BPC BAO BAC",
+            Permission.CREDITS_VIEW: "BPO BPC BPR IM BAO BAC BAR",
+            Permission.SUBSCRIPTIONS_VIEW: "BPO BPC BPR IM BAO BAC BAR",
+            Permission.SUBSCRIPTIONS_CREATE: "BPO BPC BAO BAC",
+            Permission.SUBSCRIPTIONS_MOVE: "BPO BPC BAO BAC",
+        }
+    ),
+    Scope.SECTION: _table(
+        {
+            Permission.ROLES_VIEW: "ISO ISC ISR BPO BPC BPR IM BAO BAC BAR",
+            Permission.ROLES_ASSIGN: "ISO BPO BAO",
+            Permission.PROPERTIES_VIEW: "ISO ISC ISR BPO BPC BPR IM BAO BAC BAR",
+            Permission.PROPERTIES_UPDATE: "ISO ISC BPO BPC BAO BAC",
+            Permission.PRODUCTS_VIEW: "ISO ISC ISR BPO BPC BPR IM BAO BAC BAR",
+            Permission.PRODUCTS_MANAGE: "ISO ISC BPO BPC BAO BAC",
+            Permission.SUBSCRIPTIONS_VIEW: "ISO ISC ISR BPO BPC BPR IM BAO BAC BAR",
+            Permission.SUBSCRIPTIONS_CREATE: "ISO ISC SC BPO BPC BAO BAC",
+            Permission.SUBSCRIPTIONS_MOVE: "BPO BPC BAO BAC",
+            Permission.OWNERSHIP_REQUEST: "ISO ISC BPO BPC BAO BAC",
+            Permission.COST_CENTER_UPDATE: "ISO ISC BPO BPC BAO BAC",
+        }
+    ),
+}
+
+ROLES_OF: dict[Scope, tuple[Role, ...]] = {
+    Scope.ACCOUNT: (Role.ACCOUNT_OWNER, Role.ACCOUNT_CONTRIBUTOR, Role.ACCOUNT_READER),
+    Scope.PROFILE: (Role.PROFILE_OWNER, Role.PROFILE_CONTRIBUTOR, Role.INVOICE_MANAGER, Role.PROFILE_READER),
+    Scope.SECTION: (Role.SECTION_OWNER, Role.SECTION_CONTRIBUTOR, Role.SECTION_READER, Role.SUBSCRIPTION_CREATOR),
+}
+OWNERS = {Scope.ACCOUNT: Role.ACCOUNT_OWNER, Scope.PROFILE: Role.PROFILE_OWNER, Scope.SECTION: Role.SECTION_OWNER}
+
+
+def scope_of(role: Role) -> Scope:
+    """The scope at which a role is granted."""
+    return next(scope for scope, roles in ROLES_OF.items() if role in roles)
+
+
+def roles_with(permission: Permission, scope: Scope) -> frozenset[Role]:
+    """The roles, inherited ones included, that hold a permission at a scope; empty when none does."""
+    return GRANTS[scope].get(permission, frozenset())
+
+
+def permissions_of(roles: frozenset[Role], scope: Scope) -> frozenset[Permission]:
+    """What a holder of these roles may do at a scope."""
+    return frozenset(permission for permission, holders in GRANTS[scope].items() if holders & roles)

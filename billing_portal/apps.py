@@ -1,0 +1,10 @@
+from django.apps import AppConfig
+from django.utils.translation import gettext_lazy as _
+
+
+class BillingPortalConfig(AppConfig):
+    name = "billing_portal"
+    verbose_name = _("Billing portal")
+
+    def ready(self) -> None:
+        from billing_portal import checks  # noqa: F401  registers the system checks

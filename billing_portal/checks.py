@@ -1,0 +1,26 @@
+"""System checks: what would go wrong later is said at start."""
+
+from typing import Any
+
+from django.conf import settings
+from django.core.checks import CheckMessage, Error, Tags, register
+
+from payments.gateways.registry import gateways
+
+
+@register(Tags.security)
+def check_gateways(**_options: Any) -> list[CheckMessage]:
+    """Each gateway says what is wrong with its configuration."""
+    return [
+        Error(f"{gateway.slug}: {problem}", id="payments.E001")
+        for gateway in gateways()
+        for problem in gateway.checks()
+    ]
+
+
+@register(Tags.security)
+def check_seller(**_options: Any) -> list[CheckMessage]:
+    """An invoice that says to transfer money must say where to."""
+    if settings.SELLER["iban"] and not settings.SELLER["account_holder"]:
+        return [Error("SELLER_IBAN is set but SELLER_ACCOUNT_HOLDER is not.", id="billing_portal.E001")]
+    return []

@@ -1,0 +1,252 @@
+"""Settings of the billing portal. One file, read from top to bottom; every value that differs between machines comes
+from the environment (`env.py`), and `.env.example` explains each."""
+
+from pathlib import Path
+
+import bootstrap_wrapper
+import dj_database_url
+from django.core.exceptions import ImproperlyConfigured
+from django.utils.csp import CSP
+from django.utils.translation import gettext_lazy as _
+
+from billing_portal.env import Env
+
+BASE_DIR = Path(__file__).resolve().parent.parent
+env = Env(BASE_DIR / ".env")
+
+# The process ----------------------------------------------------------------------------------------------------
+DEBUG = env.flag("DEBUG", default=False)
+SECRET_KEY = env.text("SECRET_KEY")
+ALLOWED_HOSTS = env.words("ALLOWED_HOSTS", "localhost,127.0.0.1,[::1]" if DEBUG else "")
+PUBLIC_URL = env.text("PUBLIC_URL", "http://localhost:8000" if DEBUG else None).rstrip("/")
+CSRF_TRUSTED_ORIGINS = [PUBLIC_URL]
+DEMO = env.flag("PORTAL_DEMO", default=False)
+VAR_DIR = Path(env.text("PORTAL_VAR_DIR", str(BASE_DIR / "var")))
+VAR_DIR.mkdir(parents=True, exist_ok=True)
+ROOT_URLCONF = "billing_portal.urls"
+WSGI_APPLICATION = "billing_portal.wsgi.application"
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+
+INSTALLED_APPS = [
+    "billing_portal.apps.BillingPortalConfig",
+    "accounts",
+    "invoices",
+    "payments",
+    "billing_portal.admin_site.PortalAdminConfig",
+    "django.contrib.auth",
+    "django.contrib.contenttypes",
+    "django.contrib.humanize",
+    "django.contrib.messages",
+    "django.contrib.sessions",
+    "django.contrib.staticfiles",
+    "allauth",
+    "allauth.account",
+    "allauth.mfa",
+    "crispy_forms",
+    "crispy_bootstrap5",
+    "django_htmx",
+    "lucide",
+]
+
+MIDDLEWARE = [
+    "django.middleware.security.SecurityMiddleware",
+    "whitenoise.middleware.WhiteNoiseMiddleware",
+    "django.middleware.csp.ContentSecurityPolicyMiddleware",
+    "billing_portal.middleware.request_log",
+    "billing_portal.middleware.private_pages",
+    "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.middleware.common.CommonMiddleware",
+    "django.middleware.csrf.CsrfViewMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "django.contrib.auth.middleware.LoginRequiredMiddleware",
+    "billing_portal.middleware.reader_language",
+    "django.contrib.messages.middleware.MessageMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
+    "allauth.account.middleware.AccountMiddleware",
+    "django_htmx.middleware.HtmxMiddleware",
+]
+
+TEMPLATES = [
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "DIRS": [BASE_DIR / "templates"],
+        "APP_DIRS": True,
+        "OPTIONS": {
+            "context_processors": [
+                "django.template.context_processors.request",
+                "django.contrib.auth.context_processors.auth",
+                "django.contrib.messages.context_processors.messages",
+                "billing_portal.layout.frame",
+            ],
+        },
+    },
+]
+
+# Database -------------------------------------------------------------------------------------------------------
+# On SQLite, transactions begin IMMEDIATE (or two payers at once see "database is locked" at once instead of waiting)
+# and every commit reaches the disk before it is acknowledged.
+DATABASES = {
+    "default": dj_database_url.parse(
+        env.text("DATABASE_URL", f"sqlite:///{VAR_DIR / 'portal.sqlite3'}"),
+        conn_max_age=env.number("DATABASE_CONN_MAX_AGE", 60),
+        conn_health_checks=True,
+    )
+}
+if DATABASES["default"]["ENGINE"] == "django.db.backends.sqlite3":
+    DATABASES["default"]["OPTIONS"] = {
+        "timeout": 20,
+        "transaction_mode": "IMMEDIATE",
+        "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL;",
+    }
+CACHES = {"default": {"BACKEND": "django.core.cache.backends.db.DatabaseCache", "LOCATION": "cache"}}
+
+# People ---------------------------------------------------------------------------------------------------------
+AUTH_USER_MODEL = "accounts.User"
+AUTHENTICATION_BACKENDS = ["allauth.account.auth_backends.AuthenticationBackend"]
+PASSWORD_HASHERS = [
+    "django.contrib.auth.hashers.Argon2PasswordHasher",
+    "django.contrib.auth.hashers.PBKDF2PasswordHasher",
+]
+AUTH_PASSWORD_VALIDATORS = [
+    {"NAME": "django.contrib.auth.password_validation.UserAttributeSimilarityValidator"},
+    {"NAME": "django.contrib.auth.password_validation.MinimumLengthValidator", "OPTIONS": {"min_length": 12}},
+    {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
+]
+LOGIN_URL = "account_login"
+LOGIN_REDIRECT_URL = "home"
+ACCOUNT_ADAPTER = "billing_portal.sign_in.InvitedOnly"
+ACCOUNT_USER_MODEL_USERNAME_FIELD = None
+ACCOUNT_LOGIN_METHODS = {"email"}
+ACCOUNT_SIGNUP_FIELDS = ["email*", "password1*", "password2*"]
+ACCOUNT_EMAIL_VERIFICATION = "none"
+ACCOUNT_EMAIL_NOTIFICATIONS = True
+ACCOUNT_REAUTHENTICATION_REQUIRED = True
+ACCOUNT_PREVENT_ENUMERATION = True
+ACCOUNT_LOGOUT_ON_PASSWORD_CHANGE = True
+ACCOUNT_SESSION_REMEMBER = False
+ACCOUNT_EMAIL_SUBJECT_PREFIX = ""
+ALLAUTH_TRUSTED_PROXY_COUNT = env.number("TRUSTED_PROXY_COUNT", 0)
+MFA_SUPPORTED_TYPES = ["totp", "webauthn", "recovery_codes"]
+MFA_PASSKEY_LOGIN_ENABLED = True
+MFA_WEBAUTHN_ALLOW_INSECURE_ORIGIN = DEBUG
+MFA_TOTP_ISSUER = "Billing portal"
+
+# Browser --------------------------------------------------------------------------------------------------------
+SECURE_CSP = {
+    "default-src": [CSP.NONE],
+    "script-src": [CSP.SELF],
+    "style-src": [CSP.SELF],
+    "img-src": [CSP.SELF],
+    "font-src": [CSP.SELF],
+    "connect-src": [CSP.SELF],
+    "form-action": [CSP.SELF],
+    "frame-ancestors": [CSP.NONE],
+    "base-uri": [CSP.NONE],
+    "object-src": [CSP.NONE],
+}
+HTTPS = PUBLIC_URL.startswith("https://")
+SESSION_COOKIE_AGE = 12 * 60 * 60
+SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = LANGUAGE_COOKIE_SECURE = HTTPS
+SESSION_COOKIE_NAME = "__Host-session" if HTTPS else "session"
+CSRF_COOKIE_NAME = "__Host-csrf" if HTTPS else "csrf"
+CSRF_COOKIE_HTTPONLY = True
+SECURE_SSL_REDIRECT = HTTPS
+SECURE_REDIRECT_EXEMPT = [r"^webhooks/", r"^healthz$"]
+SECURE_HSTS_SECONDS = env.number("HSTS_SECONDS", 365 * 24 * 60 * 60) if HTTPS else 0
+SECURE_HSTS_INCLUDE_SUBDOMAINS = SECURE_HSTS_PRELOAD = HTTPS
+SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if ALLAUTH_TRUSTED_PROXY_COUNT else None
+SECURE_REFERRER_POLICY = "same-origin"
+X_FRAME_OPTIONS = "DENY"
+DATA_UPLOAD_MAX_MEMORY_SIZE = 2 * 1024 * 1024
+
+STATIC_URL = "static/"
+STATIC_ROOT = VAR_DIR / "static"
+STATICFILES_DIRS = [
+    BASE_DIR / "static",
+    ("bootstrap", Path(bootstrap_wrapper.__file__).resolve().parent.parent / "bootstrap"),
+]
+STORAGES = {
+    "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
+    "staticfiles": {
+        "BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"
+        if DEBUG
+        else "whitenoise.storage.CompressedManifestStaticFilesStorage"
+    },
+}
+WHITENOISE_USE_FINDERS = DEBUG
+CRISPY_ALLOWED_TEMPLATE_PACKS = CRISPY_TEMPLATE_PACK = "bootstrap5"
+CRISPY_FAIL_SILENTLY = False
+
+# Languages and times --------------------------------------------------------------------------------------------
+LANGUAGE_CODE = "en"
+LANGUAGES = [("en", _("English")), ("nl", _("Dutch"))]
+LANGUAGE_COOKIE_NAME = "language"
+LOCALE_PATHS = [BASE_DIR / "locale"]
+TIME_ZONE = env.text("TIME_ZONE", "Europe/Amsterdam")
+USE_TZ = True
+
+# Mail -----------------------------------------------------------------------------------------------------------
+smtp_host = env.text("EMAIL_HOST", "")
+smtp_security = env.choice("EMAIL_SECURITY", "ssl", ("ssl", "starttls", "none"))
+SMTP = {
+    "BACKEND": "django.core.mail.backends.smtp.EmailBackend",
+    "OPTIONS": {
+        "host": smtp_host,
+        "port": env.number("EMAIL_PORT", 465),
+        "username": env.text("EMAIL_USER", ""),
+        "password": env.text("EMAIL_PASSWORD", ""),
+        "use_ssl": smtp_security == "ssl",
+        "use_tls": smtp_security == "starttls",
+        "timeout": 20,
+    },
+}
+FILES = {
+    "BACKEND": "django.core.mail.backends.filebased.EmailBackend",
+    "OPTIONS": {"file_path": str(VAR_DIR / "mail")},
+}
+MAILERS = {"default": SMTP if smtp_host else FILES}
+DEFAULT_FROM_EMAIL = SERVER_EMAIL = env.text("EMAIL_FROM", "billing@example.com" if DEBUG else None)
+
+# Who sends the invoices: printed on each, copied into it at issue ---------------------------------------------------
+SELLER = {
+    "name": env.text("SELLER_NAME", "Example Cloud B.V." if DEBUG else None),
+    "address": env.text(
+        "SELLER_ADDRESS", "Voorbeeldkade 1\\n1011 AA Amsterdam\\nNetherlands" if DEBUG else None
+    ).replace("\\n", "\n"),
+    "tax_id": env.text("SELLER_TAX_ID", ""),
+    "email": env.text("SELLER_EMAIL", DEFAULT_FROM_EMAIL),
+    "account_holder": env.text("SELLER_ACCOUNT_HOLDER", ""),
+    "iban": env.text("SELLER_IBAN", ""),
+    "bic": env.text("SELLER_BIC", ""),
+    "bank": env.text("SELLER_BANK", ""),
+}
+INVOICE_NUMBER_PREFIX = env.text("PORTAL_INVOICE_PREFIX", "INV-")
+
+# Paying ---------------------------------------------------------------------------------------------------------
+# Gateways by slug, in the order in which customers are offered them. Each names the class and its options.
+GATEWAYS_KNOWN = {
+    "sandbox": {
+        "class": "payments.gateways.sandbox.SandboxGateway",
+        "options": {
+            "books": Path(env.text("SANDBOX_BOOKS", str(VAR_DIR / "sandbox-gateway.sqlite3"))),
+            "webhook_secret": env.text("SANDBOX_WEBHOOK_SECRET", SECRET_KEY),
+            "webhook_url": env.text("SANDBOX_WEBHOOK_URL", f"{PUBLIC_URL}/webhooks/sandbox"),
+            "allowed": env.flag("SANDBOX_ALLOWED", default=DEBUG),
+        },
+    },
+}
+PAYMENT_GATEWAYS = {}
+for slug in env.words("PAYMENT_GATEWAYS", "sandbox" if DEBUG else ""):
+    if slug not in GATEWAYS_KNOWN:
+        raise ImproperlyConfigured(f"PAYMENT_GATEWAYS names {slug!r}; known gateways: {', '.join(GATEWAYS_KNOWN)}.")
+    PAYMENT_GATEWAYS[slug] = GATEWAYS_KNOWN[slug]
+# The most that a profile whose default is check or wire may pay by card, per currency, in major units. None: no limit.
+CARD_LIMITS_FOR_WIRE = env.mapping("PORTAL_CARD_LIMITS", "{}")
+
+# Logs -----------------------------------------------------------------------------------------------------------
+LOG_LEVEL = env.choice("LOG_LEVEL", "INFO", ("DEBUG", "INFO", "WARNING", "ERROR"))
+LOG_FORMAT = env.choice("LOG_FORMAT", "text" if DEBUG else "json", ("text", "json"))
+LOGGING_CONFIG = "billing_portal.logs.configure"
+LOGGING = {"level": LOG_LEVEL, "format": LOG_FORMAT}
+
+env.finish()

@@ -1,0 +1,221 @@
+"""Invoices and what belongs to them.
+
+Amounts are integer minor units of the invoice's one currency, in columns named ``*_minor``. What is due is one column
+that the database computes; every page, job and gateway call reads that one. The check constraints say in the database
+what the operations promise.
+"""
+
+from django.conf import settings
+from django.core.validators import MinValueValidator
+from django.db import models
+from django.db.models import Case, F, Q, When
+from django.utils.translation import gettext_lazy as _
+
+from accounts.models import BillingProfile, InvoiceSection
+from invoices.money import Money
+from invoices.querysets import CreditQuerySet, InvoiceQuerySet
+from invoices.states import InvoiceStatus
+
+
+class NumberSeries(models.Model):
+    """The next number of a series. Its row is locked while an invoice is issued, so numbers have no gaps."""
+
+    prefix = models.CharField(_("prefix"), max_length=12, unique=True)
+    next_number = models.PositiveBigIntegerField(_("next number"), default=1)
+
+    class Meta:
+        verbose_name = _("number series")
+        verbose_name_plural = _("number series")
+
+    def __str__(self) -> str:
+        return self.prefix
+
+
+class Invoice(models.Model):
+    """What a billing profile owes. A draft may change; once issued only payments, credits and a void touch it."""
+
+    class Kind(models.TextChoices):
+        SERVICE = "service", _("Service charges")
+        MARKETPLACE = "marketplace", _("Marketplace")
+        SUPPORT = "support", _("Support plan")
+        OTHER = "other", _("Other charges")
+
+    profile = models.ForeignKey(
+        BillingProfile, models.PROTECT, related_name="invoices", verbose_name=_("billing profile"), db_index=False
+    )
+    number = models.CharField(_("invoice number"), max_length=32, null=True, blank=True, unique=True, editable=False)
+    kind = models.CharField(_("type"), max_length=12, choices=Kind, default=Kind.SERVICE)
+    status = models.CharField(
+        _("status"), max_length=8, choices=InvoiceStatus, default=InvoiceStatus.DRAFT, editable=False
+    )
+    currency = models.CharField(_("currency"), max_length=3, editable=False)
+    issued_on = models.DateField(_("invoice date"), null=True, blank=True, editable=False)
+    due_on = models.DateField(_("due date"), null=True, blank=True, editable=False)
+    period_start_on = models.DateField(_("billing period from"), null=True, blank=True)
+    period_end_on = models.DateField(_("billing period to"), null=True, blank=True)
+    po_number = models.CharField(_("PO number"), max_length=60, blank=True)
+    # Where it came from, when it was imported: the sender's own reference, and a digest of what the file said.
+    source_reference = models.CharField(_("source reference"), max_length=64, blank=True)
+    source_digest = models.CharField(max_length=64, blank=True, editable=False)
+
+    # Copied at issue, because a legal document must not change when a customer or we move.
+    seller = models.JSONField(_("seller"), default=dict, editable=False)
+    buyer = models.JSONField(_("buyer"), default=dict, editable=False)
+    payment_terms_days = models.PositiveSmallIntegerField(_("payment terms"), default=30, editable=False)
+    payment_reference = models.CharField(_("payment reference"), max_length=25, blank=True, editable=False)
+    pays_by_wire = models.BooleanField(_("by check or wire"), default=False, editable=False)
+
+    charges_minor = models.BigIntegerField(_("charges"), default=0, editable=False)
+    tax_minor = models.BigIntegerField(_("tax"), default=0, editable=False)
+    total_minor = models.BigIntegerField(_("total"), default=0, editable=False)
+    credited_minor = models.BigIntegerField(_("credits applied"), default=0, editable=False)
+    paid_minor = models.BigIntegerField(_("paid"), default=0, editable=False)
+    refunded_minor = models.BigIntegerField(_("refunded"), default=0, editable=False)
+    amount_due_minor = models.GeneratedField(
+        expression=Case(
+            When(status=InvoiceStatus.OPEN, then=F("total_minor") - F("credited_minor") - F("paid_minor")),
+            default=0,
+            output_field=models.BigIntegerField(),
+        ),
+        output_field=models.BigIntegerField(_("amount due")),
+        db_persist=True,
+    )
+
+    # Written by the operations of payments when an attempt begins and ends, so that no page here asks payments.
+    payment_started_at = models.DateTimeField(_("payment started"), null=True, editable=False)
+    payment_started_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, models.PROTECT, null=True, related_name="+", editable=False, db_index=False
+    )
+    paid_at = models.DateTimeField(_("paid at"), null=True, editable=False)
+    paid_with = models.CharField(_("paid with"), max_length=60, blank=True, editable=False)
+    void_reason = models.CharField(_("reason for voiding"), max_length=200, blank=True, editable=False)
+    voided_at = models.DateTimeField(_("voided at"), null=True, editable=False)
+    created_at = models.DateTimeField(_("created"), auto_now_add=True)
+
+    objects = InvoiceQuerySet.as_manager()
+
+    class Meta:
+        verbose_name = _("invoice")
+        verbose_name_plural = _("invoices")
+        constraints = [
+            models.CheckConstraint(condition=Q(status__in=InvoiceStatus.values), name="invoice_status_known"),
+            models.CheckConstraint(
+                condition=Q(status=InvoiceStatus.DRAFT, number=None, issued_on=None, due_on=None)
+                | (
+                    ~Q(status=InvoiceStatus.DRAFT)
+                    & Q(number__isnull=False, issued_on__isnull=False, due_on__isnull=False)
+                ),
+                name="invoice_numbered_when_issued",
+            ),
+            models.CheckConstraint(
+                condition=Q(total_minor=F("charges_minor") + F("tax_minor")), name="invoice_total_adds_up"
+            ),
+            models.CheckConstraint(
+                condition=Q(total_minor__gte=0, credited_minor__gte=0, paid_minor__gte=0, refunded_minor__gte=0),
+                name="invoice_amounts_not_negative",
+            ),
+            models.CheckConstraint(
+                condition=Q(total_minor__gte=F("credited_minor") + F("paid_minor")), name="invoice_never_overpaid"
+            ),
+            models.CheckConstraint(
+                condition=~Q(status=InvoiceStatus.PAID) | Q(total_minor=F("credited_minor") + F("paid_minor")),
+                name="invoice_paid_means_in_full",
+            ),
+            models.CheckConstraint(
+                condition=Q(payment_started_at=None) | Q(status=InvoiceStatus.OPEN),
+                name="invoice_in_progress_is_open",
+            ),
+            models.UniqueConstraint(
+                fields=["profile", "source_reference"],
+                condition=~Q(source_reference=""),
+                name="invoice_source_reference_once",
+            ),
+        ]
+        indexes = [
+            models.Index(fields=["profile", "-issued_on", "-id"], name="invoice_by_date"),
+            models.Index(fields=["profile", "-due_on", "-id"], name="invoice_by_due_date"),
+            models.Index(fields=["profile", "-total_minor", "-id"], name="invoice_by_total"),
+            models.Index(fields=["profile", "-amount_due_minor", "-id"], name="invoice_by_amount_due"),
+            models.Index(fields=["profile", "status", "-issued_on", "-id"], name="invoice_by_status"),
+            models.Index(
+                fields=["profile", "due_on", "id"], condition=Q(status=InvoiceStatus.OPEN), name="invoice_open_by_due"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return self.number or str(_("Draft %(id)s")) % {"id": self.pk}
+
+    @property
+    def total(self) -> Money:
+        return Money(self.total_minor, self.currency)
+
+    @property
+    def amount_due(self) -> Money:
+        return Money(self.amount_due_minor, self.currency)
+
+    @property
+    def is_being_paid(self) -> bool:
+        return self.payment_started_at is not None
+
+
+class InvoiceLine(models.Model):
+    """One line: rounded once, here; the invoice's sums are sums of these integers."""
+
+    invoice = models.ForeignKey(Invoice, models.CASCADE, related_name="lines", verbose_name=_("invoice"))
+    section = models.ForeignKey(
+        InvoiceSection, models.PROTECT, null=True, blank=True, related_name="+", verbose_name=_("invoice section")
+    )
+    section_name = models.CharField(max_length=120, blank=True, editable=False)
+    position = models.PositiveIntegerField(_("position"), default=0)
+    description = models.CharField(_("description"), max_length=200)
+    quantity = models.DecimalField(_("quantity"), max_digits=16, decimal_places=4, default=1)
+    unit = models.CharField(_("unit"), max_length=20, blank=True)
+    unit_price = models.DecimalField(
+        _("unit price"), max_digits=19, decimal_places=6, help_text=_("In major units, without tax.")
+    )
+    tax_rate = models.DecimalField(
+        _("tax rate"), max_digits=6, decimal_places=3, default=0, validators=[MinValueValidator(0)],
+        help_text=_("Percent."),
+    )  # fmt: skip
+    tax_note = models.CharField(_("tax note"), max_length=80, blank=True)
+    amount_minor = models.BigIntegerField(_("amount"), default=0, editable=False)
+    tax_minor = models.BigIntegerField(_("tax"), default=0, editable=False)
+
+    class Meta:
+        verbose_name = _("invoice line")
+        verbose_name_plural = _("invoice lines")
+
+    def __str__(self) -> str:
+        return self.description
+
+
+class Credit(models.Model):
+    """Money of a profile that we hold: for now, what was paid above what was due. Never negative, used up once."""
+
+    profile = models.ForeignKey(
+        BillingProfile, models.PROTECT, related_name="credits", verbose_name=_("billing profile")
+    )
+    currency = models.CharField(_("currency"), max_length=3)
+    amount_minor = models.BigIntegerField(_("amount"))
+    remaining_minor = models.BigIntegerField(_("remaining"))
+    description = models.CharField(_("description"), max_length=200)
+    created_at = models.DateTimeField(_("created"))
+
+    objects = CreditQuerySet.as_manager()
+
+    class Meta:
+        verbose_name = _("credit")
+        verbose_name_plural = _("credits")
+        constraints = [
+            models.CheckConstraint(
+                condition=Q(remaining_minor__gte=0, remaining_minor__lte=F("amount_minor")),
+                name="credit_remaining_within_amount",
+            )
+        ]
+
+    def __str__(self) -> str:
+        return self.description
+
+    @property
+    def remaining(self) -> Money:
+        return Money(self.remaining_minor, self.currency)

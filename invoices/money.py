@@ -1,0 +1,133 @@
+"""Money: an integer number of minor units and an ISO 4217 currency. Nothing else in the portal does arithmetic on it.
+
+The number of decimals of a currency (JPY 0, EUR 2, KWD 3) comes from the ISO 4217 table of the ``iso4217`` package,
+formatting from Babel in the reader's language. Amounts are rounded half-up, once, where a line is made; splitting an
+amount over parts goes by largest remainder, so that the parts always add up.
+"""
+
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from decimal import ROUND_HALF_UP, Decimal, InvalidOperation
+from functools import lru_cache
+from typing import Self
+
+from babel import Locale
+from django.utils.translation import get_language
+from iso4217 import Currency
+
+PLAIN = re.compile(r"^-?\d{1,15}(\.\d{1,4})?$", re.ASCII)
+
+
+class UnknownCurrency(ValueError):
+    """The code is not in ISO 4217, or the currency has no minor unit (gold, test codes)."""
+
+
+class CurrencyMismatch(TypeError):
+    """Two currencies were added or compared."""
+
+
+@lru_cache(maxsize=256)
+def exponent(currency: str) -> int:
+    """Decimals of a currency: 2 for EUR. Raises UnknownCurrency."""
+    try:
+        digits = Currency(currency).exponent
+    except ValueError:
+        digits = None
+    if digits is None:
+        raise UnknownCurrency(f"{currency!r} is not a currency of ISO 4217 with minor units.")
+    return digits
+
+
+@dataclass(frozen=True, slots=True)
+class Money:
+    """``Money(1250, "EUR")`` is 12.50 euro. Adding or comparing two currencies raises CurrencyMismatch."""
+
+    minor: int
+    currency: str
+
+    def __post_init__(self) -> None:
+        if type(self.minor) is not int:
+            raise TypeError(f"Money takes whole minor units, not {self.minor!r}.")
+        exponent(self.currency)
+
+    @classmethod
+    def parse(cls, text: str, currency: str) -> Self:
+        """From plain decimal text such as ``12.50``. Raises ValueError when it is not a number with at most the
+        currency's decimals: nothing is rounded away from what somebody typed."""
+        if not PLAIN.match(text.strip()):
+            raise ValueError(f"{text!r} is not an amount. Write it as digits with a decimal point, such as 12.50.")
+        minor = Decimal(text.strip()).scaleb(exponent(currency))
+        if minor != minor.to_integral_value():
+            raise ValueError(f"{text!r} has more decimals than {currency} has ({exponent(currency)}).")
+        return cls(int(minor), currency)
+
+    @classmethod
+    def rounded(cls, amount: Decimal, currency: str) -> Self:
+        """From an amount in major units, rounded half-up to the minor unit. Raises TypeError for a float."""
+        if not isinstance(amount, Decimal):
+            raise TypeError(f"An amount is a Decimal, not {type(amount).__name__}.")
+        try:
+            minor = amount.scaleb(exponent(currency)).quantize(Decimal(1), rounding=ROUND_HALF_UP)
+        except InvalidOperation as error:
+            raise ValueError(f"{amount} is too large an amount.") from error
+        return cls(int(minor), currency)
+
+    @classmethod
+    def total(cls, parts: "Iterable[Money]", currency: str) -> "Money":
+        return sum(parts, start=cls(0, currency))
+
+    @property
+    def amount(self) -> Decimal:
+        """In major units, with the currency's decimals: ``Decimal("12.50")``."""
+        return Decimal(self.minor).scaleb(-exponent(self.currency))
+
+    def split(self, weights: Sequence[int]) -> list["Money"]:
+        """Parts in proportion to non-negative weights, by largest remainder; they add up to the whole."""
+        whole = sum(weights)
+        if not whole or min(weights) < 0:
+            raise ValueError("Weights must not be negative and not all zero.")
+        shares = [divmod(abs(self.minor) * weight, whole) for weight in weights]
+        left = abs(self.minor) - sum(share for share, _ in shares)
+        order = sorted(range(len(shares)), key=lambda index: -shares[index][1])[:left]
+        sign = -1 if self.minor < 0 else 1
+        return [Money(sign * (share + (index in order)), self.currency) for index, (share, _) in enumerate(shares)]
+
+    def format(self, language: str | None = None) -> str:
+        """For a reader: ``€12.50``, or ``€ 12,50`` in Dutch. The language is the reader's unless given."""
+        return _format(self.minor, self.currency, language or get_language() or "en")
+
+    def _same(self, other: "Money") -> int:
+        if not isinstance(other, Money) or other.currency != self.currency:
+            raise CurrencyMismatch(f"{self!r} and {other!r} are not of one currency.")
+        return other.minor
+
+    def __add__(self, other: "Money") -> "Money":
+        return Money(self.minor + self._same(other), self.currency)
+
+    def __sub__(self, other: "Money") -> "Money":
+        return Money(self.minor - self._same(other), self.currency)
+
+    def __neg__(self) -> "Money":
+        return Money(-self.minor, self.currency)
+
+    def __lt__(self, other: "Money") -> bool:
+        return self.minor < self._same(other)
+
+    def __le__(self, other: "Money") -> bool:
+        return self.minor <= self._same(other)
+
+    def __bool__(self) -> bool:
+        return self.minor != 0
+
+    def __str__(self) -> str:
+        return self.format()
+
+
+@lru_cache(maxsize=8192)
+def _format(minor: int, currency: str, language: str) -> str:
+    """Babel's pattern of the language, with ISO's decimals: Babel's own table gives fewer for some currencies."""
+    locale = Locale.parse(language.replace("-", "_"))
+    digits = exponent(currency)
+    amount = Decimal(minor).scaleb(-digits)
+    return locale.currency_formats["standard"].apply(amount, locale, currency=currency, force_frac=(digits, digits))

@@ -1,0 +1,31 @@
+"""The only code that changes invoices.
+
+An invoice is drafted, issued once (numbered, dated, frozen), and from then on only paid, credited or voided. The
+operations here run inside a transaction: their own, or the one of the operation in `payments` that calls them.
+"""
+
+from invoices.operations.applying import (
+    apply_payment,
+    book_credit,
+    clear_payment_started,
+    mark_payment_started,
+    take_back_payment,
+    use_credit,
+)
+from invoices.operations.issuing import CannotIssue, compute_lines, issue, prepare_issue
+from invoices.operations.voiding import CannotVoid, void
+
+__all__ = [
+    "CannotIssue",
+    "CannotVoid",
+    "apply_payment",
+    "book_credit",
+    "clear_payment_started",
+    "compute_lines",
+    "issue",
+    "mark_payment_started",
+    "prepare_issue",
+    "take_back_payment",
+    "use_credit",
+    "void",
+]

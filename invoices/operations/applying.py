@@ -1,0 +1,81 @@
+"""What payments and refunds do to invoices and credits.
+
+Called by the operations of `payments`, inside their transaction and on rows they have locked; nothing else calls them.
+"""
+
+from datetime import datetime
+
+from accounts.models import BillingProfile, User
+from invoices.models import Credit, Invoice
+from invoices.money import Money
+from invoices.states import InvoiceStatus, check_move
+
+
+def mark_payment_started(invoice: Invoice, *, by: User | None, at: datetime) -> None:
+    """Notes on a locked invoice that a payment was begun, so that every page can say by whom and since when."""
+    invoice.payment_started_at, invoice.payment_started_by = at, by
+    invoice.save(update_fields=["payment_started_at", "payment_started_by"])
+
+
+def clear_payment_started(invoice: Invoice) -> None:
+    """Takes the note away: the payment ended without money."""
+    invoice.payment_started_at = invoice.payment_started_by = None
+    invoice.save(update_fields=["payment_started_at", "payment_started_by"])
+
+
+def apply_payment(invoice: Invoice, amount: Money, *, at: datetime, paid_with: str, ends_attempt: bool = True) -> Money:
+    """Books money on a locked invoice, up to what is due; an invoice paid in full becomes `paid`.
+
+    Returns the part that did not fit: all of it when the invoice is paid or void already. ``ends_attempt`` is False
+    for money that did not come from the attempt noted on the invoice (a late success of an earlier one).
+    """
+    due = Money(
+        invoice.total_minor - invoice.credited_minor - invoice.paid_minor
+        if invoice.status == InvoiceStatus.OPEN
+        else 0,
+        invoice.currency,
+    )
+    used = min(amount, due)
+    fields = []
+    if ends_attempt:
+        invoice.payment_started_at = invoice.payment_started_by = None
+        fields += ["payment_started_at", "payment_started_by"]
+    if used:
+        invoice.paid_minor += used.minor
+        invoice.paid_at, invoice.paid_with = at, paid_with
+        fields += ["paid_minor", "paid_at", "paid_with"]
+    if used and used == due:
+        check_move(invoice.status, InvoiceStatus.PAID)
+        invoice.status = InvoiceStatus.PAID
+        fields.append("status")
+    if fields:
+        invoice.save(update_fields=fields)
+    return amount - used
+
+
+def take_back_payment(invoice: Invoice, amount: Money) -> None:
+    """Undoes booked money on a locked invoice (refund, returned check, dispute): it is due again."""
+    invoice.paid_minor -= amount.minor
+    invoice.refunded_minor += amount.minor
+    if invoice.status == InvoiceStatus.PAID:
+        check_move(invoice.status, InvoiceStatus.OPEN)
+        invoice.status = InvoiceStatus.OPEN
+    invoice.save(update_fields=["paid_minor", "refunded_minor", "status"])
+
+
+def book_credit(profile: BillingProfile, amount: Money, *, description: str, at: datetime) -> Credit:
+    """Keeps money that fits on no invoice as a credit of the profile."""
+    return Credit.objects.create(
+        profile=profile,
+        currency=amount.currency,
+        amount_minor=amount.minor,
+        remaining_minor=amount.minor,
+        description=description[:200],
+        created_at=at,
+    )
+
+
+def use_credit(credit: Credit, amount: Money) -> None:
+    """Lowers a locked credit. Raises IntegrityError (a check constraint) when it holds less."""
+    credit.remaining_minor -= amount.minor
+    credit.save(update_fields=["remaining_minor"])

@@ -1,0 +1,41 @@
+"""Reads of invoices and credits. Everything a customer sees starts at `visible_to`, which never shows drafts."""
+
+from __future__ import annotations
+
+from datetime import date
+from typing import TYPE_CHECKING, Self
+
+from django.db.models import Q, QuerySet
+
+from accounts.roles import Permission
+from invoices.states import InvoiceStatus, Label
+
+if TYPE_CHECKING:
+    from accounts.access import Access
+    from invoices.models import Credit, Invoice
+
+
+class InvoiceQuerySet(QuerySet["Invoice"]):
+    def visible_to(self, access: Access) -> Self:
+        """Issued invoices of the profiles whose invoices the person may see."""
+        return self.exclude(status=InvoiceStatus.DRAFT).filter(access.scope_filter(Permission.INVOICE_VIEW, "profile"))
+
+    def locked(self) -> Self:
+        """Rows locked in one fixed order. Evaluate it at once: a lock that is only built locks nothing."""
+        return self.order_by("pk").select_for_update(of=("self",))
+
+    def with_label(self, label: Label, today: date) -> Self:
+        """The rows that show this label on a day."""
+        opened = Q(status=InvoiceStatus.OPEN)
+        return self.filter(
+            {
+                Label.DUE: opened & Q(payment_started_at=None, due_on__gte=today),
+                Label.PAST_DUE: opened & Q(payment_started_at=None, due_on__lt=today),
+                Label.IN_PROGRESS: opened & Q(payment_started_at__isnull=False),
+            }.get(label, Q(status=label.value))
+        )
+
+
+class CreditQuerySet(QuerySet["Credit"]):
+    def visible_to(self, access: Access) -> Self:
+        return self.filter(access.scope_filter(Permission.CREDITS_VIEW, "profile"))

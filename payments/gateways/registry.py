@@ -1,0 +1,34 @@
+"""The gateways that `PAYMENT_GATEWAYS` names, made once each."""
+
+from functools import lru_cache
+from typing import Any
+
+from django.conf import settings
+from django.utils.module_loading import import_string
+
+from payments.gateways.base import Gateway
+
+
+class UnknownGateway(LookupError):
+    """No gateway of that name is configured."""
+
+
+@lru_cache(maxsize=16)
+def get_gateway(slug: str) -> Gateway:
+    """The configured gateway of that name. Raises UnknownGateway."""
+    try:
+        entry: dict[str, Any] = settings.PAYMENT_GATEWAYS[slug]
+    except KeyError as error:
+        raise UnknownGateway(f"No gateway {slug!r} in PAYMENT_GATEWAYS.") from error
+    gateway: Gateway = import_string(entry["class"])(slug=slug, **entry.get("options", {}))
+    return gateway
+
+
+def gateways() -> list[Gateway]:
+    """All configured gateways, in the order of the settings."""
+    return [get_gateway(slug) for slug in settings.PAYMENT_GATEWAYS]
+
+
+def default_gateway() -> Gateway | None:
+    """The gateway that new cards are added to: the first one. None when cards cannot be paid at all."""
+    return next(iter(gateways()), None)

@@ -1,0 +1,40 @@
+"""Reads of payments and cards. Everything a customer sees starts at `visible_to`."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import TYPE_CHECKING, Self
+
+from django.db.models import QuerySet
+
+from accounts.roles import Permission
+
+if TYPE_CHECKING:
+    from accounts.access import Access
+    from payments.models import Payment, PaymentMethod
+
+
+class PaymentQuerySet(QuerySet["Payment"]):
+    def visible_to(self, access: Access) -> Self:
+        """Payments of the profiles whose invoices the person may see."""
+        return self.filter(access.scope_filter(Permission.INVOICE_VIEW, "profile"))
+
+    def locked(self) -> Self:
+        """Rows locked in one fixed order; lock the invoices of a payment before it. Evaluate it at once."""
+        return self.order_by("pk").select_for_update(of=("self",))
+
+    def to_look_up(self, at: datetime) -> Self:
+        """Open attempts whose next look-up has come."""
+        return self.filter(next_lookup_at__lte=at).order_by("next_lookup_at", "pk")
+
+
+class PaymentMethodQuerySet(QuerySet["PaymentMethod"]):
+    def visible_to(self, access: Access) -> Self:
+        return self.filter(access.scope_filter(Permission.METHODS_VIEW, "profile"))
+
+    def active(self) -> Self:
+        return self.filter(status="active")
+
+    def in_order(self) -> Self:
+        """The default first, then the newest."""
+        return self.order_by("-is_default", "-created_at", "-pk")

@@ -1,0 +1,82 @@
+"""The states of a payment and of a refund, and the moves between them.
+
+A payment is one attempt to move money. While it is *open* nobody can start another for the same invoice; a partial
+unique index on the allocations says so in the database. `declined`, `expired` and `not_sent` are ends without money,
+but a gateway can change its mind (a challenge finished late, an answer that was lost), so success may still follow
+them; the money is then booked, on the invoice or as a credit. Nothing follows `succeeded`: what is paid back is a
+`Refund` of its own. An event that asks for any other move is kept in the record and ignored.
+"""
+
+from django.db import models
+from django.utils.translation import gettext_lazy as _
+
+from invoices.states import Look
+
+
+class PaymentStatus(models.TextChoices):
+    CREATED = "created", _("Started")
+    NEEDS_CUSTOMER = "needs_customer", _("Waiting for your bank's check")
+    PENDING = "pending", _("On its way")
+    UNKNOWN = "unknown", _("Checking with your bank")
+    MISMATCH = "mismatch", _("Checked by our staff")
+    SUCCEEDED = "succeeded", _("Succeeded")
+    DECLINED = "declined", _("Declined")
+    EXPIRED = "expired", _("Expired")
+    NOT_SENT = "not_sent", _("Not sent")
+
+
+S = PaymentStatus
+OPEN = frozenset({S.CREATED, S.NEEDS_CUSTOMER, S.PENDING, S.UNKNOWN, S.MISMATCH})
+ENDED_WITHOUT_MONEY = frozenset({S.DECLINED, S.EXPIRED, S.NOT_SENT})
+ASKED_AGAIN = frozenset({S.CREATED, S.NEEDS_CUSTOMER, S.PENDING, S.UNKNOWN})
+
+MOVES: dict[PaymentStatus, frozenset[PaymentStatus]] = {
+    S.CREATED: frozenset(S) - {S.CREATED},
+    S.NEEDS_CUSTOMER: frozenset(S) - {S.CREATED, S.NEEDS_CUSTOMER, S.NOT_SENT},
+    S.PENDING: frozenset({S.SUCCEEDED, S.DECLINED, S.EXPIRED, S.MISMATCH}),
+    S.UNKNOWN: frozenset(S) - {S.CREATED, S.UNKNOWN},
+    S.MISMATCH: frozenset({S.SUCCEEDED, S.DECLINED}),
+    S.DECLINED: frozenset({S.SUCCEEDED, S.MISMATCH}),
+    S.EXPIRED: frozenset({S.SUCCEEDED, S.MISMATCH}),
+    S.NOT_SENT: frozenset({S.SUCCEEDED, S.MISMATCH}),
+    S.SUCCEEDED: frozenset(),
+}
+
+PAYMENT_LOOK = {
+    S.CREATED: Look("status-busy", "refresh-cw"),
+    S.NEEDS_CUSTOMER: Look("status-busy", "refresh-cw"),
+    S.PENDING: Look("status-busy", "refresh-cw"),
+    S.UNKNOWN: Look("status-busy", "clock"),
+    S.MISMATCH: Look("status-warn", "clock"),
+    S.SUCCEEDED: Look("status-paid", "circle-check"),
+    S.DECLINED: Look("status-past-due", "triangle-alert"),
+    S.EXPIRED: Look("status-void", "ban"),
+    S.NOT_SENT: Look("status-void", "ban"),
+}
+
+
+class RefundStatus(models.TextChoices):
+    CREATED = "created", _("Started")
+    PENDING = "pending", _("On its way")
+    UNKNOWN = "unknown", _("Checking")
+    SUCCEEDED = "succeeded", _("Refunded")
+    FAILED = "failed", _("Failed")
+
+
+R = RefundStatus
+REFUND_OPEN = frozenset({R.CREATED, R.PENDING, R.UNKNOWN})
+REFUND_MOVES: dict[RefundStatus, frozenset[RefundStatus]] = {
+    R.CREATED: frozenset({R.PENDING, R.UNKNOWN, R.SUCCEEDED, R.FAILED}),
+    R.PENDING: frozenset({R.SUCCEEDED, R.FAILED}),
+    R.UNKNOWN: frozenset({R.PENDING, R.SUCCEEDED, R.FAILED}),
+    R.SUCCEEDED: frozenset({R.FAILED}),
+    R.FAILED: frozenset(),
+}
+
+REFUND_LOOK = {
+    R.CREATED: Look("status-busy", "refresh-cw"),
+    R.PENDING: Look("status-busy", "refresh-cw"),
+    R.UNKNOWN: Look("status-busy", "clock"),
+    R.SUCCEEDED: Look("status-paid", "undo-2"),
+    R.FAILED: Look("status-past-due", "triangle-alert"),
+}

@@ -1,0 +1,58 @@
+"""Fixtures that every test may use. People and invoices come from `tests.factories`."""
+
+import pytest
+from django.conf import settings
+from pytest_socket import disable_socket
+
+from tests.environment import TEST_DATABASE
+from tests.factories import BillingProfileFactory, member
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """What needs two connections and row locks runs on PostgreSQL; the SQLite run leaves it out, by name."""
+    if TEST_DATABASE == "postgresql":
+        return
+    items[:] = [item for item in items if not item.get_closest_marker("two_connections")]
+
+
+@pytest.fixture(autouse=True)
+def _no_internet(request):
+    """Tests reach this machine only."""
+    if request.node.get_closest_marker("browser"):
+        yield
+        return
+    disable_socket(allow_unix_socket=True)
+    from pytest_socket import enable_socket
+
+    yield
+    enable_socket()
+
+
+@pytest.fixture(autouse=True)
+def _fresh_sandbox(tmp_path, settings):
+    """Each test has the sandbox gateway's books to itself."""
+    from payments.gateways.registry import get_gateway
+
+    options = settings.PAYMENT_GATEWAYS["sandbox"]["options"]
+    before = options["books"]
+    options["books"] = tmp_path / "sandbox.sqlite3"
+    get_gateway.cache_clear()
+    yield
+    options["books"] = before
+    get_gateway.cache_clear()
+
+
+@pytest.fixture
+def profile(db):
+    return BillingProfileFactory()
+
+
+@pytest.fixture
+def payer(profile):
+    """An invoice manager of `profile`."""
+    return member(profile, "invoice_manager")
+
+
+@pytest.fixture
+def seller():
+    return settings.SELLER

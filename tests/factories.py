@@ -1,0 +1,87 @@
+"""Objects for tests. The values that matter to a test are written in the test."""
+
+from datetime import UTC, date, datetime
+from decimal import Decimal
+
+import factory
+from factory.django import DjangoModelFactory
+
+from accounts.access import Access, access_of, system_access
+from accounts.models import BillingAccount, BillingProfile, InvoiceSection, RoleAssignment, User
+from accounts.roles import Role, Scope, scope_of
+from invoices.models import Invoice, InvoiceLine
+from invoices.operations import issue
+from payments.models import PaymentMethod
+
+NOW = datetime(2026, 10, 26, 8, 0, tzinfo=UTC)
+TODAY = date(2026, 10, 26)
+
+
+class UserFactory(DjangoModelFactory):
+    class Meta:
+        model = User
+        skip_postgeneration_save = True
+
+    email = factory.Sequence("person{}@example.com".format)
+    password = factory.PostGenerationMethodCall("set_unusable_password")
+
+
+class BillingAccountFactory(DjangoModelFactory):
+    class Meta:
+        model = BillingAccount
+
+    name = company = "Example Trading B.V."
+    street, postal_code, city, country = "Voorbeeldstraat 1", "1011 AA", "Amsterdam", "NL"
+
+
+class BillingProfileFactory(DjangoModelFactory):
+    class Meta:
+        model = BillingProfile
+
+    account = factory.SubFactory(BillingAccountFactory)
+    name, currency, company, country = "Operations NL", "EUR", "Example Trading B.V.", "NL"
+
+
+class PaymentMethodFactory(DjangoModelFactory):
+    """Visa 4242, good until the end of 2030; the sandbox knows ``gateway_method`` as a card that works."""
+
+    class Meta:
+        model = PaymentMethod
+
+    profile = factory.SubFactory(BillingProfileFactory)
+    brand, last_four, expiry_month, expiry_year = "visa", "4242", 12, 2030
+    gateway = "sandbox"
+    gateway_method = factory.Sequence("card_visa_{}".format)
+    created_at = NOW
+
+
+def member(scope: BillingAccount | BillingProfile | InvoiceSection, role: str | Role, **user_fields) -> User:
+    """A new person with one role at one scope."""
+    user = UserFactory(**user_fields)
+    field = {Scope.ACCOUNT: "account", Scope.PROFILE: "profile", Scope.SECTION: "section"}[scope_of(Role(role))]
+    RoleAssignment.objects.create(user=user, role=role, **{field: scope})
+    return user
+
+
+def access_for(user: User, profile: BillingProfile | None = None) -> Access:
+    access = access_of(user)
+    return access.inside(profile) if profile else access
+
+
+def draft(profile: BillingProfile, amount: str = "120.00", *, tax_rate: str = "0", **fields) -> Invoice:
+    """A draft with one line."""
+    invoice = Invoice.objects.create(profile=profile, currency=profile.currency, **fields)
+    InvoiceLine.objects.create(
+        invoice=invoice, description="Hosting", unit_price=Decimal(amount), tax_rate=Decimal(tax_rate)
+    )
+    return invoice
+
+
+def issued(profile: BillingProfile, amount: str = "120.00", *, today: date = TODAY, due_on: date | None = None, **fields):
+    """An issued invoice: open, of 120.00 unless said otherwise, due 30 days after ``today``."""
+    invoice = draft(profile, amount, **fields)
+    invoice = issue(access=system_access(profile), invoice_id=invoice.pk, today=today, at=NOW)
+    if due_on is not None:
+        Invoice.objects.filter(pk=invoice.pk).update(due_on=due_on)
+        invoice.refresh_from_db()
+    return invoice

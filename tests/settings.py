@@ -1,0 +1,34 @@
+"""The portal's own settings in a test run: fixed values, fast password hashes, mail in memory."""
+
+import os
+import tempfile
+
+os.environ.update(
+    {
+        "ALLOWED_HOSTS": "localhost,127.0.0.1,testserver",
+        "DEBUG": "false",
+        "EMAIL_FROM": "billing@example.com",
+        "LOG_LEVEL": "ERROR",
+        "PAYMENT_GATEWAYS": "sandbox",
+        "PORTAL_VAR_DIR": os.environ.setdefault("TEST_VAR_DIR", tempfile.gettempdir()),
+        "PUBLIC_URL": "http://testserver",
+        "SANDBOX_ALLOWED": "true",
+        "SECRET_KEY": "tests-only-" + "x" * 50,
+        "SELLER_ACCOUNT_HOLDER": "Example Cloud B.V.",
+        "SELLER_ADDRESS": "Voorbeeldkade 1\\n1011 AA Amsterdam",
+        "SELLER_BIC": "EXAMNL2A",
+        "SELLER_IBAN": "NL00EXAM0000000000",
+        "SELLER_NAME": "Example Cloud B.V.",
+        "TIME_ZONE": "Europe/Amsterdam",
+    }
+)
+
+from billing_portal.settings import *  # noqa: E402, F403
+
+PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
+CACHES = {"default": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"}}
+MAILERS = {"default": {"BACKEND": "django.core.mail.backends.locmem.EmailBackend"}}
+STORAGES = {
+    "default": {"BACKEND": "django.core.files.storage.InMemoryStorage"},
+    "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"},
+}
