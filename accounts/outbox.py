@@ -1,0 +1,18 @@
+"""Mail that must follow a commit. The row is part of the commit; the worker sends it afterwards, once per fact."""
+
+from datetime import datetime
+from typing import Any
+
+from accounts.models import OutgoingMail, User
+
+
+def queue(*, key: str, to: User, template: str, context: dict[str, Any], at: datetime) -> None:
+    """Asks for one mail to one person, in that person's language. Call it inside the transaction of the fact.
+
+    ``key`` names the fact; a second mail under the same key is dropped. ``template`` is a name under
+    ``templates/emails``; ``context`` holds JSON values and no secrets.
+    """
+    mail = OutgoingMail(
+        key=key, to=to.email, language=to.language or "en", template=template, context=context, created_at=at, next_try_at=at
+    )
+    OutgoingMail.objects.bulk_create([mail], ignore_conflicts=True)
