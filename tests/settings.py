@@ -1,7 +1,8 @@
 """The portal's own settings in a test run: fixed values, fast password hashes, mail in memory."""
 
 import os
-import tempfile
+
+from tests import environment
 
 os.environ.update(
     {
@@ -10,7 +11,7 @@ os.environ.update(
         "EMAIL_FROM": "billing@example.com",
         "LOG_LEVEL": "ERROR",
         "PAYMENT_GATEWAYS": "sandbox",
-        "PORTAL_VAR_DIR": os.environ.setdefault("TEST_VAR_DIR", tempfile.gettempdir()),
+        "PORTAL_VAR_DIR": os.environ["TEST_VAR_DIR"],
         "PUBLIC_URL": "http://testserver",
         "SANDBOX_ALLOWED": "true",
         "SECRET_KEY": "tests-only-" + "x" * 50,
@@ -32,3 +33,6 @@ STORAGES = {
     "default": {"BACKEND": "django.core.files.storage.InMemoryStorage"},
     "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"},
 }
+if environment.TEST_DATABASE == "sqlite":
+    # A file, as in real use: one in memory has no write-ahead log and no second connection.
+    DATABASES["default"]["TEST"] = {"NAME": VAR_DIR / "tests.sqlite3"}  # noqa: F405
