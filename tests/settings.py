@@ -24,7 +24,7 @@ os.environ.update(
     }
 )
 
-from billing_portal.settings import *  # noqa: E402, F403
+from billing_portal.settings import *  # noqa: F403
 
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
 CACHES = {"default": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"}}
