@@ -14,8 +14,10 @@ from django.core.exceptions import PermissionDenied
 from django.db.models import Q
 from django.utils.translation import gettext as _
 
-from accounts.models import BillingProfile, RoleAssignment, User
+from accounts.models import BillingAccount, BillingProfile, InvoiceSection, RoleAssignment, User
 from accounts.roles import Permission, Role, Scope, permissions_of, roles_with
+
+Place = BillingAccount | BillingProfile | InvoiceSection
 
 
 class NotAllowed(PermissionDenied):
@@ -59,6 +61,18 @@ class Access:
             if held.profile_id == profile.pk or (held.account_id is not None and held.account_id == profile.account_id)
         )
 
+    def roles_at(self, place: Place) -> frozenset[Role]:
+        """The roles that reach an account, a profile or a section (which needs ``profile`` loaded)."""
+        if isinstance(place, BillingProfile):
+            return self.roles_on(place)
+        if isinstance(place, InvoiceSection):
+            direct = frozenset(held.role for held in self.held if held.section_id == place.pk)
+            return direct | self.roles_on(place.profile)
+        return frozenset(held.role for held in self.held if held.account_id == place.pk)
+
+    def permissions_at(self, place: Place) -> frozenset[Permission]:
+        return frozenset(Permission) if self.unlimited else permissions_of(self.roles_at(place), scope_of_place(place))
+
     def permissions_on(self, profile: BillingProfile) -> frozenset[Permission]:
         return frozenset(Permission) if self.unlimited else permissions_of(self.roles_on(profile), Scope.PROFILE)
 
@@ -91,6 +105,12 @@ class Access:
         return Q(**{own: profiles}) | Q(**{above: accounts})
 
 
+def scope_of_place(place: Place) -> Scope:
+    if isinstance(place, BillingProfile):
+        return Scope.PROFILE
+    return Scope.SECTION if isinstance(place, InvoiceSection) else Scope.ACCOUNT
+
+
 def access_of(user: User) -> Access:
     """What a person may do, read now. One query. A person who is not active holds nothing."""
     rows: Iterable[RoleAssignment] = RoleAssignment.objects.filter(user=user, user__is_active=True)
@@ -120,9 +140,9 @@ def staff_access(user: User) -> Access:
     return Access(user=user, unlimited=True)
 
 
-def reason_for_role(permission: Permission) -> str:
+def reason_for_role(permission: Permission, scope: Scope = Scope.PROFILE) -> str:
     """Why somebody may not, and who may, in one sentence, from the role tables."""
-    roles = [role for role in Role if role in roles_with(permission, Scope.PROFILE)]
+    roles = [role for role in Role if role in roles_with(permission, scope)]
     names = ", ".join(str(role.label) for role in roles)
     if permission == Permission.INVOICE_PAY:
         return _("Your role does not include paying. These roles do: %(roles)s.") % {"roles": names}

@@ -10,7 +10,7 @@ from accounts.roles import Permission, Scope, roles_with
 
 if TYPE_CHECKING:
     from accounts.access import Access
-    from accounts.models import AuditEntry, BillingAccount, BillingProfile, InvoiceSection
+    from accounts.models import AuditEntry, BillingAccount, BillingProfile, InvoiceSection  # noqa: F401
 
 
 class BillingAccountQuerySet(QuerySet["BillingAccount"]):
@@ -20,6 +20,9 @@ class BillingAccountQuerySet(QuerySet["BillingAccount"]):
             return self.all()
         roles = roles_with(Permission.PROPERTIES_VIEW, Scope.ACCOUNT)
         return self.filter(pk__in={held.account_id for held in access.held if held.account_id and held.role in roles})
+
+    def locked(self) -> Self:
+        return self.order_by("pk").select_for_update(of=("self",))
 
 
 class BillingProfileQuerySet(QuerySet["BillingProfile"]):
@@ -38,6 +41,9 @@ class InvoiceSectionQuerySet(QuerySet["InvoiceSection"]):
         if access.profile is not None:
             return self.filter(through_profile)
         return self.filter(through_profile | Q(pk__in={held.section_id for held in access.held if held.section_id}))
+
+    def locked(self) -> Self:
+        return self.order_by("pk").select_for_update(of=("self",))
 
 
 class AuditEntryQuerySet(QuerySet["AuditEntry"]):

@@ -5,7 +5,7 @@ for every role that reaches it. The tables are those of Azure's customer agreeme
 (learn.microsoft.com, "Understand Microsoft Customer Agreement administrative roles in Azure", 10 February 2026),
 with three decisions where that page contradicts itself:
 
-- a billing account contributor may pay at no scope: paying happens on a billing profile, so the profile's table decides;
+- a billing account contributor may pay at no scope: paying happens on a profile, so the profile's table decides;
 - an invoice manager creates no subscriptions (one table says yes, the other no; the role is about invoices);
 - subscriptions that someone may cancel only when they are their own count as "no" here.
 

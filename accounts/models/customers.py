@@ -165,7 +165,7 @@ class BillingProfile(PostalAddress):
         return self.name
 
     def day_of(self, at: datetime) -> date:
-        """The calendar day of a moment where the profile is: what is past due must not depend on who looks from where."""
+        """The calendar day of a moment where the profile is: what is past due must not depend on the reader."""
         return at.astimezone(ZoneInfo(self.time_zone)).date()
 
     @property

@@ -1,0 +1,136 @@
+"""Granting and removing roles.
+
+The rules, beside the tables in `accounts.roles`: a role is granted at the scope where it exists and reaches everything
+below; what is inherited can only be removed where it was granted; the last direct owner of a scope stays. Both
+operations lock the row of the scope first and read the asker's own roles again under that lock, so two owners who
+remove each other at the same moment cannot both succeed.
+"""
+
+from datetime import datetime
+from typing import TypedDict
+
+from django.db import transaction
+from django.utils.translation import gettext as _
+
+from accounts import audit
+from accounts.access import Access, NotAllowed, Place, fresh, reason_for_role, scope_of_place
+from accounts.models import BillingAccount, BillingProfile, InvoiceSection, RoleAssignment, User
+from accounts.roles import OWNERS, ROLES_OF, Permission, Role, Scope
+
+
+class CannotChangeRoles(Exception):
+    """The grant or removal is refused. The message may be shown."""
+
+
+class At(TypedDict):
+    """Where an audit entry belongs."""
+
+    account: BillingAccount
+    profile: BillingProfile | None
+
+
+def grant_role(*, access: Access, user: User, role: Role, place: Place, at: datetime) -> RoleAssignment:
+    """Gives a person a role at an account, a profile or a section.
+
+    Raises NotAllowed when the asker may not assign roles there, CannotChangeRoles when the role does not exist at that
+    scope, the person is not active, or holds the role there already.
+    """
+    scope = scope_of_place(place)
+    with transaction.atomic():
+        place = locked_place(place)
+        _require_assigning(access, place)
+        if role not in ROLES_OF[scope]:
+            raise CannotChangeRoles(
+                _("%(role)s is not a role of this kind of scope. Choose one of: %(roles)s.")
+                % {"role": role.label, "roles": ", ".join(str(one.label) for one in ROLES_OF[scope])}
+            )
+        if not user.is_active:
+            raise CannotChangeRoles(_("%(user)s is not active and cannot be given a role.") % {"user": user})
+        assignment, is_new = RoleAssignment.objects.get_or_create(
+            user=user, role=role, **{field_of(scope): place}, defaults={"created_at": at}
+        )
+        if not is_new:
+            raise CannotChangeRoles(
+                _("%(user)s is %(role)s of %(place)s already.") % {"user": user, "role": role.label, "place": place}
+            )
+        _record(access, at, "role.granted", assignment, place)
+    return assignment
+
+
+def remove_role(*, access: Access, assignment_id: int, place: Place, at: datetime) -> None:
+    """Takes a role away at the scope where it was granted.
+
+    Raises NotAllowed when the asker may not assign roles there, CannotChangeRoles when the role is gone already, is
+    inherited from a higher scope, or is that of the scope's last owner.
+    """
+    scope = scope_of_place(place)
+    with transaction.atomic():
+        place = locked_place(place)
+        _require_assigning(access, place)
+        assignment = RoleAssignment.objects.select_related("user", "account").filter(pk=assignment_id).first()
+        if assignment is None:
+            raise CannotChangeRoles(_("This role has been removed already."))
+        if getattr(assignment, f"{field_of(scope)}_id") != place.pk:
+            raise CannotChangeRoles(
+                _("This role was granted at another scope. Remove it where it was granted.")
+                if assignment.account is None
+                else _("This role is inherited from %(account)s. Remove it there.") % {"account": assignment.account}
+            )
+        if assignment.role == OWNERS[scope] and not has_other_owner(place, assignment.user):
+            raise CannotChangeRoles(
+                _("%(user)s is the last owner of %(place)s. Make somebody else owner first.")
+                % {"user": assignment.user, "place": place}
+            )
+        _record(access, at, "role.removed", assignment, place)
+        assignment.delete()
+
+
+def field_of(scope: Scope) -> str:
+    """The column of RoleAssignment that holds a scope."""
+    return {Scope.ACCOUNT: "account", Scope.PROFILE: "profile", Scope.SECTION: "section"}[scope]
+
+
+def locked_place(place: Place) -> Place:
+    """The scope's row, locked and read anew; what it hangs under is loaded, not locked."""
+    match place:
+        case InvoiceSection():
+            return InvoiceSection.objects.select_related("profile__account").locked().get(pk=place.pk)
+        case BillingProfile():
+            return BillingProfile.objects.select_related("account").locked().get(pk=place.pk)
+        case BillingAccount():
+            return BillingAccount.objects.locked().get(pk=place.pk)
+
+
+def has_other_owner(place: Place, user: User) -> bool:
+    """Whether somebody active besides this person owns the scope directly."""
+    scope = scope_of_place(place)
+    owners = RoleAssignment.objects.filter(role=OWNERS[scope], user__is_active=True, **{field_of(scope): place})
+    return owners.exclude(user=user).exists()
+
+
+def _require_assigning(access: Access, place: Place) -> None:
+    if Permission.ROLES_ASSIGN not in fresh(access).permissions_at(place):
+        raise NotAllowed(reason_for_role(Permission.ROLES_ASSIGN, scope_of_place(place)))
+
+
+def _record(access: Access, at: datetime, action: str, assignment: RoleAssignment, place: Place) -> None:
+    audit.record(
+        access=access,
+        at=at,
+        action=action,
+        subject=assignment.user.email[:120],
+        **_belongs_to(place),
+        role=assignment.role,
+        scope=scope_of_place(place).value,
+        place=str(place),
+    )
+
+
+def _belongs_to(place: Place) -> At:
+    match place:
+        case InvoiceSection():
+            return {"account": place.profile.account, "profile": place.profile}
+        case BillingProfile():
+            return {"account": place.account, "profile": place}
+        case BillingAccount():
+            return {"account": place, "profile": None}
