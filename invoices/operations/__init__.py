@@ -7,10 +7,11 @@ operations here run inside a transaction: their own, or the one of the operation
 from invoices.operations.applying import (
     apply_payment,
     book_credit,
+    change_credit,
     clear_payment_started,
+    give_back_refund,
     mark_payment_started,
     take_back_payment,
-    use_credit,
 )
 from invoices.operations.issuing import CannotIssue, compute_lines, issue, prepare_issue
 from invoices.operations.voiding import CannotVoid, void
@@ -20,12 +21,13 @@ __all__ = [
     "CannotVoid",
     "apply_payment",
     "book_credit",
+    "change_credit",
     "clear_payment_started",
     "compute_lines",
+    "give_back_refund",
     "issue",
     "mark_payment_started",
     "prepare_issue",
     "take_back_payment",
-    "use_credit",
     "void",
 ]

@@ -23,31 +23,28 @@ def clear_payment_started(invoice: Invoice) -> None:
     invoice.save(update_fields=["payment_started_at", "payment_started_by"])
 
 
-def apply_payment(invoice: Invoice, amount: Money, *, at: datetime, paid_with: str, ends_attempt: bool = True) -> Money:
+def apply_payment(invoice: Invoice, amount: Money, *, at: datetime, paid_with: str, ends_attempt: bool) -> Money:
     """Books money on a locked invoice, up to what is due; an invoice paid in full becomes `paid`.
 
     Returns the part that did not fit: all of it when the invoice is paid or void already. ``ends_attempt`` is False
-    for money that did not come from the attempt noted on the invoice (a late success of an earlier one).
+    for money that did not come from the attempt noted on the invoice (a wire, a late success of an earlier attempt);
+    the note stays unless the invoice is paid in full.
     """
-    due = Money(
-        invoice.total_minor - invoice.credited_minor - invoice.paid_minor
-        if invoice.status == InvoiceStatus.OPEN
-        else 0,
-        invoice.currency,
-    )
+    open_minor = invoice.total_minor - invoice.credited_minor - invoice.paid_minor
+    due = Money(open_minor if invoice.status == InvoiceStatus.OPEN else 0, invoice.currency)
     used = min(amount, due)
-    fields = []
-    if ends_attempt:
-        invoice.payment_started_at = invoice.payment_started_by = None
-        fields += ["payment_started_at", "payment_started_by"]
+    fields = set()
     if used:
         invoice.paid_minor += used.minor
         invoice.paid_at, invoice.paid_with = at, paid_with
-        fields += ["paid_minor", "paid_at", "paid_with"]
+        fields |= {"paid_minor", "paid_at", "paid_with"}
     if used and used == due:
         check_move(invoice.status, InvoiceStatus.PAID)
         invoice.status = InvoiceStatus.PAID
-        fields.append("status")
+        fields.add("status")
+    if ends_attempt or invoice.status == InvoiceStatus.PAID:
+        invoice.payment_started_at = invoice.payment_started_by = None
+        fields |= {"payment_started_at", "payment_started_by"}
     if fields:
         invoice.save(update_fields=fields)
     return amount - used
@@ -63,6 +60,14 @@ def take_back_payment(invoice: Invoice, amount: Money) -> None:
     invoice.save(update_fields=["paid_minor", "refunded_minor", "status"])
 
 
+def give_back_refund(invoice: Invoice, amount: Money, *, at: datetime, paid_with: str) -> Money:
+    """Undoes `take_back_payment` on a locked invoice, because the refund failed. Returns the part that does not fit
+    any more, because the invoice was paid in another way meanwhile."""
+    invoice.refunded_minor -= amount.minor
+    invoice.save(update_fields=["refunded_minor"])
+    return apply_payment(invoice, amount, at=at, paid_with=paid_with, ends_attempt=False)
+
+
 def book_credit(profile: BillingProfile, amount: Money, *, description: str, at: datetime) -> Credit:
     """Keeps money that fits on no invoice as a credit of the profile."""
     return Credit.objects.create(
@@ -75,7 +80,7 @@ def book_credit(profile: BillingProfile, amount: Money, *, description: str, at:
     )
 
 
-def use_credit(credit: Credit, amount: Money) -> None:
-    """Lowers a locked credit. Raises IntegrityError (a check constraint) when it holds less."""
-    credit.remaining_minor -= amount.minor
+def change_credit(credit: Credit, amount: Money) -> None:
+    """Raises or lowers what is left of a locked credit. A check constraint refuses less than nothing."""
+    credit.remaining_minor += amount.minor
     credit.save(update_fields=["remaining_minor"])

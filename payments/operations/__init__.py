@@ -1,0 +1,44 @@
+"""The only code that moves money and writes down where it went.
+
+Money moves in three steps, and only the first and the last hold a transaction. `begin` locks the invoices and writes
+an attempt; the gateway is called with the attempt's id as idempotency key; `settle` locks the invoices, then the
+payment, and records the outcome. `settle` is the only door: the page that comes back from the bank, the provider's
+message, the reconciler and staff all enter there, so a lost answer costs nothing but time.
+
+What is not known is never guessed. An answer that did not come is `UNKNOWN`: it blocks the invoice until the gateway
+was asked and answered, and after the last look it waits for a person. Money that was taken is always booked: what
+fits no invoice becomes a credit of the profile, and staff are told.
+"""
+
+from payments.operations.beginning import AmountChanged, CannotPay
+from payments.operations.books import check_books
+from payments.operations.looking_up import cancel_attempt, come_back, look_up, reconcile
+from payments.operations.methods import CannotChangeMethod, make_default, remove_method
+from payments.operations.paying import pay
+from payments.operations.recording import CannotRecord, record_payment, resolve_mismatch
+from payments.operations.refunding import CannotRefund, look_up_refund, refund
+from payments.operations.settling import settle
+from payments.operations.webhooks import process_deliveries, receive
+
+__all__ = [
+    "AmountChanged",
+    "CannotChangeMethod",
+    "CannotPay",
+    "CannotRecord",
+    "CannotRefund",
+    "cancel_attempt",
+    "check_books",
+    "come_back",
+    "look_up",
+    "look_up_refund",
+    "make_default",
+    "pay",
+    "process_deliveries",
+    "receive",
+    "reconcile",
+    "record_payment",
+    "refund",
+    "remove_method",
+    "resolve_mismatch",
+    "settle",
+]

@@ -1,0 +1,187 @@
+"""Step one: write the attempt down before anything leaves the building.
+
+Everything that could forbid the payment is read again here, under the lock: the role, the invoice's state, the amount
+that was shown, the card, the attempts that came before. Two guards stand behind it in the database: the attempt key
+is unique, and so is the open allocation of an invoice.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from uuid import UUID
+
+from django.db import transaction
+from django.db.models import Q
+from django.utils.translation import gettext as _
+
+from accounts.access import Access, NotAllowed, fresh
+from accounts.models import BillingProfile
+from accounts.roles import Permission
+from invoices.models import Invoice
+from invoices.money import Money
+from invoices.operations import mark_payment_started
+from invoices.payability import why_not
+from payments.gateways.base import Gateway
+from payments.gateways.registry import default_gateway, get_gateway
+from payments.models import Payment, PaymentAllocation, PaymentEvent, PaymentMethod
+from payments.operations.schedule import first_look
+from payments.states import PaymentStatus
+
+DECLINES_PER_HOUR = 10
+
+
+class CannotPay(Exception):
+    """The payment was not begun and nothing was charged. The message may be shown; ``code`` is for pages and tests."""
+
+    def __init__(self, message: str, *, code: str) -> None:
+        super().__init__(message)
+        self.code = code
+
+
+class AmountChanged(CannotPay):
+    """What is due is no longer what the page showed."""
+
+    def __init__(self, due: Money) -> None:
+        super().__init__(
+            _("The amount due changed to %(due)s. Nothing was charged. Please look again and confirm.") % {"due": due},
+            code="amount_changed",
+        )
+        self.due = due
+
+
+@dataclass(frozen=True, kw_only=True)
+class Wish:
+    """What the person asked for. Ids, the key of the page, and the amount that was shown; no other money."""
+
+    invoice_ids: Sequence[int]
+    shown: Money
+    attempt_key: UUID
+    method_id: int | None = None
+    card_token: str = ""
+    save_method: bool = False
+    make_default: bool = False
+
+
+@transaction.atomic(durable=True)
+def begin(*, access: Access, wish: Wish, at: datetime) -> tuple[Payment, bool]:
+    """Writes a payment, its allocations and its first event.
+
+    Returns it and True; or, when this attempt was begun before (a double click, a page sent twice), the earlier one
+    and False. Raises Invoice.DoesNotExist for invoices the person cannot see, NotAllowed without the role, CannotPay
+    for every other reason; IntegrityError when another connection won the race, see `paying.pay`.
+    """
+    invoices = _lock_invoices(access, wish.invoice_ids)
+    profile = invoices[0].profile
+    now = fresh(access).inside(profile)
+    declined = _earlier_attempts(profile, wish.attempt_key, at)
+    for earlier in declined:
+        if earlier.attempt_key == wish.attempt_key:
+            return _same_attempt(earlier, now), False
+    now.require(Permission.INVOICE_PAY)
+    _check_invoices(invoices, now)
+    due = Money.total((invoice.amount_due for invoice in invoices), profile.currency)
+    if due != wish.shown:
+        raise AmountChanged(due)
+    if len(declined) >= DECLINES_PER_HOUR:
+        raise CannotPay(
+            _("Too many payments were declined within an hour. Wait an hour, or pay by bank transfer."), code="throttled"
+        )
+    method, gateway = _method_and_gateway(profile, wish, at)
+    _check_gateway(gateway, due)
+    if (wish.save_method or wish.make_default) and not now.can(Permission.METHODS_MANAGE):
+        raise NotAllowed(_("Your role does not include keeping cards on this billing profile."))
+    payment = Payment.objects.create(
+        profile=profile,
+        attempt_key=wish.attempt_key,
+        amount_minor=due.minor,
+        currency=due.currency,
+        method=method,
+        card_brand=method.brand if method else "",
+        card_last_four=method.last_four if method else "",
+        save_method=wish.save_method,
+        make_default=wish.make_default,
+        gateway=gateway.slug,
+        started_at=at,
+        started_by=access.user,
+        next_lookup_at=first_look(PaymentStatus.CREATED, at),
+    )
+    PaymentAllocation.objects.bulk_create(
+        PaymentAllocation(payment=payment, invoice=invoice, amount_minor=invoice.amount_due_minor) for invoice in invoices
+    )
+    PaymentEvent.objects.create(
+        payment=payment,
+        at=at,
+        source=PaymentEvent.Source.CUSTOMER if access.user else PaymentEvent.Source.AUTOMATIC,
+        result="begun",
+        new_status=payment.status,
+        detail={"amount_minor": due.minor, "currency": due.currency},
+    )
+    for invoice in invoices:
+        mark_payment_started(invoice, by=access.user, at=at)
+    return payment, True
+
+
+def _lock_invoices(access: Access, ids: Sequence[int]) -> list[Invoice]:
+    wanted = set(ids)
+    invoices = list(
+        Invoice.objects.visible_to(access)
+        .filter(pk__in=wanted)
+        .select_related("profile__account", "payment_started_by")
+        .locked()
+    )
+    if not wanted or len(invoices) != len(wanted):
+        raise Invoice.DoesNotExist(_("There is no such invoice."))
+    if len({invoice.profile_id for invoice in invoices}) != 1 or len({invoice.currency for invoice in invoices}) != 1:
+        raise CannotPay(_("Pay invoices of one billing profile and one currency at a time."), code="mixed")
+    return invoices
+
+
+def _earlier_attempts(profile: BillingProfile, attempt_key: UUID, at: datetime) -> list[Payment]:
+    """The attempt of this very page, if there is one, and what was declined on this profile within the hour."""
+    recent = Q(profile=profile, status=PaymentStatus.DECLINED, started_at__gte=at - timedelta(hours=1))
+    return list(Payment.objects.filter(Q(attempt_key=attempt_key) | recent).order_by("-started_at")[: DECLINES_PER_HOUR + 1])
+
+
+def _same_attempt(earlier: Payment, access: Access) -> Payment:
+    if earlier.profile_id != (access.profile and access.profile.pk) or earlier.started_by_id != (
+        access.user and access.user.pk
+    ):
+        raise CannotPay(_("This page is out of date. Open the invoice again."), code="stale")
+    return earlier
+
+
+def _check_invoices(invoices: list[Invoice], access: Access) -> None:
+    for invoice in invoices:
+        reason = why_not(invoice, access)
+        if reason is not None:
+            raise CannotPay(reason.text, code=reason.code)
+
+
+def _method_and_gateway(profile: BillingProfile, wish: Wish, at: datetime) -> tuple[PaymentMethod | None, Gateway]:
+    if wish.method_id is None:
+        gateway = default_gateway()
+        if gateway is None or not wish.card_token:
+            raise CannotPay(_("Choose a card, or add a new one."), code="no_method")
+        return None, gateway
+    method = PaymentMethod.objects.active().filter(pk=wish.method_id, profile=profile).first()
+    if method is None:
+        raise CannotPay(_("This card is no longer on the billing profile. Choose another one."), code="method_gone")
+    if method.is_expired(profile.day_of(at)):
+        raise CannotPay(_("%(card)s has expired. Choose another card.") % {"card": method.label}, code="method_expired")
+    return method, get_gateway(method.gateway)
+
+
+def _check_gateway(gateway: Gateway, due: Money) -> None:
+    currencies = gateway.capabilities.currencies
+    if currencies is not None and due.currency not in currencies:
+        raise CannotPay(
+            _("Cards cannot be charged in %(currency)s. Pay by bank transfer.") % {"currency": due.currency},
+            code="currency",
+        )
+    minimum = gateway.capabilities.minimum_minor.get(due.currency, 0)
+    if due.minor < minimum:
+        least = Money(minimum, due.currency)
+        raise CannotPay(
+            _("The smallest amount a card can be charged is %(least)s. Pay by bank transfer.") % {"least": least},
+            code="too_small",
+        )

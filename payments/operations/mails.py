@@ -1,0 +1,64 @@
+"""Which mail a settled payment or refund asks for. The rows are written in the same commit as the fact."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+from django.conf import settings
+from django.urls import reverse
+
+from accounts.models import BillingProfile, RoleAssignment, User
+from accounts.outbox import queue
+from accounts.roles import Role
+from invoices.models import Invoice
+from payments.models import Payment, Refund
+from payments.states import PaymentStatus
+
+MONEY_PEOPLE = (Role.PROFILE_OWNER, Role.PROFILE_CONTRIBUTOR, Role.INVOICE_MANAGER)
+
+
+def tell_payer(payment: Payment, invoices: Sequence[Invoice], *, at: datetime) -> None:
+    """Success once per payment; failure at most once an hour per invoice, so that retries make no storm.
+
+    The person who paid is told. Money that staff recorded is told to those who handle the profile's invoices.
+    """
+    if payment.status == PaymentStatus.SUCCEEDED:
+        template, fact = "payment_succeeded", f"payment-succeeded:{payment.pk}"
+    elif payment.status == PaymentStatus.DECLINED:
+        template, fact = "payment_failed", f"payment-failed:{invoices[0].pk}:{at:%Y%m%d%H}"
+    else:
+        return
+    context = _context(payment, invoices, at)
+    recorded = payment.channel != Payment.Channel.CARD
+    people = _money_people(payment.profile) if recorded or payment.started_by is None else [payment.started_by]
+    for person in people:
+        queue(key=f"{fact}:{person.pk}", to=person, template=template, context=context, at=at)
+
+
+def tell_of_refund(refund: Refund, *, at: datetime) -> None:
+    """Once per refund, to those who handle the profile's invoices."""
+    payment = refund.payment
+    invoices = [row.invoice for row in payment.allocations.select_related("invoice") if row.invoice is not None]
+    context = _context(payment, invoices, at) | {"amount_minor": refund.amount_minor}
+    for person in _money_people(payment.profile):
+        queue(key=f"refund:{refund.pk}:{person.pk}", to=person, template="payment_refunded", context=context, at=at)
+
+
+def _money_people(profile: BillingProfile) -> list[User]:
+    held = RoleAssignment.objects.filter(profile=profile, role__in=MONEY_PEOPLE, user__is_active=True)
+    return list({row.user_id: row.user for row in held.select_related("user")}.values())
+
+
+def _context(payment: Payment, invoices: Sequence[Invoice], at: datetime) -> dict[str, Any]:
+    path = reverse("payments:detail", kwargs={"profile": payment.profile.code, "reference": payment.reference})
+    return {
+        "reference": payment.reference,
+        "amount_minor": payment.amount_minor,
+        "currency": payment.currency,
+        "invoices": [str(invoice) for invoice in invoices],
+        "method": payment.method_label,
+        "profile": payment.profile.name,
+        "decline_code": payment.decline_code,
+        "at": at.isoformat(),
+        "url": settings.PUBLIC_URL + path,
+    }

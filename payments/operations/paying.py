@@ -1,0 +1,71 @@
+"""Pay: begin, call the gateway, settle."""
+
+from collections.abc import Callable, Sequence
+from datetime import datetime, timedelta
+from time import monotonic
+from uuid import UUID
+
+from django.db import IntegrityError
+from django.utils.translation import gettext as _
+
+from accounts.access import Access
+from invoices.money import Money
+from payments.gateways.registry import get_gateway
+from payments.models import Payment, PaymentEvent
+from payments.operations.asking import ask, attempt_of
+from payments.operations.beginning import CannotPay, Wish, begin
+from payments.operations.settling import settle
+
+
+def pay(
+    *,
+    access: Access,
+    invoice_ids: Sequence[int],
+    shown: Money,
+    attempt_key: UUID,
+    at: datetime,
+    return_url: Callable[[Payment], str],
+    method_id: int | None = None,
+    card_token: str = "",
+    save_method: bool = False,
+    make_default: bool = False,
+) -> Payment:
+    """Charges a stored card or a card just typed in for what is due on the invoices.
+
+    ``shown`` is the amount the page showed, ``attempt_key`` was minted with the page, ``card_token`` is what the
+    gateway's card field gave for a typed number, ``return_url`` says where the bank's check comes back to.
+
+    Returns the payment, whose status says how it went: `succeeded`, `declined`, `needs_customer` (go to ``next_url``),
+    `pending` or `unknown` (being checked). Sending the same attempt again returns the same payment and charges
+    nothing. Raises CannotPay (its message may be shown) or NotAllowed; then nothing was charged.
+    """
+    wish = Wish(
+        invoice_ids=invoice_ids,
+        shown=shown,
+        attempt_key=attempt_key,
+        method_id=method_id,
+        card_token=card_token,
+        save_method=save_method,
+        make_default=make_default,
+    )
+    started = monotonic()
+    try:
+        payment, is_new = begin(access=access, wish=wish, at=at)
+    except IntegrityError as race:
+        return _lost_race(race, access, attempt_key)
+    if not is_new:
+        return payment
+    gateway = get_gateway(payment.gateway)
+    attempt = attempt_of(payment, card_token=card_token, return_url=return_url(payment))
+    outcome = ask(lambda: gateway.charge(attempt), subject=payment.reference)
+    ended_at = at + timedelta(seconds=monotonic() - started)
+    source = PaymentEvent.Source.CUSTOMER if access.user else PaymentEvent.Source.AUTOMATIC
+    return settle(payment_id=payment.pk, outcome=outcome, source=source, at=ended_at)
+
+
+def _lost_race(race: IntegrityError, access: Access, attempt_key: UUID) -> Payment:
+    """Another connection wrote first: this very attempt (then it is the same payment), or somebody else's."""
+    same = Payment.objects.visible_to(access).filter(attempt_key=attempt_key, started_by=access.user).first()
+    if same is not None:
+        return same
+    raise CannotPay(_("A payment of this invoice is already in progress."), code="in_progress") from race

@@ -1,0 +1,210 @@
+"""Step three: write down how an attempt stands. The only door, and safe to enter any number of times."""
+
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+import structlog
+from django.db import DatabaseError, transaction
+
+from accounts import audit
+from accounts.access import Access, system_access
+from accounts.models import User
+from invoices.money import Money
+from invoices.operations import apply_payment, book_credit, clear_payment_started
+from payments.gateways.base import MethodInfo, Outcome, Result
+from payments.models import Payment, PaymentAllocation, PaymentEvent, PaymentMethod
+from payments.operations import mails
+from payments.operations.methods import remember_card
+from payments.operations.schedule import next_look
+from payments.states import ENDED_WITHOUT_MONEY, MOVES, OPEN, PaymentStatus
+
+log = structlog.get_logger("portal.payments")
+
+STATUS_OF = {
+    Result.SUCCEEDED: PaymentStatus.SUCCEEDED,
+    Result.NEEDS_CUSTOMER: PaymentStatus.NEEDS_CUSTOMER,
+    Result.PENDING: PaymentStatus.PENDING,
+    Result.DECLINED: PaymentStatus.DECLINED,
+    Result.EXPIRED: PaymentStatus.EXPIRED,
+    Result.NOT_SENT: PaymentStatus.NOT_SENT,
+    Result.UNKNOWN: PaymentStatus.UNKNOWN,
+    Result.NOT_FOUND: PaymentStatus.UNKNOWN,
+}
+
+
+@transaction.atomic(durable=True)
+def settle(
+    *, payment_id: UUID, outcome: Outcome, source: PaymentEvent.Source, at: datetime, by: User | None = None
+) -> Payment:
+    """Records an outcome: moves the state, books the money, writes event, audit entry and mail, in one commit.
+
+    Returns the payment. An outcome that MOVES does not allow changes nothing: it is kept as an event when it says
+    something new, and a repeated "still not known" only sets the next look-up. Success with another amount or
+    currency than the attempt's is a mismatch, for staff, and pays nothing.
+    """
+    rows = lock(payment_id)
+    payment = rows[0].payment
+    old = PaymentStatus(payment.status)
+    new = STATUS_OF[outcome.result]
+    if new == PaymentStatus.SUCCEEDED and outcome.amount != payment.amount:
+        new = PaymentStatus.MISMATCH
+    if new not in MOVES[old]:
+        _no_move(payment, old, new, outcome, source, at)
+        return payment
+    fields = _take_over(payment, outcome)
+    payment.status = new
+    payment.lookups = 0
+    payment.next_lookup_at = next_look(new, 0, at)
+    payment.needs_staff = new == PaymentStatus.MISMATCH
+    fields |= {"status", "lookups", "next_lookup_at", "needs_staff"}
+    if new not in OPEN:
+        payment.finished_at = at
+        payment.next_url = ""
+        fields |= {"finished_at", "next_url"}
+        close(payment, rows)
+    if new == PaymentStatus.SUCCEEDED:
+        book_money(payment, rows, at=at, late=old in ENDED_WITHOUT_MONEY)
+        if payment.save_method and outcome.method is not None:
+            payment.method = _remember_if_possible(payment, outcome.method, at)
+            fields.add("method")
+    elif new in ENDED_WITHOUT_MONEY:
+        for row in rows:
+            if row.invoice is not None and row.invoice.is_being_paid:
+                clear_payment_started(row.invoice)
+    payment.save(update_fields=fields)
+    record_event(payment, old=old, result=outcome.result, source=source, at=at, detail=_detail(outcome))
+    if new not in OPEN or new == PaymentStatus.MISMATCH:
+        access = Access(user=by or payment.started_by, unlimited=by is not None)
+        audit.record(
+            access=access if access.user else system_access(),
+            at=at,
+            action=f"payment.{new.value}",
+            subject=payment.reference,
+            profile=payment.profile,
+            amount_minor=payment.amount_minor,
+            currency=payment.currency,
+        )
+        mails.tell_payer(payment, [row.invoice for row in rows if row.invoice is not None], at=at)
+    return payment
+
+
+def _remember_if_possible(payment: Payment, info: MethodInfo, at: datetime) -> PaymentMethod | None:
+    """A card that cannot be kept must not undo the payment that was made with it."""
+    try:
+        with transaction.atomic():
+            return remember_card(payment, info, at=at)
+    except DatabaseError:
+        log.exception("card not kept", payment=payment.reference)
+        return None
+
+
+def lock(payment_id: UUID) -> list[PaymentAllocation]:
+    """The allocations of a payment to invoices, with the invoices and then the payment locked, in one statement.
+
+    Must run inside a transaction. The rows come in the order of the invoices' ids, which is the order of every lock.
+    Raises Payment.DoesNotExist.
+    """
+    rows = list(
+        PaymentAllocation.objects.filter(payment_id=payment_id, invoice__number__isnull=False)
+        .select_related("invoice", "payment__profile", "payment__method", "payment__started_by")
+        .order_by("invoice_id")
+        .select_for_update(of=("invoice", "payment"))
+    )
+    if not rows:
+        raise Payment.DoesNotExist(f"There is no payment {payment_id}.")
+    for row in rows:
+        row.payment = rows[0].payment
+    return rows
+
+
+def close(payment: Payment, rows: list[PaymentAllocation]) -> None:
+    """Frees the invoices for another attempt."""
+    PaymentAllocation.objects.filter(payment=payment).update(is_open=False)
+    for row in rows:
+        row.is_open = False
+
+
+def book_money(payment: Payment, rows: list[PaymentAllocation], *, at: datetime, late: bool) -> None:
+    """Books a payment's money on its locked invoices; what does not fit becomes a credit and staff are told.
+
+    ``late`` says that the attempt had ended before, so that a payment noted on the invoice meanwhile is another one;
+    it is looked up at once, so that it can be closed before it takes money too.
+    """
+    surplus = Money(0, payment.currency)
+    for row in rows:
+        if row.invoice is None:
+            continue
+        part = Money(row.amount_minor, payment.currency)
+        left = apply_payment(row.invoice, part, at=at, paid_with=payment.method_label, ends_attempt=not late)
+        if left:
+            row.amount_minor = (part - left).minor
+            row.save(update_fields=["amount_minor"])
+            surplus += left
+    if surplus:
+        description = f"{payment.reference}: {', '.join(str(row.invoice) for row in rows)}"
+        credit = book_credit(payment.profile, surplus, description=description, at=at)
+        PaymentAllocation.objects.create(payment=payment, credit=credit, amount_minor=surplus.minor, is_open=False)
+        payment.needs_staff = True
+    if late:
+        others = Payment.objects.filter(
+            allocations__is_open=True, allocations__invoice__in=[row.invoice_id for row in rows]
+        ).exclude(pk=payment.pk)
+        Payment.objects.filter(pk__in=others.values("pk")).update(next_lookup_at=at)
+
+
+def record_event(
+    payment: Payment, *, old: str, result: str, source: PaymentEvent.Source, at: datetime, detail: dict[str, Any]
+) -> None:
+    """Adds to the history of a payment."""
+    PaymentEvent.objects.create(
+        payment=payment, at=at, source=source, result=result, old_status=old, new_status=payment.status, detail=detail
+    )
+
+
+def _no_move(
+    payment: Payment,
+    old: PaymentStatus,
+    new: PaymentStatus,
+    outcome: Outcome,
+    source: PaymentEvent.Source,
+    at: datetime,
+) -> None:
+    if new == old or (new == PaymentStatus.UNKNOWN and old in OPEN):
+        if old in OPEN and source == PaymentEvent.Source.RECONCILER:
+            payment.lookups += 1
+            payment.next_lookup_at = next_look(old, payment.lookups, at)
+            payment.needs_staff = payment.needs_staff or payment.next_lookup_at is None
+            payment.save(update_fields=["lookups", "next_lookup_at", "needs_staff"])
+        return
+    record_event(payment, old=old, result=outcome.result, source=source, at=at, detail=_detail(outcome))
+
+
+def _take_over(payment: Payment, outcome: Outcome) -> set[str]:
+    """Copies what the gateway said onto the payment. Returns the names of the changed columns."""
+    changes: dict[str, str] = {
+        "gateway_message": outcome.message.replace("\x00", "")[:300],
+        "next_url": outcome.next_url if len(outcome.next_url) <= 500 else "",
+        "decline_code": outcome.decline.code if outcome.decline else "",
+        "decline_bucket": outcome.decline.bucket if outcome.decline else "",
+    }
+    if outcome.gateway_id and not payment.gateway_id:
+        changes["gateway_id"] = outcome.gateway_id
+    if outcome.method is not None:
+        changes |= {"card_brand": outcome.method.brand[:20], "card_last_four": outcome.method.last_four}
+    for name, value in changes.items():
+        setattr(payment, name, value)
+    return set(changes)
+
+
+def _detail(outcome: Outcome) -> dict[str, Any]:
+    detail: dict[str, Any] = {}
+    if outcome.gateway_id:
+        detail["gateway_id"] = outcome.gateway_id
+    if outcome.amount is not None:
+        detail |= {"amount_minor": outcome.amount.minor, "currency": outcome.amount.currency}
+    if outcome.decline is not None:
+        detail["decline"] = outcome.decline.code.value
+    if outcome.message:
+        detail["message"] = outcome.message.replace("\x00", "")[:300]
+    return detail
