@@ -13,6 +13,12 @@ def queue(*, key: str, to: User, template: str, context: dict[str, Any], at: dat
     ``templates/emails``; ``context`` holds JSON values and no secrets.
     """
     mail = OutgoingMail(
-        key=key, to=to.email, language=to.language or "en", template=template, context=context, created_at=at, next_try_at=at
+        key=key,
+        to=to.email,
+        language=to.language or "en",
+        template=template,
+        context=context,
+        created_at=at,
+        next_try_at=at,
     )
     OutgoingMail.objects.bulk_create([mail], ignore_conflicts=True)

@@ -149,6 +149,23 @@ ROLES_OF: dict[Scope, tuple[Role, ...]] = {
 }
 OWNERS = {Scope.ACCOUNT: Role.ACCOUNT_OWNER, Scope.PROFILE: Role.PROFILE_OWNER, Scope.SECTION: Role.SECTION_OWNER}
 
+# What a role is called where its scope is plain from the page, such as a table of one profile's roles.
+SHORT_LABELS = {
+    Role.ACCOUNT_OWNER: _("Owner"),
+    Role.ACCOUNT_CONTRIBUTOR: _("Contributor"),
+    Role.ACCOUNT_READER: _("Reader"),
+    Role.PROFILE_OWNER: _("Owner"),
+    Role.PROFILE_CONTRIBUTOR: _("Contributor"),
+    Role.PROFILE_READER: _("Reader"),
+    Role.SECTION_OWNER: _("Owner"),
+    Role.SECTION_CONTRIBUTOR: _("Contributor"),
+    Role.SECTION_READER: _("Reader"),
+}
+
+
+def short_label(role: Role) -> str:
+    return str(SHORT_LABELS.get(role, role.label))
+
 
 def scope_of(role: Role) -> Scope:
     """The scope at which a role is granted."""

@@ -1,9 +1,11 @@
-"""From an address to an `Access`: how every page of a billing profile begins.
+"""From an address to an `Access`: how every page of a scope begins.
 
 ``@profile_view(Permission.INVOICE_VIEW)`` turns the profile's code in the address into an `Access` inside that profile
 and hands it to the view as ``access``. A stranger to the profile gets 404, as if it did not exist; a member without
 the permission gets 403 with the reason. The permission is also readable as ``view.permission``, for the permission
-matrix test.
+matrix test. ``@account_view`` and ``@section_view`` do the same for a billing account and an invoice section.
+
+Whoever opens a page of a scope comes back to it the next time: the scope is remembered on the person.
 """
 
 from collections.abc import Callable
@@ -13,9 +15,12 @@ from typing import Any
 from django.http import Http404, HttpRequest, HttpResponse
 from django.utils.translation import gettext as _
 
-from accounts.access import Access, access_of
-from accounts.models import BillingProfile, User
-from accounts.roles import Permission
+from accounts.access import Access, NotAllowed, Place, access_of, reason_for_role
+from accounts.models import BillingAccount, BillingProfile, InvoiceSection, User
+from accounts.roles import Permission, Scope
+from accounts.scopes import key_of, landing_for
+
+__all__ = ["access_for_request", "account_view", "landing_for", "profile_view", "section_view"]
 
 View = Callable[..., HttpResponse]
 
@@ -32,7 +37,7 @@ def access_for_request(request: HttpRequest) -> Access:
 
 
 def profile_view(permission: Permission) -> Callable[[View], View]:
-    """Decorates a view that takes ``(request, access, **rest)``; the address holds the profile's code as ``profile``."""
+    """Decorates a view that takes ``(request, access, **rest)``; the address holds a profile's code as ``profile``."""
 
     def decorate(view: View) -> View:
         @wraps(view)
@@ -44,9 +49,61 @@ def profile_view(permission: Permission) -> Callable[[View], View]:
             access = access.inside(found)
             request.access = access  # type: ignore[attr-defined]
             access.require(permission)
+            _remember(request, access, found)
             return view(request, access, **rest)
 
         wrapped.permission = permission  # type: ignore[attr-defined]
         return wrapped
 
     return decorate
+
+
+def account_view(permission: Permission) -> Callable[[View], View]:
+    """Decorates ``view(request, access, account, **rest)``; the address holds a billing account's code as ``account``.
+
+    Only roles of the account itself count: who has a role on one of its profiles gets 404.
+    """
+
+    def decorate(view: View) -> View:
+        @wraps(view)
+        def wrapped(request: HttpRequest, account: str, **rest: Any) -> HttpResponse:
+            access = access_for_request(request)
+            found = BillingAccount.objects.visible_to(access).filter(code=account).first()
+            if found is None:
+                raise Http404(_("There is no such billing account, or you have no role on it."))
+            if permission not in access.permissions_at(found):
+                raise NotAllowed(reason_for_role(permission, Scope.ACCOUNT))
+            _remember(request, access, found)
+            return view(request, access, found, **rest)
+
+        wrapped.permission = permission  # type: ignore[attr-defined]
+        return wrapped
+
+    return decorate
+
+
+def section_view(view: View) -> View:
+    """Decorates ``view(request, access, section, **rest)``; the address holds an invoice section's id as ``section``.
+
+    Whoever holds any role that reaches the section may look: the page says what that role is for.
+    """
+
+    @wraps(view)
+    def wrapped(request: HttpRequest, section: int, **rest: Any) -> HttpResponse:
+        access = access_for_request(request)
+        sections = InvoiceSection.objects.visible_to(access).select_related("profile__account")
+        found = sections.filter(pk=section).first()
+        if found is None:
+            raise Http404(_("There is no such invoice section, or you have no role on it."))
+        _remember(request, access, found)
+        return view(request, access, found, **rest)
+
+    return wrapped
+
+
+def _remember(request: HttpRequest, access: Access, place: Place) -> None:
+    """Notes the scope on the person, when it is another than the last."""
+    key = key_of(place)
+    if access.user is not None and request.method == "GET" and access.user.last_scope != key:
+        access.user.last_scope = key
+        access.user.save(update_fields=["last_scope"])

@@ -1,0 +1,137 @@
+"""Every scope a person can open, and the one to open first.
+
+Three queries however many scopes there are; the roles come from the `Access`.
+"""
+
+from dataclasses import dataclass, field
+
+from django.urls import reverse
+
+from accounts.access import Access, Place
+from accounts.models import BillingAccount, BillingProfile, InvoiceSection
+from accounts.querysets import InvoiceSectionQuerySet
+from accounts.roles import Role
+
+MOST_SHOWN = 200
+
+
+@dataclass(frozen=True)
+class ScopeRow:
+    """One line of the list: a scope, where it leads, and the roles that reach it."""
+
+    place: Place
+    url: str
+    roles: tuple[Role, ...]
+
+    @property
+    def role_names(self) -> str:
+        return ", ".join(str(role.label) for role in self.roles)
+
+
+@dataclass
+class AccountScopes:
+    """An account and what the person sees of it. ``row`` is None without a role on the account itself."""
+
+    account: BillingAccount
+    row: ScopeRow | None = None
+    profiles: list[ScopeRow] = field(default_factory=list)
+    sections: list[ScopeRow] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class ScopeList:
+    groups: list[AccountScopes]
+    is_cut_off: bool
+
+
+def scopes_of(access: Access) -> ScopeList:
+    """What the person may open, grouped by account, by name; at most `MOST_SHOWN` of each kind."""
+    accounts = list(BillingAccount.objects.visible_to(access).order_by("name", "pk")[: MOST_SHOWN + 1])
+    profiles = list(
+        BillingProfile.objects.visible_to(access).select_related("account").order_by("name", "pk")[: MOST_SHOWN + 1]
+    )
+    sections = list(_held_sections(access)[: MOST_SHOWN + 1])
+    groups: dict[int, AccountScopes] = {}
+
+    def group_of(account: BillingAccount) -> AccountScopes:
+        return groups.setdefault(account.pk, AccountScopes(account))
+
+    for account in accounts[:MOST_SHOWN]:
+        group_of(account).row = _row(access, account)
+    for profile in profiles[:MOST_SHOWN]:
+        group_of(profile.account).profiles.append(_row(access, profile))
+    for section in sections[:MOST_SHOWN]:
+        group_of(section.profile.account).sections.append(_row(access, section))
+    return ScopeList(
+        groups=sorted(groups.values(), key=lambda group: (group.account.name, group.account.pk)),
+        is_cut_off=any(len(found) > MOST_SHOWN for found in (accounts, profiles, sections)),
+    )
+
+
+def url_of(place: Place) -> str:
+    """The page with which a scope opens: the invoices of a profile, the overview of an account or a section."""
+    match place:
+        case BillingProfile():
+            return reverse("invoices:list", args=[place.code])
+        case BillingAccount():
+            return reverse("accounts:account", args=[place.code])
+        case InvoiceSection():
+            return reverse("accounts:section", args=[place.pk])
+
+
+def key_of(place: Place) -> str:
+    """How a scope is remembered on its reader, for `landing_for`."""
+    match place:
+        case BillingProfile():
+            return f"profile:{place.code}"
+        case BillingAccount():
+            return f"account:{place.code}"
+        case InvoiceSection():
+            return f"section:{place.pk}"
+
+
+def landing_for(access: Access) -> str:
+    """Where "Cost Management + Billing" opens: the only scope, else the last one if it is still visible, else the list.
+
+    A profile counts as the only scope although its account is visible too; that is what people come for.
+    """
+    only = _only_place(access)
+    place = only or _last_place(access)
+    return url_of(place) if place is not None else reverse("accounts:scopes")
+
+
+def _only_place(access: Access) -> Place | None:
+    profiles = list(BillingProfile.objects.visible_to(access)[:2])
+    if len(profiles) > 1:
+        return None
+    lone_accounts = BillingAccount.objects.visible_to(access).exclude(profiles__in=profiles)[:2]
+    places: list[Place] = [*profiles, *_held_sections(access)[:2], *lone_accounts]
+    return places[0] if len(places) == 1 else None
+
+
+def _last_place(access: Access) -> Place | None:
+    if access.user is None:
+        return None
+    kind, _colon, key = access.user.last_scope.partition(":")
+    if kind == "profile":
+        return BillingProfile.objects.visible_to(access).filter(code=key).first()
+    if kind == "account":
+        return BillingAccount.objects.visible_to(access).filter(code=key).first()
+    if kind == "section" and key.isdecimal():
+        return InvoiceSection.objects.visible_to(access).filter(pk=key).first()
+    return None
+
+
+def _held_sections(access: Access) -> InvoiceSectionQuerySet:
+    """Sections on which the person holds a role, of profiles that the person does not see anyway."""
+    return (
+        InvoiceSection.objects.visible_to(access)
+        .exclude(profile__in=BillingProfile.objects.visible_to(access))
+        .select_related("profile__account")
+        .order_by("name", "pk")
+    )
+
+
+def _row(access: Access, place: Place) -> ScopeRow:
+    held = access.roles_at(place)
+    return ScopeRow(place=place, url=url_of(place), roles=tuple(role for role in Role if role in held))

@@ -1,0 +1,22 @@
+"""The page of an invoice section, for people whose only role is on the section."""
+
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.views.decorators.http import require_safe
+
+from accounts.access import Access
+from accounts.models import InvoiceSection
+from accounts.roles import Role
+from accounts.scoping import section_view
+
+
+@require_safe
+@section_view
+def overview(request: HttpRequest, access: Access, section: InvoiceSection) -> HttpResponse:
+    held = access.roles_at(section)
+    context = {
+        "section": section,
+        "role_names": ", ".join(str(role.label) for role in Role if role in held),
+        "sees_profile": bool(access.roles_on(section.profile)),
+    }
+    return render(request, "accounts/section.html", context)
