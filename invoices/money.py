@@ -130,4 +130,5 @@ def _format(minor: int, currency: str, language: str) -> str:
     locale = Locale.parse(language.replace("-", "_"))
     digits = exponent(currency)
     amount = Decimal(minor).scaleb(-digits)
-    return locale.currency_formats["standard"].apply(amount, locale, currency=currency, force_frac=(digits, digits))
+    pattern = locale.currency_formats["standard"]
+    return str(pattern.apply(amount, locale, currency=currency, force_frac=(digits, digits)))

@@ -53,6 +53,6 @@ def ask(call: Callable[[], Outcome], *, subject: str) -> Outcome:
     except GatewayError as error:
         log.warning("gateway call failed", subject=subject, sent=error.sent, error=str(error)[:300], since=started)
         return Outcome(Result.UNKNOWN if error.sent else Result.NOT_SENT, message=str(error)[:300])
-    except Exception as error:  # noqa: BLE001  whatever a gateway raises, the answer is not known
+    except Exception as error:  # whatever a gateway raises, the answer is not known
         log.exception("gateway call broke", subject=subject)
         return Outcome(Result.UNKNOWN, message=f"{type(error).__name__}: {error}"[:300])

@@ -84,7 +84,8 @@ def begin(*, access: Access, wish: Wish, at: datetime) -> tuple[Payment, bool]:
         raise AmountChanged(due)
     if len(declined) >= DECLINES_PER_HOUR:
         raise CannotPay(
-            _("Too many payments were declined within an hour. Wait an hour, or pay by bank transfer."), code="throttled"
+            _("Too many payments were declined within an hour. Wait an hour, or pay by bank transfer."),
+            code="throttled",
         )
     method, gateway = _method_and_gateway(profile, wish, at)
     _check_gateway(gateway, due)
@@ -106,7 +107,8 @@ def begin(*, access: Access, wish: Wish, at: datetime) -> tuple[Payment, bool]:
         next_lookup_at=first_look(PaymentStatus.CREATED, at),
     )
     PaymentAllocation.objects.bulk_create(
-        PaymentAllocation(payment=payment, invoice=invoice, amount_minor=invoice.amount_due_minor) for invoice in invoices
+        PaymentAllocation(payment=payment, invoice=invoice, amount_minor=invoice.amount_due_minor)
+        for invoice in invoices
     )
     PaymentEvent.objects.create(
         payment=payment,
@@ -139,7 +141,9 @@ def _lock_invoices(access: Access, ids: Sequence[int]) -> list[Invoice]:
 def _earlier_attempts(profile: BillingProfile, attempt_key: UUID, at: datetime) -> list[Payment]:
     """The attempt of this very page, if there is one, and what was declined on this profile within the hour."""
     recent = Q(profile=profile, status=PaymentStatus.DECLINED, started_at__gte=at - timedelta(hours=1))
-    return list(Payment.objects.filter(Q(attempt_key=attempt_key) | recent).order_by("-started_at")[: DECLINES_PER_HOUR + 1])
+    return list(
+        Payment.objects.filter(Q(attempt_key=attempt_key) | recent).order_by("-started_at")[: DECLINES_PER_HOUR + 1]
+    )
 
 
 def _same_attempt(earlier: Payment, access: Access) -> Payment:

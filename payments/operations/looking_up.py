@@ -117,5 +117,7 @@ def reconcile(*, at: datetime, limit: int = 100) -> int:
 
 def _lease(row: Payment | Refund, at: datetime) -> bool:
     """Takes a row for two minutes. False when another worker was quicker."""
-    mine = type(row)._default_manager.filter(pk=row.pk, next_lookup_at=row.next_lookup_at)
-    return mine.update(next_lookup_at=F("next_lookup_at") + max(at - (row.next_lookup_at or at), timedelta()) + LEASE) == 1
+    mine = type(row).objects.filter(pk=row.pk, next_lookup_at=row.next_lookup_at)
+    return (
+        mine.update(next_lookup_at=F("next_lookup_at") + max(at - (row.next_lookup_at or at), timedelta()) + LEASE) == 1
+    )

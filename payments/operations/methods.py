@@ -96,7 +96,9 @@ def _lock_method(access: Access, method_id: int) -> PaymentMethod:
 
 
 def _set_default(method: PaymentMethod) -> None:
-    PaymentMethod.objects.filter(profile_id=method.profile_id, is_default=True).exclude(pk=method.pk).update(is_default=False)
+    PaymentMethod.objects.filter(profile_id=method.profile_id, is_default=True).exclude(pk=method.pk).update(
+        is_default=False
+    )
     method.is_default = True
     method.save(update_fields=["is_default"])
 

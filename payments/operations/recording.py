@@ -1,6 +1,7 @@
 """Money that did not come through a gateway, and money that came but not as asked. Both are for staff."""
 
 from datetime import date, datetime
+from typing import Any
 from uuid import UUID
 
 from django.db import IntegrityError, transaction
@@ -39,7 +40,16 @@ def record_payment(
     Invoice.DoesNotExist, CannotRecord.
     """
     try:
-        return _record(access, invoice_id, amount, channel, bank_reference.strip(), received_on, attempt_key, at)
+        return _record(
+            access=access,
+            invoice_id=invoice_id,
+            amount=amount,
+            channel=channel,
+            bank_reference=bank_reference.strip(),
+            received_on=received_on,
+            attempt_key=attempt_key,
+            at=at,
+        )
     except IntegrityError as duplicate:
         earlier = Payment.objects.filter(attempt_key=attempt_key).first()
         if earlier is not None:
@@ -49,6 +59,7 @@ def record_payment(
 
 @transaction.atomic(durable=True)
 def _record(
+    *,
     access: Access,
     invoice_id: int,
     amount: Money,
@@ -60,7 +71,9 @@ def _record(
 ) -> Payment:
     _require_staff(access)
     invoice = Invoice.objects.select_related("profile").locked().get(pk=invoice_id)
-    _check(invoice, amount, channel, bank_reference, received_on, at)
+    _check(invoice, amount, channel=channel, bank_reference=bank_reference)
+    if received_on > invoice.profile.day_of(at):
+        raise CannotRecord(_("The money cannot have arrived in the future."))
     payment = Payment.objects.create(
         profile=invoice.profile,
         attempt_key=attempt_key,
@@ -77,7 +90,11 @@ def _record(
     row = PaymentAllocation.objects.create(payment=payment, invoice=invoice, amount_minor=amount.minor, is_open=False)
     book_money(payment, [row], at=at, late=True)
     payment.save(update_fields=["needs_staff"])
-    detail = {"amount_minor": amount.minor, "currency": amount.currency, "bank_reference": bank_reference}
+    detail: dict[str, Any] = {
+        "amount_minor": amount.minor,
+        "currency": amount.currency,
+        "bank_reference": bank_reference,
+    }
     record_event(payment, old="", result="recorded", source=PaymentEvent.Source.STAFF, at=at, detail=detail)
     audit.record(
         access=access, at=at, action="payment.recorded", subject=payment.reference, profile=invoice.profile, **detail
@@ -91,9 +108,7 @@ def _require_staff(access: Access) -> None:
         raise NotAllowed(_("Only staff may do this."))
 
 
-def _check(
-    invoice: Invoice, amount: Money, channel: str, bank_reference: str, received_on: date, at: datetime
-) -> None:
+def _check(invoice: Invoice, amount: Money, *, channel: str, bank_reference: str) -> None:
     if invoice.status == InvoiceStatus.DRAFT:
         raise CannotRecord(_("This invoice has not been issued yet."))
     if channel not in {Payment.Channel.WIRE, Payment.Channel.CHECK}:
@@ -104,8 +119,6 @@ def _check(
         raise CannotRecord(_("The amount must be more than zero."))
     if not bank_reference:
         raise CannotRecord(_("Give the reference on the bank statement, or the number of the check."))
-    if received_on > invoice.profile.day_of(at):
-        raise CannotRecord(_("The money cannot have arrived in the future."))
 
 
 @transaction.atomic(durable=True)
@@ -122,7 +135,9 @@ def resolve_mismatch(*, access: Access, payment_id: UUID, accept: bool, at: date
         raise CannotRecord(_("This payment is not waiting for a decision."))
     taken = payment.events.filter(new_status=PaymentStatus.MISMATCH).order_by("-pk").values_list("detail", flat=True)[0]
     if accept and (taken.get("currency") != payment.currency or taken.get("amount_minor", 0) <= 0):
-        raise CannotRecord(_("Money in another currency cannot be booked. Pay it back at the provider, then refuse it."))
+        raise CannotRecord(
+            _("Money in another currency cannot be booked. Pay it back at the provider, then refuse it.")
+        )
     payment.status = PaymentStatus.SUCCEEDED if accept else PaymentStatus.DECLINED
     payment.finished_at, payment.needs_staff = at, False
     late = not rows[0].is_open
@@ -141,7 +156,12 @@ def resolve_mismatch(*, access: Access, payment_id: UUID, accept: bool, at: date
         payment, old=PaymentStatus.MISMATCH, result=result, source=PaymentEvent.Source.STAFF, at=at, detail=taken
     )
     audit.record(
-        access=access, at=at, action=f"payment.mismatch_{result}", subject=payment.reference, profile=payment.profile, **taken
+        access=access,
+        at=at,
+        action=f"payment.mismatch_{result}",
+        subject=payment.reference,
+        profile=payment.profile,
+        **taken,
     )
     mails.tell_payer(payment, [row.invoice for row in rows if row.invoice is not None], at=at)
     return payment

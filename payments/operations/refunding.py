@@ -38,9 +38,7 @@ class CannotRefund(Exception):
     """Nothing was refunded. The message may be shown to staff."""
 
 
-def refund(
-    *, access: Access, payment_id: UUID, amount: Money, reason: str, attempt_key: UUID, at: datetime
-) -> Refund:
+def refund(*, access: Access, payment_id: UUID, amount: Money, reason: str, attempt_key: UUID, at: datetime) -> Refund:
     """Pays back all or part of a card payment.
 
     Returns the refund, whose status says how it went; sending the same form twice returns the same refund. Raises
@@ -48,7 +46,9 @@ def refund(
     """
     started = monotonic()
     try:
-        row, is_new = _begin(access, payment_id, amount, reason.strip(), attempt_key, at)
+        row, is_new = _begin(
+            access=access, payment_id=payment_id, amount=amount, reason=reason.strip(), attempt_key=attempt_key, at=at
+        )
     except IntegrityError:
         return Refund.objects.get(attempt_key=attempt_key)
     if not is_new:
@@ -60,7 +60,7 @@ def refund(
 
 @transaction.atomic(durable=True)
 def _begin(
-    access: Access, payment_id: UUID, amount: Money, reason: str, attempt_key: UUID, at: datetime
+    *, access: Access, payment_id: UUID, amount: Money, reason: str, attempt_key: UUID, at: datetime
 ) -> tuple[Refund, bool]:
     if not (access.unlimited and fresh(access).unlimited):
         raise NotAllowed(_("Only staff may do this."))
@@ -82,7 +82,14 @@ def _begin(
 
 
 def _reserve(
-    payment: Payment, amount: Money, *, reason: str, attempt_key: UUID | None, by: Access, at: datetime, gateway_id: str = ""
+    payment: Payment,
+    amount: Money,
+    *,
+    reason: str,
+    attempt_key: UUID | None,
+    by: Access,
+    at: datetime,
+    gateway_id: str = "",
 ) -> Refund:
     """Writes a refund and takes its amount off credits and invoices of a locked payment."""
     row = Refund(
@@ -117,7 +124,7 @@ def _reserve(
 def _parts(payment: Payment, amount: Money) -> Iterator[tuple[PaymentAllocation, Money]]:
     """Where a refund is taken from: first what became a credit and is still there, then the invoices, newest first."""
     rows = list(payment.allocations.select_related("invoice", "credit").order_by("-pk"))
-    credits = {
+    kept = {
         credit.pk: credit
         for credit in Credit.objects.filter(allocation__payment=payment).order_by("pk").select_for_update(of=("self",))
     }
@@ -125,7 +132,7 @@ def _parts(payment: Payment, amount: Money) -> Iterator[tuple[PaymentAllocation,
     for row in sorted(rows, key=lambda row: row.credit_id is None):
         rest = row.amount_minor - row.refunded_minor
         if row.credit_id is not None:
-            row.credit = credits[row.credit_id]
+            row.credit = kept[row.credit_id]
             rest = min(rest, row.credit.remaining_minor)
         part = min(left, rest)
         if part:
@@ -237,6 +244,4 @@ def adopt_refund(*, payment_id: UUID, gateway_id: str, outcome: Outcome, at: dat
     if not amount:
         return None
     reason = _("Refunded at the payment provider.")
-    return _reserve(
-        payment, amount, reason=reason, attempt_key=None, by=system_access(), at=at, gateway_id=gateway_id
-    )
+    return _reserve(payment, amount, reason=reason, attempt_key=None, by=system_access(), at=at, gateway_id=gateway_id)

@@ -50,7 +50,7 @@ def settle(
     if new == PaymentStatus.SUCCEEDED and outcome.amount != payment.amount:
         new = PaymentStatus.MISMATCH
     if new not in MOVES[old]:
-        _no_move(payment, old, new, outcome, source, at)
+        _no_move(payment, new, outcome, source=source, at=at)
         return payment
     fields = _take_over(payment, outcome)
     payment.status = new
@@ -163,13 +163,9 @@ def record_event(
 
 
 def _no_move(
-    payment: Payment,
-    old: PaymentStatus,
-    new: PaymentStatus,
-    outcome: Outcome,
-    source: PaymentEvent.Source,
-    at: datetime,
+    payment: Payment, new: PaymentStatus, outcome: Outcome, *, source: PaymentEvent.Source, at: datetime
 ) -> None:
+    old = PaymentStatus(payment.status)
     if new == old or (new == PaymentStatus.UNKNOWN and old in OPEN):
         if old in OPEN and source == PaymentEvent.Source.RECONCILER:
             payment.lookups += 1

@@ -117,7 +117,11 @@ def _act_on_refund(row: WebhookDelivery, payment: Payment, at: datetime) -> bool
         look_up_refund(refund_id=known.pk, at=at)
         return True
     request = RefundRequest(
-        key="", reference=payment.reference, amount=payment.amount, gateway_id=payment.gateway_id, refund_id=row.object_id
+        key="",
+        reference=payment.reference,
+        amount=payment.amount,
+        gateway_id=payment.gateway_id,
+        refund_id=row.object_id,
     )
     gateway = get_gateway(payment.gateway)
     outcome = ask(lambda: gateway.lookup_refund(request), subject=payment.reference)
