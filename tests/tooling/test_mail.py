@@ -1,0 +1,195 @@
+"""The outbox: each mail once, in its reader's language, later when the mail server is away."""
+
+import smtplib
+import threading
+from datetime import timedelta
+
+import pytest
+from django.core import mail
+from django.core.management import call_command
+from django.db import connection
+from django.template import engines
+
+from accounts.mail import LEASE, MOST_TRIES, PAUSES, render, send_due
+from accounts.models import OutgoingMail
+from accounts.outbox import queue
+from tests.factories import NOW, UserFactory
+
+TEMPLATES = {
+    "emails/hello.subject.txt": '{% load i18n %}{% translate "Password" %} {{ company }}',
+    "emails/hello.txt": "{% extends 'layouts/email.txt' %}{% block content %}Dear {{ company }}{% endblock %}",
+    "emails/hello.html": "{% extends 'layouts/email.html' %}{% block content %}<p>Dear {{ company }}</p>{% endblock %}",
+}
+
+
+@pytest.fixture(autouse=True)
+def _templates(monkeypatch):
+    """A mail of our own, so that these tests do not depend on what the real ones say."""
+    engine = engines["django"].engine
+    found = engine.get_template
+    monkeypatch.setattr(
+        engine,
+        "get_template",
+        lambda name: engine.from_string(TEMPLATES[name]) if name in TEMPLATES else found(name),
+    )
+
+
+class AwayBackend:
+    """A mail server that cannot be reached."""
+
+    def __init__(self, **_options):
+        pass
+
+    def send_messages(self, _messages):
+        raise ConnectionRefusedError("mail server away")
+
+
+class RefusingBackend(AwayBackend):
+    def send_messages(self, messages):
+        raise smtplib.SMTPRecipientsRefused({messages[0].to[0]: (550, b"no such person")})
+
+
+def with_server(settings, name):
+    settings.MAILERS = {"default": {"BACKEND": f"tests.tooling.test_mail.{name}"}}
+
+
+def asked(key="invoice paid 1", company="Example & Sons", **person):
+    queue(key=key, to=UserFactory(**person), template="hello", context={"company": company}, at=NOW)
+    return OutgoingMail.objects.get(key=key)
+
+
+def test_a_mail_is_drawn_in_its_readers_language():
+    assert render("hello", {"company": "Example"}, "nl").subject == "Wachtwoord Example"
+    assert 'lang="nl"' in render("hello", {"company": "Example"}, "nl").html
+
+
+def test_text_stays_as_it_is_and_html_is_escaped():
+    drawn = render("hello", {"company": "Example & Sons <b>"}, "en")
+    assert "Dear Example & Sons <b>" in drawn.text
+    assert "Dear Example &amp; Sons &lt;b&gt;" in drawn.html
+
+
+@pytest.mark.django_db
+def test_a_due_mail_is_sent_once():
+    asked(email="payer@example.com")
+    assert send_due(at=NOW) == 1
+    assert send_due(at=NOW + timedelta(days=1)) == 0
+    (message,) = mail.outbox
+    assert message.to == ["payer@example.com"]
+    assert message.message()["Auto-Submitted"] == "auto-generated"
+
+
+@pytest.mark.django_db
+def test_the_same_fact_asks_once():
+    asked()
+    asked()
+    assert send_due(at=NOW) == 1
+
+
+@pytest.mark.django_db
+def test_a_second_copy_carries_the_same_message_id():
+    row = asked()
+    send_due(at=NOW)
+    OutgoingMail.objects.filter(pk=row.pk).update(next_try_at=NOW, sent_at=None)
+    send_due(at=NOW)
+    first, second = mail.outbox
+    assert first.message()["Message-ID"] == second.message()["Message-ID"]
+
+
+@pytest.mark.django_db
+def test_a_mail_server_that_is_away_delays_the_mail(settings):
+    row = asked()
+    with_server(settings, "AwayBackend")
+    assert send_due(at=NOW) == 0
+    row.refresh_from_db()
+    assert row.next_try_at == NOW + PAUSES[0]
+    assert row.last_error == "ConnectionRefusedError: mail server away"
+    settings.MAILERS = {"default": {"BACKEND": "django.core.mail.backends.locmem.EmailBackend"}}
+    assert send_due(at=NOW) == 0
+    assert send_due(at=NOW + PAUSES[0]) == 1
+    assert len(mail.outbox) == 1
+
+
+@pytest.mark.django_db
+def test_the_other_mails_do_not_wait_for_a_server_that_is_away(settings):
+    asked("first")
+    other = asked("second")
+    with_server(settings, "AwayBackend")
+    send_due(at=NOW)
+    other.refresh_from_db()
+    assert other.tries == 0
+
+
+@pytest.mark.django_db
+def test_a_mail_that_is_refused_holds_up_no_other(settings):
+    asked("first")
+    other = asked("second")
+    with_server(settings, "RefusingBackend")
+    send_due(at=NOW)
+    other.refresh_from_db()
+    assert other.tries == 1
+
+
+@pytest.mark.django_db
+def test_a_mail_is_given_up_after_the_last_try_and_can_be_asked_for_again(settings):
+    row = asked()
+    with_server(settings, "AwayBackend")
+    at = NOW
+    for pause in (*PAUSES, timedelta()):
+        send_due(at=at)
+        at += pause
+    row.refresh_from_db()
+    assert (row.tries, row.next_try_at, row.sent_at) == (MOST_TRIES, None, None)
+    settings.MAILERS = {"default": {"BACKEND": "django.core.mail.backends.locmem.EmailBackend"}}
+    call_command("send_mail", "--retry")
+    assert len(mail.outbox) == 1
+
+
+@pytest.mark.django_db
+def test_a_name_with_a_line_break_adds_no_header():
+    asked(company="Example\r\nBcc: thief@example.com")
+    send_due(at=NOW)
+    (message,) = mail.outbox
+    assert "\n" not in message.subject
+    assert message.message()["Bcc"] is None
+
+
+@pytest.mark.django_db
+def test_an_address_with_a_line_break_is_refused_and_the_error_kept():
+    row = asked()
+    OutgoingMail.objects.filter(pk=row.pk).update(to="a@example.com\nBcc: thief@example.com")
+    assert send_due(at=NOW) == 0
+    row.refresh_from_db()
+    assert "ValueError" in row.last_error
+    assert mail.outbox == []
+
+
+@pytest.mark.django_db
+def test_a_claimed_mail_is_left_alone_until_the_lease_ends():
+    row = asked()
+    OutgoingMail.objects.filter(pk=row.pk).update(next_try_at=NOW + LEASE, tries=1)  # as a killed worker leaves it
+    assert send_due(at=NOW + LEASE / 2) == 0
+    assert send_due(at=NOW + LEASE) == 1
+
+
+@pytest.mark.two_connections
+@pytest.mark.django_db(transaction=True)
+def test_workers_at_the_same_moment_send_each_mail_once():
+    for number in range(20):
+        asked(f"fact {number}")
+    together = threading.Barrier(3)
+
+    def work():
+        together.wait()
+        send_due(at=NOW)
+        connection.close()
+
+    workers = [threading.Thread(target=work) for _ in range(3)]
+    for worker in workers:
+        worker.start()
+    for worker in workers:
+        worker.join()
+    assert sorted(message.message()["Message-ID"] for message in mail.outbox) == sorted(
+        {message.message()["Message-ID"] for message in mail.outbox}
+    )
+    assert len(mail.outbox) == 20
