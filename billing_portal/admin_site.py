@@ -1,7 +1,13 @@
-"""The staff pages: Django admin under the portal's own name."""
+"""The staff pages: Django admin under the portal's own name and colors.
+
+Staff sign in where everybody does, so the rate limits and second factors of that page hold here too.
+"""
+
+from typing import Any
 
 from django.contrib.admin import AdminSite
 from django.contrib.admin.apps import AdminConfig
+from django.http import HttpRequest, HttpResponse
 from django.utils.translation import gettext_lazy as _
 
 
@@ -11,6 +17,25 @@ class PortalAdminSite(AdminSite):
     index_title = _("Overview")
     site_url = "/"
 
+    def login(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
+        """Sends people who are not signed in to the portal's own page; refuses customers."""
+        from allauth.account.decorators import secure_admin_login  # noqa: PLC0415  needs the apps to be loaded
+
+        response: HttpResponse = secure_admin_login(super().login)(request, extra_context)
+        return response
+
 
 class PortalAdminConfig(AdminConfig):
     default_site = "billing_portal.admin_site.PortalAdminSite"
+
+    def ready(self) -> None:
+        """Takes away what allauth registers: addresses are changed with the user, and secrets are nobody's to read."""
+        super().ready()
+        from allauth.account.models import EmailAddress  # noqa: PLC0415
+        from allauth.mfa.models import Authenticator  # noqa: PLC0415
+        from django.contrib.admin import site  # noqa: PLC0415
+
+        from accounts.admin.people import SecondFactorAdmin  # noqa: PLC0415
+
+        site.unregister([EmailAddress, Authenticator])
+        site.register(Authenticator, SecondFactorAdmin)

@@ -3,8 +3,21 @@
 from django.contrib import admin
 from django.urls import include, path
 
+from billing_portal import home, search
+
 urlpatterns = [
-    path("admin/", admin.site.urls),
-    path("account/", include("allauth.urls")),
+    path("", home.home, name="home"),
+    path("scopes/menu/<str:profile>", home.scope_menu, name="scope-menu"),
     path("", include("accounts.urls")),
+    path("", include("invoices.urls")),
+    path("search/", search.search, name="search"),
+    path("preferences/", home.preferences, name="preferences"),
+    path("healthz", home.healthz, name="healthz"),
+    path("account/", include("allauth.urls")),
+    path("admin/", admin.site.urls),
 ]
+
+handler400 = "billing_portal.errors.bad_request"
+handler403 = "billing_portal.errors.forbidden"
+handler404 = "billing_portal.errors.not_found"
+handler500 = "billing_portal.errors.server_error"

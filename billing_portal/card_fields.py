@@ -1,0 +1,59 @@
+"""The card field of the gateway, on the pages that can show it: its scripts, and the origins that those may talk to.
+
+The payment page opens in the blade over other pages, and in a blade the policy and the scripts of the page beneath
+count. So the pages are named here, once, and every other page keeps the strict policy.
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+from django.conf import settings
+from django.http import HttpRequest, HttpResponse
+from django.templatetags.static import static
+
+from payments.gateways.base import Browser
+from payments.gateways.registry import default_gateway
+
+PAGES = frozenset({"payments:pay", "payments:detail", "invoices:list", "invoices:detail"})
+
+GetResponse = Callable[[HttpRequest], HttpResponse]
+
+
+def _browser_for(request: HttpRequest) -> Browser | None:
+    match = request.resolver_match
+    gateway = default_gateway() if match is not None and match.view_name in PAGES else None
+    return gateway.browser if gateway is not None else None
+
+
+def scripts(request: HttpRequest) -> dict[str, Any]:
+    """Context of the layouts: ``card_scripts``, the addresses of the scripts that this page needs."""
+    browser = _browser_for(request)
+    paths = browser.scripts if browser is not None else ()
+    return {"card_scripts": [path if path.startswith("https://") else static(path) for path in paths]}
+
+
+def policy_for(browser: Browser) -> dict[str, Any]:
+    """The portal's content security policy with a gateway's origins added to it."""
+    policy = {name: list(sources) for name, sources in settings.SECURE_CSP.items()}
+    wanted = {
+        "script-src": browser.script_origins,
+        "frame-src": browser.frame_origins,
+        "connect-src": browser.connect_origins,
+    }
+    for name, origins in wanted.items():
+        if origins:
+            policy[name] = [*policy.get(name, []), *origins]
+    return policy
+
+
+def card_field_policy(get_response: GetResponse) -> GetResponse:
+    """Middleware. It must stand below Django's own policy middleware, which reads what it leaves on the response."""
+
+    def middleware(request: HttpRequest) -> HttpResponse:
+        response = get_response(request)
+        browser = _browser_for(request)
+        if browser is not None and not hasattr(response, "_csp_config"):
+            response._csp_config = policy_for(browser)  # type: ignore[attr-defined]  # noqa: SLF001
+        return response
+
+    return middleware

@@ -1,0 +1,39 @@
+"""Error pages in the portal's own look: what happened, and what to do next.
+
+The page for 500 is drawn without a request, so that a broken database or session cannot break it too.
+"""
+
+from django.http import HttpRequest, HttpResponse
+from django.middleware.csrf import REASON_NO_CSRF_COOKIE
+from django.shortcuts import render
+from django.template.loader import render_to_string
+from django.utils.translation import get_language
+
+from accounts.access import NotAllowed
+
+
+def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:  # noqa: ARG001  Django passes it
+    return render(request, "400.html", status=400)
+
+
+def forbidden(request: HttpRequest, exception: Exception) -> HttpResponse:
+    """The reason is shown when it was written for people."""
+    reason = str(exception) if isinstance(exception, NotAllowed) else ""
+    return render(request, "403.html", {"reason": reason}, status=403)
+
+
+def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:
+    """A form that was open too long, sent from elsewhere, or by a browser that keeps no cookies."""
+    context = {"no_cookies": reason == REASON_NO_CSRF_COOKIE}
+    return render(request, "403_csrf.html", context, status=403)
+
+
+def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:  # noqa: ARG001  Django passes it
+    return render(request, "404.html", status=404)
+
+
+def server_error(request: HttpRequest) -> HttpResponse:
+    context = {"language": get_language(), "theme": request.COOKIES.get("theme", "")}
+    if context["theme"] not in ("light", "dark"):
+        context["theme"] = ""
+    return HttpResponse(render_to_string("500.html", context), status=500)

@@ -1,0 +1,79 @@
+"""The way in, the reader's preferences, and the page that a monitor asks."""
+
+from datetime import timedelta
+
+from django.conf import settings
+from django.contrib.auth.decorators import login_not_required
+from django.db import connection
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.urls import reverse
+from django.utils.http import url_has_allowed_host_and_scheme
+from django.views.decorators.http import require_GET, require_POST
+
+from accounts.models import BillingProfile, User
+from accounts.scopes import landing_for
+from accounts.scoping import access_for_request
+from billing_portal.layout import first_page
+
+SCOPES_IN_MENU = 10
+A_YEAR = timedelta(days=365)
+
+
+@require_GET
+def home(request: HttpRequest) -> HttpResponse:
+    """Staff without a role of their own go to the staff pages, everybody else to where they were or may choose."""
+    access = access_for_request(request)
+    if access.user is not None and access.user.is_staff and not access.held:
+        return redirect("admin:index")
+    return redirect(landing_for(access))
+
+
+@require_GET
+def scope_menu(request: HttpRequest, profile: str) -> HttpResponse:
+    """The entries of the scope switcher, asked for when it is first opened. Two queries."""
+    access = access_for_request(request)
+    found = BillingProfile.objects.visible_to(access).select_related("account").order_by("name", "id")
+    scopes = [(scope, first_page(access, scope)) for scope in found[:SCOPES_IN_MENU]]
+    return render(request, "components/scopes.html", {"scopes": scopes, "current": profile})
+
+
+@login_not_required
+@require_POST
+def preferences(request: HttpRequest) -> HttpResponse:
+    """Language and theme: kept with the user, and in a cookie for the pages before signing in."""
+    response = redirect(_next_page(request))
+    language, theme = request.POST.get("language", ""), request.POST.get("theme", "")
+    chosen: dict[str, str] = {}
+    if language in dict(settings.LANGUAGES):
+        chosen["language"] = language
+        _remember(response, settings.LANGUAGE_COOKIE_NAME, language)
+    if theme in ("light", "dark", "system"):
+        chosen["theme"] = "" if theme == "system" else theme
+        _remember(response, "theme", chosen["theme"])
+    if chosen and request.user.is_authenticated:
+        User.objects.filter(pk=request.user.pk).update(**chosen)
+    return response
+
+
+@login_not_required
+@require_GET
+def healthz(_request: HttpRequest) -> HttpResponse:
+    """200 when the server and its database answer; for monitors and load balancers."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT 1")
+    return HttpResponse("ok", content_type="text/plain")
+
+
+def _remember(response: HttpResponse, name: str, value: str) -> None:
+    if not value:
+        response.delete_cookie(name, samesite="Lax")
+        return
+    response.set_cookie(name, value, max_age=A_YEAR, secure=settings.HTTPS, httponly=True, samesite="Lax")
+
+
+def _next_page(request: HttpRequest) -> str:
+    """The page the form stood on, if it is one of ours."""
+    url = request.POST.get("next", "")
+    safe = url_has_allowed_host_and_scheme(url, {request.get_host()}, require_https=request.is_secure())
+    return url if safe else reverse("home")

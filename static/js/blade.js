@@ -1,0 +1,135 @@
+// The blade: htmx puts the side panel's content into <dialog id="blade">, this opens and closes it.
+//
+// Every blade has an address of its own. Opening one adds an entry to the history, so Back closes it, Reload shows the
+// same thing as a page, and closing goes back to where the person was. An entry remembers `base` (the page beneath),
+// `blade` (the address in the panel, or nothing) and `depth` (how many entries lie above the page).
+
+const blade = document.getElementById("blade");
+const here = () => location.pathname + location.search;
+const base = here();
+const state = () => history.state ?? {};
+const pageTitle = document.title;
+let opener = null;
+
+const isBlade = (event) => event.detail.target === blade;
+
+const focusFirst = () => {
+  const first = blade.querySelector("[aria-invalid=true], [role=alert] a, [autofocus]");
+  (first ?? blade.querySelector("#blade-title"))?.focus();
+};
+
+const open = () => {
+  if (!blade.open) blade.showModal();
+  focusFirst();
+};
+
+// What opened the blade may have been drawn anew in the meantime: then the link to the same place, or the content.
+const giveFocusBack = () => {
+  const same = opener?.href && document.querySelector(`main a[href="${CSS.escape(opener.href)}"]`);
+  const target = opener?.element.isConnected ? opener.element : same || document.getElementById("main");
+  target?.focus();
+  opener = null;
+};
+
+const shut = () => {
+  if (blade.open) blade.close();
+  blade.replaceChildren();
+  document.title = pageTitle;
+  giveFocusBack();
+};
+
+const leave = () => {
+  if (state().depth) history.go(-state().depth);
+  else shut();
+};
+
+const say = (text) => {
+  const close = document.createElement("button");
+  close.type = "button";
+  close.className = "btn";
+  close.dataset.bladeClose = "";
+  close.textContent = blade.dataset.close;
+  const message = document.createElement("p");
+  message.setAttribute("role", "alert");
+  message.textContent = text;
+  const body = document.createElement("div");
+  body.className = "blade-body";
+  body.append(message, close);
+  if (blade.open) {
+    blade.querySelector("[data-blade-failure]")?.remove();
+    message.className = "notice notice-box notice-bad";
+    message.dataset.bladeFailure = "";
+    (blade.querySelector(".blade-body") ?? blade).prepend(message);
+    message.scrollIntoView({ block: "nearest" });
+  } else {
+    blade.replaceChildren(body);
+    blade.showModal();
+  }
+};
+
+const watch = () => {
+  history.replaceState({ base, blade: null, depth: 0 }, "");
+
+  addEventListener("htmx:beforeRequest", (event) => {
+    if (!isBlade(event) || blade.open) return;
+    const element = event.target.closest("a, button") ?? event.target;
+    opener = { element, href: element.getAttribute("href") };
+  });
+
+  addEventListener("htmx:beforeSwap", (event) => {
+    if (!isBlade(event)) return;
+    const { xhr, requestConfig } = event.detail;
+    // A whole document means that the answer is not meant for the panel: the session ended, or the server failed.
+    if (/<html[\s>]/i.test(xhr.responseText)) {
+      event.detail.shouldSwap = false;
+      if (xhr.status >= 500) say(blade.dataset.failed);
+      else if (requestConfig.verb === "get") location.assign(requestConfig.path);
+      else location.reload();
+      return;
+    }
+    event.detail.shouldSwap = xhr.status !== 204;
+    event.detail.isError = false;
+  });
+
+  addEventListener("htmx:afterSwap", (event) => {
+    if (!isBlade(event)) return;
+    const { xhr, requestConfig } = event.detail;
+    const asked = new URL(requestConfig.path, location.href);
+    const answered = new URL(xhr.responseURL || asked, location.href);
+    const address = answered.pathname + answered.search;
+    const pushes = requestConfig.verb === "get" && requestConfig.elt?.closest("[hx-push-url=true]");
+    if (pushes && !requestConfig.triggeringEvent?.detail?.restoring) {
+      history.pushState({ base, blade: address, depth: (state().depth ?? 0) + 1 }, "", address);
+    } else if (state().blade && answered.pathname !== asked.pathname) {
+      history.replaceState({ ...state(), blade: address }, "", address);
+    }
+    open();
+  });
+
+  for (const failure of ["htmx:sendError", "htmx:timeout"]) {
+    addEventListener(failure, (event) => {
+      if (isBlade(event)) say(blade.dataset.failed);
+    });
+  }
+
+  blade.addEventListener("cancel", (event) => {
+    event.preventDefault();
+    leave();
+  });
+
+  blade.addEventListener("click", (event) => {
+    if (event.target === blade) leave(); // the backdrop
+    const link = event.target.closest("[data-blade-close]");
+    if (!link) return;
+    event.preventDefault();
+    leave();
+  });
+
+  addEventListener("popstate", () => {
+    if (state().base !== base) location.reload();
+    else if (!state().blade) shut();
+    else htmx.ajax("get", state().blade, { target: blade, swap: "innerHTML" });
+  });
+};
+
+if (blade) watch();
