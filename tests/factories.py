@@ -51,7 +51,7 @@ class PaymentMethodFactory(DjangoModelFactory):
     profile = factory.SubFactory(BillingProfileFactory)
     brand, last_four, expiry_month, expiry_year = "visa", "4242", 12, 2030
     gateway = "sandbox"
-    gateway_method = factory.Sequence("card_visa_{}".format)
+    gateway_method = factory.Sequence("card_4242_{}".format)
     created_at = NOW
 
 

@@ -1,0 +1,209 @@
+"""The cards that the sandbox knows, and what each of them does. One table; nothing else is accepted anywhere.
+
+Numbers are those that Stripe publishes for testing, so that one script serves both, and a few of the sandbox's own in
+the same range. Behaviour follows the last four digits, which stand in the ids of stored cards (``card_4242_x7Qe``) and
+of one-time tokens (``tok_4242_p0Zd``); the number itself is stored nowhere.
+"""
+
+import re
+import secrets
+from dataclasses import dataclass
+from enum import Enum
+
+from django.utils.functional import Promise
+from django.utils.translation import gettext_lazy as _
+
+from payments.gateways.base import Bucket, Decline, DeclineCode
+
+METHOD = re.compile(r"^(?:tok|card)_(\d{4})_[A-Za-z0-9_-]+$", re.ASCII)
+DEFAULT_EXPIRY = (12, 2030)  # of ids that the sandbox did not make itself
+
+
+class Challenge(Enum):
+    NEVER = "never"
+    UNLESS_SET_UP = "unless_set_up"
+    ALWAYS = "always"
+
+
+class Lost(Enum):
+    """Where the answer to a charge gets lost."""
+
+    NEVER = "never"
+    BEFORE = "before"  # nothing was charged
+    AFTER = "after"  # charged, but nobody hears of it
+
+
+class Settles(Enum):
+    AT_ONCE = "at_once"
+    LATER = "later"
+    FAILS_LATER = "fails_later"
+
+
+class Telling(Enum):
+    """How the events of a charge are delivered."""
+
+    ONCE = "once"
+    TWICE = "twice"
+    OUT_OF_ORDER = "out_of_order"
+
+
+BUCKETS = {
+    DeclineCode.GENERIC: Bucket.NEW_METHOD,
+    DeclineCode.INSUFFICIENT_FUNDS: Bucket.RETRY_LATER,
+    DeclineCode.EXPIRED_CARD: Bucket.NEW_METHOD,
+    DeclineCode.WRONG_CODE: Bucket.NEW_METHOD,
+    DeclineCode.WRONG_NUMBER: Bucket.NEW_METHOD,
+    DeclineCode.PROCESSING_ERROR: Bucket.RETRY_LATER,
+    DeclineCode.LOST_OR_STOLEN: Bucket.NEVER,
+    DeclineCode.FRAUD: Bucket.NEVER,
+    DeclineCode.CHALLENGE_FAILED: Bucket.CUSTOMER_MUST_ACT,
+    DeclineCode.CHALLENGE_REQUIRED: Bucket.CUSTOMER_MUST_ACT,
+    DeclineCode.LIMIT_EXCEEDED: Bucket.RETRY_LATER,
+    DeclineCode.CURRENCY: Bucket.NEW_METHOD,
+    DeclineCode.METHOD_GONE: Bucket.NEW_METHOD,
+    DeclineCode.TOO_SMALL: Bucket.CONFIG_ERROR,
+}
+
+
+def decline(code: str) -> Decline:
+    """A decline with the bucket that goes with its code."""
+    return Decline(DeclineCode(code), BUCKETS[DeclineCode(code)])
+
+
+@dataclass(frozen=True, slots=True)
+class TestCard:
+    number: str
+    label: Promise
+    explanation: Promise
+    brand: str = "visa"
+    declined: DeclineCode | None = None
+    can_be_stored: bool = True  # False: declined also where it is only stored
+    challenge: Challenge = Challenge.NEVER
+    lost: Lost = Lost.NEVER
+    settles: Settles = Settles.AT_ONCE
+    refunds_settle: Settles = Settles.AT_ONCE
+    telling: Telling = Telling.ONCE
+
+    @property
+    def last_four(self) -> str:
+        return self.number[-4:]
+
+    @property
+    def code_length(self) -> int:
+        return 4 if self.brand == "amex" else 3
+
+
+def _declined(number: str, label: Promise, explanation: Promise, code: DeclineCode) -> TestCard:
+    return TestCard(number, label, explanation, declined=code, can_be_stored=False)
+
+
+CARDS = (
+    TestCard("4242424242424242", _("Visa, works"), _("Every payment succeeds.")),
+    TestCard("5555555555554444", _("Mastercard, works"), _("Every payment succeeds."), brand="mastercard"),
+    TestCard("378282246310005", _("American Express, works"), _("Every payment succeeds."), brand="amex"),
+    TestCard(
+        "4000002500003155",
+        _("Bank asks for approval, once"),
+        _("The bank asks for approval unless the card was approved when it was stored."),
+        challenge=Challenge.UNLESS_SET_UP,
+    ),
+    TestCard(
+        "4000002760003184",
+        _("Bank asks for approval, always"),
+        _("The bank asks for approval of every payment; automatic payments are declined."),
+        challenge=Challenge.ALWAYS,
+    ),
+    TestCard(
+        "4000008260003178",
+        _("Approval, then too little money"),
+        _("The bank asks for approval, then declines: insufficient funds."),
+        challenge=Challenge.ALWAYS,
+        declined=DeclineCode.INSUFFICIENT_FUNDS,
+    ),
+    TestCard(
+        "4000008400001629",
+        _("Approval, then declined"),
+        _("The bank asks for approval, then declines without a reason."),
+        challenge=Challenge.ALWAYS,
+        declined=DeclineCode.GENERIC,
+    ),
+    TestCard(
+        "4000000000000341",
+        _("Can be stored, fails later"),
+        _("Storing the card works; every payment with it is declined."),
+        declined=DeclineCode.GENERIC,
+    ),
+    _declined("4000000000000002", _("Declined"), _("The bank gives no reason."), DeclineCode.GENERIC),
+    _declined("4000000000009995", _("Too little money"), _("Insufficient funds."), DeclineCode.INSUFFICIENT_FUNDS),
+    _declined("4000000000000069", _("Expired card"), _("The bank says it has expired."), DeclineCode.EXPIRED_CARD),
+    _declined("4000000000000127", _("Wrong security code"), _("The bank rejects the code."), DeclineCode.WRONG_CODE),
+    _declined(
+        "4000000000000119", _("Processing error"), _("The bank could not process it."), DeclineCode.PROCESSING_ERROR
+    ),
+    _declined("4000000000009987", _("Lost card"), _("Reported lost."), DeclineCode.LOST_OR_STOLEN),
+    _declined("4000000000009979", _("Stolen card"), _("Reported stolen."), DeclineCode.LOST_OR_STOLEN),
+    TestCard(
+        "4000000000006207",
+        _("Answer lost after charging"),
+        _("The card is charged, but the answer never arrives."),
+        lost=Lost.AFTER,
+    ),
+    TestCard(
+        "4000000000006215",
+        _("Request lost before charging"),
+        _("No answer arrives, and nothing was charged."),
+        lost=Lost.BEFORE,
+    ),
+    TestCard(
+        "4000000000006223",
+        _("Settles later"),
+        _("The payment is on its way for a few seconds, then succeeds."),
+        settles=Settles.LATER,
+    ),
+    TestCard(
+        "4000000000006231",
+        _("Fails later"),
+        _("The payment is on its way for a few seconds, then is declined."),
+        settles=Settles.FAILS_LATER,
+    ),
+    TestCard(
+        "4000000000006249",
+        _("Message sent twice"),
+        _("Succeeds; the portal is told of it twice."),
+        telling=Telling.TWICE,
+    ),
+    TestCard(
+        "4000000000006256",
+        _("Messages out of order"),
+        _("Succeeds; the portal is told of the success before the start."),
+        telling=Telling.OUT_OF_ORDER,
+    ),
+    TestCard(
+        "4000000000007726",
+        _("Refund settles later"),
+        _("Succeeds; a refund is on its way for a few seconds."),
+        refunds_settle=Settles.LATER,
+    ),
+    TestCard(
+        "4000000000005126",
+        _("Refund fails later"),
+        _("Succeeds; a refund is on its way for a few seconds, then fails."),
+        refunds_settle=Settles.FAILS_LATER,
+    ),
+)
+BY_LAST_FOUR = {card.last_four: card for card in CARDS}
+BY_NUMBER = {card.number: card for card in CARDS}
+
+
+def card_of(method: str) -> TestCard | None:
+    """The card that a stored card's id or a token stands for. None for anything else."""
+    match = METHOD.match(method)
+    return BY_LAST_FOUR.get(match[1]) if match else None
+
+
+def new_token(card: TestCard) -> str:
+    return f"tok_{card.last_four}_{secrets.token_urlsafe(12)}"
+
+
+def new_card_id(last_four: str) -> str:
+    return f"card_{last_four}_{secrets.token_urlsafe(12)}"

@@ -1,0 +1,110 @@
+"""Cards that the sandbox keeps for a payer: made from a token, with the bank's check where the card asks for it."""
+
+import secrets
+import sqlite3
+
+from payments.gateways.base import DeclineCode, SetupStep
+from payments.gateways.sandbox.books import Book
+from payments.gateways.sandbox.cards import DEFAULT_EXPIRY, Challenge, card_of, decline, new_card_id
+from payments.gateways.sandbox.charges import challenge_url, customer_of, method_info
+from payments.gateways.sandbox.events import record
+
+
+def step_of(row: sqlite3.Row, slug: str) -> SetupStep:
+    """How adding a card stands."""
+    waits = row["state"] == "needs_customer"
+    card = card_of(row["token"])
+    stored = method_info(
+        last_four=card.last_four if card else "",
+        expiry=(row["expiry_month"], row["expiry_year"]),
+        stored=row["stored"],
+        profile=row["profile"],
+    )
+    return SetupStep(
+        setup_id=row["id"],
+        next_url=challenge_url(slug, row["challenge"], row["return_url"]) if waits else "",
+        method=stored if row["state"] == "succeeded" else None,
+        decline=decline(row["decline"]) if row["decline"] else None,
+    )
+
+
+def begin(book: Book, *, profile: str, token: str, return_url: str) -> sqlite3.Row:
+    """Uses up a token; the card is kept at once, refused, or kept once the bank's check is passed."""
+    card = card_of(token)
+    known = book.row("SELECT * FROM tokens WHERE id = ?", token)
+    setup_id = "set_" + secrets.token_urlsafe(15)
+    book.insert(
+        "setups",
+        id=setup_id,
+        profile=profile,
+        token=token if card else "",
+        expiry_month=known["expiry_month"] if known else DEFAULT_EXPIRY[0],
+        expiry_year=known["expiry_year"] if known else DEFAULT_EXPIRY[1],
+        state="new",
+        return_url=return_url,
+    )
+    refusal = None
+    if card is None or not token.startswith("tok_"):
+        refusal = DeclineCode.WRONG_NUMBER
+    elif known is not None and known["used"]:
+        refusal = DeclineCode.METHOD_GONE
+    elif not card.can_be_stored:
+        refusal = card.declined
+    book.change("UPDATE tokens SET used = 1 WHERE id = ?", token)
+    if refusal is not None or card is None:
+        book.change(
+            "UPDATE setups SET state = 'declined', decline = ? WHERE id = ?",
+            refusal or DeclineCode.WRONG_NUMBER,
+            setup_id,
+        )
+    elif card.challenge != Challenge.NEVER:
+        book.change(
+            "UPDATE setups SET state = 'needs_customer', challenge = ? WHERE id = ?",
+            "add_" + secrets.token_urlsafe(24),
+            setup_id,
+        )
+    else:
+        _keep(book, setup_id)
+    return book.rows("SELECT * FROM setups WHERE id = ?", setup_id)[0]
+
+
+def answer_challenge(book: Book, row: sqlite3.Row, *, approved: bool) -> None:
+    """What the person said at the bank. Only a card that still waits for it changes."""
+    if row["state"] != "needs_customer":
+        return
+    if approved:
+        _keep(book, row["id"])
+    else:
+        book.change(
+            "UPDATE setups SET state = 'declined', decline = ? WHERE id = ?", DeclineCode.CHALLENGE_FAILED, row["id"]
+        )
+
+
+def detach(book: Book, card_id: str) -> None:
+    """Forgets a card, also one that only its id tells of; once forgotten, again changes nothing."""
+    row = book.row("SELECT detached FROM cards WHERE id = ?", card_id)
+    card = card_of(card_id)
+    if card is None or (row is not None and row["detached"]):
+        return
+    if row is None:
+        month, year = DEFAULT_EXPIRY
+        book.insert("cards", id=card_id, customer="", expiry_month=month, expiry_year=year, set_up=False, detached=True)
+    else:
+        book.change("UPDATE cards SET detached = 1 WHERE id = ?", card_id)
+    record(book, "method.detached", card_id)
+
+
+def _keep(book: Book, setup_id: str) -> None:
+    row = book.rows("SELECT * FROM setups WHERE id = ?", setup_id)[0]
+    card = card_of(row["token"])
+    stored = new_card_id(card.last_four if card else "")
+    book.insert(
+        "cards",
+        id=stored,
+        customer=customer_of(row["profile"]),
+        expiry_month=row["expiry_month"],
+        expiry_year=row["expiry_year"],
+        set_up=True,
+    )
+    book.change("UPDATE setups SET state = 'succeeded', stored = ? WHERE id = ?", stored, setup_id)
+    record(book, "method.saved", stored)
