@@ -7,6 +7,7 @@ amount over parts goes by largest remainder, so that the parts always add up.
 
 import re
 from collections.abc import Iterable, Sequence
+from copy import copy
 from dataclasses import dataclass
 from decimal import ROUND_HALF_UP, Decimal, InvalidOperation
 from functools import lru_cache
@@ -130,5 +131,6 @@ def _format(minor: int, currency: str, language: str) -> str:
     locale = Locale.parse(language.replace("-", "_"))
     digits = exponent(currency)
     amount = Decimal(minor).scaleb(-digits)
-    pattern = locale.currency_formats["standard"]
-    return str(pattern.apply(amount, locale, currency=currency, force_frac=(digits, digits)))
+    pattern = copy(locale.currency_formats["standard"])
+    pattern.frac_prec = (digits, digits)
+    return str(pattern.apply(amount, locale, currency=currency, currency_digits=False))
