@@ -9,6 +9,7 @@ from django.conf import settings
 from django.core.validators import MinValueValidator
 from django.db import models
 from django.db.models import Case, F, Q, When
+from django.db.models.functions import Upper
 from django.utils.translation import gettext_lazy as _
 
 from accounts.models import BillingProfile, InvoiceSection
@@ -130,6 +131,9 @@ class Invoice(models.Model):
                 condition=~Q(source_reference=""),
                 name="invoice_source_reference_once",
             ),
+            models.CheckConstraint(
+                condition=Q(number=None) | Q(number=Upper("number")), name="invoice_number_in_capitals"
+            ),
         ]
         indexes = [
             models.Index(fields=["profile", "-issued_on", "-id"], name="invoice_by_date"),
@@ -139,6 +143,15 @@ class Invoice(models.Model):
             models.Index(fields=["profile", "status", "-issued_on", "-id"], name="invoice_by_status"),
             models.Index(
                 fields=["profile", "due_on", "id"], condition=Q(status=InvoiceStatus.OPEN), name="invoice_open_by_due"
+            ),
+            models.Index(
+                fields=["profile", "-issued_on", "-id"],
+                condition=Q(payment_started_at__isnull=False),
+                name="invoice_in_progress",
+            ),
+            # For a search by the beginning of the number; SQLite ignores the operator classes.
+            models.Index(
+                fields=["profile", "number"], opclasses=["int8_ops", "varchar_pattern_ops"], name="invoice_by_number"
             ),
         ]
 
@@ -163,7 +176,13 @@ class InvoiceLine(models.Model):
 
     invoice = models.ForeignKey(Invoice, models.CASCADE, related_name="lines", verbose_name=_("invoice"))
     section = models.ForeignKey(
-        InvoiceSection, models.PROTECT, null=True, blank=True, related_name="+", verbose_name=_("invoice section")
+        InvoiceSection,
+        models.PROTECT,
+        null=True,
+        blank=True,
+        related_name="+",
+        verbose_name=_("invoice section"),
+        db_index=False,
     )
     section_name = models.CharField(max_length=120, blank=True, editable=False)
     position = models.PositiveIntegerField(_("position"), default=0)
@@ -184,6 +203,7 @@ class InvoiceLine(models.Model):
     class Meta:
         verbose_name = _("invoice line")
         verbose_name_plural = _("invoice lines")
+        indexes = [models.Index(fields=["section", "invoice"], name="line_by_section")]
 
     def __str__(self) -> str:
         return self.description

@@ -6,9 +6,10 @@ from invoices.models import NumberSeries
 def take_numbers(prefix: str, count: int = 1) -> list[str]:
     """The next ``count`` numbers of a series, such as ``INV-000148``.
 
-    The series' row stays locked until the caller's transaction ends, so a rolled-back issue leaves no gap. Must run
-    inside a transaction.
+    Numbers are in capitals, so that a search finds them however it is typed. The series' row stays locked until the
+    caller's transaction ends, so a rolled-back issue leaves no gap. Must run inside a transaction.
     """
+    prefix = prefix.upper()
     NumberSeries.objects.get_or_create(prefix=prefix)
     series = NumberSeries.objects.select_for_update().get(prefix=prefix)
     first = series.next_number

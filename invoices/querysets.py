@@ -5,9 +5,10 @@ from __future__ import annotations
 from datetime import date
 from typing import TYPE_CHECKING, Self
 
-from django.db.models import Q, QuerySet
+from django.db.models import F, Q, QuerySet
 
 from accounts.roles import Permission
+from invoices.lookups import Begins
 from invoices.states import InvoiceStatus, Label
 
 if TYPE_CHECKING:
@@ -34,6 +35,14 @@ class InvoiceQuerySet(QuerySet["Invoice"]):
                 Label.IN_PROGRESS: opened & Q(payment_started_at__isnull=False),
             }.get(label, Q(status=label.value))
         )
+
+    def numbered(self, beginning: str) -> Self:
+        """Numbers that begin so, in capitals or not. Numbers are stored in capitals."""
+        return self.filter(Begins(F("number"), beginning.upper()))
+
+    def count_up_to(self, limit: int) -> int:
+        """How many there are, ``limit + 1`` meaning more: an exact count of a million rows costs more than the page."""
+        return self.order_by()[: limit + 1].count()
 
 
 class CreditQuerySet(QuerySet["Credit"]):
