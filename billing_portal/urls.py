@@ -10,6 +10,7 @@ urlpatterns = [
     path("scopes/menu/<str:profile>", home.scope_menu, name="scope-menu"),
     path("", include("accounts.urls")),
     path("", include("invoices.urls")),
+    path("", include("payments.urls")),
     path("search/", search.search, name="search"),
     path("preferences/", home.preferences, name="preferences"),
     path("healthz", home.healthz, name="healthz"),

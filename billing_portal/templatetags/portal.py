@@ -5,11 +5,13 @@ Formatting is cached by value, because a grid shows the same few hundred amounts
 
 from datetime import date, datetime
 from functools import lru_cache
+from typing import Any
 
 import lucide
 from babel import Locale
 from babel.dates import format_date, format_datetime
 from django import template
+from django.conf import settings
 from django.utils.html import format_html
 from django.utils.safestring import SafeString, mark_safe
 from django.utils.timezone import localtime
@@ -78,7 +80,23 @@ def _locale(language: str) -> Locale:
     return Locale.parse(language.replace("-", "_"))
 
 
-@register.simple_block_tag
+@register.simple_block_tag(end_name="end_one_line")
 def one_line(content: str) -> SafeString:
     """Its content with the line breaks taken out. With ``as`` a block can be shown twice, as title and as heading."""
     return mark_safe(" ".join(content.split()))  # noqa: S308  the template has escaped what it rendered
+
+
+@register.simple_tag
+def demo_sign_ins() -> dict[str, Any] | None:
+    """The people whom the sign-in page offers, and their one password; nobody unless the demo is on."""
+    if not settings.DEMO:
+        return None
+    from billing_portal import demo  # noqa: PLC0415  only where the demo is on
+
+    return {"sign_ins": demo.SIGN_INS, "password": demo.PASSWORD}
+
+
+@register.filter
+def drawing(svg: str) -> SafeString:
+    """An SVG document that our own code made, as part of the page."""
+    return mark_safe(svg[svg.index("<svg") :])  # noqa: S308  made by the QR library, not by people
