@@ -1,0 +1,67 @@
+"""What a customer reads when a bank said no: the reason in one phrase, and what helps.
+
+A gateway turns its provider's words into a `DeclineCode`; here each code becomes a reason that completes "The reason
+the bank gave: ..." and the advice that fits. A bank's suspicion of theft or fraud is not repeated to whoever holds the
+card, so those codes read like the generic one.
+"""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from django.utils.functional import Promise
+from django.utils.translation import gettext_lazy as _
+
+from payments.gateways.base import DeclineCode
+
+Text = str | Promise
+
+NO_REASON: Text = _("none; banks often do not say why")
+OTHER_CARD: Text = _("Pay with another card.")
+ASK_BANK: Text = _("Ask your bank, then try this card again.")
+AGAIN: Text = _("Enter the card's details again, with care.")
+
+
+class Explanation(NamedTuple):
+    """``reason`` completes the sentence "The reason the bank gave: ..."; ``advice`` are whole sentences."""
+
+    reason: Text
+    advice: Sequence[Text]
+
+
+GENERIC = Explanation(NO_REASON, (OTHER_CARD, ASK_BANK))
+EXPLANATIONS: dict[DeclineCode, Explanation] = {
+    DeclineCode.GENERIC: GENERIC,
+    DeclineCode.INSUFFICIENT_FUNDS: Explanation(_("not enough funds"), (OTHER_CARD, ASK_BANK)),
+    DeclineCode.EXPIRED_CARD: Explanation(
+        _("the card has expired"), (OTHER_CARD, _("If you have the new card already, add it."))
+    ),
+    DeclineCode.WRONG_CODE: Explanation(_("the security code is wrong"), (AGAIN, OTHER_CARD)),
+    DeclineCode.WRONG_NUMBER: Explanation(_("the card number is wrong"), (AGAIN, OTHER_CARD)),
+    DeclineCode.PROCESSING_ERROR: Explanation(
+        _("a fault while it was processed"), (_("Try again in a few minutes."), OTHER_CARD)
+    ),
+    DeclineCode.LOST_OR_STOLEN: GENERIC,
+    DeclineCode.FRAUD: GENERIC,
+    DeclineCode.CHALLENGE_FAILED: Explanation(
+        _("the check was not completed"), (_("Try again and complete your bank's check."), OTHER_CARD)
+    ),
+    DeclineCode.CHALLENGE_REQUIRED: Explanation(
+        _("it wants you to confirm this payment"), (_("Pay now yourself, and confirm when your bank asks."), OTHER_CARD)
+    ),
+    DeclineCode.LIMIT_EXCEEDED: Explanation(
+        _("the amount is above the card's limit"), (OTHER_CARD, _("Ask your bank to raise the limit, then try again."))
+    ),
+    DeclineCode.CURRENCY: Explanation(_("the card cannot pay in this currency"), (OTHER_CARD,)),
+    DeclineCode.METHOD_GONE: Explanation(
+        _("the stored card is no longer valid"), (OTHER_CARD, _("Add the card again."))
+    ),
+    DeclineCode.TOO_SMALL: Explanation(_("the amount is too small for a card"), (_("Contact us about this invoice."),)),
+}
+
+
+def explain(code: str) -> Explanation:
+    """The sentences for a stored decline code; the generic ones for a code that is empty or not known any more."""
+    try:
+        return EXPLANATIONS[DeclineCode(code)]
+    except ValueError:
+        return GENERIC

@@ -1,0 +1,50 @@
+"""Words about payments for templates: ``{% load payment_words %}``."""
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from django import template
+from django.utils import timezone
+from django.utils.functional import Promise
+
+from invoices.states import Look
+from payments.declines import explain
+from payments.models.methods import BRANDS
+from payments.states import PAYMENT_LOOK, REFUND_LOOK, PaymentStatus, RefundStatus
+
+register = template.Library()
+
+
+@register.filter
+def card_brand(brand: str) -> str:
+    """``visa`` as people write it."""
+    return BRANDS.get(brand, brand.title())
+
+
+@register.filter
+def decline_reason(code: str) -> str | Promise:
+    """Completes "The reason the bank gave: ..."."""
+    return explain(code).reason
+
+
+@register.filter
+def decline_advice(code: str) -> Sequence[str | Promise]:
+    return explain(code).advice
+
+
+@register.filter
+def payment_look(status: str) -> Look:
+    return PAYMENT_LOOK[PaymentStatus(status)]
+
+
+@register.filter
+def refund_look(status: str) -> Look:
+    return REFUND_LOOK[RefundStatus(status)]
+
+
+@register.filter
+def moment(value: datetime | str | None) -> datetime | None:
+    """A point in time in the portal's time zone, from itself or from the ISO text that a stored mail holds."""
+    if isinstance(value, str):
+        value = datetime.fromisoformat(value) if value else None
+    return timezone.localtime(value) if value is not None else None

@@ -1,0 +1,20 @@
+"""Addresses of payments. Those of a billing profile hold the profile's code; included without a prefix."""
+
+from django.urls import path
+
+from payments.views import history, methods, paying, receipts, results, webhooks
+
+app_name = "payments"
+urlpatterns = [
+    path("profiles/<str:profile>/invoices/<str:number>/pay/", paying.pay_invoice, name="pay"),
+    path("profiles/<str:profile>/invoices/<str:number>/payments/", history.for_invoice, name="for_invoice"),
+    path("profiles/<str:profile>/payments/", history.history, name="history"),
+    path("profiles/<str:profile>/payments/<str:reference>/", results.detail, name="detail"),
+    path("profiles/<str:profile>/payments/<str:reference>/receipt", receipts.receipt, name="receipt"),
+    path("profiles/<str:profile>/payments/<str:reference>/return", results.returned, name="return"),
+    path("profiles/<str:profile>/payments/<str:reference>/cancel", results.cancel, name="cancel"),
+    path("profiles/<str:profile>/methods/", methods.methods, name="methods"),
+    path("profiles/<str:profile>/methods/<int:method_id>/default", methods.set_default, name="make_default"),
+    path("profiles/<str:profile>/methods/<int:method_id>/remove/", methods.remove, name="remove_method"),
+    path("webhooks/<slug:gateway>", webhooks.webhook, name="webhook"),
+]

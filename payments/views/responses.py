@@ -1,0 +1,47 @@
+"""Where a payment goes on after something happened to it, and the answer that takes the reader there."""
+
+from urllib.parse import urlencode
+
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.urls import reverse
+from django.utils.http import url_has_allowed_host_and_scheme
+from django_htmx.http import HttpResponseClientRedirect
+
+from payments.models import Payment
+from payments.states import ENDED_WITHOUT_MONEY, PaymentStatus
+
+
+class SeeOther(HttpResponseRedirect):
+    """After a POST: the next page is fetched by GET, so that reloading it sends nothing again."""
+
+    status_code = 303
+
+
+def is_htmx(request: HttpRequest) -> bool:
+    return bool(getattr(request, "htmx", False))
+
+
+def payment_url(payment: Payment) -> str:
+    return reverse("payments:detail", args=[payment.profile.code, payment.reference])
+
+
+def pay_url(payment: Payment) -> str:
+    """The payment page of the first invoice again, telling how this payment ended."""
+    allocation = payment.allocations.filter(invoice__isnull=False).select_related("invoice").first()
+    if allocation is None or allocation.invoice is None:
+        return payment_url(payment)
+    url = reverse("payments:pay", args=[payment.profile.code, allocation.invoice.number])
+    return f"{url}?{urlencode({'after': payment.reference})}"
+
+
+def go_on(request: HttpRequest, payment: Payment) -> HttpResponse:
+    """To the bank's check, back to the choice of a method, or to the payment's own page."""
+    if payment.status == PaymentStatus.NEEDS_CUSTOMER and payment.next_url:
+        if is_htmx(request):
+            return HttpResponseClientRedirect(payment.next_url)
+        # A form may only lead to our own pages (form-action in the policy); to any other the payment page has a link.
+        if url_has_allowed_host_and_scheme(payment.next_url, {request.get_host()}, require_https=request.is_secure()):
+            return SeeOther(payment.next_url)
+    if payment.status in ENDED_WITHOUT_MONEY:
+        return SeeOther(pay_url(payment))
+    return SeeOther(payment_url(payment))

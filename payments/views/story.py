@@ -1,0 +1,114 @@
+"""What a payment's page says: how it stands, what happens next, and what happened so far, in words."""
+
+from dataclasses import dataclass
+
+from django.utils.functional import Promise
+from django.utils.translation import gettext as _now
+from django.utils.translation import gettext_lazy as _
+
+from invoices.money import Money
+from payments.models import Payment, PaymentEvent
+from payments.states import PaymentStatus
+
+Text = str | Promise
+S = PaymentStatus
+
+
+@dataclass(frozen=True)
+class Story:
+    """``title`` heads the panel; ``tone`` is good, busy or bad; ``next`` says what happens now, one paragraph each."""
+
+    title: Text
+    tone: str
+    icon: str
+    heading: Text = ""
+    next: tuple[Text, ...] = ()
+
+
+BANK_SAID_NO = _("Your bank declined the payment")
+STORIES: dict[PaymentStatus, Story] = {
+    S.CREATED: Story(_("Paying invoice"), "busy", "refresh-cw"),
+    S.PENDING: Story(
+        _("Paying invoice"),
+        "busy",
+        "refresh-cw",
+        _("The payment is on its way"),
+        (_("It was accepted and is being carried out. You need not do anything; we mail you when it has arrived."),),
+    ),
+    S.NEEDS_CUSTOMER: Story(
+        _("Confirm with your bank"),
+        "busy",
+        "shield-check",
+        _("Your bank wants to check that it is you"),
+        (_("Nothing has been charged yet. Go on with the check, or cancel and pay in another way."),),
+    ),
+    S.UNKNOWN: Story(
+        _("Checking your payment"),
+        "busy",
+        "clock",
+        _("We are checking with your bank"),
+        (
+            _(
+                "Your bank took longer than usual to answer, so we do not know yet whether you were charged. "
+                "We ask again by ourselves and mail you as soon as we know."
+            ),
+            _("Please do not pay this invoice in another way until then. You cannot be charged twice from here."),
+        ),
+    ),
+    S.MISMATCH: Story(
+        _("Checking your payment"),
+        "busy",
+        "clock",
+        _("Our staff are checking this payment"),
+        (_("The answer of the payment provider does not agree with the invoice, so a person looks at it first."),),
+    ),
+    S.SUCCEEDED: Story(_("Invoice paid"), "good", "circle-check"),
+    S.DECLINED: Story(_("Payment declined"), "bad", "triangle-alert", BANK_SAID_NO),
+    S.EXPIRED: Story(
+        _("Payment not completed"),
+        "bad",
+        "ban",
+        _("Nothing was charged"),
+        (_("The payment was closed before your bank approved it."),),
+    ),
+    S.NOT_SENT: Story(
+        _("Payment not sent"),
+        "bad",
+        "ban",
+        _("Nothing was charged"),
+        (_("We could not reach the payment provider. You can try again."),),
+    ),
+}
+
+REFUNDED = Story(_("Payment refunded"), "good", "undo-2")
+
+
+def story_of(payment: Payment) -> Story:
+    """How a payment stands, for a reader."""
+    if payment.status == S.SUCCEEDED and payment.refunded_minor == payment.amount_minor:
+        return REFUNDED
+    return STORIES[PaymentStatus(payment.status)]
+
+
+EVENT_WORDS: dict[str, Text] = {
+    S.CREATED: _("Payment recorded"),
+    S.NEEDS_CUSTOMER: _("The bank asked for a check"),
+    S.PENDING: _("Accepted, on its way"),
+    S.UNKNOWN: _("No clear answer from the bank; we ask again"),
+    S.MISMATCH: _("The amounts do not agree; our staff look at it"),
+    S.SUCCEEDED: _("Payment succeeded"),
+    S.DECLINED: _("Declined by the bank"),
+    S.EXPIRED: _("Closed before any money moved"),
+    S.NOT_SENT: _("The payment provider could not be reached"),
+}
+
+
+def event_text(event: PaymentEvent) -> str:
+    """One entry of the history. An event that moved nothing is told as a message that was kept."""
+    detail = event.detail
+    if event.result.startswith("refund") and "amount_minor" in detail:
+        amount = Money(detail["amount_minor"], detail["currency"])
+        return _now("Refund of %(amount)s") % {"amount": amount}
+    if event.old_status == event.new_status:
+        return _now("A message arrived that changed nothing")
+    return str(EVENT_WORDS.get(event.new_status, event.new_status))
