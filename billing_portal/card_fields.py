@@ -34,7 +34,9 @@ def scripts(request: HttpRequest) -> dict[str, Any]:
 
 def policy_for(browser: Browser) -> dict[str, Any]:
     """The portal's content security policy with a gateway's origins added to it."""
-    policy = {name: list(sources) for name, sources in settings.SECURE_CSP.items()}
+    policy: dict[str, list[str]] = {
+        name: [str(source) for source in sources] for name, sources in settings.SECURE_CSP.items()
+    }
     wanted = {
         "script-src": browser.script_origins,
         "frame-src": browser.frame_origins,
