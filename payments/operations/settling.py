@@ -65,7 +65,7 @@ def settle(
         close(payment, rows)
     if new == PaymentStatus.SUCCEEDED:
         book_money(payment, rows, at=at, late=old in ENDED_WITHOUT_MONEY)
-        if payment.save_method and outcome.method is not None:
+        if payment.save_method and outcome.method is not None and outcome.method.gateway_method:
             payment.method = _remember_if_possible(payment, outcome.method, at)
             fields.add("method")
     elif new in ENDED_WITHOUT_MONEY:

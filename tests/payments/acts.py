@@ -1,0 +1,88 @@
+"""What people, jobs and the gateway do in the tests of payments."""
+
+from datetime import datetime, timedelta
+from uuid import UUID, uuid4
+
+from accounts.access import staff_access
+from accounts.models import User
+from invoices.models import Invoice
+from payments.gateways.registry import get_gateway
+from payments.models import Payment, PaymentMethod
+from payments.operations import check_books, pay, process_deliveries, receive, reconcile
+from tests.factories import NOW, PaymentMethodFactory, UserFactory, access_for
+
+
+def card(profile, last_four: str = "4242", **fields) -> PaymentMethod:
+    """A stored card of the profile that the sandbox treats as the test card with these last digits."""
+    fields.setdefault("gateway_method", f"card_{last_four}_{uuid4().hex[:8]}")
+    return PaymentMethodFactory(profile=profile, last_four=last_four, **fields)
+
+
+def press_pay(
+    user: User | None,
+    invoice: Invoice,
+    method: PaymentMethod | None = None,
+    *,
+    token: str = "",
+    at: datetime = NOW,
+    attempt_key: UUID | None = None,
+    shown=None,
+    access=None,
+    **wish,
+) -> Payment:
+    """One press on Pay now, as the page sends it."""
+    invoice.refresh_from_db()
+    return pay(
+        access=access or access_for(user, invoice.profile),
+        invoice_ids=[invoice.pk],
+        shown=shown or invoice.amount_due,
+        attempt_key=attempt_key or uuid4(),
+        method_id=method.pk if method else None,
+        card_token=token,
+        at=at,
+        return_url=lambda payment: f"http://testserver/back/{payment.reference}",
+        **wish,
+    )
+
+
+def sandbox():
+    return get_gateway("sandbox")
+
+
+def staff():
+    return staff_access(UserFactory(is_staff=True))
+
+
+def run_reconciler(*minutes_later: float) -> None:
+    """The worker's look-ups, once at each of these minutes after NOW."""
+    for minutes in minutes_later:
+        reconcile(at=NOW + timedelta(minutes=minutes))
+
+
+def charges(invoice: Invoice) -> list[int]:
+    """The amounts that the gateway really took for an invoice."""
+    references = Payment.objects.filter(allocations__invoice=invoice).values_list("reference", flat=True)
+    return [charge["amount"] for reference in references for charge in sandbox().books.charges(reference)]
+
+
+def messages() -> list[tuple[bytes, dict[str, str]]]:
+    """What the gateway has to tell the portal, in the order it would."""
+    return sandbox().take_deliveries()
+
+
+def deliver(*parcels: tuple[bytes, dict[str, str]], at: datetime = NOW) -> None:
+    """Messages arrive at the portal and are worked on."""
+    for body, headers in parcels or messages():
+        receive(gateway_slug="sandbox", body=body, headers=headers, at=at)
+    process_deliveries(at=at)
+
+
+def state(invoice: Invoice) -> tuple[str, int, int]:
+    """Status, paid, and amount due as they stand in the database."""
+    invoice.refresh_from_db()
+    return invoice.status, invoice.paid_minor, invoice.amount_due_minor
+
+
+def books_are_clean() -> bool:
+    assert check_books() == []
+    return True
