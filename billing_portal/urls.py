@@ -4,6 +4,7 @@ from django.contrib import admin
 from django.urls import include, path
 
 from billing_portal import home, search
+from payments.gateways.registry import gateways
 
 urlpatterns = [
     path("", home.home, name="home"),
@@ -11,6 +12,7 @@ urlpatterns = [
     path("", include("accounts.urls")),
     path("", include("invoices.urls")),
     path("", include("payments.urls")),
+    *[path(f"gateways/{gateway.slug}/", include(gateway.urls())) for gateway in gateways()],
     path("search/", search.search, name="search"),
     path("preferences/", home.preferences, name="preferences"),
     path("healthz", home.healthz, name="healthz"),

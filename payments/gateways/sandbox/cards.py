@@ -89,6 +89,11 @@ class TestCard:
         return self.number[-4:]
 
     @property
+    def sample_token(self) -> str:
+        """For the list of test cards that browsers without JavaScript show."""
+        return new_token(self)
+
+    @property
     def code_length(self) -> int:
         return 4 if self.brand == "amex" else 3
 

@@ -10,8 +10,6 @@ from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import urljoin
 
-from django.urls import get_script_prefix
-
 from invoices.money import Money
 from payments.gateways.base import Attempt, DeclineCode, MethodInfo, Outcome, Result
 from payments.gateways.sandbox.books import Book
@@ -65,7 +63,7 @@ def method_info(*, last_four: str, expiry: tuple[int, int], stored: str, profile
 
 def challenge_url(slug: str, challenge: str, return_url: str) -> str:
     """The bank's page, on the host that the person comes back to."""
-    return urljoin(return_url, f"{get_script_prefix()}gateways/{slug}/challenge/{challenge}")
+    return urljoin(return_url, f"/gateways/{slug}/challenge/{challenge}")
 
 
 def outcome_of(row: sqlite3.Row, slug: str) -> Outcome:
@@ -172,11 +170,12 @@ def _method_problem(book: Book, method: sqlite3.Row, customer: str) -> DeclineCo
             return DeclineCode.METHOD_GONE
     elif method["detached"] or method["customer"] != customer:
         return DeclineCode.METHOD_GONE
-    year, month = _month_at(book.now)
+    year, month = month_at(book.now)
     return DeclineCode.EXPIRED_CARD if (method["expiry_year"], method["expiry_month"]) < (year, month) else None
 
 
-def _month_at(now: int) -> tuple[int, int]:
+def month_at(now: int) -> tuple[int, int]:
+    """Year and month of a time, for comparing expiry dates."""
     day = datetime.fromtimestamp(now, UTC)
     return day.year, day.month
 

@@ -90,9 +90,7 @@ def _event(body: bytes) -> Event:
         family = kind.partition(".")[0]
         return Event(
             id=str(content["id"]),
-            kind=EventKind(kind.split(".", maxsplit=1)[0])
-            if kind.split(".", maxsplit=1)[0] in set(EventKind)
-            else EventKind.OTHER,
+            kind=EventKind(family) if family in set(EventKind) else EventKind.OTHER,
             type=kind,
             object_id=str(content["data"]["object"]),
             reference=str(content["data"]["reference"]),

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from django.conf import settings
-from django.urls import URLPattern
+from django.urls import URLPattern, path
 
 from invoices.money import Money
 from payments.gateways.base import (
@@ -30,7 +30,7 @@ from payments.gateways.base import (
     Result,
     SetupStep,
 )
-from payments.gateways.sandbox import charges, events, refunds, stored
+from payments.gateways.sandbox import charges, events, refunds, stored, views
 from payments.gateways.sandbox.books import Book, Books
 from payments.gateways.sandbox.cards import CARDS, Lost, card_of
 from payments.gateways.sandbox.switches import NetworkTrouble, Switches
@@ -55,7 +55,7 @@ class SandboxGateway:
         self.browser = Browser(
             template="payments/gateways/sandbox/card_field.html",
             scripts=("js/sandbox-card.js",),
-            context={"gateway_slug": slug, "test_cards": CARDS},
+            context={"tokens_path": f"/gateways/{slug}/tokens", "test_cards": CARDS},
         )
 
     def charge(self, attempt: Attempt) -> Outcome:
@@ -151,9 +151,7 @@ class SandboxGateway:
     def checks(self) -> list[str]:
         problems = []
         if not self._is_allowed:
-            problems.append(
-                "moves no real money: with DEBUG off it refuses to start unless SANDBOX_ALLOWED is true."
-            )
+            problems.append("moves no real money: with DEBUG off it refuses to start unless SANDBOX_ALLOWED is true.")
         if not self.webhook_secret:
             problems.append("needs SANDBOX_WEBHOOK_SECRET to sign its messages.")
         if not self.webhook_url.startswith(("http://", "https://")):
@@ -161,7 +159,10 @@ class SandboxGateway:
         return problems
 
     def urls(self) -> list[URLPattern]:
-        return []
+        return [
+            path("tokens", views.tokens, {"slug": self.slug}, name="sandbox-tokens"),
+            path("challenge/<str:challenge>", views.challenge, {"slug": self.slug}, name="sandbox-challenge"),
+        ]
 
     def work(self) -> None:
         """Settles what was on its way, then delivers the events that are due."""
