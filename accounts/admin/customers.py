@@ -1,0 +1,117 @@
+"""Billing accounts, billing profiles and invoice sections. What an invoice was made of is fixed: a profile stays with
+its account, a section with its profile, and the currency stays once there are invoices."""
+
+from typing import Any
+
+from django.contrib import admin
+from django.forms import ModelForm
+from django.http import HttpRequest
+from django.utils.translation import gettext_lazy as _
+
+from accounts.admin.base import KeptAdmin
+from accounts.admin.roles import AccountRolesInline, ProfileRolesInline, SectionRolesInline
+from accounts.models import BillingAccount, BillingProfile, InvoiceSection, TaxId
+
+ADDRESS = ("company", "attention", "street", "postal_code", "city", "region", "country")
+
+
+class TaxIdInline(admin.TabularInline):
+    model = TaxId
+    extra = 0
+
+
+class ProfilesInline(admin.TabularInline):
+    """The profiles of an account, each a link to its own page."""
+
+    model = BillingProfile
+    fields = readonly_fields = ("name", "code", "currency", "default_method", "status")
+    extra = 0
+    can_delete = False
+    show_change_link = True
+    ordering = ("name", "pk")
+
+    def has_add_permission(self, _request: HttpRequest, _obj: Any = None) -> bool:
+        return False
+
+
+class SectionsInline(admin.TabularInline):
+    model = InvoiceSection
+    fields = ("name", "is_active")
+    extra = 0
+    can_delete = False
+    show_change_link = True
+    ordering = ("name", "pk")
+
+
+@admin.register(BillingAccount)
+class BillingAccountAdmin(KeptAdmin):
+    list_display = ("name", "code", "agreement_type", "company", "country", "created_at")
+    list_filter = ("agreement_type", "country")
+    search_fields = ("name", "code", "company", "tax_ids__value")
+    search_help_text = _("Name, code, company or tax id")
+    ordering = ("name", "pk")
+    readonly_fields = ("code", "created_at")
+    fieldsets = (
+        (None, {"fields": ("name", "code", "agreement_type", "created_at")}),
+        (_("Sold to"), {"fields": ADDRESS}),
+    )
+    inlines = (TaxIdInline, ProfilesInline, AccountRolesInline)
+
+    def get_inlines(self, request: HttpRequest, obj: BillingAccount | None) -> Any:
+        return super().get_inlines(request, obj) if obj is not None else [TaxIdInline]
+
+    def save_model(self, request: HttpRequest, obj: BillingAccount, form: ModelForm, change: bool) -> None:
+        super().save_model(request, obj, form, change)
+        self.audit_change(request, obj, form.changed_data, account=obj, is_new=not change)
+
+
+@admin.register(BillingProfile)
+class BillingProfileAdmin(KeptAdmin):
+    list_display = ("name", "code", "account", "currency", "default_method", "status")
+    list_filter = ("status", "default_method", "currency")
+    list_select_related = ("account",)
+    search_fields = ("name", "code", "company", "po_number", "account__name")
+    search_help_text = _("Name, code, company, PO number or billing account")
+    autocomplete_fields = ("account",)
+    ordering = ("name", "pk")
+    fieldsets = (
+        (None, {"fields": ("account", "name", "code", "status", "created_at")}),
+        (_("Bill to"), {"fields": ADDRESS}),
+        (
+            _("Invoices"),
+            {"fields": ("currency", "invoice_day", "payment_terms_days", "po_number", "default_method", "time_zone")},
+        ),
+    )
+    inlines = (SectionsInline, ProfileRolesInline)
+
+    def get_readonly_fields(self, _request: HttpRequest, obj: BillingProfile | None = None) -> tuple[str, ...]:
+        always = ("code", "created_at")
+        if obj is None:
+            return always
+        return (*always, "account", "currency") if obj.invoices.exists() else (*always, "account")
+
+    def get_inlines(self, request: HttpRequest, obj: BillingProfile | None) -> Any:
+        return super().get_inlines(request, obj) if obj is not None else [SectionsInline]
+
+    def save_model(self, request: HttpRequest, obj: BillingProfile, form: ModelForm, change: bool) -> None:
+        super().save_model(request, obj, form, change)
+        self.audit_change(request, obj, form.changed_data, account=obj.account, profile=obj, is_new=not change)
+
+
+@admin.register(InvoiceSection)
+class InvoiceSectionAdmin(KeptAdmin):
+    list_display = ("name", "profile", "is_active")
+    list_filter = ("is_active",)
+    list_select_related = ("profile",)
+    search_fields = ("name", "profile__name", "profile__code")
+    search_help_text = _("Name of the section, or name or code of its billing profile")
+    autocomplete_fields = ("profile",)
+    ordering = ("name", "pk")
+    fields = ("profile", "name", "is_active")
+    inlines = (SectionRolesInline,)
+
+    def get_readonly_fields(self, _request: HttpRequest, obj: InvoiceSection | None = None) -> tuple[str, ...]:
+        return () if obj is None else ("profile",)
+
+    def get_inlines(self, request: HttpRequest, obj: InvoiceSection | None) -> Any:
+        return super().get_inlines(request, obj) if obj is not None else []

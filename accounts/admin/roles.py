@@ -1,0 +1,116 @@
+"""Granting and removing roles, through the operations and with their rules."""
+
+from typing import Any
+
+from django.contrib import admin, messages
+from django.db.models import Model, QuerySet
+from django.forms import ModelForm
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.urls import reverse
+from django.utils import timezone
+from django.utils.html import format_html
+from django.utils.translation import gettext_lazy as _
+
+from accounts.access import Place
+from accounts.admin.base import REFUSALS, KeptAdmin, access_of_staff
+from accounts.models import RoleAssignment
+from accounts.operations import grant_role, remove_role
+from accounts.roles import Role
+
+
+class RolesInline(admin.TabularInline):
+    """Who holds which role at a scope, or what a person holds. Granted and removed on pages of their own."""
+
+    model = RoleAssignment
+    extra = 0
+    can_delete = False
+    verbose_name_plural = _("roles granted here")
+    ordering = ("role", "pk")
+
+    def get_fields(self, _request: HttpRequest, _obj: Any = None) -> Any:
+        other_end = ["account", "profile", "section"] if self.fk_name == "user" else ["user"]
+        return ["role", *other_end, "created_at", "removal"]
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> Any:
+        return self.get_fields(request, obj)
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[RoleAssignment]:
+        return super().get_queryset(request).select_related("user", "account", "profile", "section")
+
+    def has_add_permission(self, _request: HttpRequest, _obj: Any = None) -> bool:
+        return False
+
+    def has_change_permission(self, _request: HttpRequest, _obj: Any = None) -> bool:
+        return False
+
+    def has_delete_permission(self, _request: HttpRequest, _obj: Any = None) -> bool:
+        return False
+
+    @admin.display(description=_("Change"))
+    def removal(self, assignment: RoleAssignment) -> str:
+        url = reverse("admin:accounts_roleassignment_delete", args=[assignment.pk])
+        return format_html('<a href="{}">{}</a>', url, _("Remove"))
+
+
+class AccountRolesInline(RolesInline):
+    fk_name = "account"
+
+
+class ProfileRolesInline(RolesInline):
+    fk_name = "profile"
+
+
+class SectionRolesInline(RolesInline):
+    fk_name = "section"
+
+
+class UserRolesInline(RolesInline):
+    fk_name = "user"
+    verbose_name_plural = _("roles of this person")
+
+
+@admin.register(RoleAssignment)
+class RoleAssignmentAdmin(KeptAdmin):
+    """A role is granted or removed, never changed into another."""
+
+    list_display = ("user", "role", "account", "profile", "section", "created_at")
+    list_filter = ("role",)
+    list_select_related = ("user", "account", "profile", "section")
+    search_fields = ("user__email", "user__name", "account__name", "profile__name", "section__name")
+    search_help_text = _("Email address, name, or the name of a scope")
+    autocomplete_fields = ("user", "account", "profile", "section")
+    fields = ("user", "role", "account", "profile", "section")
+    ordering = ("-pk",)
+    actions = None
+
+    def has_change_permission(self, _request: HttpRequest, _obj: RoleAssignment | None = None) -> bool:
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, _obj: Model | None = None) -> bool:
+        return request.user.has_perm("accounts.delete_roleassignment")
+
+    def save_model(self, request: HttpRequest, obj: RoleAssignment, _form: ModelForm, _change: bool) -> None:
+        granted = grant_role(
+            access=access_of_staff(request),
+            user=obj.user,
+            role=Role(obj.role),
+            place=_place(obj),
+            at=timezone.now(),
+        )
+        obj.pk = granted.pk
+
+    def delete_model(self, request: HttpRequest, obj: RoleAssignment) -> None:
+        remove_role(access=access_of_staff(request), assignment_id=obj.pk, place=_place(obj), at=timezone.now())
+
+    def delete_view(self, request: HttpRequest, object_id: str, extra_context: Any = None) -> HttpResponse:
+        try:
+            return super().delete_view(request, object_id, extra_context)
+        except REFUSALS as refusal:
+            self.message_user(request, str(refusal), messages.ERROR)
+            return HttpResponseRedirect(reverse("admin:accounts_roleassignment_change", args=[object_id]))
+
+
+def _place(assignment: RoleAssignment) -> Place:
+    place = assignment.account or assignment.profile or assignment.section
+    assert place is not None  # noqa: S101  a check constraint says so
+    return place

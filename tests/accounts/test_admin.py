@@ -1,0 +1,223 @@
+"""The staff pages of accounts: what they refuse, and that they refuse it in words."""
+
+import pytest
+from allauth.account.models import EmailAddress
+from django.contrib.auth.models import Permission as DjangoPermission
+from django.urls import reverse
+
+from accounts import audit
+from accounts.access import system_access
+from accounts.models import AuditEntry, BillingAccount, BillingProfile, OutgoingMail, RoleAssignment, User
+from tests.factories import NOW, UserFactory, issued, member
+
+ADDRESS = {"company": "Example Trading B.V.", "country": "NL"}
+
+
+@pytest.fixture
+def admin(client, db):
+    client.force_login(UserFactory(is_staff=True, is_superuser=True, email="admin@example.com"))
+    return client
+
+
+def messages(response):
+    return [str(message) for message in response.context["messages"]]
+
+
+def change(model, obj):
+    return reverse(f"admin:accounts_{model}_change", args=[obj.pk])
+
+
+def person_form(user, **fields):
+    return {"email": user.email, "name": user.name, "language": "", "is_active": "on", **fields} | {
+        "assignments-TOTAL_FORMS": 0,
+        "assignments-INITIAL_FORMS": 0,
+    }
+
+
+@pytest.mark.parametrize(
+    "model",
+    ["user", "billingaccount", "billingprofile", "invoicesection", "roleassignment", "auditentry", "outgoingmail"],
+)
+def test_every_list_opens_and_searches(admin, model, profile):
+    member(profile, "profile_owner")
+    url = reverse(f"admin:accounts_{model}_changelist")
+    assert admin.get(url).status_code == 200
+    assert admin.get(url, {"q": "operations"}).status_code == 200
+
+
+@pytest.mark.parametrize("model", ["user", "billingaccount", "billingprofile", "invoicesection", "roleassignment"])
+def test_every_form_opens_empty(admin, model):
+    assert admin.get(reverse(f"admin:accounts_{model}_add")).status_code == 200
+
+
+def test_the_pages_of_an_account_and_a_profile_link_to_each_other(admin, profile):
+    member(profile, "profile_owner", email="owner@example.com")
+    account_page = admin.get(change("billingaccount", profile.account)).content.decode()
+    assert change("billingprofile", profile) in account_page
+    page = admin.get(change("billingprofile", profile)).content.decode()
+    assert "owner@example.com" in page
+    assert f"{reverse('admin:accounts_roleassignment_add')}?profile={profile.pk}" in page
+
+
+def test_no_page_of_staff_needs_inline_script_or_style(admin, profile):
+    for url in (reverse("admin:index"), change("billingprofile", profile), reverse("admin:accounts_user_changelist")):
+        page = admin.get(url).content.decode()
+        assert "<style" not in page
+        assert " style=" not in page
+        assert " onclick=" not in page
+        assert page.count("<script") == page.count(" src=") - page.count("<img src=")
+
+
+def test_the_currency_is_fixed_once_there_are_invoices(admin, profile):
+    assert b'name="currency"' in admin.get(change("billingprofile", profile)).content
+    issued(profile)
+    assert b'name="currency"' not in admin.get(change("billingprofile", profile)).content
+
+
+def test_a_changed_profile_leaves_a_trail(admin, profile):
+    form = {
+        **ADDRESS, "name": "Operations NL", "status": "active", "currency": "EUR", "invoice_day": 5,
+        "payment_terms_days": 14, "default_method": "card", "time_zone": "Europe/Amsterdam",
+        "sections-TOTAL_FORMS": 0, "sections-INITIAL_FORMS": 0,
+        "assignments-TOTAL_FORMS": 0, "assignments-INITIAL_FORMS": 0,
+    }  # fmt: skip
+    assert admin.post(change("billingprofile", profile), form).status_code == 302
+    profile.refresh_from_db()
+    assert profile.payment_terms_days == 14
+    entry = AuditEntry.objects.get(profile=profile)
+    assert (entry.action, entry.detail) == ("billing_profile.changed", {"fields": ["payment_terms_days"]})
+
+
+def test_a_role_is_granted_through_the_operation(admin, profile):
+    person = UserFactory()
+    form = {"user": person.pk, "role": "invoice_manager", "profile": profile.pk}
+    assert admin.post(reverse("admin:accounts_roleassignment_add"), form).status_code == 302
+    assert RoleAssignment.objects.get(user=person).profile == profile
+    assert AuditEntry.objects.filter(action="role.granted").count() == 1
+
+
+def test_a_role_at_the_wrong_scope_is_refused_in_the_form(admin, profile):
+    form = {"user": UserFactory().pk, "role": "account_owner", "profile": profile.pk}
+    response = admin.post(reverse("admin:accounts_roleassignment_add"), form)
+    assert response.status_code == 200
+    assert b"Choose one scope, and a role that exists at that scope." in response.content
+    assert not RoleAssignment.objects.exists()
+
+
+def test_what_the_operation_refuses_is_a_message(admin, profile):
+    form = {"user": UserFactory(is_active=False).pk, "role": "profile_reader", "profile": profile.pk}
+    response = admin.post(reverse("admin:accounts_roleassignment_add"), form, follow=True)
+    assert "is not active" in messages(response)[0]
+    assert not RoleAssignment.objects.exists()
+
+
+def test_a_role_is_removed_after_a_confirmation(admin, profile):
+    assignment = RoleAssignment.objects.get(user=member(profile, "profile_reader"))
+    url = reverse("admin:accounts_roleassignment_delete", args=[assignment.pk])
+    assert b"Are you sure" in admin.get(url).content
+    assert RoleAssignment.objects.exists()
+    assert admin.post(url, {"post": "yes"}).status_code == 302
+    assert not RoleAssignment.objects.exists()
+    assert AuditEntry.objects.get().action == "role.removed"
+
+
+def test_the_last_owner_is_not_removed(admin, profile):
+    assignment = RoleAssignment.objects.get(user=member(profile, "profile_owner"))
+    url = reverse("admin:accounts_roleassignment_delete", args=[assignment.pk])
+    response = admin.post(url, {"post": "yes"}, follow=True)
+    assert "is the last owner of Operations NL" in messages(response)[0]
+    assert RoleAssignment.objects.exists()
+
+
+def test_the_last_owner_is_not_deactivated(admin, profile):
+    owner = member(profile, "profile_owner")
+    form = person_form(owner, name="New name")
+    del form["is_active"]
+    response = admin.post(change("user", owner), form, follow=True)
+    assert "is the last owner of Operations NL" in messages(response)[0]
+    owner.refresh_from_db()
+    assert owner.is_active
+    assert owner.name == ""
+
+
+def test_somebody_without_that_duty_is_deactivated(admin, profile):
+    reader = member(profile, "profile_reader")
+    form = person_form(reader)
+    del form["is_active"]
+    admin.post(change("user", reader), form)
+    reader.refresh_from_db()
+    assert not reader.is_active
+    assert AuditEntry.objects.filter(action="user.deactivated", subject=reader.email).exists()
+
+
+@pytest.mark.parametrize("model", [User, BillingAccount, BillingProfile, AuditEntry])
+def test_nothing_with_a_history_can_be_deleted(admin, profile, model):
+    audit.record(access=system_access(), at=NOW, action="profile.seen", subject="x")
+    obj = model.objects.first() or UserFactory()
+    url = reverse(f"admin:accounts_{model._meta.model_name}_delete", args=[obj.pk])
+    assert admin.get(url).status_code == 403
+    assert admin.post(url, {"post": "yes"}).status_code == 403
+    assert model.objects.filter(pk=obj.pk).exists()
+
+
+def test_audit_entries_and_mails_are_read_only(admin, db):
+    entry = audit.record(access=system_access(), at=NOW, action="profile.seen", subject="x")
+    mail = OutgoingMail.objects.create(key="k", to="a@example.com", language="en", template="t", created_at=NOW)
+    for model, obj in (("auditentry", entry), ("outgoingmail", mail)):
+        assert admin.get(change(model, obj)).status_code == 200
+        assert admin.post(change(model, obj), {"subject": "y", "to": "b@example.com"}).status_code == 403
+        assert admin.get(reverse(f"admin:accounts_{model}_add")).status_code == 403
+
+
+def test_a_new_person_has_no_password_and_a_lower_case_address(admin):
+    form = {"email": "New.Person@Example.com", "name": "New", "language": "nl"}
+    assert admin.post(reverse("admin:accounts_user_add"), form).status_code == 302
+    person = User.objects.get(email="new.person@example.com")
+    assert not person.has_usable_password()
+    assert person.is_active
+    assert not person.is_staff
+
+
+def test_an_address_that_exists_in_other_capitals_is_refused(admin):
+    UserFactory(email="taken@example.com")
+    response = admin.post(
+        reverse("admin:accounts_user_add"), {"email": "TAKEN@example.com", "name": "", "language": ""}
+    )
+    assert b"There is a user with this email address already." in response.content
+
+
+def test_after_a_change_of_address_the_old_one_no_longer_signs_in(admin):
+    person = UserFactory(email="old@example.com")
+    EmailAddress.objects.create(user=person, email="old@example.com", primary=True)
+    admin.post(change("user", person), person_form(person, email="new@example.com"))
+    person.refresh_from_db()
+    assert person.email == "new@example.com"
+    assert not EmailAddress.objects.filter(email="old@example.com").exists()
+
+
+def test_a_clerk_cannot_hand_out_staff_powers_nor_touch_a_superuser(client, db):
+    clerk = UserFactory(is_staff=True)
+    wanted = ["view_user", "change_user"]
+    clerk.user_permissions.set(DjangoPermission.objects.filter(codename__in=wanted))
+    client.force_login(clerk)
+    client.post(change("user", clerk), person_form(clerk, is_superuser="on", is_staff="on"))
+    clerk.refresh_from_db()
+    assert not clerk.is_superuser
+    chief = UserFactory(is_staff=True, is_superuser=True)
+    assert client.post(change("user", chief), person_form(chief, name="x")).status_code == 403
+    assert client.get(reverse("admin:auth_user_password_change", args=[chief.pk])).status_code == 403
+
+
+def test_staff_sign_in_on_the_portals_own_page(client, db):
+    response = client.get(reverse("admin:login"))
+    assert response.status_code == 302
+    assert response.url.startswith(reverse("account_login"))
+
+
+def test_secrets_of_second_factors_are_not_shown(admin):
+    from allauth.mfa.models import Authenticator
+
+    factor = Authenticator.objects.create(user=UserFactory(), type="totp", data={"secret": "TOPSECRET"})
+    page = admin.get(reverse("admin:mfa_authenticator_change", args=[factor.pk]))
+    assert page.status_code == 200
+    assert b"TOPSECRET" not in page.content
