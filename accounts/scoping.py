@@ -12,7 +12,8 @@ from collections.abc import Callable
 from functools import wraps
 from typing import Any
 
-from django.http import Http404, HttpRequest, HttpResponse
+from django.http import Http404, HttpRequest
+from django.http.response import HttpResponseBase
 from django.utils.translation import gettext as _
 
 from accounts.access import Access, NotAllowed, Place, access_of, reason_for_role
@@ -22,7 +23,7 @@ from accounts.scopes import key_of, landing_for
 
 __all__ = ["access_for_request", "account_view", "landing_for", "profile_view", "section_view"]
 
-View = Callable[..., HttpResponse]
+View = Callable[..., HttpResponseBase]
 
 
 def access_for_request(request: HttpRequest) -> Access:
@@ -41,7 +42,7 @@ def profile_view(permission: Permission) -> Callable[[View], View]:
 
     def decorate(view: View) -> View:
         @wraps(view)
-        def wrapped(request: HttpRequest, profile: str, **rest: Any) -> HttpResponse:
+        def wrapped(request: HttpRequest, profile: str, **rest: Any) -> HttpResponseBase:
             access = access_for_request(request)
             found = BillingProfile.objects.visible_to(access).select_related("account").filter(code=profile).first()
             if found is None:
@@ -66,7 +67,7 @@ def account_view(permission: Permission) -> Callable[[View], View]:
 
     def decorate(view: View) -> View:
         @wraps(view)
-        def wrapped(request: HttpRequest, account: str, **rest: Any) -> HttpResponse:
+        def wrapped(request: HttpRequest, account: str, **rest: Any) -> HttpResponseBase:
             access = access_for_request(request)
             found = BillingAccount.objects.visible_to(access).filter(code=account).first()
             if found is None:
@@ -89,7 +90,7 @@ def section_view(view: View) -> View:
     """
 
     @wraps(view)
-    def wrapped(request: HttpRequest, section: int, **rest: Any) -> HttpResponse:
+    def wrapped(request: HttpRequest, section: int, **rest: Any) -> HttpResponseBase:
         access = access_for_request(request)
         sections = InvoiceSection.objects.visible_to(access).select_related("profile__account")
         found = sections.filter(pk=section).first()
