@@ -6,11 +6,16 @@ one answer, `why_not`, and every place that shows the button, the row, the detai
 
 from datetime import date
 from enum import StrEnum
+from functools import lru_cache
 from typing import NamedTuple
+from zoneinfo import ZoneInfo
 
+from babel import Locale
+from babel.dates import format_date
 from django.conf import settings
 from django.utils import timezone
 from django.utils.formats import date_format
+from django.utils.translation import get_language
 from django.utils.translation import gettext as _
 
 from accounts.access import Access, reason_for_role
@@ -46,7 +51,7 @@ def card_limit(profile: BillingProfile) -> Money | None:
     return Money.parse(text, profile.currency) if text else None
 
 
-def why_not(invoice: Invoice, access: Access, *, in_progress_matters: bool = True) -> Reason | None:
+def why_not(invoice: Invoice, access: Access, *, in_progress_matters: bool = True) -> Reason | None:  # noqa: PLR0911
     """The reason why this person cannot pay the invoice online now; None when they can.
 
     Needs ``invoice.profile.account`` and, for the name of whoever is paying, ``invoice.payment_started_by`` loaded.
@@ -79,23 +84,35 @@ def why_not(invoice: Invoice, access: Access, *, in_progress_matters: bool = Tru
 def _paid_text(invoice: Invoice) -> str:
     if invoice.paid_at is None:
         return _("Nothing is left to pay.")
-    day = _day(timezone.localdate(invoice.paid_at))
+    day = _short_day(invoice.profile.day_of(invoice.paid_at), invoice.profile)
     return _("Paid %(day)s, %(with)s") % {"day": day, "with": invoice.paid_with}
 
 
 def in_progress_text(invoice: Invoice) -> str:
-    """Who is paying and since when: ``Started 09:14 by ...``."""
+    """Who is paying and since when: ``Started 09:14 by ...``, on the clock of the profile."""
     if invoice.payment_started_at is None:
         return ""
-    started = timezone.localtime(invoice.payment_started_at)
-    when = date_format(started, "TIME_FORMAT")
-    if started.date() != timezone.localdate():
-        when = f"{_day(started.date())} {when}"
+    profile = invoice.profile
+    started = invoice.payment_started_at.astimezone(ZoneInfo(profile.time_zone))
+    when = date_format(started, "H:i")
+    if started.date() != profile.day_of(timezone.now()):
+        when = f"{_short_day(started.date(), profile)} {when}"
     who = invoice.payment_started_by
     if who is None:
         return _("Started %(when)s, automatic charge") % {"when": when}
     return _("Started %(when)s by %(who)s") % {"when": when, "who": who.display_name}
 
 
-def _day(day: date) -> str:
-    return date_format(day, "j N" if day.year == timezone.localdate().year else "j N Y")
+def _short_day(day: date, profile: BillingProfile) -> str:
+    """Without the year when it is this year's."""
+    return day_text(day, "d MMM" if day.year == profile.day_of(timezone.now()).year else "d MMM y")
+
+
+def day_text(day: date | None, pattern: str = "d MMM y") -> str:
+    """``5 Oct 2026`` in the reader's language. Remembered: a page shows the same few days over and over."""
+    return _day_text(day, pattern, get_language() or "en") if day is not None else ""
+
+
+@lru_cache(maxsize=4096)
+def _day_text(day: date, pattern: str, language: str) -> str:
+    return format_date(day, pattern, locale=Locale.parse(language.replace("-", "_")))

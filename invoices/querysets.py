@@ -13,7 +13,7 @@ from invoices.states import InvoiceStatus, Label
 
 if TYPE_CHECKING:
     from accounts.access import Access
-    from invoices.models import Credit, Invoice
+    from invoices.models import Credit, Invoice  # noqa: F401  named in the bases below
 
 
 class InvoiceQuerySet(QuerySet["Invoice"]):

@@ -1,6 +1,13 @@
-"""Addresses of invoices; included without a prefix."""
+"""Addresses of invoices. Each holds the code of its billing profile; included without a prefix."""
 
-from django.urls import URLPattern
+from django.urls import path
+
+from invoices.views import detail, documents, export, listing
 
 app_name = "invoices"
-urlpatterns: list[URLPattern] = []
+urlpatterns = [
+    path("profiles/<str:profile>/invoices/", listing.invoice_list, name="list"),
+    path("profiles/<str:profile>/invoices/csv", export.invoice_csv, name="csv"),
+    path("profiles/<str:profile>/invoices/<str:number>/", detail.invoice_detail, name="detail"),
+    path("profiles/<str:profile>/invoices/<str:number>/pdf", documents.pdf, name="pdf"),
+]

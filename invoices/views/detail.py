@@ -1,0 +1,128 @@
+"""One invoice: as a page of its own, or in the blade beside the list."""
+
+from collections.abc import Iterable
+from copy import copy
+from dataclasses import dataclass, field
+from decimal import Decimal
+from functools import lru_cache
+from typing import Any
+
+from babel import Locale
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404, render
+from django.utils import timezone
+from django.utils.translation import get_language
+from django.views.decorators.http import require_safe
+
+from accounts.access import Access
+from accounts.models import BillingAccount
+from accounts.roles import Permission
+from accounts.scoping import profile_view
+from invoices.documents.figures import percentage, quantity
+from invoices.models import Invoice, InvoiceLine
+from invoices.money import Money, exponent
+from invoices.payability import Why, why_not
+from invoices.states import LOOK, InvoiceStatus, label_of
+from invoices.views.rows import Addresses, profile_of
+
+PRICE_DECIMALS = 6
+
+
+@dataclass
+class Section:
+    """The lines of one invoice section, and what they come to with tax."""
+
+    name: str
+    total: Money
+    lines: list[dict[str, Any]] = field(default_factory=list)
+
+
+@require_safe
+@profile_view(Permission.INVOICE_VIEW)
+def invoice_detail(request: HttpRequest, access: Access, number: str) -> HttpResponse:
+    """Everything about an invoice: parties, amounts, lines by section, payments, how to pay."""
+    profile = profile_of(access)
+    invoice = get_object_or_404(Invoice.objects.visible_to(access).select_related("payment_started_by"), number=number)
+    invoice.profile = profile
+    today = profile.day_of(timezone.now())
+    label = label_of(invoice.status, due_on=invoice.due_on, is_being_paid=invoice.is_being_paid, today=today)
+    lines = list(invoice.lines.order_by("position", "pk"))
+    why, addresses = why_not(invoice, access), Addresses(profile)
+    context = {
+        "invoice": invoice,
+        "profile": profile,
+        "label": label.label,
+        "look": LOOK[label],
+        "sections": sections_of(lines, invoice.currency),
+        "taxes": _taxes(lines, invoice.currency),
+        "credits": Money(-invoice.credited_minor, invoice.currency),
+        "agreement": dict(BillingAccount.AgreementType.choices).get(invoice.buyer.get("agreement_type", "")),
+        "why": why,
+        "is_being_paid": why is not None and why.code == Why.IN_PROGRESS,
+        "days_late": (today - invoice.due_on).days if invoice.due_on and invoice.status == InvoiceStatus.OPEN else 0,
+        "transfer": _transfer(invoice),
+        "pay_url": "" if why else addresses.of("pay", invoice),
+        "pdf_url": addresses.of("pdf", invoice) if access.can(Permission.INVOICE_DOWNLOAD) else "",
+    }
+    return render(request, "invoices/detail.html", context)
+
+
+def sections_of(lines: Iterable[InvoiceLine], currency: str) -> list[Section]:
+    """The lines by section, sections in the order of their first line."""
+    sections: dict[str, Section] = {}
+    for line in lines:
+        section = sections.setdefault(line.section_name, Section(line.section_name, Money(0, currency)))
+        total = Money(line.amount_minor + line.tax_minor, currency)
+        section.total += total
+        section.lines.append(
+            {
+                "description": line.description,
+                "quantity": f"{quantity(line.quantity)} {line.unit}".strip(),
+                "price": price_text(line.unit_price, currency, get_language() or "en"),
+                "charges": Money(line.amount_minor, currency),
+                "tax": Money(line.tax_minor, currency),
+                "tax_note": line.tax_note,
+                "total": total,
+            }
+        )
+    return list(sections.values())
+
+
+def _taxes(lines: Iterable[InvoiceLine], currency: str) -> list[tuple[str, Money]]:
+    """What each rate of tax comes to, highest rate first; rates that come to nothing are left out."""
+    by_rate: dict[Decimal, int] = {}
+    for line in lines:
+        by_rate[line.tax_rate] = by_rate.get(line.tax_rate, 0) + line.tax_minor
+    return [
+        (percentage(rate), Money(minor, currency)) for rate, minor in sorted(by_rate.items(), reverse=True) if minor
+    ]
+
+
+def _transfer(invoice: Invoice) -> dict[str, Any] | None:
+    """Where to send the money, from what the invoice said at issue; None when there is nothing to send, or when a
+    transfer now would pay twice."""
+    iban = invoice.seller.get("iban", "")
+    if not iban or not invoice.amount_due or invoice.is_being_paid:
+        return None
+    return {
+        "holder": invoice.seller.get("account_holder") or invoice.seller.get("name", ""),
+        "iban": in_fours(iban),
+        "bic": invoice.seller.get("bic", ""),
+        "bank": invoice.seller.get("bank", ""),
+        "reference": in_fours(invoice.payment_reference),
+    }
+
+
+def in_fours(text: str) -> str:
+    """``RF46 INV0 0014 8``: as people type an account number or a reference over."""
+    letters = text.replace(" ", "")
+    return " ".join(letters[start : start + 4] for start in range(0, len(letters), 4))
+
+
+@lru_cache(maxsize=2048)
+def price_text(price: Decimal, currency: str, language: str) -> str:
+    """A price of one unit, in major units with at least the currency's decimals: ``€1.25``, ``€0.0312``."""
+    locale, digits = Locale.parse(language.replace("-", "_")), exponent(currency)
+    pattern = copy(locale.currency_formats["standard"])
+    pattern.frac_prec = (digits, max(digits, PRICE_DECIMALS))
+    return str(pattern.apply(price, locale, currency=currency, currency_digits=False))

@@ -1,0 +1,75 @@
+"""The list of invoices of a billing profile."""
+
+from typing import Any
+
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.urls import reverse
+from django.utils import timezone
+from django.utils.translation import gettext as _
+from django.views.decorators.http import require_safe
+
+from accounts.access import Access, reason_for_role
+from accounts.models import InvoiceSection
+from accounts.roles import Permission
+from accounts.scoping import profile_view
+from invoices.forms import SORTS, STATUSES, Filters, Period
+from invoices.models import Invoice
+from invoices.paging import page_of
+from invoices.summaries import summary_of
+from invoices.views.rows import Rows
+
+COUNT_LIMIT = 1000
+
+
+@require_safe
+@profile_view(Permission.INVOICE_VIEW)
+def invoice_list(request: HttpRequest, access: Access) -> HttpResponse:
+    """Fifty invoices, newest first unless asked otherwise. htmx asks for the grid alone when a filter or page changes."""
+    rows = Rows(access, at := timezone.now())
+    sections = list(InvoiceSection.objects.visible_to(access).order_by("name"))
+    filters = Filters.read(request.GET, sections)
+    context = _grid(rows, filters, request.GET.get("page", ""))
+    htmx = request.htmx  # type: ignore[attr-defined]
+    if htmx.target == "invoice-grid" and not htmx.history_restore_request:
+        response = render(request, "invoices/_grid.html", {**context, "alone": True})
+        response["HX-Push-Url"] = context["here"]
+        return response
+    context |= {
+        "at": at,
+        "summary": summary_of(rows.profile, rows.today),
+        "sections": sections,
+        "statuses": STATUSES,
+        "periods": Period.choices,
+        "why_role": "" if access.can(Permission.INVOICE_PAY) else reason_for_role(Permission.INVOICE_PAY),
+    }
+    return render(request, "invoices/list.html", context)
+
+
+def _grid(rows: Rows, filters: Filters, word: str) -> dict[str, Any]:
+    """What `invoices/_grid.html` needs: the rows of one page, and the addresses of everything around them."""
+    access, path = rows.access, reverse("invoices:list", args=[rows.profile.code])
+    invoices = filters.apply(Invoice.objects.visible_to(access), rows.today)
+    page = page_of(invoices.select_related("payment_started_by"), filters.order, word)
+    is_whole = not (page.newer or page.older)
+    csv = reverse("invoices:csv", args=[rows.profile.code]) if rows.may_download else ""
+    return {
+        "filters": filters,
+        "rows": [rows.row(invoice) for invoice in page.rows],
+        "count": len(page.rows) if is_whole else invoices.count_up_to(COUNT_LIMIT),
+        "count_limit": COUNT_LIMIT,
+        "list_url": path,
+        "here": path + filters.query(page=word),
+        "newer_url": page.newer and path + filters.query(page=page.newer),
+        "older_url": page.older and path + filters.query(page=page.older),
+        "newer_text": _("Newer") if filters.is_by_date else _("Previous"),
+        "older_text": _("Older") if filters.is_by_date else _("Next"),
+        "sorts": {key: _sort(path, filters, key) for key in SORTS},
+        "csv_url": csv and csv + filters.query(),
+    }
+
+
+def _sort(path: str, filters: Filters, key: str) -> dict[str, str]:
+    """Of a column's heading: how it is sorted now, and where pressing it leads."""
+    now = {f"-{key}": "descending", key: "ascending"}.get(filters.sort, "")
+    return {"now": now, "url": path + filters.query(sort=key if now == "descending" else f"-{key}")}
