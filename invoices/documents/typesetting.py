@@ -1,0 +1,61 @@
+"""From a Typst template and its data to a PDF.
+
+A template is a ``.typ`` file of this project; what a document says reaches it as JSON, so nothing a customer or a
+sender typed can be read as markup. Nothing is fetched: the templates use no packages, and the font comes from an
+installed one, with the machine's own fonts behind it for the scripts it lacks.
+
+One compiler is kept per process and used by one thread at a time: making it reads the fonts, and a second document with
+the same compiler takes a few milliseconds. A process that was forked makes its own.
+"""
+
+import json
+import os
+import threading
+from collections.abc import Mapping
+from datetime import datetime
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+import fontpkg_noto_sans
+import typst
+from django.conf import settings
+
+ACCESSIBLE = ["ua-1"]
+_one_at_a_time = threading.Lock()
+
+
+def typeset(template: Path, data: Mapping[str, Any], *, at: datetime) -> bytes:
+    """The document as a tagged PDF. ``template`` lies inside the project, ``at`` is printed nowhere but kept in the
+    file as its time of making.
+
+    PDF/UA-1 wants a glyph for every letter. Where this machine has no font for some letter in a name, the document is
+    still made, tagged all the same, but without that label: an invoice with a box in it is better than none. Never call
+    it inside a transaction. Raises typst.TypstError when the template is wrong.
+    """
+    inputs = {"data": json.dumps(data, ensure_ascii=False)}
+    with _one_at_a_time:
+        compiler = _compiler(os.getpid())
+        try:
+            return _compile(compiler, template, inputs, at, ACCESSIBLE)
+        except typst.TypstError as error:
+            if "could not be displayed" not in str(error):
+                raise
+            return _compile(compiler, template, inputs, at, [])
+
+
+@lru_cache(maxsize=1)
+def _compiler(process: int) -> typst.Compiler:  # noqa: ARG001  a fork must not use its parent's threads
+    fonts = Path(fontpkg_noto_sans.__file__).parent / "files"
+    start = Path(__file__).with_name("invoice.typ")
+    return typst.Compiler(start, root=settings.BASE_DIR, font_paths=[fonts])
+
+
+def _compile(
+    compiler: typst.Compiler, template: Path, inputs: dict[str, str], at: datetime, standards: list[Any]
+) -> bytes:
+    made = compiler.compile(
+        input=template, format="pdf", sys_inputs=inputs, pdf_standards=standards, timestamp=int(at.timestamp())
+    )
+    assert isinstance(made, bytes)  # noqa: S101  a PDF is one file, unlike pages as images
+    return made

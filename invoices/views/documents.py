@@ -1,0 +1,34 @@
+"""The invoice as a file to keep."""
+
+import re
+
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404
+from django.utils import timezone
+from django.utils.http import content_disposition_header
+from django.utils.translation import gettext as _
+
+from accounts.access import Access
+from accounts.roles import Permission
+from accounts.scoping import profile_view
+from invoices.documents.invoice import invoice_pdf
+from invoices.models import Invoice
+
+UNSAFE = re.compile(r"[^A-Za-z0-9._-]+")
+
+
+@profile_view(Permission.INVOICE_DOWNLOAD)
+def pdf(_request: HttpRequest, access: Access, number: str) -> HttpResponse:
+    """Sent as an attachment under a name of our own making."""
+    invoices = Invoice.objects.visible_to(access).select_related("profile__account", "payment_started_by")
+    invoice = get_object_or_404(invoices, number=number)
+    content = invoice_pdf(invoice, at=timezone.now())
+    return pdf_response(content, _("invoice-%(number)s.pdf") % {"number": invoice.number})
+
+
+def pdf_response(content: bytes, name: str) -> HttpResponse:
+    """A download that no cache keeps: what is in it belongs to one customer."""
+    response = HttpResponse(content, content_type="application/pdf")
+    response["Content-Disposition"] = content_disposition_header(as_attachment=True, filename=UNSAFE.sub("-", name))
+    response["Cache-Control"] = "private, no-store"
+    return response

@@ -1,0 +1,1 @@
+"""Documents about payments, set by Typst: the receipt."""

@@ -1,0 +1,108 @@
+"""The receipt of a payment: what was received, how, for which invoices, and what was paid back since.
+
+Texts and figures are in the language that is active.
+"""
+
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from django.conf import settings
+from django.utils import timezone
+from django.utils.translation import get_language
+from django.utils.translation import gettext as _
+
+from invoices.documents.figures import day, figure
+from invoices.documents.invoice import page_text, seller_data
+from invoices.documents.typesetting import typeset
+from invoices.money import Money
+from payments.models import Payment, PaymentAllocation
+from payments.states import RefundStatus
+
+TEMPLATE = Path(__file__).with_name("receipt.typ")
+
+
+def receipt_pdf(payment: Payment, *, at: datetime) -> bytes:
+    """Needs a payment that succeeded, with ``profile`` loaded; reads what it paid and its refunds in two queries.
+    Never call it inside a transaction."""
+    return typeset(TEMPLATE, receipt_data(payment), at=at)
+
+
+def receipt_data(payment: Payment) -> dict[str, Any]:
+    """What the template prints. The seller is the one named on the invoice paid, or today's for a credit alone."""
+    allocations = list(payment.allocations.select_related("invoice", "credit").order_by("pk"))
+    invoices = [allocation.invoice for allocation in allocations if allocation.invoice is not None]
+    seller = invoices[0].seller if invoices else settings.SELLER
+    buyer = invoices[0].buyer.get("bill_to", []) if invoices else payment.profile.address_lines
+    refunds = _refunds(payment)
+    return {
+        "language": get_language() or "en",
+        "title": _("Payment receipt %(reference)s") % {"reference": payment.reference},
+        "kind": _("Payment receipt"),
+        "number": payment.reference,
+        "status": _status(payment),
+        "page": page_text(),
+        "mark": "",
+        **seller_data(seller),
+        "parties": [{"label": _("Received from"), "lines": buyer}],
+        "amount": {"label": _("Amount received"), "value": payment.amount.format(), "note": day(_received_on(payment))},
+        "summary": {"title": _("Payment"), "rows": _summary(payment)},
+        "paid": {
+            "title": _("What it paid"),
+            "note": _("Amounts in %(currency)s.") % {"currency": payment.currency},
+            "head": [_("Invoice"), _("Invoice date"), _("Invoice total"), _("Paid with this payment")],
+            "rows": [_paid_row(allocation) for allocation in allocations if allocation.amount_minor],
+            "total": [_("Total"), figure(payment.amount)],
+        },
+        "refunds": refunds,
+    }
+
+
+def _received_on(payment: Payment) -> Any:
+    if payment.received_on is not None:
+        return payment.received_on
+    return timezone.localdate(payment.finished_at or payment.started_at)
+
+
+def _status(payment: Payment) -> dict[str, str]:
+    if payment.refunded_minor == payment.amount_minor:
+        return {"text": _("Refunded"), "tone": "plain"}
+    if payment.refunded_minor:
+        return {"text": _("Refunded in part"), "tone": "plain"}
+    return {"text": _("Paid"), "tone": "good"}
+
+
+def _summary(payment: Payment) -> list[tuple[str, str]]:
+    rows = [
+        (_("Payment reference"), payment.reference),
+        (_("Date"), day(_received_on(payment))),
+        (_("Payment method"), payment.method_label),
+        (_("Bank or check reference"), payment.bank_reference),
+        (_("Billing profile"), payment.profile.name),
+    ]
+    return [row for row in rows if row[1]]
+
+
+def _paid_row(allocation: PaymentAllocation) -> list[str]:
+    invoice = allocation.invoice
+    amount = figure(Money(allocation.amount_minor, allocation.payment.currency))
+    if invoice is None:
+        return [_("Kept as credit for later invoices"), "", "", amount]
+    return [str(invoice), day(invoice.issued_on), figure(invoice.total), amount]
+
+
+def _refunds(payment: Payment) -> dict[str, Any] | None:
+    """What was paid back; a refund still on its way is no money yet and is left out."""
+    refunds = list(payment.refunds.filter(status=RefundStatus.SUCCEEDED).order_by("started_at", "pk"))
+    if not refunds:
+        return None
+    left = Money(payment.amount_minor - sum(refund.amount_minor for refund in refunds), payment.currency)
+    return {
+        "title": _("Refunds"),
+        "head": [_("Date"), _("Reason"), _("Amount")],
+        "rows": [
+            [day(timezone.localdate(refund.finished_at or refund.started_at)), refund.reason, figure(-refund.amount)]
+            for refund in refunds
+        ],
+        "total": [_("Received after refunds"), figure(left)],
+    }
