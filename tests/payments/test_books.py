@@ -1,0 +1,81 @@
+"""check_books finds every row that somebody changed by hand."""
+
+from io import StringIO
+from uuid import uuid4
+
+import pytest
+from django.core.management import CommandError, call_command
+from django.db import connection
+
+from invoices.money import Money
+from payments.operations import record_payment, refund
+from tests.factories import NOW, issued
+from tests.payments.acts import books_are_clean, card, press_pay, staff
+
+
+@pytest.fixture
+def busy(profile, payer):
+    """Books with a bit of everything: paid, partly refunded, declined, waiting, a credit, an open invoice."""
+    paid = press_pay(payer, issued(profile), card(profile))
+    refund(access=staff(), payment_id=paid.pk, amount=Money(100, "EUR"), reason="Goodwill", attempt_key=uuid4(), at=NOW)
+    press_pay(payer, issued(profile), card(profile, "0002"))
+    press_pay(payer, issued(profile), card(profile, "3184"))
+    record_payment(
+        access=staff(),
+        invoice_id=issued(profile).pk,
+        amount=Money(12500, "EUR"),
+        channel="check",
+        bank_reference="CHECK-1",
+        received_on=NOW.date(),
+        attempt_key=uuid4(),
+        at=NOW,
+    )
+    issued(profile)
+    assert books_are_clean()
+
+
+@pytest.mark.parametrize(
+    "tampering",
+    [
+        "UPDATE invoices_invoice SET paid_minor = paid_minor - 1, status = 'open' WHERE status = 'paid'",
+        "UPDATE invoices_invoice SET paid_minor = total_minor, status = 'paid', payment_started_at = NULL"
+        " WHERE status = 'open' AND paid_minor = 0",
+        "UPDATE invoices_invoice SET refunded_minor = 0",
+        "UPDATE invoices_invoice SET charges_minor = charges_minor + 1, total_minor = total_minor + 1"
+        " WHERE status = 'open' AND paid_minor = 0",
+        "UPDATE invoices_invoiceline SET amount_minor = amount_minor - 1",
+        "UPDATE invoices_invoice SET payment_started_at = NULL",
+        "UPDATE invoices_credit SET remaining_minor = 0",
+        "UPDATE invoices_credit SET amount_minor = amount_minor + 1",
+        "UPDATE invoices_numberseries SET next_number = next_number + 1",
+        "UPDATE payments_payment SET status = 'succeeded' WHERE status = 'declined'",
+        "UPDATE payments_payment SET status = 'declined' WHERE status = 'succeeded' AND refunded_minor = 0",
+        "UPDATE payments_payment SET amount_minor = amount_minor + 1 WHERE status = 'succeeded'",
+        "UPDATE payments_payment SET refunded_minor = 0",
+        "UPDATE payments_payment SET currency = 'USD'",
+        "UPDATE payments_paymentallocation SET amount_minor = amount_minor + 1",
+        "UPDATE payments_paymentallocation SET is_open = NOT is_open",
+        "UPDATE payments_refund SET amount_minor = amount_minor + 1",
+        "UPDATE payments_refund SET status = 'failed'",
+        "DELETE FROM payments_refundallocation",
+    ],
+)
+def test_a_row_changed_by_hand_is_found(busy, tampering):
+    with connection.cursor() as cursor:
+        cursor.execute(tampering)
+        assert cursor.rowcount > 0
+    with pytest.raises(CommandError, match="do not add up"):
+        call_command("check_books", stderr=StringIO())
+
+
+def test_clean_books_say_so(busy):
+    out = StringIO()
+    call_command("check_books", stdout=out)
+    assert out.getvalue() == "The books add up.\n"
+
+
+def test_each_check_is_a_fixed_number_of_queries(busy, profile, payer, django_assert_max_num_queries):
+    for _more in range(5):
+        press_pay(payer, issued(profile), card(profile))
+    with django_assert_max_num_queries(16):
+        assert books_are_clean()

@@ -1,0 +1,228 @@
+"""Money goes back the way it came, never more of it than came."""
+
+from datetime import timedelta
+from uuid import uuid4
+
+import pytest
+from django.core.exceptions import PermissionDenied
+
+from accounts.models import OutgoingMail
+from invoices.models import Credit
+from invoices.money import Money
+from payments.gateways.base import RefundRequest
+from payments.models import PaymentMethod, Refund
+from payments.operations import CannotRefund, reconcile, refund, remove_method
+from tests.factories import NOW, access_for, issued, member
+from tests.payments.acts import books_are_clean, card, deliver, press_pay, run_reconciler, sandbox, staff, state
+
+
+@pytest.fixture
+def paid(profile, payer):
+    """An invoice of 120.00 and the payment that paid it."""
+    invoice = issued(profile)
+    return invoice, press_pay(payer, invoice, card(profile))
+
+
+def give_back(payment, minor, *, key=None, at=NOW, access=None, reason="Charged in error"):
+    return refund(
+        access=access or staff(),
+        payment_id=payment.pk,
+        amount=Money(minor, payment.currency),
+        reason=reason,
+        attempt_key=key or uuid4(),
+        at=at,
+    )
+
+
+def test_a_full_refund_makes_the_invoice_due_again_and_says_so(paid):
+    invoice, payment = paid
+    assert give_back(payment, 12000).status == "succeeded"
+    assert state(invoice) == ("open", 0, 12000)
+    assert invoice.refunded_minor == 12000
+    assert sandbox().books.totals() == {"EUR": 0}
+    assert OutgoingMail.objects.filter(template="payment_refunded").count() == 1
+    assert books_are_clean()
+
+
+def test_two_parts_and_then_no_more_than_was_taken(paid):
+    invoice, payment = paid
+    give_back(payment, 5000)
+    give_back(payment, 3000)
+    assert state(invoice) == ("open", 4000, 8000)
+    with pytest.raises(CannotRefund, match=r"at most €40\.00"):
+        give_back(payment, 4001)
+    give_back(payment, 4000)
+    with pytest.raises(CannotRefund):
+        give_back(payment, 1)
+    assert sandbox().books.totals() == {"EUR": 0}
+    assert books_are_clean()
+
+
+def test_a_double_click_refunds_once(paid):
+    _invoice, payment = paid
+    key = uuid4()
+    assert give_back(payment, 5000, key=key).pk == give_back(payment, 5000, key=key).pk
+    assert Refund.objects.count() == 1
+    assert sandbox().books.totals() == {"EUR": 7000}
+
+
+@pytest.mark.parametrize("minor", [0, -1])
+def test_nothing_and_less_than_nothing_cannot_be_refunded(paid, minor):
+    with pytest.raises(CannotRefund):
+        give_back(paid[1], minor)
+    assert not Refund.objects.exists()
+
+
+def test_another_currency_no_reason_or_no_success_is_refused(paid, profile, payer):
+    _invoice, payment = paid
+    with pytest.raises(CannotRefund):
+        refund(access=staff(), payment_id=payment.pk, amount=Money(1, "USD"), reason="x", attempt_key=uuid4(), at=NOW)
+    with pytest.raises(CannotRefund):
+        give_back(payment, 1, reason="  ")
+    declined = press_pay(payer, issued(profile), card(profile, "0002"))
+    with pytest.raises(CannotRefund):
+        give_back(declined, 1)
+    assert not Refund.objects.exists()
+
+
+def test_only_staff_may_refund(paid, profile):
+    owner = member(profile, "profile_owner")
+    with pytest.raises(PermissionDenied):
+        give_back(paid[1], 100, access=access_for(owner, profile))
+    assert not Refund.objects.exists()
+
+
+def test_staff_who_were_shut_out_meanwhile_may_not(paid):
+    access = staff()
+    access.user.is_staff = False
+    access.user.save()
+    with pytest.raises(PermissionDenied):
+        give_back(paid[1], 100, access=access)
+    assert not Refund.objects.exists()
+
+
+def test_a_refund_that_is_refused_puts_everything_back(paid):
+    invoice, payment = paid
+    sandbox().switches.arm("decline", on="refund")
+    assert give_back(payment, 5000).status == "failed"
+    assert state(invoice) == ("paid", 12000, 0)
+    assert invoice.refunded_minor == 0
+    assert books_are_clean()
+
+
+def test_a_refund_that_fails_days_later_puts_everything_back_and_tells_staff(profile, payer):
+    invoice = issued(profile)
+    payment = press_pay(payer, invoice, card(profile, "5126"))
+    waiting = give_back(payment, 12000)
+    assert waiting.status == "pending"
+    assert state(invoice) == ("open", 0, 12000)
+
+    sandbox().books.advance(60)
+    run_reconciler(10)
+
+    waiting.refresh_from_db()
+    payment.refresh_from_db()
+    assert (waiting.status, payment.needs_staff, payment.refunded_minor) == ("failed", True, 0)
+    assert state(invoice) == ("paid", 12000, 0)
+    assert books_are_clean()
+
+
+def test_a_refund_that_fails_after_the_invoice_was_paid_again_becomes_a_credit(profile, payer):
+    invoice = issued(profile)
+    payment = press_pay(payer, invoice, card(profile, "5126"))
+    give_back(payment, 12000)
+    press_pay(payer, invoice, card(profile))
+    sandbox().books.advance(60)
+    run_reconciler(10)
+    assert state(invoice) == ("paid", 12000, 0)
+    assert Credit.objects.get().remaining_minor == 12000
+    assert books_are_clean()
+
+
+@pytest.mark.parametrize("fault", ["drop_after", "drop_before", "garbage"])
+def test_a_refund_whose_answer_is_lost_is_repeated_under_the_same_key_only(paid, fault):
+    invoice, payment = paid
+    sandbox().switches.arm(fault, on="refund")
+    row = give_back(payment, 5000)
+    assert row.status == "unknown"
+
+    run_reconciler(1, 5)
+
+    row.refresh_from_db()
+    assert row.status == "succeeded"
+    assert [made["amount"] for made in sandbox().books.refunds()] == [5000]
+    assert state(invoice) == ("open", 7000, 5000)
+    assert books_are_clean()
+
+
+def test_a_refund_that_was_not_sent_has_failed(paid):
+    invoice, payment = paid
+    sandbox().switches.arm("refuse_connection", on="refund")
+    assert give_back(payment, 5000).status == "failed"
+    assert state(invoice) == ("paid", 12000, 0)
+
+
+def test_a_refund_older_than_the_gateways_memory_is_not_sent_again(paid):
+    _invoice, payment = paid
+    sandbox().switches.arm("drop_before", on="refund")
+    row = give_back(payment, 5000)
+    for day in range(1, 12):
+        Refund.objects.filter(pk=row.pk, next_lookup_at__isnull=False).update(next_lookup_at=NOW + timedelta(days=day))
+        reconcile(at=NOW + timedelta(days=day))
+    row.refresh_from_db()
+    assert (row.status, row.needs_staff) == ("unknown", True)
+    assert sandbox().books.refunds() == []
+
+
+def test_a_refund_made_at_the_provider_is_booked_once(paid):
+    invoice, payment = paid
+    request = RefundRequest(
+        key="dashboard", reference=payment.reference, amount=Money(2000, "EUR"), gateway_id=payment.gateway_id
+    )
+    sandbox().refund(request)
+    parcel = sandbox().take_deliveries()
+    for _time in range(3):
+        deliver(*parcel)
+    assert state(invoice) == ("open", 10000, 2000)
+    assert [(row.amount_minor, row.status) for row in Refund.objects.all()] == [(2000, "succeeded")]
+    assert books_are_clean()
+
+
+def test_our_own_refund_and_its_message_are_booked_once(paid):
+    invoice, payment = paid
+    sandbox().switches.arm("drop_after", on="refund")
+    give_back(payment, 2000)
+    deliver()
+    run_reconciler(1, 5)
+    assert Refund.objects.count() == 1
+    assert state(invoice) == ("open", 10000, 2000)
+    assert books_are_clean()
+
+
+def test_a_refund_works_after_the_card_was_removed_and_the_profile_disabled(paid, profile):
+    invoice, payment = paid
+    owner = member(profile, "profile_owner")
+    remove_method(access=access_for(owner, profile), method_id=payment.method_id, at=NOW)
+    profile.status = "disabled"
+    profile.save()
+    assert give_back(payment, 12000).status == "succeeded"
+    assert PaymentMethod.objects.get().status == "removed"
+    assert state(invoice) == ("open", 0, 12000)
+
+
+def test_money_by_wire_is_not_refunded_through_a_gateway(profile):
+    from payments.operations import record_payment
+
+    invoice = issued(profile)
+    recorded = record_payment(
+        access=staff(),
+        invoice_id=invoice.pk,
+        amount=Money(12000, "EUR"),
+        channel="wire",
+        bank_reference="B-1",
+        received_on=NOW.date(),
+        attempt_key=uuid4(),
+        at=NOW,
+    )
+    with pytest.raises(CannotRefund, match="your bank"):
+        give_back(recorded, 100)
