@@ -1,10 +1,171 @@
-"""The search box: pages, invoices, payments and profiles, of what the person may see."""
+"""The search box: pages, invoices, payments and billing profiles, of what the person may see.
 
+Pages are found by their name and by other words for them, in every language of the portal whichever the reader has, so
+*cost management* and *kostenbeheer* both lead to Cost Management + Billing. Pages of a profile are offered for the
+profile that was open last. The number of queries does not depend on what is found.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
+from django.urls import reverse
+from django.utils import translation
+from django.utils.translation import gettext_lazy as _
 from django.views.decorators.http import require_GET
+
+from accounts.access import Access
+from accounts.models import BillingProfile
+from accounts.scoping import access_for_request
+from billing_portal.layout import MENU, address_of, first_page
+from invoices.models import Invoice
+from payments.models import Payment
+
+MOST_SHOWN = 10
+LONGEST_QUERY = 100
+
+
+@dataclass(frozen=True)
+class Page:
+    """A page outside the profiles, and the words that people look for it by."""
+
+    label: Any
+    icon: str
+    route: str
+    words: str
+
+
+PAGES = (
+    Page(
+        _("Cost Management + Billing"),
+        "layers",
+        "accounts:scopes",
+        "cost management billing scopes accounts profiles kostenbeheer facturering bereiken rekeningen profielen",
+    ),
+    Page(_("Password"), "key-round", "account_change_password", "password security wachtwoord beveiliging"),
+    Page(
+        _("Two-step verification"),
+        "shield-check",
+        "mfa_index",
+        "two-step two-factor verification authenticator passkey security verificatie twee stappen beveiliging",
+    ),
+)
+
+
+@dataclass(frozen=True)
+class Hit:
+    label: Any
+    url: str
+    icon: str
+    note: str = ""
+
+
+@dataclass(frozen=True)
+class Group:
+    title: Any
+    hits: list[Hit]
 
 
 @require_GET
 def search(request: HttpRequest) -> HttpResponse:
-    return render(request, "search.html", {"query": request.GET.get("q", "")[:100].strip()})
+    """The results as a page, or under the box while somebody types."""
+    query = " ".join(request.GET.get("q", "")[:LONGEST_QUERY].replace("\x00", "").split())
+    groups = find(access_for_request(request), query) if query else []
+    typing = bool(getattr(request, "htmx", None)) and request.htmx.target == "suggestions"  # type: ignore[attr-defined]
+    template = "components/suggestions.html" if typing else "search.html"
+    return render(request, template, {"query": query, "groups": groups})
+
+
+def find(access: Access, query: str) -> list[Group]:
+    """Everything that matches, at most `MOST_SHOWN` of a kind, kinds without a match left out."""
+    groups = (
+        Group(_("Pages"), _pages(access, query)),
+        Group(_("Billing profiles"), _profiles(access, query)),
+        Group(_("Invoices"), _invoices(access, query)),
+        Group(_("Payments"), _payments(access, query)),
+    )
+    return [group for group in groups if group.hits]
+
+
+def _pages(access: Access, query: str) -> list[Hit]:
+    hits = [
+        Hit(page.label, reverse(page.route), page.icon)
+        for page in PAGES
+        if _matches(query, _words(page.label, page.words))
+    ]
+    entries = [entry for group in MENU for entry in group.entries if _matches(query, _words(entry.label, entry.words))]
+    profile = _profile_at_hand(access) if entries else None
+    if profile is not None:
+        allowed = access.permissions_on(profile)
+        for entry in entries:
+            url = address_of(entry, profile) if entry.permission in allowed else ""
+            if url:
+                hits.append(Hit(entry.label, url, entry.icon, profile.name))
+    return hits[:MOST_SHOWN]
+
+
+def _profiles(access: Access, query: str) -> list[Hit]:
+    profiles = BillingProfile.objects.visible_to(access).select_related("account").filter(name__icontains=query)
+    return [
+        Hit(profile.name, first_page(access, profile), "building-2", profile.account.name)
+        for profile in profiles.order_by("name", "pk")[:MOST_SHOWN]
+    ]
+
+
+def _invoices(access: Access, query: str) -> list[Hit]:
+    """By the beginning of the number; of a plain figure, also by the number that it is short for."""
+    if not any(letter.isdigit() for letter in query):
+        return []
+    visible = Invoice.objects.visible_to(access)
+    found = visible.numbered(query)
+    if query.isascii() and query.isdigit():
+        found |= visible.numbered(f"{settings.INVOICE_NUMBER_PREFIX.upper()}{query.zfill(6)}")
+    return [
+        Hit(
+            invoice.number,
+            reverse("invoices:detail", args=[invoice.profile.code, invoice.number]),
+            "file-text",
+            f"{invoice.profile.name} · {invoice.total.format()}",
+        )
+        for invoice in found.select_related("profile").order_by("-number")[:MOST_SHOWN]
+    ]
+
+
+def _payments(access: Access, query: str) -> list[Hit]:
+    if len(query) < 4:
+        return []
+    visible = Payment.objects.visible_to(access).select_related("profile")
+    return [
+        Hit(
+            payment.reference,
+            reverse("payments:detail", args=[payment.profile.code, payment.reference]),
+            "history",
+            f"{payment.profile.name} · {payment.amount.format()}",
+        )
+        for payment in visible.filter(reference__startswith=query.upper()).order_by("-pk")[:MOST_SHOWN]
+    ]
+
+
+def _profile_at_hand(access: Access) -> BillingProfile | None:
+    """The profile that was open last, else the first by name."""
+    visible = BillingProfile.objects.visible_to(access)
+    last = access.user.last_scope.partition("profile:")[2] if access.user else ""
+    return (visible.filter(code=last).first() if last else None) or visible.order_by("name", "pk").first()
+
+
+def _matches(query: str, words: Iterable[str]) -> bool:
+    """Whether each word of the query begins one of the words."""
+    asked = [word for word in query.casefold().split() if word != "+"]
+    return bool(asked) and all(any(word.startswith(part) for word in words) for part in asked)
+
+
+def _words(label: Any, others: str) -> frozenset[str]:
+    """A page's name in every language of the portal, and the other words for it."""
+    names = []
+    for code, _name in settings.LANGUAGES:
+        with translation.override(code):
+            names.append(str(label))
+    return frozenset(" ".join([*names, others]).casefold().split())
