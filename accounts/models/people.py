@@ -103,11 +103,14 @@ class RoleAssignment(models.Model):
                 name="assignment_role_fits_its_one_scope",
                 violation_error_message=_("Choose one scope, and a role that exists at that scope."),
             ),
-            models.UniqueConstraint(
-                fields=["user", "role", "account", "profile", "section"],
-                nulls_distinct=False,
-                name="assignment_once",
-                violation_error_message=_("This person holds that role already."),
+            # One for each scope: a row has two scopes that are NULL, and no NULL equals another on every database.
+            *(
+                models.UniqueConstraint(
+                    fields=["user", "role", scope],
+                    name=f"assignment_once_per_{scope}",
+                    violation_error_message=_("This person holds that role already."),
+                )
+                for scope in ("account", "profile", "section")
             ),
         ]
 
