@@ -1,0 +1,61 @@
+# What there is to do with the portal. `make help` lists it.
+.DEFAULT_GOAL := help
+.NOTPARALLEL:
+MAKEFLAGS += --no-print-directory
+PYTHON_IN = .venv/bin/python
+# The portal's commands with the settings of the tests, so that nothing of this machine decides what they find.
+MANAGE = DJANGO_SETTINGS_MODULE=tests.settings $(PYTHON_IN) manage.py
+REPORTS = var/test-reports
+PYTEST = $(PYTHON_IN) -m pytest -n 2 -q --no-header
+
+.PHONY: help run setup test lint types architecture checks test-postgresql test-sqlite test-browser bench messages clean
+
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+run: ## start the portal with demo data on http://localhost:8000 (PORT and DATABASE_URL may be set)
+	@.ci/setup
+	@exec $(PYTHON_IN) -m billing_portal.local
+
+setup: ## make .venv with everything that tests and linting need
+	@.ci/setup dev
+
+test: setup lint types architecture checks test-postgresql test-sqlite test-browser ## run every check and every test
+	@$(PYTHON_IN) .ci/counts $(REPORTS)/postgresql.xml $(REPORTS)/sqlite.xml $(REPORTS)/browser.xml
+
+lint: setup ## check style: ruff, and djade for templates
+	$(PYTHON_IN) -m ruff check --quiet .
+	$(PYTHON_IN) -m ruff format --quiet --check .
+	git ls-files -z 'templates/*.html' | xargs -0 -r $(PYTHON_IN) -m djade --target-version 6.0 --check
+
+types: setup ## check types: mypy, strict
+	$(PYTHON_IN) -m mypy --no-error-summary billing_portal accounts invoices payments
+
+architecture: setup ## check who imports whom
+	PYTHONPATH=. .venv/bin/lint-imports --no-logo
+
+checks: setup ## Django's own checks, also with the values of a real installation
+	$(MANAGE) check
+	$(MANAGE) makemigrations --check --dry-run
+	@echo 'check --deploy, with .ci/production.env'; set -a; . .ci/production.env; PORTAL_VAR_DIR=var/tools $(PYTHON_IN) manage.py check --deploy --fail-level WARNING
+
+test-postgresql: setup ## the suite on PostgreSQL
+	TEST_DATABASE=postgresql $(PYTEST) -m 'not browser' --junit-xml=$(REPORTS)/postgresql.xml
+
+test-sqlite: setup ## the suite on SQLite
+	TEST_DATABASE=sqlite $(PYTEST) -m 'not browser' --junit-xml=$(REPORTS)/sqlite.xml
+
+test-browser: setup ## the browser tests, in headless Chromium
+	CHROMIUM="$$(.ci/chromium)" && export CHROMIUM && TEST_DATABASE=postgresql $(PYTEST) -m browser --junit-xml=$(REPORTS)/browser.xml
+
+bench: setup ## measure paying and the invoice list against their floors
+	$(PYTHON_IN) -m bench
+
+messages: setup ## collect new texts into the catalogues of locale/ and compile them
+	$(MANAGE) make_messages
+	$(MANAGE) compile_messages
+
+clean: ## remove what the other targets made, except the data under var/
+	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis $(REPORTS) var/tools var/static
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+	find locale -name '*.mo' -delete

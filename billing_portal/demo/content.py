@@ -1,0 +1,174 @@
+"""What the demo holds, as data: companies, profiles, and each profile's invoices by age."""
+
+from dataclasses import dataclass, field
+from enum import Enum
+
+HOSTING = ("Web hosting", "Virtual machines", "1240", "hours", "0.0985")
+STORAGE = ("Web hosting", "Object storage", "860.5", "GB", "0.0210")
+DATABASE = ("Data platform", "Managed database", "730", "hours", "0.4120")
+TRAFFIC = ("Data platform", "Outgoing traffic", "412.75", "GB", "0.0700")
+SUPPORT = ("Support", "Support plan, standard", "1", "month", "89.00")
+LICENSES = ("Development", "Developer seats", "12", "seats", "18.50")
+
+SMALL = (STORAGE, TRAFFIC)
+USUAL = (HOSTING, STORAGE, DATABASE, TRAFFIC)
+LARGE = (HOSTING, STORAGE, DATABASE, TRAFFIC, SUPPORT, LICENSES)
+
+
+class Fate(Enum):
+    """What became of an invoice after it was issued."""
+
+    OPEN = "open"
+    CARD = "paid with a card"
+    DECLINED = "declined, and still open"
+    CHALLENGE = "waits for the bank's check"
+    MISMATCH = "the gateway took another amount; staff decide"
+    WIRE = "paid by wire"
+    PART = "part of it came by wire"
+    REFUNDED = "paid with a card, part refunded"
+    VOID = "void"
+
+
+@dataclass(frozen=True, slots=True)
+class Bill:
+    """An invoice issued ``age`` days ago. ``price`` scales the unit prices, for currencies of another size."""
+
+    age: int
+    fate: Fate = Fate.OPEN
+    lines: tuple[tuple[str, str, str, str, str], ...] = USUAL
+    price: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Profile:
+    """``card`` are the last four digits of the stored default card: see the sandbox's test cards."""
+
+    name: str
+    currency: str
+    company: str
+    street: str
+    postal_code: str
+    city: str
+    country: str
+    tax_rate: str
+    tax_note: str = ""
+    po_number: str = ""
+    card: str = ""
+    expired_card: str = ""
+    by_wire: bool = False
+    bills: tuple[Bill, ...] = field(default=())
+
+
+OPERATIONS = Profile(
+    name="Operations NL",
+    currency="EUR",
+    company="Example Trading B.V.",
+    street="Voorbeeldstraat 12",
+    postal_code="1011 AA",
+    city="Amsterdam",
+    country="NL",
+    tax_rate="21",
+    po_number="PO-2048",
+    card="4242",
+    bills=(
+        *(Bill(age, Fate.CARD) for age in (402, 372, 341, 311, 280, 250)),
+        Bill(219, Fate.CARD, LARGE),
+        Bill(189, Fate.VOID, LARGE),
+        Bill(188, Fate.CARD),
+        Bill(158, Fate.CARD, LARGE),
+        Bill(127, Fate.WIRE),
+        Bill(97, Fate.REFUNDED, LARGE),
+        Bill(66, Fate.OPEN, LARGE),
+        Bill(36, Fate.DECLINED),
+        Bill(6, Fate.OPEN, LARGE),
+        Bill(2, Fate.OPEN, (SUPPORT,)),
+    ),
+)
+MARKETING = Profile(
+    name="Marketing UK",
+    currency="GBP",
+    company="Example Trading UK Ltd",
+    street="1 Example Street",
+    postal_code="EC1A 1AA",
+    city="London",
+    country="GB",
+    tax_rate="0",
+    tax_note="Reverse charge",
+    card="4444",
+    bills=(Bill(95, Fate.CARD), Bill(64, Fate.CARD), Bill(20, Fate.CHALLENGE), Bill(9, Fate.MISMATCH, SMALL), Bill(3)),
+)
+TOKYO = Profile(
+    name="Tokyo office",
+    currency="JPY",
+    company="Example Trading K.K.",
+    street="1-1 Example",
+    postal_code="100-0001",
+    city="Tokyo",
+    country="JP",
+    tax_rate="0",
+    tax_note="Reverse charge",
+    card="4242",
+    bills=(Bill(70, Fate.CARD, price=160), Bill(38, price=160), Bill(8, price=160)),
+)
+KUWAIT = Profile(
+    name="Kuwait branch",
+    currency="KWD",
+    company="Example Trading B.V.",
+    street="Example Street 3",
+    postal_code="13001",
+    city="Kuwait City",
+    country="KW",
+    tax_rate="0",
+    tax_note="Outside the scope of EU VAT",
+    bills=(Bill(75, Fate.CARD), Bill(12)),
+)
+HEAD_OFFICE = Profile(
+    name="Head office, by wire",
+    currency="EUR",
+    company="Example Trading B.V.",
+    street="Voorbeeldstraat 12",
+    postal_code="1011 AA",
+    city="Amsterdam",
+    country="NL",
+    tax_rate="21",
+    po_number="PO-7001",
+    by_wire=True,
+    bills=(Bill(98, Fate.WIRE, LARGE), Bill(67, Fate.WIRE, LARGE), Bill(37, Fate.PART, LARGE), Bill(7, lines=LARGE)),
+)
+LABS = Profile(
+    name="Labs",
+    currency="EUR",
+    company="Example Trading B.V.",
+    street="Proefweg 4",
+    postal_code="2628 AA",
+    city="Delft",
+    country="NL",
+    tax_rate="21",
+    expired_card="4242",
+    bills=(Bill(45, lines=SMALL), Bill(14, lines=SMALL)),
+)
+NEW_VENTURE = Profile(
+    name="New venture",
+    currency="EUR",
+    company="Example Trading B.V.",
+    street="Voorbeeldstraat 12",
+    postal_code="1011 AA",
+    city="Amsterdam",
+    country="NL",
+    tax_rate="21",
+)
+CUSTOMER = (OPERATIONS, MARKETING, TOKYO, KUWAIT, HEAD_OFFICE, LABS, NEW_VENTURE)
+
+LOGISTICS = Profile(
+    name="Logistics",
+    currency="EUR",
+    company="Sample Logistics GmbH",
+    street="Musterstraße 5",
+    postal_code="10115",
+    city="Berlin",
+    country="DE",
+    tax_rate="0",
+    tax_note="Reverse charge",
+    card="4242",
+    bills=(Bill(61, Fate.CARD), Bill(40), Bill(10)),
+)

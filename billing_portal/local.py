@@ -1,0 +1,57 @@
+"""``make run``: the portal on a developer's machine, with nothing configured.
+
+Sets what such a machine may have and a server must not (debug pages, the demo, a secret key made up on the spot),
+unless the environment or ``.env`` says otherwise, and then starts `run_portal`.
+"""
+
+import os
+import secrets
+import sys
+from collections.abc import MutableMapping
+from pathlib import Path
+
+import django
+from django.core.exceptions import ImproperlyConfigured
+from django.core.management import call_command
+from django.core.management.base import CommandError
+from dotenv import dotenv_values
+
+BASE_DIR = Path(__file__).resolve().parent.parent
+
+
+def local_environment(base: Path, environ: MutableMapping[str, str]) -> None:
+    """Fills in what neither the environment nor ``.env`` gives."""
+    given = {**dotenv_values(base / ".env"), **environ}
+    for name in ("DEBUG", "PORTAL_DEMO"):
+        if not given.get(name):
+            environ[name] = "true"
+    if not given.get("SECRET_KEY"):
+        environ["SECRET_KEY"] = secret_key(base / "var")
+
+
+def secret_key(directory: Path) -> str:
+    """The key of this checkout, made at the first start and readable by its owner only."""
+    file = directory / "secret-key"
+    if not file.exists():
+        directory.mkdir(parents=True, exist_ok=True)
+        file.touch(mode=0o600)
+        file.write_text(secrets.token_urlsafe(50))
+    return file.read_text().strip()
+
+
+def main() -> None:
+    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "billing_portal.settings")
+    local_environment(BASE_DIR, os.environ)
+    try:
+        django.setup()
+        call_command("run_portal")
+    except ImproperlyConfigured as problem:
+        sys.exit(f"Configuration: {problem}")
+    except CommandError as problem:
+        sys.exit(str(problem))
+    except KeyboardInterrupt:
+        sys.exit(130)
+
+
+if __name__ == "__main__":
+    main()

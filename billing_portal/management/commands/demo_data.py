@@ -1,0 +1,23 @@
+"""``manage.py demo_data``: something to look at."""
+
+from typing import Any
+
+from django.conf import settings
+from django.core.management.base import BaseCommand, CommandError
+from django.utils import timezone
+
+from accounts.models import BillingAccount, User
+from billing_portal.demo import PASSWORD, SIGN_INS
+from billing_portal.demo.building import build
+
+
+class Command(BaseCommand):
+    help = "Fills an empty database with a customer in every state and one person for each role."
+
+    def handle(self, *_args: Any, **_options: Any) -> None:
+        if "sandbox" not in settings.PAYMENT_GATEWAYS:
+            raise CommandError("Demo data needs the sandbox: PAYMENT_GATEWAYS must name it.")
+        if User.objects.exists() or BillingAccount.objects.exists():
+            raise CommandError("This database holds data already. Demo data goes into an empty one only.")
+        build(at=timezone.now())
+        self.stdout.write(f"Demo data is in. Sign in as {SIGN_INS[0].email} with the password {PASSWORD}.")

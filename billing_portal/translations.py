@@ -1,0 +1,95 @@
+"""Catalogues of texts, with Babel alone: no gettext tools need to be installed.
+
+Texts come from Python and from templates, which Django turns into calls that an extractor of Python understands.
+``python -m billing_portal.translations`` compiles; `make_messages` collects.
+"""
+
+import io
+from collections.abc import Iterator
+from pathlib import Path
+
+from babel.messages.catalog import Catalog
+from babel.messages.extract import extract
+from babel.messages.mofile import write_mo
+from babel.messages.pofile import read_po, write_po
+from django.utils.translation.template import templatize
+
+BASE_DIR = Path(__file__).resolve().parent.parent
+PACKAGES = ("billing_portal", "accounts", "invoices", "payments")
+DOMAIN = "django"
+# What a call looks like: the positions of the text, of its plural, and of its context.
+CALLS: dict[str, tuple[int | tuple[int, str], ...] | None] = {
+    "_": None,
+    "gettext": None,
+    "gettext_lazy": None,
+    "gettext_noop": None,
+    "_now": None,
+    "ngettext": (1, 2),
+    "ngettext_lazy": (1, 2),
+    "pgettext": ((1, "c"), 2),
+    "pgettext_lazy": ((1, "c"), 2),
+    "npgettext": ((1, "c"), 2, 3),
+    "npgettext_lazy": ((1, "c"), 2, 3),
+}
+
+
+def catalogue_paths(locale: Path) -> list[Path]:
+    return sorted(locale.glob(f"*/LC_MESSAGES/{DOMAIN}.po"))
+
+
+def compile_catalogues(locale: Path) -> list[Path]:
+    """Writes the ``.mo`` of each ``.po`` that is newer than its own. Returns those written."""
+    written = []
+    for source in catalogue_paths(locale):
+        target = source.with_suffix(".mo")
+        if target.exists() and target.stat().st_mtime >= source.stat().st_mtime:
+            continue
+        with source.open("rb") as file:
+            catalogue = read_po(file)
+        compiled = io.BytesIO()
+        write_mo(compiled, catalogue)
+        # Another process may be reading it, or compiling it too: the name changes hands at once.
+        fresh = target.with_suffix(".mo.new")
+        fresh.write_bytes(compiled.getvalue())
+        fresh.replace(target)
+        written.append(target)
+    return written
+
+
+def collect(base: Path) -> Catalog:
+    """Every text of the source, with the files it stands in."""
+    catalogue = Catalog(project="Billing portal", charset="utf-8")
+    for file, source in _sources(base):
+        for line, text, comments, context in extract(
+            "python", io.BytesIO(source.encode()), CALLS, comment_tags=("Translators:",), strip_comment_tags=True
+        ):
+            name = file.relative_to(base).as_posix()
+            catalogue.add(text, None, [(name, line)], auto_comments=comments, context=context)
+    return catalogue
+
+
+def update(locale: Path, collected: Catalog) -> list[Path]:
+    """Brings each catalogue up to date with the source: new texts empty, gone texts gone, no guesses."""
+    for path in catalogue_paths(locale):
+        with path.open("rb") as file:
+            catalogue = read_po(file, locale=path.parent.parent.name)
+        catalogue.update(collected, no_fuzzy_matching=True, update_header_comment=False)
+        catalogue.obsolete.clear()
+        with path.open("wb") as file:
+            write_po(file, catalogue, width=100, sort_by_file=True, ignore_obsolete=True, include_lineno=False)
+    return catalogue_paths(locale)
+
+
+def _sources(base: Path) -> Iterator[tuple[Path, str]]:
+    """Python files as they are, templates as Python that calls gettext for each of their texts."""
+    for package in PACKAGES:
+        for file in sorted((base / package).rglob("*.py")):
+            if "migrations" not in file.parts:
+                yield file, file.read_text()
+    for folder in (base / "templates", *(base / package / "templates" for package in PACKAGES)):
+        for file in sorted([*folder.rglob("*.html"), *folder.rglob("*.txt")]):
+            yield file, templatize(file.read_text(), origin=str(file))
+
+
+if __name__ == "__main__":
+    compile_catalogues(BASE_DIR / "locale")
