@@ -22,9 +22,10 @@ BASE_DIR = Path(__file__).resolve().parent.parent
 def local_environment(base: Path, environ: MutableMapping[str, str]) -> None:
     """Fills in what neither the environment nor ``.env`` gives."""
     given = {**dotenv_values(base / ".env"), **environ}
-    for name in ("DEBUG", "PORTAL_DEMO"):
+    # A line for every request would push the address and the sign-ins off the screen.
+    for name, value in (("DEBUG", "true"), ("PORTAL_DEMO", "true"), ("LOG_LEVEL", "WARNING")):
         if not given.get(name):
-            environ[name] = "true"
+            environ[name] = value
     if not given.get("SECRET_KEY"):
         environ["SECRET_KEY"] = secret_key(base / "var")
 
