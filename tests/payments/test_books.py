@@ -38,11 +38,15 @@ def busy(profile, payer):
     "tampering",
     [
         "UPDATE invoices_invoice SET paid_minor = paid_minor - 1, status = 'open' WHERE status = 'paid'",
-        "UPDATE invoices_invoice SET paid_minor = total_minor, status = 'paid', payment_started_at = NULL"
-        " WHERE status = 'open' AND paid_minor = 0",
+        (
+            "UPDATE invoices_invoice SET paid_minor = total_minor, status = 'paid', payment_started_at = NULL"
+            " WHERE status = 'open' AND paid_minor = 0"
+        ),
         "UPDATE invoices_invoice SET refunded_minor = 0",
-        "UPDATE invoices_invoice SET charges_minor = charges_minor + 1, total_minor = total_minor + 1"
-        " WHERE status = 'open' AND paid_minor = 0",
+        (
+            "UPDATE invoices_invoice SET charges_minor = charges_minor + 1, total_minor = total_minor + 1"
+            " WHERE status = 'open' AND paid_minor = 0"
+        ),
         "UPDATE invoices_invoiceline SET amount_minor = amount_minor - 1",
         "UPDATE invoices_invoice SET payment_started_at = NULL",
         "UPDATE invoices_credit SET remaining_minor = 0",

@@ -1,0 +1,131 @@
+"""Processes that are killed in the middle of a payment, really killed, at every place that matters."""
+
+import os
+import random
+import signal
+import time
+from datetime import timedelta
+from uuid import uuid4
+
+import pytest
+from django.db import connections
+
+from invoices.models import Invoice
+from payments.gateways.registry import get_gateway
+from payments.models import Payment
+from payments.operations import paying, reconcile
+from tests.factories import NOW, access_for, issued
+from tests.payments.acts import books_are_clean, card, charges, press_pay, sandbox, state
+
+pytestmark = [pytest.mark.two_connections, pytest.mark.django_db(transaction=True)]
+
+
+def in_another_process(act) -> int:
+    """Forks, runs ``act`` on connections of its own, and returns the child's id."""
+    child = os.fork()
+    if child:
+        return child
+    status = 1
+    try:
+        for wrapper in connections.all():
+            wrapper.connection = None  # the parent's; closing it would end the parent's session
+        get_gateway.cache_clear()
+        act()
+        status = 0
+    finally:
+        os._exit(status)
+
+
+def die(*_arguments, **_named):
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+def before_the_call(gateway):
+    gateway.charge = die
+
+
+def after_the_charge(gateway):
+    real = gateway.charge
+
+    def charge(attempt):
+        real(attempt)
+        die()
+
+    gateway.charge = charge
+
+
+def before_settling(_gateway):
+    paying.settle = die
+
+
+def inside_the_last_commit(_gateway):
+    from payments.operations import mails
+
+    mails.queue = die
+
+
+@pytest.mark.parametrize("arrange", [before_the_call, after_the_charge, before_settling, inside_the_last_commit])
+def test_killed_at_any_line_the_invoice_is_charged_at_most_once_and_the_books_know(profile, payer, arrange):
+    invoice, visa = issued(profile), card(profile)
+    key = uuid4()
+
+    def act():
+        arrange(sandbox())
+        press_pay(payer, Invoice.objects.get(pk=invoice.pk), visa, attempt_key=key)
+
+    child = in_another_process(act)
+    _pid, status = os.waitpid(child, 0)
+    assert os.WTERMSIG(status) == signal.SIGKILL
+    assert state(invoice) == ("open", 0, 12000)
+    assert Payment.objects.get().status == "created"
+
+    again = press_pay(payer, invoice, visa, attempt_key=key)
+    assert again.status == "created"
+
+    reconcile(at=NOW + timedelta(minutes=5))
+
+    taken = charges(invoice)
+    assert taken == ([] if arrange is before_the_call else [12000])
+    assert state(invoice) == (("open", 0, 12000) if not taken else ("paid", 12000, 0))
+    assert books_are_clean()
+
+
+def test_random_kills_with_a_gateway_that_loses_answers_charge_no_invoice_twice(profile, payer):
+    """A dozen payers, workers that die at random moments, and the clock's look-ups in between."""
+    randomness = random.Random(20261026)  # noqa: S311
+    invoices = [issued(profile) for _number in range(24)]
+    visa = card(profile)
+    access = access_for(payer, profile)
+
+    def payer_process(mine):
+        def act():
+            for invoice in mine:
+                try:
+                    press_pay(payer, Invoice.objects.get(pk=invoice.pk), visa, access=access)
+                except Exception:  # noqa: S112  refused: somebody else is paying it
+                    continue
+
+        return act
+
+    for round_number in range(6):
+        for _fault in range(3):
+            sandbox().switches.arm(randomness.choice(["drop_after", "drop_before", "garbage", "refuse_connection"]))
+        children = []
+        for _process in range(4):
+            mine = randomness.sample(invoices, len(invoices))
+            children.append(in_another_process(payer_process(mine)))
+        for child in children:
+            time.sleep(randomness.uniform(0.01, 0.15))
+            os.kill(child, signal.SIGKILL)
+            os.waitpid(child, 0)
+        reconcile(at=NOW + timedelta(minutes=10 * (round_number + 1)))
+
+    for days in range(1, 4):
+        reconcile(at=NOW + timedelta(days=days))
+    sandbox().switches.clear()
+    for invoice in invoices:
+        if state(invoice)[0] == "open" and not invoice.is_being_paid:
+            press_pay(payer, invoice, visa)
+    assert [charges(invoice) for invoice in invoices] == [[12000]] * len(invoices)
+    assert {state(invoice) for invoice in invoices} == {("paid", 12000, 0)}
+    assert books_are_clean()

@@ -1,0 +1,233 @@
+"""Several connections at once, on PostgreSQL. Each lock is also shown to matter: without it the test would fail."""
+
+from collections import Counter
+from threading import Barrier, Thread
+from uuid import uuid4
+
+import pytest
+from django.db import connection, connections, transaction
+
+from accounts.models import OutgoingMail
+from invoices.models import Invoice
+from invoices.money import Money
+from invoices.querysets import InvoiceQuerySet
+from payments.models import Payment, PaymentEvent, Refund
+from payments.operations import CannotPay, CannotRefund, process_deliveries, receive, refund
+from tests.factories import NOW, access_for, issued, member
+from tests.payments.acts import books_are_clean, card, charges, press_pay, run_reconciler, sandbox, staff, state
+
+pytestmark = [pytest.mark.two_connections, pytest.mark.django_db(transaction=True)]
+
+
+def at_once(*acts):
+    """Runs every act in a thread of its own, all released together. Returns what each returned or raised."""
+    barrier, results = Barrier(len(acts)), [None] * len(acts)
+
+    def run(index, act):
+        barrier.wait()
+        try:
+            results[index] = act()
+        except Exception as problem:
+            results[index] = problem
+        finally:
+            connections.close_all()
+
+    threads = [Thread(target=run, args=(index, act)) for index, act in enumerate(acts)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(60)
+    return results
+
+
+def outcomes(results) -> Counter:
+    return Counter(result.code if isinstance(result, CannotPay) else type(result).__name__ for result in results)
+
+
+@pytest.fixture
+def invoice(profile):
+    return issued(profile)
+
+
+def presses(profile, invoice, count=12):
+    """Presses on Pay now by three members with three cards, each on a page of its own."""
+    people = [member(profile, role) for role in ("profile_owner", "profile_contributor", "invoice_manager")]
+    cards = [card(profile) for _person in people]
+    due = invoice.amount_due
+
+    def press(index):
+        who = people[index % 3]
+        return lambda: press_pay(who, Invoice.objects.get(pk=invoice.pk), cards[index % 3], shown=due)
+
+    return [press(index) for index in range(count)]
+
+
+def test_three_people_pressing_at_once_make_one_charge(profile, invoice):
+    results = at_once(*presses(profile, invoice))
+    assert outcomes(results)["Payment"] == 1
+    assert set(outcomes(results)) <= {"Payment", "in_progress", "paid"}
+    assert charges(invoice) == [12000]
+    assert state(invoice) == ("paid", 12000, 0)
+    assert books_are_clean()
+
+
+def test_one_page_sent_many_times_at_once_is_one_payment(profile, invoice, payer):
+    visa, key, due = card(profile), uuid4(), invoice.amount_due
+    results = at_once(
+        *[lambda: press_pay(payer, Invoice.objects.get(pk=invoice.pk), visa, attempt_key=key, shown=due)] * 8
+    )
+    assert {result.pk for result in results} == {Payment.objects.get().pk}
+    assert charges(invoice) == [12000]
+
+
+def slow_before_insert(monkeypatch):
+    """Opens the gap between reading and writing, so that a missing lock shows."""
+    from time import sleep
+
+    from payments.operations import beginning
+
+    real = beginning._check_gateway
+
+    def slowly(*arguments):
+        sleep(0.2)
+        real(*arguments)
+
+    monkeypatch.setattr(beginning, "_check_gateway", slowly)
+
+
+def without_row_locks(monkeypatch):
+    monkeypatch.setattr(InvoiceQuerySet, "locked", lambda self: self.order_by("pk"))
+
+
+def test_with_the_row_lock_alone_there_is_one_charge(profile, invoice, monkeypatch):
+    slow_before_insert(monkeypatch)
+    with index_dropped():
+        results = at_once(*presses(profile, invoice, 6))
+        assert outcomes(results)["Payment"] == 1
+        assert charges(invoice) == [12000]
+
+
+def test_with_the_index_alone_there_is_one_charge(profile, invoice, monkeypatch):
+    slow_before_insert(monkeypatch)
+    without_row_locks(monkeypatch)
+    results = at_once(*presses(profile, invoice, 6))
+    assert outcomes(results) == {"Payment": 1, "in_progress": 5}
+    assert charges(invoice) == [12000]
+
+
+def test_with_neither_the_invoice_is_charged_more_than_once(profile, invoice, monkeypatch):
+    """The negative control: this load does find a missing guard."""
+    slow_before_insert(monkeypatch)
+    without_row_locks(monkeypatch)
+    with index_dropped():
+        at_once(*presses(profile, invoice, 6))
+        assert len(charges(invoice)) > 1
+        Payment.objects.filter(status="created").update(status="unknown")
+
+
+class index_dropped:  # noqa: N801  reads as a statement
+    name = "one_open_attempt_per_invoice"
+
+    def __enter__(self):
+        with connection.cursor() as cursor:
+            cursor.execute(f"DROP INDEX {self.name}")
+
+    def __exit__(self, *_error):
+        with connection.cursor() as cursor:
+            cursor.execute("UPDATE payments_paymentallocation SET is_open = false")
+            cursor.execute(f"CREATE UNIQUE INDEX {self.name} ON payments_paymentallocation (invoice_id) WHERE is_open")
+
+
+def test_the_lock_is_a_lock_and_comes_before_the_payment(profile, invoice, payer, django_assert_num_queries):
+    from django.test.utils import CaptureQueriesContext
+
+    with CaptureQueriesContext(connection) as captured:
+        press_pay(payer, invoice, card(profile))
+    locks = [query["sql"] for query in captured if "FOR UPDATE" in query["sql"]]
+    assert len(locks) == 2
+    assert "ORDER BY" in locks[0]
+    assert 'FOR UPDATE OF "invoices_invoice"' in locks[0]
+    assert 'FOR UPDATE OF "invoices_invoice", "payments_payment"' in locks[1]
+
+
+def test_a_second_payer_waits_for_the_lock_of_the_first(profile, invoice):
+    with transaction.atomic():
+        list(Invoice.objects.filter(pk=invoice.pk).locked())
+
+        def other():
+            with transaction.atomic(), connection.cursor() as cursor:
+                cursor.execute("SET LOCAL lock_timeout = '200ms'")
+                list(Invoice.objects.filter(pk=invoice.pk).locked())
+
+        results = []
+        thread = Thread(target=lambda: results.extend(at_once(other)))
+        thread.start()
+        thread.join(30)
+    assert "lock timeout" in str(results[0])
+
+
+def test_answer_message_reconciler_and_return_at_once_have_one_effect(profile, invoice, payer):
+    from payments.operations import come_back, look_up
+
+    sandbox().switches.arm("drop_after")
+    payment = press_pay(payer, invoice, card(profile))
+    body, headers = sandbox().take_deliveries()[0]
+
+    def message():
+        receive(gateway_slug="sandbox", body=body, headers=headers, at=NOW)
+        process_deliveries(at=NOW)
+
+    def back():
+        come_back(access=access_for(payer, profile), reference=payment.reference, at=NOW)
+
+    def again():
+        look_up(payment_id=payment.pk, source=PaymentEvent.Source.STAFF, at=NOW)
+
+    results = at_once(message, message, back, back, again, lambda: run_reconciler(1), lambda: run_reconciler(1))
+
+    assert [result for result in results if isinstance(result, Exception)] == []
+    assert PaymentEvent.objects.filter(new_status="succeeded").count() == 1
+    assert OutgoingMail.objects.count() == 1
+    assert charges(invoice) == [12000]
+    assert books_are_clean()
+
+
+def test_two_clerks_cannot_refund_more_than_was_taken(profile, invoice, payer):
+    payment = press_pay(payer, invoice, card(profile))
+    access = staff()
+
+    def clerk():
+        return refund(
+            access=access, payment_id=payment.pk, amount=Money(5000, "EUR"), reason="Test", attempt_key=uuid4(), at=NOW
+        )
+
+    results = at_once(*[clerk] * 6)
+
+    assert Counter(type(result) for result in results) == {Refund: 2, CannotRefund: 4}
+    assert sandbox().books.totals() == {"EUR": 2000}
+    assert books_are_clean()
+
+
+def test_a_wire_and_a_card_at_once_never_lose_money(profile, invoice, payer):
+    from payments.operations import record_payment
+
+    visa, access = card(profile), staff()
+
+    def clerk():
+        return record_payment(
+            access=access,
+            invoice_id=invoice.pk,
+            amount=Money(12000, "EUR"),
+            channel="wire",
+            bank_reference="BANK-1",
+            received_on=NOW.date(),
+            attempt_key=uuid4(),
+            at=NOW,
+        )
+
+    at_once(clerk, lambda: press_pay(payer, Invoice.objects.get(pk=invoice.pk), visa, shown=Money(12000, "EUR")))
+
+    assert state(invoice) == ("paid", 12000, 0)
+    left_over = sum(credit.remaining_minor for credit in profile.credits.all())
+    assert left_over == sum(charges(invoice))
+    assert books_are_clean()
