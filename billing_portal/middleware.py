@@ -51,7 +51,7 @@ def reader_language(get_response: GetResponse) -> GetResponse:
         chosen = request.user.language if request.user.is_authenticated else ""
         language = chosen or translation.get_language_from_request(request)
         translation.activate(language)
-        request.LANGUAGE_CODE = translation.get_language()  # type: ignore[attr-defined]
+        request.LANGUAGE_CODE = translation.get_language()
         response = get_response(request)
         response.headers.setdefault("Content-Language", translation.get_language() or "en")
         return response
