@@ -1,0 +1,133 @@
+"""A bench knows what the contract suite cannot: a gateway's test cards, how to break its network, and its own books.
+
+To add a gateway: write its bench and name it in `BENCHES`. The suite then runs against it, unchanged.
+"""
+
+import time
+from dataclasses import replace
+from typing import Protocol
+from uuid import uuid4
+
+from invoices.money import Money
+from payments.gateways.base import Attempt, Gateway, RefundRequest
+from payments.gateways.registry import get_gateway
+
+
+class Bench(Protocol):
+    gateway: Gateway
+    unrepresentable: frozenset[Money]  # amounts that the provider has no number for; it must refuse them
+
+    def good_card(self) -> str:
+        """A one-time token of a card that works."""
+
+    def declined_card(self) -> str: ...
+
+    def poor_card(self) -> str:
+        """Declined because there is too little money: worth another try later."""
+
+    def challenge_card(self) -> str: ...
+
+    def refuse_connection(self) -> None:
+        """The next charge certainly does not reach the provider."""
+
+    def lose_request(self) -> None:
+        """The next charge gets no answer, and the provider does nothing."""
+
+    def lose_answer(self) -> None:
+        """The provider makes the next charge, but the answer does not arrive."""
+
+    def break_answer(self) -> None:
+        """The provider makes the next charge, but what it answers cannot be read."""
+
+    def taken(self, reference: str) -> list[tuple[int, str]]:
+        """What the provider's own books say was charged under a reference: its integers, and currencies."""
+
+    def message(self) -> tuple[bytes, dict[str, str]]:
+        """A genuine message about something that just happened."""
+
+    def signed(self, body: bytes, at: float) -> dict[str, str]:
+        """Headers that the provider would send with a body at a time."""
+
+    def secrets(self) -> list[bytes]:
+        """What must not stand in anything the gateway stores."""
+
+    def stored(self) -> list[bytes]:
+        """All that the gateway has stored."""
+
+
+class SandboxBench:
+    unrepresentable: frozenset[Money] = frozenset()
+
+    def __init__(self, slug: str) -> None:
+        self.gateway = get_gateway(slug)
+
+    def good_card(self) -> str:
+        return f"tok_4242_{uuid4().hex}"
+
+    def declined_card(self) -> str:
+        return f"tok_0002_{uuid4().hex}"
+
+    def poor_card(self) -> str:
+        return f"tok_9995_{uuid4().hex}"
+
+    def challenge_card(self) -> str:
+        return f"tok_3184_{uuid4().hex}"
+
+    def refuse_connection(self) -> None:
+        self.gateway.switches.arm("refuse_connection")
+
+    def lose_request(self) -> None:
+        self.gateway.switches.arm("drop_before")
+
+    def lose_answer(self) -> None:
+        self.gateway.switches.arm("drop_after")
+
+    def break_answer(self) -> None:
+        self.gateway.switches.arm("garbage")
+
+    def taken(self, reference: str) -> list[tuple[int, str]]:
+        return [(charge["amount"], charge["currency"]) for charge in self.gateway.books.charges(reference)]
+
+    def message(self) -> tuple[bytes, dict[str, str]]:
+        self.gateway.charge(an_attempt(self))
+        return self.gateway.take_deliveries()[-1]
+
+    def signed(self, body: bytes, at: float) -> dict[str, str]:
+        from payments.gateways.sandbox.events import signature
+
+        return {"Sandbox-Signature": signature(self.gateway.webhook_secret, body, int(at))}
+
+    def secrets(self) -> list[bytes]:
+        from payments.gateways.sandbox.cards import CARDS
+
+        return [self.gateway.webhook_secret.encode(), *(card.number.encode() for card in CARDS)]
+
+    def stored(self) -> list[bytes]:
+        path = self.gateway.books.path
+        return [file.read_bytes() for file in path.parent.glob(path.name + "*")]
+
+
+BENCHES = {"sandbox": SandboxBench}
+
+
+def an_attempt(bench: Bench, **changes) -> Attempt:
+    """A new attempt of 10.00 euro with a card that works, unless said otherwise."""
+    attempt = Attempt(
+        key=str(uuid4()),
+        reference=f"PAY-{uuid4().hex[:10].upper()}",
+        amount=Money(1000, "EUR"),
+        profile="BP-TEST",
+        description="INV-000148",
+        return_url="http://testserver/back",
+    )
+    return replace(attempt, **{"method": bench.good_card()} | changes)
+
+
+def a_refund(payment_id: str, minor: int, currency: str = "EUR") -> RefundRequest:
+    return RefundRequest(
+        key=str(uuid4()), reference="PAY-REFUNDED", amount=Money(minor, currency), gateway_id=payment_id
+    )
+
+
+def minutes_ago(minutes: float) -> float:
+    return time.time() - minutes * 60

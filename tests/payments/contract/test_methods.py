@@ -1,0 +1,97 @@
+"""Cards that are kept for later: saved while paying, added without paying, and forgotten."""
+
+from dataclasses import replace
+from uuid import uuid4
+
+from payments.gateways.base import Result
+from tests.payments.contract.benches import an_attempt
+
+
+def add(bench, token, **changes):
+    """Adds a card without charging it."""
+    asked = {"key": str(uuid4()), "profile": "BP-TEST", "gateway_customer": "", "return_url": "http://testserver/back"}
+    return bench.gateway.begin_setup(token=token, **asked | changes)
+
+
+def test_a_card_saved_while_paying_can_be_charged_again(bench):
+    saved = bench.gateway.charge(an_attempt(bench, save_method=True)).method
+
+    again = an_attempt(
+        bench, method=saved.gateway_method, gateway_customer=saved.gateway_customer, customer_present=False
+    )
+
+    assert saved.gateway_method
+    assert bench.gateway.charge(again).result == Result.SUCCEEDED
+    assert bench.taken(again.reference) == [(1000, "EUR")]
+
+
+def test_a_saved_card_is_told_of_after_a_lost_answer_too(bench):
+    attempt = an_attempt(bench, save_method=True)
+    bench.lose_answer()
+    bench.gateway.charge(attempt)
+
+    assert bench.gateway.lookup(attempt).method.gateway_method
+
+
+def test_a_card_is_not_kept_unless_asked(bench):
+    assert bench.gateway.charge(an_attempt(bench)).method.gateway_method == ""
+
+
+def test_the_same_number_has_the_same_fingerprint(bench):
+    first = bench.gateway.charge(an_attempt(bench, save_method=True)).method
+    second = bench.gateway.charge(an_attempt(bench, save_method=True)).method
+
+    assert first.fingerprint == second.fingerprint != ""
+    assert first.gateway_method != second.gateway_method
+
+
+def test_a_card_is_added_without_charging(bench):
+    step = add(bench, bench.good_card())
+
+    assert step.method.last_four == "4242"
+    assert 1 <= step.method.expiry_month <= 12
+    assert step.method.expiry_year > 2000
+    assert step.next_url == ""
+    assert bench.gateway.charge(an_attempt(bench, method=step.method.gateway_method)).result == Result.SUCCEEDED
+
+
+def test_a_card_added_twice_under_one_key_is_one_card(bench):
+    token, key = bench.good_card(), str(uuid4())
+
+    assert add(bench, token, key=key) == add(bench, token, key=key)
+
+
+def test_a_card_that_the_bank_refuses_is_not_added(bench):
+    step = add(bench, bench.declined_card())
+
+    assert step.decline
+    assert step.method is None
+
+
+def test_a_card_that_the_bank_checks_is_added_once_the_check_is_passed(bench):
+    step = add(bench, bench.challenge_card())
+
+    assert step.next_url
+    assert step.method is None
+    assert bench.gateway.finish_setup(step.setup_id).next_url == step.next_url
+
+
+def test_a_forgotten_card_cannot_be_charged_and_can_be_forgotten_again(bench):
+    card = add(bench, bench.good_card()).method.gateway_method
+
+    bench.gateway.detach(gateway_method=card)
+    bench.gateway.detach(gateway_method=card)
+
+    attempt = an_attempt(bench, method=card)
+    outcome = bench.gateway.charge(attempt)
+    assert outcome.result == Result.DECLINED
+    assert outcome.decline.code == "method_gone"
+    assert bench.taken(attempt.reference) == []
+
+
+def test_a_card_of_another_payer_cannot_be_charged(bench):
+    card = add(bench, bench.good_card()).method.gateway_method
+    theirs = replace(an_attempt(bench, method=card), profile="BP-OTHER")
+
+    assert bench.gateway.charge(theirs).result == Result.DECLINED
+    assert bench.taken(theirs.reference) == []
