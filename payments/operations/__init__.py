@@ -18,7 +18,7 @@ from payments.operations.paying import pay
 from payments.operations.recording import CannotRecord, record_payment, resolve_mismatch
 from payments.operations.refunding import CannotRefund, look_up_refund, refund
 from payments.operations.settling import settle
-from payments.operations.webhooks import process_deliveries, receive
+from payments.operations.webhooks import process_again, process_deliveries, receive
 
 __all__ = [
     "AmountChanged",
@@ -33,6 +33,7 @@ __all__ = [
     "look_up_refund",
     "make_default",
     "pay",
+    "process_again",
     "process_deliveries",
     "receive",
     "reconcile",

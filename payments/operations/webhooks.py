@@ -70,6 +70,14 @@ def process_deliveries(*, at: datetime, limit: int = 100) -> int:
     return done
 
 
+def process_again(*, delivery_id: int, at: datetime) -> WebhookDelivery:
+    """Works on one stored message now, whatever became of it before. Returns it. Raises WebhookDelivery.DoesNotExist."""
+    row = WebhookDelivery.objects.get(pk=delivery_id)
+    row.tries = 0
+    _process(row, at)
+    return row
+
+
 def _process(row: WebhookDelivery, at: datetime) -> None:
     try:
         ours = _act(row, at)

@@ -1,0 +1,148 @@
+"""Proof that the books add up, over the whole database.
+
+Each check is one query that finds the rows for which two independent records of the same fact differ: the sum on an
+invoice and the allocations it came from, a payment's state and the last event of its history, what was refunded and
+the refunds. A row changed by hand fails at least one of them.
+"""
+
+from collections.abc import Callable, Iterator
+
+from django.db.models import BigIntegerField, Count, Exists, F, Max, Min, OuterRef, Q, QuerySet, Subquery, Sum, Value
+from django.db.models.functions import Coalesce
+
+from invoices.models import Credit, Invoice, InvoiceLine, NumberSeries
+from invoices.states import InvoiceStatus
+from payments.models import Payment, PaymentAllocation, PaymentEvent, Refund, RefundAllocation
+from payments.states import OPEN, PaymentStatus, RefundStatus
+
+SHOWN = 20
+
+
+def check_books() -> list[str]:
+    """One sentence for each difference found, at most 20 for each kind; an empty list when everything adds up."""
+    return [problem for check in CHECKS for problem in check()]
+
+
+def _sum(
+    rows: QuerySet[PaymentAllocation] | QuerySet[InvoiceLine] | QuerySet[Refund] | QuerySet[RefundAllocation],
+    by: str,
+    field: str,
+) -> Coalesce:
+    """The sum of a column over the rows that belong to the outer row, 0 when there are none."""
+    grouped = rows.filter(**{by: OuterRef("pk")}).order_by().values(by).annotate(sum=Sum(field)).values("sum")
+    return Coalesce(Subquery(grouped, output_field=BigIntegerField()), Value(0))
+
+
+def invoices_against_allocations() -> Iterator[str]:
+    """Paid on an invoice = what succeeded payments allocated to it, less what was refunded of that."""
+    taken = PaymentAllocation.objects.filter(payment__status=PaymentStatus.SUCCEEDED)
+    rows = Invoice.objects.annotate(
+        taken=_sum(taken, "invoice", "amount_minor"), back=_sum(taken, "invoice", "refunded_minor")
+    )
+    paid = rows.exclude(paid_minor=F("taken") - F("back"))
+    for name, said, came, back in paid.values_list("number", "paid_minor", "taken", "back")[:SHOWN]:
+        yield f"Invoice {name}: paid is {said}, its payments come to {came - back}."
+    refunded = rows.exclude(refunded_minor=F("back"))
+    for name, said, back in refunded.values_list("number", "refunded_minor", "back")[:SHOWN]:
+        yield f"Invoice {name}: refunded is {said}, its refunds come to {back}."
+
+
+def invoices_against_lines() -> Iterator[str]:
+    """The sums of an issued invoice = the sums of its lines."""
+    lines = InvoiceLine.objects.all()
+    rows = Invoice.objects.exclude(status=InvoiceStatus.DRAFT).annotate(
+        charges=_sum(lines, "invoice", "amount_minor"), tax=_sum(lines, "invoice", "tax_minor")
+    )
+    wrong = rows.exclude(charges_minor=F("charges"), tax_minor=F("tax"))
+    columns = ("number", "charges_minor", "tax_minor", "charges", "tax")
+    for name, charges, tax, line_charges, line_tax in wrong.values_list(*columns)[:SHOWN]:
+        yield f"Invoice {name}: charges are {charges} and tax {tax}, on its lines {line_charges} and {line_tax}."
+
+
+def payments_against_allocations() -> Iterator[str]:
+    """What was taken = what was allocated, to invoices and to credits."""
+    rows = Payment.objects.annotate(parts=_sum(PaymentAllocation.objects.all(), "payment", "amount_minor"))
+    wrong = rows.exclude(amount_minor=F("parts"))
+    for name, amount, parts in wrong.values_list("reference", "amount_minor", "parts")[:SHOWN]:
+        yield f"Payment {name}: amount is {amount}, its allocations come to {parts}."
+    other = PaymentAllocation.objects.filter(
+        ~Q(invoice__currency=F("payment__currency")) | ~Q(invoice__profile=F("payment__profile")), invoice__isnull=False
+    )
+    for name, invoice in other.values_list("payment__reference", "invoice__number")[:SHOWN]:
+        yield f"Payment {name}: invoice {invoice} is of another profile or currency."
+
+
+def payments_against_events() -> Iterator[str]:
+    """The state of a payment = the state after its last event. Every payment has a history."""
+    events = PaymentEvent.objects.filter(payment=OuterRef("pk")).order_by("-pk")
+    rows = Payment.objects.annotate(last=Coalesce(Subquery(events.values("new_status")[:1]), Value("")))
+    for name, status, last in rows.exclude(status=F("last")).values_list("reference", "status", "last")[:SHOWN]:
+        yield f"Payment {name}: status is {status}, its history ends with {last or 'nothing'}."
+
+
+def refunds_against_payments() -> Iterator[str]:
+    """Refunded of a payment = its refunds that did not fail = what they took off its allocations."""
+    standing = Refund.objects.exclude(status=RefundStatus.FAILED)
+    rows = Payment.objects.annotate(
+        refunds_sum=_sum(standing, "payment", "amount_minor"),
+        parts=_sum(PaymentAllocation.objects.all(), "payment", "refunded_minor"),
+    )
+    wrong = rows.exclude(refunded_minor=F("refunds_sum"), parts=F("refunds_sum"))
+    for name, said, sum_, parts in wrong.values_list("reference", "refunded_minor", "refunds_sum", "parts")[:SHOWN]:
+        yield f"Payment {name}: refunded is {said}, its refunds come to {sum_}, taken off its allocations {parts}."
+    split = Refund.objects.annotate(parts=_sum(RefundAllocation.objects.all(), "refund", "amount_minor"))
+    wrong_split = split.exclude(amount_minor=F("parts"))
+    for pk, amount, parts in wrong_split.values_list("pk", "amount_minor", "parts")[:SHOWN]:
+        yield f"Refund {pk}: amount is {amount}, its parts come to {parts}."
+
+
+def credits_against_allocations() -> Iterator[str]:
+    """A credit = the money that made it; what is left of it = that less what was refunded."""
+    rows = Credit.objects.annotate(
+        made=_sum(PaymentAllocation.objects.all(), "credit", "amount_minor"),
+        back=_sum(PaymentAllocation.objects.all(), "credit", "refunded_minor"),
+    )
+    wrong = rows.exclude(amount_minor=F("made"), remaining_minor=F("made") - F("back"))
+    columns = ("pk", "amount_minor", "remaining_minor", "made", "back")
+    for pk, amount, left, made, back in wrong.values_list(*columns)[:SHOWN]:
+        yield f"Credit {pk}: amount {amount}, left {left}, paid in {made}, paid back {back}."
+
+
+def open_attempts() -> Iterator[str]:
+    """An allocation is open exactly while its payment is; an open invoice notes a payment exactly while one is open."""
+    rows = PaymentAllocation.objects.select_related("payment")
+    for allocation in rows.exclude(
+        Q(is_open=True, payment__status__in=OPEN) | Q(~Q(payment__status__in=OPEN), is_open=False)
+    )[:SHOWN]:
+        yield f"Payment {allocation.payment}: it is {allocation.payment.status}, but an allocation says otherwise."
+    being_paid = Exists(PaymentAllocation.objects.filter(invoice=OuterRef("pk"), is_open=True))
+    noted = Invoice.objects.filter(status=InvoiceStatus.OPEN).annotate(being_paid=being_paid)
+    for row in noted.exclude(
+        Q(payment_started_at=None, being_paid=False) | Q(payment_started_at__isnull=False, being_paid=True)
+    )[:SHOWN]:
+        yield f"Invoice {row}: its note of a payment in progress does not agree with its payments."
+
+
+def numbers_without_gaps() -> Iterator[str]:
+    """Every number of a series below the next one stands on exactly one invoice."""
+    for series in NumberSeries.objects.all():
+        found = Invoice.objects.filter(number__startswith=series.prefix).aggregate(
+            count=Count("pk"), first=Min("number"), last=Max("number")
+        )
+        if found["count"] != series.next_number - 1:
+            yield (
+                f"Series {series.prefix}: {series.next_number - 1} numbers were given, {found['count']} invoices"
+                f" carry one ({found['first']} to {found['last']})."
+            )
+
+
+CHECKS: list[Callable[[], Iterator[str]]] = [
+    invoices_against_allocations,
+    invoices_against_lines,
+    payments_against_allocations,
+    payments_against_events,
+    refunds_against_payments,
+    credits_against_allocations,
+    open_attempts,
+    numbers_without_gaps,
+]
