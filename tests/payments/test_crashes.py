@@ -4,6 +4,7 @@ import os
 import random
 import signal
 import time
+from contextlib import suppress
 from datetime import timedelta
 from uuid import uuid4
 
@@ -90,42 +91,46 @@ def test_killed_at_any_line_the_invoice_is_charged_at_most_once_and_the_books_kn
     assert books_are_clean()
 
 
+def pays_them_all(invoices, payer, access, visa):
+    """A payer who presses Pay now on one invoice after the other, whatever happens."""
+
+    def act():
+        for invoice in invoices:
+            with suppress(Exception):  # refused: somebody else is paying it
+                press_pay(payer, Invoice.objects.get(pk=invoice.pk), visa, access=access)
+
+    return act
+
+
+def one_stormy_round(randomness, invoices, payer, access, visa):
+    """Four payers at once, a gateway that loses three of its answers, and every process killed at a random moment."""
+    for _fault in range(3):
+        sandbox().switches.arm(randomness.choice(["drop_after", "drop_before", "garbage", "refuse_connection"]))
+    children = [
+        in_another_process(pays_them_all(randomness.sample(invoices, len(invoices)), payer, access, visa))
+        for _process in range(4)
+    ]
+    for child in children:
+        time.sleep(randomness.uniform(0.01, 0.15))
+        os.kill(child, signal.SIGKILL)
+        os.waitpid(child, 0)
+
+
 def test_random_kills_with_a_gateway_that_loses_answers_charge_no_invoice_twice(profile, payer):
-    """A dozen payers, workers that die at random moments, and the clock's look-ups in between."""
     randomness = random.Random(20261026)
     invoices = [issued(profile) for _number in range(24)]
-    visa = card(profile)
-    access = access_for(payer, profile)
+    visa, access = card(profile), access_for(payer, profile)
 
-    def payer_process(mine):
-        def act():
-            for invoice in mine:
-                try:
-                    press_pay(payer, Invoice.objects.get(pk=invoice.pk), visa, access=access)
-                except Exception:
-                    continue
-
-        return act
-
-    for round_number in range(6):
-        for _fault in range(3):
-            sandbox().switches.arm(randomness.choice(["drop_after", "drop_before", "garbage", "refuse_connection"]))
-        children = []
-        for _process in range(4):
-            mine = randomness.sample(invoices, len(invoices))
-            children.append(in_another_process(payer_process(mine)))
-        for child in children:
-            time.sleep(randomness.uniform(0.01, 0.15))
-            os.kill(child, signal.SIGKILL)
-            os.waitpid(child, 0)
-        reconcile(at=NOW + timedelta(minutes=10 * (round_number + 1)))
-
+    for number in range(6):
+        one_stormy_round(randomness, invoices, payer, access, visa)
+        reconcile(at=NOW + timedelta(minutes=10 * (number + 1)))
     for days in range(1, 4):
         reconcile(at=NOW + timedelta(days=days))
     sandbox().switches.clear()
     for invoice in invoices:
         if state(invoice)[0] == "open" and not invoice.is_being_paid:
             press_pay(payer, invoice, visa)
+
     assert [charges(invoice) for invoice in invoices] == [[12000]] * len(invoices)
     assert {state(invoice) for invoice in invoices} == {("paid", 12000, 0)}
     assert books_are_clean()
