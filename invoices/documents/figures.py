@@ -46,7 +46,7 @@ def _written(pattern: NumberPattern, value: Decimal, *, least: int, most: int) -
     """The language's own pattern, with our number of decimals."""
     own = copy(pattern)
     own.frac_prec = (least, most)
-    return own.apply(value, _locale())
+    return str(own.apply(value, _locale()))
 
 
 def _locale() -> Locale:

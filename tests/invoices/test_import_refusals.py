@@ -1,0 +1,156 @@
+"""Importing invoices: what is refused, in which words, and that nothing is left behind."""
+
+import pytest
+from django.core.management import CommandError
+
+from accounts.models import BillingProfile
+from invoices.models import Invoice, NumberSeries
+from tests.factories import BillingProfileFactory
+from tests.invoices.test_import import HEADING, file, run
+
+pytestmark = pytest.mark.django_db
+__all__ = ["file"]
+
+
+def refusal(path, *options: str) -> str:
+    """What the command says; nothing may have been written."""
+    before = Invoice.objects.count()
+    with pytest.raises(CommandError) as refused:
+        run(path, *options)
+    assert Invoice.objects.count() == before
+    assert "Nothing was imported" in str(refused.value)
+    return str(refused.value)
+
+
+def test_one_bad_row_refuses_all_and_is_named_with_its_line(profile, file):
+    good = "".join(f"{profile.code},A-{index},,Hosting,1,10,,\n" for index in range(60))
+    said = refusal(file(f"{HEADING}{good}{profile.code},B-1,,Hosting,1,ten,,\n"))
+    assert said.startswith("Line 62: unit_price is 'ten', not a number")
+    assert not NumberSeries.objects.exists()
+
+
+@pytest.mark.parametrize(
+    ("row", "reason"),
+    [
+        ("{code},A-1,,Hosting,1,1e3,,", "unit_price is '1e3', not a number"),
+        ("{code},A-1,,Hosting,1,1.1234567,,", "unit_price is '1.1234567', not a number"),
+        ("{code},A-1,,Hosting,1,١٢,,", "unit_price is '١٢', not a number"),
+        ("{code},A-1,,Hosting,NaN,1,,", "quantity is 'NaN', not a number"),
+        ("{code},A-1,,Hosting,1,1,101,", "tax_rate is more than 100 percent"),
+        ("{code},A-1,,Hosting,1,1,-1,", "tax_rate is '-1', not a number"),
+        ("{code},A-1,2026-02-30,Hosting,1,1,,", "issue_date is '2026-02-30', not a date"),
+        ("{code},A-1,20261005,Hosting,1,1,,", "issue_date is '20261005', not a date"),
+        ("{code},A-1,,,1,1,,", "description is empty"),
+        ("{code},,,Hosting,1,1,,", "invoice is empty"),
+        ("{code},A-1,,Hos\x00ting,1,1,,", "description holds a control character"),
+        ("{code},A-1,,Hos\x85ting,1,1,,", "description holds a control character"),
+        ("{code},A-1,," + "x" * 201 + ",1,1,,", "description is longer than 200 characters"),
+        ("{code}," + "x" * 65 + ",,Hosting,1,1,,", "invoice is longer than 64 characters"),
+        ("{code},A-1,,Hosting,1,1,,Nowhere", "has no invoice section 'Nowhere'. Create it first."),
+        ("NONE-CODE,A-1,,Hosting,1,1,,", "there is no billing profile 'NONE-CODE'"),
+        ("{code},A-1,,Hosting,1,-1,,", "the total of the invoice is negative"),
+        ("{code},A-1,,Hosting,999999999999,9999999999999,,", "larger than the portal can hold"),
+        ("{code},A-1,,Hosting,999999,99999999999,,", "larger than the portal can hold"),
+        ("{code},A-1,,Hosting,1,1", "has 6 values where the heading names 8 columns"),
+        ('{code},A-1,,"Hosting,1,1,,', "is not one row of values"),
+        ('{code},A-1,,"Hos"ting,1,1,,', "is not one row of values"),
+    ],
+)
+def test_a_bad_row_says_why(profile, file, row, reason):
+    said = refusal(file(f"{HEADING}{row.format(code=profile.code)}\n"))
+    assert said.startswith("Line 2: ")
+    assert reason in said
+
+
+def test_all_reasons_of_a_row_are_given_at_once(profile, file):
+    said = refusal(file(f"{HEADING}{profile.code},A-1,yesterday,,1,,,\n"))
+    assert "issue_date is 'yesterday'" in said
+    assert "description is empty; unit_price is empty" in said
+
+
+def test_an_open_quote_spoils_its_own_row_only(profile, file):
+    said = refusal(file(f'{HEADING}{profile.code},A-1,,"Host,1,10,,\n{profile.code},A-2,,Hosting,1,10,,\n'))
+    assert said.endswith("Nothing was imported: 1 bad rows.")
+
+
+def test_letters_that_are_not_utf_8_are_named_by_line(profile, file):
+    said = refusal(file(f"{HEADING}{profile.code},A-1,,Caf".encode() + b"\xe9,1,10,,\n"))
+    assert "Line 2: is not UTF-8" in said
+
+
+def test_many_bad_rows_are_counted_and_the_first_hundred_shown(profile, file):
+    said = refusal(file(HEADING + f"{profile.code},A-1,,Hosting,1,x,,\n" * 130))
+    assert said.count("Line ") == 100
+    assert "... and 30 more." in said
+    assert "130 bad rows" in said
+
+
+@pytest.mark.parametrize(
+    ("heading", "reason"),
+    [
+        ("profile,invoice,description,unit_price,colour", "unknown columns: colour"),
+        ("profile,description", "missing columns: invoice, unit_price"),
+        ("profile,invoice,description,unit_price,unit_price", "columns named twice: unit_price"),
+        ("", "The file is empty."),
+        ("x" * 20000, "is longer than"),
+    ],
+)
+def test_a_heading_that_is_not_ours(db, file, heading, reason):
+    assert reason in refusal(file(heading))
+
+
+def test_rows_of_an_invoice_must_stand_together(profile, file):
+    rows = [f"{profile.code},{reference},,Hosting,1,10,," for reference in ("A-1", "A-2", "A-1")]
+    said = refusal(file(HEADING + "\n".join(rows)))
+    assert "Line 4: invoice 'A-1' began on line 2; its rows must stand together." in said
+
+
+def test_rows_of_an_invoice_must_agree(profile, file):
+    rows = f"{profile.code},A-1,2026-10-05,Hosting,1,10,,\n{profile.code},A-1,2026-10-06,Hosting,1,10,,\n"
+    assert "Line 3: issue_date differs from line 2" in refusal(file(HEADING + rows))
+
+
+def test_a_known_reference_with_other_content_is_an_error_that_names_it(profile, file):
+    run(file(f"{HEADING}{profile.code},A-1,,Hosting,1,10,,\n"))
+    said = refusal(file(f"{HEADING}{profile.code},A-1,,Hosting,1,11,,\n"))
+    assert "Line 2: invoice 'A-1' was imported before, as INV-000001, with other content." in said
+
+
+def test_one_reference_may_serve_two_profiles(profile, file):
+    other = BillingProfileFactory()
+    run(file(f"{HEADING}{profile.code},A-1,,Hosting,1,10,,\n{other.code},A-1,,Hosting,1,10,,\n"))
+    assert Invoice.objects.count() == 2
+
+
+def test_a_disabled_profile_gets_no_invoices(profile, file):
+    BillingProfile.objects.update(status=BillingProfile.Status.DISABLED)
+    assert "is disabled" in refusal(file(f"{HEADING}{profile.code},A-1,,Hosting,1,10,,\n"))
+
+
+def test_a_currency_without_minor_units_is_refused(profile, file):
+    BillingProfile.objects.update(currency="XAU")
+    assert "'XAU' is not a currency" in refusal(file(f"{HEADING}{profile.code},A-1,,Hosting,1,10,,\n"))
+
+
+def test_a_due_date_before_the_invoice_date_is_refused(profile, file):
+    rows = f"profile,invoice,issue_date,due_date,description,unit_price\n{profile.code},A-1,2026-10-05,2026-10-04,H,1\n"
+    assert "due_date 2026-10-04 is not within a year" in refusal(file(rows))
+
+
+def test_half_a_billing_period_is_refused(profile, file):
+    rows = f"profile,invoice,period_start,description,unit_price\n{profile.code},A-1,2026-10-05,H,1\n"
+    assert "period_start and period_end go together" in refusal(file(rows))
+
+
+def test_a_draft_has_no_dates(profile, file):
+    assert "a draft has no issue_date" in refusal(
+        file(f"{HEADING}{profile.code},A-1,2026-10-05,Hosting,1,10,,\n"), "--drafts"
+    )
+    with pytest.raises(CommandError, match="not both"):
+        run(file(HEADING), "--drafts", "--issue-date", "2026-10-05")
+
+
+def test_more_lines_than_an_invoice_may_have_is_said_once(profile, file):
+    said = refusal(file(HEADING + f"{profile.code},A-1,,Hosting,1,1,,\n" * 5003))
+    assert "Line 5002: invoice 'A-1' has more than 5000 lines" in said
+    assert "1 bad rows" in said
