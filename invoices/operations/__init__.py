@@ -13,10 +13,12 @@ from invoices.operations.applying import (
     mark_payment_started,
     take_back_payment,
 )
+from invoices.operations.drafting import CannotDraft, draft_sums, recompute_draft
 from invoices.operations.issuing import CannotIssue, compute_lines, issue, prepare_issue
 from invoices.operations.voiding import CannotVoid, void
 
 __all__ = [
+    "CannotDraft",
     "CannotIssue",
     "CannotVoid",
     "apply_payment",
@@ -24,10 +26,12 @@ __all__ = [
     "change_credit",
     "clear_payment_started",
     "compute_lines",
+    "draft_sums",
     "give_back_refund",
     "issue",
     "mark_payment_started",
     "prepare_issue",
+    "recompute_draft",
     "take_back_payment",
     "void",
 ]

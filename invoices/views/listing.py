@@ -25,7 +25,7 @@ COUNT_LIMIT = 1000
 @require_safe
 @profile_view(Permission.INVOICE_VIEW)
 def invoice_list(request: HttpRequest, access: Access) -> HttpResponse:
-    """Fifty invoices, newest first unless asked otherwise. htmx asks for the grid alone when a filter or page changes."""
+    """Fifty invoices, newest first unless asked otherwise. htmx asks for the grid alone when a filter changes."""
     rows = Rows(access, at := timezone.now())
     sections = list(InvoiceSection.objects.visible_to(access).order_by("name"))
     filters = Filters.read(request.GET, sections)

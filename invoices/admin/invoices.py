@@ -1,0 +1,164 @@
+"""Invoices as staff see them. A draft is written here; an issued one is only looked at, and changes by acts."""
+
+from typing import Any
+
+from django.contrib import admin, messages
+from django.core.exceptions import PermissionDenied
+from django.db.models import QuerySet
+from django.forms import ModelForm
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.urls import reverse
+from django.utils import timezone
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+from django.utils.translation import gettext as _now
+from django.utils.translation import gettext_lazy as _
+
+from invoices.admin.acts import issue_selected, void_selected
+from invoices.admin.drafts import DraftForm, LinesInline
+from invoices.admin.filters import LabelFilter
+from invoices.models import Invoice
+from invoices.money import Money
+from invoices.operations import CannotDraft, recompute_draft
+from invoices.states import InvoiceStatus, WrongState, label_of
+
+WRITTEN = ("kind", "period_start_on", "period_end_on", "po_number", "source_reference")
+SUMS = ("charges", "tax", "total", "credited", "paid", "refunded", "amount_due")
+FACTS = (
+    "number", "issued_on", "due_on", "payment_terms_days", "payment_reference", "pays_by_wire", "paid_at", "paid_with",
+    "void_reason", "voided_at", "payment_started_at", "payment_started_by",
+)  # fmt: skip
+
+
+def _amount(name: str, description: Any) -> Any:
+    """A column that shows an amount in minor units as money."""
+
+    @admin.display(description=description, ordering=f"{name}_minor")
+    def show(_model_admin: admin.ModelAdmin, invoice: Invoice) -> str:
+        return Money(getattr(invoice, f"{name}_minor"), invoice.currency).format() if invoice.currency else ""
+
+    return show
+
+
+@admin.register(Invoice)
+class InvoiceAdmin(admin.ModelAdmin):
+    form = DraftForm
+    inlines = (LinesInline,)
+    actions = (issue_selected, void_selected)
+    autocomplete_fields = ("profile",)
+    list_display = (
+        "name", "profile_link", "kind", "issued_on", "due_on", "total", "amount_due", "label", "source_reference",
+    )  # fmt: skip
+    list_filter = (LabelFilter, "kind", ("profile__account", admin.RelatedFieldListFilter))
+    list_select_related = ("profile",)
+    date_hierarchy = "issued_on"
+    ordering = ("-pk",)
+    show_full_result_count = False
+    search_fields = ("number", "source_reference", "profile__name", "profile__code")
+    search_help_text = _("Number, source reference, or the name or code of a billing profile")
+
+    charges, tax, total = _amount("charges", _("charges")), _amount("tax", _("tax")), _amount("total", _("total"))
+    credited, paid = _amount("credited", _("credits applied")), _amount("paid", _("paid"))
+    refunded, amount_due = _amount("refunded", _("refunded")), _amount("amount_due", _("amount due"))
+
+    @admin.display(description=_("invoice"), ordering="number")
+    def name(self, invoice: Invoice) -> str:
+        return str(invoice)
+
+    @admin.display(description=_("billing profile"), ordering="profile__name")
+    def profile_link(self, invoice: Invoice) -> SafeString:
+        url = reverse("admin:accounts_billingprofile_change", args=[invoice.profile_id])
+        return format_html('<a href="{}">{}</a>', url, invoice.profile.name)
+
+    @admin.display(description=_("status"), ordering="status")
+    def label(self, invoice: Invoice) -> str:
+        today = invoice.profile.day_of(timezone.now())
+        label = label_of(invoice.status, due_on=invoice.due_on, is_being_paid=invoice.is_being_paid, today=today)
+        return str(label.label)
+
+    @admin.display(description=_("payments"))
+    def payments_link(self, invoice: Invoice) -> SafeString | str:
+        if invoice.number is None:
+            return ""
+        url = reverse("admin:payments_payment_changelist", query={"q": invoice.number})
+        return format_html('<a href="{}">{}</a>', url, _("Payments of this invoice"))
+
+    def get_search_results(
+        self, request: HttpRequest, queryset: QuerySet[Invoice], search_term: str
+    ) -> tuple[QuerySet[Invoice], bool]:
+        """What looks like a number is looked up as one, by its index; anything else is searched everywhere."""
+        numbered = queryset.numbered(search_term.strip()) if search_term.strip() else None  # type: ignore[attr-defined]
+        if numbered is not None and numbered.exists():
+            return numbered, False
+        return super().get_search_results(request, queryset, search_term)
+
+    def get_fieldsets(self, _request: HttpRequest, obj: Invoice | None = None) -> Any:
+        if obj is None:
+            return [(None, {"fields": ("profile", *WRITTEN)})]
+        links = ("label", "profile_link", "payments_link")
+        if obj.status == InvoiceStatus.DRAFT:
+            return [(None, {"fields": ("label", "profile_link", *WRITTEN)}), (_("Amounts"), {"fields": SUMS[:3]})]
+        return [
+            (None, {"fields": (*links, *WRITTEN)}),
+            (_("Amounts"), {"fields": SUMS}),
+            (_("Since it was issued"), {"fields": FACTS}),
+        ]
+
+    def get_readonly_fields(self, _request: HttpRequest, _obj: Invoice | None = None) -> Any:
+        return ("label", "profile_link", "payments_link", *SUMS, *FACTS)
+
+    def get_inlines(self, _request: HttpRequest, obj: Invoice | None) -> Any:
+        """Lines come after the profile is chosen, because it says in which currency and for which sections."""
+        return self.inlines if obj is not None else ()
+
+    def get_actions(
+        self, request: HttpRequest, action_location: admin.ActionLocation = admin.ActionLocation.CHANGE_LIST
+    ) -> Any:
+        actions = super().get_actions(request, action_location)
+        actions.pop("delete_selected", None)
+        return actions
+
+    def has_change_permission(self, request: HttpRequest, obj: Invoice | None = None) -> bool:
+        return _may_change(obj) and super().has_change_permission(request, obj)
+
+    def has_delete_permission(self, request: HttpRequest, obj: Invoice | None = None) -> bool:
+        return _may_change(obj) and super().has_delete_permission(request, obj)
+
+    def get_object(self, request: HttpRequest, object_id: str, from_field: str | None = None) -> Invoice | None:
+        """Locked while it is being written, so that nobody issues it in between."""
+        invoice: Invoice | None = super().get_object(request, object_id, from_field)
+        if invoice is not None and request.method == "POST":
+            return Invoice.objects.locked().get(pk=invoice.pk)
+        return invoice
+
+    def save_model(self, request: HttpRequest, obj: Invoice, form: ModelForm, change: bool) -> None:
+        if not change:
+            obj.currency = obj.profile.currency
+        super().save_model(request, obj, form, change)
+
+    def save_related(self, request: HttpRequest, form: ModelForm, formsets: Any, change: bool) -> None:
+        super().save_related(request, form, formsets, change)
+        recompute_draft(invoice_id=form.instance.pk)
+
+    def response_add(self, request: HttpRequest, obj: Invoice, _url: str | None = None) -> HttpResponse:
+        """Straight on to the lines."""
+        self.message_user(request, _now("The draft was made. Now add its lines."), messages.SUCCESS)
+        return HttpResponseRedirect(reverse("admin:invoices_invoice_change", args=[obj.pk]))
+
+    def changeform_view(self, request: HttpRequest, object_id: str | None = None, *args: Any, **kwargs: Any) -> Any:
+        """A write that comes too late, because the draft was issued or deleted meanwhile, is told as a message."""
+        try:
+            return super().changeform_view(request, object_id, *args, **kwargs)
+        except (CannotDraft, WrongState) as refusal:
+            self.message_user(request, str(refusal), messages.ERROR)
+        except PermissionDenied:
+            issued = Invoice.objects.filter(pk=object_id or 0).exclude(status=InvoiceStatus.DRAFT).first()
+            if request.method != "POST" or issued is None or not self.has_view_permission(request, issued):
+                raise
+            text = _now("Invoice %(number)s has been issued and does not change any more.")
+            self.message_user(request, text % {"number": issued}, messages.ERROR)
+        return HttpResponseRedirect(request.get_full_path())
+
+
+def _may_change(invoice: Invoice | None) -> bool:
+    return invoice is None or invoice.status == InvoiceStatus.DRAFT
