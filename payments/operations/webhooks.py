@@ -71,9 +71,12 @@ def process_deliveries(*, at: datetime, limit: int = 100) -> int:
 
 
 def process_again(*, delivery_id: int, at: datetime) -> WebhookDelivery:
-    """Works on one stored message now, whatever became of it before. Returns it. Raises WebhookDelivery.DoesNotExist."""
+    """Works on one stored message now, whatever became of it before. Returns it.
+
+    Raises WebhookDelivery.DoesNotExist.
+    """
     row = WebhookDelivery.objects.get(pk=delivery_id)
-    row.tries = 0
+    row.tries = 1
     _process(row, at)
     return row
 
