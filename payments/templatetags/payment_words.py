@@ -9,6 +9,7 @@ from django.utils.functional import Promise
 
 from invoices.states import Look
 from payments.declines import explain
+from payments.models import Payment
 from payments.models.methods import BRANDS
 from payments.states import PAYMENT_LOOK, REFUND_LOOK, PaymentStatus, RefundStatus
 
@@ -48,3 +49,9 @@ def moment(value: datetime | str | None) -> datetime | None:
     if isinstance(value, str):
         value = datetime.fromisoformat(value) if value else None
     return timezone.localtime(value) if value is not None else None
+
+
+@register.simple_tag
+def staff_queue_size() -> int:
+    """Payments that wait for a person, on an index of just those."""
+    return Payment.objects.filter(needs_staff=True).count()

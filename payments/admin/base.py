@@ -1,0 +1,122 @@
+"""What the staff pages of payments share: rows that cannot be edited, and deeds that ask first."""
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from django import forms
+from django.contrib import admin, messages
+from django.core.exceptions import PermissionDenied
+from django.db.models import Model
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.shortcuts import get_object_or_404
+from django.template.response import TemplateResponse
+from django.urls import URLPattern, path, reverse
+from django.utils.functional import Promise
+from django.utils.translation import gettext as _
+
+from accounts.access import NotAllowed
+from accounts.admin.base import ReadOnlyAdmin
+from payments.gateways.registry import UnknownGateway
+from payments.operations import CannotChangeMethod, CannotRecord, CannotRefund
+
+REFUSALS = (CannotChangeMethod, CannotRecord, CannotRefund, NotAllowed, UnknownGateway)
+
+
+class ReadOnlyInline(admin.TabularInline):
+    extra = 0
+    can_delete = False
+
+    def has_add_permission(self, _request: HttpRequest, _obj: Any = None) -> bool:
+        return False
+
+    def has_change_permission(self, _request: HttpRequest, _obj: Any = None) -> bool:
+        return False
+
+    def has_delete_permission(self, _request: HttpRequest, _obj: Any = None) -> bool:
+        return False
+
+
+class DeedsAdmin(ReadOnlyAdmin):
+    """Read-only rows with deeds. Doing one takes the permission to change the row, which nobody can use otherwise.
+
+    ``deeds`` maps the last part of an address to the name of the method that serves it.
+    """
+
+    deeds: dict[str, str] = {}
+    actions = None
+
+    def get_urls(self) -> list[URLPattern]:
+        name = f"{self.opts.app_label}_{self.opts.model_name}"
+        own = [
+            path(
+                f"<path:object_id>/{deed}/",
+                self.admin_site.admin_view(getattr(self, method)),
+                name=f"{name}_{deed.replace('-', '_')}",
+            )
+            for deed, method in self.deeds.items()
+        ]
+        return [*own, *super().get_urls()]
+
+    def may_act(self, request: HttpRequest) -> bool:
+        return request.user.has_perm(f"{self.opts.app_label}.change_{self.opts.model_name}")
+
+    def render_change_form(self, request: HttpRequest, context: dict[str, Any], *args: Any, **kwargs: Any) -> Any:
+        context["may_act"] = self.may_act(request)
+        return super().render_change_form(request, context, *args, **kwargs)
+
+    def row(self, request: HttpRequest, object_id: str) -> Any:
+        """The row a deed is about. Raises PermissionDenied, Http404."""
+        if not self.may_act(request):
+            raise PermissionDenied(_("Your staff account may look at this, but not act on it."))
+        try:
+            pk = self.opts.pk.to_python(object_id) if self.opts.pk is not None else object_id
+        except forms.ValidationError:
+            pk = None
+        return get_object_or_404(self.get_queryset(request), pk=pk)
+
+    def page_of(self, row: Model) -> str:
+        return reverse(f"admin:{self.opts.app_label}_{self.opts.model_name}_change", args=[row.pk])
+
+    def ask(
+        self,
+        request: HttpRequest,
+        *,
+        title: str | Promise,
+        text: Sequence[str | Promise],
+        button: str | Promise,
+        row: Model | None = None,
+        form: forms.Form | None = None,
+        facts: Sequence[tuple[Any, Any]] = (),
+        answer: tuple[str, str] = ("", ""),
+        other_answer: tuple[str, str | Promise] = ("", ""),
+    ) -> HttpResponse:
+        """The page that says what will happen, with the button that does it.
+
+        ``answer`` is the name and value that the button sends; ``other_answer`` the value and label of a second one.
+        """
+        queue = reverse(f"admin:{self.opts.app_label}_payment_changelist")
+        context = {
+            **self.admin_site.each_context(request),
+            "title": title,
+            "opts": self.opts,
+            "row": row,
+            "text": text,
+            "facts": facts,
+            "form": form,
+            "button": button,
+            "answer": answer,
+            "other_answer": other_answer,
+            "back": self.page_of(row) if row is not None else queue,
+        }
+        status = 422 if form is not None and form.is_bound and form.errors else 200
+        return TemplateResponse(request, "admin/payments/ask.html", context, status=status)
+
+    def do(self, request: HttpRequest, deed: Callable[[], str | Promise], row: Model) -> HttpResponse:
+        """Does it, tells what came of it (or why it was refused), and goes back to the row."""
+        try:
+            said = deed()
+        except REFUSALS as refusal:
+            self.message_user(request, str(refusal), messages.ERROR)
+        else:
+            self.message_user(request, str(said), messages.SUCCESS)
+        return HttpResponseRedirect(self.page_of(row))

@@ -1,0 +1,95 @@
+"""What staff fill in. Amounts are typed as digits with a decimal point and read in the currency of their subject."""
+
+import uuid
+from typing import Any
+
+from django import forms
+from django.utils.translation import gettext_lazy as _
+
+from invoices.models import Invoice
+from invoices.money import Money
+from invoices.states import InvoiceStatus
+from payments.models import Payment
+
+
+class AttemptForm(forms.Form):
+    """Holds the key that was minted with the page, so that sending it twice does the thing once."""
+
+    attempt_key = forms.UUIDField(widget=forms.HiddenInput)
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["attempt_key"].initial = uuid.uuid4
+
+    def parse(self, text: str, currency: str) -> Money:
+        try:
+            amount = Money.parse(text, currency)
+        except ValueError as error:
+            raise forms.ValidationError(
+                _("Write the amount as digits with a decimal point, such as 12.50, in %(currency)s."),
+                params={"currency": currency},
+            ) from error
+        if amount.minor <= 0:
+            raise forms.ValidationError(_("The amount must be more than zero."))
+        return amount
+
+
+class RefundForm(AttemptForm):
+    """``cleaned_data["amount"]`` is Money. Needs the payment; its rest is the amount offered."""
+
+    amount = forms.CharField(label=_("Amount"), max_length=20)
+    reason = forms.CharField(label=_("Reason"), max_length=200, help_text=_("The customer sees it."))
+
+    def __init__(self, *args: Any, payment: Payment, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.payment = payment
+        self.rest = Money(payment.amount_minor - payment.refunded_minor, payment.currency)
+        self.fields["amount"].initial = str(self.rest.amount)
+        self.fields["amount"].help_text = _("At most %(rest)s.") % {"rest": self.rest}
+
+    def clean_amount(self) -> Money:
+        amount = self.parse(self.cleaned_data["amount"], self.payment.currency)
+        if self.rest < amount:
+            raise forms.ValidationError(_("At most %(rest)s can be paid back."), params={"rest": str(self.rest)})
+        return amount
+
+
+class RecordForm(AttemptForm):
+    """Money that came by check or wire. ``cleaned_data`` holds ``invoice`` as a row and ``amount`` as Money."""
+
+    field_order = ("invoice", "amount", "channel", "bank_reference", "received_on")
+
+    invoice = forms.CharField(label=_("Invoice number"), max_length=32)
+    amount = forms.CharField(label=_("Amount"), max_length=20, help_text=_("Such as 12.50, in the invoice's currency."))
+    channel = forms.ChoiceField(
+        label=_("How it came"),
+        choices=[(c.value, c.label) for c in (Payment.Channel.WIRE, Payment.Channel.CHECK)],
+    )
+    bank_reference = forms.CharField(
+        label=_("Bank reference"),
+        max_length=80,
+        help_text=_("The reference on the bank statement, or the number of the check."),
+    )
+    received_on = forms.DateField(label=_("Received on"), widget=forms.DateInput(attrs={"type": "date"}))
+
+    def clean_invoice(self) -> Invoice:
+        number = self.cleaned_data["invoice"].strip()
+        invoice = Invoice.objects.exclude(status=InvoiceStatus.DRAFT).select_related("profile").filter(number=number)
+        found = invoice.first()
+        if found is None:
+            raise forms.ValidationError(_("There is no issued invoice with this number."))
+        return found
+
+    def clean(self) -> dict[str, Any]:
+        data = super().clean() or self.cleaned_data
+        if "invoice" in data and "amount" in data:
+            try:
+                data["amount"] = self.parse(data["amount"], data["invoice"].currency)
+            except forms.ValidationError as error:
+                self.add_error("amount", error)
+        return data
+
+    def hide(self) -> None:
+        """For the page that asks once more: the same values, out of sight."""
+        for field in self.fields.values():
+            field.widget = forms.HiddenInput()

@@ -1,0 +1,193 @@
+"""Payments for staff: find them, read everything about one, and do what staff may do with it.
+
+The list filtered by "needs staff" is the staff queue: payments that are still unknown after the last look-up, that
+took another amount than asked, or whose money fitted no invoice.
+"""
+
+from typing import Any
+
+from django.contrib import admin
+from django.core.exceptions import PermissionDenied
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.urls import URLPattern, path
+from django.utils import timezone
+from django.utils.translation import gettext as _now
+from django.utils.translation import gettext_lazy as _
+
+from accounts.admin.base import access_of_staff
+from invoices.money import Money
+from payments.admin.base import DeedsAdmin
+from payments.admin.forms import RecordForm, RefundForm
+from payments.admin.inlines import AllocationsInline, EventsInline, RefundsInline
+from payments.models import Payment, PaymentEvent
+from payments.operations import CannotRecord, look_up, record_payment, refund, resolve_mismatch
+from payments.states import PaymentStatus
+
+
+@admin.register(Payment)
+class PaymentAdmin(DeedsAdmin):
+    list_display = (
+        "reference", "money", "status", "profile", "paid_by", "started_at", "gateway", "needs_staff",
+    )  # fmt: skip
+    list_filter = ("needs_staff", "status", "channel", "gateway", ("started_at", admin.DateFieldListFilter))
+    list_select_related = ("profile",)
+    search_fields = ("=reference", "=gateway_id", "=allocations__invoice__number", "=bank_reference", "=profile__code")
+    search_help_text = _("Reference, gateway's payment id, invoice number, bank reference or profile code")
+    ordering = ("-started_at", "-id")
+    inlines = (AllocationsInline, RefundsInline, EventsInline)
+    fieldsets = (
+        (None, {"fields": ("reference", "status", "needs_staff", "money", "refunded", "profile")}),
+        (_("Method"), {"fields": ("channel", "paid_by", "method", "save_method", "make_default")}),
+        (
+            _("At the gateway"),
+            {"fields": ("gateway", "gateway_id", "decline_code", "decline_bucket", "gateway_message")},
+        ),
+        (_("At the bank"), {"fields": ("bank_reference", "received_on")}),
+        (_("Times"), {"fields": ("started_at", "started_by", "finished_at", "next_lookup_at", "lookups")}),
+    )
+    deeds = {"look-up": "look_up_view", "refund": "refund_view", "mismatch": "mismatch_view"}
+
+    def get_urls(self) -> list[URLPattern]:
+        record = path("record/", self.admin_site.admin_view(self.record_view), name="payments_payment_record")
+        return [record, *super().get_urls()]
+
+    @admin.display(description=_("amount"), ordering="amount_minor")
+    def money(self, payment: Payment) -> str:
+        return payment.amount.format()
+
+    @admin.display(description=_("refunded"))
+    def refunded(self, payment: Payment) -> str:
+        return Money(payment.refunded_minor, payment.currency).format()
+
+    @admin.display(description=_("paid with"))
+    def paid_by(self, payment: Payment) -> str:
+        return payment.method_label
+
+    def look_up_view(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        """Asks the gateway how a payment stands."""
+        payment = self.row(request, object_id)
+        if request.method == "POST":
+            return self.do(request, lambda: self._look_up(request, payment), payment)
+        text = [_("The gateway is asked how this payment stands, and what it says is recorded. Nothing is charged.")]
+        return self.ask(request, title=_("Look up again"), text=text, button=_("Look up"), row=payment)
+
+    def _look_up(self, request: HttpRequest, payment: Payment) -> str:
+        by = access_of_staff(request).user
+        now = look_up(payment_id=payment.pk, source=PaymentEvent.Source.STAFF, at=timezone.now(), by=by)
+        return _now("The gateway was asked. The payment stands at: %(status)s.") % {"status": now.get_status_display()}
+
+    def refund_view(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        """Pays back all or part of a payment."""
+        payment = self.row(request, object_id)
+        form = RefundForm(request.POST or None, payment=payment)
+        if request.method == "POST" and form.is_valid():
+            return self.do(request, lambda: self._refund(request, payment, form), payment)
+        text = [
+            _("The money goes back to the card it came from. The invoices show at once that it is due again."),
+            _("This cannot be taken back."),
+        ]
+        return self.ask(request, title=_("Refund"), text=text, button=_("Refund"), row=payment, form=form)
+
+    def _refund(self, request: HttpRequest, payment: Payment, form: RefundForm) -> str:
+        made = refund(
+            access=access_of_staff(request),
+            payment_id=payment.pk,
+            amount=form.cleaned_data["amount"],
+            reason=form.cleaned_data["reason"],
+            attempt_key=form.cleaned_data["attempt_key"],
+            at=timezone.now(),
+        )
+        return _now("Refund of %(amount)s: %(status)s.") % {"amount": made.amount, "status": made.get_status_display()}
+
+    def mismatch_view(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        """Decides about a payment for which the gateway took another amount than asked."""
+        payment = self.row(request, object_id)
+        if request.method == "POST":
+            return self.do(request, lambda: self._resolve(request, payment), payment)
+        event = payment.events.filter(new_status=PaymentStatus.MISMATCH).order_by("-pk").first()
+        facts = [(_("Asked"), payment.amount), (_("Taken"), _taken(event))]
+        text = [
+            _("Accepting books what was really taken: less leaves the rest due, more becomes a credit."),
+            _("Refuse only after you paid the money back at the provider. The payment then ends as declined."),
+        ]
+        return self.ask(
+            request,
+            title=_("Amounts do not agree"),
+            text=text,
+            button=_("Accept what was taken"),
+            row=payment,
+            facts=facts,
+            answer=("accept", "yes"),
+            other_answer=("no", _("Refuse")),
+        )
+
+    def _resolve(self, request: HttpRequest, payment: Payment) -> str:
+        answer = request.POST.get("accept")
+        if answer not in {"yes", "no"}:
+            raise CannotRecord(_now("Accept or refuse."))
+        resolve_mismatch(
+            access=access_of_staff(request), payment_id=payment.pk, accept=answer == "yes", at=timezone.now()
+        )
+        return _now("The decision is recorded.")
+
+    def record_view(self, request: HttpRequest) -> HttpResponse:
+        """Records money that came by check or wire, after showing what will become of it."""
+        if not self.may_act(request):
+            raise PermissionDenied(_now("Your staff account may look at this, but not act on it."))
+        form = RecordForm(request.POST or None, initial={"invoice": request.GET.get("invoice", "")})
+        title, text = _("Record a payment"), [_("For money that came by check or wire transfer.")]
+        if not form.is_valid():
+            return self.ask(request, title=title, text=text, button=_("Continue"), form=form)
+        if "confirmed" in request.POST:
+            try:
+                payment = self._record(request, form)
+            except CannotRecord as refusal:
+                form.add_error(None, str(refusal))
+                return self.ask(request, title=title, text=text, button=_("Continue"), form=form)
+            self.message_user(request, _now("%(reference)s is recorded.") % {"reference": payment.reference})
+            return HttpResponseRedirect(self.page_of(payment))
+        facts, outcome = _what_will_happen(form.cleaned_data)
+        form.hide()
+        button, answer = _("Record the payment"), ("confirmed", "yes")
+        return self.ask(request, title=title, text=[outcome], button=button, form=form, facts=facts, answer=answer)
+
+    def _record(self, request: HttpRequest, form: RecordForm) -> Payment:
+        data = form.cleaned_data
+        return record_payment(
+            access=access_of_staff(request),
+            invoice_id=data["invoice"].pk,
+            amount=data["amount"],
+            channel=data["channel"],
+            bank_reference=data["bank_reference"],
+            received_on=data["received_on"],
+            attempt_key=data["attempt_key"],
+            at=timezone.now(),
+        )
+
+
+def _taken(event: PaymentEvent | None) -> str:
+    detail = event.detail if event is not None else {}
+    if "amount_minor" not in detail:
+        return _now("not known")
+    return Money(detail["amount_minor"], detail["currency"]).format()
+
+
+def _what_will_happen(data: dict[str, Any]) -> tuple[list[tuple[Any, Any]], str]:
+    """The facts of a recording and, in words, where its money goes."""
+    invoice, amount = data["invoice"], data["amount"]
+    due: Money = invoice.amount_due
+    facts = [
+        (_("Invoice"), f"{invoice.number}, {invoice.profile.name}"),
+        (_("Amount due"), due),
+        (_("Amount received"), amount),
+        (_("Bank reference"), data["bank_reference"]),
+    ]
+    if invoice.amount_due_minor <= 0:
+        text = _now("Nothing is due on this invoice. All of it becomes a credit of the billing profile.")
+    elif amount < due:
+        text = _now("Less than what is due: %(rest)s stays due.") % {"rest": due - amount}
+    elif due < amount:
+        text = _now("More than what is due: %(rest)s becomes a credit of the billing profile.") % {"rest": amount - due}
+    else:
+        text = _now("The invoice is then paid in full.")
+    return facts, text

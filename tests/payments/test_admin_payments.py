@@ -1,0 +1,250 @@
+"""Staff pages of payments: what they show, what they do, and what they refuse."""
+
+from uuid import uuid4
+
+import pytest
+from django.contrib.auth.models import Permission as DjangoPermission
+from django.urls import reverse
+
+from invoices.models import Credit
+from invoices.money import Money
+from payments.gateways.base import Outcome, Result
+from payments.models import Payment, PaymentEvent, PaymentMethod, Refund, WebhookDelivery
+from payments.operations import receive, settle
+from tests.factories import NOW, UserFactory, issued, member
+from tests.payments.acts import card, charges, messages, press_pay
+from tests.payments.pages import browser, text_of
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def client():
+    return browser(UserFactory(is_staff=True, is_superuser=True))
+
+
+@pytest.fixture
+def invoice(profile):
+    return issued(profile, "120.00")
+
+
+@pytest.fixture
+def paid(payer, profile, invoice):
+    return press_pay(payer, invoice, card(profile))
+
+
+def url(row, deed="change"):
+    return reverse(f"admin:payments_{row._meta.model_name}_{deed}", args=[row.pk])
+
+
+def record_url():
+    return reverse("admin:payments_payment_record")
+
+
+def recording(row, **changes):
+    return {
+        "attempt_key": str(uuid4()),
+        "invoice": row.number,
+        "amount": "120.00",
+        "channel": "wire",
+        "bank_reference": "STATEMENT-7 LINE-3",
+        "received_on": "2026-10-26",
+    } | changes
+
+
+@pytest.mark.parametrize("name", ["payment", "refund", "paymentmethod", "webhookdelivery"])
+def test_the_lists_open_and_offer_nothing_to_add(client, paid, name):
+    response = client.get(reverse(f"admin:payments_{name}_changelist"), {"q": "PAY"})
+    assert response.status_code == 200
+    assert f"/payments/{name}/add/" not in response.content.decode()
+
+
+def test_a_payment_is_found_by_its_invoice_number(client, paid, invoice):
+    response = client.get(reverse("admin:payments_payment_changelist"), {"q": invoice.number})
+    assert paid.reference in text_of(response)
+    assert "€120.00" in text_of(response)
+
+
+def test_the_page_of_a_payment_shows_all_of_it_and_has_no_fields(client, paid, invoice):
+    response = client.get(url(paid))
+    text = text_of(response)
+    assert all(words in text for words in (paid.reference, "€120.00", invoice.number, "Payment succeeded"))
+    assert 'type="text"' not in response.content.decode()
+
+
+def test_the_first_page_leads_to_the_staff_queue(client, paid):
+    assert "No payment needs staff." in text_of(client.get("/admin/"))
+    Payment.objects.update(needs_staff=True)
+    response = client.get("/admin/")
+    assert "1 payment needs staff" in text_of(response)
+    queue = reverse("admin:payments_payment_changelist") + "?needs_staff__exact=1"
+    assert queue in response.content.decode()
+    assert paid.reference in text_of(client.get(queue))
+
+
+def test_a_refund_in_part_pays_back_through_the_gateway_once(client, paid, invoice):
+    assert "At most €120.00" in text_of(client.get(url(paid, "refund")))
+    form = {"attempt_key": str(uuid4()), "amount": "20.00", "reason": "Agreed by phone"}
+    for _press in range(2):
+        assert client.post(url(paid, "refund"), form).status_code == 302
+    refund = Refund.objects.get()
+    assert (refund.status, refund.amount_minor) == ("succeeded", 2000)
+    invoice.refresh_from_db()
+    assert invoice.amount_due_minor == 2000
+    assert "Agreed by phone" in text_of(client.get(url(refund)))
+
+
+@pytest.mark.parametrize("amount", ["120.01", "0", "-1", "12,50", "1.234", "lots", ""])
+def test_an_amount_that_cannot_be_refunded_is_refused_beside_the_field(client, paid, amount):
+    form = {"attempt_key": str(uuid4()), "amount": amount, "reason": "Because"}
+    assert client.post(url(paid, "refund"), form).status_code == 422
+    assert not Refund.objects.exists()
+
+
+def test_a_payment_that_was_declined_cannot_be_refunded(client, payer, profile, invoice):
+    declined = press_pay(payer, invoice, card(profile, "0002"))
+    form = {"attempt_key": str(uuid4()), "amount": "1.00", "reason": "Because"}
+    response = client.post(url(declined, "refund"), form, follow=True)
+    assert "Only a payment that succeeded can be refunded." in text_of(response)
+    assert not Refund.objects.exists()
+
+
+def test_looking_up_asks_first_and_settles(client, payer, invoice):
+    waiting = press_pay(payer, invoice, token="tok_3155_x")
+    assert client.get(url(waiting, "look_up")).status_code == 200
+    waiting.refresh_from_db()
+    events = waiting.events.count()
+    assert waiting.status == "needs_customer"
+    response = client.post(url(waiting, "look_up"), follow=True)
+    assert "The gateway was asked." in text_of(response)
+    assert waiting.events.count() >= events
+
+
+def test_money_for_the_whole_invoice_is_recorded_after_asking(client, invoice):
+    form = recording(invoice)
+    asked = client.post(record_url(), form)
+    assert "The invoice is then paid in full." in text_of(asked)
+    assert not Payment.objects.exists()
+    client.post(record_url(), form | {"confirmed": "yes"})
+    payment = Payment.objects.get()
+    invoice.refresh_from_db()
+    assert (payment.channel, payment.status, invoice.status) == ("wire", "succeeded", "paid")
+
+
+def test_too_little_says_what_stays_due(client, invoice):
+    form = recording(invoice, amount="100.00")
+    assert "Less than what is due: €20.00 stays due." in text_of(client.post(record_url(), form))
+    client.post(record_url(), form | {"confirmed": "yes"})
+    invoice.refresh_from_db()
+    assert (invoice.status, invoice.amount_due_minor) == ("open", 2000)
+
+
+def test_too_much_says_that_the_rest_becomes_a_credit(client, invoice):
+    form = recording(invoice, amount="150.00")
+    assert "€30.00 becomes a credit" in text_of(client.post(record_url(), form))
+    client.post(record_url(), form | {"confirmed": "yes"})
+    assert Credit.objects.get().remaining_minor == 3000
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"invoice": "INV-999999"},
+        {"amount": "x"},
+        {"amount": "1.234"},
+        {"channel": "card"},
+        {"received_on": "9999-01-01"},
+    ],
+    ids=str,
+)
+def test_a_recording_that_cannot_be_is_refused(client, invoice, wrong):
+    response = client.post(record_url(), recording(invoice, **wrong) | {"confirmed": "yes"})
+    assert response.status_code == 422
+    assert not Payment.objects.exists()
+
+
+def test_the_same_statement_line_is_recorded_once(client, invoice, profile):
+    client.post(record_url(), recording(invoice) | {"confirmed": "yes"})
+    again = client.post(record_url(), recording(issued(profile, "120.00")) | {"confirmed": "yes"})
+    assert "recorded already" in text_of(again)
+    assert Payment.objects.count() == 1
+
+
+@pytest.fixture
+def mismatched(payer, invoice):
+    """120.00 was asked, 100.00 was taken."""
+    payment = press_pay(payer, invoice, token="tok_3155_x")
+    outcome = Outcome(Result.SUCCEEDED, amount=Money(10000, "EUR"))
+    return settle(payment_id=payment.pk, outcome=outcome, source=PaymentEvent.Source.WEBHOOK, at=NOW)
+
+
+def test_a_mismatch_shows_both_amounts_and_accepting_books_what_was_taken(client, mismatched, invoice):
+    page = text_of(client.get(url(mismatched, "mismatch")))
+    assert "Asked: €120.00" in page.replace("Asked €", "Asked: €")
+    assert "€100.00" in page
+    client.post(url(mismatched, "mismatch"), {"accept": "yes"})
+    mismatched.refresh_from_db()
+    invoice.refresh_from_db()
+    assert (mismatched.status, mismatched.amount_minor, invoice.amount_due_minor) == ("succeeded", 10000, 2000)
+
+
+def test_refusing_a_mismatch_ends_the_payment(client, mismatched, invoice):
+    client.post(url(mismatched, "mismatch"), {"accept": "no"})
+    mismatched.refresh_from_db()
+    invoice.refresh_from_db()
+    assert (mismatched.status, invoice.amount_due_minor, invoice.is_being_paid) == ("declined", 12000, False)
+
+
+@pytest.mark.parametrize("answer", [{}, {"accept": "maybe"}])
+def test_a_mismatch_needs_a_clear_answer(client, mismatched, answer):
+    assert "Accept or refuse." in text_of(client.post(url(mismatched, "mismatch"), answer, follow=True))
+    mismatched.refresh_from_db()
+    assert mismatched.status == "mismatch"
+
+
+def test_a_payment_that_waits_for_no_decision_gets_none(client, paid):
+    response = client.post(url(paid, "mismatch"), {"accept": "no"}, follow=True)
+    assert "not waiting for a decision" in text_of(response)
+    paid.refresh_from_db()
+    assert paid.status == "succeeded"
+
+
+def test_a_card_is_removed_after_asking(client, profile):
+    method = card(profile)
+    assert client.get(url(method, "remove")).status_code == 200
+    method.refresh_from_db()
+    assert method.status == "active"
+    client.post(url(method, "remove"))
+    assert PaymentMethod.objects.get().status == "removed"
+    assert "removed before" in text_of(client.post(url(method, "remove"), follow=True))
+
+
+def test_a_message_is_processed_again(client, payer, invoice):
+    press_pay(payer, invoice, token="tok_4242_x")
+    for body, headers in messages():
+        receive(gateway_slug="sandbox", body=body, headers=headers, at=NOW)
+    delivery = WebhookDelivery.objects.first()
+    client.post(url(delivery, "process"))
+    delivery.refresh_from_db()
+    assert delivery.status == "processed"
+
+
+def test_staff_who_may_only_look_see_no_deeds_and_cannot_do_them(paid, invoice):
+    reader = UserFactory(is_staff=True)
+    reader.user_permissions.set(DjangoPermission.objects.filter(codename__startswith="view_"))
+    client = browser(reader)
+    page = client.get(url(paid))
+    assert page.status_code == 200
+    assert url(paid, "refund") not in page.content.decode()
+    form = {"attempt_key": str(uuid4()), "amount": "1.00", "reason": "Because"}
+    assert client.post(url(paid, "refund"), form).status_code == 403
+    assert client.post(record_url(), recording(invoice) | {"confirmed": "yes"}).status_code == 403
+    assert not Refund.objects.exists()
+    assert Payment.objects.count() == 1
+
+
+def test_customers_reach_none_of_it(paid, profile):
+    client = browser(member(profile, "profile_owner"))
+    for address in (url(paid), url(paid, "refund"), record_url()):
+        assert client.get(address).status_code in {302, 403}
+    assert charges(paid.allocations.get().invoice) == [12000]
