@@ -7,6 +7,7 @@ from django.shortcuts import get_object_or_404
 from django.utils import timezone
 from django.utils.http import content_disposition_header
 from django.utils.translation import gettext as _
+from django.views.decorators.http import require_safe
 
 from accounts.access import Access
 from accounts.roles import Permission
@@ -17,6 +18,7 @@ from invoices.models import Invoice
 UNSAFE = re.compile(r"[^A-Za-z0-9._-]+")
 
 
+@require_safe
 @profile_view(Permission.INVOICE_DOWNLOAD)
 def pdf(_request: HttpRequest, access: Access, number: str) -> HttpResponse:
     """Sent as an attachment under a name of our own making."""

@@ -4,6 +4,7 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, render
 from django.utils import timezone
 from django.utils.translation import gettext as _
+from django.views.decorators.http import require_safe
 
 from accounts.access import Access
 from accounts.roles import Permission
@@ -14,6 +15,7 @@ from payments.models import Payment
 from payments.states import PaymentStatus
 
 
+@require_safe
 @profile_view(Permission.INVOICE_DOWNLOAD)
 def receipt(request: HttpRequest, access: Access, reference: str) -> HttpResponse:
     """A payment that has not succeeded has no receipt; a page says so, with a way back to the payment."""
