@@ -1,0 +1,58 @@
+"""The mails about payments, drawn from what `settle` writes down."""
+
+import pytest
+
+from accounts.mail import render
+from accounts.models import OutgoingMail
+from payments.declines import EXPLANATIONS
+from payments.gateways.base import DeclineCode
+from payments.operations import refund
+from tests.factories import NOW, issued
+from tests.payments.acts import card, press_pay, staff
+from tests.payments.pages import page_of
+
+pytestmark = pytest.mark.django_db
+
+
+def mail(template, language="en"):
+    row = OutgoingMail.objects.filter(template=template).first()
+    return render(row.template, row.context, language)
+
+
+def test_a_success_names_amount_invoice_card_and_reference(payer, profile):
+    profile.name = "R&D <Europe>"
+    profile.save()
+    invoice = issued(profile, "1234.50")
+    payment = press_pay(payer, invoice, card(profile))
+    drawn = mail("payment_succeeded")
+    assert drawn.subject == f"€1,234.50 paid · {invoice.number}"
+    for words in ("€1,234.50", invoice.number, "Visa •••• 4242", payment.reference, page_of(payment)):
+        assert words in drawn.text
+        assert words in drawn.html
+    assert "R&D <Europe>" in drawn.text
+    assert "R&amp;D &lt;Europe&gt;" in drawn.html
+
+
+def test_amounts_are_written_as_the_reader_does(payer, profile):
+    press_pay(payer, issued(profile, "1234.50"), card(profile))
+    assert "1.234,50" in mail("payment_succeeded", "nl").text
+
+
+def test_a_decline_names_the_reason_and_what_helps(payer, profile):
+    press_pay(payer, issued(profile), card(profile, "9995"))
+    drawn = mail("payment_failed")
+    assert "Nothing was charged. The reason the bank gave: not enough funds." in drawn.text
+    assert "- Pay with another card." in drawn.text
+    assert "<li>Pay with another card.</li>" in drawn.html
+
+
+def test_a_refund_names_what_was_paid_back(payer, profile):
+    payment = press_pay(payer, issued(profile, "120.00"), card(profile))
+    part = payment.amount.split([1, 5])[0]
+    refund(access=staff(), payment_id=payment.pk, amount=part, reason="Agreed", attempt_key=payment.pk, at=NOW)
+    assert mail("payment_refunded").subject.startswith("€20.00 refunded")
+
+
+def test_every_reason_of_a_decline_has_its_words():
+    assert set(EXPLANATIONS) == set(DeclineCode)
+    assert all(explanation.advice for explanation in EXPLANATIONS.values())
