@@ -299,7 +299,7 @@ def test_events_cannot_be_changed_and_amounts_cannot_be_negative(profile, payer)
     from django.db import IntegrityError, transaction
 
     payment = press_pay(payer, issued(profile), card(profile))
-    with pytest.raises(Exception, match=r"(?i)append"), transaction.atomic():
+    with pytest.raises(Exception, match="never changed"), transaction.atomic():
         PaymentEvent.objects.filter(payment=payment).update(result="forged")
     with pytest.raises(IntegrityError), transaction.atomic():
         Payment.objects.filter(pk=payment.pk).update(amount_minor=0)
