@@ -22,6 +22,7 @@ from payments.gateways.sandbox.cards import (
     TestCard,
     card_of,
     decline,
+    known,
     new_card_id,
 )
 from payments.gateways.sandbox.events import LATE_BY, record
@@ -110,7 +111,7 @@ def make(book: Book, attempt: Attempt, faults: Faults) -> sqlite3.Row:
         "amount": int(faults.value(Switch.OTHER_AMOUNT) or attempt.amount.minor),
         "currency": faults.value(Switch.OTHER_CURRENCY) or attempt.amount.currency,
         "state": "new",
-        "method": attempt.method if card else "",
+        "method": known(attempt.method),
         "last_four": card.last_four if card else "",
         "expiry_month": method["expiry_month"] if method else DEFAULT_EXPIRY[0],
         "expiry_year": method["expiry_year"] if method else DEFAULT_EXPIRY[1],

@@ -32,7 +32,7 @@ from payments.gateways.base import (
 )
 from payments.gateways.sandbox import charges, events, refunds, stored, views
 from payments.gateways.sandbox.books import Book, Books
-from payments.gateways.sandbox.cards import CARDS, Lost, card_of
+from payments.gateways.sandbox.cards import CARDS, Lost, card_of, known
 from payments.gateways.sandbox.switches import NetworkTrouble, Switches
 
 SERVER_ERROR = Outcome(Result.UNKNOWN, message="The sandbox answered 500.")
@@ -65,7 +65,7 @@ class SandboxGateway:
         card = card_of(attempt.method)
         asked = [
             *(attempt.reference, attempt.amount.minor, attempt.amount.currency, attempt.profile, attempt.description),
-            *(attempt.gateway_customer, attempt.method, attempt.save_method, attempt.customer_present),
+            *(attempt.gateway_customer, known(attempt.method), attempt.save_method, attempt.customer_present),
             attempt.return_url,
         ]
 
@@ -103,7 +103,7 @@ class SandboxGateway:
 
     def begin_setup(self, *, key: str, profile: str, gateway_customer: str, token: str, return_url: str) -> SetupStep:
         with self._asking("setup") as book:
-            asked = [profile, gateway_customer, token, return_url]
+            asked = [profile, gateway_customer, known(token), return_url]
             earlier = book.replay(f"setup {key}", asked)
             if earlier is None:
                 row = stored.begin(book, profile=profile, token=token, return_url=return_url)

@@ -5,7 +5,7 @@ import sqlite3
 
 from payments.gateways.base import DeclineCode, SetupStep
 from payments.gateways.sandbox.books import Book
-from payments.gateways.sandbox.cards import DEFAULT_EXPIRY, Challenge, card_of, decline, new_card_id
+from payments.gateways.sandbox.cards import DEFAULT_EXPIRY, Challenge, card_of, decline, known, new_card_id
 from payments.gateways.sandbox.charges import challenge_url, customer_of, method_info
 from payments.gateways.sandbox.events import record
 
@@ -31,22 +31,22 @@ def step_of(row: sqlite3.Row, slug: str) -> SetupStep:
 def begin(book: Book, *, profile: str, token: str, return_url: str) -> sqlite3.Row:
     """Uses up a token; the card is kept at once, refused, or kept once the bank's check is passed."""
     card = card_of(token)
-    known = book.row("SELECT * FROM tokens WHERE id = ?", token)
+    made = book.row("SELECT * FROM tokens WHERE id = ?", token)
     setup_id = "set_" + secrets.token_urlsafe(15)
     book.insert(
         "setups",
         id=setup_id,
         profile=profile,
-        token=token if card else "",
-        expiry_month=known["expiry_month"] if known else DEFAULT_EXPIRY[0],
-        expiry_year=known["expiry_year"] if known else DEFAULT_EXPIRY[1],
+        token=known(token),
+        expiry_month=made["expiry_month"] if made else DEFAULT_EXPIRY[0],
+        expiry_year=made["expiry_year"] if made else DEFAULT_EXPIRY[1],
         state="new",
         return_url=return_url,
     )
     refusal = None
     if card is None or not token.startswith("tok_"):
         refusal = DeclineCode.WRONG_NUMBER
-    elif known is not None and known["used"]:
+    elif made is not None and made["used"]:
         refusal = DeclineCode.METHOD_GONE
     elif not card.can_be_stored:
         refusal = card.declined
