@@ -1,0 +1,101 @@
+"""Importing a long file: memory follows the batch, and the work is done in bulk."""
+
+import tracemalloc
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
+
+from accounts.access import system_access
+from invoices.importing import Problems, UnusableFile, grouping, import_file
+from invoices.importing.resolving import Terms
+from invoices.models import Invoice, InvoiceLine
+
+pytestmark = pytest.mark.django_db
+AT = datetime(2026, 10, 26, 8, 0, tzinfo=UTC)
+
+
+def write(path: Path, code: str, name: str, invoices: int, *, price: str = "1.25") -> Path:
+    """Two lines an invoice."""
+    with path.open("w") as file:
+        file.write("profile,invoice,description,quantity,unit_price,tax_rate\n")
+        for invoice in range(invoices):
+            for line in range(2):
+                file.write(f"{code},{name}-{invoice},Hosting {line},744,{price},21\n")
+    return path
+
+
+def bring_in(path: Path):
+    return import_file(
+        access=system_access(), path=path, terms=Terms(at=AT), dry_run=False, progress=lambda _deed, _reader: None
+    )
+
+
+def peak_of(path: Path) -> int:
+    """Bytes above the start, at the worst moment."""
+    tracemalloc.start()
+    try:
+        bring_in(path)
+        return tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+
+
+def test_a_file_six_times_as_long_needs_no_more_memory(profile, tmp_path, monkeypatch):
+    """Kept whole, the rows of the longer file would take some ten megabytes more."""
+    monkeypatch.setattr(grouping, "BATCH_INVOICES", 50)
+    bring_in(write(tmp_path / "warm.csv", profile.code, "warm", 50))
+    short = peak_of(write(tmp_path / "short.csv", profile.code, "short", 150))
+    long = peak_of(write(tmp_path / "long.csv", profile.code, "long", 900))
+    assert long - short < 1_000_000, f"{short:,} bytes for 300 rows, {long:,} for 1,800"
+
+
+def test_a_long_file_of_bad_rows_needs_no_more_memory(profile, tmp_path):
+    path = write(tmp_path / "bad.csv", profile.code, "bad", 500, price="x")
+    tracemalloc.start()
+    with pytest.raises(Problems) as refused:
+        bring_in(path)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert refused.value.count == 1000
+    assert peak < 1_000_000
+
+
+def test_queries_follow_batches_not_rows(profile, tmp_path):
+    path = write(tmp_path / "rows.csv", profile.code, "rows", 1000)
+    with CaptureQueriesContext(
+        connection,
+    ) as queries:
+        outcome = bring_in(path)
+    assert (outcome.invoices, outcome.lines) == (1000, 2000)
+    assert (Invoice.objects.count(), InvoiceLine.objects.count()) == (1000, 2000)
+    assert len(queries) < 40
+
+
+def test_an_interrupted_import_leaves_nothing(profile, tmp_path, monkeypatch):
+    monkeypatch.setattr(grouping, "BATCH_INVOICES", 10)
+    calls = []
+
+    def stop(deed, _reader):
+        calls.append(deed)
+        if calls.count("Writing") == 3:
+            raise KeyboardInterrupt
+
+    path = write(tmp_path / "rows.csv", profile.code, "rows", 50)
+    with pytest.raises(KeyboardInterrupt):
+        import_file(access=system_access(), path=path, terms=Terms(at=AT), dry_run=False, progress=stop)
+    assert not Invoice.objects.exists()
+
+
+def test_a_file_that_changes_between_the_passes_is_refused(profile, tmp_path):
+    path = write(tmp_path / "rows.csv", profile.code, "rows", 5)
+
+    def meddle(deed, _reader):
+        if deed == "Checking":
+            write(path, profile.code, "rows", 6)
+
+    with pytest.raises(UnusableFile, match="changed while it was read"):
+        import_file(access=system_access(), path=path, terms=Terms(at=AT), dry_run=False, progress=meddle)
+    assert not Invoice.objects.exists()
