@@ -5,6 +5,7 @@ from typing import Any
 from django.conf import settings
 from django.core.checks import CheckMessage, Error, Tags, register
 
+from invoices.money import Money
 from payments.gateways.registry import gateways
 
 
@@ -24,3 +25,15 @@ def check_seller(**_options: Any) -> list[CheckMessage]:
     if settings.SELLER["iban"] and not settings.SELLER["account_holder"]:
         return [Error("SELLER_IBAN is set but SELLER_ACCOUNT_HOLDER is not.", id="billing_portal.E001")]
     return []
+
+
+@register(Tags.security)
+def check_card_limits(**_options: Any) -> list[CheckMessage]:
+    """A limit that is no amount would only be noticed by the customer who meets it."""
+    problems = []
+    for currency, amount in settings.CARD_LIMITS_FOR_WIRE.items():
+        try:
+            Money.parse(amount, currency)
+        except ValueError as error:
+            problems.append(Error(f"PORTAL_CARD_LIMITS, {currency}: {error}", id="billing_portal.E002"))
+    return problems

@@ -11,7 +11,10 @@ import json
 import os
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
+from zoneinfo import available_timezones
 
+import dj_database_url
 from django.core.exceptions import ImproperlyConfigured
 from dotenv import dotenv_values
 
@@ -68,6 +71,23 @@ class Env:
         if not isinstance(value, dict):
             raise ImproperlyConfigured(f'{name} must be a JSON object, such as {{"EUR": "50000"}}.')
         return {str(key): str(item) for key, item in value.items()}
+
+    def time_zone(self, name: str, default: str) -> str:
+        value = self.text(name, default)
+        if value not in available_timezones():
+            raise ImproperlyConfigured(f"{name} must be a time zone, such as Europe/Amsterdam, not {value!r}.")
+        return value
+
+    def database(self, name: str, default: str, *, conn_max_age: int) -> dict[str, Any]:
+        """Django's settings of the database at an address such as ``postgresql://user:password@host:5432/portal``."""
+        try:
+            # The value is not repeated: it may hold a password.
+            parsed = dj_database_url.parse(self.text(name, default), conn_max_age=conn_max_age, conn_health_checks=True)
+        except ValueError as error:
+            raise ImproperlyConfigured(
+                f"{name} is not the address of a database. Write it as postgresql://user:password@host:5432/portal."
+            ) from error
+        return {**parsed}
 
     def finish(self) -> None:
         """Raises ImproperlyConfigured for a name that nothing asked for but that was meant for us."""

@@ -2,7 +2,7 @@
 
 import logging
 import re
-from collections.abc import MutableMapping
+from collections.abc import Mapping, MutableMapping
 from typing import Any
 
 import structlog
@@ -12,13 +12,22 @@ CARD_NUMBER = re.compile(r"\b(?:\d[ -]?){12,18}\d\b")
 
 
 def redact(_logger: object, _method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
-    """Takes out values under secret names, and anything that looks like a card number."""
+    """Takes out values under secret names, and anything that looks like a card number, however deep it lies."""
     for name, value in event.items():
-        if SECRET_NAMES.search(name):
-            event[name] = "[redacted]"
-        elif isinstance(value, str):
-            event[name] = CARD_NUMBER.sub("[number]", value)
+        event[name] = _clean(name, value)
     return event
+
+
+def _clean(name: str, value: Any) -> Any:
+    if SECRET_NAMES.search(name):
+        return "[redacted]"
+    if isinstance(value, str):
+        return CARD_NUMBER.sub("[number]", value)
+    if isinstance(value, Mapping):
+        return {key: _clean(str(key), item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_clean(name, item) for item in value]
+    return value
 
 
 def configure(options: dict[str, str]) -> None:

@@ -88,7 +88,9 @@ def _sources(base: Path) -> Iterator[tuple[Path, str]]:
                 yield file, file.read_text()
     for folder in (base / "templates", *(base / package / "templates" for package in PACKAGES)):
         for file in sorted([*folder.rglob("*.html"), *folder.rglob("*.txt")]):
-            yield file, templatize(file.read_text(), origin=str(file))
+            calls = templatize(file.read_text(), origin=str(file))
+            # A template's indentation means nothing, but Python's would.
+            yield file, "\n".join(line.strip() for line in calls.splitlines())
 
 
 if __name__ == "__main__":

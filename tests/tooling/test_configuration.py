@@ -1,0 +1,112 @@
+"""What is written about the settings is what the settings ask for, and a real start says what is wrong."""
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+
+import pytest
+from django.conf import settings
+from django.core.checks import run_checks
+
+from billing_portal import settings as portal_settings
+
+PRODUCTION = {
+    "ALLOWED_HOSTS": "billing.example.com",
+    "EMAIL_FROM": "billing@example.com",
+    "EMAIL_HOST": "mail.example.com",
+    "PUBLIC_URL": "https://billing.example.com",
+    "SECRET_KEY": "a" * 25 + "b" * 25 + "cdefg",
+    "SELLER_ADDRESS": "Voorbeeldkade 1",
+    "SELLER_NAME": "Example Cloud B.V.",
+}
+
+
+@pytest.fixture(scope="module")
+def installation(tmp_path_factory):
+    """A copy of the portal without anybody's .env."""
+    directory = tmp_path_factory.mktemp("installation")
+    for name in ("billing_portal", "accounts", "invoices", "payments", "templates", "static"):
+        shutil.copytree(settings.BASE_DIR / name, directory / name, ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copy(settings.BASE_DIR / "manage.py", directory)
+    return directory
+
+
+def start(installation, *command, **environ):
+    """Runs manage.py with nothing of the test run's environment. A value of None is left out."""
+    values = {"PATH": os.environ["PATH"], **PRODUCTION, "PORTAL_VAR_DIR": str(installation / "var"), **environ}
+    return subprocess.run(
+        [sys.executable, "manage.py", *command],
+        cwd=installation,
+        env={name: value for name, value in values.items() if value is not None},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+
+
+def names_in(text):
+    return set(re.findall(r"^#?([A-Z][A-Z_]+)=", text, re.MULTILINE))
+
+
+def test_the_example_names_every_setting_and_no_other():
+    assert names_in((settings.BASE_DIR / ".env.example").read_text()) == portal_settings.env.known
+
+
+def test_every_setting_of_the_example_has_a_comment_above_it():
+    lines = (settings.BASE_DIR / ".env.example").read_text().splitlines()
+    commented = False
+    for line in lines:
+        if names_in(line):
+            assert commented, line
+        else:
+            commented = line.startswith("# ")
+
+
+def test_the_readme_explains_every_setting_and_no_other():
+    text = (settings.BASE_DIR / "README.md").read_text()
+    assert set(re.findall(r"^\| `([A-Z_]+)` \|", text, re.MULTILINE)) == portal_settings.env.known
+
+
+def test_a_card_limit_that_is_no_amount_is_found_at_start(settings):
+    settings.CARD_LIMITS_FOR_WIRE = {"EUR": "fifty thousand", "JPY": "100.50", "GBP": "100"}
+    found = [error.msg for error in run_checks() if error.id == "billing_portal.E002"]
+    assert len(found) == 2
+    assert "EUR" in found[0]
+    assert "JPY" in found[1]
+
+
+def test_an_iban_needs_the_name_of_its_holder(settings):
+    settings.SELLER = {**settings.SELLER, "account_holder": ""}
+    assert "billing_portal.E001" in [error.id for error in run_checks()]
+
+
+def test_the_values_of_a_real_installation_pass_every_check(installation):
+    done = start(installation, "check", "--deploy", "--fail-level", "WARNING")
+    assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.parametrize(
+    ("environ", "sentence"),
+    [
+        ({"SECRET_KEY": None}, "Configuration: SECRET_KEY is not set."),
+        ({"DEBUG": "maybe"}, "Configuration: DEBUG must be true or false"),
+        ({"SELLER_NAAM": "x"}, "Configuration: SELLER_NAAM is not a setting of the portal. Did you mean SELLER_NAME?"),
+        ({"PAYMENT_GATEWAYS": "strype"}, "Configuration: PAYMENT_GATEWAYS names 'strype'; known gateways: "),
+        ({"DATABASE_URL": "nonsense"}, "Configuration: DATABASE_URL is not the address of a database."),
+        ({"PORTAL_CARD_LIMITS": "50000"}, "Configuration: PORTAL_CARD_LIMITS must be a JSON object"),
+    ],
+)
+def test_a_mistake_stops_the_start_with_one_sentence(installation, environ, sentence):
+    done = start(installation, "check", **environ)
+    assert done.returncode != 0
+    assert done.stderr.startswith(sentence)
+    assert len(done.stderr.strip().splitlines()) == 1
+
+
+def test_the_sandbox_refuses_to_start_where_money_is_real(installation):
+    done = start(installation, "check", "--deploy", PAYMENT_GATEWAYS="sandbox")
+    assert done.returncode != 0
+    assert "SANDBOX_ALLOWED" in done.stderr

@@ -1,0 +1,84 @@
+"""The demo: built by the portal's own operations, so its books add up; something to see in every state."""
+
+from collections import defaultdict
+
+import pytest
+from django.core.management import CommandError, call_command
+from django.test import Client
+from django.utils import timezone
+
+from accounts.access import access_of
+from accounts.models import BillingProfile, OutgoingMail, RoleAssignment, User
+from billing_portal.demo import PASSWORD, SIGN_INS
+from invoices.models import Invoice
+from invoices.states import Label, label_of
+from payments.models import Payment, PaymentMethod
+from payments.operations import check_books
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+@pytest.fixture
+def demo():
+    call_command("demo_data", verbosity=0)
+
+
+def labels_by_profile():
+    found = defaultdict(set)
+    for invoice in Invoice.objects.select_related("profile"):
+        today = invoice.profile.day_of(timezone.now())
+        found[invoice.profile.name].add(
+            label_of(invoice.status, due_on=invoice.due_on, is_being_paid=invoice.is_being_paid, today=today)
+        )
+    return found
+
+
+def test_every_state_can_be_seen(demo):
+    labels = labels_by_profile()
+    assert labels["Operations NL"] >= {Label.DUE, Label.PAST_DUE, Label.PAID, Label.VOID}
+    assert labels["Marketing UK"] >= {Label.IN_PROGRESS, Label.PAID}
+    assert labels["New venture"] == set()
+    assert set(Invoice.objects.values_list("currency", flat=True)) == {"EUR", "GBP", "JPY", "KWD"}
+    assert BillingProfile.objects.filter(default_method="check_wire").exists()
+    assert Payment.objects.filter(needs_staff=True).exists()
+    today = timezone.localdate()
+    expired = [method.profile.name for method in PaymentMethod.objects.all() if method.is_expired(today)]
+    assert expired == ["Labs"]
+
+
+def test_the_books_add_up(demo):
+    assert check_books() == []
+
+
+def test_the_invoice_manager_has_one_profile_with_a_past_due_invoice_and_a_card_that_works(demo):
+    manager = User.objects.get(email="manager@example.com")
+    (profile,) = BillingProfile.objects.visible_to(access_of(manager))
+    assert Label.PAST_DUE in labels_by_profile()[profile.name]
+    assert profile.invoices.count() >= 14
+    assert profile.payment_methods.get(is_default=True).last_four == "4242"
+
+
+def test_everybody_can_sign_in(demo):
+    for person in SIGN_INS:
+        answer = Client().post("/account/login/", {"login": person.email, "password": PASSWORD})
+        assert answer.status_code == 302, person.email
+
+
+def test_the_stranger_belongs_to_another_customer(demo):
+    (own,) = RoleAssignment.objects.filter(user__email="stranger@example.com")
+    assert own.profile.account.profiles.count() == 1
+
+
+def test_invoice_numbers_follow_the_dates(demo):
+    dates = list(Invoice.objects.order_by("number").values_list("issued_on", flat=True))
+    assert dates == sorted(dates)
+
+
+def test_nobody_is_sent_mail_about_what_never_happened(demo):
+    assert not OutgoingMail.objects.exists()
+
+
+def test_a_database_with_data_is_left_alone(profile):
+    with pytest.raises(CommandError, match="holds data already"):
+        call_command("demo_data")
+    assert BillingProfile.objects.count() == 1
