@@ -47,7 +47,7 @@ PAGES = (
     ),
     Page(_("Password"), "key-round", "account_change_password", "password security wachtwoord beveiliging"),
     Page(
-        _("Two-step verification"),
+        _("Two-factor authentication"),
         "shield-check",
         "mfa_index",
         "two-step two-factor verification authenticator passkey security verificatie twee stappen beveiliging",

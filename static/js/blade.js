@@ -23,11 +23,19 @@ const open = () => {
   focusFirst();
 };
 
-// What opened the blade may have been drawn anew in the meantime: then the link to the same place, or the content.
+// What opened the blade may have been drawn anew in the meantime, perhaps without its link: an invoice that was paid has
+// no Pay now. Then the link to the same place, else to what that place is a part of, else the content.
+const linkTo = (path) => {
+  for (let at = path; at.length > 1; at = at.replace(/[^/]*\/?$/, "")) {
+    const link = document.querySelector(`main a[href="${CSS.escape(at)}"]`);
+    if (link) return link;
+  }
+  return null;
+};
+
 const giveFocusBack = () => {
-  const same = opener?.href && document.querySelector(`main a[href="${CSS.escape(opener.href)}"]`);
-  const target = opener?.element.isConnected ? opener.element : same || document.getElementById("main");
-  target?.focus();
+  const again = opener && (opener.element.isConnected ? opener.element : linkTo(opener.href ?? ""));
+  (again ?? document.getElementById("main")).focus();
   opener = null;
 };
 
