@@ -1,0 +1,237 @@
+"""Every address of the portal, every role, own and other scopes, signed in or not: who gets what.
+
+A new address fails `test_every_address_is_listed` until it has a line in `ROUTES`. A line says which roles of the
+portal may (``may``), which only know that the thing exists (``sees``, and get 403), and what somebody who may gets for
+GET and POST. Everybody else gets 404, as if it did not exist; nobody who has not signed in gets past the sign-in page.
+405 is the answer to a method that the page does not have.
+"""
+
+from typing import NamedTuple
+
+import pytest
+from django.db import transaction
+from django.test import Client
+from django.urls import URLResolver, get_resolver, reverse
+
+from accounts.models import AuditEntry, InvoiceSection, RoleAssignment
+from payments.models import Payment, PaymentMethod, Refund
+from tests.factories import NOW, BillingProfileFactory, PaymentMethodFactory, UserFactory, issued, member
+
+ROLES = {
+    "BAO": ("account", "account_owner"),
+    "BAC": ("account", "account_contributor"),
+    "BAR": ("account", "account_reader"),
+    "BPO": ("profile", "profile_owner"),
+    "BPC": ("profile", "profile_contributor"),
+    "BPR": ("profile", "profile_reader"),
+    "IM": ("profile", "invoice_manager"),
+    "ISO": ("section", "section_owner"),
+    "ISC": ("section", "section_contributor"),
+    "ISR": ("section", "section_reader"),
+    "SC": ("section", "subscription_creator"),
+}
+OUTSIDERS = {
+    "owner of another profile": ("sibling", "profile_owner"),
+    "owner of another account": ("stranger", "account_owner"),
+    "owner of a profile of another account": ("strange_profile", "profile_owner"),
+}
+STAFF, NOBODY, SIGNED_OUT = "staff without a role", "without a role", "signed out"
+PEOPLE = [*ROLES, *OUTSIDERS, STAFF, NOBODY, SIGNED_OUT]
+
+ACCOUNT = "BAO BAC BAR"
+PROFILE = f"BPO BPC IM BPR {ACCOUNT}"
+SECTION = "ISO ISC ISR SC"
+PAYERS = "BPO BPC IM BAO"
+MANAGERS = "BPO BPC BAO BAC"
+EVERYBODY = "everybody"
+
+
+class Route(NamedTuple):
+    may: str
+    get: int = 405
+    post: int = 405
+    sees: str = ""
+    is_public: bool = False
+    payment: str = "succeeded"
+
+
+ROUTES = {
+    "home": Route(EVERYBODY, get=302),
+    "scope-menu": Route(EVERYBODY, get=200),
+    "search": Route(EVERYBODY, get=200),
+    "preferences": Route(EVERYBODY, post=302, is_public=True),
+    "healthz": Route(EVERYBODY, get=200, is_public=True),
+    "accounts:scopes": Route(EVERYBODY, get=200),
+    "accounts:account": Route(ACCOUNT, get=200),
+    "accounts:account_access": Route(ACCOUNT, get=200),
+    "accounts:properties": Route(PROFILE, get=200),
+    "accounts:access": Route(PROFILE, get=200),
+    "accounts:section": Route(f"{PROFILE} {SECTION}", get=200),
+    "invoices:list": Route(PROFILE, get=200),
+    "invoices:csv": Route(PROFILE, get=200),
+    "invoices:detail": Route(PROFILE, get=200),
+    "invoices:pdf": Route(PROFILE, get=200),
+    "payments:pay": Route(PAYERS, get=200, post=422, sees=PROFILE),
+    "payments:for_invoice": Route(PROFILE, get=200),
+    "payments:history": Route(PROFILE, get=200),
+    "payments:detail": Route(PROFILE, get=200),
+    "payments:receipt": Route(PROFILE, get=200),
+    "payments:return": Route(PROFILE, get=303),
+    "payments:cancel": Route(PAYERS, post=303, sees=PROFILE, payment="needs_customer"),
+    "payments:methods": Route(PROFILE, get=200),
+    "payments:make_default": Route(MANAGERS, post=302, sees=PROFILE),
+    "payments:remove_method": Route(MANAGERS, get=200, post=302, sees=PROFILE),
+    "payments:webhook": Route(EVERYBODY, post=400, is_public=True),
+    "sandbox-tokens": Route(EVERYBODY, post=400),
+    # The bank's page stands outside the portal; its address is a secret of its own, and this one is wrong.
+    "sandbox-challenge": Route(EVERYBODY, get=404, post=404, is_public=True),
+}
+
+# Addresses that are not ours, and have tests of their own below.
+LIBRARIES = ("admin/", "account/")
+UNGUARDED_BY_CSRF = {"payments:webhook"}
+
+
+def routes(patterns=None, prefix="", names=()):
+    """``(name, the address's parameters, view)`` of every address but the libraries'."""
+    for pattern in get_resolver().url_patterns if patterns is None else patterns:
+        if isinstance(pattern, URLResolver):
+            if str(pattern.pattern) not in LIBRARIES:
+                inner = (*names, pattern.namespace) if pattern.namespace else names
+                yield from routes(pattern.url_patterns, prefix + str(pattern.pattern), inner)
+        else:
+            yield ":".join((*names, pattern.name or prefix)), pattern
+
+
+@pytest.fixture
+def world(db):
+    """One profile with one of everything; the profile beside it; and another customer."""
+    profile = BillingProfileFactory()
+    invoice = issued(profile)
+    payment = Payment.objects.create(
+        profile=profile, amount_minor=100, currency="EUR", started_at=NOW, gateway="sandbox"
+    )
+    payment.allocations.create(invoice=invoice, amount_minor=100, is_open=False)
+    strange_profile = BillingProfileFactory()
+    return {
+        "account": profile.account,
+        "profile": profile,
+        "section": InvoiceSection.objects.create(profile=profile, name="Marketing"),
+        "invoice": invoice,
+        "payment": payment,
+        "method": PaymentMethodFactory(profile=profile),
+        "sibling": BillingProfileFactory(account=profile.account),
+        "strange_profile": strange_profile,
+        "stranger": strange_profile.account,
+    }
+
+
+def address(name, world):
+    values = {
+        "account": world["account"].code,
+        "profile": world["profile"].code,
+        "section": world["section"].pk,
+        "number": world["invoice"].number,
+        "reference": world["payment"].reference,
+        "method_id": world["method"].pk,
+        "gateway": "sandbox",
+        "challenge": "no-such-challenge",
+    }
+    pattern = dict(routes())[name]
+    return reverse(name, kwargs={key: values[key] for key in pattern.pattern.converters})
+
+
+def signed_in(person, world):
+    """A browser of this person, who has just been given the role."""
+    client = Client()
+    if person == SIGNED_OUT:
+        return client
+    if person in (STAFF, NOBODY):
+        user = UserFactory(is_staff=person == STAFF)
+    else:
+        scope, role = {**ROLES, **OUTSIDERS}[person]
+        user = member(world[scope], role)
+    client.force_login(user)
+    return client
+
+
+def expected(route, person, method):
+    status = route.get if method == "get" else route.post
+    if person == SIGNED_OUT and not route.is_public:
+        return 302
+    if status == 405 or route.may == EVERYBODY or person in route.may.split():
+        return status
+    return 403 if person in route.sees.split() else 404
+
+
+def traces():
+    """What a refused request must leave as it was."""
+    return [
+        list(Payment.objects.order_by("pk").values_list("pk", "status")),
+        list(PaymentMethod.objects.order_by("pk").values_list("pk", "status", "is_default")),
+        Refund.objects.count(),
+        RoleAssignment.objects.count(),
+        AuditEntry.objects.count(),
+    ]
+
+
+def test_every_address_is_listed():
+    assert {name for name, _pattern in routes()} == set(ROUTES)
+
+
+def wrong_answers(name, person, world):
+    """What this person gets at this address, where it is not what `ROUTES` says."""
+    route, url, client = ROUTES[name], address(name, world), signed_in(person, world)
+    for method in ("get", "post"):
+        before = traces()
+        response = getattr(client, method)(url)
+        wanted = expected(route, person, method)
+        if response.status_code != wanted:
+            yield f"{method} as {person}: {response.status_code}, not {wanted}"
+        is_refused = wanted in (403, 404, 405) or (person == SIGNED_OUT and not route.is_public)
+        if is_refused and traces() != before:
+            yield f"{method} as {person} was refused, and yet something was written"
+        if person == SIGNED_OUT and not route.is_public and not response.url.startswith(reverse("account_login")):
+            yield f"{method} as {person} leads to {response.url}"
+
+
+@pytest.mark.parametrize("name", ROUTES)
+def test_who_gets_what(world, name):
+    wrong = []
+    Payment.objects.update(status=ROUTES[name].payment)
+    for person in PEOPLE:
+        savepoint = transaction.savepoint_create()
+        wrong += wrong_answers(name, person, world)
+        transaction.savepoint_rollback(savepoint)
+    assert wrong == []
+
+
+@pytest.mark.parametrize("name", [name for name, pattern in routes() if "number" in pattern.pattern.converters])
+def test_an_invoice_of_one_profile_is_not_found_under_another(client, world, name):
+    """Not even by somebody who may do everything on both."""
+    client.force_login(member(world["account"], "account_owner"))
+    world["invoice"] = issued(world["sibling"])
+    assert client.get(address(name, world)).status_code == 404
+
+
+@pytest.mark.parametrize(
+    ("name", "method"), [("detail", "get"), ("receipt", "get"), ("return", "get"), ("cancel", "post")]
+)
+def test_a_payment_of_one_profile_is_not_found_under_another(client, world, name, method):
+    client.force_login(member(world["account"], "account_owner"))
+    world["profile"] = world["sibling"]
+    assert getattr(client, method)(address(f"payments:{name}", world)).status_code == 404
+
+
+@pytest.mark.parametrize("name", ["make_default", "remove_method"])
+def test_a_card_of_one_profile_is_not_found_under_another(client, world, name):
+    client.force_login(member(world["account"], "account_owner"))
+    world["profile"] = world["sibling"]
+    before = traces()
+    assert client.post(address(f"payments:{name}", world)).status_code == 404
+    assert traces() == before
+
+
+def test_only_listed_addresses_accept_a_post_from_another_site():
+    open_to_all = {name for name, pattern in routes() if getattr(pattern.callback, "csrf_exempt", False)}
+    assert open_to_all == UNGUARDED_BY_CSRF
