@@ -18,7 +18,13 @@ from invoices.querysets import InvoiceQuerySet
 from invoices.states import Label
 
 STATUSES = [Label.DUE, Label.PAST_DUE, Label.IN_PROGRESS, Label.PAID, Label.VOID]
-SORTS = {"issued": "issued_on", "due": "due_on", "billed": "total_minor", "amount": "amount_due_minor"}
+SORTS = {
+    "number": "number",
+    "issued": "issued_on",
+    "due": "due_on",
+    "billed": "total_minor",
+    "amount": "amount_due_minor",
+}
 NEWEST_FIRST = "-issued"
 
 
@@ -73,13 +79,21 @@ class Filters:
     status: Label | None = None
     period: Period | None = None
     section: int | None = None
-    sort: str = NEWEST_FIRST
+    chosen_sort: str = ""
 
     @classmethod
     def read(cls, data: Mapping[str, Any], sections: list[InvoiceSection]) -> "Filters":
         form = FilterForm(data, sections)
         form.is_valid()
-        return cls(**{name: value for name, value in form.cleaned_data.items() if value not in ("", None)})
+        asked = {name: value for name, value in form.cleaned_data.items() if value not in ("", None)}
+        sort = asked.pop("sort", "")
+        return cls(chosen_sort="" if sort == NEWEST_FIRST else sort, **asked)
+
+    @property
+    def sort(self) -> str:
+        """Newest first, unless chosen otherwise. What a search for a number finds is in the order of the numbers: they
+        stand together in that order, while by date the whole list might have to be read to find them."""
+        return self.chosen_sort or ("-number" if self.number else NEWEST_FIRST)
 
     @property
     def narrows(self) -> bool:
@@ -89,7 +103,7 @@ class Filters:
     @property
     def is_by_date(self) -> bool:
         """Whether the pages lead from new to old."""
-        return self.sort == NEWEST_FIRST
+        return self.sort in (NEWEST_FIRST, "-number")
 
     @property
     def order(self) -> Sort:
@@ -113,7 +127,7 @@ class Filters:
             "status": self.status.value if self.status else "",
             "period": self.period.value if self.period else "",
             "section": self.section or "",
-            "sort": self.sort if self.sort != NEWEST_FIRST else "",
+            "sort": self.chosen_sort,
             **changes,
         }
         words = urlencode({name: value for name, value in asked.items() if value})

@@ -149,10 +149,7 @@ class Invoice(models.Model):
                 condition=Q(payment_started_at__isnull=False),
                 name="invoice_in_progress",
             ),
-            # For a search by the beginning of the number; SQLite ignores the operator classes.
-            models.Index(
-                fields=["profile", "number"], opclasses=["int8_ops", "varchar_pattern_ops"], name="invoice_by_number"
-            ),
+            models.Index(fields=["profile", "-number", "-id"], name="invoice_by_number"),
         ]
 
     def __str__(self) -> str:

@@ -20,6 +20,9 @@ from invoices.querysets import InvoiceQuerySet
 
 PAGE_SIZE = 50
 BIGGEST = 2**63 - 1
+LONGEST = 40
+
+type Value = date | int | str
 
 
 class Sort(NamedTuple):
@@ -32,8 +35,8 @@ class Sort(NamedTuple):
         sign = "-" if self.descending != backwards else ""
         return f"{sign}{self.column}", f"{sign}pk"
 
-    def value_of(self, invoice: Invoice) -> date | int:
-        value: date | int = getattr(invoice, self.column)
+    def value_of(self, invoice: Invoice) -> Value:
+        value: Value = getattr(invoice, self.column)
         return value
 
 
@@ -41,7 +44,7 @@ class Sort(NamedTuple):
 class Cursor:
     """The row at the edge of a page. ``backwards``: the page before it is wanted, not the one after it."""
 
-    value: date | int
+    value: Value
     pk: int
     backwards: bool = False
 
@@ -60,10 +63,17 @@ class Cursor:
             edge = date.fromisoformat(value) if sort.column.endswith("_on") else value
         except (ValueError, TypeError, RecursionError):
             return None
-        whole_numbers = [pk] if isinstance(edge, date) else [pk, edge]
-        if any(type(number) is not int or abs(number) > BIGGEST for number in whole_numbers):
+        kind = str if sort.column == "number" else int
+        if not _fits(pk, int) or not (isinstance(edge, date) or _fits(edge, kind)):
             return None
         return cls(edge, pk, backwards)
+
+
+def _fits(value: object, kind: type) -> bool:
+    """Whether a database takes it for a column of this kind."""
+    if type(value) is not kind:
+        return False
+    return abs(value) <= BIGGEST if isinstance(value, int) else len(str(value)) <= LONGEST and str(value).isprintable()
 
 
 @dataclass(frozen=True, slots=True)

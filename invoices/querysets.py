@@ -5,11 +5,12 @@ from __future__ import annotations
 from datetime import date
 from typing import TYPE_CHECKING, Self
 
-from django.db.models import F, Q, QuerySet
+from django.db.models import Q, QuerySet
 
 from accounts.roles import Permission
-from invoices.lookups import Begins
 from invoices.states import InvoiceStatus, Label
+
+LAST_LETTER = "\U0010ffff"
 
 if TYPE_CHECKING:
     from accounts.access import Access
@@ -37,8 +38,10 @@ class InvoiceQuerySet(QuerySet["Invoice"]):
         )
 
     def numbered(self, beginning: str) -> Self:
-        """Numbers that begin so, in capitals or not. Numbers are stored in capitals."""
-        return self.filter(Begins(F("number"), beginning.upper()))
+        """Numbers that begin so, however it is typed. Stored in capitals and compared letter by letter, they stand
+        together in the index."""
+        start = beginning.upper()
+        return self.filter(number__gte=start, number__lt=start + LAST_LETTER)
 
     def count_up_to(self, limit: int) -> int:
         """How many there are, ``limit + 1`` meaning more: an exact count of a million rows costs more than the page."""
