@@ -1,0 +1,163 @@
+"""Issuing: numbers without gaps, a snapshot that never changes, amounts rounded once a line."""
+
+import threading
+from datetime import date
+from decimal import Decimal
+
+import pytest
+from django.db import connection, transaction
+
+from accounts.access import system_access
+from accounts.models import AuditEntry, InvoiceSection, TaxId
+from invoices.models import Invoice, InvoiceLine, NumberSeries
+from invoices.numbering import creditor_reference
+from invoices.operations import CannotIssue, issue, recompute_draft
+from invoices.states import WrongState
+from tests.factories import NOW, TODAY, BillingProfileFactory, draft, issued
+
+
+def issue_now(invoice: Invoice) -> Invoice:
+    return issue(access=system_access(), invoice_id=invoice.pk, today=TODAY, at=NOW)
+
+
+@pytest.mark.django_db
+def test_an_issued_invoice_has_its_number_dates_sums_and_reference(profile):
+    invoice = issue_now(draft(profile, "100.00", tax_rate="21"))
+    assert (invoice.number, invoice.status) == ("INV-000001", "open")
+    assert (invoice.issued_on, invoice.due_on) == (date(2026, 10, 26), date(2026, 11, 25))
+    assert (invoice.charges_minor, invoice.tax_minor, invoice.total_minor) == (10000, 2100, 12100)
+    assert invoice.amount_due_minor == 12100
+    assert invoice.payment_reference == creditor_reference("INV-000001")
+    entry = AuditEntry.objects.get()
+    assert (entry.action, entry.subject, entry.detail) == ("invoice.issued", "INV-000001", {"total": 12100})
+
+
+@pytest.mark.django_db
+def test_the_payment_reference_passes_the_banks_check(profile):
+    reference = creditor_reference("INV-000148")
+    moved = reference[4:] + reference[:4]
+    assert int("".join(str(int(letter, 36)) for letter in moved)) % 97 == 1
+
+
+@pytest.mark.django_db
+def test_the_snapshot_stays_when_the_profile_moves(profile, settings):
+    TaxId.objects.create(account=profile.account, value="NL000000000B00")
+    invoice = issue_now(draft(profile))
+    before = (invoice.seller, invoice.buyer, invoice.payment_terms_days, invoice.due_on, invoice.pays_by_wire)
+    assert invoice.buyer["tax_ids"] == ["NL000000000B00"]
+    profile.account.street = "Elders 9"
+    profile.account.save()
+    profile.name, profile.company, profile.payment_terms_days = "New name", "New company", 14
+    profile.default_method = "check_wire"
+    profile.save()
+    settings.SELLER = {**settings.SELLER, "iban": "NL99NEW"}
+    invoice.refresh_from_db()
+    assert (invoice.seller, invoice.buyer, invoice.payment_terms_days, invoice.due_on, invoice.pays_by_wire) == before
+
+
+@pytest.mark.django_db
+def test_section_names_are_copied_into_the_lines(profile):
+    section = InvoiceSection.objects.create(profile=profile, name="Web shop")
+    invoice = draft(profile)
+    invoice.lines.update(section=section)
+    issue_now(invoice)
+    InvoiceSection.objects.update(name="Renamed")
+    assert invoice.lines.get().section_name == "Web shop"
+
+
+@pytest.mark.django_db
+def test_an_invoice_of_zero_is_settled_at_once(profile):
+    invoice = issue_now(draft(profile, "0.00"))
+    assert (invoice.status, invoice.amount_due_minor, invoice.number) == ("paid", 0, "INV-000001")
+
+
+@pytest.mark.django_db
+def test_a_negative_total_is_refused_and_takes_no_number(profile):
+    invoice = draft(profile, "-1.00")
+    with pytest.raises(CannotIssue, match="negative"):
+        issue_now(invoice)
+    invoice.refresh_from_db()
+    assert (invoice.status, invoice.number) == ("draft", None)
+    assert issue_now(draft(profile)).number == "INV-000001"
+
+
+@pytest.mark.django_db
+def test_a_draft_without_lines_and_an_issued_invoice_are_refused(profile):
+    empty = Invoice.objects.create(profile=profile, currency="EUR")
+    with pytest.raises(CannotIssue, match="at least one line"):
+        issue_now(empty)
+    done = issued(profile)
+    with pytest.raises(WrongState):
+        issue_now(done)
+    assert NumberSeries.objects.get().next_number == 2
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize(
+    ("currency", "line", "sums"),
+    [
+        ("EUR", ("3", "0.335", "21"), (101, 21)),
+        ("EUR", ("1", "0.005", "0"), (1, 0)),
+        ("EUR", ("1240.5", "0.0312", "21"), (3870, 813)),
+        ("JPY", ("3", "33.5", "10"), (101, 10)),
+        ("KWD", ("1", "1.2345", "5"), (1235, 62)),
+    ],
+)
+def test_each_line_is_rounded_half_up_once(currency, line, sums):
+    quantity, price, rate = line
+    invoice = draft(BillingProfileFactory(currency=currency), price, tax_rate=rate)
+    invoice.lines.update(quantity=Decimal(quantity))
+    issued_invoice = issue_now(invoice)
+    assert InvoiceLine.objects.values_list("amount_minor", "tax_minor").get() == sums
+    assert issued_invoice.total_minor == sum(sums)
+
+
+@pytest.mark.django_db
+def test_a_rolled_back_issue_leaves_no_gap(profile):
+    first, second, third = draft(profile), draft(profile), draft(profile)
+    issue_now(first)
+    with transaction.atomic():
+        issue_now(second)
+        transaction.set_rollback(True)
+    assert issue_now(third).number == "INV-000002"
+    second.refresh_from_db()
+    assert second.number is None
+
+
+@pytest.mark.django_db
+def test_a_prefix_in_small_letters_makes_numbers_in_capitals(profile, settings):
+    settings.INVOICE_NUMBER_PREFIX = "ab-"
+    assert issue_now(draft(profile)).number == "AB-000001"
+
+
+@pytest.mark.django_db
+def test_a_draft_that_was_issued_meanwhile_is_not_recomputed(profile):
+    invoice = issued(profile)
+    with pytest.raises(WrongState, match="has been issued"):
+        recompute_draft(invoice_id=invoice.pk)
+
+
+@pytest.mark.two_connections
+@pytest.mark.django_db(transaction=True)
+def test_twenty_at_once_with_a_rollback_in_between_get_numbers_without_gaps():
+    profile = BillingProfileFactory()
+    drafts = [draft(profile) for _index in range(20)]
+    doomed = drafts[7]
+
+    def run(invoice: Invoice) -> None:
+        try:
+            with transaction.atomic():
+                issue_now(invoice)
+                transaction.set_rollback(invoice.pk == doomed.pk)
+        finally:
+            connection.close()
+
+    threads = [threading.Thread(target=run, args=(invoice,)) for invoice in drafts]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    numbers = sorted(Invoice.objects.filter(status="open").values_list("number", flat=True))
+    assert numbers == [f"INV-{number:06d}" for number in range(1, 20)]
+    doomed.refresh_from_db()
+    assert doomed.status == "draft"
