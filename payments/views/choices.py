@@ -5,7 +5,6 @@ from datetime import datetime, timedelta
 
 from django.conf import settings
 from django.utils import timezone
-from django.utils.formats import date_format
 from django.utils.translation import gettext as _
 
 from accounts.access import Access
@@ -39,11 +38,14 @@ def brand_sign(brand: str) -> str:
 
 
 def method_choices(access: Access, *, at: datetime) -> list[Choice]:
-    """The profile's cards, default first. The first that can be used and was not declined today is checked."""
+    """The profile's cards, default first, those that were declined today and those that cannot be used last.
+
+    The first that can be used and was not declined today is checked.
+    """
     declined = _declined_today(access, at=at)
     methods = PaymentMethod.objects.visible_to(access).active().in_order()
     choices = [_choice(method, access=access, at=at, declined_at=declined.get(method.pk)) for method in methods]
-    choices.sort(key=lambda choice: choice.is_declined)
+    choices.sort(key=lambda choice: (not choice.is_usable, choice.is_declined))
     for index, choice in enumerate(choices):
         if choice.is_usable and not choice.is_declined:
             choices[index] = replace(choice, is_checked=True)
@@ -61,7 +63,7 @@ def _choice(method: PaymentMethod, *, access: Access, at: datetime, declined_at:
     if method.gateway not in settings.PAYMENT_GATEWAYS:
         return Choice(method, _("Stored with a provider we no longer use"), is_usable=False)
     if declined_at is not None:
-        time = date_format(timezone.localtime(declined_at), "TIME_FORMAT")
+        time = f"{timezone.localtime(declined_at):%H:%M}"
         return Choice(method, _("Declined today at %(time)s") % {"time": time}, BAD, _("Declined"), is_declined=True)
     note = _("Expires %(month)s") % {"month": expiry}
     if method.expires_soon(today):
