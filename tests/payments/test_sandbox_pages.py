@@ -253,5 +253,7 @@ def test_the_card_field_sends_nothing_that_is_typed():
     assert len(typed) == 4
     assert not any(" name=" in line for line in typed)
     assert "tok_4242_" in html.partition("<noscript>")[2]
+    assert "4242 4242 4242 4242" in html
+    assert "3782 822463 10005" in html
     assert "<script" not in html
     assert "style=" not in html

@@ -89,6 +89,12 @@ class TestCard:
         return self.number[-4:]
 
     @property
+    def grouped_number(self) -> str:
+        """As it stands on a card: ``4242 4242 4242 4242``, ``3782 822463 10005``."""
+        parts = (4, 10, 15) if self.brand == "amex" else (4, 8, 12, 16)
+        return " ".join(self.number[start:end] for start, end in zip((0, *parts), parts, strict=False))
+
+    @property
     def sample_token(self) -> str:
         """For the list of test cards that browsers without JavaScript show."""
         return new_token(self)
