@@ -1,0 +1,51 @@
+"""A PostgreSQL server for the run, set as one would set it for real use, and databases in it."""
+
+import os
+import shutil
+import tempfile
+from contextlib import closing
+from pathlib import Path
+from urllib.parse import urlsplit, urlunsplit
+
+import psycopg2
+from psycopg2 import sql
+
+# Every commit waits for the disk.
+REAL_USE = """
+fsync = on
+synchronous_commit = on
+full_page_writes = on
+max_connections = 50
+shared_buffers = 512MB
+effective_cache_size = 2GB
+max_wal_size = 4GB
+random_page_cost = 1.1
+"""
+
+
+class Server:
+    """Stopped and deleted when the process ends."""
+
+    def __init__(self) -> None:
+        from tests.environment import start_postgresql  # noqa: PLC0415  importing it sets the environment of a test
+
+        self.directory = Path(tempfile.mkdtemp(prefix="portal-bench-"))
+        os.environ["PORTAL_VAR_DIR"] = str(self.directory)
+        self.address = start_postgresql(self.directory / "postgresql", REAL_USE)
+
+    def __enter__(self) -> "Server":
+        return self
+
+    def __exit__(self, *_error: object) -> None:
+        shutil.rmtree(self.directory, ignore_errors=True)
+
+    def address_of(self, database: str) -> str:
+        return urlunsplit(urlsplit(self.address)._replace(path=f"/{database}"))
+
+    def create(self, database: str, *, like: str = "template1") -> str:
+        """A new database, empty or a copy of another one. Returns its address."""
+        with closing(psycopg2.connect(self.address)) as connection:
+            connection.autocommit = True
+            statement = sql.SQL("CREATE DATABASE {} TEMPLATE {}").format(sql.Identifier(database), sql.Identifier(like))
+            connection.cursor().execute(statement)
+        return self.address_of(database)
