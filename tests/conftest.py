@@ -2,10 +2,16 @@
 
 import pytest
 from django.conf import settings
-from pytest_socket import disable_socket
 
+from billing_portal.translations import compile_catalogues
 from tests.environment import TEST_DATABASE
 from tests.factories import BillingProfileFactory, member
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """The catalogues are compiled once a run, before its workers start."""
+    if not hasattr(config, "workerinput"):
+        compile_catalogues(settings.BASE_DIR / "locale")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -13,19 +19,6 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     if TEST_DATABASE == "postgresql":
         return
     items[:] = [item for item in items if not item.get_closest_marker("two_connections")]
-
-
-@pytest.fixture(autouse=True)
-def _no_internet(request):
-    """Tests reach this machine only."""
-    if request.node.get_closest_marker("browser"):
-        yield
-        return
-    disable_socket(allow_unix_socket=True)
-    from pytest_socket import enable_socket
-
-    yield
-    enable_socket()
 
 
 @pytest.fixture(autouse=True)

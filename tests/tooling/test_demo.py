@@ -15,7 +15,7 @@ from invoices.states import Label, label_of
 from payments.models import Payment, PaymentMethod
 from payments.operations import check_books
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = pytest.mark.django_db
 
 
 @pytest.fixture

@@ -5,7 +5,7 @@ import socket
 import pytest
 from django.conf import settings
 from django.db import connection
-from pytest_socket import SocketBlockedError
+from pytest_socket import SocketConnectBlockedError
 
 from tests.environment import TEST_DATABASE
 
@@ -25,7 +25,7 @@ def test_runs_on_the_database_it_was_asked_to_run_on():
 
 
 def test_nothing_reaches_the_internet():
-    with pytest.warns(UserWarning, match="tried to use"), pytest.raises(SocketBlockedError):
+    with pytest.warns(UserWarning, match="tried to use"), pytest.raises(SocketConnectBlockedError):
         socket.create_connection(("192.0.2.1", 80), timeout=1)
 
 

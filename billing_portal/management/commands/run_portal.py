@@ -6,6 +6,7 @@ import signal
 import socket
 import sys
 import threading
+from contextlib import closing
 from typing import Any
 
 from django.conf import settings
@@ -100,9 +101,9 @@ def check_database() -> None:
 
 def answers(port: int) -> bool:
     """Whether the web server gives any answer but a failure."""
-    try:
-        request = http.client.HTTPConnection(HOST, port, timeout=5)
-        request.request("GET", "/healthz", headers={"Host": f"localhost:{port}"})
-        return request.getresponse().status < 500
-    except (OSError, http.client.HTTPException):
-        return False
+    with closing(http.client.HTTPConnection(HOST, port, timeout=5)) as web:
+        try:
+            web.request("GET", "/healthz", headers={"Host": f"localhost:{port}"})
+            return web.getresponse().status < 500
+        except (OSError, http.client.HTTPException):
+            return False

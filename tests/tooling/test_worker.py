@@ -1,0 +1,134 @@
+"""The worker: its duties find their work in rows, do not hold up one another, and outlive what goes wrong."""
+
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+
+import pytest
+from django.conf import settings
+from django.core import mail
+from django.db import connection
+from django.utils import timezone
+
+from accounts.outbox import queue
+from billing_portal.working import Duty, duties, work
+from payments.models import WebhookDelivery
+from tests.factories import UserFactory
+
+
+def until(condition, seconds=10):
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline, "waited in vain"
+        time.sleep(0.02)
+
+
+@pytest.fixture
+def working():
+    """Runs duties in the background and stops them at the end."""
+    stopping = threading.Event()
+    threads = []
+
+    def start(*todo):
+        thread = threading.Thread(target=work, args=(list(todo) or duties(stopping), stopping))
+        threads.append(thread)
+        thread.start()
+
+    yield start
+    stopping.set()
+    for thread in threads:
+        thread.join(timeout=10)
+        assert not thread.is_alive()
+
+
+def test_a_duty_that_fails_comes_up_again(working):
+    calls = []
+
+    def fail_once(_at):
+        calls.append(1)
+        if len(calls) == 1:
+            raise RuntimeError("the gateway is away")
+        return 0
+
+    working(Duty("gateways", 0.01, fail_once))
+    until(lambda: len(calls) > 2)
+
+
+def test_a_duty_that_hangs_holds_up_no_other(working):
+    free, calls = threading.Event(), []
+
+    def hang(_at):
+        free.wait(10)
+        return 0
+
+    working(Duty("mail", 0.01, hang), Duty("deliveries", 0.01, lambda _at: calls.append(1) or 0))
+    until(lambda: len(calls) > 2)
+    free.set()
+
+
+def test_what_is_left_is_done_at_once(working):
+    left = [3, 2, 1]
+    working(Duty("mail", 60, lambda _at: left.pop() if left else 0))
+    until(lambda: not left, seconds=3)
+
+
+def test_the_worker_does_everything_that_waits_for_it():
+    assert {duty.name for duty in duties(threading.Event())} == {"deliveries", "mail", "gateways", "reconciliation"}
+
+
+@pytest.mark.two_connections
+@pytest.mark.django_db(transaction=True)
+def test_mail_and_messages_are_worked_off(working):
+    queue(key="role granted", to=UserFactory(), template="missing", context={}, at=timezone.now())
+    delivery = WebhookDelivery.objects.create(
+        gateway="sandbox", event_id="evt_1", kind="other", type="ping", received_at=timezone.now(),
+        next_try_at=timezone.now(),
+    )  # fmt: skip
+    working()
+
+    def done():
+        delivery.refresh_from_db()
+        return delivery.status == WebhookDelivery.Status.IGNORED
+
+    until(done)
+    assert mail.outbox == []
+
+
+@pytest.mark.two_connections
+@pytest.mark.django_db(transaction=True)
+def test_a_worker_goes_on_after_the_database_dropped_its_connection(working):
+    seen, own = [], []
+
+    def look(_at):
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT pg_backend_pid()")
+            own.append(cursor.fetchone()[0])
+        seen.append(UserFactory._meta.model.objects.count())
+        return 0
+
+    working(Duty("look", 0.05, look))
+    until(lambda: seen)
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_terminate_backend(%s)", [own[0]])
+    until(lambda: own[-1] != own[0])
+
+
+def test_the_command_ends_when_it_is_asked_to(tmp_path):
+    environment = {
+        **os.environ,
+        "DATABASE_URL": f"sqlite:///{tmp_path}/portal.sqlite3",
+        "PORTAL_VAR_DIR": str(tmp_path),
+        "DJANGO_SETTINGS_MODULE": "billing_portal.settings",
+    }
+    worker = subprocess.Popen(
+        [sys.executable, "manage.py", "run_worker"], cwd=settings.BASE_DIR, env=environment, stderr=subprocess.PIPE
+    )
+    # There are no tables: each duty fails, says so, and the worker lives.
+    assert b"duty failed" in worker.stderr.readline() + worker.stderr.readline()
+    assert worker.poll() is None
+    worker.send_signal(signal.SIGTERM)
+    worker.communicate(timeout=15)
+    assert worker.returncode == 0
