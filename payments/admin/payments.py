@@ -26,9 +26,7 @@ from payments.states import PaymentStatus
 
 @admin.register(Payment)
 class PaymentAdmin(DeedsAdmin):
-    list_display = (
-        "reference", "money", "status", "profile", "paid_by", "started_at", "gateway", "needs_staff",
-    )  # fmt: skip
+    list_display = ("reference", "money", "status", "needs_staff", "profile", "paid_by", "started_at")
     list_filter = ("needs_staff", "status", "channel", "gateway", ("started_at", admin.DateFieldListFilter))
     list_select_related = ("profile",)
     search_fields = ("=reference", "=gateway_id", "=allocations__invoice__number", "=bank_reference", "=profile__code")
@@ -180,7 +178,9 @@ def _what_will_happen(data: dict[str, Any]) -> tuple[list[tuple[Any, Any]], str]
         (_("Invoice"), f"{invoice.number}, {invoice.profile.name}"),
         (_("Amount due"), due),
         (_("Amount received"), amount),
+        (_("How it came"), Payment.Channel(data["channel"]).label),
         (_("Bank reference"), data["bank_reference"]),
+        (_("Received on"), data["received_on"]),
     ]
     if invoice.amount_due_minor <= 0:
         text = _now("Nothing is due on this invoice. All of it becomes a credit of the billing profile.")
