@@ -14,10 +14,11 @@ from billing_portal.demo.building import build
 class Command(BaseCommand):
     help = "Fills an empty database with a customer in every state and one person for each role."
 
-    def handle(self, *_args: Any, **_options: Any) -> None:
+    def handle(self, *_args: Any, verbosity: int, **_options: Any) -> None:
         if "sandbox" not in settings.PAYMENT_GATEWAYS:
             raise CommandError("Demo data needs the sandbox: PAYMENT_GATEWAYS must name it.")
         if User.objects.exists() or BillingAccount.objects.exists():
             raise CommandError("This database holds data already. Demo data goes into an empty one only.")
         build(at=timezone.now())
-        self.stdout.write(f"Demo data is in. Sign in as {SIGN_INS[0].email} with the password {PASSWORD}.")
+        if verbosity:
+            self.stdout.write(f"Demo data is in. Sign in as {SIGN_INS[0].email} with the password {PASSWORD}.")
