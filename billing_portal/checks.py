@@ -30,7 +30,7 @@ def check_seller(**_options: Any) -> list[CheckMessage]:
 @register(Tags.security)
 def check_card_limits(**_options: Any) -> list[CheckMessage]:
     """A limit that is no amount would only be noticed by the customer who meets it."""
-    problems = []
+    problems: list[CheckMessage] = []
     for currency, amount in settings.CARD_LIMITS_FOR_WIRE.items():
         try:
             Money.parse(amount, currency)
