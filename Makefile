@@ -8,7 +8,7 @@ MANAGE = DJANGO_SETTINGS_MODULE=tests.settings $(PYTHON_IN) manage.py
 REPORTS = var/test-reports
 PYTEST = $(PYTHON_IN) -m pytest -n 2 -q --no-header
 
-.PHONY: help run setup test lint types architecture checks test-postgresql test-sqlite test-browser bench messages clean
+.PHONY: help run setup test lint format types architecture checks test-postgresql test-sqlite test-browser bench messages clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -26,7 +26,12 @@ test: setup lint types architecture checks test-postgresql test-sqlite test-brow
 lint: setup ## check style: ruff, and djade for templates
 	$(PYTHON_IN) -m ruff check --quiet .
 	$(PYTHON_IN) -m ruff format --quiet --check .
-	git ls-files -z 'templates/*.html' | xargs -0 -r $(PYTHON_IN) -m djade --target-version 6.0 --check
+	git ls-files -z 'templates/*.html' | xargs -0 -r $(PYTHON_IN) -m djade --check
+
+format: setup ## put Python and templates in the style that lint checks
+	$(PYTHON_IN) -m ruff check --quiet --fix --exit-zero .
+	$(PYTHON_IN) -m ruff format --quiet .
+	git ls-files -z 'templates/*.html' | xargs -0 -r $(PYTHON_IN) -m djade || true
 
 types: setup ## check types: mypy, strict
 	$(PYTHON_IN) -m mypy --no-error-summary billing_portal accounts invoices payments

@@ -77,7 +77,9 @@ def draft(profile: BillingProfile, amount: str = "120.00", *, tax_rate: str = "0
     return invoice
 
 
-def issued(profile: BillingProfile, amount: str = "120.00", *, today: date = TODAY, due_on: date | None = None, **fields):
+def issued(
+    profile: BillingProfile, amount: str = "120.00", *, today: date = TODAY, due_on: date | None = None, **fields
+):
     """An issued invoice: open, of 120.00 unless said otherwise, due 30 days after ``today``."""
     invoice = draft(profile, amount, **fields)
     invoice = issue(access=system_access(profile), invoice_id=invoice.pk, today=today, at=NOW)
