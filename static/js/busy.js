@@ -30,12 +30,17 @@ const count = (change) => {
   document.documentElement.toggleAttribute("data-busy", running > 0);
 };
 
+// A page that asks every few seconds whether something has moved is not busy.
+const isQuiet = (element) => element.matches("[hx-trigger^=every]");
+
 addEventListener("htmx:beforeSend", (event) => {
+  if (isQuiet(event.target)) return;
   count(1);
   if (event.target.matches("form:not([role=search])")) hold(event.target);
 });
 
 addEventListener("htmx:afterRequest", (event) => {
+  if (isQuiet(event.target)) return;
   count(-1);
   if (event.target.matches("form")) release(event.target);
 });
