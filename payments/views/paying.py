@@ -12,6 +12,7 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, render
 from django.urls import reverse
 from django.utils import timezone
+from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods
 
 from accounts.access import Access
@@ -22,7 +23,7 @@ from invoices.payability import why_not
 from invoices.states import LOOK, label_of
 from payments.declines import explain
 from payments.forms import NEW_CARD, PayForm
-from payments.gateways.registry import default_gateway
+from payments.gateways.registry import UnknownGateway, default_gateway
 from payments.models import Payment
 from payments.operations import CannotPay, pay
 from payments.states import ENDED_WITHOUT_MONEY
@@ -56,6 +57,9 @@ def pay_invoice(request: HttpRequest, access: Access, number: str) -> HttpRespon
         )
     except CannotPay as error:
         return _draw(request, access, _invoice(access, number), at=at, error=str(error), form=form)
+    except UnknownGateway:
+        error_text = _("This card can no longer be used. Choose another one.")
+        return _draw(request, access, invoice, at=at, error=error_text, form=form)
     return go_on(request, payment)
 
 

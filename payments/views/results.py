@@ -55,7 +55,7 @@ def _context(access: Access, payment: Payment) -> dict[str, Any]:
         "invoice": invoices[0] if len(invoices) == 1 else None,
         "refunds": payment.refunds.order_by("started_at"),
         "events": [(event, event_text(event)) for event in events],
-        "story": story_of(payment),
+        "story": story_of(payment, invoices),
         "look": PAYMENT_LOOK[PaymentStatus(payment.status)],
         "explanation": explain(payment.decline_code),
         "is_ended": payment.status in ENDED_WITHOUT_MONEY,

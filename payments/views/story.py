@@ -1,12 +1,14 @@
 """What a payment's page says: how it stands, what happens next, and what happened so far, in words."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from django.utils.functional import Promise
 from django.utils.translation import gettext as _now
 from django.utils.translation import gettext_lazy as _
 
-from invoices.money import Money
+from invoices.models import Invoice
+from invoices.states import InvoiceStatus
 from payments.models import Payment, PaymentEvent
 from payments.states import PaymentStatus
 
@@ -81,12 +83,16 @@ STORIES: dict[PaymentStatus, Story] = {
 }
 
 REFUNDED = Story(_("Payment refunded"), "good", "undo-2")
+RECEIVED = Story(_("Payment received"), "good", "circle-check")
 
 
-def story_of(payment: Payment) -> Story:
-    """How a payment stands, for a reader."""
-    if payment.status == S.SUCCEEDED and payment.refunded_minor == payment.amount_minor:
-        return REFUNDED
+def story_of(payment: Payment, invoices: Sequence[Invoice]) -> Story:
+    """How a payment stands, for a reader. It says "paid" only of invoices on which nothing is left to pay."""
+    if payment.status == S.SUCCEEDED:
+        if payment.refunded_minor == payment.amount_minor:
+            return REFUNDED
+        if any(invoice.status != InvoiceStatus.PAID for invoice in invoices):
+            return RECEIVED
     return STORIES[PaymentStatus(payment.status)]
 
 
@@ -103,12 +109,17 @@ EVENT_WORDS: dict[str, Text] = {
 }
 
 
+STAFF_WORDS: dict[str, Text] = {
+    "recorded": _("Recorded by our staff"),
+    "accepted": _("Accepted by our staff"),
+    "refused": _("Paid back by our staff"),
+}
+
+
 def event_text(event: PaymentEvent) -> str:
     """One entry of the history. An event that moved nothing is told as a message that was kept."""
-    detail = event.detail
-    if event.result.startswith("refund") and "amount_minor" in detail:
-        amount = Money(detail["amount_minor"], detail["currency"])
-        return _now("Refund of %(amount)s") % {"amount": amount}
+    if event.result in STAFF_WORDS:
+        return str(STAFF_WORDS[event.result])
     if event.old_status == event.new_status:
         return _now("A message arrived that changed nothing")
     return str(EVENT_WORDS.get(event.new_status, event.new_status))

@@ -159,6 +159,15 @@ def test_a_card_of_another_profile_charges_nothing(client, invoice):
     assert not Payment.objects.exists()
 
 
+def test_a_card_of_a_provider_that_was_taken_away_charges_nothing(client, profile, invoice):
+    old = card(profile, gateway="former", is_default=True)
+    page = client.get(pay_url(invoice))
+    assert "Stored with a provider we no longer use" in text_of(page)
+    assert page.context["checked"] == "new"
+    assert client.post(pay_url(invoice), filled_in(invoice, method=old.pk, card_token="")).status_code == 422
+    assert not Payment.objects.exists()
+
+
 def test_the_attempt_of_somebody_else_shows_nothing_of_it(client, profile, invoice):
     other = member(profile, "profile_owner")
     attempt = uuid4()

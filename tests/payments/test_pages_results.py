@@ -1,6 +1,7 @@
 """The page of a payment, the way back from the bank, cancelling, and the history."""
 
 from datetime import timedelta
+from uuid import uuid4
 
 import pytest
 from django.urls import reverse
@@ -9,9 +10,9 @@ from django.utils import timezone
 from invoices.money import Money
 from payments.gateways.base import Outcome, Result
 from payments.models import Payment, PaymentEvent
-from payments.operations import settle
+from payments.operations import record_payment, settle
 from tests.factories import NOW, BillingProfileFactory, issued, member
-from tests.payments.acts import card, charges, press_pay
+from tests.payments.acts import card, charges, press_pay, staff
 from tests.payments.pages import BLADE, browser, page_of, text_of
 
 pytestmark = pytest.mark.django_db
@@ -199,3 +200,20 @@ def test_the_attempts_of_an_invoice_come_as_a_fragment_or_a_page(client, payer, 
     assert fragment.content.decode().count("<h1") == 0
     assert "Declined" in text_of(fragment)
     assert "<html" in client.get(url).content.decode()
+
+
+def test_a_part_payment_does_not_say_that_the_invoice_is_paid(client, profile, invoice):
+    payment = record_payment(
+        access=staff(),
+        invoice_id=invoice.pk,
+        amount=Money(5000, "EUR"),
+        channel="wire",
+        bank_reference="LINE 3",
+        received_on=NOW.date(),
+        attempt_key=uuid4(),
+        at=NOW,
+    )
+    text = text_of(client.get(page_of(payment), headers=BLADE))
+    assert "Payment received" in text
+    assert "Invoice paid" not in text
+    assert all(words in text for words in ("€50.00", "Wire transfer", "LINE 3", "Recorded by our staff"))
