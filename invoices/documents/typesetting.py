@@ -5,7 +5,8 @@ sender typed can be read as markup. Nothing is fetched: the templates use no pac
 installed one, with the machine's own fonts behind it for the scripts it lacks.
 
 One compiler is kept per process and used by one thread at a time: making it reads the fonts, and a second document with
-the same compiler takes a few milliseconds. A process that was forked makes its own.
+the same compiler takes a few milliseconds. Typst keeps threads of its own, which a fork does not copy: a child would
+wait for them for ever. So documents are made in the processes that serve, never in one that forks them afterwards.
 """
 
 import json
@@ -35,7 +36,9 @@ def typeset(template: Path, data: Mapping[str, Any], *, at: datetime) -> bytes:
     """
     inputs = {"data": json.dumps(data, ensure_ascii=False)}
     with _one_at_a_time:
-        compiler = _compiler(os.getpid())
+        process, compiler = _compiler()
+        if process != os.getpid():
+            raise RuntimeError("A document was made before this process was forked; making one here would hang.")
         try:
             return _compile(compiler, template, inputs, at, ACCESSIBLE)
         except typst.TypstError as error:
@@ -45,10 +48,11 @@ def typeset(template: Path, data: Mapping[str, Any], *, at: datetime) -> bytes:
 
 
 @lru_cache(maxsize=1)
-def _compiler(process: int) -> typst.Compiler:  # noqa: ARG001  a fork must not use its parent's threads
+def _compiler() -> tuple[int, typst.Compiler]:
+    """The compiler, and the process that made it."""
     fonts = Path(fontpkg_noto_sans.__file__).parent / "files"
     start = Path(__file__).with_name("invoice.typ")
-    return typst.Compiler(start, root=settings.BASE_DIR, font_paths=[fonts])
+    return os.getpid(), typst.Compiler(start, root=settings.BASE_DIR, font_paths=[fonts])
 
 
 def _compile(

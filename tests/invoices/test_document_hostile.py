@@ -90,3 +90,10 @@ def test_threads_share_a_compiler_without_mixing_documents(profile):
 def test_data_that_does_not_fit_is_an_error_not_an_unlabelled_document():
     with pytest.raises(typesetting.typst.TypstError):
         typesetting.typeset(TEMPLATE, {}, at=NOW)
+
+
+def test_a_forked_process_says_so_instead_of_hanging(monkeypatch):
+    typesetting._compiler()
+    monkeypatch.setattr(typesetting.os, "getpid", lambda: 1)
+    with pytest.raises(RuntimeError, match="before this process was forked"):
+        typesetting.typeset(TEMPLATE, {}, at=NOW)

@@ -70,7 +70,7 @@ def test_all_reasons_of_a_row_are_given_at_once(profile, file):
 
 def test_an_open_quote_spoils_its_own_row_only(profile, file):
     said = refusal(file(f'{HEADING}{profile.code},A-1,,"Host,1,10,,\n{profile.code},A-2,,Hosting,1,10,,\n'))
-    assert said.endswith("Nothing was imported: 1 bad rows.")
+    assert said.endswith("Nothing was imported. Bad rows: 1.")
 
 
 def test_letters_that_are_not_utf_8_are_named_by_line(profile, file):
@@ -82,7 +82,7 @@ def test_many_bad_rows_are_counted_and_the_first_hundred_shown(profile, file):
     said = refusal(file(HEADING + f"{profile.code},A-1,,Hosting,1,x,,\n" * 130))
     assert said.count("Line ") == 100
     assert "... and 30 more." in said
-    assert "130 bad rows" in said
+    assert "Bad rows: 130." in said
 
 
 @pytest.mark.parametrize(
@@ -153,4 +153,4 @@ def test_a_draft_has_no_dates(profile, file):
 def test_more_lines_than_an_invoice_may_have_is_said_once(profile, file):
     said = refusal(file(HEADING + f"{profile.code},A-1,,Hosting,1,1,,\n" * 5003))
     assert "Line 5002: invoice 'A-1' has more than 5000 lines" in said
-    assert "1 bad rows" in said
+    assert "Bad rows: 1." in said

@@ -3,7 +3,6 @@
 
 import argparse
 import time
-from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +15,7 @@ from invoices.importing import Outcome, Problems, UnusableFile, import_file
 from invoices.importing.reading import Reader
 from invoices.importing.resolving import Terms
 from invoices.importing.running import Progress
+from invoices.importing.values import day
 
 LOCKS = """
 While it writes, an import holds the invoice number series, so nobody else issues invoices until it ends. On SQLite it
@@ -35,9 +35,7 @@ class Command(BaseCommand):
         parser.add_argument("file", type=Path, help="the CSV file, in UTF-8")
         parser.add_argument("--dry-run", action="store_true", help="do everything, say what would happen, undo it")
         parser.add_argument("--drafts", action="store_true", help="import as drafts, for staff to look over and issue")
-        parser.add_argument(
-            "--issue-date", type=date.fromisoformat, metavar="YYYY-MM-DD", help="invoice date where a row names none"
-        )
+        parser.add_argument("--issue-date", type=day, metavar="YYYY-MM-DD", help="invoice date where a row names none")
 
     def handle(self, *_args: Any, **options: Any) -> None:
         if options["drafts"] and options["issue_date"]:
@@ -60,7 +58,7 @@ class Command(BaseCommand):
             raise CommandError(self._list(problems)) from problems
         finally:
             if self.stderr.isatty():
-                self.stderr.write("")  # the line of progress stays; what follows begins on its own
+                self.stderr.write("", str)  # the line of progress stays; what follows begins on its own
         self._summarize(outcome, dry_run=options["dry_run"], drafts=options["drafts"])
 
     def _progress(self, path: Path) -> Progress:
@@ -72,7 +70,7 @@ class Command(BaseCommand):
         def show(deed: str, reader: Reader) -> None:
             share = 100 * reader.bytes_read // size
             pace = reader.rows_read / max(time.monotonic() - started, 0.001)
-            self.stderr.write(f"\r{deed} {share:3d}%  {reader.rows_read:,} rows  {pace:,.0f} a second ", ending="")
+            self.stderr.write(f"\r{deed} {share:3d}%  {reader.rows_read:,} rows  {pace:,.0f} a second ", str, ending="")
             self.stderr.flush()
 
         return show
@@ -81,7 +79,7 @@ class Command(BaseCommand):
         lines = [str(problem) for problem in problems.shown]
         if problems.more:
             lines.append(f"... and {problems.more:,} more.")
-        return "\n".join([*lines, f"Nothing was imported: {problems.count:,} bad rows."])
+        return "\n".join([*lines, f"Nothing was imported. Bad rows: {problems.count:,}."])
 
     def _summarize(self, outcome: Outcome, *, dry_run: bool, drafts: bool) -> None:
         deed = "Would import" if dry_run else "Imported"

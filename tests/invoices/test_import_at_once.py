@@ -1,0 +1,47 @@
+"""Two imports at the same time."""
+
+from threading import Barrier, Thread
+
+import pytest
+from django.db import connection
+
+from accounts.access import system_access
+from invoices.importing import import_file
+from invoices.importing.resolving import Terms
+from invoices.models import Invoice, NumberSeries
+from tests.factories import NOW
+
+
+@pytest.mark.two_connections
+@pytest.mark.django_db(transaction=True)
+def test_one_file_imported_twice_at_once_is_imported_once(profile, tmp_path):
+    """Both find the file good and new; the second waits for the number series and then leaves every row alone."""
+    path = tmp_path / "rows.csv"
+    rows = "".join(f"{profile.code},A-{index},Hosting,10\n" for index in range(50))
+    path.write_text(f"profile,invoice,description,unit_price\n{rows}")
+    both_checked = Barrier(2, timeout=20)
+    outcomes, errors = [], []
+
+    def wait(deed, _reader):
+        if deed == "Checking":
+            both_checked.wait()
+
+    def work():
+        try:
+            outcomes.append(
+                import_file(access=system_access(), path=path, terms=Terms(at=NOW), dry_run=False, progress=wait)
+            )
+        except Exception as error:  # a thread would lose it
+            errors.append(error)
+        finally:
+            connection.close()
+
+    threads = [Thread(target=work) for _ in range(2)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert not errors
+    assert sorted((outcome.invoices, outcome.unchanged) for outcome in outcomes) == [(0, 50), (50, 0)]
+    assert Invoice.objects.count() == 50
+    assert NumberSeries.objects.get().next_number == 51
