@@ -225,7 +225,9 @@ class Gateway(Protocol):
     def refund(self, request: RefundRequest) -> Outcome:
         """Pays back all or part. `DECLINED` when the provider refuses; `EXPIRED` does not occur."""
 
-    def lookup_refund(self, request: RefundRequest) -> Outcome: ...
+    def lookup_refund(self, request: RefundRequest) -> Outcome:
+        """How a refund stands now: by ``refund_id``, else by ``key``, because one payment may have several refunds.
+        Creates nothing."""
 
     def verify(self, body: bytes, headers: Mapping[str, str]) -> list[Event]:
         """The events in a message. Raises BadSignature."""

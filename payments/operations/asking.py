@@ -11,15 +11,15 @@ from payments.models import Payment, Refund
 log = structlog.get_logger("portal.payments")
 
 
-def attempt_of(payment: Payment, *, card_token: str = "", return_url: str = "") -> Attempt:
-    """What the gateway is told of a payment. Needs ``payment.profile`` and ``payment.method`` loaded."""
+def attempt_of(payment: Payment, *, card_token: str = "", return_url: str = "", description: str = "") -> Attempt:
+    """What the gateway is told of a payment; token, return address and description only when it charges. Needs ``payment.profile`` and ``payment.method`` loaded."""
     method = payment.method
     return Attempt(
         key=str(payment.pk),
         reference=payment.reference,
         amount=payment.amount,
         profile=payment.profile.code,
-        description=payment.reference,
+        description=description or payment.reference,
         return_url=return_url,
         gateway_id=payment.gateway_id,
         gateway_customer=method.gateway_customer if method else "",

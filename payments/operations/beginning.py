@@ -8,6 +8,7 @@ is unique, and so is the open allocation of an invoice.
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import NamedTuple
 from uuid import UUID
 
 from django.db import transaction
@@ -22,7 +23,7 @@ from invoices.money import Money
 from invoices.operations import mark_payment_started
 from invoices.payability import why_not
 from payments.gateways.base import Gateway
-from payments.gateways.registry import default_gateway, get_gateway
+from payments.gateways.registry import UnknownGateway, default_gateway, get_gateway
 from payments.models import Payment, PaymentAllocation, PaymentEvent, PaymentMethod
 from payments.operations.schedule import first_look
 from payments.states import PaymentStatus
@@ -62,21 +63,28 @@ class Wish:
     make_default: bool = False
 
 
+class Begun(NamedTuple):
+    """What `begin` answers. ``numbers`` are those of the invoices, for the provider's pages and the statement."""
+
+    payment: Payment
+    is_new: bool
+    numbers: tuple[str, ...] = ()
+
+
 @transaction.atomic(durable=True)
-def begin(*, access: Access, wish: Wish, at: datetime) -> tuple[Payment, bool]:
+def begin(*, access: Access, wish: Wish, at: datetime) -> Begun:
     """Writes a payment, its allocations and its first event.
 
-    Returns it and True; or, when this attempt was begun before (a double click, a page sent twice), the earlier one
-    and False. Raises Invoice.DoesNotExist for invoices the person cannot see, NotAllowed without the role, CannotPay
+    When this attempt was begun before (a double click, a page sent twice), nothing is written and the earlier payment
+    is returned. Raises Invoice.DoesNotExist for invoices the person cannot see, NotAllowed without the role, CannotPay
     for every other reason; IntegrityError when another connection won the race, see `paying.pay`.
     """
     invoices = _lock_invoices(access, wish.invoice_ids)
     profile = invoices[0].profile
     now = fresh(access).inside(profile)
     declined = _earlier_attempts(profile, wish.attempt_key, at)
-    for earlier in declined:
-        if earlier.attempt_key == wish.attempt_key:
-            return _same_attempt(earlier, now), False
+    if wish.attempt_key in declined:
+        return _same_attempt(wish.attempt_key, now), False
     now.require(Permission.INVOICE_PAY)
     _check_invoices(invoices, now)
     due = Money.total((invoice.amount_due for invoice in invoices), profile.currency)
@@ -120,7 +128,7 @@ def begin(*, access: Access, wish: Wish, at: datetime) -> tuple[Payment, bool]:
     )
     for invoice in invoices:
         mark_payment_started(invoice, by=access.user, at=at)
-    return payment, True
+    return Begun(payment, is_new=True, numbers=tuple(str(invoice) for invoice in invoices))
 
 
 def _lock_invoices(access: Access, ids: Sequence[int]) -> list[Invoice]:
@@ -128,7 +136,8 @@ def _lock_invoices(access: Access, ids: Sequence[int]) -> list[Invoice]:
     invoices = list(
         Invoice.objects.visible_to(access)
         .filter(pk__in=wanted)
-        .select_related("profile__account", "payment_started_by")
+        .select_related("profile__account")
+        .defer("seller", "buyer")
         .locked()
     )
     if not wanted or len(invoices) != len(wanted):
@@ -138,15 +147,15 @@ def _lock_invoices(access: Access, ids: Sequence[int]) -> list[Invoice]:
     return invoices
 
 
-def _earlier_attempts(profile: BillingProfile, attempt_key: UUID, at: datetime) -> list[Payment]:
-    """The attempt of this very page, if there is one, and what was declined on this profile within the hour."""
+def _earlier_attempts(profile: BillingProfile, attempt_key: UUID, at: datetime) -> list[UUID]:
+    """The key of this very page, if it was sent before, and those of what was declined on this profile within the hour."""
     recent = Q(profile=profile, status=PaymentStatus.DECLINED, started_at__gte=at - timedelta(hours=1))
-    return list(
-        Payment.objects.filter(Q(attempt_key=attempt_key) | recent).order_by("-started_at")[: DECLINES_PER_HOUR + 1]
-    )
+    attempts = Payment.objects.filter(Q(attempt_key=attempt_key) | recent).order_by("-started_at")
+    return list(attempts.values_list("attempt_key", flat=True)[: DECLINES_PER_HOUR + 1])
 
 
-def _same_attempt(earlier: Payment, access: Access) -> Payment:
+def _same_attempt(attempt_key: UUID, access: Access) -> Payment:
+    earlier = Payment.objects.get(attempt_key=attempt_key)
     if earlier.profile_id != (access.profile and access.profile.pk) or earlier.started_by_id != (
         access.user and access.user.pk
     ):
@@ -167,12 +176,15 @@ def _method_and_gateway(profile: BillingProfile, wish: Wish, at: datetime) -> tu
         if gateway is None or not wish.card_token:
             raise CannotPay(_("Choose a card, or add a new one."), code="no_method")
         return None, gateway
-    method = PaymentMethod.objects.active().filter(pk=wish.method_id, profile=profile).first()
+    method = next(iter(PaymentMethod.objects.active().filter(pk=wish.method_id, profile=profile)), None)
     if method is None:
         raise CannotPay(_("This card is no longer on the billing profile. Choose another one."), code="method_gone")
     if method.is_expired(profile.day_of(at)):
         raise CannotPay(_("%(card)s has expired. Choose another card.") % {"card": method.label}, code="method_expired")
-    return method, get_gateway(method.gateway)
+    try:
+        return method, get_gateway(method.gateway)
+    except UnknownGateway as gone:
+        raise CannotPay(_("This card cannot be charged any more. Choose another one."), code="method_gone") from gone
 
 
 def _check_gateway(gateway: Gateway, due: Money) -> None:

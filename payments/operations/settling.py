@@ -35,7 +35,13 @@ STATUS_OF = {
 
 @transaction.atomic(durable=True)
 def settle(
-    *, payment_id: UUID, outcome: Outcome, source: PaymentEvent.Source, at: datetime, by: User | None = None
+    *,
+    payment_id: UUID,
+    outcome: Outcome,
+    source: PaymentEvent.Source,
+    at: datetime,
+    by: User | None = None,
+    known: Payment | None = None,
 ) -> Payment:
     """Records an outcome: moves the state, books the money, writes event, audit entry and mail, in one commit.
 
@@ -99,22 +105,27 @@ def _remember_if_possible(payment: Payment, info: MethodInfo, at: datetime) -> P
         return None
 
 
-def lock(payment_id: UUID) -> list[PaymentAllocation]:
+def lock(payment_id: UUID, *, known: Payment | None = None) -> list[PaymentAllocation]:
     """The allocations of a payment to invoices, with the invoices and then the payment locked, in one statement.
 
     Must run inside a transaction. The rows come in the order of the invoices' ids, which is the order of every lock.
-    Raises Payment.DoesNotExist.
+    The payment's profile and payer come with it, or from ``known``. Raises Payment.DoesNotExist.
     """
+    related = ["payment"] if known else ["payment__profile", "payment__started_by"]
     rows = list(
         PaymentAllocation.objects.filter(payment_id=payment_id, invoice__number__isnull=False)
-        .select_related("invoice", "payment__profile", "payment__method", "payment__started_by")
+        .select_related("invoice", *related)
+        .defer("invoice__seller", "invoice__buyer")
         .order_by("invoice_id")
         .select_for_update(of=("invoice", "payment"))
     )
     if not rows:
         raise Payment.DoesNotExist(f"There is no payment {payment_id}.")
+    payment = rows[0].payment
+    if known is not None:
+        payment.profile, payment.started_by = known.profile, known.started_by
     for row in rows:
-        row.payment = rows[0].payment
+        row.payment = payment
     return rows
 
 

@@ -96,7 +96,7 @@ def test_a_process_that_died_before_the_call_frees_the_invoice_after_a_while(pro
 
     invoice, visa = issued(profile), card(profile)
     wish = Wish(invoice_ids=[invoice.pk], shown=invoice.amount_due, attempt_key=uuid4(), method_id=visa.pk)
-    payment, _new = begin(access=access_for(payer, profile), wish=wish, at=NOW)
+    payment = begin(access=access_for(payer, profile), wish=wish, at=NOW).payment
 
     run_reconciler(0.5)
     payment.refresh_from_db()
