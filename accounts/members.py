@@ -67,8 +67,9 @@ def role_table(scope: Scope) -> RoleTable:
 
 
 def _in_order(assignments: Iterable[RoleAssignment]) -> list[RoleAssignment]:
-    """By role as they are declared, the highest first, then by address."""
-    order = {role.value: place for place, role in enumerate(Role)}
+    """By scope and role, the highest first, then by address."""
+    roles = [role for scope in Scope for role in ROLES_OF[scope]]
+    order = {role.value: place for place, role in enumerate(roles)}
     return sorted(assignments, key=lambda assignment: (order[assignment.role], assignment.user.email))
 
 

@@ -4,6 +4,7 @@ from typing import Any
 
 from allauth.account.models import EmailAddress
 from django import forms
+from django.conf import settings
 from django.contrib import admin
 from django.contrib.auth.admin import UserAdmin as DjangoUserAdmin
 from django.forms import ModelForm
@@ -21,6 +22,10 @@ POWERS = ("is_staff", "is_superuser", "groups", "user_permissions")
 
 class UserForm(forms.ModelForm):
     """A person without a password: a new one gets none, so that only the mailed link lets them in."""
+
+    language = forms.ChoiceField(
+        label=_("Language"), required=False, choices=[("", _("As the browser")), *settings.LANGUAGES]
+    )
 
     class Meta:
         model = User
