@@ -1,7 +1,8 @@
 """Invoices from a file.
 
 A CSV file holds one row per invoice line. Rows with the same ``invoice`` (the sender's own reference) for the same
-profile are one invoice and stand together. UTF-8, comma or semicolon, amounts with a decimal point.
+profile are one invoice and stand together, at most 5,000 of them. UTF-8, comma or semicolon, amounts with a decimal
+point.
 
 | Column | Needed | What it holds |
 |---|---|---|
