@@ -33,7 +33,7 @@ def invoice_list(request: HttpRequest, access: Access) -> HttpResponse:
     htmx = request.htmx  # type: ignore[attr-defined]
     if htmx.target == "invoice-grid" and not htmx.history_restore_request:
         response = render(request, "invoices/_grid.html", {**context, "alone": True})
-        response["HX-Push-Url"] = context["here"]
+        response["HX-Replace-Url"] = context["here"]
         return response
     context |= {
         "at": at,
@@ -72,4 +72,4 @@ def _grid(rows: Rows, filters: Filters, word: str) -> dict[str, Any]:
 def _sort(path: str, filters: Filters, key: str) -> dict[str, str]:
     """Of a column's heading: how it is sorted now, and where pressing it leads."""
     now = {f"-{key}": "descending", key: "ascending"}.get(filters.sort, "")
-    return {"now": now, "url": path + filters.query(sort=key if now == "descending" else f"-{key}")}
+    return {"key": key, "now": now, "url": path + filters.query(sort=key if now == "descending" else f"-{key}")}

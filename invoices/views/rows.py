@@ -47,6 +47,9 @@ class Rows:
         self.today = self.profile.day_of(at)
         self.addresses = Addresses(self.profile)
         self.may_download = access.can(Permission.INVOICE_DOWNLOAD)
+        self.pay_words = _("Pay now: %(number)s, %(amount)s")
+        self.download_words = _("Download %(number)s")
+        self.texts = {"due_heading": _("Due date"), "pay_text": _("Pay now")}
 
     def row(self, invoice: Invoice) -> dict[str, Any]:
         """What `invoices/_row.html` needs, all of it text by now: a template spends more on a filter than on a word.
@@ -58,6 +61,7 @@ class Rows:
         why = why_not(invoice, self.access)
         amount_due = invoice.amount_due.format()
         return {
+            **self.texts,
             "id": str(invoice.pk),
             "number": invoice.number,
             "kind": invoice.get_kind_display(),
@@ -73,9 +77,9 @@ class Rows:
             "why": why.text if why else "",
             "detail_url": self.addresses.of("detail", invoice),
             "pay_url": "" if why else self.addresses.of("pay", invoice),
-            "pay_label": _("Pay now: %(number)s, %(amount)s") % {"number": invoice.number, "amount": amount_due},
+            "pay_label": self.pay_words % {"number": invoice.number, "amount": amount_due},
             "pdf_url": self.addresses.of("pdf", invoice) if self.may_download else "",
-            "download_label": _("Download %(number)s") % {"number": invoice.number},
+            "download_label": self.download_words % {"number": invoice.number},
         }
 
 

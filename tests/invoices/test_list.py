@@ -157,8 +157,8 @@ def test_htmx_gets_the_grid_alone_and_the_address_that_shows_the_same(manager, p
     headers = {"HX-Request": "true", "HX-Target": "invoice-grid"}
     response = manager.get(list_url(profile, number="", status="due", sort=""), headers=headers)
     text = response.content.decode()
-    assert text.lstrip().startswith('<div id="invoice-grid">')
-    assert response["HX-Push-Url"] == list_url(profile, status="due")
+    assert text.lstrip().startswith('<div id="invoice-grid" data-grid>')
+    assert response["HX-Replace-Url"] == list_url(profile, status="due")
     assert f'id="invoice-csv" href="/profiles/{profile.code}/invoices/csv?status=due" hx-swap-oob="true"' in text
     whole = manager.get(list_url(profile), headers={**headers, "HX-History-Restore-Request": "true"})
     assert "<html" in whole.content.decode()
