@@ -84,7 +84,7 @@ def begin(*, access: Access, wish: Wish, at: datetime) -> Begun:
     now = fresh(access).inside(profile)
     declined = _earlier_attempts(profile, wish.attempt_key, at)
     if wish.attempt_key in declined:
-        return _same_attempt(wish.attempt_key, now), False
+        return Begun(_same_attempt(wish.attempt_key, now), is_new=False)
     now.require(Permission.INVOICE_PAY)
     _check_invoices(invoices, now)
     due = Money.total((invoice.amount_due for invoice in invoices), profile.currency)
@@ -148,7 +148,7 @@ def _lock_invoices(access: Access, ids: Sequence[int]) -> list[Invoice]:
 
 
 def _earlier_attempts(profile: BillingProfile, attempt_key: UUID, at: datetime) -> list[UUID]:
-    """The key of this very page, if it was sent before, and those of what was declined on this profile within the hour."""
+    """The key of this very page, if it was sent before, and those of what was declined here within the hour."""
     recent = Q(profile=profile, status=PaymentStatus.DECLINED, started_at__gte=at - timedelta(hours=1))
     attempts = Payment.objects.filter(Q(attempt_key=attempt_key) | recent).order_by("-started_at")
     return list(attempts.values_list("attempt_key", flat=True)[: DECLINES_PER_HOUR + 1])
