@@ -48,8 +48,11 @@ def settle(
     Returns the payment. An outcome that MOVES does not allow changes nothing: it is kept as an event when it says
     something new, and a repeated "still not known" only sets the next look-up. Success with another amount or
     currency than the attempt's is a mismatch, for staff, and pays nothing.
+
+    ``known`` is the payment as the caller wrote it. Its profile, payer and card are taken over instead of read again,
+    because nothing is decided on them; the states and amounts are always read anew, under the lock.
     """
-    rows = lock(payment_id)
+    rows = lock(payment_id, known=known)
     payment = rows[0].payment
     old = PaymentStatus(payment.status)
     new = STATUS_OF[outcome.result]
@@ -109,9 +112,9 @@ def lock(payment_id: UUID, *, known: Payment | None = None) -> list[PaymentAlloc
     """The allocations of a payment to invoices, with the invoices and then the payment locked, in one statement.
 
     Must run inside a transaction. The rows come in the order of the invoices' ids, which is the order of every lock.
-    The payment's profile and payer come with it, or from ``known``. Raises Payment.DoesNotExist.
+    The payment's profile, payer and card come with it, or from ``known``. Raises Payment.DoesNotExist.
     """
-    related = ["payment"] if known else ["payment__profile", "payment__started_by"]
+    related = ["payment"] if known else ["payment__profile", "payment__method", "payment__started_by"]
     rows = list(
         PaymentAllocation.objects.filter(payment_id=payment_id, invoice__number__isnull=False)
         .select_related("invoice", *related)
@@ -123,7 +126,7 @@ def lock(payment_id: UUID, *, known: Payment | None = None) -> list[PaymentAlloc
         raise Payment.DoesNotExist(f"There is no payment {payment_id}.")
     payment = rows[0].payment
     if known is not None:
-        payment.profile, payment.started_by = known.profile, known.started_by
+        payment.profile, payment.started_by, payment.method = known.profile, known.started_by, known.method
     for row in rows:
         row.payment = payment
     return rows
