@@ -77,7 +77,7 @@ class Payer:
 
     def commit_only(self, times: int) -> tuple[float, float]:
         """The smallest transaction that reaches the disk, again and again."""
-        statement: list[list[Any]] = [[("UPDATE invoices_numberseries SET next_number = next_number + 1", ())]]
+        statement: list[list[Any]] = [[("SELECT pg_logical_emit_message(true, 'bench', 'a few bytes')", ())]]
         return self._timed(lambda: [send(self.bare, statement) for _ in range(times)])
 
     def close(self) -> None:

@@ -13,7 +13,7 @@ from uuid import UUID
 import psycopg2
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
-from psycopg2.extensions import connection as BareConnection
+from psycopg2 import extensions
 from psycopg2.extras import Json
 
 Statement = tuple[str, tuple[Any, ...]]
@@ -66,7 +66,7 @@ def record(act: Callable[[], Fresh]) -> Recording:
     return Recording(transactions, words)
 
 
-def send(bare: BareConnection, transactions: list[list[Statement]]) -> None:
+def send(bare: extensions.connection, transactions: list[list[Statement]]) -> None:
     """Every statement in its transaction, and every row of every answer fetched."""
     cursor = bare.cursor()
     for statements in transactions:
@@ -78,7 +78,7 @@ def send(bare: BareConnection, transactions: list[list[Statement]]) -> None:
     cursor.close()
 
 
-def bare_connection() -> BareConnection:
+def bare_connection() -> extensions.connection:
     """To the same database, as Django's own connection reaches it."""
     parameters = {key: value for key, value in connection.get_connection_params().items() if key != "cursor_factory"}
     return psycopg2.connect(**{key: value for key, value in parameters.items() if key != "context"})

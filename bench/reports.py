@@ -36,7 +36,7 @@ def paying(*, quick: bool) -> None:
         ],
         [
             f"{rounds} rounds of {each} payments a client, portal and bare in turns; medians over the rounds.",
-            "null: a gateway that only says yes. sandbox: the embedded one, whose own commits to its own file count too.",
+            "null: a gateway that only says yes. sandbox: the embedded one, whose commits to its own file count too.",
             f"A commit alone takes {1000 / results[0].commit.middle:.2f} ms here.",
         ],
     )
