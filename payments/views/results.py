@@ -39,9 +39,15 @@ def detail(request: HttpRequest, access: Access, reference: str) -> HttpResponse
     if is_htmx(request) and request.GET.get("seen") == payment.status:
         return HttpResponse(status=204)
     context = _context(access, payment)
-    if is_htmx(request):
+    if _is_above_the_list(request, payment):
         context["changed"] = _changed(access, context["allocations"])
     return render(request, "payments/detail.html", context)
+
+
+def _is_above_the_list(request: HttpRequest, payment: Payment) -> bool:
+    """Whether the page is a blade over the list of invoices, whose rows it can then draw again."""
+    beneath = request.headers.get("Blade-Base", "").partition("?")[0]
+    return is_htmx(request) and beneath == reverse("invoices:list", args=[payment.profile.code])
 
 
 def _context(access: Access, payment: Payment) -> dict[str, Any]:

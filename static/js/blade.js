@@ -78,6 +78,11 @@ const say = (text) => {
 const watch = () => {
   history.replaceState({ base, blade: null, depth: 0 }, "");
 
+  // The server draws parts of the page beneath again when it knows that page.
+  addEventListener("htmx:configRequest", (event) => {
+    if (isBlade(event)) event.detail.headers["Blade-Base"] = base;
+  });
+
   addEventListener("htmx:beforeRequest", (event) => {
     if (!isBlade(event) || blade.open) return;
     const element = event.target.closest("a, button") ?? event.target;

@@ -3,6 +3,7 @@
 from uuid import uuid4
 
 import pytest
+from django.urls import reverse
 from django.utils import timezone
 
 from accounts.models import BillingAccount, BillingProfile
@@ -70,12 +71,16 @@ def test_paying_with_a_stored_card_leads_to_the_page_of_the_payment(client, prof
 
 
 def test_in_the_blade_the_result_brings_the_changed_row(client, profile, invoice):
-    response = client.post(pay_url(invoice), filled_in(invoice, method=card(profile).pk), headers=BLADE, follow=True)
+    over_the_list = BLADE | {"Blade-Base": reverse("invoices:list", args=[profile.code]) + "?status=due"}
+    form = filled_in(invoice, method=card(profile).pk)
+    response = client.post(pay_url(invoice), form, headers=over_the_list, follow=True)
     html = response.content.decode()
     assert "<html" not in html
     assert "Invoice paid" in text_of(response)
     assert "hx-swap-oob" in html
     assert "hx-trigger" not in html
+    elsewhere = client.get(page_of(Payment.objects.get()), headers=BLADE)
+    assert "hx-swap-oob" not in elsewhere.content.decode()
 
 
 def test_the_same_form_sent_twice_is_one_payment(client, invoice):
