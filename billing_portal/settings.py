@@ -221,9 +221,9 @@ SELLER = {
     ).replace("\\n", "\n"),
     "tax_id": env.text("SELLER_TAX_ID", ""),
     "email": env.text("SELLER_EMAIL", DEFAULT_FROM_EMAIL),
-    "account_holder": env.text("SELLER_ACCOUNT_HOLDER", ""),
-    "iban": env.text("SELLER_IBAN", ""),
-    "bic": env.text("SELLER_BIC", ""),
+    "account_holder": env.text("SELLER_ACCOUNT_HOLDER", "Example Cloud B.V." if DEMO else ""),
+    "iban": env.text("SELLER_IBAN", "NL00EXAM0000000000" if DEMO else ""),
+    "bic": env.text("SELLER_BIC", "EXAMNL2A" if DEMO else ""),
     "bank": env.text("SELLER_BANK", ""),
 }
 INVOICE_NUMBER_PREFIX = env.text("PORTAL_INVOICE_PREFIX", "INV-")

@@ -40,7 +40,8 @@ const giveFocusBack = () => {
 };
 
 const shut = () => {
-  if (blade.open) blade.close();
+  if (!blade.open) return;
+  blade.close();
   blade.replaceChildren();
   document.title = pageTitle;
   giveFocusBack();
@@ -139,7 +140,8 @@ const watch = () => {
   });
 
   addEventListener("popstate", () => {
-    if (state().base !== base) location.reload();
+    if (history.state === null) history.replaceState({ base, blade: null, depth: 0 }, ""); // a link within the page
+    else if (state().base !== base) location.reload();
     else if (!state().blade) shut();
     else htmx.ajax("get", state().blade, { target: blade, swap: "innerHTML" });
   });

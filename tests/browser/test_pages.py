@@ -17,7 +17,7 @@ from tests.payments.acts import card, press_pay, staff
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 
 SIZES = {"desk": (1280, 900), "phone": (320, 720)}
-each_look = pytest.mark.parametrize("look_of", product(["light", "dark"], SIZES), ids="-".join)
+each_look = pytest.mark.parametrize("look_of", list(product(["light", "dark"], SIZES)), ids="-".join)
 WCAG = {"runOnly": {"type": "tag", "values": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]}}
 
 
