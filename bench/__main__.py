@@ -5,6 +5,7 @@ import os
 
 import django
 from django.core.management import call_command
+from django.db import connection
 
 from bench.server import Server
 
@@ -20,6 +21,8 @@ def main() -> None:
         django.setup()
         call_command("migrate", verbosity=0)
         call_command("createcachetable", verbosity=0)
+        connection.close()
+        server.copy("portal", "empty")
         from bench import reports  # noqa: PLC0415  models can be imported only now
 
         if chosen.only != "listing":

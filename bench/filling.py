@@ -12,8 +12,8 @@ from payments.models import PaymentMethod
 
 AMOUNT_MINOR = 12100
 
-# Five years of invoices, the newest with the highest number. Of the newest three in a hundred most are still open, and
-# a third of those past due; of the older ones one in a thousand is. One in fifty is void. The rest is paid: 95 in 100.
+# Five years of invoices, the newest with the highest number. Most of the newest are open, two in three of those due and
+# one past due; of the older ones one in a thousand is open still. The rest is paid, but for some that are void.
 HISTORY = """
 INSERT INTO invoices_invoice (
     profile_id, number, kind, status, currency, issued_on, due_on, period_start_on, period_end_on, po_number,
@@ -22,20 +22,24 @@ INSERT INTO invoices_invoice (
     payment_started_at, payment_started_by_id, paid_at, paid_with, void_reason, voided_at, created_at)
 SELECT
     %(profile)s, 'INV-' || lpad(n::text, 7, '0'), (ARRAY['service', 'service', 'marketplace', 'support'])[1 + n %% 4],
-    status, 'EUR', issued_on, issued_on + 30, issued_on - 30, issued_on - 1, 'PO-2026-0042',
+    status, 'EUR', issued_on, due_on, issued_on - 30, issued_on - 1, 'PO-2026-0042',
     '', '', %(seller)s, %(buyer)s, 30, 'RF18 5390 0754 7034', false,
     net, net * 21 / 100, net + net * 21 / 100, 0, CASE WHEN status = 'paid' THEN net + net * 21 / 100 ELSE 0 END, 0,
-    CASE WHEN status = 'open' AND n %% 50 = 7 THEN now() END,
-    CASE WHEN status = 'open' AND n %% 50 = 7 THEN %(user)s::bigint END,
+    CASE WHEN status = 'open' AND n %% %(busy_every)s = 1 THEN now() END,
+    CASE WHEN status = 'open' AND n %% %(busy_every)s = 1 THEN %(user)s::bigint END,
     CASE WHEN status = 'paid' THEN issued_on + 20 END, CASE WHEN status = 'paid' THEN 'Visa •••• 4242' ELSE '' END,
     CASE WHEN status = 'void' THEN 'Billed twice' ELSE '' END, CASE WHEN status = 'void' THEN now() END, issued_on
 FROM (
     SELECT
         n, current_date - ((%(rows)s - n) * 1825 / %(rows)s)::int AS issued_on,
+        CASE
+            WHEN n > %(rows)s - %(recent)s THEN current_date + (n %% 60)::int - 20
+            ELSE current_date - ((%(rows)s - n) * 1825 / %(rows)s)::int + 30
+        END AS due_on,
         1000 + (n * 7919) %% 90000 AS net,
         CASE
-            WHEN n %% 50 = 3 THEN 'void'
-            WHEN n > %(rows)s * 97 / 100 AND n %% 10 <> 0 THEN 'open'
+            WHEN n %% %(void_every)s = 3 THEN 'void'
+            WHEN n > %(rows)s - %(recent)s AND n %% 10 <> 0 THEN 'open'
             WHEN n %% 1000 = 1 THEN 'open'
             ELSE 'paid'
         END AS status
@@ -43,7 +47,7 @@ FROM (
 ) AS made
 """
 
-# Each invoice has a line on the common section, and one in a thousand a line on the rare one.
+# A line on the section for every invoice whose id can be divided by a number.
 LINES = """
 INSERT INTO invoices_invoiceline (
     invoice_id, section_id, section_name, position, description, quantity, unit, unit_price, tax_rate, tax_note,
@@ -94,13 +98,23 @@ def make_profile(name: str) -> BillingProfile:
 
 
 def add_history(profile: BillingProfile, rows: int) -> dict[str, InvoiceSection]:
-    """So many invoices, with their lines. Returns the two sections by how often they occur."""
+    """So many invoices, with their lines. Returns the two sections by how often they occur.
+
+    Of a hundred thousand and more, 95 in 100 are paid. A short list has more of the others: whatever is filtered then
+    fills a page, and pages of as many rows are compared.
+    """
+    page = 60
+    values: dict[str, Any] = {
+        "recent": max(rows * 3 // 100, 5 * page),
+        "void_every": min(50, rows // page),
+        "busy_every": 50 if rows > 10_000 else 4,
+    }
     user = profile.assignments.get().user
     sections = {}
     with connection.cursor() as cursor:
-        values = {"profile": profile.pk, "rows": rows, "user": user.pk, "seller": SELLER, "buyer": BUYER}
+        values |= {"profile": profile.pk, "rows": rows, "user": user.pk, "seller": SELLER, "buyer": BUYER}
         cursor.execute(HISTORY, values)
-        for name, every in (("common", 1), ("rare", 1000)):
+        for name, every in (("common", 1), ("rare", min(1000, rows // page))):
             sections[name] = InvoiceSection.objects.create(profile=profile, name=name.title())
             cursor.execute(LINES, _line(profile, sections[name], every))
     tidy_up()

@@ -2,6 +2,7 @@
 
 from statistics import median
 
+from bench import listing as lists
 from bench import paying as payments
 from bench.server import Server
 from bench.tables import show
@@ -44,3 +45,27 @@ def paying(*, quick: bool) -> None:
 
 def listing(server: Server, *, quick: bool) -> None:
     """Table two."""
+    sizes = (1_000, 100_000) if quick else (1_000, 100_000, 1_000_000)
+    places = [lists.Place(size, server.copy("empty", f"list_{size}")) for size in sizes]
+    measured = lists.measure(places, list(lists.pages()), rounds=7 if quick else 21)
+    nothing, frame = lists.measure(places, list(lists.comparisons()), rounds=15 if quick else 41)
+    first = measured[0]
+    show(
+        "The list of invoices of one profile: milliseconds by the number of its invoices",
+        ["asked for", *(f"{size:,}" for size in sizes), "longest : shortest", "aim", "queries"],
+        [
+            [
+                row.task.name,
+                *(f"{row.middle(size):.1f}" for size in range(len(sizes))),
+                f"{row.ratio:.2f}",
+                f"<= {row.task.aim}" if row.task.aim else "",
+                f"{row.queries}",
+            ]
+            for row in [*measured, nothing, frame]
+        ],
+        [
+            "Through the whole portal, signed in; medians, all sizes in turns; the ratio is that of neighbors in time.",
+            f"The first 50 rows cost {first.middle(0) - frame.middle(0):.1f} ms more than the frame alone.",
+            f"The frame costs {frame.middle(0) - nothing.middle(0):.1f} ms more than an answer with nothing in it.",
+        ],
+    )

@@ -42,10 +42,18 @@ class Server:
     def address_of(self, database: str) -> str:
         return urlunsplit(urlsplit(self.address)._replace(path=f"/{database}"))
 
-    def create(self, database: str, *, like: str = "template1") -> str:
-        """A new database, empty or a copy of another one. Returns its address."""
+    def create(self, database: str) -> str:
+        """A new, empty database. Returns its address."""
+        self._create(database, "template1")
+        return self.address_of(database)
+
+    def copy(self, database: str, copy: str) -> str:
+        """The same tables and rows under another name, which is returned. Nobody may be connected to the original."""
+        self._create(copy, database)
+        return copy
+
+    def _create(self, database: str, like: str) -> None:
         with closing(psycopg2.connect(self.address)) as connection:
             connection.autocommit = True
             statement = sql.SQL("CREATE DATABASE {} TEMPLATE {}").format(sql.Identifier(database), sql.Identifier(like))
             connection.cursor().execute(statement)
-        return self.address_of(database)
