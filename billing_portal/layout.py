@@ -75,6 +75,13 @@ MENU = (
                 Permission.METHODS_VIEW,
                 "payment methods cards credit card bank transfer wire betalingswijzen betaalmethoden creditcard",
             ),
+            Entry(
+                _("Credits"),
+                "coins",
+                "invoices:credits",
+                Permission.CREDITS_VIEW,
+                "credits balance overpaid prepaid tegoeden tegoed saldo te veel betaald",
+            ),
         ),
     ),
     Group(

@@ -71,6 +71,7 @@ ROUTES = {
     "invoices:csv": Route(PROFILE, get=200),
     "invoices:detail": Route(PROFILE, get=200),
     "invoices:pdf": Route(PROFILE, get=200),
+    "invoices:credits": Route(PROFILE, get=200),
     "payments:pay": Route(PAYERS, get=200, post=422, sees=PROFILE),
     "payments:for_invoice": Route(PROFILE, get=200),
     "payments:history": Route(PROFILE, get=200),

@@ -64,6 +64,7 @@ def rich(profile):
         "bank": held.next_url,
         "history": reverse("payments:history", args=[profile.code]),
         "methods": reverse("payments:methods", args=[profile.code]),
+        "credits": reverse("invoices:credits", args=[profile.code]),
         "properties": reverse("accounts:properties", args=[profile.code]),
         "access": reverse("accounts:access", args=[profile.code]),
         "search": "/search/?q=inv",
