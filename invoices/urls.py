@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from invoices.views import credits, detail, documents, export, listing
+from invoices.views import balance, detail, documents, export, listing
 
 app_name = "invoices"
 urlpatterns = [
@@ -10,5 +10,5 @@ urlpatterns = [
     path("profiles/<str:profile>/invoices/csv", export.invoice_csv, name="csv"),
     path("profiles/<str:profile>/invoices/<str:number>/", detail.invoice_detail, name="detail"),
     path("profiles/<str:profile>/invoices/<str:number>/pdf", documents.pdf, name="pdf"),
-    path("profiles/<str:profile>/credits/", credits.credit_list, name="credits"),
+    path("profiles/<str:profile>/credits/", balance.credit_list, name="credits"),
 ]

@@ -17,6 +17,7 @@ def test_the_left_menu_holds_the_pages_of_the_profile(client, profile, payer):
     client.force_login(payer)
     assert menu_of(client, profile) == {
         "Access control",
+        "Credits",
         "Invoices",
         "Payment history",
         "Payment methods",
