@@ -11,7 +11,7 @@ from accounts.roles import Permission
 
 if TYPE_CHECKING:
     from accounts.access import Access
-    from payments.models import Payment, PaymentMethod
+    from payments.models import Payment, PaymentMethod  # noqa: F401  named in the bases below
 
 
 class PaymentQuerySet(QuerySet["Payment"]):

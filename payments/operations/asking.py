@@ -12,7 +12,10 @@ log = structlog.get_logger("portal.payments")
 
 
 def attempt_of(payment: Payment, *, card_token: str = "", return_url: str = "", description: str = "") -> Attempt:
-    """What the gateway is told of a payment; token, return address and description only when it charges. Needs ``payment.profile`` and ``payment.method`` loaded."""
+    """What the gateway is told of a payment; token, return address and description only when it charges.
+
+    Needs ``payment.profile`` and ``payment.method`` loaded.
+    """
     method = payment.method
     return Attempt(
         key=str(payment.pk),
