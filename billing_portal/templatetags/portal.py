@@ -38,6 +38,11 @@ def _icon(name: str, css: str) -> SafeString:
 @register.simple_tag
 def status(look: Look, label: str) -> SafeString:
     """A status pill: color, icon and word, so that color alone says nothing."""
+    return _status(look, str(label))
+
+
+@lru_cache(maxsize=512, typed=True)
+def _status(look: Look, label: str) -> SafeString:
     return format_html('<span class="status {}">{}{}</span>', look.css, _icon(look.icon, ""), label)
 
 

@@ -49,6 +49,8 @@ class Rows:
         self.may_download = access.can(Permission.INVOICE_DOWNLOAD)
         self.pay_words = _("Pay now: %(number)s, %(amount)s")
         self.download_words = _("Download %(number)s")
+        self.kinds = {value: str(name) for value, name in Invoice.Kind.choices}
+        self.labels = {label: str(label.label) for label in Label}
         self.texts = {"due_heading": _("Due date"), "pay_text": _("Pay now")}
 
     def row(self, invoice: Invoice) -> dict[str, Any]:
@@ -64,13 +66,13 @@ class Rows:
             **self.texts,
             "id": str(invoice.pk),
             "number": invoice.number,
-            "kind": invoice.get_kind_display(),
+            "kind": self.kinds[invoice.kind],
             "issued_on": day_text(invoice.issued_on),
             "due_on": day_text(invoice.due_on),
             "total": invoice.total.format(),
             "amount_due": amount_due,
             "is_zero": not invoice.amount_due_minor,
-            "label": label.label,
+            "label": self.labels[label],
             "look": LOOK[label],
             "is_late": label == Label.PAST_DUE,
             "is_void": label == Label.VOID,
