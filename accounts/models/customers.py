@@ -4,11 +4,13 @@ import secrets
 from datetime import date, datetime
 from zoneinfo import ZoneInfo, available_timezones
 
+from babel import Locale
 from django.core.exceptions import ValidationError
 from django.core.validators import MaxValueValidator, MinValueValidator, RegexValidator
 from django.db import models
 from django.db.models import Q
 from django.utils import timezone
+from django.utils.translation import get_language
 from django.utils.translation import gettext_lazy as _
 
 from accounts.querysets import BillingAccountQuerySet, BillingProfileQuerySet, InvoiceSectionQuerySet
@@ -48,9 +50,14 @@ class PostalAddress(models.Model):
 
     @property
     def address_lines(self) -> list[str]:
-        """The address as it is written on an envelope, empty lines left out."""
+        """The address as it is written on an envelope, empty lines left out; the country's name is the reader's."""
+        return self.address_in(get_language() or "en")
+
+    def address_in(self, language: str) -> list[str]:
+        """The same with the country's name in one language. A code that is no country stays as it is."""
         place = " ".join(part for part in (self.postal_code, self.city) if part)
-        return [line for line in (self.company, self.attention, self.street, place, self.region, self.country) if line]
+        country = Locale.parse(language.replace("-", "_")).territories.get(self.country, self.country)
+        return [line for line in (self.company, self.attention, self.street, place, self.region, country) if line]
 
 
 class BillingAccount(PostalAddress):

@@ -135,6 +135,7 @@ def make_invoice(bill: Bill, plan: Profile, profile: BillingProfile, *, at: date
     invoice = Invoice.objects.create(
         profile=profile,
         currency=profile.currency,
+        kind=bill.kind,
         period_start_on=day - timedelta(days=30),
         period_end_on=day - timedelta(days=1),
     )

@@ -37,6 +37,7 @@ class Bill:
     fate: Fate = Fate.OPEN
     lines: tuple[tuple[str, str, str, str, str], ...] = USUAL
     price: int = 1
+    kind: str = "service"
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,12 +77,13 @@ OPERATIONS = Profile(
         Bill(189, Fate.VOID, LARGE),
         Bill(188, Fate.CARD),
         Bill(158, Fate.CARD, LARGE),
+        Bill(152, Fate.CARD, (SUPPORT,), kind="support"),
         Bill(127, Fate.WIRE),
         Bill(97, Fate.REFUNDED, LARGE),
         Bill(66, Fate.OPEN, LARGE),
-        Bill(36, Fate.DECLINED),
+        Bill(36, Fate.DECLINED, (LICENSES,), kind="marketplace"),
         Bill(6, Fate.OPEN, LARGE),
-        Bill(2, Fate.OPEN, (SUPPORT,)),
+        Bill(2, Fate.OPEN, (SUPPORT,), kind="support"),
     ),
 )
 MARKETING = Profile(

@@ -17,6 +17,8 @@ from invoices.numbering import creditor_reference, take_numbers
 from invoices.states import InvoiceStatus, check_move
 
 PERCENT = Decimal(100)
+# Of the names of countries in an issued invoice, which stays as it was whoever issued it and whoever reads it.
+DOCUMENT_LANGUAGE = "en"
 
 
 class CannotIssue(Exception):
@@ -56,8 +58,8 @@ def prepare_issue(
     invoice.buyer = {
         "agreement_type": profile.account.agreement_type,
         "profile": profile.name,
-        "sold_to": profile.account.address_lines,
-        "bill_to": profile.address_lines,
+        "sold_to": profile.account.address_in(DOCUMENT_LANGUAGE),
+        "bill_to": profile.address_in(DOCUMENT_LANGUAGE),
         "tax_ids": [tax_id.value for tax_id in profile.account.tax_ids.all()],
     }
     invoice.status = InvoiceStatus.OPEN if invoice.total_minor else InvoiceStatus.PAID
