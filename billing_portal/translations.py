@@ -34,13 +34,14 @@ CALLS: dict[str, tuple[int | tuple[int, str], ...] | None] = {
 
 
 def catalogue_paths(locale: Path) -> list[Path]:
+    """The catalogues of our own texts; ``packages/`` beside them has better words for texts of installed packages."""
     return sorted(locale.glob(f"*/LC_MESSAGES/{DOMAIN}.po"))
 
 
 def compile_catalogues(locale: Path) -> list[Path]:
     """Writes the ``.mo`` of each ``.po`` that is newer than its own. Returns those written."""
     written = []
-    for source in catalogue_paths(locale):
+    for source in sorted(locale.rglob(f"LC_MESSAGES/{DOMAIN}.po")):
         target = source.with_suffix(".mo")
         if target.exists() and target.stat().st_mtime >= source.stat().st_mtime:
             continue

@@ -1,0 +1,62 @@
+"""The catalogue that corrects installed packages: nothing in it that no package says, and "u" wherever it shows."""
+
+import re
+from pathlib import Path
+
+import pytest
+from babel.messages.pofile import read_po
+from django.apps import apps
+from django.conf import settings
+from django.utils.translation import gettext, ngettext, override
+
+PACKAGES = settings.BASE_DIR / "locale" / "packages"
+INFORMAL = re.compile(r"\b(je|jij|jou|jouw|jullie|jezelf)\b", re.IGNORECASE)
+PLACEHOLDER = re.compile(r"%\(\w+\)[sd]|%[sd]|\{\w+\}")
+PARTS_IN_USE = ("account/", "mfa/", "templates/account/", "templates/allauth/", "templates/mfa/")
+
+
+def messages(path):
+    with path.open("rb") as file:
+        return [message for message in read_po(file, locale="nl") if message.id]
+
+
+def forms(text):
+    return text if isinstance(text, tuple) else (text,)
+
+
+def words_of(app):
+    """The Dutch of an installed app, as it ships it."""
+    path = Path(app.path) / "locale" / "nl" / "LC_MESSAGES" / "django.po"
+    return messages(path) if path.exists() else []
+
+
+@pytest.fixture(scope="module")
+def corrections():
+    return messages(PACKAGES / "nl" / "LC_MESSAGES" / "django.po")
+
+
+def test_every_text_is_one_of_an_installed_package(corrections):
+    known = {(message.id, message.context) for app in apps.get_app_configs() for message in words_of(app)}
+    assert [message.id for message in corrections if (message.id, message.context) not in known] == []
+
+
+def test_every_text_is_translated_with_the_placeholders_of_the_source(corrections):
+    for message in corrections:
+        wanted = set(PLACEHOLDER.findall(forms(message.id)[-1]))
+        for text in forms(message.string):
+            assert text
+            assert set(PLACEHOLDER.findall(text)) == wanted, message.id
+
+
+def test_the_pages_of_sign_in_address_the_reader_formally():
+    shipped = {app.path: words_of(app) for app in apps.get_app_configs() if app.name == "allauth"}
+    seen = [
+        message
+        for found in shipped.values()
+        for message in found
+        if any(place.startswith(PARTS_IN_USE) for place, _line in message.locations)
+    ]
+    assert seen
+    with override("nl"):
+        shown = [ngettext(*message.id, 2) if isinstance(message.id, tuple) else gettext(message.id) for message in seen]
+    assert [text for text in shown if INFORMAL.search(text)] == []
