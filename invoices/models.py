@@ -11,6 +11,7 @@ from django.db import models
 from django.db.models import Case, F, Q, When
 from django.db.models.functions import Upper
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext_lazy
 
 from accounts.models import BillingProfile, InvoiceSection
 from invoices.money import Money
@@ -26,7 +27,7 @@ class NumberSeries(models.Model):
 
     class Meta:
         verbose_name = _("number series")
-        verbose_name_plural = _("number series")
+        verbose_name_plural = pgettext_lazy("plural", "number series")
 
     def __str__(self) -> str:
         return self.prefix
@@ -141,8 +142,11 @@ class Invoice(models.Model):
             models.Index(fields=["profile", "-total_minor", "-id"], name="invoice_by_total"),
             models.Index(fields=["profile", "-amount_due_minor", "-id"], name="invoice_by_amount_due"),
             models.Index(fields=["profile", "status", "-issued_on", "-id"], name="invoice_by_status"),
+            # Holds all that the figures above the list add up, so that no row is read for them.
             models.Index(
-                fields=["profile", "due_on", "id"], condition=Q(status=InvoiceStatus.OPEN), name="invoice_open_by_due"
+                fields=["profile", "due_on", "id", "amount_due_minor", "payment_started_at"],
+                condition=Q(status=InvoiceStatus.OPEN),
+                name="invoice_open_figures",
             ),
             models.Index(
                 fields=["profile", "-issued_on", "-id"],
