@@ -6,7 +6,7 @@ The key travels in the address as one opaque word. A word that means nothing giv
 import json
 from base64 import urlsafe_b64decode, urlsafe_b64encode
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from uuid import UUID
 
 from django.db.models import F
@@ -60,6 +60,9 @@ def _unpack(word: str) -> tuple[datetime, UUID, bool] | None:
     try:
         started_at, pk, backwards = json.loads(urlsafe_b64decode(word + "=" * (-len(word) % 4)))
         edge = datetime.fromisoformat(started_at)
-        return (edge, UUID(pk), backwards) if type(backwards) is bool and edge.tzinfo is not None else None
-    except (AttributeError, RecursionError, TypeError, ValueError):
+        if type(backwards) is not bool or edge.tzinfo is None:
+            return None
+        # The databases have no time zone with seconds, and no time before year 1 or after 9999.
+        return edge.astimezone(UTC), UUID(pk), backwards
+    except (AttributeError, OverflowError, RecursionError, TypeError, ValueError):
         return None
