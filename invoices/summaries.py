@@ -35,10 +35,10 @@ def summary_of(profile: BillingProfile, today: date) -> Summary:
             all_rows=Count("*"),
             all_minor=Sum("amount_due_minor"),
             busy_rows=Count("payment_started_at"),
-            idle_minor=Sum("amount_due_minor", filter=Q(payment_started_at=None), default=0),
+            busy_minor=Sum("amount_due_minor", filter=Q(payment_started_at__isnull=False), default=0),
         )
     )
-    idle = [(day, count - busy, minor) for day, count, _minor, busy, minor in days if count > busy]
+    idle = [(day, count - busy, minor - paying) for day, count, minor, busy, paying in days if count > busy]
     late = [(day, count, minor) for day, count, minor in idle if day < today]
     coming = [(day, minor) for day, _count, minor in idle if day >= today]
 
@@ -48,7 +48,7 @@ def summary_of(profile: BillingProfile, today: date) -> Summary:
     return Summary(
         count=sum(row[1] for row in days),
         due=money(sum(row[2] for row in days)),
-        being_paid=money(sum(row[2] - row[4] for row in days)),
+        being_paid=money(sum(row[4] for row in days)),
         past_due_count=sum(count for _day, count, _minor in late),
         past_due=money(sum(minor for _day, _count, minor in late)),
         days_late=(today - late[0][0]).days if late else 0,
