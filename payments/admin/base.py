@@ -17,9 +17,9 @@ from django.utils.translation import gettext as _
 from accounts.access import NotAllowed
 from accounts.admin.base import ReadOnlyAdmin
 from payments.gateways.registry import UnknownGateway
-from payments.operations import CannotChangeMethod, CannotRecord, CannotRefund
+from payments.operations import CannotChangeMethod, CannotRecord, CannotRefund, NoAnswer
 
-REFUSALS = (CannotChangeMethod, CannotRecord, CannotRefund, NotAllowed, UnknownGateway)
+REFUSALS = (CannotChangeMethod, CannotRecord, CannotRefund, NoAnswer, NotAllowed, UnknownGateway)
 
 
 class ReadOnlyInline(admin.TabularInline):

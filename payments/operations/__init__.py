@@ -10,6 +10,7 @@ was asked and answered, and after the last look it waits for a person. Money tha
 fits no invoice becomes a credit of the profile, and staff are told.
 """
 
+from payments.operations.asking import NoAnswer
 from payments.operations.beginning import AmountChanged, CannotPay
 from payments.operations.books import check_books
 from payments.operations.looking_up import cancel_attempt, come_back, look_up, reconcile
@@ -26,6 +27,7 @@ __all__ = [
     "CannotPay",
     "CannotRecord",
     "CannotRefund",
+    "NoAnswer",
     "cancel_attempt",
     "check_books",
     "come_back",

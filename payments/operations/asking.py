@@ -4,11 +4,20 @@ from collections.abc import Callable
 
 import structlog
 from django.utils.timezone import now
+from django.utils.translation import gettext as _
 
 from payments.gateways.base import Attempt, GatewayError, Outcome, RefundRequest, Result
 from payments.models import Payment, Refund
 
 log = structlog.get_logger("portal.payments")
+
+
+class NoAnswer(Exception):
+    """The gateway could not be asked about something that had ended, and nobody will ask by themselves: ask again.
+    The message may be shown to staff."""
+
+    def __init__(self) -> None:
+        super().__init__(_("We could not reach the payment provider. You can try again."))
 
 
 def attempt_of(payment: Payment, *, card_token: str = "", return_url: str = "", description: str = "") -> Attempt:

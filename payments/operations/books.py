@@ -109,10 +109,15 @@ def credits_against_allocations() -> Iterator[str]:
 
 
 def open_attempts() -> Iterator[str]:
-    """An allocation is open exactly while its payment is; an open invoice notes a payment exactly while one is open."""
+    """An allocation is open exactly while its payment is; an open invoice notes a payment exactly while one is open.
+
+    A mismatch found after the attempt had ended is open without holding its invoice, which may be paid meanwhile.
+    """
     rows = PaymentAllocation.objects.select_related("payment")
     for allocation in rows.exclude(
-        Q(is_open=True, payment__status__in=OPEN) | Q(~Q(payment__status__in=OPEN), is_open=False)
+        Q(is_open=True, payment__status__in=OPEN)
+        | Q(~Q(payment__status__in=OPEN), is_open=False)
+        | Q(payment__status=PaymentStatus.MISMATCH, is_open=False)
     )[:SHOWN]:
         yield f"Payment {allocation.payment}: it is {allocation.payment.status}, but an allocation says otherwise."
     being_paid = Exists(PaymentAllocation.objects.filter(invoice=OuterRef("pk"), is_open=True))

@@ -18,7 +18,7 @@ from invoices.states import InvoiceStatus
 from payments.gateways.base import Attempt, Gateway, Outcome, Result
 from payments.gateways.registry import get_gateway
 from payments.models import Payment, PaymentEvent, Refund
-from payments.operations.asking import ask, attempt_of
+from payments.operations.asking import NoAnswer, ask, attempt_of
 from payments.operations.beginning import CannotPay
 from payments.operations.refunding import look_up_refund
 from payments.operations.schedule import ABANDONED_AFTER, CALL_BUDGET
@@ -34,7 +34,7 @@ def look_up(*, payment_id: UUID, source: PaymentEvent.Source, at: datetime, by: 
 
     An attempt the gateway has never seen, or a check that nobody finished, is closed at the gateway first; only when
     the gateway promised that it can no longer be charged does it end here. Raises Payment.DoesNotExist,
-    UnknownGateway.
+    UnknownGateway, and NoAnswer for an attempt that had ended: it has no next look-up, so whoever asks must ask again.
     """
     payment = Payment.objects.select_related("profile", "method").get(pk=payment_id)
     if payment.status == PaymentStatus.SUCCEEDED or payment.channel != Payment.Channel.CARD:
@@ -44,6 +44,8 @@ def look_up(*, payment_id: UUID, source: PaymentEvent.Source, at: datetime, by: 
     outcome = ask(lambda: gateway.lookup(attempt), subject=payment.reference)
     if outcome.result == Result.NOT_SENT:
         outcome = Outcome(Result.UNKNOWN, message=outcome.message)  # it is the question that was not sent
+    if outcome.result == Result.UNKNOWN and not payment.is_open:
+        raise NoAnswer
     if payment.is_open and _should_close(payment, outcome, source, at):
         outcome = _close_at_gateway(gateway, attempt)
     elif outcome.result == Result.NOT_FOUND and not payment.is_open:

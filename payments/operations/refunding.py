@@ -14,14 +14,20 @@ from django.utils.translation import gettext as _
 
 from accounts import audit
 from accounts.access import Access, NotAllowed, fresh, system_access
-from invoices.models import Credit
+from invoices.models import Credit, Invoice
 from invoices.money import Money
-from invoices.operations import book_credit, change_credit, give_back_refund, take_back_payment
+from invoices.operations import (
+    book_credit,
+    change_credit,
+    give_back_refund,
+    mark_payment_started,
+    take_back_payment,
+)
 from payments.gateways.base import Outcome, Result
 from payments.gateways.registry import get_gateway
 from payments.models import Payment, PaymentAllocation, Refund, RefundAllocation
 from payments.operations import mails
-from payments.operations.asking import ask, refund_request_of
+from payments.operations.asking import NoAnswer, ask, refund_request_of
 from payments.operations.schedule import CALL_BUDGET, RESEND_REFUND_WITHIN, next_look
 from payments.operations.settling import lock
 from payments.states import REFUND_MOVES, REFUND_OPEN, PaymentStatus, RefundStatus
@@ -110,6 +116,7 @@ def _reserve(
         _change_allocation(allocation, part.minor)
         if allocation.invoice is not None:
             take_back_payment(allocation.invoice, part)
+            _note_open_attempt(allocation.invoice)
         elif allocation.credit is not None:
             change_credit(allocation.credit, -part)
     payment.refunded_minor += amount.minor
@@ -119,6 +126,13 @@ def _reserve(
         amount_minor=amount.minor, currency=amount.currency, reason=reason,
     )  # fmt: skip
     return row
+
+
+def _note_open_attempt(invoice: Invoice) -> None:
+    """An attempt that was under way when the invoice was paid in another way is in progress again."""
+    other = Payment.objects.filter(allocations__invoice=invoice, allocations__is_open=True).first()
+    if other is not None:
+        mark_payment_started(invoice, by=other.started_by, at=other.started_at)
 
 
 def _parts(payment: Payment, amount: Money) -> Iterator[tuple[PaymentAllocation, Money]]:
@@ -210,7 +224,8 @@ def _put_back(row: Refund, at: datetime) -> None:
 
 def look_up_refund(*, refund_id: UUID, at: datetime) -> Refund:
     """Asks the gateway about a refund and settles. One it never got is sent again under the same key, as long as the
-    provider still knows keys of that age; after that it waits for staff."""
+    provider still knows keys of that age; after that it waits for staff. Raises Refund.DoesNotExist, UnknownGateway,
+    and NoAnswer for one that had ended."""
     row = Refund.objects.select_related("payment").get(pk=refund_id)
     if row.status == RefundStatus.FAILED:
         return row
@@ -220,6 +235,8 @@ def look_up_refund(*, refund_id: UUID, at: datetime) -> Refund:
         outcome = ask(lambda: gateway.refund(request), subject=row.payment.reference)
     if outcome.result == Result.NOT_SENT:
         outcome = Outcome(Result.UNKNOWN, message=outcome.message)
+    if outcome.result == Result.UNKNOWN and row.status not in REFUND_OPEN:
+        raise NoAnswer
     return settle_refund(refund_id=row.pk, outcome=outcome, at=at)
 
 

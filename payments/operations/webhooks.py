@@ -12,7 +12,7 @@ import structlog
 from payments.gateways.base import EventKind, RefundRequest, Result
 from payments.gateways.registry import get_gateway
 from payments.models import Payment, PaymentEvent, Refund, WebhookDelivery
-from payments.operations.asking import ask
+from payments.operations.asking import NoAnswer, ask
 from payments.operations.looking_up import look_up
 from payments.operations.refunding import adopt_refund, look_up_refund, settle_refund
 from payments.states import PaymentStatus
@@ -85,7 +85,7 @@ def _process(row: WebhookDelivery, at: datetime) -> None:
     try:
         ours = _act(row, at)
     except Exception as error:
-        if not isinstance(error, NotYet):
+        if not isinstance(error, NotYet | NoAnswer):
             log.exception("delivery not processed", event_id=row.event_id)
         row.last_error = f"{type(error).__name__}: {error}".replace("\x00", "")[:300]
         again = row.tries <= len(RETRIES)

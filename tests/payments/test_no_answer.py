@@ -1,0 +1,129 @@
+"""News of a payment or refund that had ended, and a gateway that cannot be asked about it at that moment.
+
+Nobody looks such a row up by themselves any more, so the message itself must stay until it was answered.
+"""
+
+from datetime import date, timedelta
+from uuid import uuid4
+
+import pytest
+
+from invoices.money import Money
+from payments.gateways.base import Outcome, Result
+from payments.models import PaymentEvent, WebhookDelivery
+from payments.operations import NoAnswer, look_up, process_deliveries, record_payment, refund, resolve_mismatch, settle
+from tests.factories import NOW, issued
+from tests.payments.acts import books_are_clean, card, deliver, press_pay, run_reconciler, sandbox, staff, state
+
+
+def the_gateway_now_says(table, status):
+    with sandbox().books.transaction() as book:
+        book.change(f"UPDATE {table} SET state = ?", status)
+
+
+def waiting_messages():
+    return WebhookDelivery.objects.filter(status="received", next_try_at__isnull=False).count()
+
+
+def tell(kind, object_id, reference):
+    """The gateway's message of this change, as it signs one."""
+    from payments.gateways.sandbox.events import record
+
+    with sandbox().books.transaction() as book:
+        record(book, kind, object_id, reference)
+    deliver()
+
+
+def pay_back(payment, minor):
+    return refund(
+        access=staff(), payment_id=payment.pk, amount=Money(minor, "EUR"), reason="Test", attempt_key=uuid4(), at=NOW
+    )
+
+
+def test_money_that_came_after_a_decline_is_booked_though_the_first_look_up_failed(profile, payer):
+    invoice = issued(profile)
+    payment = press_pay(payer, invoice, card(profile, "0002"))
+    deliver()
+    assert payment.status == "declined"
+    the_gateway_now_says("charges", "succeeded")
+    sandbox().switches.arm("drop_before", on="lookup")
+
+    tell("payment.succeeded", payment.gateway_id, payment.reference)
+    assert waiting_messages() == 1
+    process_deliveries(at=NOW + timedelta(minutes=1))
+
+    assert waiting_messages() == 0
+    assert state(invoice) == ("paid", 12000, 0)
+    assert books_are_clean()
+
+
+def test_a_refund_that_failed_after_all_is_put_back_though_the_first_look_up_failed(profile, payer):
+    invoice = issued(profile)
+    payment = press_pay(payer, invoice, card(profile))
+    returned = pay_back(payment, 12000)
+    deliver()
+    assert returned.status == "succeeded"
+    the_gateway_now_says("refunds", "declined")
+    sandbox().switches.arm("drop_before", on="lookup_refund")
+
+    tell("refund.failed", returned.gateway_id, payment.reference)
+    assert waiting_messages() == 1
+    process_deliveries(at=NOW + timedelta(minutes=1))
+
+    assert waiting_messages() == 0
+    assert state(invoice) == ("paid", 12000, 0)
+    assert books_are_clean()
+
+
+def test_staff_who_ask_about_an_ended_payment_are_told_when_there_was_no_answer(profile, payer):
+    payment = press_pay(payer, issued(profile), card(profile, "0002"))
+    sandbox().switches.arm("drop_before", on="lookup")
+    with pytest.raises(NoAnswer, match="could not reach the payment provider"):
+        look_up(payment_id=payment.pk, source=PaymentEvent.Source.STAFF, at=NOW)
+    payment.refresh_from_db()
+    assert payment.status == "declined"
+
+
+@pytest.mark.parametrize("accept", [True, False])
+def test_another_amount_taken_after_a_decline_waits_for_staff_and_the_books_allow_for_it(profile, payer, accept):
+    invoice = issued(profile)
+    payment = press_pay(payer, invoice, card(profile, "0002"))
+    outcome = Outcome(Result.SUCCEEDED, gateway_id=payment.gateway_id, amount=Money(5000, "EUR"))
+    payment = settle(payment_id=payment.pk, outcome=outcome, source=PaymentEvent.Source.WEBHOOK, at=NOW)
+    assert (payment.status, payment.needs_staff) == ("mismatch", True)
+    assert books_are_clean()
+
+    waiting = press_pay(payer, invoice, card(profile, "3184"))
+    resolve_mismatch(access=staff(), payment_id=payment.pk, accept=accept, at=NOW)
+
+    invoice.refresh_from_db()
+    assert invoice.is_being_paid, "the decision about an earlier attempt must not end the one that is under way"
+    assert state(invoice) == (("open", 5000, 7000) if accept else ("open", 0, 12000))
+    waiting.refresh_from_db()
+    assert waiting.status == "needs_customer"
+    assert books_are_clean()
+
+
+def test_an_invoice_due_again_still_says_that_an_earlier_attempt_is_under_way(profile, payer):
+    """A wire pays the rest while a card payment is not answered yet; then part of an older payment goes back."""
+    invoice, visa = issued(profile), card(profile)
+    first = press_pay(payer, invoice, visa)
+    pay_back(first, 5000)
+    sandbox().switches.arm("drop_after")
+    assert press_pay(payer, invoice, visa).status == "unknown"
+    record_payment(
+        access=staff(), invoice_id=invoice.pk, amount=Money(5000, "EUR"), channel="wire", bank_reference="W-1",
+        received_on=date(2026, 10, 25), attempt_key=uuid4(), at=NOW,
+    )  # fmt: skip
+    assert state(invoice) == ("paid", 12000, 0)
+
+    pay_back(first, 1000)
+
+    assert state(invoice) == ("open", 11000, 1000)
+    assert invoice.is_being_paid
+    assert books_are_clean()
+
+    run_reconciler(1)
+    assert state(invoice) == ("paid", 12000, 0)
+    assert not invoice.is_being_paid
+    assert books_are_clean()
