@@ -46,12 +46,15 @@ def private_pages(get_response: GetResponse) -> GetResponse:
 
 
 def no_nul(get_response: GetResponse) -> GetResponse:
-    """Refuses an address with a NUL character in it: nothing of ours has one, and PostgreSQL fails on it where a row
-    is looked up. Forms refuse it by themselves."""
+    """PostgreSQL fails on a NUL character where a row is looked up, and nothing of ours has one. An address with one
+    in its path is refused; out of the query it is taken, as other values that mean nothing are left out. Forms refuse
+    it by themselves."""
 
     def middleware(request: HttpRequest) -> HttpResponse:
-        if "\x00" in request.path or "%00" in request.META.get("QUERY_STRING", ""):
+        if "\x00" in request.path:
             raise BadRequest("The address has a NUL character in it.")
+        while "%00" in request.META.get("QUERY_STRING", ""):
+            request.META["QUERY_STRING"] = request.META["QUERY_STRING"].replace("%00", "")
         return get_response(request)
 
     return middleware
