@@ -54,6 +54,12 @@ class RefundForm(AttemptForm):
         return amount
 
 
+class NoteForm(forms.Form):
+    """What staff did about a payment."""
+
+    note = forms.CharField(label=_("What was done"), max_length=300)
+
+
 class RecordForm(AttemptForm):
     """Money that came by check or wire. ``cleaned_data`` holds ``invoice`` as a row and ``amount`` as Money."""
 

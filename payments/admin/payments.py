@@ -17,16 +17,16 @@ from django.utils.translation import gettext_lazy as _
 from accounts.admin.base import access_of_staff
 from invoices.money import Money
 from payments.admin.base import DeedsAdmin
-from payments.admin.forms import RecordForm, RefundForm
+from payments.admin.forms import NoteForm, RecordForm, RefundForm
 from payments.admin.inlines import AllocationsInline, EventsInline, RefundsInline
 from payments.models import Payment, PaymentEvent
-from payments.operations import CannotRecord, look_up, record_payment, refund, resolve_mismatch
+from payments.operations import CannotRecord, look_up, mark_handled, record_payment, refund, resolve_mismatch
 from payments.states import PaymentStatus
 
 
 @admin.register(Payment)
 class PaymentAdmin(DeedsAdmin):
-    list_display = ("reference", "money", "status", "needs_staff", "profile", "paid_by", "started_at")
+    list_display = ("reference", "money", "status", "profile", "paid_by", "started_at", "queue")
     list_filter = ("needs_staff", "status", "channel", "gateway", ("started_at", admin.DateFieldListFilter))
     list_select_related = ("profile",)
     search_fields = ("=reference", "=gateway_id", "=allocations__invoice__number", "=bank_reference", "=profile__code")
@@ -43,7 +43,12 @@ class PaymentAdmin(DeedsAdmin):
         (_("At the bank"), {"fields": ("bank_reference", "received_on")}),
         (_("Times"), {"fields": ("started_at", "started_by", "finished_at", "next_lookup_at", "lookups")}),
     )
-    deeds = {"look-up": "look_up_view", "refund": "refund_view", "mismatch": "mismatch_view"}
+    deeds = {
+        "look-up": "look_up_view",
+        "refund": "refund_view",
+        "mismatch": "mismatch_view",
+        "handled": "handled_view",
+    }
 
     def get_urls(self) -> list[URLPattern]:
         record = path("record/", self.admin_site.admin_view(self.record_view), name="payments_payment_record")
@@ -52,6 +57,10 @@ class PaymentAdmin(DeedsAdmin):
     @admin.display(description=_("amount"), ordering="amount_minor")
     def money(self, payment: Payment) -> str:
         return payment.amount.format()
+
+    @admin.display(description=_("staff queue"), ordering="needs_staff")
+    def queue(self, payment: Payment) -> str:
+        return _now("Needs staff") if payment.needs_staff else ""
 
     @admin.display(description=_("refunded"))
     def refunded(self, payment: Payment) -> str:
@@ -127,6 +136,20 @@ class PaymentAdmin(DeedsAdmin):
             access=access_of_staff(request), payment_id=payment.pk, accept=answer == "yes", at=timezone.now()
         )
         return _now("The decision is recorded.")
+
+    def handled_view(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        """Takes a payment out of the staff queue."""
+        payment = self.row(request, object_id)
+        form = NoteForm(request.POST or None)
+        if request.method == "POST" and form.is_valid():
+            return self.do(request, lambda: self._handled(request, payment, form.cleaned_data["note"]), payment)
+        text = [_("The payment leaves the staff queue. No money moves, and the note is kept with the payment.")]
+        title, button = _("Mark as handled"), _("Mark as handled")
+        return self.ask(request, title=title, text=text, button=button, row=payment, form=form)
+
+    def _handled(self, request: HttpRequest, payment: Payment, note: str) -> str:
+        mark_handled(access=access_of_staff(request), payment_id=payment.pk, note=note, at=timezone.now())
+        return _now("The payment left the staff queue.")
 
     def record_view(self, request: HttpRequest) -> HttpResponse:
         """Records money that came by check or wire, after showing what will become of it."""

@@ -175,3 +175,37 @@ def _resize(payment: Payment, rows: list[PaymentAllocation], taken: Money) -> No
         left -= row.amount_minor
         row.save(update_fields=["amount_minor"])
     payment.amount_minor = taken.minor
+
+
+@transaction.atomic
+def mark_handled(*, access: Access, payment_id: UUID, note: str, at: datetime) -> Payment:
+    """Takes an ended payment out of the staff queue, with a note of what was done about it.
+
+    An open payment stays in the queue: it is looked up, or its mismatch decided. Raises NotAllowed,
+    Payment.DoesNotExist, CannotRecord.
+    """
+    _require_staff(access)
+    payment = Payment.objects.select_related("profile").locked().get(pk=payment_id)
+    if not note.strip():
+        raise CannotRecord(_("Say what was done, for whoever reads this later."))
+    if payment.is_open or not payment.needs_staff:
+        raise CannotRecord(_("Only an ended payment in the staff queue can be marked as handled."))
+    payment.needs_staff = False
+    payment.save(update_fields=["needs_staff"])
+    record_event(
+        payment,
+        old=payment.status,
+        result="handled",
+        source=PaymentEvent.Source.STAFF,
+        at=at,
+        detail={"note": note.strip()[:300]},
+    )
+    audit.record(
+        access=access,
+        at=at,
+        action="payment.handled",
+        subject=payment.reference,
+        profile=payment.profile,
+        note=note.strip(),
+    )
+    return payment

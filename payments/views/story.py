@@ -113,6 +113,7 @@ STAFF_WORDS: dict[str, Text] = {
     "recorded": _("Recorded by our staff"),
     "accepted": _("Accepted by our staff"),
     "refused": _("Paid back by our staff"),
+    "handled": _("Looked at by our staff"),
 }
 
 

@@ -229,6 +229,15 @@ def test_a_message_is_processed_again(client, payer, invoice):
     assert delivery.status == "processed"
 
 
+def test_a_payment_leaves_the_staff_queue_with_a_note(client, paid):
+    Payment.objects.filter(pk=paid.pk).update(needs_staff=True)
+    assert client.get(url(paid, "handled")).status_code == 200
+    assert client.post(url(paid, "handled"), {"note": ""}).status_code == 422
+    client.post(url(paid, "handled"), {"note": "Called the customer"})
+    paid.refresh_from_db()
+    assert not paid.needs_staff
+
+
 def test_staff_who_may_only_look_see_no_deeds_and_cannot_do_them(paid, invoice):
     reader = UserFactory(is_staff=True)
     reader.user_permissions.set(DjangoPermission.objects.filter(codename__startswith="view_"))

@@ -12,7 +12,7 @@ from invoices.models import Credit
 from invoices.money import Money
 from invoices.operations import void
 from payments.models import Payment
-from payments.operations import CannotRecord, record_payment, resolve_mismatch
+from payments.operations import CannotRecord, mark_handled, record_payment, resolve_mismatch
 from tests.factories import NOW, access_for, draft, issued, member
 from tests.payments.acts import (
     books_are_clean,
@@ -177,3 +177,28 @@ def test_staff_refuse_a_mismatch_they_paid_back_by_hand(profile, payer):
     assert books_are_clean()
     with pytest.raises(CannotRecord):
         resolve_mismatch(access=staff(), payment_id=payment.pk, accept=True, at=NOW)
+
+
+def test_staff_take_a_payment_out_of_their_queue_with_a_note(profile, payer):
+    payment = wire(issued(profile, "100.00"), 10001)
+    assert payment.needs_staff
+    with pytest.raises(CannotRecord):
+        mark_handled(access=staff(), payment_id=payment.pk, note="  ", at=NOW)
+    with pytest.raises(PermissionDenied):
+        mark_handled(access=access_for(payer, profile), payment_id=payment.pk, note="Mine", at=NOW)
+
+    assert not mark_handled(access=staff(), payment_id=payment.pk, note="Paid back by wire", at=NOW).needs_staff
+
+    assert payment.events.get(result="handled").detail == {"note": "Paid back by wire"}
+    assert books_are_clean()
+    with pytest.raises(CannotRecord):
+        mark_handled(access=staff(), payment_id=payment.pk, note="Again", at=NOW)
+
+
+def test_an_open_payment_stays_in_the_queue_until_it_is_decided(profile, payer):
+    sandbox().switches.arm("other_amount", value=1)
+    payment = press_pay(payer, issued(profile), card(profile))
+    with pytest.raises(CannotRecord):
+        mark_handled(access=staff(), payment_id=payment.pk, note="Ignore it", at=NOW)
+    payment.refresh_from_db()
+    assert payment.needs_staff
