@@ -8,7 +8,7 @@ MANAGE = DJANGO_SETTINGS_MODULE=tests.settings $(PYTHON_IN) manage.py
 REPORTS = var/test-reports
 PYTEST = $(PYTHON_IN) -m pytest -n 2 -q --no-header
 
-.PHONY: help run setup test lint format types architecture checks test-postgresql test-sqlite test-browser bench messages clean
+.PHONY: help run setup test lint format types architecture checks test-postgresql test-sqlite test-browser bench screenshots messages clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -55,6 +55,9 @@ test-browser: setup ## the browser tests, in headless Chromium
 
 bench: setup ## measure paying and the invoice list against their floors
 	$(PYTHON_IN) -m bench
+
+screenshots: setup ## take the pictures of the tour in the README
+	CHROMIUM="$$(.ci/chromium)" && export CHROMIUM && PYTHONPATH=. $(PYTHON_IN) docs/tour/take.py
 
 messages: setup ## collect new texts into the catalogues of locale/ and compile them
 	$(MANAGE) make_messages
