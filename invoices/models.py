@@ -10,8 +10,8 @@ from django.core.validators import MinValueValidator
 from django.db import models
 from django.db.models import Case, F, Q, When
 from django.db.models.functions import Upper
+from django.utils.translation import gettext, pgettext_lazy
 from django.utils.translation import gettext_lazy as _
-from django.utils.translation import pgettext_lazy
 
 from accounts.models import BillingProfile, InvoiceSection
 from invoices.money import Money
@@ -170,6 +170,11 @@ class Invoice(models.Model):
     @property
     def is_being_paid(self) -> bool:
         return self.payment_started_at is not None
+
+    @property
+    def paid_with_label(self) -> str:
+        """What it was paid with, in the reader's language: what is stored is a card, or an English word."""
+        return gettext(self.paid_with)
 
 
 class InvoiceLine(models.Model):

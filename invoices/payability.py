@@ -85,7 +85,7 @@ def _paid_text(invoice: Invoice) -> str:
     if invoice.paid_at is None:
         return _("Nothing is left to pay.")
     day = _short_day(invoice.profile.day_of(invoice.paid_at), invoice.profile)
-    return _("Paid %(day)s, %(with)s") % {"day": day, "with": invoice.paid_with}
+    return _("Paid %(day)s, %(with)s") % {"day": day, "with": invoice.paid_with_label}
 
 
 def in_progress_text(invoice: Invoice) -> str:

@@ -25,8 +25,8 @@ from invoices.states import InvoiceStatus, WrongState, label_of
 WRITTEN = ("kind", "period_start_on", "period_end_on", "po_number", "source_reference")
 SUMS = ("charges", "tax", "total", "credited", "paid", "refunded", "amount_due")
 FACTS = (
-    "number", "issued_on", "due_on", "payment_terms_days", "payment_reference", "pays_by_wire", "paid_at", "paid_with",
-    "void_reason", "voided_at", "payment_started_at", "payment_started_by",
+    "number", "issued_on", "due_on", "payment_terms_days", "payment_reference", "pays_by_wire", "paid_at",
+    "paid_with_label", "void_reason", "voided_at", "payment_started_at", "payer",
 )  # fmt: skip
 
 
@@ -75,6 +75,14 @@ class InvoiceAdmin(admin.ModelAdmin):
         today = invoice.profile.day_of(timezone.now())
         label = label_of(invoice.status, due_on=invoice.due_on, is_being_paid=invoice.is_being_paid, today=today)
         return str(label.label)
+
+    @admin.display(description=_("paid with"))
+    def paid_with_label(self, invoice: Invoice) -> str:
+        return invoice.paid_with_label
+
+    @admin.display(description=_("payment started by"))
+    def payer(self, invoice: Invoice) -> str:
+        return str(invoice.payment_started_by or "")
 
     @admin.display(description=_("payments"))
     def payments_link(self, invoice: Invoice) -> SafeString | str:

@@ -139,7 +139,7 @@ def _payments(invoice: Invoice) -> dict[str, Any] | None:
     rows = [(_("Received"), received.format())]
     if invoice.paid_at:
         paid_on = day(timezone.localdate(invoice.paid_at))
-        rows.append((_("Last payment"), _("%(day)s, %(with)s") % {"day": paid_on, "with": invoice.paid_with}))
+        rows.append((_("Last payment"), _("%(day)s, %(with)s") % {"day": paid_on, "with": invoice.paid_with_label}))
     if invoice.refunded_minor:
         rows.append((_("Refunded"), Money(invoice.refunded_minor, invoice.currency).format()))
     return {"title": _("Payments so far"), "rows": rows}

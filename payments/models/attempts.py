@@ -7,6 +7,7 @@ from django.conf import settings
 from django.db import models
 from django.db.models import F, Q
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import override
 
 from accounts.models import BillingProfile
 from accounts.models.customers import CODE_ALPHABET
@@ -121,6 +122,12 @@ class Payment(models.Model):
         if self.channel != self.Channel.CARD:
             return str(self.get_channel_display())
         return card_label(self.card_brand, self.card_last_four) if self.card_last_four else str(_("New card"))
+
+    @property
+    def method_on_record(self) -> str:
+        """The same as it is noted on an invoice: always in English, whoever or whatever settles the payment."""
+        with override("en"):
+            return self.method_label
 
 
 class PaymentAllocation(models.Model):

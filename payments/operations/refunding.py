@@ -207,7 +207,7 @@ def _put_back(row: Refund, at: datetime) -> None:
         allocation, amount = part.allocation, Money(part.amount_minor, row.currency)
         _change_allocation(allocation, -part.amount_minor)
         if allocation.invoice is not None:
-            left = give_back_refund(allocation.invoice, amount, at=at, paid_with=payment.method_label)
+            left = give_back_refund(allocation.invoice, amount, at=at, paid_with=payment.method_on_record)
             if left:
                 allocation.amount_minor -= left.minor
                 allocation.save(update_fields=["amount_minor"])

@@ -150,7 +150,7 @@ def book_money(payment: Payment, rows: list[PaymentAllocation], *, at: datetime,
         if row.invoice is None:
             continue
         part = Money(row.amount_minor, payment.currency)
-        left = apply_payment(row.invoice, part, at=at, paid_with=payment.method_label, ends_attempt=not late)
+        left = apply_payment(row.invoice, part, at=at, paid_with=payment.method_on_record, ends_attempt=not late)
         if left:
             row.amount_minor = (part - left).minor
             row.save(update_fields=["amount_minor"])

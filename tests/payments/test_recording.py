@@ -5,6 +5,7 @@ from uuid import uuid4
 
 import pytest
 from django.core.exceptions import PermissionDenied
+from django.utils.translation import override
 
 from accounts.access import system_access
 from accounts.models import OutgoingMail
@@ -202,3 +203,14 @@ def test_an_open_payment_stays_in_the_queue_until_it_is_decided(profile, payer):
         mark_handled(access=staff(), payment_id=payment.pk, note="Ignore it", at=NOW)
     payment.refresh_from_db()
     assert payment.needs_staff
+
+
+def test_an_invoice_says_what_it_was_paid_with_in_the_readers_language(profile):
+    invoice = issued(profile, "100.00")
+    with override("nl"):
+        wire(invoice, 10000)
+    invoice.refresh_from_db()
+    assert invoice.paid_with == "Wire transfer"
+    assert invoice.paid_with_label == "Wire transfer"
+    with override("nl"):
+        assert invoice.paid_with_label == "Overboeking"
