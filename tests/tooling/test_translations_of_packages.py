@@ -3,6 +3,7 @@
 import re
 from pathlib import Path
 
+import django
 import pytest
 from babel.messages.pofile import read_po
 from django.apps import apps
@@ -24,9 +25,9 @@ def forms(text):
     return text if isinstance(text, tuple) else (text,)
 
 
-def words_of(app):
-    """The Dutch of an installed app, as it ships it."""
-    path = Path(app.path) / "locale" / "nl" / "LC_MESSAGES" / "django.po"
+def words_of(folder, language="nl"):
+    """What a package says, as its own catalogue has it; the English one has texts that are in no Dutch one yet."""
+    path = Path(folder) / "locale" / language / "LC_MESSAGES" / "django.po"
     return messages(path) if path.exists() else []
 
 
@@ -36,7 +37,13 @@ def corrections():
 
 
 def test_every_text_is_one_of_an_installed_package(corrections):
-    known = {(message.id, message.context) for app in apps.get_app_configs() for message in words_of(app)}
+    folders = [Path(django.__file__).parent / "conf", *(app.path for app in apps.get_app_configs())]
+    known = {
+        (message.id, message.context)
+        for folder in folders
+        for language in ("en", "nl")
+        for message in words_of(folder, language)
+    }
     assert [message.id for message in corrections if (message.id, message.context) not in known] == []
 
 
@@ -49,11 +56,9 @@ def test_every_text_is_translated_with_the_placeholders_of_the_source(correction
 
 
 def test_the_pages_of_sign_in_address_the_reader_formally():
-    shipped = {app.path: words_of(app) for app in apps.get_app_configs() if app.name == "allauth"}
     seen = [
         message
-        for found in shipped.values()
-        for message in found
+        for message in words_of(apps.get_app_config("allauth").path)
         if any(place.startswith(PARTS_IN_USE) for place, _line in message.locations)
     ]
     assert seen
