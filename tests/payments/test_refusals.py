@@ -1,6 +1,7 @@
 """Payments that are not begun: nothing is written, nothing is charged, and the person is told why."""
 
 from datetime import timedelta
+from uuid import uuid4
 
 import pytest
 from django.core.exceptions import PermissionDenied
@@ -11,13 +12,26 @@ from invoices.models import Invoice
 from invoices.money import Money
 from invoices.operations import CannotVoid, void
 from payments.models import Payment
-from payments.operations import AmountChanged, CannotPay
+from payments.operations import AmountChanged, CannotPay, pay
 from tests.factories import NOW, BillingProfileFactory, access_for, issued, member
 from tests.payments.acts import card, charges, press_pay, sandbox, state
 
 
 def nothing_was_written(invoice):
     return not Payment.objects.exists() and charges(invoice) == [] and state(invoice)[0] == "open"
+
+
+def pay_together(person, invoices, method):
+    """One payment for several invoices, asked for by a changed form."""
+    return pay(
+        access=access_for(person),
+        invoice_ids=[invoice.pk for invoice in invoices],
+        shown=Money(12000 * max(1, len(invoices)), "EUR"),
+        attempt_key=uuid4(),
+        method_id=method.pk,
+        at=NOW,
+        return_url=lambda payment: f"http://testserver/back/{payment.reference}",
+    )
 
 
 def test_the_amount_that_was_shown_must_still_be_due(profile, payer):
@@ -71,6 +85,37 @@ def test_a_stranger_does_not_even_see_the_invoice(profile):
     with pytest.raises(Invoice.DoesNotExist):
         press_pay(stranger, invoice, card(profile), access=access_for(stranger, other))
     assert nothing_was_written(invoice)
+
+
+def test_invoices_of_two_profiles_are_not_paid_together_even_by_who_may_pay_both(profile):
+    mine, other = issued(profile), issued(BillingProfileFactory(account=profile.account))
+    owner = member(profile.account, "account_owner")
+    with pytest.raises(CannotPay) as problem:
+        pay_together(owner, [mine, other], card(profile))
+    assert problem.value.code == "mixed"
+    assert nothing_was_written(mine)
+
+
+def test_one_invoice_that_is_not_ours_stops_the_payment_of_all(profile, payer):
+    mine, foreign = issued(profile), issued(BillingProfileFactory())
+    with pytest.raises(Invoice.DoesNotExist):
+        pay_together(payer, [mine, foreign], card(profile))
+    with pytest.raises(Invoice.DoesNotExist):
+        pay_together(payer, [], card(profile))
+    assert nothing_was_written(mine)
+
+
+def test_the_key_of_a_page_of_another_profile_is_stale(profile, payer):
+    """The same person, but another profile's page: that payment is not shown here, and nothing is charged."""
+    other = BillingProfileFactory()
+    RoleAssignment.objects.create(user=payer, role="invoice_manager", profile=other)
+    key = uuid4()
+    press_pay(payer, issued(other), card(other), attempt_key=key)
+    invoice = issued(profile)
+    with pytest.raises(CannotPay) as problem:
+        press_pay(payer, invoice, card(profile), attempt_key=key)
+    assert problem.value.code == "stale"
+    assert charges(invoice) == []
 
 
 def test_a_role_taken_away_after_the_page_was_drawn_counts(profile, payer):
