@@ -16,6 +16,7 @@ class PortalAdminSite(AdminSite):
     site_header = _("Billing portal staff")
     index_title = _("Overview")
     site_url = "/"
+    enable_nav_sidebar = False  # the lists of invoices and payments need the width
 
     def login(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
         """Sends people who are not signed in to the portal's own page; refuses customers."""

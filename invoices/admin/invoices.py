@@ -102,7 +102,8 @@ class InvoiceAdmin(admin.ModelAdmin):
 
     def get_fieldsets(self, _request: HttpRequest, obj: Invoice | None = None) -> Any:
         if obj is None:
-            return [(None, {"fields": ("profile", *WRITTEN)})]
+            text = _("The lines come next: the profile says in which currency, and for which sections.")
+            return [(None, {"fields": ("profile", *WRITTEN), "description": text})]
         links = ("label", "profile_link", "payments_link")
         if obj.status == InvoiceStatus.DRAFT:
             return [(None, {"fields": ("label", "profile_link", *WRITTEN)}), (_("Amounts"), {"fields": SUMS[:3]})]
@@ -138,6 +139,14 @@ class InvoiceAdmin(admin.ModelAdmin):
         if invoice is not None and request.method == "POST":
             return Invoice.objects.locked().get(pk=invoice.pk)
         return invoice
+
+    def add_view(
+        self, request: HttpRequest, form_url: str = "", extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
+        """One button, because one thing follows: the lines."""
+        buttons = {"show_save_and_add_another": False, "show_save_and_continue": False}
+        response: HttpResponse = super().add_view(request, form_url, buttons | (extra_context or {}))
+        return response
 
     def save_model(self, request: HttpRequest, obj: Invoice, form: ModelForm, change: bool) -> None:
         if not change:
