@@ -15,20 +15,20 @@ def main() -> None:
     parser.add_argument("--quick", action="store_true", help="fewer rounds, and no list of a million invoices")
     parser.add_argument("--only", choices=["paying", "listing"], help="one of the two tables")
     chosen = parser.parse_args()
-    with Server() as server:
-        os.environ["DJANGO_SETTINGS_MODULE"] = "bench.settings"
-        os.environ["BENCH_DATABASE_URL"] = server.create("portal")
-        django.setup()
-        call_command("migrate", verbosity=0)
-        call_command("createcachetable", verbosity=0)
-        connection.close()
-        server.copy("portal", "empty")
-        from bench import reports  # noqa: PLC0415  models can be imported only now
+    server = Server()
+    os.environ["DJANGO_SETTINGS_MODULE"] = "bench.settings"
+    os.environ["BENCH_DATABASE_URL"] = server.create("portal")
+    django.setup()
+    call_command("migrate", verbosity=0)
+    call_command("createcachetable", verbosity=0)
+    connection.close()
+    server.copy("portal", "empty")
+    from bench import reports  # noqa: PLC0415  models can be imported only now
 
-        if chosen.only != "listing":
-            reports.paying(quick=chosen.quick)
-        if chosen.only != "paying":
-            reports.listing(server, quick=chosen.quick)
+    if chosen.only != "listing":
+        reports.paying(quick=chosen.quick)
+    if chosen.only != "paying":
+        reports.listing(server, quick=chosen.quick)
 
 
 if __name__ == "__main__":

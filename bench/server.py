@@ -1,7 +1,9 @@
 """A PostgreSQL server for the run, set as one would set it for real use, and databases in it."""
 
+import atexit
 import os
 import shutil
+import signal
 import tempfile
 from contextlib import closing
 from pathlib import Path
@@ -27,17 +29,14 @@ class Server:
     """Stopped and deleted when the process ends."""
 
     def __init__(self) -> None:
-        from tests.environment import start_postgresql  # noqa: PLC0415  importing it sets the environment of a test
+        from tests.environment import end_tidily, start_postgresql  # noqa: PLC0415  it sets the environment of a test
 
         self.directory = Path(tempfile.mkdtemp(prefix="portal-bench-"))
+        # Before the server is started: what is registered last is done first, and it must stop before its files go.
+        atexit.register(shutil.rmtree, self.directory, ignore_errors=True)
+        signal.signal(signal.SIGTERM, end_tidily)
         os.environ["PORTAL_VAR_DIR"] = str(self.directory)
         self.address = start_postgresql(self.directory / "postgresql", REAL_USE)
-
-    def __enter__(self) -> "Server":
-        return self
-
-    def __exit__(self, *_error: object) -> None:
-        shutil.rmtree(self.directory, ignore_errors=True)
 
     def address_of(self, database: str) -> str:
         return urlunsplit(urlsplit(self.address)._replace(path=f"/{database}"))
