@@ -4,7 +4,9 @@ Used by the page that comes back from the bank, by the provider's messages, by t
 them charges anything.
 """
 
+from collections.abc import Callable
 from datetime import datetime, timedelta
+from functools import partial
 from uuid import UUID
 
 import structlog
@@ -16,12 +18,12 @@ from accounts.models import User
 from accounts.roles import Permission
 from invoices.states import InvoiceStatus
 from payments.gateways.base import Attempt, Gateway, Outcome, Result
-from payments.gateways.registry import get_gateway
+from payments.gateways.registry import UnknownGateway, get_gateway
 from payments.models import Payment, PaymentEvent, Refund
 from payments.operations.asking import NoAnswer, ask, attempt_of
 from payments.operations.beginning import CannotPay
 from payments.operations.refunding import look_up_refund
-from payments.operations.schedule import ABANDONED_AFTER, CALL_BUDGET
+from payments.operations.schedule import ABANDONED_AFTER, CALL_BUDGET, DAY
 from payments.operations.settling import settle
 from payments.states import PaymentStatus
 
@@ -34,7 +36,8 @@ def look_up(*, payment_id: UUID, source: PaymentEvent.Source, at: datetime, by: 
 
     An attempt the gateway has never seen, or a check that nobody finished, is closed at the gateway first; only when
     the gateway promised that it can no longer be charged does it end here. Raises Payment.DoesNotExist,
-    UnknownGateway, and NoAnswer for an attempt that had ended: it has no next look-up, so whoever asks must ask again.
+    UnknownGateway, and NoAnswer when whoever asks must ask again: for an attempt that had ended, which has no next
+    look-up, and for a message of the gateway, because the next look-up may be a day away.
     """
     payment = Payment.objects.select_related("profile", "method").get(pk=payment_id)
     if payment.status == PaymentStatus.SUCCEEDED or payment.channel != Payment.Channel.CARD:
@@ -44,7 +47,7 @@ def look_up(*, payment_id: UUID, source: PaymentEvent.Source, at: datetime, by: 
     outcome = ask(lambda: gateway.lookup(attempt), subject=payment.reference)
     if outcome.result == Result.NOT_SENT:
         outcome = Outcome(Result.UNKNOWN, message=outcome.message)  # it is the question that was not sent
-    if outcome.result == Result.UNKNOWN and not payment.is_open:
+    if outcome.result == Result.UNKNOWN and (not payment.is_open or source == PaymentEvent.Source.WEBHOOK):
         raise NoAnswer
     if payment.is_open and _should_close(payment, outcome, source, at):
         outcome = _close_at_gateway(gateway, attempt)
@@ -99,22 +102,28 @@ def reconcile(*, at: datetime, limit: int = 100) -> int:
     Finds its work in rows, so it may be killed, run twice or run by several workers: each row is leased by moving its
     next look-up ahead, and whoever changed the row does the work. A row that fails is logged and comes up again.
     """
-    done = 0
+    done, source = 0, PaymentEvent.Source.RECONCILER
     for payment in Payment.objects.to_look_up(at)[:limit]:
         if _lease(payment, at):
             done += 1
-            try:
-                look_up(payment_id=payment.pk, source=PaymentEvent.Source.RECONCILER, at=at)
-            except Exception:
-                log.exception("payment not reconciled", payment=payment.reference)
+            _guarded(payment, at, partial(look_up, payment_id=payment.pk, source=source, at=at))
     for refund in Refund.objects.filter(next_lookup_at__lte=at).order_by("next_lookup_at", "pk")[:limit]:
         if _lease(refund, at):
             done += 1
-            try:
-                look_up_refund(refund_id=refund.pk, at=at)
-            except Exception:
-                log.exception("refund not reconciled", refund=str(refund.pk))
+            _guarded(refund, at, partial(look_up_refund, refund_id=refund.pk, at=at))
     return done
+
+
+def _guarded(row: Payment | Refund, at: datetime, act: Callable[[], object]) -> None:
+    """One row's trouble does not keep the others waiting. A gateway that is no longer configured is for staff to put
+    back; until then there is nobody to ask, so the next look-up comes tomorrow."""
+    try:
+        act()
+    except UnknownGateway:
+        log.error("gateway not configured", row=str(row))
+        type(row).objects.filter(pk=row.pk).update(needs_staff=True, next_lookup_at=at + DAY)
+    except Exception:
+        log.exception("not reconciled", row=str(row))
 
 
 def _lease(row: Payment | Refund, at: datetime) -> bool:

@@ -193,3 +193,24 @@ def test_whatever_the_gateway_says_the_failure_is_written_down(profile, payer, m
     payment.refresh_from_db()
     assert payment.status == "declined"
     assert len(payment.gateway_message) <= 300
+
+
+def test_an_attempt_at_a_gateway_that_was_taken_away_waits_for_staff_and_for_the_gateway(profile, payer, settings):
+    from payments.gateways.registry import get_gateway
+
+    invoice = issued(profile)
+    sandbox().switches.arm("drop_after")
+    payment = press_pay(payer, invoice, card(profile))
+    listed = settings.PAYMENT_GATEWAYS
+    settings.PAYMENT_GATEWAYS = {}
+    get_gateway.cache_clear()
+
+    run_reconciler(1, 5)
+    payment.refresh_from_db()
+    assert (payment.status, payment.needs_staff) == ("unknown", True)
+
+    settings.PAYMENT_GATEWAYS = listed
+    get_gateway.cache_clear()
+    run_reconciler(60 * 25)
+    assert state(invoice) == ("paid", 12000, 0)
+    assert charges(invoice) == [12000]
