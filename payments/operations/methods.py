@@ -34,11 +34,11 @@ def remember_card(payment: Payment, info: MethodInfo, *, at: datetime) -> Paymen
         method = PaymentMethod(
             profile=profile,
             gateway=payment.gateway,
-            gateway_customer=info.gateway_customer,
-            gateway_method=info.gateway_method,
             created_at=at,
             created_by=payment.started_by,
         )
+    # A renewed card has the number of the old one; only the new id is good until the new date.
+    method.gateway_method, method.gateway_customer = info.gateway_method, info.gateway_customer
     method.status, method.removed_at = PaymentMethod.Status.ACTIVE, None
     method.brand, method.last_four, method.fingerprint = info.brand[:20], info.last_four, info.fingerprint
     method.expiry_month, method.expiry_year = info.expiry_month, info.expiry_year

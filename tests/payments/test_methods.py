@@ -1,5 +1,7 @@
 """Cards of a profile: the default is changed and cards are removed by those who may, one at a time."""
 
+from uuid import uuid4
+
 import pytest
 from django.core.exceptions import PermissionDenied
 
@@ -81,3 +83,15 @@ def test_a_card_of_another_profile_does_not_exist(profile, owner, act):
     foreign = card(BillingProfileFactory(account=profile.account))
     with pytest.raises(PaymentMethod.DoesNotExist):
         act(access=owner, method_id=foreign.pk, at=NOW)
+
+
+def test_a_card_that_was_renewed_is_charged_by_its_new_id(profile):
+    """The new card has the number of the old one, so it is the same row; the old id expires at the gateway."""
+    owner = member(profile, "profile_owner")
+    press_pay(owner, issued(profile), token=f"tok_4444_{uuid4().hex}", save_method=True)
+    before = PaymentMethod.objects.get()
+    press_pay(owner, issued(profile), token=f"tok_4444_{uuid4().hex}", save_method=True)
+    after = PaymentMethod.objects.get()
+    assert after.pk == before.pk
+    assert after.gateway_method != before.gateway_method
+    assert press_pay(owner, issued(profile), after).status == "succeeded"
