@@ -84,7 +84,7 @@ def begin(*, access: Access, wish: Wish, at: datetime) -> Begun:
     now = fresh(access).inside(profile)
     declined = _earlier_attempts(profile, wish.attempt_key, at)
     if wish.attempt_key in declined:
-        return Begun(_same_attempt(wish.attempt_key, now), is_new=False)
+        return Begun(_same_attempt(wish, now), is_new=False)
     now.require(Permission.INVOICE_PAY)
     _check_invoices(invoices, now)
     due = Money.total((invoice.amount_due for invoice in invoices), profile.currency)
@@ -154,11 +154,12 @@ def _earlier_attempts(profile: BillingProfile, attempt_key: UUID, at: datetime) 
     return list(attempts.values_list("attempt_key", flat=True)[: DECLINES_PER_HOUR + 1])
 
 
-def _same_attempt(attempt_key: UUID, access: Access) -> Payment:
-    earlier = Payment.objects.get(attempt_key=attempt_key)
-    if earlier.profile_id != (access.profile and access.profile.pk) or earlier.started_by_id != (
-        access.user and access.user.pk
-    ):
+def _same_attempt(wish: Wish, access: Access) -> Payment:
+    """The earlier payment, when it was this person's and for these invoices."""
+    earlier = Payment.objects.get(attempt_key=wish.attempt_key)
+    invoices = earlier.allocations.filter(invoice__isnull=False).values_list("invoice_id", flat=True)
+    is_mine = earlier.started_by_id == (access.user and access.user.pk)
+    if not is_mine or set(invoices) != set(wish.invoice_ids):
         raise CannotPay(_("This page is out of date. Open the invoice again."), code="stale")
     return earlier
 
@@ -174,6 +175,9 @@ def _method_and_gateway(profile: BillingProfile, wish: Wish, at: datetime) -> tu
     if wish.method_id is None:
         gateway = default_gateway()
         if gateway is None or not wish.card_token:
+            raise CannotPay(_("Choose a card, or add a new one."), code="no_method")
+        # The id of a stored card is no card just typed in: it may be somebody else's, or removed.
+        if PaymentMethod.objects.filter(gateway=gateway.slug, gateway_method=wish.card_token).exists():
             raise CannotPay(_("Choose a card, or add a new one."), code="no_method")
         return None, gateway
     method = next(iter(PaymentMethod.objects.active().filter(pk=wish.method_id, profile=profile)), None)

@@ -36,7 +36,8 @@ def record_payment(
     """Records a check or wire that arrived for an invoice.
 
     Less than what is due leaves the rest due; more becomes a credit of the profile, as does money for an invoice that
-    is paid or void. Returns the payment; sending the same form twice returns the same one. Raises NotAllowed,
+    is paid or void. Returns the payment; sending the same form twice returns the same one. A form that was sent before
+    and comes back with other facts in it is refused, or that money would be lost. Raises NotAllowed,
     Invoice.DoesNotExist, CannotRecord.
     """
     try:
@@ -53,7 +54,19 @@ def record_payment(
     except IntegrityError as duplicate:
         earlier = Payment.objects.filter(attempt_key=attempt_key).first()
         if earlier is not None:
-            return earlier
+            same = earlier.allocations.filter(
+                invoice=invoice_id,
+                payment__amount_minor=amount.minor,
+                payment__channel=channel,
+                payment__bank_reference=bank_reference.strip(),
+                payment__received_on=received_on,
+            )
+            if same.exists():
+                return earlier
+            raise CannotRecord(
+                _("%(payment)s was recorded with this page before. Open the page again for other money.")
+                % {"payment": earlier.reference}
+            ) from duplicate
         raise CannotRecord(_("A payment with this bank or check reference is recorded already.")) from duplicate
 
 

@@ -56,7 +56,9 @@ def refund(*, access: Access, payment_id: UUID, amount: Money, reason: str, atte
             access=access, payment_id=payment_id, amount=amount, reason=reason.strip(), attempt_key=attempt_key, at=at
         )
     except IntegrityError:
-        return Refund.objects.get(attempt_key=attempt_key)
+        if not Refund.objects.filter(attempt_key=attempt_key).exists():
+            raise
+        raise CannotRefund(_("This page was used for another refund. Open the payment again.")) from None
     if not is_new:
         return row
     request = refund_request_of(row)
@@ -73,6 +75,8 @@ def _begin(
     payment = lock(payment_id)[0].payment
     earlier = Refund.objects.filter(attempt_key=attempt_key, payment=payment).select_related("payment").first()
     if earlier is not None:
+        if earlier.amount != amount:
+            raise CannotRefund(_("This page was used for another refund. Open the payment again."))
         return earlier, False
     if payment.status != PaymentStatus.SUCCEEDED:
         raise CannotRefund(_("Only a payment that succeeded can be refunded."))
