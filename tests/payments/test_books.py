@@ -54,6 +54,7 @@ def busy(profile, payer):
         "UPDATE invoices_numberseries SET next_number = next_number + 1",
         "UPDATE payments_payment SET status = 'succeeded' WHERE status = 'declined'",
         "UPDATE payments_payment SET status = 'declined' WHERE status = 'succeeded' AND refunded_minor = 0",
+        "UPDATE payments_payment SET status = 'pending' WHERE status = 'needs_customer'",
         "UPDATE payments_payment SET amount_minor = amount_minor + 1 WHERE status = 'succeeded'",
         "UPDATE payments_payment SET refunded_minor = 0",
         "UPDATE payments_payment SET currency = 'USD'",
