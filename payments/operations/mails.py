@@ -56,7 +56,7 @@ def _context(payment: Payment, invoices: Sequence[Invoice], at: datetime) -> dic
         "amount_minor": payment.amount_minor,
         "currency": payment.currency,
         "invoices": [str(invoice) for invoice in invoices],
-        "method": payment.method_label,
+        "method": payment.method_on_record,
         "profile": payment.profile.name,
         "decline_code": payment.decline_code,
         "at": at.isoformat(),

@@ -1,12 +1,15 @@
 """The mails about payments, drawn from what `settle` writes down."""
 
+from uuid import uuid4
+
 import pytest
+from django.utils.translation import override
 
 from accounts.mail import render
 from accounts.models import OutgoingMail
 from payments.declines import EXPLANATIONS
 from payments.gateways.base import DeclineCode
-from payments.operations import refund
+from payments.operations import record_payment, refund
 from tests.factories import NOW, issued
 from tests.payments.acts import card, press_pay, staff
 from tests.payments.pages import page_of
@@ -36,6 +39,25 @@ def test_a_success_names_amount_invoice_card_and_reference(payer, profile):
 def test_amounts_are_written_as_the_reader_does(payer, profile):
     press_pay(payer, issued(profile, "1234.50"), card(profile))
     assert "1.234,50" in mail("payment_succeeded", "nl").text
+
+
+def test_what_was_paid_with_is_named_in_the_readers_language(profile, payer):
+    invoice = issued(profile, "100.00")
+    with override("nl"):
+        record_payment(
+            access=staff(),
+            invoice_id=invoice.pk,
+            amount=invoice.amount_due,
+            channel="wire",
+            bank_reference="BANK-1",
+            received_on=invoice.issued_on,
+            attempt_key=uuid4(),
+            at=NOW,
+        )
+    assert "Payment method: Wire transfer" in mail("payment_succeeded").text
+    drawn = mail("payment_succeeded", "nl")
+    assert "Betalingswijze: Overboeking" in drawn.text
+    assert "<td>Overboeking</td>" in drawn.html
 
 
 def test_a_decline_names_the_reason_and_what_helps(payer, profile):
