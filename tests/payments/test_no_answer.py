@@ -127,3 +127,18 @@ def test_an_invoice_due_again_still_says_that_an_earlier_attempt_is_under_way(pr
     assert state(invoice) == ("paid", 12000, 0)
     assert not invoice.is_being_paid
     assert books_are_clean()
+
+
+def test_the_message_that_a_slow_payment_arrived_stays_until_it_was_answered(profile, payer):
+    """Its next look-up may be a day away, and the customer waits for what the message already says."""
+    invoice = issued(profile)
+    payment = press_pay(payer, invoice, card(profile, "6223"))
+    assert payment.status == "pending"
+    sandbox().books.advance(10)
+    sandbox().work()
+    sandbox().switches.arm("server_error", on="lookup", times=2)
+    deliver()
+    assert state(invoice)[0] == "open"
+    assert waiting_messages()
+    process_deliveries(at=NOW + timedelta(seconds=10))
+    assert state(invoice) == ("paid", 12000, 0)
