@@ -11,7 +11,7 @@ from accounts.access import Access
 from accounts.models import BillingProfile
 from accounts.roles import Permission
 from invoices.models import Invoice
-from invoices.payability import day_text, why_not
+from invoices.payability import Reason, Why, day_text, why_not
 from invoices.states import LOOK, Label, label_of
 from invoices.summaries import summary_of
 
@@ -51,6 +51,7 @@ class Rows:
         self.download_words = _("Download %(number)s")
         self.kinds = {value: str(name) for value, name in Invoice.Kind.choices}
         self.labels = {label: str(label.label) for label in Label}
+        self.role_words = _("Your role does not include paying.")
         self.texts = {"due_heading": _("Due date"), "pay_text": _("Pay now")}
 
     def row(self, invoice: Invoice) -> dict[str, Any]:
@@ -76,13 +77,17 @@ class Rows:
             "look": LOOK[label],
             "is_late": label == Label.PAST_DUE,
             "is_void": label == Label.VOID,
-            "why": why.text if why else "",
+            "why": self._short(why) if why else "",
             "detail_url": self.addresses.of("detail", invoice),
             "pay_url": "" if why else self.addresses.of("pay", invoice),
             "pay_label": self.pay_words % {"number": invoice.number, "amount": amount_due},
             "pdf_url": self.addresses.of("pdf", invoice) if self.may_download else "",
             "download_label": self.download_words % {"number": invoice.number},
         }
+
+    def _short(self, why: Reason) -> str:
+        """The list names the roles that may pay once, above the rows."""
+        return self.role_words if why.code == Why.ROLE else why.text
 
 
 def row_context(invoice: Invoice, access: Access, at: datetime) -> dict[str, Any]:
