@@ -10,21 +10,34 @@ from accounts.models import OutgoingMail
 from invoices.models import Credit
 from invoices.money import Money
 from payments.gateways.base import Outcome, Result
-from payments.models import Payment, PaymentEvent, PaymentMethod
+from payments.models import Payment, PaymentEvent, PaymentMethod, WebhookDelivery
 from payments.operations import (
     CannotRecord,
     CannotRefund,
     cancel_attempt,
     look_up,
     looking_up,
+    process_deliveries,
+    receive,
     reconcile,
     record_payment,
     refund,
     resolve_mismatch,
+    webhooks,
 )
 from payments.operations.refunding import adopt_refund, settle_refund
 from tests.factories import NOW, BillingProfileFactory, access_for, issued, member
-from tests.payments.acts import books_are_clean, card, press_pay, run_reconciler, sandbox, staff, state
+from tests.payments.acts import (
+    books_are_clean,
+    card,
+    deliver,
+    messages,
+    press_pay,
+    run_reconciler,
+    sandbox,
+    staff,
+    state,
+)
 
 
 def euros(minor):
@@ -155,6 +168,41 @@ def test_an_attempt_whose_call_may_still_be_on_its_way_is_not_closed(profile, pa
         at = NOW + timedelta(seconds=seconds)
         looked_at = look_up(payment_id=payment.pk, source=PaymentEvent.Source.RETURN, at=at)
         assert looked_at.is_open == is_open
+
+
+def test_a_message_does_not_close_an_attempt_whose_request_may_be_overtaken_by_it(profile, payer):
+    sandbox().switches.arm("drop_before")
+    lost = press_pay(payer, issued(profile), card(profile))
+    soon = NOW + timedelta(seconds=10)
+    assert look_up(payment_id=lost.pk, source=PaymentEvent.Source.WEBHOOK, at=soon).status == "unknown"
+    assert look_up(payment_id=lost.pk, source=PaymentEvent.Source.RETURN, at=soon).status == "expired"
+
+
+def test_a_message_about_what_was_paid_asks_nothing(profile, payer, monkeypatch):
+    press_pay(payer, issued(profile), card(profile))
+    asked = []
+    monkeypatch.setattr(sandbox(), "lookup", asked.append)
+    deliver()
+    assert asked == []
+    assert set(WebhookDelivery.objects.values_list("status", flat=True)) == {"processed"}
+
+
+def test_a_message_that_another_worker_took_since_it_was_read_is_left_to_it(profile, payer, monkeypatch):
+    for _payment in range(2):
+        press_pay(payer, issued(profile), card(profile))
+    for body, headers in messages():
+        receive(gateway_slug="sandbox", body=body, headers=headers, at=NOW)
+    worked_on = []
+
+    def act(row, at):
+        worked_on.append(row.pk)
+        if len(worked_on) == 1:
+            process_deliveries(at=at)  # the other worker, which takes all the rest
+        return True
+
+    monkeypatch.setattr(webhooks, "_act", act)
+    process_deliveries(at=NOW)
+    assert sorted(worked_on) == list(WebhookDelivery.objects.order_by("pk").values_list("pk", flat=True))
 
 
 def test_a_row_that_breaks_does_not_keep_the_others_from_being_asked_about(profile, payer, monkeypatch):

@@ -47,6 +47,9 @@ def test_every_response_carries_the_strict_policy(answers):
         assert "default-src 'none'" in policy
         assert "script-src 'self'" in policy
         assert "style-src 'self'" in policy
+        assert "form-action 'self'" in policy
+        assert "frame-ancestors 'none'" in policy
+        assert "base-uri 'none'" in policy
         assert "unsafe" not in policy
         assert "data:" not in policy
 

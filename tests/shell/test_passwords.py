@@ -1,0 +1,54 @@
+"""Guessing a password is slow, and a password that is easily guessed is not taken."""
+
+import pytest
+from django.core.cache import cache
+from django.urls import reverse
+
+from tests.factories import UserFactory
+
+PASSWORD = "correct horse battery staple"
+
+
+@pytest.fixture
+def person(db):
+    user = UserFactory(email="manager@example.com")
+    user.set_password(PASSWORD)
+    user.save()
+    return user
+
+
+@pytest.fixture(autouse=True)
+def _nobody_tried_before():
+    cache.clear()
+    yield
+    cache.clear()
+
+
+def is_signed_in(client):
+    return "_auth_user_id" in client.session
+
+
+def try_password(client, person, password):
+    return client.post(reverse("account_login"), {"login": person.email, "password": password})
+
+
+def test_after_five_wrong_passwords_the_right_one_has_to_wait_too(client, person):
+    for _try in range(5):
+        try_password(client, person, "wrong")
+    try_password(client, person, PASSWORD)
+    assert not is_signed_in(client)
+
+    cache.clear()  # the pause is over
+    try_password(client, person, PASSWORD)
+    assert is_signed_in(client)
+
+
+@pytest.mark.parametrize("weak", ["elephant-7", "1q2w3e4r5t6y", "manager@example.com"])
+def test_a_short_a_common_and_ones_own_address_are_no_passwords(client, person, weak):
+    client.force_login(person)
+    answer = client.post(
+        reverse("account_change_password"), {"oldpassword": PASSWORD, "password1": weak, "password2": weak}
+    )
+    assert answer.status_code == 200
+    person.refresh_from_db()
+    assert person.check_password(PASSWORD)
