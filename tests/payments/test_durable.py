@@ -9,7 +9,7 @@ from payments.operations import settle
 from tests.factories import issued
 from tests.payments.acts import card, charges, press_pay
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = [pytest.mark.two_connections, pytest.mark.django_db(transaction=True)]
 
 
 def test_paying_inside_a_transaction_is_refused_before_anything_is_charged(profile, payer):
