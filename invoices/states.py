@@ -34,7 +34,8 @@ class WrongState(ValueError):
 def check_move(old: str, new: InvoiceStatus) -> None:
     """Raises WrongState when an invoice in state ``old`` cannot become ``new``."""
     if new not in MOVES[InvoiceStatus(old)]:
-        raise WrongState(f"An invoice cannot go from {old} to {new.value}.")
+        names = {"old": InvoiceStatus(old).label, "new": new.label}
+        raise WrongState(_("An invoice cannot go from “%(old)s” to “%(new)s”.") % names)
 
 
 class Label(models.TextChoices):

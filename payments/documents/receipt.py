@@ -101,7 +101,7 @@ def _refunds(payment: Payment) -> dict[str, Any] | None:
         "title": _("Refunds"),
         "head": [_("Date"), _("Reason"), _("Amount")],
         "rows": [
-            [day(timezone.localdate(refund.finished_at or refund.started_at)), refund.reason, figure(-refund.amount)]
+            [day(timezone.localdate(refund.finished_at or refund.started_at)), _(refund.reason), figure(-refund.amount)]
             for refund in refunds
         ],
         "total": [_("Received after refunds"), figure(left)],

@@ -11,6 +11,7 @@ from uuid import UUID
 
 from django.db import IntegrityError, transaction
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_noop
 
 from accounts import audit
 from accounts.access import Access, NotAllowed, fresh, system_access
@@ -264,5 +265,5 @@ def adopt_refund(*, payment_id: UUID, gateway_id: str, outcome: Outcome, at: dat
         payment.save(update_fields=["needs_staff"])
     if not amount:
         return None
-    reason = _("Refunded at the payment provider.")
+    reason = gettext_noop("Refunded at the payment provider.")  # translated where it is shown
     return _reserve(payment, amount, reason=reason, attempt_key=None, by=system_access(), at=at, gateway_id=gateway_id)

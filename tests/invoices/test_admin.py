@@ -144,7 +144,7 @@ def test_voiding_in_the_wrong_state_is_a_message(staff, profile):
     mark_payment_started(busy, by=None, at=NOW)
     text = act(staff, "void_selected", busy, new, confirmed="yes", reason="Double").content.decode()
     assert f"{busy.number}: A payment is in progress" in text
-    assert f"Draft {new.pk}: An invoice cannot go from draft to void." in text
+    assert f"Draft {new.pk}: An invoice cannot go from “Draft” to “Void”." in text
     assert "voided" not in text
 
 
