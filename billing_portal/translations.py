@@ -74,7 +74,9 @@ def update(locale: Path, collected: Catalog) -> list[Path]:
     for path in catalogue_paths(locale):
         with path.open("rb") as file:
             catalogue = read_po(file, locale=path.parent.parent.name)
+        made_at = catalogue.creation_date
         catalogue.update(collected, no_fuzzy_matching=True, update_header_comment=False)
+        catalogue.creation_date = made_at  # so that nothing changes in the file when no text did
         catalogue.obsolete.clear()
         with path.open("wb") as file:
             write_po(file, catalogue, width=100, sort_by_file=True, ignore_obsolete=True, include_lineno=False)

@@ -7,7 +7,7 @@ import pytest
 from babel.messages.pofile import read_po
 from django.conf import settings
 
-from billing_portal.translations import catalogue_paths, collect, compile_catalogues
+from billing_portal.translations import catalogue_paths, collect, compile_catalogues, update
 
 LOCALE = settings.BASE_DIR / "locale"
 PLACEHOLDER = re.compile(r"%\((\w+)\)[sd]|%%|%[sd]")
@@ -89,6 +89,16 @@ def test_a_catalogue_is_compiled_when_it_changed_and_only_then(tmp_path):
     assert compile_catalogues(tmp_path) == []
     with (folder / "django.mo").open("rb") as file:
         assert gettext.GNUTranslations(file).gettext("Pay now") == "Nu betalen"
+
+
+def test_collecting_again_changes_nothing(tmp_path):
+    path = tmp_path / "nl" / "LC_MESSAGES" / "django.po"
+    path.parent.mkdir(parents=True)
+    path.write_bytes((LOCALE / "nl" / "LC_MESSAGES" / "django.po").read_bytes())
+    update(tmp_path, collect(settings.BASE_DIR))
+    collected = path.read_bytes()
+    update(tmp_path, collect(settings.BASE_DIR))
+    assert path.read_bytes() == collected
 
 
 def test_there_is_a_catalogue_for_every_language():
