@@ -22,7 +22,8 @@ class BillingAccountQuerySet(QuerySet["BillingAccount"]):
         return self.filter(pk__in={held.account_id for held in access.held if held.account_id and held.role in roles})
 
     def locked(self) -> Self:
-        return self.order_by("pk").select_for_update(of=("self",))
+        """Rows locked against being changed; rows that refer to them may still be written. Evaluate it at once."""
+        return self.order_by("pk").select_for_update(of=("self",), no_key=True)
 
 
 class BillingProfileQuerySet(QuerySet["BillingProfile"]):

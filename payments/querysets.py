@@ -35,6 +35,10 @@ class PaymentMethodQuerySet(QuerySet["PaymentMethod"]):
     def active(self) -> Self:
         return self.filter(status="active")
 
+    def locked(self) -> Self:
+        """Rows locked against being changed, though not against being referred to. Evaluate it at once."""
+        return self.order_by("pk").select_for_update(of=("self",), no_key=True)
+
     def in_order(self) -> Self:
         """The default first, then the newest."""
         return self.order_by("-is_default", "-created_at", "-pk")

@@ -20,7 +20,15 @@ from payments.admin.base import DeedsAdmin
 from payments.admin.forms import NoteForm, RecordForm, RefundForm
 from payments.admin.inlines import AllocationsInline, EventsInline, RefundsInline
 from payments.models import Payment, PaymentEvent
-from payments.operations import CannotRecord, look_up, mark_handled, record_payment, refund, resolve_mismatch
+from payments.operations import (
+    CannotRecord,
+    end_unanswered,
+    look_up,
+    mark_handled,
+    record_payment,
+    refund,
+    resolve_mismatch,
+)
 from payments.states import PaymentStatus
 
 
@@ -48,6 +56,7 @@ class PaymentAdmin(DeedsAdmin):
         "refund": "refund_view",
         "mismatch": "mismatch_view",
         "handled": "handled_view",
+        "end": "end_view",
     }
 
     def get_urls(self) -> list[URLPattern]:
@@ -150,6 +159,23 @@ class PaymentAdmin(DeedsAdmin):
     def _handled(self, request: HttpRequest, payment: Payment, note: str) -> str:
         mark_handled(access=access_of_staff(request), payment_id=payment.pk, note=note, at=timezone.now())
         return _now("The payment left the staff queue.")
+
+    def end_view(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        """Ends an attempt for which the gateway never answered."""
+        payment = self.row(request, object_id)
+        form = NoteForm(request.POST or None)
+        if request.method == "POST" and form.is_valid():
+            return self.do(request, lambda: self._end(request, payment, form.cleaned_data["note"]), payment)
+        text = [
+            _("Look at the provider first and make sure that it took nothing. The invoice can then be paid again."),
+            _("If the provider tells us later that it took the money after all, the money is booked."),
+        ]
+        title = button = _("End without money")
+        return self.ask(request, title=title, text=text, button=button, row=payment, form=form)
+
+    def _end(self, request: HttpRequest, payment: Payment, note: str) -> str:
+        end_unanswered(access=access_of_staff(request), payment_id=payment.pk, note=note, at=timezone.now())
+        return _now("The payment ended without money.")
 
     def record_view(self, request: HttpRequest) -> HttpResponse:
         """Records money that came by check or wire, after showing what will become of it."""

@@ -16,7 +16,7 @@ from payments.operations.books import check_books
 from payments.operations.looking_up import cancel_attempt, come_back, look_up, reconcile
 from payments.operations.methods import CannotChangeMethod, make_default, remove_method
 from payments.operations.paying import pay
-from payments.operations.recording import CannotRecord, mark_handled, record_payment, resolve_mismatch
+from payments.operations.recording import CannotRecord, end_unanswered, mark_handled, record_payment, resolve_mismatch
 from payments.operations.refunding import CannotRefund, look_up_refund, refund
 from payments.operations.settling import settle
 from payments.operations.webhooks import process_again, process_deliveries, receive
@@ -31,6 +31,7 @@ __all__ = [
     "cancel_attempt",
     "check_books",
     "come_back",
+    "end_unanswered",
     "look_up",
     "look_up_refund",
     "make_default",

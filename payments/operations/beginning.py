@@ -180,7 +180,7 @@ def _method_and_gateway(profile: BillingProfile, wish: Wish, at: datetime) -> tu
         if PaymentMethod.objects.filter(gateway=gateway.slug, gateway_method=wish.card_token).exists():
             raise CannotPay(_("Choose a card, or add a new one."), code="no_method")
         return None, gateway
-    method = next(iter(PaymentMethod.objects.active().filter(pk=wish.method_id, profile=profile)), None)
+    method = next(iter(PaymentMethod.objects.active().filter(pk=wish.method_id, profile=profile).locked()), None)
     if method is None:
         raise CannotPay(_("This card is no longer on the billing profile. Choose another one."), code="method_gone")
     if method.is_expired(profile.day_of(at)):

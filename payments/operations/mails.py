@@ -12,13 +12,14 @@ from accounts.outbox import queue
 from accounts.roles import Role
 from invoices.models import Invoice
 from payments.models import Payment, Refund
-from payments.states import PaymentStatus
+from payments.states import ENDED_WITHOUT_MONEY, PaymentStatus
 
 MONEY_PEOPLE = (Role.PROFILE_OWNER, Role.PROFILE_CONTRIBUTOR, Role.INVOICE_MANAGER)
 
 
-def tell_payer(payment: Payment, invoices: Sequence[Invoice], *, at: datetime) -> None:
-    """Success once per payment; failure at most once an hour per invoice, so that retries make no storm.
+def tell_payer(payment: Payment, invoices: Sequence[Invoice], *, at: datetime, was_unsure: bool = False) -> None:
+    """Success once per payment; failure at most once an hour per invoice, so that retries make no storm. An end
+    without money is told where the page could only say that we are checking (``was_unsure``).
 
     The person who paid is told. Money that staff recorded is told to those who handle the profile's invoices.
     """
@@ -26,6 +27,8 @@ def tell_payer(payment: Payment, invoices: Sequence[Invoice], *, at: datetime) -
         template, fact = "payment_succeeded", f"payment-succeeded:{payment.pk}"
     elif payment.status == PaymentStatus.DECLINED:
         template, fact = "payment_failed", f"payment-failed:{invoices[0].pk}:{at:%Y%m%d%H}"
+    elif payment.status in ENDED_WITHOUT_MONEY and was_unsure:
+        template, fact = "payment_closed", f"payment-closed:{payment.pk}"
     else:
         return
     context = _context(payment, invoices, at)

@@ -85,12 +85,10 @@ def remove_method(*, access: Access, method_id: int, at: datetime) -> PaymentMet
 
 
 def _lock_method(access: Access, method_id: int) -> PaymentMethod:
-    """The profile's row is the lock of all its cards."""
+    """The profile's row is the lock of all its cards against each other; the card's own keeps payers off it."""
     method = PaymentMethod.objects.visible_to(access).active().select_related("profile").get(pk=method_id)
     BillingProfile.objects.locked().get(pk=method.profile_id)
-    method.refresh_from_db(fields=["status", "is_default"])
-    if method.status != PaymentMethod.Status.ACTIVE:
-        raise PaymentMethod.DoesNotExist(_("There is no such card."))
+    method = PaymentMethod.objects.active().select_related("profile").locked().get(pk=method.pk)
     fresh(access).require(Permission.METHODS_MANAGE, method.profile)
     return method
 

@@ -5,7 +5,8 @@ from datetime import datetime, timedelta
 from time import monotonic
 from uuid import UUID
 
-from django.db import IntegrityError
+import structlog
+from django.db import DatabaseError, IntegrityError, OperationalError
 from django.utils.translation import gettext as _
 
 from accounts.access import Access
@@ -15,6 +16,8 @@ from payments.models import Payment, PaymentEvent
 from payments.operations.asking import ask, attempt_of
 from payments.operations.beginning import CannotPay, Wish, begin
 from payments.operations.settling import settle
+
+log = structlog.get_logger("portal.payments")
 
 # How PostgreSQL and SQLite name the two unique constraints that let one of several payers win.
 RACE_GUARDS = ("one_open_attempt_per_invoice", "payments_paymentallocation.invoice_id", "attempt_key")
@@ -56,6 +59,8 @@ def pay(
         begun = begin(access=access, wish=wish, at=at)
     except IntegrityError as race:
         return _lost_race(race, access, attempt_key)
+    except OperationalError as busy:
+        raise CannotPay(_("The portal is busy. Nothing was charged. Try again in a minute."), code="busy") from busy
     payment = begun.payment
     if not begun.is_new:
         return payment
@@ -66,7 +71,12 @@ def pay(
     outcome = ask(lambda: gateway.charge(attempt), subject=payment.reference)
     ended_at = at + timedelta(seconds=monotonic() - started)
     source = PaymentEvent.Source.CUSTOMER if access.user else PaymentEvent.Source.AUTOMATIC
-    return settle(payment_id=payment.pk, outcome=outcome, source=source, at=ended_at, known=payment)
+    try:
+        return settle(payment_id=payment.pk, outcome=outcome, source=source, at=ended_at, known=payment)
+    except DatabaseError:
+        # The money may have moved. The attempt is still open, so the next look-up finds out and writes it down.
+        log.exception("outcome not written down yet", payment=payment.reference)
+        return payment
 
 
 def _lost_race(race: IntegrityError, access: Access, attempt_key: UUID) -> Payment:

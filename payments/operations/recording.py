@@ -12,9 +12,10 @@ from accounts.access import Access, NotAllowed, fresh
 from invoices.models import Invoice
 from invoices.money import Money
 from invoices.states import InvoiceStatus
+from payments.gateways.base import Outcome, Result
 from payments.models import Payment, PaymentAllocation, PaymentEvent
 from payments.operations import mails
-from payments.operations.settling import book_money, close, lock, record_event
+from payments.operations.settling import book_money, close, lock, record_event, settle
 from payments.states import PaymentStatus
 
 
@@ -67,7 +68,12 @@ def record_payment(
                 _("%(payment)s was recorded with this page before. Open the page again for other money.")
                 % {"payment": earlier.reference}
             ) from duplicate
-        raise CannotRecord(_("A payment with this bank or check reference is recorded already.")) from duplicate
+        raise CannotRecord(
+            _(
+                "A payment with this bank or check reference is recorded already. If one transfer was for several "
+                "invoices, record its parts with -1, -2 and so on after the reference."
+            )
+        ) from duplicate
 
 
 @transaction.atomic(durable=True)
@@ -222,3 +228,20 @@ def mark_handled(*, access: Access, payment_id: UUID, note: str, at: datetime) -
         note=note.strip(),
     )
     return payment
+
+
+def end_unanswered(*, access: Access, payment_id: UUID, note: str, at: datetime) -> Payment:
+    """Ends an attempt for which the gateway never answered, after staff made sure at the provider that it took nothing.
+
+    Frees the invoice. A success that comes all the same is booked. Only for attempts whose look-ups are used up.
+    Returns the payment. Raises NotAllowed, Payment.DoesNotExist, CannotRecord.
+    """
+    _require_staff(access)
+    payment = Payment.objects.get(pk=payment_id)
+    if not note.strip():
+        raise CannotRecord(_("Say how you know that nothing was taken, for whoever reads this later."))
+    waits = payment.is_open and payment.needs_staff and payment.next_lookup_at is None
+    if not waits or payment.status == PaymentStatus.MISMATCH:
+        raise CannotRecord(_("Only a payment whose look-ups are used up can be ended. Look it up again first."))
+    outcome = Outcome(Result.EXPIRED, message=note.strip())
+    return settle(payment_id=payment_id, outcome=outcome, source=PaymentEvent.Source.STAFF, at=at, by=access.user)

@@ -5,6 +5,10 @@ staff queue: it is never ended by age alone. (Kill Bill's janitor works the same
 """
 
 from datetime import datetime, timedelta
+from typing import Any
+
+from django.db.models import F, QuerySet
+from django.db.models.functions import Greatest
 
 from payments.states import PaymentStatus
 
@@ -21,6 +25,11 @@ LOOKS: dict[str, list[timedelta]] = {
     PaymentStatus.NEEDS_CUSTOMER: [ABANDONED_AFTER, 10 * MINUTE, HOUR, 6 * HOUR, *[DAY] * 5],
     PaymentStatus.PENDING: [30 * SECOND, 5 * MINUTE, HOUR, 6 * HOUR, *[DAY] * 14],
 }
+
+
+def look_now(rows: QuerySet[Any], at: datetime) -> int:
+    """Moves the next look-up of these payments or refunds to now, without using up one of their scheduled ones."""
+    return rows.update(next_lookup_at=at, lookups=Greatest(F("lookups") - 1, 0))
 
 
 def first_look(status: str, at: datetime) -> datetime | None:

@@ -16,7 +16,7 @@ from payments.gateways.base import MethodInfo, Outcome, Result
 from payments.models import Payment, PaymentAllocation, PaymentEvent, PaymentMethod
 from payments.operations import mails
 from payments.operations.methods import remember_card
-from payments.operations.schedule import next_look
+from payments.operations.schedule import look_now, next_look
 from payments.states import ENDED_WITHOUT_MONEY, MOVES, OPEN, PaymentStatus
 
 log = structlog.get_logger("portal.payments")
@@ -62,6 +62,7 @@ def settle(
         _no_move(payment, new, outcome, source=source, at=at)
         return payment
     fields = _take_over(payment, outcome)
+    held = [row for row in rows if row.is_open]
     payment.status = new
     payment.lookups = 0
     payment.next_lookup_at = next_look(new, 0, at)
@@ -73,12 +74,12 @@ def settle(
         fields |= {"finished_at", "next_url"}
         close(payment, rows)
     if new == PaymentStatus.SUCCEEDED:
-        book_money(payment, rows, at=at, late=old in ENDED_WITHOUT_MONEY)
+        book_money(payment, rows, at=at, late=not held)
         if payment.save_method and outcome.method is not None and outcome.method.gateway_method:
             payment.method = _remember_if_possible(payment, outcome.method, at)
             fields.add("method")
     elif new in ENDED_WITHOUT_MONEY:
-        for row in rows:
+        for row in held:
             if row.invoice is not None and row.invoice.is_being_paid:
                 clear_payment_started(row.invoice)
     payment.save(update_fields=fields)
@@ -94,7 +95,9 @@ def settle(
             amount_minor=payment.amount_minor,
             currency=payment.currency,
         )
-        mails.tell_payer(payment, [row.invoice for row in rows if row.invoice is not None], at=at)
+        unsure = old == PaymentStatus.UNKNOWN or source == PaymentEvent.Source.RECONCILER
+        invoices = [row.invoice for row in rows if row.invoice is not None]
+        mails.tell_payer(payment, invoices, at=at, was_unsure=unsure and old != PaymentStatus.NEEDS_CUSTOMER)
     return payment
 
 
@@ -164,7 +167,7 @@ def book_money(payment: Payment, rows: list[PaymentAllocation], *, at: datetime,
         others = Payment.objects.filter(
             allocations__is_open=True, allocations__invoice__in=[row.invoice_id for row in rows]
         ).exclude(pk=payment.pk)
-        Payment.objects.filter(pk__in=others.values("pk")).update(next_lookup_at=at)
+        look_now(Payment.objects.filter(pk__in=others.values("pk")), at)
 
 
 def record_event(

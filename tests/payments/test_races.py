@@ -2,6 +2,7 @@
 
 from collections import Counter
 from threading import Barrier, Thread
+from time import sleep
 from uuid import uuid4
 
 import pytest
@@ -12,7 +13,15 @@ from invoices.models import Invoice
 from invoices.money import Money
 from invoices.querysets import InvoiceQuerySet
 from payments.models import Payment, PaymentEvent, Refund
-from payments.operations import CannotPay, CannotRefund, process_deliveries, receive, refund
+from payments.operations import (
+    CannotChangeMethod,
+    CannotPay,
+    CannotRefund,
+    process_deliveries,
+    receive,
+    refund,
+    remove_method,
+)
 from tests.factories import NOW, access_for, issued, member
 from tests.payments.acts import books_are_clean, card, charges, press_pay, run_reconciler, sandbox, staff, state
 
@@ -81,9 +90,8 @@ def test_one_page_sent_many_times_at_once_is_one_payment(profile, invoice, payer
 
 
 def slow_before_insert(monkeypatch):
-    """Opens the gap between reading and writing, so that a missing lock shows."""
-    from time import sleep
-
+    """Opens the gap between reading and writing, so that a missing lock shows: everybody has begun before the
+    gateway answers the first."""
     from payments.operations import beginning
 
     real = beginning._check_gateway
@@ -93,6 +101,7 @@ def slow_before_insert(monkeypatch):
         real(*arguments)
 
     monkeypatch.setattr(beginning, "_check_gateway", slowly)
+    sandbox().switches.arm("delay", times=20, value=900)
 
 
 def without_row_locks(monkeypatch):
@@ -143,11 +152,12 @@ def test_the_lock_is_a_lock_and_comes_before_the_payment(profile, invoice, payer
 
     with CaptureQueriesContext(connection) as captured:
         press_pay(payer, invoice, card(profile))
-    locks = [query["sql"] for query in captured if "FOR UPDATE" in query["sql"]]
-    assert len(locks) == 2
-    assert "ORDER BY" in locks[0]
+    locks = [query["sql"] for query in captured if " UPDATE OF " in query["sql"]]
+    assert len(locks) == 3
+    assert all("ORDER BY" in lock for lock in locks)
     assert 'FOR UPDATE OF "invoices_invoice"' in locks[0]
-    assert 'FOR UPDATE OF "invoices_invoice", "payments_payment"' in locks[1]
+    assert 'FOR NO KEY UPDATE OF "payments_paymentmethod"' in locks[1]
+    assert 'FOR UPDATE OF "invoices_invoice", "payments_payment"' in locks[2]
 
 
 def test_a_second_payer_waits_for_the_lock_of_the_first(profile, invoice):
@@ -230,4 +240,21 @@ def test_a_wire_and_a_card_at_once_never_lose_money(profile, invoice, payer):
     assert state(invoice) == ("paid", 12000, 0)
     left_over = sum(credit.remaining_minor for credit in profile.credits.all())
     assert left_over == sum(charges(invoice))
+    assert books_are_clean()
+
+
+def test_a_card_is_either_removed_or_charged_never_both(profile, invoice, monkeypatch):
+    slow_before_insert(monkeypatch)
+    owner = access_for(member(profile, "profile_owner"), profile)
+    visa, due = card(profile), invoice.amount_due
+
+    def remove():
+        sleep(0.05)
+        return remove_method(access=owner, method_id=visa.pk, at=NOW)
+
+    paid, removed = at_once(lambda: press_pay(owner.user, Invoice.objects.get(pk=invoice.pk), visa, shown=due), remove)
+
+    assert isinstance(paid, Payment)
+    assert paid.status == "succeeded" or isinstance(removed, CannotChangeMethod)
+    assert paid.decline_code != "method_gone"
     assert books_are_clean()

@@ -214,3 +214,36 @@ def test_an_attempt_at_a_gateway_that_was_taken_away_waits_for_staff_and_for_the
     run_reconciler(60 * 25)
     assert state(invoice) == ("paid", 12000, 0)
     assert charges(invoice) == [12000]
+
+
+def test_a_database_that_is_busy_before_the_call_charges_nothing_and_says_so(profile, payer, monkeypatch):
+    from django.db import OperationalError
+
+    from payments.operations import paying
+
+    def locked(**_arguments):
+        raise OperationalError("database is locked")
+
+    invoice = issued(profile)
+    monkeypatch.setattr(paying, "begin", locked)
+    with pytest.raises(CannotPay) as problem:
+        press_pay(payer, invoice, card(profile))
+    assert problem.value.code == "busy"
+    assert charges(invoice) == []
+
+
+def test_a_database_that_is_gone_after_the_call_loses_nothing(profile, payer, monkeypatch):
+    from django.db import OperationalError
+
+    from payments.operations import paying
+
+    def gone(**_arguments):
+        raise OperationalError("server closed the connection")
+
+    invoice = issued(profile)
+    with monkeypatch.context() as patch:
+        patch.setattr(paying, "settle", gone)
+        assert press_pay(payer, invoice, card(profile)).status == "created"
+    run_reconciler(2)
+    assert state(invoice) == ("paid", 12000, 0)
+    assert charges(invoice) == [12000]

@@ -8,6 +8,7 @@ from django.utils import timezone
 
 from payments.models import Payment, Refund
 from payments.operations import process_deliveries, reconcile
+from payments.operations.schedule import look_now
 
 
 class Command(BaseCommand):
@@ -24,7 +25,7 @@ class Command(BaseCommand):
         at = timezone.now()
         if options["all"]:
             for model in (Payment, Refund):
-                model.objects.filter(next_lookup_at__gt=at).update(next_lookup_at=at)
+                look_now(model.objects.filter(next_lookup_at__gt=at), at)
         deliveries = process_deliveries(at=at)
         asked = 0
         while count := reconcile(at=at):
