@@ -137,7 +137,12 @@ def _lock_invoices(access: Access, ids: Sequence[int]) -> list[Invoice]:
         Invoice.objects.visible_to(access)
         .filter(pk__in=wanted)
         .select_related("profile__account")
-        .defer("seller", "buyer")
+        .only(
+            *("number", "status", "currency", "total_minor", "credited_minor", "paid_minor", "amount_due_minor"),
+            *("payment_started_at", "payment_started_by", "paid_at", "paid_with", "void_reason"),
+            *("profile__code", "profile__name", "profile__status", "profile__currency", "profile__time_zone"),
+            *("profile__default_method", "profile__account__agreement_type"),
+        )
         .locked()
     )
     if not wanted or len(invoices) != len(wanted):

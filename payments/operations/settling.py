@@ -121,7 +121,12 @@ def lock(payment_id: UUID, *, known: Payment | None = None) -> list[PaymentAlloc
     rows = list(
         PaymentAllocation.objects.filter(payment_id=payment_id, invoice__number__isnull=False)
         .select_related("invoice", *related)
-        .defer("invoice__seller", "invoice__buyer")
+        .only(
+            *("amount_minor", "refunded_minor", "is_open", "payment", "invoice"),
+            *("invoice__number", "invoice__status", "invoice__currency", "invoice__profile"),
+            *("invoice__total_minor", "invoice__credited_minor", "invoice__paid_minor", "invoice__refunded_minor"),
+            *("invoice__payment_started_at", "invoice__payment_started_by"),
+        )
         .order_by("invoice_id")
         .select_for_update(of=("invoice", "payment"))
     )
