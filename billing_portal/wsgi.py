@@ -1,8 +1,25 @@
-"""The WSGI entry point: ``gunicorn billing_portal.wsgi``."""
+"""The WSGI entry point: ``gunicorn billing_portal.wsgi``.
+
+Refuses to start with a configuration that the system checks call an error, such as the sandbox gateway on a real
+installation. Commands check by themselves; a web server would not.
+"""
 
 import os
 
+from django.core.checks import Tags, run_checks
+from django.core.exceptions import ImproperlyConfigured
+from django.core.handlers.wsgi import WSGIHandler
 from django.core.wsgi import get_wsgi_application
 
+
+def checked_application() -> WSGIHandler:
+    """The application. Raises ImproperlyConfigured, with everything that is wrong."""
+    made = get_wsgi_application()
+    problems = [str(found.msg) for found in run_checks(tags=[Tags.security]) if found.is_serious()]
+    if problems:
+        raise ImproperlyConfigured(" ".join(problems))
+    return made
+
+
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "billing_portal.settings")
-application = get_wsgi_application()
+application = checked_application()

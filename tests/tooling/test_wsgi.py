@@ -1,0 +1,21 @@
+"""The web server refuses what the checks refuse."""
+
+import pytest
+from django.core.exceptions import ImproperlyConfigured
+
+from billing_portal.wsgi import checked_application
+from payments.gateways.registry import get_gateway
+
+
+def test_it_starts_with_a_good_configuration():
+    assert callable(checked_application())
+
+
+def test_it_does_not_start_with_the_sandbox_where_nobody_allowed_it(settings):
+    settings.DEBUG = False
+    gateways = {"sandbox": {**settings.PAYMENT_GATEWAYS["sandbox"]}}
+    gateways["sandbox"]["options"] = {**gateways["sandbox"]["options"], "allowed": False}
+    settings.PAYMENT_GATEWAYS = gateways
+    get_gateway.cache_clear()
+    with pytest.raises(ImproperlyConfigured, match="SANDBOX_ALLOWED"):
+        checked_application()
