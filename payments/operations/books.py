@@ -5,6 +5,7 @@ invoice and the allocations it came from, a payment's state and the last event o
 the refunds. A row changed by hand fails at least one of them.
 """
 
+import re
 from collections.abc import Callable, Iterator
 
 from django.db.models import BigIntegerField, Count, Exists, F, Max, Min, OuterRef, Q, QuerySet, Subquery, Sum, Value
@@ -131,9 +132,11 @@ def open_attempts() -> Iterator[str]:
 def numbers_without_gaps() -> Iterator[str]:
     """Every number of a series below the next one stands on exactly one invoice."""
     for series in NumberSeries.objects.all():
-        found = Invoice.objects.filter(number__startswith=series.prefix).aggregate(
-            count=Count("pk"), first=Min("number"), last=Max("number")
+        # Digits after the prefix, or the numbers of a series whose prefix is longer would count here too.
+        own = Invoice.objects.filter(
+            number__startswith=series.prefix, number__regex=rf"^{re.escape(series.prefix)}[0-9]+$"
         )
+        found = own.aggregate(count=Count("pk"), first=Min("number"), last=Max("number"))
         if found["count"] != series.next_number - 1:
             yield (
                 f"Series {series.prefix}: {series.next_number - 1} numbers were given, {found['count']} invoices"

@@ -79,6 +79,13 @@ def test_clean_books_say_so(busy):
     assert out.getvalue() == "The books add up.\n"
 
 
+def test_the_numbers_of_a_longer_prefix_are_a_series_of_their_own(profile, settings):
+    issued(profile)
+    settings.INVOICE_NUMBER_PREFIX = "INV-2026-"
+    issued(profile)
+    assert books_are_clean()
+
+
 def test_each_check_is_a_fixed_number_of_queries(busy, profile, payer, django_assert_max_num_queries):
     for _more in range(5):
         press_pay(payer, issued(profile), card(profile))
