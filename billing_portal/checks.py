@@ -4,6 +4,7 @@ from typing import Any
 
 from django.conf import settings
 from django.core.checks import CheckMessage, Error, Tags, register
+from django.core.checks import Warning as Caution
 
 from invoices.money import Money
 from payments.gateways.registry import gateways
@@ -37,3 +38,13 @@ def check_card_limits(**_options: Any) -> list[CheckMessage]:
         except ValueError as error:
             problems.append(Error(f"PORTAL_CARD_LIMITS, {currency}: {error}", id="billing_portal.E002"))
     return problems
+
+
+@register(Tags.security, deploy=True)
+def check_mail(**_options: Any) -> list[CheckMessage]:
+    """Without a mail server no invitation, receipt or new password ever reaches anybody."""
+    mailer = settings.MAILERS["default"]
+    if settings.DEBUG or mailer["BACKEND"] != "django.core.mail.backends.filebased.EmailBackend":
+        return []
+    directory = mailer["OPTIONS"]["file_path"]
+    return [Caution(f"EMAIL_HOST is not set: mails are written to files in {directory}.", id="billing_portal.W001")]

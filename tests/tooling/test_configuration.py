@@ -88,6 +88,12 @@ def test_the_values_of_a_real_installation_pass_every_check(installation):
     assert done.returncode == 0, done.stderr
 
 
+def test_an_installation_without_a_mail_server_is_warned_that_its_mails_are_files(installation):
+    done = start(installation, "check", "--deploy", EMAIL_HOST=None)
+    assert "billing_portal.W001" in done.stderr
+    assert "W001" not in start(installation, "check", "--deploy", EMAIL_HOST=None, DEBUG="true").stderr
+
+
 @pytest.mark.parametrize(
     ("environ", "sentence"),
     [
