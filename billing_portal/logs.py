@@ -1,5 +1,6 @@
 """Structured logs. One event a line, as text for people or JSON for machines; what must not be written is taken out."""
 
+import copy
 import logging
 import re
 from collections.abc import Mapping, MutableMapping
@@ -30,6 +31,16 @@ def _clean(name: str, value: Any) -> Any:
     return value
 
 
+def one_line_for_refusals(record: logging.LogRecord) -> logging.LogRecord:
+    """Leaves out the traceback of a request that was refused, such as one for a host that is not ours. It shows only
+    Django's own code, and whoever scans the internet would fill the disk with it."""
+    if getattr(record, "status_code", 500) >= 500:
+        return record
+    refusal = copy.copy(record)
+    refusal.exc_info = refusal.exc_text = None
+    return refusal
+
+
 def configure(options: dict[str, str]) -> None:
     """Called by Django with the LOGGING setting: ``level`` and ``format`` (``text`` or ``json``)."""
     shared: list[Any] = [
@@ -49,6 +60,7 @@ def configure(options: dict[str, str]) -> None:
         cache_logger_on_first_use=True,
     )
     handler = logging.StreamHandler()
+    handler.addFilter(one_line_for_refusals)
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(
             foreign_pre_chain=shared,

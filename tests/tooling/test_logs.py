@@ -66,3 +66,17 @@ def test_json_is_one_object_a_line(lines):
     structlog.get_logger("test").info("paid", invoice="INV-000001")
     (line,) = lines().splitlines()
     assert json.loads(line)["invoice"] == "INV-000001"
+
+
+def test_a_request_for_a_host_that_is_not_ours_is_one_line(client, lines):
+    assert client.get("/healthz", headers={"Host": "elsewhere.example"}).status_code == 400
+    written = [line for line in lines().splitlines() if "elsewhere.example" in line]
+    assert len(written) == 1
+    assert "Traceback" not in written[0]
+
+
+def test_a_fault_of_our_own_keeps_its_traceback(client, lines, settings):
+    settings.ROOT_URLCONF = "tests.shell.broken_urls"
+    client.raise_request_exception = False
+    assert client.get("/broken/").status_code == 500
+    assert "Traceback" in lines()
