@@ -158,7 +158,7 @@ class Event:
 
 
 class BadSignature(Exception):
-    """The message did not come from the provider, is too old, or was changed on the way."""
+    """The message did not come from the provider, is too old, was changed on the way, or cannot be read."""
 
 
 class GatewayError(Exception):

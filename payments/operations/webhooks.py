@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 
 import structlog
 
-from payments.gateways.base import EventKind, RefundRequest, Result
+from payments.gateways.base import BadSignature, Event, EventKind, RefundRequest, Result
 from payments.gateways.registry import get_gateway
 from payments.models import Payment, PaymentEvent, Refund, WebhookDelivery
 from payments.operations.asking import NoAnswer, ask
@@ -22,6 +22,7 @@ log = structlog.get_logger("portal.webhooks")
 RETRIES = [timedelta(seconds=seconds) for seconds in (5, 30, 120, 600, 3600, 6 * 3600, 24 * 3600)]
 LEASE = timedelta(minutes=2)
 OURS = "PAY-"
+LONGEST_ID, LONGEST_REFERENCE = 120, 40
 
 
 class NotYet(Exception):
@@ -34,22 +35,29 @@ def receive(*, gateway_slug: str, body: bytes, headers: Mapping[str, str], at: d
     Raises UnknownGateway, BadSignature. When it returns, the message is safe and may be acknowledged.
     """
     gateway = get_gateway(gateway_slug)
-    rows = [
-        WebhookDelivery(
-            gateway=gateway_slug,
-            event_id=event.id[:120],
-            kind=event.kind,
-            type=event.type[:80],
-            object_id=event.object_id[:120],
-            reference=event.reference[:40],
-            received_at=at,
-            next_try_at=at,
-        )
-        for event in gateway.verify(body, headers)
-    ]
+    rows = [_delivery(gateway_slug, event, at) for event in gateway.verify(body, headers)]
     before = WebhookDelivery.objects.filter(gateway=gateway_slug, event_id__in=[row.event_id for row in rows]).count()
     WebhookDelivery.objects.bulk_create(rows, ignore_conflicts=True)
     return len({row.event_id for row in rows}) - before
+
+
+def _delivery(gateway_slug: str, event: Event, at: datetime) -> WebhookDelivery:
+    """The row of an event. Raises BadSignature for ids that a database may refuse, or would have to cut, whatever the
+    gateway thought of them; a reference that cannot be one of ours is left out."""
+    for id_ in (event.id, event.object_id):
+        if not id_.isprintable() or len(id_) > LONGEST_ID:
+            raise BadSignature("The message names something by an id that cannot be one.")
+    is_possible = event.reference.isprintable() and len(event.reference) <= LONGEST_REFERENCE
+    return WebhookDelivery(
+        gateway=gateway_slug,
+        event_id=event.id,
+        kind=event.kind,
+        type="".join(filter(str.isprintable, event.type))[:80],
+        object_id=event.object_id,
+        reference=event.reference if is_possible else "",
+        received_at=at,
+        next_try_at=at,
+    )
 
 
 def process_deliveries(*, at: datetime, limit: int = 100) -> int:

@@ -1,15 +1,18 @@
 """The endpoint for providers' messages, through every middleware; and the policy of pages with a card field."""
 
+import time
+
 import pytest
 from django.test import Client
 from django.urls import reverse
 
 from billing_portal.card_fields import PAGES, policy_for
 from payments.gateways.base import Browser
+from payments.gateways.sandbox.events import HEADER, signature
 from payments.models import WebhookDelivery
 from payments.views.webhooks import LARGEST_BODY
 from tests.factories import issued
-from tests.payments.acts import messages, press_pay
+from tests.payments.acts import messages, press_pay, sandbox
 from tests.payments.pages import browser, pay_url
 
 pytestmark = pytest.mark.django_db
@@ -42,6 +45,42 @@ def test_a_message_that_was_changed_is_refused(parcel):
 @pytest.mark.parametrize("headers", [{}, {"Sandbox-Signature": "t=1,v1=x"}, {"Sandbox-Signature": "\xff"}])
 def test_garbage_is_refused_and_breaks_nothing(body, headers):
     assert send(body, headers).status_code == 400
+    assert not WebhookDelivery.objects.exists()
+
+
+def about(**changes):
+    """The body of a message, as text, with some of it as a strange provider would write it."""
+    event_id, kind = changes.get("id", '"evt_1"'), changes.get("type", '"payment.succeeded"')
+    about = f'{{"object": {changes.get("object", '"pay_1"')}, "reference": {changes.get("reference", '""')}}}'
+    return f'{{"id": {event_id}, "type": {kind}, "created": {changes.get("created", 1)}, "data": {about}}}'
+
+
+STRANGE = {
+    "deeper than a parser goes": "[" * 100_000,
+    "deep inside": about(object="[" * 50_000 + "]" * 50_000),
+    "a NUL in the id": about(id='"evt\\u0000"'),
+    "a NUL in the object": about(object='"pay\\u0000"'),
+    "a NUL in the type": about(type='"payment\\u0000"'),
+    "a NUL in the reference": about(reference='"PAY-\\u0000"'),
+    "half a character in the id": about(id='"evt\\ud800"'),
+    "half a character in the object": about(object='"pay\\udfff"'),
+    "a line break in the id": about(id='"evt\\n1"'),
+    "an empty id": about(id='""'),
+    "an id that is longer than any": about(id=f'"{"e" * 200_000}"'),
+    "an id that is an object": about(id="{}"),
+    "a number of many digits": about(created="9" * 5000),
+    "a time that is none": about(created="NaN"),
+    "a time without end": about(created="1e999"),
+    "a list": "[1]",
+    "words that are not UTF-8": b'{"id": "\xff"}',
+}
+
+
+@pytest.mark.parametrize("body", STRANGE.values(), ids=STRANGE.keys())
+def test_a_strange_message_is_refused_even_when_it_is_signed(body):
+    body = body if isinstance(body, bytes) else body.encode()
+    signed = {HEADER: signature(sandbox().webhook_secret, body, int(time.time()))}
+    assert send(body, signed).status_code == 400
     assert not WebhookDelivery.objects.exists()
 
 

@@ -1,6 +1,7 @@
 """Messages from the gateway: stored first, worked on later, harmless in any number and order."""
 
 import json
+from dataclasses import replace
 from datetime import timedelta
 from itertools import permutations
 
@@ -129,6 +130,24 @@ def test_a_message_with_a_wrong_signature_is_refused_and_not_stored(db):
 def test_a_message_for_a_gateway_that_is_not_configured_is_refused(db):
     with pytest.raises(UnknownGateway):
         receive(gateway_slug="nobody", body=b"", headers={}, at=NOW)
+
+
+@pytest.mark.parametrize("bad", ["evt\x00", "evt\ud800", "e" * 121])
+@pytest.mark.parametrize("field", ["id", "object_id"])
+def test_an_id_that_no_column_holds_is_refused_whatever_the_gateway_thought_of_it(db, monkeypatch, field, bad):
+    event = replace(sandbox().verify(*message())[0], **{field: bad})
+    monkeypatch.setattr(sandbox(), "verify", lambda _body, _headers: [event])
+    with pytest.raises(BadSignature):
+        take(b"", {})
+    assert not WebhookDelivery.objects.exists()
+
+
+@pytest.mark.parametrize("foreign", ["ORDER\x00", "ORDER\ud800", "ORDER-" + "7" * 40])
+def test_somebody_elses_odd_reference_is_no_reason_to_refuse(db, monkeypatch, foreign):
+    event = replace(sandbox().verify(*message())[0], reference=foreign, type="payment.\x00odd")
+    monkeypatch.setattr(sandbox(), "verify", lambda _body, _headers: [event])
+    assert take(b"", {}) == 1
+    assert WebhookDelivery.objects.values_list("reference", "type").get() == ("", "payment.odd")
 
 
 def test_messages_about_things_that_are_not_ours_are_kept_and_ignored(db):

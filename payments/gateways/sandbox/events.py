@@ -24,6 +24,7 @@ from payments.gateways.sandbox.books import Book, Books
 
 HEADER = "Sandbox-Signature"
 TOLERANCE = 300  # seconds that a message may be old, or ahead of our clock
+LONGEST_WORD = 80  # characters of an id or a type
 TIMEOUT = 5  # seconds for the portal to answer
 BATCH = 50
 SLOWEST = 60 * 60  # seconds between two tries at most
@@ -86,18 +87,27 @@ def _event(body: bytes) -> Event:
     """Ids only; how things stand is looked up."""
     try:
         content = json.loads(body)
-        kind = str(content["type"])
+        kind, about = _word(content["type"]), content["data"]
         family = kind.partition(".")[0]
         return Event(
-            id=str(content["id"]),
+            id=_word(content["id"]),
             kind=EventKind(family) if family in set(EventKind) else EventKind.OTHER,
             type=kind,
-            object_id=str(content["data"]["object"]),
-            reference=str(content["data"]["reference"]),
+            object_id=_word(about["object"]),
+            reference=_word(about["reference"], may_be_empty=True),
             created_at=datetime.fromtimestamp(int(content["created"]), UTC),
         )
-    except (ValueError, KeyError, TypeError, OverflowError, OSError) as error:
+    except (ValueError, KeyError, TypeError, OverflowError, OSError, RecursionError) as error:
         raise BadSignature("The message cannot be read.") from error
+
+
+def _word(value: object, *, may_be_empty: bool = False) -> str:
+    """An id or a name as the sandbox makes them: short and printable. Raises ValueError for anything else."""
+    if not isinstance(value, str) or not value.isprintable() or len(value) > LONGEST_WORD:
+        raise ValueError("not an id")
+    if not value and not may_be_empty:
+        raise ValueError("empty")
+    return value
 
 
 def take(books: Books, secret: str) -> list[tuple[bytes, dict[str, str]]]:
