@@ -143,10 +143,7 @@ def _note_open_attempt(invoice: Invoice) -> None:
 def _parts(payment: Payment, amount: Money) -> Iterator[tuple[PaymentAllocation, Money]]:
     """Where a refund is taken from: first what became a credit and is still there, then the invoices, newest first."""
     rows = list(payment.allocations.select_related("invoice", "credit").order_by("-pk"))
-    kept = {
-        credit.pk: credit
-        for credit in Credit.objects.filter(allocation__payment=payment).order_by("pk").select_for_update(of=("self",))
-    }
+    kept = _locked_credits(payment)
     left = amount.minor
     for row in sorted(rows, key=lambda row: row.credit_id is None):
         rest = row.amount_minor - row.refunded_minor
@@ -159,6 +156,11 @@ def _parts(payment: Payment, amount: Money) -> Iterator[tuple[PaymentAllocation,
             yield row, Money(part, payment.currency)
     if left:
         raise CannotRefund(_("Part of this money is a credit that has been used. Refund less."))
+
+
+def _locked_credits(payment: Payment) -> dict[int, Credit]:
+    rows = Credit.objects.filter(allocation__payment=payment).order_by("pk").select_for_update(of=("self",))
+    return {credit.pk: credit for credit in rows}
 
 
 def _change_allocation(allocation: PaymentAllocation, minor: int) -> None:
@@ -179,17 +181,18 @@ def settle_refund(*, refund_id: UUID, outcome: Outcome, at: datetime) -> Refund:
         row.needs_staff = True
     if new not in REFUND_MOVES[old]:
         if old in REFUND_OPEN:
+            row.gateway_id = row.gateway_id or outcome.gateway_id
             row.lookups += 1
             row.next_lookup_at = next_look(old, row.lookups, at)
             row.needs_staff = row.needs_staff or row.next_lookup_at is None
-            row.save(update_fields=["lookups", "next_lookup_at", "needs_staff"])
+            row.save(update_fields=["gateway_id", "lookups", "next_lookup_at", "needs_staff"])
         return row
     row.status = new
     row.gateway_id = row.gateway_id or outcome.gateway_id
     row.gateway_message = outcome.message.replace("\x00", "")[:300]
     row.lookups, row.next_lookup_at = 0, next_look(new, 0, at)
     if new not in REFUND_OPEN:
-        row.finished_at = at
+        row.finished_at, row.needs_staff = at, False
     row.save()
     if new == RefundStatus.FAILED:
         _put_back(row, at)
@@ -207,8 +210,8 @@ def settle_refund(*, refund_id: UUID, outcome: Outcome, at: datetime) -> Refund:
 def _put_back(row: Refund, at: datetime) -> None:
     """Undoes `_reserve`: the money stayed with us."""
     payment = row.payment
-    surplus = Money(0, row.currency)
-    for part in row.allocations.select_related("allocation__invoice", "allocation__credit").order_by("pk"):
+    surplus, kept = Money(0, row.currency), _locked_credits(payment)
+    for part in row.allocations.select_related("allocation__invoice").order_by("pk"):
         allocation, amount = part.allocation, Money(part.amount_minor, row.currency)
         _change_allocation(allocation, -part.amount_minor)
         if allocation.invoice is not None:
@@ -217,8 +220,8 @@ def _put_back(row: Refund, at: datetime) -> None:
                 allocation.amount_minor -= left.minor
                 allocation.save(update_fields=["amount_minor"])
                 surplus += left
-        elif allocation.credit is not None:
-            change_credit(allocation.credit, amount)
+        elif allocation.credit_id is not None:
+            change_credit(kept[allocation.credit_id], amount)
     payment.refunded_minor -= row.amount_minor
     payment.needs_staff = True
     payment.save(update_fields=["refunded_minor", "needs_staff"])
