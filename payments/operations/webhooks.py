@@ -9,13 +9,13 @@ from datetime import datetime, timedelta
 
 import structlog
 
-from payments.gateways.base import BadSignature, Event, EventKind, RefundRequest, Result
+from payments.gateways.base import BadSignature, Event, EventKind, Outcome, RefundRequest, Result
 from payments.gateways.registry import get_gateway
 from payments.models import Payment, PaymentEvent, Refund, WebhookDelivery
 from payments.operations.asking import NoAnswer, ask
 from payments.operations.looking_up import look_up
 from payments.operations.refunding import adopt_refund, look_up_refund, settle_refund
-from payments.states import PaymentStatus
+from payments.states import REFUND_OPEN, PaymentStatus
 
 log = structlog.get_logger("portal.webhooks")
 
@@ -131,27 +131,40 @@ def _payment_of(row: WebhookDelivery) -> Payment | None:
 
 
 def _act_on_refund(row: WebhookDelivery, payment: Payment, at: datetime) -> bool:
-    known = Refund.objects.filter(payment=payment, gateway_id=row.object_id).first()
+    """Ours first: only when none of our own refunds waits for its answer is it certain that another one, of the same
+    amount, was made at the provider."""
+    mine = Refund.objects.filter(payment=payment)
+    known = mine.filter(gateway_id=row.object_id).first()
     if known is not None:
         look_up_refund(refund_id=known.pk, at=at)
         return True
+    waiting = mine.filter(gateway_id="", status__in=REFUND_OPEN)
+    for refund in waiting:
+        look_up_refund(refund_id=refund.pk, at=at)
+    if mine.filter(gateway_id=row.object_id).exists():
+        return True
+    outcome = _ask_about_refund(row.object_id, payment)
+    if outcome.result not in {Result.SUCCEEDED, Result.PENDING}:
+        return False
+    adopted = adopt_refund(payment_id=payment.pk, gateway_id=row.object_id, outcome=outcome, at=at)
+    if adopted is not None:
+        settle_refund(refund_id=adopted.pk, outcome=outcome, at=at)
+    elif waiting.exists():
+        raise NotYet(f"{row.object_id} may be a refund of ours that waits for its answer.")
+    return True
+
+
+def _ask_about_refund(refund_id: str, payment: Payment) -> Outcome:
+    """How a refund stands that the gateway calls by this id. Raises NotYet when there is no answer."""
     request = RefundRequest(
         key="",
         reference=payment.reference,
         amount=payment.amount,
         gateway_id=payment.gateway_id,
-        refund_id=row.object_id,
+        refund_id=refund_id,
     )
     gateway = get_gateway(payment.gateway)
     outcome = ask(lambda: gateway.lookup_refund(request), subject=payment.reference)
-    if outcome.result not in {Result.SUCCEEDED, Result.PENDING}:
-        if outcome.result == Result.UNKNOWN:
-            raise NotYet(f"The gateway could not be asked about {row.object_id}.")
-        return False
-    adopted = adopt_refund(payment_id=payment.pk, gateway_id=row.object_id, outcome=outcome, at=at)
-    if adopted is not None:
-        settle_refund(refund_id=adopted.pk, outcome=outcome, at=at)
-    else:
-        for waiting in Refund.objects.filter(payment=payment, gateway_id="", next_lookup_at__isnull=False):
-            look_up_refund(refund_id=waiting.pk, at=at)
-    return True
+    if outcome.result in {Result.UNKNOWN, Result.NOT_SENT}:
+        raise NotYet(f"The gateway could not be asked about {refund_id}.")
+    return outcome
