@@ -5,11 +5,21 @@ gunicorn's own ``GUNICORN_CMD_ARGS``.
 """
 
 import os
+from pathlib import Path
 from typing import Any
+
+from dotenv import dotenv_values
 
 from billing_portal.processes import end_with_parent
 
-bind = f"127.0.0.1:{os.environ.get('PORT') or '8000'}"
+
+def port() -> str:
+    """Read as the settings read it: from the environment, else from .env. The settings are loaded by the workers."""
+    given = os.environ.get("PORT") or dotenv_values(Path(__file__).resolve().parent.parent / ".env").get("PORT")
+    return given or "8000"
+
+
+bind = f"127.0.0.1:{port()}"
 workers = 1
 threads = 8
 timeout = 60

@@ -3,6 +3,7 @@
 import pytest
 from django.core.exceptions import ImproperlyConfigured
 
+from billing_portal import serving
 from billing_portal.wsgi import checked_application
 from payments.gateways.registry import get_gateway
 
@@ -19,3 +20,14 @@ def test_it_does_not_start_with_the_sandbox_where_nobody_allowed_it(settings):
     get_gateway.cache_clear()
     with pytest.raises(ImproperlyConfigured, match="SANDBOX_ALLOWED"):
         checked_application()
+
+
+def test_it_listens_on_the_port_that_the_file_of_settings_names(tmp_path, monkeypatch):
+    package = tmp_path / "billing_portal"
+    package.mkdir()
+    (tmp_path / ".env").write_text("PORT=8123\n")
+    monkeypatch.delenv("PORT", raising=False)
+    monkeypatch.setattr(serving, "__file__", str(package / "serving.py"))
+    assert serving.port() == "8123"
+    monkeypatch.setenv("PORT", "8124")
+    assert serving.port() == "8124"
