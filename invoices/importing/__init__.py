@@ -21,9 +21,10 @@ point.
 | `tax_rate` | no | percent, 0 to 100, at most 3 decimals; 0 when empty |
 | `tax_note` | no | such as `Reverse charge`, at most 80 characters |
 
-The file is read twice: first everything is checked and every bad row is named, then everything is written in one
-transaction, so that a bad file changes nothing and takes no locks. The same invoice (profile, reference, same content)
-met again is left alone; with other content it is an error. Memory follows the size of a batch, never that of the file.
+The file is read twice: first everything is checked and every bad row is named as it is found, then everything is
+written in one transaction, so that a bad file changes nothing and takes no locks. The same invoice (profile, reference,
+same content) met again is left alone; with other content it is an error. Memory follows the size of a batch, never that
+of the file.
 """
 
 from invoices.importing.problems import Problem, Problems, UnusableFile

@@ -1,8 +1,7 @@
-"""What is wrong with a file: a list for the whole file, with the first of many in words."""
+"""What is wrong with a file."""
 
+from collections.abc import Callable
 from typing import NamedTuple
-
-SHOWN = 100
 
 
 class Problem(NamedTuple):
@@ -23,23 +22,21 @@ class UnusableFile(Exception):
     """The file as a whole cannot be read, or changed while it was read."""
 
 
-class Problems(Exception):
-    """Rows that cannot be imported. Keeps the first of them and counts the rest, so that a file that is wrong from
-    top to bottom costs no more memory than one with a hundred bad rows."""
+Tell = Callable[[Problem], None]
 
-    def __init__(self) -> None:
+
+class Problems(Exception):
+    """Rows that cannot be imported. Each is told as it is found and only counted here, so that a file that is wrong
+    from top to bottom costs no memory."""
+
+    def __init__(self, tell: Tell) -> None:
         super().__init__()
-        self.shown: list[Problem] = []
+        self.tell = tell
         self.count = 0
 
     def add(self, line: int, reason: str) -> None:
         self.count += 1
-        if len(self.shown) < SHOWN:
-            self.shown.append(Problem(line, reason))
-
-    @property
-    def more(self) -> int:
-        return self.count - len(self.shown)
+        self.tell(Problem(line, reason))
 
     def __str__(self) -> str:
         return f"{self.count} bad rows"

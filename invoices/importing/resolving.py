@@ -63,8 +63,9 @@ def resolve(batch: list[SourceInvoice], terms: Terms, problems: Problems) -> tup
                 raise BadRow(f"invoice {source.reference!r} was imported before, as {before}, with other content.")
         except BadRow as reason:
             problems.add(source.line, str(reason))
-        except MissingSection as missing:
-            problems.add(missing.line, str(missing))
+        except MissingSections as missing:
+            for line, name in missing.rows:
+                problems.add(line, f"profile {source.profile} has no invoice section {name!r}. Create it first.")
     return made, unchanged
 
 
@@ -92,12 +93,12 @@ def _due(invoice: Invoice, issue_on: date, due_on: date) -> None:
     invoice.due_on, invoice.payment_terms_days = due_on, (due_on - issue_on).days
 
 
-class MissingSection(Exception):
-    """A row names a section that the profile does not have."""
+class MissingSections(Exception):
+    """Rows, as line and name, that name a section which the profile does not have."""
 
-    def __init__(self, line: int, name: str, profile: BillingProfile) -> None:
-        super().__init__(f"profile {profile.code} has no invoice section {name!r}. Create it first.")
-        self.line = line
+    def __init__(self, rows: list[tuple[int, str]]) -> None:
+        super().__init__()
+        self.rows = rows
 
 
 def _usable(profile: BillingProfile | None, source: SourceInvoice) -> BillingProfile:
@@ -136,19 +137,14 @@ def _make(
         source_reference=source.reference,
         source_digest=source.digest,
     )
+    named = [(line, row["section"]) for line, row in source.rows if row["section"]]
+    missing = [(line, name) for line, name in named if (profile.pk, name) not in sections]
+    if missing:
+        raise MissingSections(missing)
     made = Made(source=source, profile=profile, invoice=invoice)
-    for position, (line, row) in enumerate(source.rows, start=1):
-        made.lines.append(_line(invoice, position, row, _section(line, row, profile, sections)))
+    for position, (_line_number, row) in enumerate(source.rows, start=1):
+        made.lines.append(_line(invoice, position, row, sections.get((profile.pk, row["section"]))))
     return made
-
-
-def _section(
-    line: int, row: dict[str, Any], profile: BillingProfile, sections: dict[tuple[int, str], InvoiceSection]
-) -> InvoiceSection | None:
-    name = row["section"]
-    if name and (profile.pk, name) not in sections:
-        raise MissingSection(line, name, profile)
-    return sections[profile.pk, name] if name else None
 
 
 def _line(invoice: Invoice, position: int, row: dict[str, Any], section: InvoiceSection | None) -> InvoiceLine:

@@ -12,7 +12,7 @@ from django.db import reset_queries, transaction
 from accounts.access import Access
 from accounts.models import AuditEntry
 from invoices.importing.grouping import Seen, batches, invoices
-from invoices.importing.problems import BadRow, Problems, UnusableFile
+from invoices.importing.problems import BadRow, Problems, Tell, UnusableFile
 from invoices.importing.reading import Reader
 from invoices.importing.resolving import Made, Terms, complete, resolve
 from invoices.models import Invoice, InvoiceLine
@@ -46,26 +46,27 @@ class Outcome:
         self.last_number = made.invoice.number or ""
 
 
-def import_file(*, access: Access, path: Path, terms: Terms, dry_run: bool, progress: Progress) -> Outcome:
+def import_file(*, access: Access, path: Path, terms: Terms, dry_run: bool, progress: Progress, tell: Tell) -> Outcome:
     """Brings in the invoices of a file, all or none.
 
-    Returns what was done; with ``dry_run`` everything is done and then undone. Raises UnusableFile when the file as a
-    whole cannot be read, Problems with every bad row, OSError when there is no such file. Rights are the caller's.
+    Returns what was done; with ``dry_run`` everything is done and then undone. Every bad row is given to ``tell`` as
+    it is found. Raises Problems at the end when there were any, UnusableFile when the file as a whole cannot be read,
+    OSError when there is no such file. Rights are the caller's.
     """
     with path.open("rb") as file:
         if not file.seekable():
             raise UnusableFile("The file is read twice, so it cannot be a pipe.")
-        digest = _check(file, terms, progress)
+        digest = _check(file, terms, progress, tell)
         with transaction.atomic():
-            outcome = _write(file, digest, access, terms, progress)
+            outcome = _write(file, digest, access, terms, progress, tell=tell)
             if dry_run:
                 transaction.set_rollback(True)
     return outcome
 
 
-def _check(file: BinaryIO, terms: Terms, progress: Progress) -> bytes:
+def _check(file: BinaryIO, terms: Terms, progress: Progress, tell: Tell) -> bytes:
     """The first pass: reads only. Returns the digest of what it read; raises Problems."""
-    problems = Problems()
+    problems = Problems(tell)
     with Seen() as seen:
         reader = Reader(file)
         for batch in batches(invoices(reader.rows(problems), problems, seen)):
@@ -79,11 +80,11 @@ def _check(file: BinaryIO, terms: Terms, progress: Progress) -> bytes:
     return reader.digest.digest()
 
 
-def _write(file: BinaryIO, digest: bytes, access: Access, terms: Terms, progress: Progress) -> Outcome:
+def _write(file: BinaryIO, digest: bytes, access: Access, terms: Terms, progress: Progress, *, tell: Tell) -> Outcome:
     """The second pass, in the caller's transaction. Everything is checked again, since rows of ours may have changed
     since the first; and the file's digest, since it may have too."""
     take_numbers(settings.INVOICE_NUMBER_PREFIX, 0)  # one import at a time, or two of one file collide half-way
-    problems, outcome = Problems(), Outcome()
+    problems, outcome = Problems(tell), Outcome()
     reader = Reader(file)
     for batch in batches(invoices(reader.rows(problems), problems, None)):
         made, unchanged = resolve(batch, terms, problems)

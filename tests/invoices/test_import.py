@@ -29,9 +29,10 @@ def file(tmp_path):
     return write
 
 
-def run(path, *options: str) -> str:
+def run(path, *options: str, errors: StringIO | None = None) -> str:
+    """What the command says; bad rows are written to ``errors``."""
     out = StringIO()
-    call_command("import_invoices", str(path), *options, stdout=out, stderr=StringIO())
+    call_command("import_invoices", str(path), *options, stdout=out, stderr=errors or StringIO())
     return out.getvalue()
 
 

@@ -1,6 +1,7 @@
 """Two imports at the same time."""
 
 from threading import Barrier, Thread
+from time import sleep
 
 import pytest
 from django.db import connection
@@ -25,11 +26,15 @@ def test_one_file_imported_twice_at_once_is_imported_once(profile, tmp_path):
     def wait(deed, _reader):
         if deed == "Checking":
             both_checked.wait()
+        else:
+            sleep(0.5)  # written and not committed yet: the other must not have looked at what is there meanwhile
 
     def work():
         try:
             outcomes.append(
-                import_file(access=system_access(), path=path, terms=Terms(at=NOW), dry_run=False, progress=wait)
+                import_file(
+                    access=system_access(), path=path, terms=Terms(at=NOW), dry_run=False, progress=wait, tell=print
+                )
             )
         except Exception as error:  # a thread would lose it
             errors.append(error)

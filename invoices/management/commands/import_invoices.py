@@ -11,7 +11,7 @@ from django.utils import timezone
 
 from accounts.access import system_access
 from invoices import importing
-from invoices.importing import Outcome, Problems, UnusableFile, import_file
+from invoices.importing import Outcome, Problem, Problems, UnusableFile, import_file
 from invoices.importing.reading import Reader
 from invoices.importing.resolving import Terms
 from invoices.importing.running import Progress
@@ -22,6 +22,7 @@ While it writes, an import holds the invoice number series, so nobody else issue
 blocks every other writer, payments included, for up to 20 seconds before they fail: import large files at a quiet hour,
 or use PostgreSQL. A dry run writes too, and undoes it at the end.
 """
+CLEAR_LINE = "\r\x1b[K"
 
 
 class Command(BaseCommand):
@@ -49,13 +50,14 @@ class Command(BaseCommand):
                 terms=terms,
                 dry_run=options["dry_run"],
                 progress=self._progress(path),
+                tell=self._tell,
             )
         except OSError as error:
             raise CommandError(f"{path} cannot be read: {error.strerror or error}.") from error
         except UnusableFile as error:
             raise CommandError(f"{error} Nothing was imported.") from error
         except Problems as problems:
-            raise CommandError(self._list(problems)) from problems
+            raise CommandError(f"Nothing was imported. Bad rows: {problems.count:,}.") from problems
         finally:
             if self.stderr.isatty():
                 self.stderr.write("", str)  # the line of progress stays; what follows begins on its own
@@ -75,11 +77,9 @@ class Command(BaseCommand):
 
         return show
 
-    def _list(self, problems: Problems) -> str:
-        lines = [str(problem) for problem in problems.shown]
-        if problems.more:
-            lines.append(f"... and {problems.more:,} more.")
-        return "\n".join([*lines, f"Nothing was imported. Bad rows: {problems.count:,}."])
+    def _tell(self, problem: Problem) -> None:
+        """A bad row, as soon as it is found; on a terminal in place of the line of progress."""
+        self.stderr.write(f"{CLEAR_LINE}{problem}" if self.stderr.isatty() else str(problem))
 
     def _summarize(self, outcome: Outcome, *, dry_run: bool, drafts: bool) -> None:
         deed = "Would import" if dry_run else "Imported"
