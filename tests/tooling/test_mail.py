@@ -193,3 +193,17 @@ def test_workers_at_the_same_moment_send_each_mail_once():
         {message.message()["Message-ID"] for message in mail.outbox}
     )
     assert len(mail.outbox) == 20
+
+
+@pytest.mark.django_db
+def test_a_mail_that_another_worker_sent_since_it_was_found_is_not_sent_again():
+    asked()
+    sent_by_the_other = []
+
+    def meanwhile():
+        sent_by_the_other.append(send_due(at=NOW))
+        return False
+
+    assert send_due(at=NOW, stopping=meanwhile) == 0
+    assert sent_by_the_other == [1]
+    assert len(mail.outbox) == 1
