@@ -4,7 +4,11 @@ from collections.abc import Sequence
 from typing import Any
 
 from django.contrib import admin, messages
-from django.db.models import Model
+from django.contrib.admin.options import IncorrectLookupParameters
+from django.contrib.admin.views.main import ChangeList
+from django.core.exceptions import FieldDoesNotExist, ValidationError
+from django.db import DataError
+from django.db.models import ForeignKey, Model
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.utils import timezone
 
@@ -21,7 +25,35 @@ def access_of_staff(request: HttpRequest) -> Access:
     return staff_access(request.user)
 
 
-class KeptAdmin(admin.ModelAdmin):
+class PortalAdmin(admin.ModelAdmin):
+    """Stands addresses that somebody typed by hand, with values in them that mean nothing."""
+
+    def get_changeform_initial_data(self, request: HttpRequest) -> dict[str, Any]:
+        """What a new form begins with. A row that there is not is left out."""
+        initial = super().get_changeform_initial_data(request)
+        return {name: value for name, value in initial.items() if self._can_be(name, value)}
+
+    def _can_be(self, name: str, value: Any) -> bool:
+        try:
+            field = self.opts.get_field(name)
+            if not isinstance(field, ForeignKey):
+                return True
+            return bool(field.related_model._default_manager.filter(pk=value).exists())  # noqa: SLF001
+        except FieldDoesNotExist:
+            return True
+        except (ValueError, TypeError, ValidationError):
+            return False
+
+    def get_changelist_instance(self, request: HttpRequest) -> ChangeList:
+        """Raises IncorrectLookupParameters, which Django answers with ``?e=1``, also for days outside the calendar and
+        numbers that no column holds."""
+        try:
+            return super().get_changelist_instance(request)
+        except (OverflowError, ValueError, DataError) as error:
+            raise IncorrectLookupParameters(error) from error
+
+
+class KeptAdmin(PortalAdmin):
     """Rows with a history: they are made inactive, never deleted. What an operation refuses is shown as a message.
 
     Refusals leave the admin's own transaction first, so nothing of a refused change is kept.
@@ -60,7 +92,7 @@ class KeptAdmin(admin.ModelAdmin):
         )
 
 
-class ReadOnlyAdmin(admin.ModelAdmin):
+class ReadOnlyAdmin(PortalAdmin):
     """Rows that staff look at and nobody changes."""
 
     show_full_result_count = False

@@ -14,6 +14,7 @@ from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _now
 from django.utils.translation import gettext_lazy as _
 
+from accounts.admin.base import PortalAdmin
 from invoices.admin.acts import issue_selected, void_selected
 from invoices.admin.drafts import DraftForm, LinesInline
 from invoices.admin.filters import LabelFilter
@@ -41,7 +42,7 @@ def _amount(name: str, description: Any) -> Any:
 
 
 @admin.register(Invoice)
-class InvoiceAdmin(admin.ModelAdmin):
+class InvoiceAdmin(PortalAdmin):
     form = DraftForm
     inlines = (LinesInline,)
     actions = (issue_selected, void_selected)
