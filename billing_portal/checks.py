@@ -43,7 +43,7 @@ def check_card_limits(**_options: Any) -> list[CheckMessage]:
 @register(Tags.security, deploy=True)
 def check_mail(**_options: Any) -> list[CheckMessage]:
     """Without a mail server no invitation, receipt or new password ever reaches anybody."""
-    mailer = settings.MAILERS["default"]
+    mailer: dict[str, Any] = settings.MAILERS["default"]
     if settings.DEBUG or mailer["BACKEND"] != "django.core.mail.backends.filebased.EmailBackend":
         return []
     directory = mailer["OPTIONS"]["file_path"]
