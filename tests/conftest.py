@@ -2,6 +2,7 @@
 
 import pytest
 from django.conf import settings
+from django.utils import translation
 
 from billing_portal.translations import compile_catalogues
 from tests.environment import TEST_DATABASE
@@ -19,6 +20,13 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     if TEST_DATABASE == "postgresql":
         return
     items[:] = [item for item in items if not item.get_closest_marker("two_connections")]
+
+
+@pytest.fixture(autouse=True)
+def _english():
+    """A request in another language leaves it on; the next test does not begin with it."""
+    with translation.override("en"):
+        yield
 
 
 @pytest.fixture(autouse=True)
