@@ -65,7 +65,7 @@ class RecordForm(AttemptForm):
 
     field_order = ("invoice", "amount", "channel", "bank_reference", "received_on")
 
-    invoice = forms.CharField(label=_("Invoice number"), max_length=32)
+    invoice = forms.CharField(label=_("Invoice number"), max_length=40)
     amount = forms.CharField(label=_("Amount"), max_length=20, help_text=_("Such as 12.50, in the invoice's currency."))
     channel = forms.ChoiceField(
         label=_("How it came"),
@@ -79,9 +79,9 @@ class RecordForm(AttemptForm):
     received_on = forms.DateField(label=_("Received on"), widget=forms.DateInput(attrs={"type": "date"}))
 
     def clean_invoice(self) -> Invoice:
-        number = self.cleaned_data["invoice"].strip()
-        invoice = Invoice.objects.exclude(status=InvoiceStatus.DRAFT).select_related("profile").filter(number=number)
-        found = invoice.first()
+        written = "".join(self.cleaned_data["invoice"].split()).upper()
+        issued = Invoice.objects.exclude(status=InvoiceStatus.DRAFT).select_related("profile")
+        found = issued.filter(number=written).first()
         if found is None:
             raise forms.ValidationError(_("There is no issued invoice with this number."))
         return found

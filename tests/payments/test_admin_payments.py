@@ -52,6 +52,12 @@ def recording(row, **changes):
     } | changes
 
 
+def test_a_number_is_found_however_it_is_typed(client, invoice):
+    typed = f" {invoice.number.lower()} "
+    client.post(record_url(), recording(invoice, invoice=typed) | {"confirmed": "yes"})
+    assert Payment.objects.get(channel="wire").allocations.get().invoice == invoice
+
+
 @pytest.mark.parametrize("name", ["payment", "refund", "paymentmethod", "webhookdelivery"])
 def test_the_lists_open_and_offer_nothing_to_add(client, paid, name):
     response = client.get(reverse(f"admin:payments_{name}_changelist"), {"q": "PAY"})
