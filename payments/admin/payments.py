@@ -8,6 +8,7 @@ from typing import Any
 
 from django.contrib import admin
 from django.core.exceptions import PermissionDenied
+from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import URLPattern, path
 from django.utils import timezone
@@ -19,6 +20,7 @@ from invoices.money import Money
 from payments.admin.base import DeedsAdmin
 from payments.admin.forms import NoteForm, RecordForm, RefundForm
 from payments.admin.inlines import AllocationsInline, EventsInline, RefundsInline
+from payments.gateways.registry import gateways
 from payments.models import Payment, PaymentEvent
 from payments.operations import (
     CannotRecord,
@@ -32,10 +34,23 @@ from payments.operations import (
 from payments.states import PaymentStatus
 
 
+class GatewayFilter(admin.SimpleListFilter):
+    """The gateways that are configured. Money that staff recorded came by none of them."""
+
+    title = _("gateway")
+    parameter_name = "gateway"
+
+    def lookups(self, _request: HttpRequest, _model_admin: Any) -> list[tuple[str, str]]:
+        return [(gateway.slug, gateway.label) for gateway in gateways()]
+
+    def queryset(self, _request: HttpRequest, queryset: QuerySet[Payment]) -> QuerySet[Payment]:
+        return queryset.filter(gateway=self.value()) if self.value() else queryset
+
+
 @admin.register(Payment)
 class PaymentAdmin(DeedsAdmin):
     list_display = ("reference", "money", "status", "profile", "paid_by", "started_at", "queue")
-    list_filter = ("needs_staff", "status", "channel", "gateway", ("started_at", admin.DateFieldListFilter))
+    list_filter = ("needs_staff", "status", "channel", GatewayFilter, ("started_at", admin.DateFieldListFilter))
     list_select_related = ("profile",)
     search_fields = ("=reference", "=gateway_id", "=allocations__invoice__number", "=bank_reference", "=profile__code")
     search_help_text = _("Reference, gateway's payment id, invoice number, bank reference or profile code")

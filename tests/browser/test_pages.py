@@ -144,6 +144,23 @@ def test_every_page_in_dutch_on_a_phone(rich, page, live_server, sign_in):
     assert found == {}
 
 
+STAFF_LISTS = ("", "accounts/billingprofile/", "accounts/user/", "invoices/invoice/", "payments/payment/")
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_the_lists_of_staff(rich, page, live_server, sign_in, theme):
+    sign_in(UserFactory(is_staff=True, is_superuser=True))
+    wcag = {"runOnly": {"type": "tag", "values": [tag for tag in WCAG["runOnly"]["values"] if tag.startswith("wcag")]}}
+    page.emulate_media(color_scheme=theme, reduced_motion="reduce")
+    found = {}
+    for path in STAFF_LISTS:
+        page.goto(f"{live_server.url}/admin/{path}")
+        violations = Axe().run(page, options=wcag).response["violations"]
+        if violations:
+            found[path] = [(item["id"], item["nodes"][0]["target"]) for item in violations]
+    assert found == {}
+
+
 def test_the_staff_pages_run_under_the_policy(rich, page, live_server, sign_in):
     sign_in(UserFactory(is_staff=True, is_superuser=True))
     for path in ("", "accounts/billingprofile/", "invoices/invoice/", "invoices/invoice/add/", "payments/payment/"):
