@@ -10,6 +10,7 @@ from functools import partial
 from uuid import UUID
 
 import structlog
+from django.db import IntegrityError
 from django.db.models import F
 from django.utils.translation import gettext as _
 
@@ -122,6 +123,10 @@ def _guarded(row: Payment | Refund, at: datetime, act: Callable[[], object]) -> 
     except UnknownGateway:
         log.error("gateway not configured", row=str(row))
         type(row).objects.filter(pk=row.pk).update(needs_staff=True, next_lookup_at=at + DAY)
+    except IntegrityError:
+        # Such as a gateway that names one payment of its own for two of ours: asking again will not help.
+        log.exception("not reconciled", row=str(row))
+        type(row).objects.filter(pk=row.pk).update(needs_staff=True)
     except Exception:
         log.exception("not reconciled", row=str(row))
 

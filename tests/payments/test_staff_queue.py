@@ -8,6 +8,7 @@ from django.core.exceptions import PermissionDenied
 from django.core.management import call_command
 
 from accounts.models import OutgoingMail
+from payments.gateways.base import Outcome, Result
 from payments.models import Payment
 from payments.operations import CannotRecord, end_unanswered, reconcile
 from payments.operations.schedule import look_now
@@ -109,3 +110,20 @@ def test_a_check_that_was_given_up_is_not_told(profile, payer):
     press_pay(payer, issued(profile), card(profile, "3184"))
     run_reconciler(31)
     assert not OutgoingMail.objects.exists()
+
+
+def test_what_the_database_refuses_to_write_down_is_told_to_staff(profile, payer, monkeypatch):
+    """The gateway names the same payment of its own for two of ours."""
+    first = press_pay(payer, issued(profile), card(profile))
+    gateway = sandbox()
+    invoice = issued(profile)
+    twice = Outcome(Result.SUCCEEDED, gateway_id=first.gateway_id, amount=invoice.amount_due)
+    monkeypatch.setattr(gateway, "charge", lambda attempt: twice)
+    monkeypatch.setattr(gateway, "lookup", lambda attempt: twice)
+
+    second = press_pay(payer, invoice, card(profile))
+    run_reconciler(2)
+
+    second.refresh_from_db()
+    assert (second.status, second.needs_staff) == ("created", True)
+    assert state(invoice) == ("open", 0, 12000)
