@@ -26,12 +26,12 @@ test: setup lint types architecture checks test-postgresql test-sqlite test-brow
 lint: setup ## check style: ruff, and djade for templates
 	$(PYTHON_IN) -m ruff check --quiet .
 	$(PYTHON_IN) -m ruff format --quiet --check .
-	git ls-files -z 'templates/*.html' | xargs -0 -r .venv/bin/djade --check
+	git ls-files -z '*templates/*.html' | xargs -0 -r .venv/bin/djade --check
 
 format: setup ## put Python and templates in the style that lint checks
 	$(PYTHON_IN) -m ruff check --quiet --fix --exit-zero .
 	$(PYTHON_IN) -m ruff format --quiet .
-	git ls-files -z 'templates/*.html' | xargs -0 -r .venv/bin/djade || true
+	git ls-files -z '*templates/*.html' | xargs -0 -r .venv/bin/djade || true
 
 types: setup ## check types: mypy, strict
 	$(PYTHON_IN) -m mypy --no-error-summary billing_portal accounts invoices payments

@@ -68,10 +68,11 @@ MIDDLEWARE = [
     "billing_portal.middleware.no_nul",
 ]
 
+TEMPLATE_DIRS = [BASE_DIR / "templates"]  # and those of the gateways, below
 TEMPLATES = [
     {
         "BACKEND": "django.template.backends.django.DjangoTemplates",
-        "DIRS": [BASE_DIR / "templates"],
+        "DIRS": TEMPLATE_DIRS,
         "APP_DIRS": True,
         "OPTIONS": {
             "context_processors": [
@@ -169,7 +170,7 @@ DATA_UPLOAD_MAX_MEMORY_SIZE = 2 * 1024 * 1024
 
 STATIC_URL = "static/"
 STATIC_ROOT = VAR_DIR / "static"
-STATICFILES_DIRS = [
+STATICFILES_DIRS: list[Path | tuple[str, Path]] = [
     BASE_DIR / "static",
     ("bootstrap", Path(bootstrap_wrapper.__file__).resolve().parent.parent / "bootstrap"),
 ]
@@ -243,6 +244,11 @@ GATEWAYS_KNOWN = {
         },
     },
 }
+# What a gateway shows people lies in its own package, so that adding one touches nothing else.
+for name in dict.fromkeys(str(entry["class"]).rpartition(".")[0] for entry in GATEWAYS_KNOWN.values()):
+    package = BASE_DIR.joinpath(*name.split("."))
+    TEMPLATE_DIRS += [package / "templates"]
+    STATICFILES_DIRS += [folder for folder in [package / "static"] if folder.is_dir()]
 PAYMENT_GATEWAYS = {}
 for slug in env.words("PAYMENT_GATEWAYS", "sandbox" if DEBUG else ""):
     if slug not in GATEWAYS_KNOWN:

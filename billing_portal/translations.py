@@ -6,6 +6,7 @@ Texts come from Python and from templates, which Django turns into calls that an
 
 import io
 from collections.abc import Iterator
+from itertools import chain
 from pathlib import Path
 
 from babel.messages.catalog import Catalog
@@ -89,7 +90,8 @@ def _sources(base: Path) -> Iterator[tuple[Path, str]]:
         for file in sorted((base / package).rglob("*.py")):
             if "migrations" not in file.parts:
                 yield file, file.read_text()
-    for folder in (base / "templates", *(base / package / "templates" for package in PACKAGES)):
+    inner = (sorted((base / package).rglob("templates")) for package in PACKAGES)
+    for folder in (base / "templates", *chain.from_iterable(inner)):
         for file in sorted([*folder.rglob("*.html"), *folder.rglob("*.txt")]):
             calls = templatize(file.read_text(), origin=str(file))
             # A template's indentation means nothing, but Python's would.

@@ -10,10 +10,11 @@ from django.urls import reverse
 from tests.factories import UserFactory
 
 pytestmark = [pytest.mark.django_db, pytest.mark.urls("tests.shell.broken_urls")]
-TEMPLATES = sorted(Path(settings.BASE_DIR, "templates").rglob("*.html"))
+TEMPLATES = sorted(path for folder in settings.TEMPLATES[0]["DIRS"] for path in folder.rglob("*.html"))
 PAGES = [path for path in TEMPLATES if "emails" not in path.parts and path.name != "email.html"]
-STYLESHEETS = sorted(Path(settings.BASE_DIR, "static").rglob("*.css"))
-SCRIPTS = sorted(Path(settings.BASE_DIR, "static").rglob("*.js"))
+OWN = [folder for folder in settings.STATICFILES_DIRS if isinstance(folder, Path)]
+STYLESHEETS = sorted(path for folder in OWN for path in folder.rglob("*.css"))
+SCRIPTS = sorted(path for folder in OWN for path in folder.rglob("*.js"))
 DATA_ADDRESS = re.compile(r"""["'(=]\s*data:""")
 ADDRESSES = [
     "/",

@@ -54,7 +54,7 @@ class SandboxGateway:
         self.allowed = allowed
         self.browser = Browser(
             template="payments/gateways/sandbox/card_field.html",
-            scripts=("js/sandbox-card.js",),
+            scripts=("gateways/sandbox/card.js",),
             context={"tokens_path": f"/gateways/{slug}/tokens", "test_cards": CARDS},
         )
 

@@ -1,10 +1,14 @@
 """One attempt, one charge; and the answer is what the provider did."""
 
+import inspect
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 from django.conf import settings
+from django.contrib.staticfiles import finders
+from django.template.loader import get_template
 
 from invoices.money import Money
 from payments.gateways.base import Bucket, Gateway, GatewayError, Result
@@ -19,6 +23,17 @@ def test_it_is_a_gateway_that_names_itself(bench):
     assert isinstance(bench.gateway, Gateway)
     assert bench.gateway.slug in settings.PAYMENT_GATEWAYS
     assert bench.gateway.label
+
+
+def test_what_the_browser_needs_of_it_lies_in_its_package(bench):
+    package = Path(inspect.getfile(type(bench.gateway))).parent
+    browser = bench.gateway.browser
+
+    shown = [get_template(name).origin.name for name in (browser.template,) if name]
+    scripts = [finders.find(path) for path in browser.scripts if "://" not in path]
+
+    assert shown
+    assert [path for path in [*shown, *scripts] if package not in Path(path).parents] == []
 
 
 def test_a_good_card_is_charged_and_the_answer_says_what_was_taken(bench):
