@@ -20,7 +20,6 @@ from typing import Any
 from payments.gateways.base import GatewayError
 
 KEYS_LIVE = 24 * 60 * 60  # seconds; older idempotency keys are forgotten, as Stripe documents it
-VERSION = 1
 
 SCHEMA = """
 CREATE TABLE clock (seconds_ahead INTEGER NOT NULL);
@@ -71,6 +70,12 @@ CREATE TABLE switches (
     remaining INTEGER NOT NULL
 );
 """
+CHECKS_IN_PAGE = """
+ALTER TABLE charges ADD COLUMN in_page INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE setups ADD COLUMN in_page INTEGER NOT NULL DEFAULT 0;
+"""
+# What makes each version of the books from the one before; books that somebody keeps for a demo are brought up to date.
+STEPS = (SCHEMA, CHECKS_IN_PAGE)
 
 
 class Book:
@@ -133,14 +138,14 @@ class Books:
         connection = sqlite3.connect(self.path, timeout=20, isolation_level=None, check_same_thread=False)
         connection.row_factory = sqlite3.Row
         connection.execute("PRAGMA synchronous = FULL")
-        if connection.execute("PRAGMA user_version").fetchone()[0] == VERSION:
+        if _version(connection) == len(STEPS):
             return connection
         _write_ahead(connection)
         connection.execute("BEGIN IMMEDIATE")
-        if connection.execute("PRAGMA user_version").fetchone()[0] != VERSION:
-            for statement in SCHEMA.split(";\n"):
+        for step in STEPS[_version(connection) :]:
+            for statement in step.split(";\n"):
                 connection.execute(statement)
-            connection.execute(f"PRAGMA user_version = {VERSION}")
+        connection.execute(f"PRAGMA user_version = {len(STEPS)}")
         connection.execute("COMMIT")
         return connection
 
@@ -197,6 +202,10 @@ class Books:
         for refund in self.refunds():
             totals[refund["currency"]] -= refund["amount"]
         return dict(totals)
+
+
+def _version(connection: sqlite3.Connection) -> int:
+    return int(connection.execute("PRAGMA user_version").fetchone()[0])
 
 
 def _write_ahead(connection: sqlite3.Connection) -> None:

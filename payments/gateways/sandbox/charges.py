@@ -62,19 +62,33 @@ def method_info(*, last_four: str, expiry: tuple[int, int], stored: str, profile
     )
 
 
-def challenge_url(slug: str, challenge: str, return_url: str) -> str:
-    """The bank's page, on the host that the person comes back to."""
-    return urljoin(return_url, f"/gateways/{slug}/challenge/{challenge}")
+def challenge_path(slug: str, challenge: str) -> str:
+    return f"/gateways/{slug}/challenge/{challenge}"
+
+
+def challenge_url(row: sqlite3.Row, slug: str) -> str:
+    """The bank's page, on the host that the person comes back to, for a charge or card that waits for the bank's
+    check; nothing where the question stands in the portal's page."""
+    if row["state"] != "needs_customer" or row["in_page"]:
+        return ""
+    return_url: str = row["return_url"]
+    return urljoin(return_url, challenge_path(slug, row["challenge"]))
+
+
+def check_of(row: sqlite3.Row | None, slug: str, *, about: str) -> dict[str, str]:
+    """What the portal's page needs to draw the bank's question. Nothing where it stands on the bank's own page."""
+    if row is None or row["state"] != "needs_customer" or not row["in_page"]:
+        return {}
+    return {"path": challenge_path(slug, row["challenge"]), "about": about}
 
 
 def outcome_of(row: sqlite3.Row, slug: str) -> Outcome:
     """How a charge stands."""
-    needs_customer = row["state"] == "needs_customer"
     return Outcome(
         RESULTS[row["state"]],
         gateway_id=row["id"],
         amount=Money(row["amount"], row["currency"]) if row["state"] == "succeeded" else None,
-        next_url=challenge_url(slug, row["challenge"], row["return_url"]) if needs_customer else "",
+        next_url=challenge_url(row, slug),
         decline=decline(row["decline"]) if row["decline"] else None,
         method=method_info(
             last_four=row["last_four"],
@@ -118,6 +132,7 @@ def make(book: Book, attempt: Attempt, faults: Faults) -> sqlite3.Row:
         "save": attempt.save_method,
         "stored": attempt.method if card and attempt.method.startswith("card_") else "",
         "return_url": attempt.return_url,
+        "in_page": attempt.in_page,
         "at": book.now,
     }
     must_pass = card is not None and _must_pass_challenge(card, method)

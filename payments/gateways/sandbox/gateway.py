@@ -54,6 +54,7 @@ class SandboxGateway:
         self.allowed = allowed
         self.browser = Browser(
             template="payments/gateways/sandbox/card_field.html",
+            check_template="payments/gateways/sandbox/check.html",
             scripts=("gateways/sandbox/card.js",),
             context={"tokens_path": f"/gateways/{slug}/tokens", "test_cards": CARDS},
         )
@@ -66,7 +67,7 @@ class SandboxGateway:
         asked = [
             *(attempt.reference, attempt.amount.minor, attempt.amount.currency, attempt.profile, attempt.description),
             *(attempt.gateway_customer, known(attempt.method), attempt.save_method, attempt.customer_present),
-            attempt.return_url,
+            *(attempt.return_url, attempt.in_page),
         ]
 
         def act(book: Book) -> Outcome:
@@ -101,22 +102,34 @@ class SandboxGateway:
             row = charges.expire(book, attempt)
             return charges.outcome_of(row, self.slug) if row is not None else Outcome(Result.EXPIRED)
 
-    def begin_setup(self, *, key: str, profile: str, gateway_customer: str, token: str, return_url: str) -> SetupStep:
+    def check(self, attempt: Attempt) -> dict[str, str]:
+        with self._asking("check") as book:
+            row = charges.find(book, gateway_id=attempt.gateway_id, reference=attempt.reference)
+            return charges.check_of(row, self.slug, about="payment")
+
+    def begin_setup(
+        self, *, key: str, profile: str, gateway_customer: str, token: str, return_url: str, in_page: bool = False
+    ) -> SetupStep:
         with self._asking("setup") as book:
-            asked = [profile, gateway_customer, known(token), return_url]
+            asked = [profile, gateway_customer, known(token), return_url, in_page]
             earlier = book.replay(f"setup {key}", asked)
             if earlier is None:
-                row = stored.begin(book, profile=profile, token=token, return_url=return_url)
+                row = stored.begin(book, profile=profile, token=token, return_url=return_url, in_page=in_page)
                 book.keep(f"setup {key}", asked, row["id"])
                 return stored.step_of(row, self.slug)
             return stored.step_of(book.rows("SELECT * FROM setups WHERE id = ?", earlier)[0], self.slug)
 
     def finish_setup(self, setup_id: str) -> SetupStep:
-        with self._asking("setup") as book:
-            row = book.row("SELECT * FROM setups WHERE id = ?", setup_id)
-            if row is None:
-                raise GatewayError("There is no such card being added.")
-            return stored.step_of(row, self.slug)
+        with self._asking("finish_setup") as book:
+            return stored.step_of(stored.being_added(book, setup_id), self.slug)
+
+    def check_setup(self, setup_id: str) -> dict[str, str]:
+        with self._asking("check") as book:
+            return charges.check_of(stored.being_added(book, setup_id), self.slug, about="card")
+
+    def lookup_method(self, *, gateway_method: str, gateway_customer: str) -> MethodInfo | None:
+        with self._asking("lookup_method") as book:
+            return stored.find(book, card_id=gateway_method, customer=gateway_customer)
 
     def detach(self, *, gateway_method: str) -> None:
         with self._asking("detach") as book:

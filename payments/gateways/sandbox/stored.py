@@ -3,16 +3,15 @@
 import secrets
 import sqlite3
 
-from payments.gateways.base import DeclineCode, SetupStep
+from payments.gateways.base import DeclineCode, GatewayError, MethodInfo, SetupStep
 from payments.gateways.sandbox.books import Book
 from payments.gateways.sandbox.cards import DEFAULT_EXPIRY, Challenge, card_of, decline, known, new_card_id
-from payments.gateways.sandbox.charges import challenge_url, customer_of, method_info
+from payments.gateways.sandbox.charges import challenge_url, customer_of, fingerprint, method_info
 from payments.gateways.sandbox.events import record
 
 
 def step_of(row: sqlite3.Row, slug: str) -> SetupStep:
     """How adding a card stands."""
-    waits = row["state"] == "needs_customer"
     card = card_of(row["token"])
     stored = method_info(
         last_four=card.last_four if card else "",
@@ -22,13 +21,21 @@ def step_of(row: sqlite3.Row, slug: str) -> SetupStep:
     )
     return SetupStep(
         setup_id=row["id"],
-        next_url=challenge_url(slug, row["challenge"], row["return_url"]) if waits else "",
+        next_url=challenge_url(row, slug),
         method=stored if row["state"] == "succeeded" else None,
         decline=decline(row["decline"]) if row["decline"] else None,
     )
 
 
-def begin(book: Book, *, profile: str, token: str, return_url: str) -> sqlite3.Row:
+def being_added(book: Book, setup_id: str) -> sqlite3.Row:
+    """Raises GatewayError for an id that is not the sandbox's."""
+    row = book.row("SELECT * FROM setups WHERE id = ?", setup_id)
+    if row is None:
+        raise GatewayError("There is no such card being added.")
+    return row
+
+
+def begin(book: Book, *, profile: str, token: str, return_url: str, in_page: bool) -> sqlite3.Row:
     """Uses up a token; the card is kept at once, refused, or kept once the bank's check is passed."""
     card = card_of(token)
     made = book.row("SELECT * FROM tokens WHERE id = ?", token)
@@ -42,6 +49,7 @@ def begin(book: Book, *, profile: str, token: str, return_url: str) -> sqlite3.R
         expiry_year=made["expiry_year"] if made else DEFAULT_EXPIRY[1],
         state="new",
         return_url=return_url,
+        in_page=in_page,
     )
     refusal = None
     if card is None or not token.startswith("tok_"):
@@ -78,6 +86,28 @@ def answer_challenge(book: Book, row: sqlite3.Row, *, approved: bool) -> None:
         book.change(
             "UPDATE setups SET state = 'declined', decline = ? WHERE id = ?", DeclineCode.CHALLENGE_FAILED, row["id"]
         )
+
+
+def find(book: Book, *, card_id: str, customer: str) -> MethodInfo | None:
+    """A card as it stands now. None for one that is forgotten, or that another payer has."""
+    row, card = book.row("SELECT * FROM cards WHERE id = ?", card_id), card_of(card_id)
+    if card is None or (row is not None and (row["detached"] or customer not in {"", row["customer"]})):
+        return None
+    return MethodInfo(
+        brand=card.brand,
+        last_four=card.last_four,
+        expiry_month=row["expiry_month"] if row else DEFAULT_EXPIRY[0],
+        expiry_year=row["expiry_year"] if row else DEFAULT_EXPIRY[1],
+        gateway_method=card_id,
+        gateway_customer=row["customer"] if row else customer,
+        fingerprint=fingerprint(card.last_four),
+    )
+
+
+def renew(book: Book, card_id: str, *, expiry: tuple[int, int]) -> None:
+    """The bank sent the payer a new card with the same number, and tells of it; the portal had no part in that."""
+    if book.change("UPDATE cards SET expiry_month = ?, expiry_year = ? WHERE id = ?", *expiry, card_id):
+        record(book, "method.updated", card_id)
 
 
 def detach(book: Book, card_id: str) -> None:

@@ -1,8 +1,7 @@
 """Faults on demand, for tests and for the demo: ``gateway.switches.arm("drop_after", times=1)``.
 
 They lie in the books, so that they reach a server or worker in another process. Each is used up by the next calls of
-its operation (``charge`` unless said otherwise): ``charge``, ``lookup``, ``expire``, ``setup``, ``detach``, ``refund``
-or ``lookup_refund``.
+its operation (``charge`` unless said otherwise), one of `OPERATIONS`.
 """
 
 import time
@@ -12,7 +11,12 @@ from enum import StrEnum
 from payments.gateways.base import GatewayError
 from payments.gateways.sandbox.books import Books
 
-OPERATIONS = frozenset({"charge", "lookup", "expire", "setup", "detach", "refund", "lookup_refund"})
+OPERATIONS = frozenset(
+    {
+        *("charge", "lookup", "expire", "refund", "lookup_refund", "check"),
+        *("setup", "finish_setup", "lookup_method", "detach"),
+    }
+)
 
 
 class Switch(StrEnum):

@@ -76,6 +76,48 @@ def test_a_card_that_the_bank_checks_is_added_once_the_check_is_passed(bench):
     assert bench.gateway.finish_setup(step.setup_id).next_url == step.next_url
 
 
+def test_a_card_that_the_bank_checks_inside_the_page_waits_without_an_address(bench):
+    step = add(bench, bench.challenge_card(), in_page=True)
+
+    assert (step.method, step.decline) == (None, None)
+    assert bool(step.next_url) != bool(bench.gateway.browser.check_template)
+    assert bool(bench.gateway.check_setup(step.setup_id)) == bool(bench.gateway.browser.check_template)
+    assert bench.gateway.finish_setup(step.setup_id) == step
+
+
+def test_there_is_nothing_to_pass_in_the_page_for_a_card_that_is_checked_elsewhere_or_not_at_all(bench):
+    for step in (add(bench, bench.challenge_card()), add(bench, bench.good_card(), in_page=True)):
+        assert not bench.gateway.check_setup(step.setup_id)
+
+
+def look_up(bench, method, **changes):
+    asked = {"gateway_method": method.gateway_method, "gateway_customer": method.gateway_customer}
+    return bench.gateway.lookup_method(**asked | changes)
+
+
+def test_a_stored_card_is_looked_up_as_the_provider_has_it(bench):
+    for method in (
+        add(bench, bench.good_card()).method,
+        bench.gateway.charge(an_attempt(bench, save_method=True)).method,
+    ):
+        assert look_up(bench, method) == method
+
+
+def test_a_card_that_is_gone_or_never_was_is_not_found(bench):
+    method = add(bench, bench.good_card()).method
+    bench.gateway.detach(gateway_method=method.gateway_method)
+
+    assert look_up(bench, method) is None
+    assert look_up(bench, method, gateway_method="no_such_card") is None
+
+
+def test_a_card_is_not_found_for_another_payer(bench):
+    method = add(bench, bench.good_card()).method
+    other = add(bench, bench.good_card(), profile="BP-OTHER").method
+
+    assert look_up(bench, method, gateway_customer=other.gateway_customer) is None
+
+
 def test_a_forgotten_card_cannot_be_charged_and_can_be_forgotten_again(bench):
     card = add(bench, bench.good_card()).method.gateway_method
 
