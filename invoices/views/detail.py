@@ -56,6 +56,8 @@ def invoice_detail(request: HttpRequest, access: Access, number: str) -> HttpRes
         "sections": sections_of(lines, invoice.currency),
         "taxes": _taxes(lines, invoice.currency),
         "credits": Money(-invoice.credited_minor, invoice.currency),
+        "received": Money(invoice.paid_minor + invoice.refunded_minor, invoice.currency),
+        "refunded": Money(-invoice.refunded_minor, invoice.currency),
         "agreement": dict(BillingAccount.AgreementType.choices).get(invoice.buyer.get("agreement_type", "")),
         "why": why,
         "is_being_paid": why is not None and why.code == Why.IN_PROGRESS,

@@ -7,6 +7,7 @@ from django import template
 from django.utils import timezone
 from django.utils.functional import Promise
 
+from invoices.money import Money
 from invoices.states import Look
 from payments.declines import explain
 from payments.models import Payment
@@ -41,6 +42,12 @@ def payment_look(status: str) -> Look:
 @register.filter
 def refund_look(status: str) -> Look:
     return REFUND_LOOK[RefundStatus(status)]
+
+
+@register.filter
+def minus(amount: Money) -> Money:
+    """What was paid back stands below what was paid, with the other sign."""
+    return -amount
 
 
 @register.filter

@@ -47,9 +47,10 @@ def history(request: HttpRequest, access: Access) -> HttpResponse:
 @require_GET
 @profile_view(Permission.INVOICE_VIEW)
 def for_invoice(request: HttpRequest, access: Access, number: str) -> HttpResponse:
-    """Every attempt to pay one invoice: a fragment for the invoice's page, or a page of its own."""
+    """Every attempt to pay one invoice, and what was paid back: a fragment for the invoice's page, or a page."""
     invoice = get_object_or_404(Invoice.objects.visible_to(access), number=number)
-    attempts = Payment.objects.visible_to(access).filter(allocations__invoice=invoice).order_by("-started_at", "-id")
+    attempts = Payment.objects.visible_to(access).filter(allocations__invoice=invoice).prefetch_related("refunds")
+    attempts = attempts.order_by("-started_at", "-id")
     context = {"profile": access.profile, "invoice": invoice, "attempts": attempts}
     fragment = is_htmx(request) and request.htmx.target != "blade"  # type: ignore[attr-defined]
     return render(request, "payments/_attempts.html" if fragment else "payments/for_invoice.html", context)

@@ -4,13 +4,15 @@ from datetime import timedelta
 from uuid import uuid4
 
 import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 from django.utils import timezone
 
 from invoices.money import Money
 from payments.gateways.base import Outcome, Result
 from payments.models import Payment, PaymentEvent
-from payments.operations import record_payment, settle
+from payments.operations import record_payment, refund, settle
 from tests.factories import NOW, BillingProfileFactory, issued, member
 from tests.payments.acts import card, charges, press_pay, staff
 from tests.payments.pages import BLADE, browser, page_of, text_of
@@ -200,6 +202,33 @@ def test_the_attempts_of_an_invoice_come_as_a_fragment_or_a_page(client, payer, 
     assert fragment.content.decode().count("<h1") == 0
     assert "Declined" in text_of(fragment)
     assert "<html" in client.get(url).content.decode()
+
+
+def test_the_attempts_of_an_invoice_show_what_was_paid_back_of_each(client, payer, profile, invoice):
+    payment = press_pay(payer, invoice, card(profile))
+    refund(
+        access=staff(),
+        payment_id=payment.pk,
+        amount=Money(4000, "EUR"),
+        reason="Agreed",
+        attempt_key=uuid4(),
+        at=NOW,
+    )
+    payment.refunds.create(amount_minor=700, currency="EUR", reason="More", started_at=NOW, status="pending")
+    text = text_of(client.get(reverse("payments:for_invoice", args=[profile.code, invoice.number])))
+    assert "Visa •••• 4242 Succeeded €120.00 26 Oct 2026 Refund Agreed Refunded -€40.00" in text
+    assert "Refund More On its way -€7.00" in text
+
+
+def test_more_attempts_on_an_invoice_cost_no_more_queries(client, payer, profile, invoice, django_assert_num_queries):
+    url = reverse("payments:for_invoice", args=[profile.code, invoice.number])
+    for _visit in range(2):
+        press_pay(payer, invoice, card(profile, "0002"))
+        with CaptureQueriesContext(connection) as one:
+            client.get(url)
+    press_pay(payer, invoice, card(profile, "0002"))
+    with django_assert_num_queries(len(one)):
+        client.get(url)
 
 
 def test_a_part_payment_does_not_say_that_the_invoice_is_paid(client, profile, invoice):
