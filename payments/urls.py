@@ -8,6 +8,7 @@ app_name = "payments"
 urlpatterns = [
     path("profiles/<str:profile>/invoices/<str:number>/pay/", paying.pay_invoice, name="pay"),
     path("profiles/<str:profile>/invoices/<str:number>/payments/", history.for_invoice, name="for_invoice"),
+    path("profiles/<str:profile>/invoices/<str:number>/payment", history.latest, name="latest"),
     path("profiles/<str:profile>/payments/", history.history, name="history"),
     path("profiles/<str:profile>/payments/<str:reference>/", results.detail, name="detail"),
     path("profiles/<str:profile>/payments/<str:reference>/receipt", receipts.receipt, name="receipt"),

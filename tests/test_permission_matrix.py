@@ -74,6 +74,7 @@ ROUTES = {
     "invoices:credits": Route(PROFILE, get=200),
     "payments:pay": Route(PAYERS, get=200, post=422, sees=PROFILE),
     "payments:for_invoice": Route(PROFILE, get=200),
+    "payments:latest": Route(PROFILE, get=302),
     "payments:history": Route(PROFILE, get=200),
     "payments:detail": Route(PROFILE, get=200),
     "payments:receipt": Route(PROFILE, get=200),

@@ -48,6 +48,7 @@ def invoice_detail(request: HttpRequest, access: Access, number: str) -> HttpRes
     label = label_of(invoice.status, due_on=invoice.due_on, is_being_paid=invoice.is_being_paid, today=today)
     lines = list(invoice.lines.order_by("position", "pk"))
     why, addresses = why_not(invoice, access), Addresses(profile)
+    is_being_paid = why is not None and why.code == Why.IN_PROGRESS
     context = {
         "invoice": invoice,
         "profile": profile,
@@ -60,10 +61,11 @@ def invoice_detail(request: HttpRequest, access: Access, number: str) -> HttpRes
         "refunded": Money(-invoice.refunded_minor, invoice.currency),
         "agreement": dict(BillingAccount.AgreementType.choices).get(invoice.buyer.get("agreement_type", "")),
         "why": why,
-        "is_being_paid": why is not None and why.code == Why.IN_PROGRESS,
+        "is_being_paid": is_being_paid,
         "days_late": (today - invoice.due_on).days if invoice.due_on and invoice.status == InvoiceStatus.OPEN else 0,
         "transfer": _transfer(invoice),
         "pay_url": "" if why else addresses.of("pay", invoice),
+        "payment_url": addresses.of("payment", invoice) if is_being_paid and access.can(Permission.INVOICE_PAY) else "",
         "pdf_url": addresses.of("pdf", invoice) if access.can(Permission.INVOICE_DOWNLOAD) else "",
     }
     return render(request, "invoices/detail.html", context)

@@ -16,6 +16,12 @@ from invoices.states import LOOK, Label, label_of
 from invoices.summaries import summary_of
 
 PLACE = "--number--"
+ROUTES = {
+    "detail": "invoices:detail",
+    "pdf": "invoices:pdf",
+    "pay": "payments:pay",
+    "payment": "payments:latest",
+}
 
 
 def profile_of(access: Access) -> BillingProfile:
@@ -31,7 +37,7 @@ class Addresses:
     def __init__(self, profile: BillingProfile) -> None:
         self.patterns = {
             name: reverse(route, args=[profile.code, PLACE])
-            for name, route in (("detail", "invoices:detail"), ("pdf", "invoices:pdf"), ("pay", "payments:pay"))
+            for name, route in ROUTES.items()
         }
 
     def of(self, name: str, invoice: Invoice) -> str:
@@ -47,12 +53,14 @@ class Rows:
         self.today = self.profile.day_of(at)
         self.addresses = Addresses(self.profile)
         self.may_download = access.can(Permission.INVOICE_DOWNLOAD)
+        self.may_pay = access.can(Permission.INVOICE_PAY)
         self.pay_words = _("Pay now: %(number)s, %(amount)s")
+        self.payment_words = _("View the payment of %(number)s")
         self.download_words = _("Download %(number)s")
         self.kinds = {value: str(name) for value, name in Invoice.Kind.choices}
         self.labels = {label: str(label.label) for label in Label}
         self.role_words = _("Your role does not include paying.")
-        self.texts = {"due_heading": _("Due date"), "pay_text": _("Pay now")}
+        self.texts = {"due_heading": _("Due date"), "pay_text": _("Pay now"), "payment_text": _("View the payment")}
 
     def row(self, invoice: Invoice) -> dict[str, Any]:
         """What `invoices/_row.html` needs, all of it text by now: a template spends more on a filter than on a word.
@@ -81,6 +89,8 @@ class Rows:
             "detail_url": self.addresses.of("detail", invoice),
             "pay_url": "" if why else self.addresses.of("pay", invoice),
             "pay_label": self.pay_words % {"number": invoice.number, "amount": amount_due},
+            "payment_url": self.addresses.of("payment", invoice) if label == Label.IN_PROGRESS and self.may_pay else "",
+            "payment_label": self.payment_words % {"number": invoice.number},
             "pdf_url": self.addresses.of("pdf", invoice) if self.may_download else "",
             "download_label": self.download_words % {"number": invoice.number},
         }

@@ -1,10 +1,10 @@
-"""The payments of a billing profile, and those of one invoice."""
+"""The payments of a billing profile, those of one invoice, and the way from an invoice to its payment."""
 
 from urllib.parse import urlencode
 
 from django.db.models import Prefetch
 from django.http import HttpRequest, HttpResponse
-from django.shortcuts import get_object_or_404, render
+from django.shortcuts import get_object_or_404, redirect, render
 from django.views.decorators.http import require_GET
 
 from accounts.access import Access
@@ -54,3 +54,18 @@ def for_invoice(request: HttpRequest, access: Access, number: str) -> HttpRespon
     context = {"profile": access.profile, "invoice": invoice, "attempts": attempts}
     fragment = is_htmx(request) and request.htmx.target != "blade"  # type: ignore[attr-defined]
     return render(request, "payments/_attempts.html" if fragment else "payments/for_invoice.html", context)
+
+
+@require_GET
+@profile_view(Permission.INVOICE_VIEW)
+def latest(_request: HttpRequest, access: Access, number: str) -> HttpResponse:
+    """Leads to the payment in progress of an invoice, or to the last one when it has ended meanwhile.
+
+    The pages of invoices link here, because they know that a payment is in progress, but not which.
+    """
+    invoice = get_object_or_404(Invoice.objects.visible_to(access).select_related("profile"), number=number)
+    attempts = Payment.objects.visible_to(access).filter(allocations__invoice=invoice)
+    payment = attempts.order_by("-allocations__is_open", "-started_at", "-id").first()
+    if payment is None:
+        return redirect("invoices:detail", profile=invoice.profile.code, number=number)
+    return redirect("payments:detail", profile=invoice.profile.code, reference=payment.reference)

@@ -104,6 +104,8 @@ def test_a_reader_sees_why_not_and_can_still_send_a_transfer(client, profile):
     assert "Pay now" not in text
     assert "Your role does not include paying." in text
     assert "By bank transfer" in text
+    mark_payment_started(invoice, by=None, at=NOW)
+    assert f'href="{detail_url(invoice)}payment"' not in client.get(detail_url(invoice)).content.decode()
 
 
 def test_in_the_blade_it_is_the_content_alone_with_the_buttons_below(read, profile):
@@ -123,6 +125,8 @@ def test_what_happened_to_it_is_said_first(read, profile):
     assert "A payment is in progress" in text
     assert "By bank transfer" not in text, "a transfer now would pay twice"
     assert "Pay now" not in text
+
+    assert f'href="{detail_url(busy)}payment"' in text, "the bank may be waiting for an answer"
 
     void = issued(profile)
     Invoice.objects.filter(pk=void.pk).update(status="void", void_reason="Sent twice")

@@ -45,6 +45,26 @@ def now_is(payment, result, **outcome):
     )
 
 
+def test_an_invoice_leads_those_who_may_pay_to_the_payment_that_waits(client, profile, waiting, invoice):
+    rows = reverse("invoices:list", args=[profile.code])
+    link = reverse("payments:latest", args=[profile.code, invoice.number])
+    assert f'hx-get="{link}"' in client.get(rows).content.decode()
+    assert f'hx-get="{link}"' not in browser(member(profile, "profile_reader")).get(rows).content.decode()
+    response = client.get(link, headers=BLADE, follow=True)
+    assert response.redirect_chain == [(page_of(waiting), 302)]
+    assert waiting.next_url in response.content.decode()
+
+
+def test_an_invoice_leads_to_its_open_payment_else_to_its_last_one_else_nowhere(client, payer, profile, invoice):
+    link = reverse("payments:latest", args=[profile.code, invoice.number])
+    assert client.get(link).url == reverse("invoices:detail", args=[profile.code, invoice.number])
+    press_pay(payer, invoice, card(profile, "0002"))
+    last = press_pay(payer, invoice, card(profile, "0002"), at=NOW + timedelta(minutes=5))
+    assert client.get(link).url == page_of(last)
+    waiting = press_pay(payer, invoice, token="tok_3155_x", at=NOW + timedelta(minutes=3))
+    assert client.get(link).url == page_of(waiting)
+
+
 def test_a_payment_that_waits_offers_the_check_and_a_way_out(client, waiting):
     response = client.get(page_of(waiting))
     html = response.content.decode()
