@@ -6,6 +6,7 @@ import sys
 
 from django.core.exceptions import ImproperlyConfigured
 from django.core.management import execute_from_command_line
+from django.db import Error as DatabaseProblem
 
 if __name__ == "__main__":
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "billing_portal.settings")
@@ -13,3 +14,9 @@ if __name__ == "__main__":
         execute_from_command_line(sys.argv)
     except ImproperlyConfigured as problem:
         sys.exit(f"Configuration: {problem}")
+    except DatabaseProblem:
+        from billing_portal.database import why_unreachable
+
+        if sentence := why_unreachable():
+            sys.exit(sentence)
+        raise

@@ -87,6 +87,11 @@ class Env:
             raise ImproperlyConfigured(
                 f"{name} is not the address of a database. Write it as postgresql://user:password@host:5432/portal."
             ) from error
+        if "sqlite" not in parsed["ENGINE"] and "@" in f"{parsed['NAME']}{parsed['HOST']}":
+            # Taken apart in the wrong place, part of the password would be shown as the name.
+            raise ImproperlyConfigured(
+                f"{name} has a user name or password with special characters. Write them as in a web address, / as %2F."
+            )
         return {**parsed}
 
     def finish(self) -> None:

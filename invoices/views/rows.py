@@ -35,10 +35,7 @@ class Addresses:
     drawing the row."""
 
     def __init__(self, profile: BillingProfile) -> None:
-        self.patterns = {
-            name: reverse(route, args=[profile.code, PLACE])
-            for name, route in ROUTES.items()
-        }
+        self.patterns = {name: reverse(route, args=[profile.code, PLACE]) for name, route in ROUTES.items()}
 
     def of(self, name: str, invoice: Invoice) -> str:
         return self.patterns[name].replace(PLACE, quote(invoice.number or "", safe=""))

@@ -84,6 +84,15 @@ def test_a_database_address_that_is_none_is_named_and_not_repeated(env, value):
     assert "hunter2" not in sentence
 
 
+@pytest.mark.parametrize("value", ["postgresql://portal:12/hunter2@host/portal", "postgresql://portal@a/b@host/portal"])
+def test_a_password_that_would_be_taken_for_another_part_is_not_repeated(env, value):
+    sentence = problem(lambda: env(DATABASE_URL=value).database("DATABASE_URL", "", conn_max_age=0))
+    assert sentence.startswith("DATABASE_URL has a user name or password with special characters.")
+    assert "hunter2" not in sentence
+    encoded = env(DATABASE_URL="postgresql://portal:12%2Fhunt%40er2@host/portal")
+    assert encoded.database("DATABASE_URL", "", conn_max_age=0)["PASSWORD"] == "12/hunt@er2"
+
+
 def test_a_misspelt_name_in_the_file_is_found(env):
     made = env("SELER_NAME=Example")
     made.text("SELLER_NAME", "")

@@ -12,10 +12,11 @@ from typing import Any
 from django.conf import settings
 from django.core.management import call_command
 from django.core.management.base import BaseCommand, CommandError
-from django.db import OperationalError, connection
+from django.db import connection
 from django.db.migrations.executor import MigrationExecutor
 
 from accounts.models import User
+from billing_portal.database import why_unreachable
 from billing_portal.demo import PASSWORD, SIGN_INS
 from billing_portal.processes import Together
 from billing_portal.translations import compile_catalogues
@@ -90,13 +91,8 @@ def check_port(port: int) -> None:
 
 def check_database() -> None:
     """Raises CommandError when the database does not answer."""
-    try:
-        connection.ensure_connection()
-    except OperationalError as error:
-        database = connection.settings_dict
-        where = f"{database['NAME']} at {database['HOST']}" if database["HOST"] else str(database["NAME"])
-        reason = str(error).strip().splitlines()[0]
-        raise CommandError(f"The database {where} cannot be reached: {reason}. See DATABASE_URL.") from error
+    if sentence := why_unreachable():
+        raise CommandError(sentence)
 
 
 def answers(port: int) -> bool:
