@@ -1,5 +1,7 @@
 """Invoice numbers without gaps, and the payment reference that goes with each."""
 
+from django.db.models import Q
+
 from invoices.models import NumberSeries
 
 
@@ -21,6 +23,27 @@ def take_numbers(prefix: str, count: int = 1) -> list[str]:
 def creditor_reference(number: str) -> str:
     """The ISO 11649 reference of an invoice number: ``RF`` plus two check digits plus the letters and digits of the
     number. A bank checks it as the payer types it. ``INV-000148`` gives ``RF46INV000148``."""
-    body = "".join(letter for letter in number.upper() if letter.isascii() and letter.isalnum())[-21:]
+    body = _letters_and_digits(number)[-21:]
     digits = "".join(str(int(letter, 36)) for letter in body + "RF00")
     return f"RF{98 - int(digits) % 97:02d}{body}"
+
+
+def named(written: str) -> Q:
+    """The invoice with this number or with this creditor reference, in whatever case and groups it is written.
+
+    A reference is taken back to the numbers that it can stand for, because those have an index; its check digits must
+    be right all the same.
+    """
+    number = "".join(written.split()).upper()
+    reference = _letters_and_digits(number)
+    numbers = []
+    if reference.startswith("RF"):
+        for prefix in NumberSeries.objects.values_list("prefix", flat=True):
+            start = _letters_and_digits(prefix)
+            if reference[4:].startswith(start):
+                numbers.append(prefix + reference[4 + len(start) :])
+    return Q(number=number) | Q(number__in=numbers, payment_reference=reference)
+
+
+def _letters_and_digits(text: str) -> str:
+    return "".join(letter for letter in text.upper() if letter.isascii() and letter.isalnum())

@@ -20,6 +20,7 @@ from invoices.admin.drafts import DraftForm, LinesInline
 from invoices.admin.filters import LabelFilter
 from invoices.models import Invoice
 from invoices.money import Money
+from invoices.numbering import named
 from invoices.operations import CannotDraft, recompute_draft
 from invoices.states import InvoiceStatus, WrongState, label_of
 
@@ -56,7 +57,7 @@ class InvoiceAdmin(PortalAdmin):
     ordering = ("-pk",)
     show_full_result_count = False
     search_fields = ("number", "source_reference", "profile__name", "profile__code")
-    search_help_text = _("Number, source reference, or the name or code of a billing profile")
+    search_help_text = _("Number, payment or source reference, or the name or code of a billing profile")
 
     charges, tax, total = _amount("charges", _("charges")), _amount("tax", _("tax")), _amount("total", _("total"))
     credited, paid = _amount("credited", _("credits applied")), _amount("paid", _("paid"))
@@ -95,10 +96,13 @@ class InvoiceAdmin(PortalAdmin):
     def get_search_results(
         self, request: HttpRequest, queryset: QuerySet[Invoice], search_term: str
     ) -> tuple[QuerySet[Invoice], bool]:
-        """What looks like a number is looked up as one, by its index; anything else is searched everywhere."""
-        numbered = queryset.numbered(search_term.strip()) if search_term.strip() else None  # type: ignore[attr-defined]
-        if numbered is not None and numbered.exists():
-            return numbered, False
+        """What looks like a number or a payment reference is looked up as one, by the index of numbers; anything else
+        is searched everywhere."""
+        if search_term.strip():
+            numbered = queryset.numbered(search_term.strip())  # type: ignore[attr-defined]
+            for found in (numbered, queryset.filter(named(search_term))):
+                if found.exists():
+                    return found, False
         return super().get_search_results(request, queryset, search_term)
 
     def get_fieldsets(self, _request: HttpRequest, obj: Invoice | None = None) -> Any:

@@ -8,6 +8,7 @@ from django.utils.translation import gettext_lazy as _
 
 from invoices.models import Invoice
 from invoices.money import Money
+from invoices.numbering import named
 from invoices.states import InvoiceStatus
 from payments.models import Payment
 
@@ -65,7 +66,7 @@ class RecordForm(AttemptForm):
 
     field_order = ("invoice", "amount", "channel", "bank_reference", "received_on")
 
-    invoice = forms.CharField(label=_("Invoice number"), max_length=40)
+    invoice = forms.CharField(label=_("Invoice number or payment reference"), max_length=40)
     amount = forms.CharField(label=_("Amount"), max_length=20, help_text=_("Such as 12.50, in the invoice's currency."))
     channel = forms.ChoiceField(
         label=_("How it came"),
@@ -79,11 +80,10 @@ class RecordForm(AttemptForm):
     received_on = forms.DateField(label=_("Received on"), widget=forms.DateInput(attrs={"type": "date"}))
 
     def clean_invoice(self) -> Invoice:
-        written = "".join(self.cleaned_data["invoice"].split()).upper()
         issued = Invoice.objects.exclude(status=InvoiceStatus.DRAFT).select_related("profile")
-        found = issued.filter(number=written).first()
+        found = issued.filter(named(self.cleaned_data["invoice"])).first()
         if found is None:
-            raise forms.ValidationError(_("There is no issued invoice with this number."))
+            raise forms.ValidationError(_("There is no issued invoice with this number or payment reference."))
         return found
 
     def clean(self) -> dict[str, Any]:

@@ -175,6 +175,7 @@ def test_only_drafts_can_be_deleted(staff, profile):
     ("query", "found"),
     [
         ("q=inv-000001", ["INV-000001"]),
+        ("q=rf69+inv0+0000+1", ["INV-000001"]),
         ("q=SAP-2", ["INV-000002"]),
         ("q=Operations", ["INV-000001", "INV-000002"]),
         ("label=past_due", ["INV-000001"]),

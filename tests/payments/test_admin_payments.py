@@ -58,6 +58,16 @@ def test_a_number_is_found_however_it_is_typed(client, invoice):
     assert Payment.objects.get(channel="wire").allocations.get().invoice == invoice
 
 
+def test_an_invoice_is_found_by_the_reference_that_it_asks_the_payer_to_name(client, invoice, profile):
+    other = issued(profile)
+    assert (invoice.number, invoice.payment_reference) == ("INV-000001", "RF69INV000001")
+    for typed in ("RF70INV000001", "RF69INV000009", "RF69", other.payment_reference[:-1]):
+        refused = client.post(record_url(), recording(invoice, invoice=typed))
+        assert "There is no issued invoice with this number or payment reference." in text_of(refused)
+    client.post(record_url(), recording(invoice, invoice=" rf69 inv0 0000 1") | {"confirmed": "yes"})
+    assert Payment.objects.get(channel="wire").allocations.get().invoice == invoice
+
+
 @pytest.mark.parametrize("name", ["payment", "refund", "paymentmethod", "webhookdelivery"])
 def test_the_lists_open_and_offer_nothing_to_add(client, paid, name):
     response = client.get(reverse(f"admin:payments_{name}_changelist"), {"q": "PAY"})
