@@ -101,8 +101,8 @@ def test_the_script_of_the_card_field_is_on_the_pages_that_can_show_it(payer, pr
     client, invoice = browser(payer), issued(profile)
     with_field = [pay_url(invoice), reverse("invoices:list", args=[profile.code])]
     for address in with_field:
-        assert "js/sandbox-card" in client.get(address).content.decode()
-    assert "js/sandbox-card" not in client.get(reverse("payments:methods", args=[profile.code])).content.decode()
+        assert "gateways/sandbox/card.js" in client.get(address).content.decode()
+    assert "gateways/sandbox/card.js" not in client.get(reverse("payments:methods", args=[profile.code])).content.decode()
     assert "payments:pay" in PAGES
 
 
