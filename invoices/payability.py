@@ -77,7 +77,7 @@ def why_not(invoice: Invoice, access: Access, *, in_progress_matters: bool = Tru
         return Reason(Why.PROFILE_DISABLED, _("This billing profile is disabled. Contact us to pay."))
     limit = card_limit(profile)
     if limit is not None and limit < invoice.amount_due:
-        return Reason(Why.CARD_LIMIT, _("Above the card limit of %(limit)s. Pay by bank transfer.") % {"limit": limit})
+        return Reason(Why.CARD_LIMIT, _("Above the card limit of %(limit)s. Pay by wire transfer.") % {"limit": limit})
     return None
 
 

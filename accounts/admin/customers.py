@@ -48,7 +48,7 @@ class BillingAccountAdmin(KeptAdmin):
     list_display = ("name", "code", "agreement_type", "company", "country", "created_at")
     list_filter = ("agreement_type", "country")
     search_fields = ("name", "code", "company", "tax_ids__value")
-    search_help_text = _("Name, code, company or tax id")
+    search_help_text = _("Name, code, company or tax ID")
     ordering = ("name", "pk")
     readonly_fields = ("code", "created_at")
     fieldsets = (

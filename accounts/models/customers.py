@@ -97,7 +97,7 @@ class TaxId(models.Model):
     """A number under which the customer is known to a tax office."""
 
     class Kind(models.TextChoices):
-        VAT = "vat", _("VAT number")
+        VAT = "vat", _("Tax ID")
         NATIONAL = "national", _("National identification number")
         EXEMPTION = "exemption", _("Tax exemption certificate")
 
@@ -108,8 +108,8 @@ class TaxId(models.Model):
     value = models.CharField(_("number"), max_length=40)
 
     class Meta:
-        verbose_name = _("tax id")
-        verbose_name_plural = _("tax ids")
+        verbose_name = _("tax ID")
+        verbose_name_plural = _("tax IDs")
         constraints = [models.UniqueConstraint(fields=["account", "kind", "value"], name="tax_id_once_per_account")]
 
     def __str__(self) -> str:

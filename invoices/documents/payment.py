@@ -15,7 +15,7 @@ from invoices.states import InvoiceStatus
 
 
 def how_to_pay(invoice: Invoice) -> dict[str, Any]:
-    """Sentences, and for an invoice with something due the ways to pay it: online, and by bank transfer when the
+    """Sentences, and for an invoice with something due the ways to pay it: online, and by wire transfer when the
     seller's bank account stood on record at issue."""
     sentences = _nothing_to_pay(invoice)
     if sentences:
@@ -67,7 +67,7 @@ def _bank(invoice: Invoice) -> dict[str, Any] | None:
         (_("Pay by"), day(invoice.due_on)),
     ]
     return {
-        "title": _("By bank transfer"),
+        "title": _("By wire transfer"),
         "rows": [row for row in rows if row[1]],
         "note": _("Name the reference and pay the exact amount, one transfer for each invoice."),
     }

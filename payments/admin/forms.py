@@ -73,7 +73,7 @@ class RecordForm(AttemptForm):
         choices=[(c.value, c.label) for c in (Payment.Channel.WIRE, Payment.Channel.CHECK)],
     )
     bank_reference = forms.CharField(
-        label=_("Bank reference"),
+        label=_("Bank or check reference"),
         max_length=80,
         help_text=_("The reference on the bank statement, or the number of the check."),
     )

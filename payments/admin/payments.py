@@ -53,7 +53,7 @@ class PaymentAdmin(DeedsAdmin):
     list_filter = ("needs_staff", "status", "channel", GatewayFilter, ("started_at", admin.DateFieldListFilter))
     list_select_related = ("profile",)
     search_fields = ("=reference", "=gateway_id", "=allocations__invoice__number", "=bank_reference", "=profile__code")
-    search_help_text = _("Reference, gateway's payment id, invoice number, bank reference or profile code")
+    search_help_text = _("Reference, gateway's payment id, invoice number, bank or check reference, or profile code")
     ordering = ("-started_at", "-id")
     inlines = (AllocationsInline, RefundsInline, EventsInline)
     fieldsets = (
@@ -243,7 +243,7 @@ def _what_will_happen(data: dict[str, Any]) -> tuple[list[tuple[Any, Any]], str]
         (_("Amount due"), due),
         (_("Amount received"), amount),
         (_("How it came"), Payment.Channel(data["channel"]).label),
-        (_("Bank reference"), data["bank_reference"]),
+        (_("Bank or check reference"), data["bank_reference"]),
         (_("Received on"), data["received_on"]),
     ]
     if invoice.amount_due_minor <= 0:

@@ -92,7 +92,7 @@ def begin(*, access: Access, wish: Wish, at: datetime) -> Begun:
         raise AmountChanged(due)
     if len(declined) >= DECLINES_PER_HOUR:
         raise CannotPay(
-            _("Too many payments were declined within an hour. Wait an hour, or pay by bank transfer."),
+            _("Too many payments were declined within an hour. Wait an hour, or pay by wire transfer."),
             code="throttled",
         )
     method, gateway = _method_and_gateway(profile, wish, at)
@@ -200,13 +200,13 @@ def _check_gateway(gateway: Gateway, due: Money) -> None:
     currencies = gateway.capabilities.currencies
     if currencies is not None and due.currency not in currencies:
         raise CannotPay(
-            _("Cards cannot be charged in %(currency)s. Pay by bank transfer.") % {"currency": due.currency},
+            _("Cards cannot be charged in %(currency)s. Pay by wire transfer.") % {"currency": due.currency},
             code="currency",
         )
     minimum = gateway.capabilities.minimum_minor.get(due.currency, 0)
     if due.minor < minimum:
         least = Money(minimum, due.currency)
         raise CannotPay(
-            _("The smallest amount a card can be charged is %(least)s. Pay by bank transfer.") % {"least": least},
+            _("The smallest amount a card can be charged is %(least)s. Pay by wire transfer.") % {"least": least},
             code="too_small",
         )

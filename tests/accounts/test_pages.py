@@ -29,7 +29,7 @@ def test_properties_say_which_agreement_the_customer_has(page, db):
     text = page(member(profile, "profile_reader"), reverse("accounts:properties", args=[profile.code]))
     wanted = ["Online services agreement", "Acme Holding", account.code, "NL123456789B01", "Voorbeeldstraat 1"]
     wanted += ["Acme Operations Ltd", "Leeds", "PO-778", "GBP", "Day 7 of each month", "Within 14 days"]
-    wanted += ["Check or wire transfer", "Active", profile.code, "VAT number"]
+    wanted += ["Check or wire transfer", "Active", profile.code, "Tax ID"]
     assert [word for word in wanted if word not in text] == []
 
 

@@ -93,7 +93,7 @@ def test_a_payer_finds_the_buttons_and_both_ways_to_pay(read, profile):
     assert "Pay now €1,250.00" in text
     assert f'href="{detail_url(invoice)}pdf"' in text
     assert f'hx-get="{detail_url(invoice)}payments/"' in text
-    for words in ("NL00 EXAM 0000 0000 00", "EXAMNL2A", in_fours(invoice.payment_reference), "By bank transfer"):
+    for words in ("NL00 EXAM 0000 0000 00", "EXAMNL2A", in_fours(invoice.payment_reference), "By wire transfer"):
         assert words in text
 
 
@@ -103,7 +103,7 @@ def test_a_reader_sees_why_not_and_can_still_send_a_transfer(client, profile):
     text = client.get(detail_url(invoice)).content.decode()
     assert "Pay now" not in text
     assert "Your role does not include paying." in text
-    assert "By bank transfer" in text
+    assert "By wire transfer" in text
     mark_payment_started(invoice, by=None, at=NOW)
     assert f'href="{detail_url(invoice)}payment"' not in client.get(detail_url(invoice)).content.decode()
 
@@ -123,7 +123,7 @@ def test_what_happened_to_it_is_said_first(read, profile):
     mark_payment_started(busy, by=None, at=NOW)
     text = read(busy)
     assert "A payment is in progress" in text
-    assert "By bank transfer" not in text, "a transfer now would pay twice"
+    assert "By wire transfer" not in text, "a transfer now would pay twice"
     assert "Pay now" not in text
 
     assert f'href="{detail_url(busy)}payment"' in text, "the bank may be waiting for an answer"
@@ -138,7 +138,7 @@ def test_what_happened_to_it_is_said_first(read, profile):
     apply_payment(paid, paid.amount_due, at=NOW, paid_with="Visa •••• 4242", ends_attempt=True)
     text = read(paid)
     assert "This invoice is paid" in text
-    assert "By bank transfer" not in text
+    assert "By wire transfer" not in text
 
     take_back_payment(paid, Money(5000, "EUR"))
     text = read(paid)

@@ -95,7 +95,7 @@ def test_an_agreement_that_cannot_pay_by_card_gets_no_link(profile):
     BillingAccount.objects.update(agreement_type=BillingAccount.AgreementType.ENTERPRISE)
     text = words(read(issued(profile)))
     assert "Online, by card" not in text
-    assert "By bank transfer" in text
+    assert "By wire transfer" in text
 
 
 def test_a_paid_invoice_asks_for_nothing(profile):

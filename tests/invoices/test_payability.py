@@ -111,7 +111,7 @@ def test_above_the_card_limit_of_a_profile_that_pays_by_wire(settings):
     profile = BillingProfileFactory(default_method="check_wire")
     assert reason(issued(profile, "100.01")) == (
         Why.CARD_LIMIT,
-        "Above the card limit of €100.00. Pay by bank transfer.",
+        "Above the card limit of €100.00. Pay by wire transfer.",
     )
     assert reason(issued(profile, "100.00")) is None
     assert reason(issued(BillingProfileFactory(), "100.01")) is None

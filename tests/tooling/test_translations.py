@@ -60,6 +60,16 @@ def test_placeholders_are_the_same_in_the_translation(catalogue):
     assert different == []
 
 
+def test_one_thing_has_one_name_on_every_page(catalogue, source):
+    """Names that were once in use beside the ones of the glossary."""
+    english = ("bank transfer", "vat number", "bank reference")
+    assert [text for text, _context in source if any(name in str(text).lower() for name in english)] == []
+    dutch = ("fiscaal", "fiscale", "betaalmethode", "betaalwijze", "factureringsaccount", "bankoverschrijving")
+    assert [
+        text for message in catalogue for text in texts(message) if any(name in text.lower() for name in dutch)
+    ] == []
+
+
 def test_texts_come_from_python_and_from_templates(tmp_path):
     (tmp_path / "accounts").mkdir()
     (tmp_path / "accounts" / "words.py").write_text(
