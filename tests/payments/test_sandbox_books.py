@@ -8,10 +8,12 @@ import sys
 import textwrap
 import time
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 
 from payments.gateways.base import Result
 from payments.gateways.registry import get_gateway
 from payments.gateways.sandbox import SandboxGateway
+from payments.gateways.sandbox.books import FIRST, Books
 from tests.payments.contract.benches import SandboxBench, an_attempt
 
 PROGRAM = """
@@ -51,6 +53,16 @@ def test_processes_that_make_the_books_together_lose_nothing(tmp_path):
     assert [output.count("succeeded") for output in outputs] == [10] * 4
     gateway = SandboxGateway("sandbox", books, "secret", "http://localhost/", True)
     assert gateway.books.totals() == {"EUR": 4000}
+
+
+def test_books_of_an_older_version_get_what_is_missing_and_keep_what_they_hold(tmp_path):
+    path = tmp_path / "books.sqlite3"
+    with closing(sqlite3.connect(path)) as old:
+        old.executescript(FIRST + "PRAGMA user_version = 1; UPDATE clock SET seconds_ahead = 7;")
+
+    with Books(path).transaction() as book:
+        assert book.rows("SELECT * FROM tries") == []
+        assert book.row("SELECT seconds_ahead FROM clock")[0] == 7
 
 
 def test_a_process_killed_in_the_middle_leaves_whole_books_with_all_it_was_told(tmp_path):

@@ -2,13 +2,16 @@
 
 import json
 import logging
+from concurrent.futures import ThreadPoolExecutor
+from threading import Barrier
 
 import pytest
-from django.core.cache import cache
 from django.test import Client
 
 from payments.gateways.base import Result
 from payments.gateways.registry import get_gateway
+from payments.gateways.sandbox.books import Books
+from payments.gateways.sandbox.tokens import TooManyTries, token_for
 from tests.factories import UserFactory
 from tests.payments.contract.benches import SandboxBench, an_attempt
 
@@ -30,7 +33,6 @@ def sandbox(bench):
 
 @pytest.fixture
 def signed_in(client):
-    cache.clear()
     client.force_login(UserFactory())
     return client
 
@@ -124,6 +126,36 @@ def test_twenty_cards_a_minute_are_enough(signed_in):
 
     assert answer.status_code == 429
     assert "Wait a minute" in answer.json()["errors"][""]
+
+
+def test_cards_that_are_refused_count_and_a_minute_later_there_are_twenty_more(signed_in, sandbox):
+    assert {ask(signed_in, number="4111 1111 1111 1111").status_code for _time in range(20)} == {400}
+    assert ask(signed_in).status_code == 429
+    other = Client()
+    other.force_login(UserFactory())
+    assert ask(other).status_code == 200
+
+    sandbox.books.advance(61)
+
+    assert ask(signed_in).status_code == 200
+
+
+def test_of_many_cards_at_once_no_more_than_twenty_get_a_token(tmp_path):
+    """Each caller with books of its own on the one file, as the processes of the web server have."""
+    everybody = [Books(tmp_path / "books.sqlite3") for _caller in range(8)]
+    at_once = Barrier(len(everybody))
+
+    def one(books: Books, person: str) -> bool:
+        at_once.wait(timeout=30)
+        try:
+            return bool(token_for(books, TYPED, person=person))
+        except TooManyTries:
+            return False
+
+    with ThreadPoolExecutor(len(everybody)) as pool:
+        for person in "abcdefgh":
+            made = sum(sum(pool.map(one, everybody, person * 8)) for _round in range(3))
+            assert made == 20
 
 
 def test_only_who_is_signed_in_gets_a_token(client):

@@ -21,7 +21,7 @@ from payments.gateways.base import GatewayError
 
 KEYS_LIVE = 24 * 60 * 60  # seconds; older idempotency keys are forgotten, as Stripe documents it
 
-SCHEMA = """
+FIRST = """
 CREATE TABLE clock (seconds_ahead INTEGER NOT NULL);
 INSERT INTO clock VALUES (0);
 CREATE TABLE answers (
@@ -74,8 +74,12 @@ CHECKS_IN_PAGE = """
 ALTER TABLE charges ADD COLUMN in_page INTEGER NOT NULL DEFAULT 0;
 ALTER TABLE setups ADD COLUMN in_page INTEGER NOT NULL DEFAULT 0;
 """
+TRIES = """
+CREATE TABLE tries (person TEXT NOT NULL, at INTEGER NOT NULL);
+CREATE INDEX try_age ON tries (at);
+"""
 # What makes each version of the books from the one before; books that somebody keeps for a demo are brought up to date.
-STEPS = (SCHEMA, CHECKS_IN_PAGE)
+STEPS = (FIRST, CHECKS_IN_PAGE, TRIES)
 
 
 class Book:
@@ -133,7 +137,8 @@ class Books:
             idle.append(connection)
 
     def _open(self) -> sqlite3.Connection:
-        """Makes the file with the first connection; of several who find no tables, the lock lets one make them."""
+        """Makes the file with the first connection; of several who find tables missing, the lock lets one make
+        them."""
         self.path.parent.mkdir(parents=True, exist_ok=True)
         connection = sqlite3.connect(self.path, timeout=20, isolation_level=None, check_same_thread=False)
         connection.row_factory = sqlite3.Row

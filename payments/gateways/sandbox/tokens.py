@@ -1,6 +1,7 @@
 """A typed card becomes a one-time token. The number is looked at here and nowhere else, and kept nowhere.
 
-Only the published test numbers are taken: whoever types a real one by mistake is told so, and it goes no further.
+Only the published test numbers are taken: whoever types a real one by mistake is told so, and it goes no further. Nor
+may anybody try number after number.
 """
 
 import re
@@ -9,13 +10,18 @@ from typing import Any
 from django.utils.translation import gettext as _
 from django.views.decorators.debug import sensitive_variables
 
-from payments.gateways.sandbox.books import Book
+from payments.gateways.sandbox.books import Book, Books
 from payments.gateways.sandbox.cards import BY_NUMBER, TestCard, new_token
 from payments.gateways.sandbox.charges import month_at
 
 EXPIRY = re.compile(r"^\s*(\d{1,2})\s*/?\s*(?:20)?(\d{2})\s*$", re.ASCII)
 CODE = re.compile(r"^\d{3,4}$", re.ASCII)
 LONGEST = 40  # characters of any field
+TRIES_A_MINUTE = 20
+
+
+class TooManyTries(Exception):
+    """This person typed too many cards within a minute."""
 
 
 class InvalidCard(Exception):
@@ -24,6 +30,29 @@ class InvalidCard(Exception):
     def __init__(self, errors: dict[str, str]) -> None:
         super().__init__("The card was not accepted.")
         self.errors = errors
+
+
+@sensitive_variables()
+def token_for(books: Books, typed: dict[str, Any], *, person: str) -> str:
+    """A token for what a person typed. A card that is refused counts as a try as well.
+
+    Counting and making are one transaction of the books, so that of any number of requests at once no more than the
+    limit get one. Raises TooManyTries, InvalidCard.
+    """
+    with books.transaction() as book:
+        _count_try(book, person)
+        try:
+            return make_token(book, typed)
+        except InvalidCard as error:
+            invalid = error
+    raise invalid
+
+
+def _count_try(book: Book, person: str) -> None:
+    book.change("DELETE FROM tries WHERE at <= ?", book.now - 60)
+    if len(book.rows("SELECT 1 FROM tries WHERE person = ?", person)) >= TRIES_A_MINUTE:
+        raise TooManyTries
+    book.insert("tries", person=person, at=book.now)
 
 
 @sensitive_variables()
