@@ -71,7 +71,8 @@ def render(template: str, context: dict[str, Any], language: str) -> Drawn:
     with translation.override(language):
         subject = _draw(f"emails/{template}.subject.txt", values, escape=False)
         text = _draw(f"emails/{template}.txt", values, escape=False)
-        html = _draw(f"emails/{template}.html", {**values, "subject": subject}, escape=True)
+        parts = {"subject": subject, "heading": subject.strip().split(" · ")}
+        html = _draw(f"emails/{template}.html", {**values, **parts}, escape=True)
     return Drawn(subject=" ".join(subject.split()), text=text.strip() + "\n", html=html)
 
 

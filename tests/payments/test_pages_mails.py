@@ -3,6 +3,7 @@
 from uuid import uuid4
 
 import pytest
+from django.conf import settings
 from django.utils.translation import override
 
 from accounts.mail import render
@@ -13,6 +14,10 @@ from payments.operations import record_payment, refund
 from tests.factories import NOW, issued
 from tests.payments.acts import card, press_pay, staff
 from tests.payments.pages import page_of
+
+TEMPLATES = sorted(
+    path.stem for path in (settings.BASE_DIR / "templates/emails").glob("*.html") if "facts" not in path.stem
+)
 
 pytestmark = pytest.mark.django_db
 
@@ -34,6 +39,22 @@ def test_a_success_names_amount_invoice_card_and_reference(payer, profile):
         assert words in drawn.html
     assert "R&D <Europe>" in drawn.text
     assert "R&amp;D &lt;Europe&gt;" in drawn.html
+
+
+@pytest.mark.parametrize("language", ["en", "nl"])
+@pytest.mark.parametrize("template", TEMPLATES)
+def test_every_mail_has_a_text_of_its_own_with_the_address_on_a_line_alone(payer, profile, template, language):
+    payment = press_pay(payer, issued(profile), card(profile, "9995"))
+    context = OutgoingMail.objects.get().context
+    drawn = render(template, context, language)
+    lines = drawn.text.splitlines()
+    assert context["url"].endswith(page_of(payment))
+    assert lines[lines.index(context["url"]) - 1].endswith(":")
+    assert lines[-1] in {"This message was sent automatically.", "Dit bericht is automatisch verzonden."}
+    assert "\n\n\n" not in drawn.text
+    assert "<" not in drawn.text
+    assert f'<a class="button" href="{context["url"]}">' in drawn.html
+    assert "INV-000001</span></h1>" in drawn.html
 
 
 def test_amounts_are_written_as_the_reader_does(payer, profile):

@@ -52,3 +52,23 @@ def test_a_short_a_common_one_ones_own_address_and_mere_digits_are_no_passwords(
     assert answer.status_code == 200
     person.refresh_from_db()
     assert person.check_password(PASSWORD)
+
+
+@pytest.mark.parametrize(
+    ("language", "words"),
+    [
+        ("en", "If it was not you, reset your password at once and tell an owner of your billing profile:"),
+        ("nl", "Was u het niet, stel uw wachtwoord dan meteen opnieuw in"),
+    ],
+)
+def test_a_changed_password_is_told_by_mail_with_an_address_to_press(client, person, mailoutbox, language, words):
+    person.language = language
+    person.save()
+    client.force_login(person)
+    new = "a quite different staple"
+    client.post(reverse("account_change_password"), {"oldpassword": PASSWORD, "password1": new, "password2": new})
+    (message,) = mailoutbox
+    assert message.to == [person.email]
+    assert words in message.body
+    assert "http://testserver/account/password/reset/" in message.body.splitlines()
+    assert "127.0.0.1" in message.body

@@ -1,0 +1,34 @@
+"""The mails as a mail program draws them: nothing sticks out, nothing that axe finds, on a phone and in the dark."""
+
+from itertools import product
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+
+from accounts.mail import render
+from accounts.models import OutgoingMail
+from tests.factories import issued, member
+from tests.payments.acts import card, press_pay
+from tests.payments.test_pages_mails import TEMPLATES
+
+pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
+
+WCAG = {"runOnly": {"type": "tag", "values": ["wcag2a", "wcag2aa", "wcag21aa", "wcag22aa"]}}
+STICKING_OUT = """() => [...document.querySelectorAll('.card *')].filter(part => {
+    const inner = part.getBoundingClientRect(), outer = document.querySelector('.card').getBoundingClientRect();
+    return inner.left < outer.left || inner.right > outer.right;
+}).map(part => part.outerHTML)"""
+
+
+def test_a_mail_fits_whatever_it_is_read_on(page, profile):
+    press_pay(member(profile, "invoice_manager"), issued(profile, "1234567.89"), card(profile, "9995"))
+    context = OutgoingMail.objects.get().context
+    for template, language, theme, width in product(TEMPLATES, ("en", "nl"), ("light", "dark"), (320, 360, 600)):
+        page.emulate_media(color_scheme=theme)
+        page.set_viewport_size({"width": width, "height": 700})
+        page.set_content(render(template, context, language).html)
+        which = (template, language, theme, width)
+        assert page.evaluate(STICKING_OUT) == [], which
+        assert page.evaluate("document.documentElement.scrollWidth") == width, which
+        if width == 320 and language == "nl":
+            assert Axe().run(page, options=WCAG).response["violations"] == [], which
