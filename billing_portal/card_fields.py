@@ -11,17 +11,21 @@ from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 from django.templatetags.static import static
 
-from payments.gateways.base import Browser
+from payments.gateways.base import Browser, Gateway
 from payments.gateways.registry import default_gateway
 
-PAGES = frozenset({"payments:pay", "payments:detail", "invoices:list", "invoices:detail"})
+PAGES = frozenset({"payments:pay", "payments:check", "payments:detail", "invoices:list", "invoices:detail"})
 
 GetResponse = Callable[[HttpRequest], HttpResponse]
 
 
 def _browser_for(request: HttpRequest) -> Browser | None:
+    """A page with the check of a stored card names the card's own gateway as ``request.card_gateway``; new cards are
+    typed at the first one."""
     match = request.resolver_match
-    gateway = default_gateway() if match is not None and match.view_name in PAGES else None
+    if match is None or match.view_name not in PAGES:
+        return None
+    gateway: Gateway | None = getattr(request, "card_gateway", None) or default_gateway()
     return gateway.browser if gateway is not None else None
 
 
@@ -29,7 +33,7 @@ def scripts(request: HttpRequest) -> dict[str, Any]:
     """Context of the layouts: ``card_scripts``, the addresses of the scripts that this page needs."""
     browser = _browser_for(request)
     paths = browser.scripts if browser is not None else ()
-    return {"card_scripts": [path if path.startswith("https://") else static(path) for path in paths]}
+    return {"card_scripts": [path if "://" in path else static(path) for path in paths]}
 
 
 def policy_for(browser: Browser) -> dict[str, Any]:

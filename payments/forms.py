@@ -25,6 +25,7 @@ class PayForm(forms.Form):
     card_token = forms.CharField(required=False, max_length=200)
     save_method = forms.BooleanField(required=False)
     make_default = forms.BooleanField(required=False)
+    in_page = forms.CharField(required=False, max_length=20)
 
     def __init__(self, *args: Any, access: Access, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)

@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from payments.views import history, methods, paying, receipts, results, webhooks
+from payments.views import checks, history, methods, paying, receipts, results, webhooks
 
 app_name = "payments"
 urlpatterns = [
@@ -13,6 +13,7 @@ urlpatterns = [
     path("profiles/<str:profile>/payments/<str:reference>/", results.detail, name="detail"),
     path("profiles/<str:profile>/payments/<str:reference>/receipt", receipts.receipt, name="receipt"),
     path("profiles/<str:profile>/payments/<str:reference>/return", results.returned, name="return"),
+    path("profiles/<str:profile>/payments/<str:reference>/check/", checks.check, name="check"),
     path("profiles/<str:profile>/payments/<str:reference>/cancel", results.cancel, name="cancel"),
     path("profiles/<str:profile>/methods/", methods.methods, name="methods"),
     path("profiles/<str:profile>/methods/<int:method_id>/default", methods.set_default, name="make_default"),

@@ -79,6 +79,7 @@ ROUTES = {
     "payments:detail": Route(PROFILE, get=200),
     "payments:receipt": Route(PROFILE, get=200),
     "payments:return": Route(PROFILE, get=303),
+    "payments:check": Route(PAYERS, get=303, sees=PROFILE, payment="needs_customer"),
     "payments:cancel": Route(PAYERS, post=303, sees=PROFILE, payment="needs_customer"),
     "payments:methods": Route(PROFILE, get=200),
     "payments:make_default": Route(MANAGERS, post=302, sees=PROFILE),

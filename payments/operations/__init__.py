@@ -13,6 +13,7 @@ fits no invoice becomes a credit of the profile, and staff are told.
 from payments.operations.asking import NoAnswer
 from payments.operations.beginning import AmountChanged, CannotPay
 from payments.operations.books import check_books
+from payments.operations.checking import check_of
 from payments.operations.looking_up import cancel_attempt, come_back, look_up, reconcile
 from payments.operations.methods import CannotChangeMethod, make_default, remove_method
 from payments.operations.paying import pay
@@ -30,6 +31,7 @@ __all__ = [
     "NoAnswer",
     "cancel_attempt",
     "check_books",
+    "check_of",
     "come_back",
     "end_unanswered",
     "look_up",

@@ -6,24 +6,25 @@ import structlog
 from django.utils.timezone import now
 from django.utils.translation import gettext as _
 
-from payments.gateways.base import Attempt, GatewayError, Outcome, RefundRequest, Result
-from payments.models import Payment, Refund
+from payments.gateways.base import Attempt, Gateway, GatewayError, Outcome, RefundRequest, Result
+from payments.models import Payment, PaymentMethod, Refund
 
 log = structlog.get_logger("portal.payments")
 
 
 class NoAnswer(Exception):
-    """The gateway could not be asked about something that had ended, and nobody will ask by themselves: ask again.
-    The message may be shown to staff."""
+    """The gateway could not be asked, and nobody will ask by themselves: ask again. The message may be shown."""
 
     def __init__(self) -> None:
         super().__init__(_("We could not reach the payment provider. You can try again."))
 
 
-def attempt_of(payment: Payment, *, card_token: str = "", return_url: str = "", description: str = "") -> Attempt:
-    """What the gateway is told of a payment; token, return address and description only when it charges.
+def attempt_of(
+    payment: Payment, *, card_token: str = "", return_url: str = "", description: str = "", in_page: bool = False
+) -> Attempt:
+    """What the gateway is told of a payment; token, return address, description and page only when it charges.
 
-    Needs ``payment.profile`` and ``payment.method`` loaded.
+    Needs ``payment.profile`` and ``payment.method`` loaded; one query more without a stored card.
     """
     method = payment.method
     return Attempt(
@@ -34,12 +35,19 @@ def attempt_of(payment: Payment, *, card_token: str = "", return_url: str = "", 
         description=description or payment.reference,
         return_url=return_url,
         gateway_id=payment.gateway_id,
-        gateway_customer=method.gateway_customer if method else "",
+        gateway_customer=method.gateway_customer if method else payer_at(payment.gateway, payment.profile_id),
         method=method.gateway_method if method else card_token,
         save_method=payment.save_method,
         customer_present=payment.started_by_id is not None,
+        in_page=in_page,
         started_at=payment.started_at,
     )
+
+
+def payer_at(gateway: str, profile_id: int) -> str:
+    """The payer's id that a gateway gave with any card of a profile, removed ones too. Empty when it gave none."""
+    known = PaymentMethod.objects.filter(gateway=gateway, profile_id=profile_id).exclude(gateway_customer="")
+    return known.order_by("-pk").values_list("gateway_customer", flat=True).first() or ""
 
 
 def refund_request_of(refund: Refund) -> RefundRequest:
@@ -51,6 +59,24 @@ def refund_request_of(refund: Refund) -> RefundRequest:
         gateway_id=refund.payment.gateway_id,
         refund_id=refund.gateway_id,
     )
+
+
+def draws_checks(gateway: Gateway, running: str) -> bool:
+    """Whether a check may be passed inside the page: the gateway can draw it, and it is the one whose scripts are
+    running in the person's browser, which names it."""
+    return bool(gateway.browser.check_template) and running == gateway.slug
+
+
+def reach[Answer](call: Callable[[], Answer], *, subject: str) -> Answer:
+    """Makes one call that moves no money. Raises NoAnswer for whatever goes wrong with it, known or not."""
+    try:
+        return call()
+    except GatewayError as error:
+        log.warning("gateway call failed", subject=subject, sent=error.sent, error=str(error)[:300])
+        raise NoAnswer from error
+    except Exception as error:
+        log.exception("gateway call broke", subject=subject)
+        raise NoAnswer from error
 
 
 def ask(call: Callable[[], Outcome], *, subject: str) -> Outcome:

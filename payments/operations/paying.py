@@ -13,7 +13,7 @@ from accounts.access import Access
 from invoices.money import Money
 from payments.gateways.registry import get_gateway
 from payments.models import Payment, PaymentEvent
-from payments.operations.asking import ask, attempt_of
+from payments.operations.asking import ask, attempt_of, draws_checks
 from payments.operations.beginning import CannotPay, Wish, begin
 from payments.operations.settling import settle
 
@@ -35,15 +35,18 @@ def pay(
     card_token: str = "",
     save_method: bool = False,
     make_default: bool = False,
+    in_page: str = "",
 ) -> Payment:
     """Charges a stored card or a card just typed in for what is due on the invoices.
 
     ``shown`` is the amount the page showed, ``attempt_key`` was minted with the page, ``card_token`` is what the
-    gateway's card field gave for a typed number, ``return_url`` says where the bank's check comes back to.
+    gateway's card field gave for a typed number, ``return_url`` says where the bank's check comes back to, ``in_page``
+    names the gateway whose scripts run in the payer's browser.
 
-    Returns the payment, whose status says how it went: `succeeded`, `declined`, `needs_customer` (go to ``next_url``),
-    `pending` or `unknown` (being checked). Sending the same attempt again returns the same payment and charges
-    nothing. Raises CannotPay (its message may be shown) or NotAllowed; then nothing was charged.
+    Returns the payment, whose status says how it went: `succeeded`, `declined`, `needs_customer` (go to ``next_url``,
+    or pass the check in our page when that is empty), `pending` or `unknown` (being checked). Sending the same attempt
+    again returns the same payment and charges nothing. Raises CannotPay (its message may be shown) or NotAllowed; then
+    nothing was charged.
     """
     wish = Wish(
         invoice_ids=invoice_ids,
@@ -66,7 +69,11 @@ def pay(
         return payment
     gateway = get_gateway(payment.gateway)
     attempt = attempt_of(
-        payment, card_token=card_token, return_url=return_url(payment), description=", ".join(begun.numbers)
+        payment,
+        card_token=card_token,
+        return_url=return_url(payment),
+        description=", ".join(begun.numbers),
+        in_page=draws_checks(gateway, in_page),
     )
     outcome = ask(lambda: gateway.charge(attempt), subject=payment.reference)
     ended_at = at + timedelta(seconds=monotonic() - started)

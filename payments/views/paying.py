@@ -52,6 +52,7 @@ def pay_invoice(request: HttpRequest, access: Access, number: str) -> HttpRespon
             card_token=form.cleaned_data["card_token"] if form.cleaned_data["method"] is None else "",
             save_method=form.cleaned_data["save_method"],
             make_default=form.cleaned_data["make_default"],
+            in_page=form.cleaned_data["in_page"],
             at=at,
             return_url=lambda made: request.build_absolute_uri(_return_path(access, made)),
         )
@@ -106,6 +107,7 @@ def _form_context(access: Access, form: PayForm | None, *, at: datetime) -> dict
     return {
         "choices": choices,
         "checked": chosen if chosen in usable | {NEW_CARD} else preselected,
+        "gateway": gateway,
         "browser": gateway.browser if gateway is not None else None,
         "attempt": uuid.uuid4(),
         "may_manage": access.can(Permission.METHODS_MANAGE),

@@ -34,9 +34,16 @@ def pay_url(payment: Payment) -> str:
     return f"{url}?{urlencode({'after': payment.reference})}"
 
 
+def check_url(payment: Payment) -> str:
+    """Where the bank's check of a payment that waits for it is passed: the bank's own page, or ours."""
+    return payment.next_url or reverse("payments:check", args=[payment.profile.code, payment.reference])
+
+
 def go_on(request: HttpRequest, payment: Payment) -> HttpResponse:
     """To the bank's check, back to the choice of a method, or to the payment's own page."""
-    if payment.status == PaymentStatus.NEEDS_CUSTOMER and payment.next_url:
+    if payment.status == PaymentStatus.NEEDS_CUSTOMER:
+        if not payment.next_url:
+            return SeeOther(check_url(payment))
         if is_htmx(request):
             return HttpResponseClientRedirect(payment.next_url)
         # A form may only lead to our own pages (form-action in the policy); to any other the payment page has a link.

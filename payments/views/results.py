@@ -22,7 +22,7 @@ from payments.declines import explain
 from payments.models import Payment, PaymentAllocation
 from payments.operations import CannotPay, cancel_attempt, come_back
 from payments.states import ENDED_WITHOUT_MONEY, PAYMENT_LOOK, PaymentStatus
-from payments.views.responses import SeeOther, go_on, is_htmx, payment_url
+from payments.views.responses import SeeOther, check_url, go_on, is_htmx, payment_url
 from payments.views.story import event_text, story_of
 
 
@@ -66,6 +66,7 @@ def _context(access: Access, payment: Payment) -> dict[str, Any]:
         "explanation": explain(payment.decline_code),
         "is_ended": payment.status in ENDED_WITHOUT_MONEY,
         "may_pay": access.can(Permission.INVOICE_PAY),
+        "check_url": check_url(payment) if payment.status == PaymentStatus.NEEDS_CUSTOMER else "",
     }
 
 
