@@ -32,7 +32,9 @@ class BillingProfileQuerySet(QuerySet["BillingProfile"]):
         return self.filter(access.scope_filter(Permission.PROPERTIES_VIEW))
 
     def locked(self) -> Self:
-        return self.order_by("pk").select_for_update(of=("self",))
+        """Rows locked against being changed; rows that refer to them may still be written, so that whoever changes
+        the cards of a profile keeps no payer waiting, nor waits for one in a circle. Evaluate it at once."""
+        return self.order_by("pk").select_for_update(of=("self",), no_key=True)
 
 
 class InvoiceSectionQuerySet(QuerySet["InvoiceSection"]):

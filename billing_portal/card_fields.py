@@ -14,7 +14,12 @@ from django.templatetags.static import static
 from payments.gateways.base import Browser, Gateway
 from payments.gateways.registry import default_gateway
 
-PAGES = frozenset({"payments:pay", "payments:check", "payments:detail", "invoices:list", "invoices:detail"})
+PAGES = frozenset(
+    {
+        *("payments:pay", "payments:check", "payments:detail", "invoices:list", "invoices:detail"),
+        *("payments:methods", "payments:add_method", "payments:adding"),
+    }
+)
 
 GetResponse = Callable[[HttpRequest], HttpResponse]
 

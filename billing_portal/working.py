@@ -17,7 +17,7 @@ from django.utils import timezone
 
 from accounts.mail import send_due
 from payments.gateways.registry import gateways
-from payments.operations import process_deliveries, reconcile
+from payments.operations import detach_due, end_abandoned, process_deliveries, reconcile
 
 log = structlog.get_logger("portal.worker")
 
@@ -41,6 +41,7 @@ def duties(stopping: threading.Event) -> list[Duty]:
         Duty("mail", 1, lambda at: send_due(at=at, limit=BITE, stopping=stopping.is_set)),
         Duty("gateways", 1, work_of_gateways),
         Duty("reconciliation", 10, lambda at: reconcile(at=at, limit=BITE)),
+        Duty("cards", 10, lambda at: detach_due(at=at, limit=BITE) + end_abandoned(at=at, limit=BITE)),
     ]
 
 

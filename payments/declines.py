@@ -58,6 +58,19 @@ EXPLANATIONS: dict[DeclineCode, Explanation] = {
     DeclineCode.TOO_SMALL: Explanation(_("the amount is too small for a card"), (_("Contact us about this invoice."),)),
 }
 
+ANOTHER_CARD: Text = _("Add another card.")
+CONFIRM: Text = _("Add the card again, and confirm when your bank asks.")
+
+
+def explain_adding(code: str) -> Explanation:
+    """The same for a card that is added without paying, where nothing can be paid with another one."""
+    if code == DeclineCode.CHALLENGE_REQUIRED:
+        return Explanation(_("it wants you to confirm the card"), (CONFIRM, ANOTHER_CARD))
+    found = explain(code)
+    if code in {DeclineCode.TOO_SMALL, DeclineCode.LIMIT_EXCEEDED, DeclineCode.CURRENCY, DeclineCode.METHOD_GONE}:
+        found = GENERIC  # these speak of an amount, or of a card that was stored before
+    return Explanation(found.reason, [ANOTHER_CARD if text is OTHER_CARD else text for text in found.advice])
+
 
 def explain(code: str) -> Explanation:
     """The sentences for a stored decline code; the generic ones for a code that is empty or not known any more."""

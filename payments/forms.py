@@ -65,3 +65,19 @@ class PayForm(forms.Form):
             if name in self.errors:
                 return str(self.errors[name][0])
         return str(_("This page was out of date. Check it and try again."))
+
+
+class AddCardForm(forms.Form):
+    """A card to add without paying: the key of the attempt, and the token of what was typed."""
+
+    attempt = forms.UUIDField()
+    card_token = forms.CharField(max_length=200, error_messages={"required": _("Enter the details of the new card.")})
+    make_default = forms.BooleanField(required=False)
+    in_page = forms.CharField(required=False, max_length=20)
+
+    @property
+    def message(self) -> str:
+        """The first thing to tell the reader."""
+        if "card_token" in self.errors and "attempt" not in self.errors:
+            return str(self.errors["card_token"][0])
+        return str(_("This page was out of date. Check it and try again."))

@@ -11,7 +11,7 @@ from accounts.roles import Permission
 
 if TYPE_CHECKING:
     from accounts.access import Access
-    from payments.models import Payment, PaymentMethod  # noqa: F401  named in the bases below
+    from payments.models import MethodSetup, Payment, PaymentMethod  # noqa: F401  named in the bases below
 
 
 class PaymentQuerySet(QuerySet["Payment"]):
@@ -42,3 +42,13 @@ class PaymentMethodQuerySet(QuerySet["PaymentMethod"]):
     def in_order(self) -> Self:
         """The default first, then the newest."""
         return self.order_by("-is_default", "-created_at", "-pk")
+
+
+class MethodSetupQuerySet(QuerySet["MethodSetup"]):
+    def visible_to(self, access: Access) -> Self:
+        """A person's own attempts to add a card, where the person may still add one. Nobody else's."""
+        return self.filter(access.scope_filter(Permission.METHODS_MANAGE, "profile"), created_by=access.user)
+
+    def locked(self) -> Self:
+        """Rows locked in one fixed order, after their profile. Evaluate it at once."""
+        return self.order_by("pk").select_for_update(of=("self",))

@@ -14,7 +14,7 @@ from django.test import Client
 from django.urls import URLResolver, get_resolver, reverse
 
 from accounts.models import AuditEntry, InvoiceSection, RoleAssignment
-from payments.models import Payment, PaymentMethod, Refund
+from payments.models import MethodSetup, Payment, PaymentMethod, Refund
 from tests.factories import NOW, BillingProfileFactory, PaymentMethodFactory, UserFactory, issued, member
 
 ROLES = {
@@ -82,6 +82,10 @@ ROUTES = {
     "payments:check": Route(PAYERS, get=303, sees=PROFILE, payment="needs_customer"),
     "payments:cancel": Route(PAYERS, post=303, sees=PROFILE, payment="needs_customer"),
     "payments:methods": Route(PROFILE, get=200),
+    "payments:add_method": Route(MANAGERS, get=200, post=422, sees=PROFILE),
+    # Somebody else's attempt to add a card: even who may add cards finds none.
+    "payments:adding": Route(MANAGERS, get=404, sees=PROFILE),
+    "payments:added": Route(MANAGERS, get=404, sees=PROFILE),
     "payments:make_default": Route(MANAGERS, post=302, sees=PROFILE),
     "payments:remove_method": Route(MANAGERS, get=200, post=302, sees=PROFILE),
     "payments:webhook": Route(EVERYBODY, post=400, is_public=True),
@@ -123,6 +127,9 @@ def world(db):
         "invoice": invoice,
         "payment": payment,
         "method": PaymentMethodFactory(profile=profile),
+        "setup": MethodSetup.objects.create(
+            profile=profile, gateway="sandbox", status="needs_customer", created_at=NOW, created_by=UserFactory()
+        ),
         "sibling": BillingProfileFactory(account=profile.account),
         "strange_profile": strange_profile,
         "stranger": strange_profile.account,
@@ -137,6 +144,7 @@ def address(name, world):
         "number": world["invoice"].number,
         "reference": world["payment"].reference,
         "method_id": world["method"].pk,
+        "key": world["setup"].key,
         "gateway": "sandbox",
         "challenge": "no-such-challenge",
     }
@@ -172,6 +180,7 @@ def traces():
     return [
         list(Payment.objects.order_by("pk").values_list("pk", "status")),
         list(PaymentMethod.objects.order_by("pk").values_list("pk", "status", "is_default")),
+        list(MethodSetup.objects.order_by("pk").values_list("pk", "status")),
         Refund.objects.count(),
         RoleAssignment.objects.count(),
         AuditEntry.objects.count(),

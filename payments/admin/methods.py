@@ -7,9 +7,30 @@ from django.utils.translation import gettext as _now
 from django.utils.translation import gettext_lazy as _
 
 from accounts.admin.base import access_of_staff
-from payments.admin.base import DeedsAdmin
-from payments.models import PaymentMethod
+from payments.admin.base import DeedsAdmin, ReadOnlyInline
+from payments.models import Detachment, MethodSetup, PaymentMethod
 from payments.operations import CannotChangeMethod, remove_method
+
+
+class DetachmentInline(ReadOnlyInline):
+    """Ids of this card that the gateway has to forget."""
+
+    model = Detachment
+    fields = readonly_fields = ("gateway_method", "created_at", "done_at", "next_try_at", "tries", "last_error")
+
+
+@admin.register(MethodSetup)
+class MethodSetupAdmin(DeedsAdmin):
+    list_display = ("created_at", "profile", "status", "decline_code", "gateway", "created_by")
+    list_filter = ("status", "gateway", ("created_at", admin.DateFieldListFilter))
+    list_select_related = ("profile", "created_by")
+    search_fields = ("=profile__code", "profile__name", "=setup_id", "=created_by__email")
+    search_help_text = _("Profile, person, or the gateway's id")
+    ordering = ("-created_at",)
+    fields = (
+        "profile", "status", "decline_code", "make_default", "method", "gateway", "setup_id", "created_at",
+        "created_by", "finished_at",
+    )  # fmt: skip
 
 
 @admin.register(PaymentMethod)
@@ -25,6 +46,7 @@ class PaymentMethodAdmin(DeedsAdmin):
         "created_at", "created_by", "removed_at",
     )  # fmt: skip
     deeds = {"remove": "remove_view"}
+    inlines = (DetachmentInline,)
 
     @admin.display(description=_("expires"))
     def expiry(self, method: PaymentMethod) -> str:

@@ -10,10 +10,12 @@ was asked and answered, and after the last look it waits for a person. Money tha
 fits no invoice becomes a credit of the profile, and staff are told.
 """
 
+from payments.operations.adding import CannotAddCard, add_card, check_of_setup, end_abandoned, finish_adding
 from payments.operations.asking import NoAnswer
 from payments.operations.beginning import AmountChanged, CannotPay
 from payments.operations.books import check_books
 from payments.operations.checking import check_of
+from payments.operations.detaching import detach_due
 from payments.operations.looking_up import cancel_attempt, come_back, look_up, reconcile
 from payments.operations.methods import CannotChangeMethod, make_default, remove_method
 from payments.operations.paying import pay
@@ -24,16 +26,22 @@ from payments.operations.webhooks import process_again, process_deliveries, rece
 
 __all__ = [
     "AmountChanged",
+    "CannotAddCard",
     "CannotChangeMethod",
     "CannotPay",
     "CannotRecord",
     "CannotRefund",
     "NoAnswer",
+    "add_card",
     "cancel_attempt",
     "check_books",
     "check_of",
+    "check_of_setup",
     "come_back",
+    "detach_due",
+    "end_abandoned",
     "end_unanswered",
+    "finish_adding",
     "look_up",
     "look_up_refund",
     "make_default",

@@ -1,52 +1,67 @@
-"""Cards of a billing profile: kept, made the default, removed."""
+"""Cards of a billing profile: kept, made the default, removed. What the provider says of them is in `card_news`."""
 
+from dataclasses import dataclass
 from datetime import datetime
 
-import structlog
 from django.db import transaction
 from django.utils.translation import gettext as _
 
 from accounts import audit
 from accounts.access import Access, fresh, system_access
-from accounts.models import BillingProfile
+from accounts.models import BillingProfile, User
 from accounts.roles import Permission
-from payments.gateways.base import GatewayError, MethodInfo
-from payments.gateways.registry import UnknownGateway, get_gateway
+from payments.gateways.base import MethodInfo
 from payments.models import Payment, PaymentMethod
+from payments.operations.detaching import detach_due, give_up_id
 from payments.states import OPEN
-
-log = structlog.get_logger("portal.payments")
 
 
 class CannotChangeMethod(Exception):
     """The card was not changed. The message may be shown."""
 
 
-def remember_card(payment: Payment, info: MethodInfo, *, at: datetime) -> PaymentMethod:
-    """Keeps the card of a payment on its profile, inside the caller's transaction. A card that is there already (by
-    fingerprint) is not kept twice."""
-    profile = BillingProfile.objects.locked().get(pk=payment.profile_id)
-    known = PaymentMethod.objects.filter(profile=profile, gateway=payment.gateway)
+@dataclass(frozen=True, kw_only=True)
+class Keeping:
+    """Whose card it is that is kept, at which gateway, by whom, and whether it becomes the default."""
+
+    profile_id: int
+    gateway: str
+    by: User | None
+    make_default: bool
+
+
+def remember_card(info: MethodInfo, keeping: Keeping, *, at: datetime) -> PaymentMethod:
+    """Keeps a card on a profile, inside the caller's transaction. A card that is there already (by fingerprint) is not
+    kept twice.
+
+    A renewed card has the number of the old one; only the new id is good until the new date, so the row takes it over
+    and the gateway is told to forget the old one.
+    """
+    profile = BillingProfile.objects.locked().get(pk=keeping.profile_id)
+    known = PaymentMethod.objects.filter(profile=profile, gateway=keeping.gateway)
     method = known.filter(gateway_method=info.gateway_method).first()
     if method is None and info.fingerprint:
         method = known.active().filter(fingerprint=info.fingerprint).first()
+    is_new = method is None or method.status != PaymentMethod.Status.ACTIVE
     if method is None:
-        method = PaymentMethod(
-            profile=profile,
-            gateway=payment.gateway,
-            created_at=at,
-            created_by=payment.started_by,
-        )
-    # A renewed card has the number of the old one; only the new id is good until the new date.
+        method = PaymentMethod(profile=profile, gateway=keeping.gateway, created_at=at, created_by=keeping.by)
+    elif method.gateway_method != info.gateway_method:
+        give_up_id(method, at=at)
     method.gateway_method, method.gateway_customer = info.gateway_method, info.gateway_customer
     method.status, method.removed_at = PaymentMethod.Status.ACTIVE, None
-    method.brand, method.last_four, method.fingerprint = info.brand[:20], info.last_four, info.fingerprint
-    method.expiry_month, method.expiry_year = info.expiry_month, info.expiry_year
+    take_over(method, info)
     method.save()
-    _record("method.added", method, Access(user=payment.started_by), at)
-    if payment.make_default:
+    record("method.added" if is_new else "method.updated", method, Access(user=keeping.by), at)
+    if keeping.make_default:
         _set_default(method)
     return method
+
+
+def take_over(method: PaymentMethod, info: MethodInfo) -> None:
+    """Copies what a card looks like onto its row, unsaved."""
+    method.brand, method.last_four = info.brand[:20], info.last_four
+    method.fingerprint = info.fingerprint or method.fingerprint
+    method.expiry_month, method.expiry_year = info.expiry_month, info.expiry_year
 
 
 @transaction.atomic
@@ -57,12 +72,13 @@ def make_default(*, access: Access, method_id: int, at: datetime) -> PaymentMeth
     if method.is_expired(method.profile.day_of(at)):
         raise CannotChangeMethod(_("%(card)s has expired. Add a new card instead.") % {"card": method.label})
     _set_default(method)
-    _record("method.made_default", method, access, at)
+    record("method.made_default", method, access, at)
     return method
 
 
 def remove_method(*, access: Access, method_id: int, at: datetime) -> PaymentMethod:
-    """Takes a card off the profile, here first and then at the gateway, where "already gone" counts as done.
+    """Takes a card off the profile, here first and then at the gateway, where "already gone" counts as done. A gateway
+    that does not answer is asked again by the worker.
 
     Raises PaymentMethod.DoesNotExist, NotAllowed, CannotChangeMethod while a payment with it is in progress, or for
     the default card while there is another that could take its place.
@@ -74,14 +90,23 @@ def remove_method(*, access: Access, method_id: int, at: datetime) -> PaymentMet
         others = PaymentMethod.objects.active().filter(profile=method.profile).exclude(pk=method.pk)
         if method.is_default and any(not other.is_expired(method.profile.day_of(at)) for other in others):
             raise CannotChangeMethod(_("This is the default card. Make another card the default first."))
-        method.status, method.is_default, method.removed_at = PaymentMethod.Status.REMOVED, False, at
-        method.save(update_fields=["status", "is_default", "removed_at"])
-        _record("method.removed", method, access, at)
-    try:
-        get_gateway(method.gateway).detach(gateway_method=method.gateway_method)
-    except (GatewayError, UnknownGateway) as error:
-        log.warning("card not detached at the gateway", method=method.pk, error=str(error))
+        take_off(method, at=at)
+        record("method.removed", method, access, at)
+        detachment = give_up_id(method, at=at)
+    detach_due(at=at, only=detachment)
     return method
+
+
+def take_off(method: PaymentMethod, *, at: datetime) -> None:
+    """The card is on the profile no more. Call it with the card locked."""
+    method.status, method.is_default, method.removed_at = PaymentMethod.Status.REMOVED, False, at
+    method.save(update_fields=["status", "is_default", "removed_at"])
+
+
+def record(action: str, method: PaymentMethod, access: Access, at: datetime) -> None:
+    """Adds to the audit trail. What nobody did, the portal did."""
+    who = access if access.user else system_access()
+    audit.record(access=who, at=at, action=action, subject=method.label, profile=method.profile, method=method.pk)
 
 
 def _lock_method(access: Access, method_id: int) -> PaymentMethod:
@@ -99,8 +124,3 @@ def _set_default(method: PaymentMethod) -> None:
     )
     method.is_default = True
     method.save(update_fields=["is_default"])
-
-
-def _record(action: str, method: PaymentMethod, access: Access, at: datetime) -> None:
-    who = access if access.user else system_access()
-    audit.record(access=who, at=at, action=action, subject=method.label, profile=method.profile, method=method.pk)

@@ -19,6 +19,9 @@ CALL_BUDGET = 90 * SECOND
 ABANDONED_AFTER = 30 * MINUTE
 RESEND_REFUND_WITHIN = 20 * HOUR
 
+# A card that its gateway has to forget is asked for until it answers, then waits for staff.
+DETACH_AGAIN = [MINUTE, 5 * MINUTE, HOUR, 6 * HOUR, *[DAY] * 14]
+
 LOOKS: dict[str, list[timedelta]] = {
     PaymentStatus.CREATED: [CALL_BUDGET, 2 * MINUTE, 5 * MINUTE, 30 * MINUTE, 2 * HOUR, 6 * HOUR, *[DAY] * 5],
     PaymentStatus.UNKNOWN: [10 * SECOND, MINUTE, 5 * MINUTE, 30 * MINUTE, 2 * HOUR, 6 * HOUR, *[DAY] * 5],

@@ -15,7 +15,7 @@ from invoices.operations import apply_payment, book_credit, clear_payment_starte
 from payments.gateways.base import MethodInfo, Outcome, Result
 from payments.models import Payment, PaymentAllocation, PaymentEvent, PaymentMethod
 from payments.operations import mails
-from payments.operations.methods import remember_card
+from payments.operations.methods import Keeping, remember_card
 from payments.operations.schedule import look_now, next_look
 from payments.states import ENDED_WITHOUT_MONEY, MOVES, OPEN, PaymentStatus
 
@@ -105,7 +105,13 @@ def _remember_if_possible(payment: Payment, info: MethodInfo, at: datetime) -> P
     """A card that cannot be kept must not undo the payment that was made with it."""
     try:
         with transaction.atomic():
-            return remember_card(payment, info, at=at)
+            keeping = Keeping(
+                profile_id=payment.profile_id,
+                gateway=payment.gateway,
+                by=payment.started_by,
+                make_default=payment.make_default,
+            )
+            return remember_card(info, keeping, at=at)
     except DatabaseError:
         log.exception("card not kept", payment=payment.reference)
         return None

@@ -12,6 +12,7 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 from accounts.access import Access, reason_for_role
 from accounts.roles import Permission
 from accounts.scoping import profile_view
+from payments.gateways.registry import default_gateway
 from payments.models import PaymentMethod
 from payments.operations import CannotChangeMethod, make_default, remove_method
 from payments.views.choices import brand_sign
@@ -40,6 +41,7 @@ def methods(request: HttpRequest, access: Access) -> HttpResponse:
         "default": next((row for row in rows if row.method.is_default), None),
         "others": [row for row in rows if not row.method.is_default],
         "may_manage": may_manage,
+        "may_add": may_manage and default_gateway() is not None,
         "why_not": "" if may_manage else reason_for_role(Permission.METHODS_MANAGE),
     }
     return render(request, "payments/methods.html", context)

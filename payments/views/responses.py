@@ -39,16 +39,22 @@ def check_url(payment: Payment) -> str:
     return payment.next_url or reverse("payments:check", args=[payment.profile.code, payment.reference])
 
 
+def to_bank(request: HttpRequest, next_url: str) -> HttpResponse | None:
+    """To the bank's own page. A form may only lead to our own pages (form-action in the policy), so a browser without
+    scripts gets None here for any other, and a page of ours with a link."""
+    if is_htmx(request):
+        return HttpResponseClientRedirect(next_url)
+    if url_has_allowed_host_and_scheme(next_url, {request.get_host()}, require_https=request.is_secure()):
+        return SeeOther(next_url)
+    return None
+
+
 def go_on(request: HttpRequest, payment: Payment) -> HttpResponse:
     """To the bank's check, back to the choice of a method, or to the payment's own page."""
     if payment.status == PaymentStatus.NEEDS_CUSTOMER:
-        if not payment.next_url:
-            return SeeOther(check_url(payment))
-        if is_htmx(request):
-            return HttpResponseClientRedirect(payment.next_url)
-        # A form may only lead to our own pages (form-action in the policy); to any other the payment page has a link.
-        if url_has_allowed_host_and_scheme(payment.next_url, {request.get_host()}, require_https=request.is_secure()):
-            return SeeOther(payment.next_url)
+        leads_there = to_bank(request, payment.next_url) if payment.next_url else SeeOther(check_url(payment))
+        if leads_there is not None:
+            return leads_there
     if payment.status in ENDED_WITHOUT_MONEY:
         return SeeOther(pay_url(payment))
     return SeeOther(payment_url(payment))

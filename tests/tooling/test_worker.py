@@ -76,7 +76,13 @@ def test_what_is_left_is_done_at_once(working):
 
 
 def test_the_worker_does_everything_that_waits_for_it():
-    assert {duty.name for duty in duties(threading.Event())} == {"deliveries", "mail", "gateways", "reconciliation"}
+    assert {duty.name for duty in duties(threading.Event())} == {
+        "deliveries",
+        "mail",
+        "gateways",
+        "reconciliation",
+        "cards",
+    }
 
 
 @pytest.mark.two_connections

@@ -7,12 +7,15 @@ from django.db.models import Min
 from django.utils import timezone
 
 from payments.models import Payment, Refund
-from payments.operations import process_deliveries, reconcile
+from payments.operations import detach_due, end_abandoned, process_deliveries, reconcile
 from payments.operations.schedule import look_now
 
 
 class Command(BaseCommand):
-    help = "Ask the gateways how the payments and refunds ended whose answer is missing. Safe to run at any time."
+    help = (
+        "Ask the gateways how the payments and refunds ended whose answer is missing, and finish with cards that were "
+        "removed or half added. Safe to run at any time."
+    )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument(
@@ -30,6 +33,8 @@ class Command(BaseCommand):
         asked = 0
         while count := reconcile(at=at):
             asked += count
+        detach_due(at=at)
+        end_abandoned(at=at)
         still = Payment.objects.filter(next_lookup_at__isnull=False).count()
         staff = Payment.objects.filter(needs_staff=True).count()
         self.stdout.write(f"{deliveries} messages processed, {asked} payments and refunds asked about.")

@@ -1,0 +1,135 @@
+"""Adding a card to a billing profile without paying: the card field, the bank's check, and the way back from it.
+
+The page mints the key of the attempt; sending it twice is the same attempt. Another person's attempt does not exist.
+"""
+
+import uuid
+from typing import Any
+
+from django.contrib import messages
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404, render
+from django.urls import reverse
+from django.utils import timezone
+from django.utils.translation import gettext as _
+from django.views.decorators.http import require_http_methods, require_safe
+from django_htmx.http import HttpResponseClientRedirect
+
+from accounts.access import Access
+from accounts.roles import Permission
+from accounts.scoping import profile_view
+from payments.declines import explain_adding
+from payments.forms import AddCardForm
+from payments.gateways.registry import UnknownGateway, default_gateway, get_gateway
+from payments.models import MethodSetup
+from payments.operations import CannotAddCard, NoAnswer, add_card, check_of_setup, finish_adding
+from payments.views.responses import SeeOther, is_htmx, to_bank
+
+S = MethodSetup.Status
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@profile_view(Permission.METHODS_MANAGE)
+def add_method(request: HttpRequest, access: Access) -> HttpResponse:
+    """Shows the card field; a POST adds the card."""
+    if request.method != "POST":
+        return _draw(request, access)
+    form = AddCardForm(request.POST)
+    if not form.is_valid():
+        return _draw(request, access, error=form.message, form=form)
+    try:
+        setup = add_card(
+            access=access,
+            key=form.cleaned_data["attempt"],
+            card_token=form.cleaned_data["card_token"],
+            make_default=form.cleaned_data["make_default"],
+            in_page=form.cleaned_data["in_page"],
+            at=timezone.now(),
+            return_url=lambda made: request.build_absolute_uri(_url("added", access, made)),
+        )
+    except CannotAddCard as error:
+        return _draw(request, access, error=str(error), form=form)
+    return _go_on(request, access, setup)
+
+
+def _draw(request: HttpRequest, access: Access, *, error: str = "", form: AddCardForm | None = None) -> HttpResponse:
+    """The page with the card field and a new key. A refused POST answers 422."""
+    gateway = default_gateway()
+    refused = _refused(request, access)
+    context = {
+        "profile": access.profile,
+        "gateway": gateway,
+        "browser": gateway.browser if gateway is not None else None,
+        "attempt": uuid.uuid4(),
+        "wants_default": form is not None and "make_default" in form.data,
+        "error": error,
+        "refused": refused,
+        "explanation": explain_adding(refused.decline_code) if refused is not None else None,
+    }
+    return render(request, "payments/add_method.html", context, status=422 if error else 200)
+
+
+def _refused(request: HttpRequest, access: Access) -> MethodSetup | None:
+    """The attempt that brought the reader back here, when it ended without a card."""
+    try:
+        key = uuid.UUID(request.GET.get("after", ""))
+    except ValueError:
+        return None
+    return MethodSetup.objects.visible_to(access).filter(key=key, status__in=(S.DECLINED, S.EXPIRED)).first()
+
+
+def _url(name: str, access: Access, setup: MethodSetup | None = None) -> str:
+    code = access.profile.code if access.profile else ""
+    return reverse(f"payments:{name}", args=[code, setup.key] if setup is not None else [code])
+
+
+def _go_on(request: HttpRequest, access: Access, setup: MethodSetup) -> HttpResponse:
+    """To the bank's check, back to the card field, or to the list with the new card, which is drawn anew."""
+    if setup.status == S.SUCCEEDED and setup.method is not None:
+        messages.success(request, _("%(card)s was added.") % {"card": setup.method.label})
+        url = _url("methods", access)
+        return HttpResponseClientRedirect(url) if is_htmx(request) else SeeOther(url)
+    if setup.status in {S.DECLINED, S.EXPIRED}:
+        return SeeOther(f"{_url('add_method', access)}?after={setup.key}")
+    return (to_bank(request, setup.next_url) if setup.next_url else None) or SeeOther(_url("adding", access, setup))
+
+
+@require_safe
+@profile_view(Permission.METHODS_MANAGE)
+def adding(request: HttpRequest, access: Access, key: uuid.UUID) -> HttpResponse:
+    """The bank's check of a card that is being added: drawn here, or a link to where it is passed."""
+    setup = get_object_or_404(MethodSetup.objects.visible_to(access).select_related("method"), key=key)
+    if setup.status not in {S.CREATED, S.NEEDS_CUSTOMER}:
+        return _go_on(request, access, setup)
+    if setup.next_url:
+        return _draw_check(request, access, setup)
+    try:
+        needed = check_of_setup(access=access, key=key)
+        gateway = get_gateway(setup.gateway)
+    except (NoAnswer, UnknownGateway):
+        return _draw_check(request, access, setup, error=str(NoAnswer()))
+    if not needed:
+        return SeeOther(_url("added", access, setup))
+    request.card_gateway = gateway  # type: ignore[attr-defined]  # for the scripts and the policy
+    return _draw_check(request, access, setup, browser=gateway.browser, check=needed)
+
+
+def _draw_check(request: HttpRequest, access: Access, setup: MethodSetup, **more: Any) -> HttpResponse:
+    context = {"profile": access.profile, "setup": setup, "return_path": _url("added", access, setup)}
+    return render(request, "payments/adding.html", context | more, status=503 if more.get("error") else 200)
+
+
+@require_safe
+@profile_view(Permission.METHODS_MANAGE)
+def added(request: HttpRequest, access: Access, key: uuid.UUID) -> HttpResponse:
+    """Where the bank's check leads back to. What the address claims counts for nothing; the gateway is asked."""
+    setup = get_object_or_404(MethodSetup.objects.visible_to(access), key=key)
+    try:
+        setup = finish_adding(access=access, key=key, at=timezone.now())
+    except MethodSetup.DoesNotExist as error:
+        raise Http404 from error
+    except (NoAnswer, UnknownGateway):
+        return _draw_check(request, access, setup, error=str(NoAnswer()))
+    if setup.status in {S.CREATED, S.NEEDS_CUSTOMER}:
+        return _draw_check(request, access, setup, go_on=setup.next_url or _url("adding", access, setup))
+    return _go_on(request, access, setup)
