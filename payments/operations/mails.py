@@ -5,13 +5,14 @@ from datetime import datetime
 from typing import Any
 
 from django.conf import settings
+from django.db.models import Q
 from django.urls import reverse
 
 from accounts.models import BillingProfile, RoleAssignment, User
 from accounts.outbox import queue
-from accounts.roles import Role
+from accounts.roles import Permission, Role, Scope, roles_with
 from invoices.models import Invoice
-from payments.models import Payment, Refund
+from payments.models import Payment, PaymentMethod, Refund
 from payments.states import ENDED_WITHOUT_MONEY, PaymentStatus
 
 MONEY_PEOPLE = (Role.PROFILE_OWNER, Role.PROFILE_CONTRIBUTOR, Role.INVOICE_MANAGER)
@@ -45,6 +46,26 @@ def tell_of_refund(refund: Refund, *, at: datetime) -> None:
     context = _context(payment, invoices, at) | {"amount_minor": refund.amount_minor}
     for person in _money_people(payment.profile):
         queue(key=f"refund:{refund.pk}:{person.pk}", to=person, template="payment_refunded", context=context, at=at)
+
+
+def tell_of_gone_default(method: PaymentMethod, *, at: datetime) -> None:
+    """Those who manage cards, once each time that a default card is gone without their doing."""
+    context = {
+        "brand": method.brand,
+        "last_four": method.last_four,
+        "profile": method.profile.name,
+        "url": settings.PUBLIC_URL + reverse("payments:methods", args=[method.profile.code]),
+    }
+    for person in _card_managers(method.profile):
+        key = f"method-gone:{method.pk}:{at:%Y%m%d%H%M%S}:{person.pk}"
+        queue(key=key, to=person, template="method_gone", context=context, at=at)
+
+
+def _card_managers(profile: BillingProfile) -> list[User]:
+    reaching = Q(profile=profile) | Q(account=profile.account_id)
+    roles = roles_with(Permission.METHODS_MANAGE, Scope.PROFILE)
+    held = RoleAssignment.objects.filter(reaching, role__in=roles, user__is_active=True)
+    return list({row.user_id: row.user for row in held.select_related("user")}.values())
 
 
 def _money_people(profile: BillingProfile) -> list[User]:

@@ -15,6 +15,7 @@ from invoices.operations import apply_payment, book_credit, clear_payment_starte
 from payments.gateways.base import MethodInfo, Outcome, Result
 from payments.models import Payment, PaymentAllocation, PaymentEvent, PaymentMethod
 from payments.operations import mails
+from payments.operations.card_news import notice_gone
 from payments.operations.methods import Keeping, remember_card
 from payments.operations.schedule import look_now, next_look
 from payments.states import ENDED_WITHOUT_MONEY, MOVES, OPEN, PaymentStatus
@@ -82,6 +83,7 @@ def settle(
         for row in held:
             if row.invoice is not None and row.invoice.is_being_paid:
                 clear_payment_started(row.invoice)
+        notice_gone(payment, outcome, at=at)
     payment.save(update_fields=fields)
     record_event(payment, old=old, result=outcome.result, source=source, at=at, detail=_detail(outcome))
     if new not in OPEN or new == PaymentStatus.MISMATCH:

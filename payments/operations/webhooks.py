@@ -13,6 +13,7 @@ from payments.gateways.base import BadSignature, Event, EventKind, Outcome, Refu
 from payments.gateways.registry import get_gateway
 from payments.models import Payment, PaymentEvent, Refund, WebhookDelivery
 from payments.operations.asking import NoAnswer, ask
+from payments.operations.card_news import refresh_method
 from payments.operations.looking_up import look_up
 from payments.operations.refunding import adopt_refund, look_up_refund, settle_refund
 from payments.states import REFUND_OPEN, PaymentStatus
@@ -107,6 +108,8 @@ def _process(row: WebhookDelivery, at: datetime) -> None:
 
 def _act(row: WebhookDelivery, at: datetime) -> bool:
     """Looks up what the message is about. Returns False when it is not about anything of ours."""
+    if row.kind == EventKind.METHOD:
+        return refresh_method(gateway_slug=row.gateway, gateway_method=row.object_id, at=at)
     if row.kind not in {EventKind.PAYMENT, EventKind.REFUND}:
         return False
     payment = _payment_of(row)
