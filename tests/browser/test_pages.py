@@ -11,8 +11,9 @@ from django.urls import reverse
 from accounts.models import InvoiceSection
 from invoices.money import Money
 from payments.operations import record_payment, refund
-from tests.factories import NOW, BillingProfileFactory, UserFactory, issued, member
+from tests.factories import NOW, BillingProfileFactory, UserFactory, access_for, issued, member
 from tests.payments.acts import card, press_pay, staff
+from tests.payments.adding import add
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 
@@ -30,7 +31,7 @@ def rich(profile):
     default = card(profile, is_default=True)
     card(profile, expiry_month=1, expiry_year=2024)
     BillingProfileFactory(account=profile.account, name="Operations UK", currency="GBP")
-    due, late, paid, waiting, parted = (issued(profile, due_on=date(2026, 10, 1)) for _state in range(5))
+    due, late, paid, waiting, parted, checked = (issued(profile, due_on=date(2026, 10, 1)) for _state in range(6))
     due.lines.update(section=section, section_name=section.name)
     payment = press_pay(owner, paid, default)
     refund(
@@ -38,6 +39,8 @@ def rich(profile):
     )
     held = press_pay(owner, waiting, card(profile, "3184"))
     declined = press_pay(owner, late, card(profile, "0002"))
+    in_page = press_pay(owner, checked, card(profile, "3184"), in_page="sandbox")
+    refused, half_added = (add(access_for(owner, profile), digits, in_page="sandbox") for digits in ("9995", "3184"))
     record_payment(
         access=staff(), invoice_id=parted.pk, amount=Money(5000, "EUR"), channel="wire", bank_reference="B-1",
         received_on=NOW.date(), attempt_key=uuid4(), at=NOW,
@@ -62,6 +65,11 @@ def rich(profile):
         "payment waiting": one["waiting"],
         "payment declined": one["declined"],
         "bank": held.next_url,
+        "check in the page": reverse("payments:check", args=[profile.code, in_page.reference]),
+        "add a card": reverse("payments:add_method", args=[profile.code]),
+        "card refused": f"{reverse('payments:add_method', args=[profile.code])}?after={refused.key}",
+        "card checked in the page": reverse("payments:adding", args=[profile.code, half_added.key]),
+        "card checked, no answer": reverse("payments:added", args=[profile.code, half_added.key]),
         "history": reverse("payments:history", args=[profile.code]),
         "methods": reverse("payments:methods", args=[profile.code]),
         "credits": reverse("invoices:credits", args=[profile.code]),
