@@ -30,6 +30,8 @@ from payments.gateways.messages import (
     Capabilities,
     Decline,
     DeclineCode,
+    Dispute,
+    DisputeStatus,
     Event,
     EventKind,
     MethodInfo,
@@ -47,6 +49,8 @@ __all__ = [
     "Capabilities",
     "Decline",
     "DeclineCode",
+    "Dispute",
+    "DisputeStatus",
     "Event",
     "EventKind",
     "Gateway",
@@ -56,11 +60,17 @@ __all__ = [
     "RefundRequest",
     "Result",
     "SetupStep",
+    "UnreadableMessage",
 ]
 
 
 class BadSignature(Exception):
-    """The message did not come from the provider, is too old, was changed on the way, or cannot be read."""
+    """The message is not certainly the provider's, or it is too old, or ahead of our clock."""
+
+
+class UnreadableMessage(Exception):
+    """The message is certainly the provider's and fresh, and cannot be read. It is stored for staff and acknowledged:
+    asking for it again would not help."""
 
 
 class GatewayError(Exception):
@@ -123,8 +133,11 @@ class Gateway(Protocol):
         """How a refund stands now: by ``refund_id``, else by ``key``, because one payment may have several refunds.
         Creates nothing."""
 
+    def lookup_dispute(self, dispute_id: str) -> Dispute | None:
+        """How a dispute stands now; None when the provider knows none. Raises GatewayError."""
+
     def verify(self, body: bytes, headers: Mapping[str, str]) -> list[Event]:
-        """The events in a message. Raises BadSignature."""
+        """The events in a message. Raises BadSignature, UnreadableMessage."""
 
     def checks(self) -> list[str]:
         """What is wrong with the configuration, one sentence each."""

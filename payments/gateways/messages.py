@@ -128,6 +128,7 @@ class EventKind(StrEnum):
     PAYMENT = "payment"
     REFUND = "refund"
     METHOD = "method"
+    DISPUTE = "dispute"
     OTHER = "other"
 
 
@@ -141,6 +142,23 @@ class Event:
     object_id: str
     reference: str  # ours, when the object carries it
     created_at: datetime
+    payment_id: str = ""  # the provider's id of the payment that a refund or dispute belongs to
+
+
+class DisputeStatus(StrEnum):
+    OPEN = "open"  # the bank asks the money back; it has not decided
+    WON = "won"  # decided for us (also: withdrawn, warning closed, prevented)
+    LOST = "lost"  # the money is gone
+
+
+@dataclass(frozen=True, slots=True)
+class Dispute:
+    id: str
+    payment_id: str  # the provider's id of the payment
+    amount: Money
+    status: DisputeStatus
+    reason: str = ""  # the provider's word, for staff
+    evidence_due_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,6 +20,8 @@ class WebhookDelivery(models.Model):
     type = models.CharField(_("type"), max_length=80)
     object_id = models.CharField(_("object"), max_length=120, blank=True)
     reference = models.CharField(_("our reference"), max_length=40, blank=True)
+    # Of the payment that a refund or dispute belongs to: one begun at the provider carries no reference of ours.
+    gateway_payment_id = models.CharField(_("gateway's payment id"), max_length=120, blank=True)
     status = models.CharField(_("status"), max_length=10, choices=Status, default=Status.RECEIVED)
     received_at = models.DateTimeField(_("received"))
     processed_at = models.DateTimeField(_("processed"), null=True)

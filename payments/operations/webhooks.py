@@ -1,22 +1,26 @@
 """Messages from providers: verified, stored, answered; worked on afterwards.
 
 A message carries ids only. What changed is asked from the gateway itself, so a message that is late, repeated, out of
-order or about somebody else's payment can do no harm.
+order or about somebody else's payment can do no harm. One that the provider signed and nobody can read is kept for
+staff: sent again it would be no clearer.
 """
 
+import re
 from collections.abc import Mapping
 from datetime import datetime, timedelta
+from hashlib import sha256
 
 import structlog
+from django.db.models import Q
 
-from payments.gateways.base import BadSignature, Event, EventKind, Outcome, RefundRequest, Result
+from payments.gateways.base import Event, EventKind, Outcome, RefundRequest, Result, UnreadableMessage
 from payments.gateways.registry import get_gateway
 from payments.models import Payment, PaymentEvent, Refund, WebhookDelivery
 from payments.operations.asking import NoAnswer, ask
 from payments.operations.card_news import refresh_method
 from payments.operations.looking_up import look_up
 from payments.operations.refunding import adopt_refund, look_up_refund, settle_refund
-from payments.states import REFUND_OPEN, PaymentStatus
+from payments.states import OPEN, REFUND_OPEN, PaymentStatus
 
 log = structlog.get_logger("portal.webhooks")
 
@@ -24,6 +28,10 @@ RETRIES = [timedelta(seconds=seconds) for seconds in (5, 30, 120, 600, 3600, 6 *
 LEASE = timedelta(minutes=2)
 OURS = "PAY-"
 LONGEST_ID, LONGEST_REFERENCE = 120, 40
+UNREADABLE = "unreadable"
+BEGINNING = 80  # characters of an unreadable message that staff see
+# Runs that may be a secret or a card number; what names a field or a kind of event is shorter.
+SECRETS = re.compile(r"\d[\d -]{7,}|[\w.+/=-]{20,}", re.ASCII)
 
 
 class NotYet(Exception):
@@ -36,18 +44,22 @@ def receive(*, gateway_slug: str, body: bytes, headers: Mapping[str, str], at: d
     Raises UnknownGateway, BadSignature. When it returns, the message is safe and may be acknowledged.
     """
     gateway = get_gateway(gateway_slug)
-    rows = [_delivery(gateway_slug, event, at) for event in gateway.verify(body, headers)]
+    try:
+        rows = [_delivery(gateway_slug, event, at) for event in gateway.verify(body, headers)]
+    except UnreadableMessage as error:
+        log.error("message cannot be read", gateway=gateway_slug)
+        rows = [_unreadable(gateway_slug, body, error, at)]
     before = WebhookDelivery.objects.filter(gateway=gateway_slug, event_id__in=[row.event_id for row in rows]).count()
     WebhookDelivery.objects.bulk_create(rows, ignore_conflicts=True)
     return len({row.event_id for row in rows}) - before
 
 
 def _delivery(gateway_slug: str, event: Event, at: datetime) -> WebhookDelivery:
-    """The row of an event. Raises BadSignature for ids that a database may refuse, or would have to cut, whatever the
-    gateway thought of them; a reference that cannot be one of ours is left out."""
-    for id_ in (event.id, event.object_id):
+    """The row of an event. Raises UnreadableMessage for ids that a database may refuse, or would have to cut, whatever
+    the gateway thought of them; a reference that cannot be one of ours is left out."""
+    for id_ in (event.id, event.object_id, event.payment_id):
         if not id_.isprintable() or len(id_) > LONGEST_ID:
-            raise BadSignature("The message names something by an id that cannot be one.")
+            raise UnreadableMessage("The message names something by an id that cannot be one.")
     is_possible = event.reference.isprintable() and len(event.reference) <= LONGEST_REFERENCE
     return WebhookDelivery(
         gateway=gateway_slug,
@@ -55,9 +67,26 @@ def _delivery(gateway_slug: str, event: Event, at: datetime) -> WebhookDelivery:
         kind=event.kind,
         type="".join(filter(str.isprintable, event.type))[:80],
         object_id=event.object_id,
+        gateway_payment_id=event.payment_id,
         reference=event.reference if is_possible else "",
         received_at=at,
         next_try_at=at,
+    )
+
+
+def _unreadable(gateway_slug: str, body: bytes, error: UnreadableMessage, at: datetime) -> WebhookDelivery:
+    """The row of a message that only staff can do something about: the same body is the same row. Of what it says only
+    the beginning is kept, and nothing that could be a secret."""
+    begins = "".join(filter(str.isprintable, body[: 4 * BEGINNING].decode(errors="replace")))
+    said = SECRETS.sub("…", f"{error} It begins: {begins[:BEGINNING]}".replace("\x00", ""))
+    return WebhookDelivery(
+        gateway=gateway_slug,
+        event_id=f"{UNREADABLE}-{sha256(body).hexdigest()}",
+        kind=EventKind.OTHER,
+        type=UNREADABLE,
+        status=WebhookDelivery.Status.FAILED,
+        received_at=at,
+        last_error=said[:300],
     )
 
 
@@ -80,11 +109,13 @@ def process_deliveries(*, at: datetime, limit: int = 100) -> int:
 
 
 def process_again(*, delivery_id: int, at: datetime) -> WebhookDelivery:
-    """Works on one stored message now, whatever became of it before. Returns it.
+    """Works on one stored message now, whatever became of it before. Returns it; one that cannot be read stays so.
 
     Raises WebhookDelivery.DoesNotExist.
     """
     row = WebhookDelivery.objects.get(pk=delivery_id)
+    if row.type == UNREADABLE:
+        return row
     row.tries = 1
     _process(row, at)
     return row
@@ -116,21 +147,48 @@ def _act(row: WebhookDelivery, at: datetime) -> bool:
     if payment is None:
         if row.reference.startswith(OURS):
             raise NotYet(f"No payment {row.reference} yet.")
+        if row.gateway_payment_id and _waits_for_its_id(row.gateway):
+            raise NotYet(f"{row.gateway_payment_id} may be a payment of ours that waits for its answer.")
         return False
     if row.kind == EventKind.PAYMENT:
         if payment.status != PaymentStatus.SUCCEEDED:
             look_up(payment_id=payment.pk, source=PaymentEvent.Source.WEBHOOK, at=at)
         return True
-    return _act_on_refund(row, payment, at)
+    return _is_booked(payment, at) and _act_on_refund(row, payment, at)
 
 
 def _payment_of(row: WebhookDelivery) -> Payment | None:
+    """The payment that a message is about: by the provider's id of it, else by our reference. A reference counts only
+    where the ids do not say that the message is about another payment."""
     payments = Payment.objects.filter(gateway=row.gateway)
-    if row.kind == EventKind.PAYMENT:
-        found = payments.filter(gateway_id=row.object_id).exclude(gateway_id="").first()
-        if found is not None:
-            return found
-    return payments.filter(reference=row.reference).first() if row.reference else None
+    id_ = row.object_id if row.kind == EventKind.PAYMENT else row.gateway_payment_id
+    found = payments.filter(gateway_id=id_).first() if id_ else None
+    if found is not None or not row.reference:
+        return found
+    named = payments.filter(reference=row.reference)
+    if row.kind != EventKind.PAYMENT and id_:
+        named = named.filter(gateway_id="")
+    return named.first()
+
+
+def _waits_for_its_id(gateway_slug: str) -> bool:
+    """Whether an attempt is open whose id at the provider is not known yet. Each is looked up, or waits for staff."""
+    asked = Payment.objects.filter(Q(next_lookup_at__isnull=False) | Q(needs_staff=True))
+    return asked.filter(gateway=gateway_slug, gateway_id="", status__in=OPEN).exists()
+
+
+def _is_booked(payment: Payment, at: datetime) -> bool:
+    """Whether the money of a payment is in the books, so that something can be taken from it. A payment whose answer
+    was lost is looked up first.
+
+    False for one that ended without money, also because staff paid back a wrong amount. Raises NotYet, NoAnswer.
+    """
+    if payment.status != PaymentStatus.SUCCEEDED and not payment.events.filter(result="refused").exists():
+        now = look_up(payment_id=payment.pk, source=PaymentEvent.Source.WEBHOOK, at=at)
+        payment.status, payment.gateway_id = now.status, now.gateway_id
+    if payment.status in OPEN:
+        raise NotYet(f"{payment.reference} has not succeeded yet.")
+    return payment.status == PaymentStatus.SUCCEEDED
 
 
 def _act_on_refund(row: WebhookDelivery, payment: Payment, at: datetime) -> bool:

@@ -17,8 +17,8 @@ LARGEST_BODY = 256 * 1024
 @login_not_required
 @require_POST
 def webhook(request: HttpRequest, gateway: str) -> HttpResponse:
-    """200 once the message is stored, also when it was stored before. 400 for a message that its provider did not
-    sign, 404 for a provider we do not have, 413 for more than 256 KiB."""
+    """200 once the message is stored, also when it was stored before or cannot be read. 400 for a message that its
+    provider did not sign, 404 for a provider we do not have, 413 for more than 256 KiB."""
     try:
         body = request.read(LARGEST_BODY + 1)
     except UnreadablePostError:

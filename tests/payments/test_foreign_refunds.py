@@ -9,10 +9,21 @@ from django.db import IntegrityError
 from invoices.money import Money
 from payments.gateways.base import Outcome, RefundRequest, Result
 from payments.models import Refund, WebhookDelivery
-from payments.operations import process_deliveries, refund, refunding
+from payments.operations import process_deliveries, refund, refunding, resolve_mismatch
 from payments.operations.refunding import settle_refund
 from tests.factories import NOW, issued
-from tests.payments.acts import books_are_clean, card, deliver, messages, press_pay, sandbox, staff, state
+from tests.payments.acts import (
+    books_are_clean,
+    card,
+    deliver,
+    messages,
+    press_pay,
+    run_reconciler,
+    sandbox,
+    staff,
+    state,
+)
+from tests.payments.contract.benches import SandboxBench, an_attempt
 
 
 @pytest.fixture
@@ -126,6 +137,98 @@ def test_one_that_waited_for_staff_and_then_succeeded_waits_for_nobody(payment):
     settle_refund(refund_id=ours.pk, outcome=right, at=NOW)
     ours.refresh_from_db()
     assert (ours.status, ours.needs_staff) == ("succeeded", False)
+
+
+def test_one_without_a_reference_of_ours_is_found_by_its_payment(invoice, payment):
+    sandbox().desk.refund(payment.gateway_id, 2000)
+
+    parcel = messages()
+    for _time in range(3):
+        deliver(*parcel)
+
+    assert WebhookDelivery.objects.values_list("reference", "gateway_payment_id").get() == ("", payment.gateway_id)
+    assert statuses() == [(2000, "succeeded")]
+    assert state(invoice) == ("open", 10000, 2000)
+    assert books_are_clean()
+
+
+def test_one_of_somebody_elses_payment_is_ignored(payment):
+    theirs = sandbox().charge(an_attempt(SandboxBench("sandbox"), reference="ORDER-7"))
+    sandbox().desk.refund(theirs.gateway_id, 300)
+
+    deliver()
+
+    assert set(WebhookDelivery.objects.values_list("status", flat=True)) == {"ignored"}
+    assert statuses() == []
+
+
+def test_one_that_may_be_of_a_payment_whose_answer_was_lost_waits_for_it(profile, payer):
+    """The provider is quicker than we are: money is paid back before we know the provider's id of the payment."""
+    invoice = issued(profile)
+    sandbox().switches.arm("drop_after")
+    payment = press_pay(payer, invoice, card(profile))
+    assert payment.gateway_id == ""
+    messages()
+    sandbox().desk.refund(sandbox().books.charges(payment.reference)[0]["id"], 2000)
+
+    deliver()
+    assert waiting_messages() == 1
+    run_reconciler(2)
+    process_deliveries(at=NOW + timedelta(minutes=3))
+
+    assert state(invoice) == ("open", 10000, 2000)
+    assert books_are_clean()
+
+
+def test_one_that_names_our_payment_and_belongs_to_another_is_for_staff(payment):
+    """The ids count, not what somebody wrote beside them."""
+    theirs = sandbox().charge(an_attempt(SandboxBench("sandbox"), reference="ORDER-7"))
+    messages()
+    sandbox().refund(
+        RefundRequest(
+            key=uuid4().hex, reference=payment.reference, amount=Money(300, "EUR"), gateway_id=theirs.gateway_id
+        )
+    )
+
+    deliver()
+
+    assert waiting_messages() == 1
+    assert statuses() == []
+
+
+def test_one_of_a_payment_whose_answer_was_lost_looks_the_payment_up_first(profile, payer):
+    invoice = issued(profile)
+    sandbox().switches.arm("drop_after")
+    payment = press_pay(payer, invoice, card(profile))
+    charge = sandbox().books.charges(payment.reference)[0]
+    request = RefundRequest(
+        key=uuid4().hex, reference=payment.reference, amount=Money(2000, "EUR"), gateway_id=charge["id"]
+    )
+    messages()
+    sandbox().refund(request)
+
+    deliver()
+
+    assert state(invoice) == ("open", 10000, 2000)
+    assert books_are_clean()
+
+
+def test_one_of_a_wrong_amount_that_staff_paid_back_takes_nothing_from_the_books(profile, payer):
+    invoice = issued(profile)
+    sandbox().switches.arm("other_amount", value=11000)
+    payment = press_pay(payer, invoice, card(profile))
+    messages()
+    sandbox().desk.refund(payment.gateway_id, 11000)
+
+    deliver()
+    assert waiting_messages() == 1
+    resolve_mismatch(access=staff(), payment_id=payment.pk, accept=False, at=NOW)
+    process_deliveries(at=NOW + timedelta(minutes=1))
+
+    payment.refresh_from_db()
+    assert (payment.status, waiting_messages()) == ("declined", 0)
+    assert state(invoice) == ("open", 0, 12000)
+    assert books_are_clean()
 
 
 def test_a_row_that_the_database_refuses_is_not_taken_for_a_page_sent_twice(payment, monkeypatch):

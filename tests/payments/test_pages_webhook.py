@@ -10,8 +10,9 @@ from billing_portal.card_fields import PAGES, policy_for
 from payments.gateways.base import Browser
 from payments.gateways.sandbox.events import HEADER, signature
 from payments.models import WebhookDelivery
+from payments.operations import process_again
 from payments.views.webhooks import LARGEST_BODY
-from tests.factories import issued
+from tests.factories import NOW, issued
 from tests.payments.acts import messages, press_pay, sandbox
 from tests.payments.pages import browser, pay_url
 
@@ -76,12 +77,42 @@ STRANGE = {
 }
 
 
+def signed(body):
+    return {HEADER: signature(sandbox().webhook_secret, body, int(time.time()))}
+
+
 @pytest.mark.parametrize("body", STRANGE.values(), ids=STRANGE.keys())
-def test_a_strange_message_is_refused_even_when_it_is_signed(body):
+def test_a_strange_message_that_is_signed_is_kept_for_staff_and_not_asked_for_again(body):
     body = body if isinstance(body, bytes) else body.encode()
-    signed = {HEADER: signature(sandbox().webhook_secret, body, int(time.time()))}
-    assert send(body, signed).status_code == 400
+    assert [send(body, signed(body)).status_code for _time in range(2)] == [200, 200]
+    row = WebhookDelivery.objects.get()
+    assert (row.status, row.kind, row.type, row.next_try_at) == ("failed", "other", "unreadable", None)
+    assert row.event_id.startswith("unreadable-")
+    assert "It begins: " in row.last_error
+
+
+@pytest.mark.parametrize("body", STRANGE.values(), ids=STRANGE.keys())
+def test_a_strange_message_that_is_not_signed_is_refused(body):
+    body = body if isinstance(body, bytes) else body.encode()
+    assert send(body).status_code == 400
     assert not WebhookDelivery.objects.exists()
+
+
+@pytest.mark.parametrize(
+    "secret", ["pi_3Qx8_secret_9fJ2kLm4Zq", "4242424242424242", "4242 4242 4242 4242", "sk_live_abcdefghijklmnop"]
+)
+def test_what_is_kept_of_a_strange_message_is_how_it_begins_and_no_secret(secret):
+    body = f'{{"type": "payment.odd", "x": "{secret}", "y": "{"far " * 200}'.encode()
+    send(body, signed(body))
+    said = WebhookDelivery.objects.get().last_error
+    assert said.startswith('The message cannot be read. It begins: {"type": "payment.odd", "x": "…"')
+    assert secret not in said
+    assert len(said) < 150
+
+
+def test_staff_who_process_a_strange_message_again_find_it_as_it_was():
+    send(b"{", signed(b"{"))
+    assert process_again(delivery_id=WebhookDelivery.objects.get().pk, at=NOW).status == "failed"
 
 
 def test_a_body_that_is_too_large_is_refused():

@@ -145,3 +145,13 @@ def test_a_transaction_that_fails_changes_nothing():
         pass
     with bench.gateway.books.reading() as book:
         assert book.rows("SELECT * FROM fences") == []
+
+
+def test_books_that_an_older_portal_began_are_brought_up_to_date(tmp_path):
+    path = tmp_path / "old.sqlite3"
+    old = sqlite3.connect(path)
+    old.executescript(FIRST + "PRAGMA user_version = 1;")
+    old.close()
+
+    assert Books(path).disputes() == []
+    assert Books(path).charges() == []

@@ -78,8 +78,18 @@ TRIES = """
 CREATE TABLE tries (person TEXT NOT NULL, at INTEGER NOT NULL);
 CREATE INDEX try_age ON tries (at);
 """
+DISPUTES = """
+ALTER TABLE events ADD COLUMN charge TEXT NOT NULL DEFAULT '';
+CREATE TABLE disputes (
+    number INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE, charge TEXT NOT NULL REFERENCES charges (id),
+    amount INTEGER NOT NULL, currency TEXT NOT NULL, state TEXT NOT NULL, reason TEXT NOT NULL,
+    evidence_due INTEGER NOT NULL, at INTEGER NOT NULL
+);
+CREATE INDEX dispute_charge ON disputes (charge);
+CREATE INDEX dispute_due ON disputes (evidence_due) WHERE state = 'open';
+"""
 # What makes each version of the books from the one before; books that somebody keeps for a demo are brought up to date.
-STEPS = (FIRST, CHECKS_IN_PAGE, TRIES)
+STEPS = (FIRST, CHECKS_IN_PAGE, TRIES, DISPUTES)
 
 
 class Book:

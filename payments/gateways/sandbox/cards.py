@@ -83,6 +83,7 @@ class TestCard:
     settles: Settles = Settles.AT_ONCE
     refunds_settle: Settles = Settles.AT_ONCE
     telling: Telling = Telling.ONCE
+    is_disputed: bool = False  # the payer's bank asks the money back as soon as it was taken
 
     @property
     def last_four(self) -> str:
@@ -200,6 +201,12 @@ CARDS = (
         _("Refund fails later"),
         _("Succeeds; a refund is on its way for a few seconds, then fails."),
         refunds_settle=Settles.FAILS_LATER,
+    ),
+    TestCard(
+        "4000000000000259",
+        _("Disputed"),
+        _("Succeeds; then the bank asks the money back, and has it after a week without evidence."),
+        is_disputed=True,
     ),
 )
 BY_LAST_FOUR = {card.last_four: card for card in CARDS}

@@ -12,6 +12,7 @@ from urllib.parse import urljoin
 
 from invoices.money import Money
 from payments.gateways.base import Attempt, DeclineCode, MethodInfo, Outcome, Result
+from payments.gateways.sandbox import disputes
 from payments.gateways.sandbox.books import Book
 from payments.gateways.sandbox.cards import (
     BY_LAST_FOUR,
@@ -232,6 +233,8 @@ def _succeed(book: Book, row: sqlite3.Row, card: TestCard) -> None:
         )
     copies = 2 if card.telling == Telling.TWICE else 1
     _move(book, row["id"], "succeeded", copies=copies, stored=stored, settles_at=None)
+    if card.is_disputed:
+        disputes.begin(book, row, row["amount"], reason="fraudulent")
 
 
 def answer_challenge(book: Book, row: sqlite3.Row, *, approved: bool) -> None:

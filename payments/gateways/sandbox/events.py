@@ -19,7 +19,7 @@ from typing import Any
 
 import structlog
 
-from payments.gateways.base import BadSignature, Event, EventKind
+from payments.gateways.base import BadSignature, Event, EventKind, UnreadableMessage
 from payments.gateways.sandbox.books import Book, Books
 
 HEADER = "Sandbox-Signature"
@@ -33,8 +33,11 @@ LATE_BY = 3  # seconds that the first event of a charge is held back where event
 log = structlog.get_logger("payments.sandbox")
 
 
-def record(book: Book, kind: str, object_id: str, reference: str = "", *, copies: int = 1, late: int = 0) -> None:
-    """Writes an event into the books. The copies are one event with one id, delivered several times."""
+def record(
+    book: Book, kind: str, object_id: str, reference: str = "", *, charge: str = "", copies: int = 1, late: int = 0
+) -> None:
+    """Writes an event into the books; ``charge`` is the one that a refund belongs to. The copies are one event with one
+    id, delivered several times."""
     event_id = "evt_" + secrets.token_urlsafe(12)
     for _copy in range(copies):
         book.insert(
@@ -43,6 +46,7 @@ def record(book: Book, kind: str, object_id: str, reference: str = "", *, copies
             type=kind,
             object_id=object_id,
             reference=reference,
+            charge=charge,
             at=book.now,
             due_at=book.now + late,
         )
@@ -60,14 +64,14 @@ def message(row: sqlite3.Row, secret: str) -> tuple[bytes, dict[str, str]]:
             "id": row["id"],
             "type": row["type"],
             "created": row["at"],
-            "data": {"object": row["object_id"], "reference": row["reference"]},
+            "data": {"object": row["object_id"], "reference": row["reference"], "charge": row["charge"]},
         }
     ).encode()
     return body, {"Content-Type": "application/json", HEADER: signature(secret, body, int(time.time()))}
 
 
 def verify(secret: str, body: bytes, headers: Mapping[str, str]) -> list[Event]:
-    """The event in a message. Raises BadSignature."""
+    """The event in a message. Raises BadSignature, UnreadableMessage."""
     given = next((value for name, value in headers.items() if name.lower() == HEADER.lower()), "")
     parts = [part.partition("=")[::2] for part in given.split(",")]
     stamps = [value for name, value in parts if name.strip() == "t"]
@@ -96,9 +100,10 @@ def _event(body: bytes) -> Event:
             object_id=_word(about["object"]),
             reference=_word(about["reference"], may_be_empty=True),
             created_at=datetime.fromtimestamp(int(content["created"]), UTC),
+            payment_id=_word(about.get("charge", ""), may_be_empty=True),
         )
-    except (ValueError, KeyError, TypeError, OverflowError, OSError, RecursionError) as error:
-        raise BadSignature("The message cannot be read.") from error
+    except (ValueError, KeyError, TypeError, AttributeError, OverflowError, OSError, RecursionError) as error:
+        raise UnreadableMessage("The message cannot be read.") from error
 
 
 def _word(value: object, *, may_be_empty: bool = False) -> str:

@@ -22,6 +22,7 @@ from payments.gateways.base import (
     Capabilities,
     Decline,
     DeclineCode,
+    Dispute,
     Event,
     GatewayError,
     MethodInfo,
@@ -30,9 +31,10 @@ from payments.gateways.base import (
     Result,
     SetupStep,
 )
-from payments.gateways.sandbox import charges, events, refunds, stored, views
+from payments.gateways.sandbox import charges, disputes, events, refunds, stored, views
 from payments.gateways.sandbox.books import Book, Books
 from payments.gateways.sandbox.cards import CARDS, Lost, card_of, known
+from payments.gateways.sandbox.desk import Desk
 from payments.gateways.sandbox.switches import NetworkTrouble, Switches
 
 SERVER_ERROR = Outcome(Result.UNKNOWN, message="The sandbox answered 500.")
@@ -49,6 +51,7 @@ class SandboxGateway:
         self.slug = slug
         self.books = Books(books)
         self.switches = Switches(self.books)
+        self.desk = Desk(self.books)
         self.webhook_secret = webhook_secret
         self.webhook_url = webhook_url
         self.allowed = allowed
@@ -158,6 +161,11 @@ class SandboxGateway:
             row = refunds.find(book, request)
             return refunds.outcome_of(row) if row is not None else Outcome(Result.NOT_FOUND)
 
+    def lookup_dispute(self, dispute_id: str) -> Dispute | None:
+        with self._asking("lookup_dispute") as book:
+            row = disputes.find(book, dispute_id)
+            return disputes.dispute_of(row) if row is not None else None
+
     def verify(self, body: bytes, headers: Mapping[str, str]) -> list[Event]:
         return events.verify(self.webhook_secret, body, headers)
 
@@ -202,6 +210,7 @@ class SandboxGateway:
         with self.books.transaction() as book:
             charges.settle_due(book)
             refunds.settle_due(book)
+            disputes.settle_due(book)
             yield book
 
     @contextmanager

@@ -5,6 +5,7 @@ import sqlite3
 
 from invoices.money import Money
 from payments.gateways.base import Bucket, Decline, DeclineCode, Outcome, RefundRequest, Result
+from payments.gateways.sandbox import disputes
 from payments.gateways.sandbox.books import Book
 from payments.gateways.sandbox.cards import BY_LAST_FOUR, Settles, decline
 from payments.gateways.sandbox.charges import SETTLES_AFTER
@@ -38,23 +39,36 @@ def make(book: Book, request: RefundRequest, faults: Faults) -> Outcome:
         return refused(DeclineCode.GENERIC, "There is no such charge to pay back.")
     if charge["currency"] != request.amount.currency:
         return refused(DeclineCode.CURRENCY, f"The charge was in {charge['currency']}.")
-    left = charge["amount"] - paid_back(book, charge["id"])
-    if not 0 < request.amount.minor <= left:
-        return refused(DeclineCode.LIMIT_EXCEEDED, f"{left} minor units are left to pay back.")
-    settles = BY_LAST_FOUR[charge["last_four"]].refunds_settle
+    rest = left(book, charge)
+    if not 0 < request.amount.minor <= rest:
+        return refused(DeclineCode.LIMIT_EXCEEDED, f"{rest} minor units are left to pay back.")
+    settles = settling_of(charge)
     if faults.value(Switch.SETTLE_LATER) is not None:
         settles = Settles.LATER
     if faults.value(Switch.FAIL_LATER) is not None:
         settles = Settles.FAILS_LATER
+    minor = int(faults.value(Switch.OTHER_AMOUNT) or request.amount.minor)
+    return outcome_of(write(book, charge, minor, settles=settles, key=request.key, reference=request.reference))
+
+
+def settling_of(charge: sqlite3.Row) -> Settles:
+    """When a refund to the card of a charge arrives, and whether it does."""
+    return BY_LAST_FOUR[charge["last_four"]].refunds_settle
+
+
+def write(
+    book: Book, charge: sqlite3.Row, minor: int, *, settles: Settles, key: str = "", reference: str = ""
+) -> sqlite3.Row:
+    """A refund of so much of a charge. One that was not asked for by the portal has no key and no reference."""
     refund_id = "re_" + secrets.token_urlsafe(15)
     at_once = settles == Settles.AT_ONCE
     book.insert(
         "refunds",
         id=refund_id,
-        key=request.key,
-        reference=request.reference,
+        key=key,
+        reference=reference,
         charge=charge["id"],
-        amount=int(faults.value(Switch.OTHER_AMOUNT) or request.amount.minor),
+        amount=minor,
         currency=charge["currency"],
         state="new",
         at=book.now,
@@ -66,7 +80,12 @@ def make(book: Book, request: RefundRequest, faults: Faults) -> Outcome:
         settles_at=None if at_once else book.now + SETTLES_AFTER,
         settles_as="declined" if settles == Settles.FAILS_LATER else "succeeded",
     )
-    return outcome_of(book.rows("SELECT * FROM refunds WHERE id = ?", refund_id)[0])
+    return book.rows("SELECT * FROM refunds WHERE id = ?", refund_id)[0]
+
+
+def left(book: Book, charge: sqlite3.Row) -> int:
+    """Minor units of a charge that can be paid back: not yet paid back, and not asked back by the payer's bank."""
+    return int(charge["amount"]) - paid_back(book, charge["id"]) - disputes.held(book, charge["id"])
 
 
 def paid_back(book: Book, charge_id: str) -> int:
@@ -80,7 +99,7 @@ def paid_back(book: Book, charge_id: str) -> int:
 def find(book: Book, request: RefundRequest) -> sqlite3.Row | None:
     """By the sandbox's id, else by the key it was asked under: a payment may have several refunds."""
     return book.row("SELECT * FROM refunds WHERE id = ?", request.refund_id) or book.row(
-        "SELECT * FROM refunds WHERE key = ? ORDER BY number DESC LIMIT 1", request.key
+        "SELECT * FROM refunds WHERE key = ? AND key <> '' ORDER BY number DESC LIMIT 1", request.key
     )
 
 
@@ -101,4 +120,4 @@ def _move(book: Book, refund_id: str, state: str, **values: object) -> None:
     names = "".join(f", {name} = ?" for name in values)
     book.change(f"UPDATE refunds SET state = ?{names} WHERE id = ?", state, *values.values(), refund_id)  # noqa: S608
     row = book.rows("SELECT * FROM refunds WHERE id = ?", refund_id)[0]
-    record(book, f"refund.{state}", refund_id, row["reference"])
+    record(book, f"refund.{state}", refund_id, row["reference"], charge=row["charge"])

@@ -45,6 +45,21 @@ class Bench(Protocol):
     def message(self) -> tuple[bytes, dict[str, str]]:
         """A genuine message about something that just happened."""
 
+    def messages(self) -> list[tuple[bytes, dict[str, str]]]:
+        """All messages since this was asked last, in the order they would come."""
+
+    def refund_at_the_provider(self, payment_id: str, minor: int) -> str:
+        """Somebody pays so much of a payment back in the provider's dashboard. Returns the provider's id of it."""
+
+    def dispute(self, payment_id: str, minor: int | None = None) -> str:
+        """The payer's bank asks a payment back, all of it unless said otherwise. Returns the provider's id of it."""
+
+    def decide(self, dispute_id: str, status: str) -> None:
+        """The bank decides a dispute: "won" or "lost", from the portal's point of view."""
+
+    def break_dispute_lookups(self) -> None:
+        """From now on the provider cannot be asked about disputes."""
+
     def signed(self, body: bytes, at: float) -> dict[str, str]:
         """Headers that the provider would send with a body at a time."""
 
@@ -91,6 +106,21 @@ class SandboxBench:
     def message(self) -> tuple[bytes, dict[str, str]]:
         self.gateway.charge(an_attempt(self))
         return self.gateway.take_deliveries()[-1]
+
+    def messages(self) -> list[tuple[bytes, dict[str, str]]]:
+        return self.gateway.take_deliveries()
+
+    def refund_at_the_provider(self, payment_id: str, minor: int) -> str:
+        return self.gateway.desk.refund(payment_id, minor)
+
+    def dispute(self, payment_id: str, minor: int | None = None) -> str:
+        return self.gateway.desk.dispute(payment_id, minor)
+
+    def decide(self, dispute_id: str, status: str) -> None:
+        self.gateway.desk.decide(dispute_id, status)
+
+    def break_dispute_lookups(self) -> None:
+        self.gateway.switches.arm("drop_before", on="lookup_dispute", times=1000)
 
     def signed(self, body: bytes, at: float) -> dict[str, str]:
         from payments.gateways.sandbox.events import signature

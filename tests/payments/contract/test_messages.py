@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from payments.gateways.base import BadSignature
+from payments.gateways.base import BadSignature, UnreadableMessage
 from tests.payments.contract.benches import an_attempt, minutes_ago
 
 
@@ -82,7 +82,17 @@ def test_a_message_from_the_future_is_refused(bench):
         bench.gateway.verify(body, bench.signed(body, minutes_ago(-6)))
 
 
-def test_a_signed_message_that_cannot_be_read_is_refused(bench):
-    for body in (b"", b"\xff", b"[]", b"null", json.dumps({"id": 1}).encode()):
+UNREADABLE = [b"", b"\xff", b"[]", b"null", json.dumps({"id": 1}).encode(), b"[" * 100_000]
+
+
+@pytest.mark.parametrize("body", UNREADABLE, ids=lambda body: repr(body[:10]))
+def test_a_signed_message_that_cannot_be_read_is_told_from_one_that_nobody_signed(bench, body):
+    with pytest.raises(UnreadableMessage):
+        bench.gateway.verify(body, bench.signed(body, time.time()))
+
+
+@pytest.mark.parametrize("body", UNREADABLE, ids=lambda body: repr(body[:10]))
+def test_what_cannot_be_read_and_is_not_signed_or_old_has_a_bad_signature(bench, body):
+    for headers in ({}, bench.signed(body + b"x", time.time()), bench.signed(body, minutes_ago(6))):
         with pytest.raises(BadSignature):
-            bench.gateway.verify(body, bench.signed(body, time.time()))
+            bench.gateway.verify(body, headers)
