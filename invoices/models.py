@@ -72,7 +72,9 @@ class Invoice(models.Model):
     total_minor = models.BigIntegerField(_("total"), default=0, editable=False)
     credited_minor = models.BigIntegerField(_("credits applied"), default=0, editable=False)
     paid_minor = models.BigIntegerField(_("paid"), default=0, editable=False)
+    # All that went back of what was paid; the part of it that payers' banks took back is counted besides.
     refunded_minor = models.BigIntegerField(_("refunded"), default=0, editable=False)
+    charged_back_minor = models.BigIntegerField(_("taken back by the bank"), default=0, db_default=0, editable=False)
     amount_due_minor = models.GeneratedField(
         expression=Case(
             When(status=InvoiceStatus.OPEN, then=F("total_minor") - F("credited_minor") - F("paid_minor")),
@@ -83,11 +85,13 @@ class Invoice(models.Model):
         db_persist=True,
     )
 
-    # Written by the operations of payments when an attempt begins and ends, so that no page here asks payments.
+    # Written by the operations of payments when an attempt begins and ends, and when a payer's bank disputes a payment
+    # and decides, so that no page here asks payments.
     payment_started_at = models.DateTimeField(_("payment started"), null=True, editable=False)
     payment_started_by = models.ForeignKey(
         settings.AUTH_USER_MODEL, models.PROTECT, null=True, related_name="+", editable=False, db_index=False
     )
+    disputed_at = models.DateTimeField(_("disputed since"), null=True, editable=False)
     paid_at = models.DateTimeField(_("paid at"), null=True, editable=False)
     paid_with = models.CharField(_("paid with"), max_length=60, blank=True, editable=False)
     void_reason = models.CharField(_("reason for voiding"), max_length=200, blank=True, editable=False)
@@ -115,6 +119,10 @@ class Invoice(models.Model):
             models.CheckConstraint(
                 condition=Q(total_minor__gte=0, credited_minor__gte=0, paid_minor__gte=0, refunded_minor__gte=0),
                 name="invoice_amounts_not_negative",
+            ),
+            models.CheckConstraint(
+                condition=Q(charged_back_minor__gte=0, charged_back_minor__lte=F("refunded_minor")),
+                name="invoice_charged_back_within_refunded",
             ),
             models.CheckConstraint(
                 condition=Q(total_minor__gte=F("credited_minor") + F("paid_minor")), name="invoice_never_overpaid"
@@ -166,6 +174,16 @@ class Invoice(models.Model):
     @property
     def amount_due(self) -> Money:
         return Money(self.amount_due_minor, self.currency)
+
+    @property
+    def refunded(self) -> Money:
+        """What we paid back."""
+        return Money(self.refunded_minor - self.charged_back_minor, self.currency)
+
+    @property
+    def charged_back(self) -> Money:
+        """What payers' banks took back."""
+        return Money(self.charged_back_minor, self.currency)
 
     @property
     def is_being_paid(self) -> bool:

@@ -103,6 +103,14 @@ def in_progress_text(invoice: Invoice) -> str:
     return _("Started %(when)s by %(who)s") % {"when": when, "who": who.display_name}
 
 
+def disputed_text(invoice: Invoice) -> str:
+    """``Disputed since 5 Oct``: a payer's bank has asked money back and not decided. Empty otherwise."""
+    if invoice.disputed_at is None:
+        return ""
+    profile = invoice.profile
+    return _("Disputed since %(day)s") % {"day": _short_day(profile.day_of(invoice.disputed_at), profile)}
+
+
 def _short_day(day: date, profile: BillingProfile) -> str:
     """Without the year when it is this year's."""
     return day_text(day, "d MMM" if day.year == profile.day_of(timezone.now()).year else "d MMM y")

@@ -1,10 +1,11 @@
-"""The states of a payment and of a refund, and the moves between them.
+"""The states of a payment, of a refund and of a dispute, and the moves between them.
 
 A payment is one attempt to move money. While it is *open* nobody can start another for the same invoice; a partial
 unique index on the allocations says so in the database. `declined`, `expired` and `not_sent` are ends without money,
 but a gateway can change its mind (a challenge finished late, an answer that was lost), so success may still follow
 them; the money is then booked, on the invoice or as a credit. Nothing follows `succeeded`: what is paid back is a
-`Refund` of its own. An event that asks for any other move is kept in the record and ignored.
+`Refund` of its own, and what the payer's bank asks back a `Dispute`. An event that asks for any other move is kept in
+the record and ignored.
 """
 
 from django.db import models
@@ -79,4 +80,27 @@ REFUND_LOOK = {
     R.UNKNOWN: Look("status-busy", "clock"),
     R.SUCCEEDED: Look("status-paid", "undo-2"),
     R.FAILED: Look("status-past-due", "triangle-alert"),
+}
+
+
+class DisputeStatus(models.TextChoices):
+    """From the seller's point of view: `lost` means that the money is gone."""
+
+    OPEN = "open", _("Waiting for the bank")
+    WON = "won", _("Closed, nothing taken")
+    LOST = "lost", _("Taken back by the bank")
+
+
+D = DisputeStatus
+# A bank may think again after it has decided, but what it has decided is never open again: that is old news.
+DISPUTE_MOVES: dict[DisputeStatus, frozenset[DisputeStatus]] = {
+    D.OPEN: frozenset({D.WON, D.LOST}),
+    D.WON: frozenset({D.LOST}),
+    D.LOST: frozenset({D.WON}),
+}
+
+DISPUTE_LOOK = {
+    D.OPEN: Look("status-warn", "clock"),
+    D.WON: Look("status-void", "circle-check"),
+    D.LOST: Look("status-past-due", "undo-2"),
 }

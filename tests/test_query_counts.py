@@ -47,7 +47,7 @@ PAGES = {
     "pay": ("payments:pay", "profile number", "", BLADE, 8),
     "payments of an invoice": ("payments:for_invoice", "profile number", "", {}, 6),
     "payments": ("payments:history", "profile", "", {}, 6),
-    "payment": ("payments:detail", "profile reference", "", {}, 8),
+    "payment": ("payments:detail", "profile reference", "", {}, 9),
     "payment methods": ("payments:methods", "profile", "", {}, 5),
     "search": ("search", "", "?q=IN", {}, 5),
     "search of a number": ("search", "", "?q=INV-00", {}, 6),

@@ -25,10 +25,11 @@ from invoices.operations import CannotDraft, recompute_draft
 from invoices.states import InvoiceStatus, WrongState, label_of
 
 WRITTEN = ("kind", "period_start_on", "period_end_on", "po_number", "source_reference")
-SUMS = ("charges", "tax", "total", "credited", "paid", "refunded", "amount_due")
+SUMS = ("charges", "tax", "total", "credited", "paid", "paid_back", "charged_back", "amount_due")
 FACTS = (
     "number", "issued_on", "due_on", "payment_terms_days", "payment_reference", "pays_by_wire", "paid_at",
     "paid_with_label", "void_reason", "voided_at", "payment_started_at", "payer",
+    "disputed_at",
 )  # fmt: skip
 
 
@@ -61,7 +62,14 @@ class InvoiceAdmin(PortalAdmin):
 
     charges, tax, total = _amount("charges", _("charges")), _amount("tax", _("tax")), _amount("total", _("total"))
     credited, paid = _amount("credited", _("credits applied")), _amount("paid", _("paid"))
-    refunded, amount_due = _amount("refunded", _("refunded")), _amount("amount_due", _("amount due"))
+    charged_back, amount_due = (
+        _amount("charged_back", _("taken back by the bank")),
+        _amount("amount_due", _("amount due")),
+    )
+
+    @admin.display(description=_("refunded"))
+    def paid_back(self, invoice: Invoice) -> str:
+        return invoice.refunded.format() if invoice.currency else ""
 
     @admin.display(description=_("invoice"), ordering="number")
     def name(self, invoice: Invoice) -> str:

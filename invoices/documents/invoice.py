@@ -126,8 +126,10 @@ def _billing(invoice: Invoice) -> list[dict[str, Any]]:
         rows.append(row(_("Credits applied"), -invoice.credited_minor))
     if invoice.paid_minor or invoice.refunded_minor:
         rows.append(row(_("Paid so far"), -(invoice.paid_minor + invoice.refunded_minor)))
-    if invoice.refunded_minor:
-        rows.append(row(_("Refunded"), invoice.refunded_minor))
+    if invoice.refunded:
+        rows.append(row(_("Refunded"), invoice.refunded.minor))
+    if invoice.charged_back:
+        rows.append(row(_("Taken back by the bank"), invoice.charged_back.minor))
     return [*rows, row(_("Amount due"), invoice.amount_due_minor, strong=True)]
 
 
@@ -140,6 +142,10 @@ def _payments(invoice: Invoice) -> dict[str, Any] | None:
     if invoice.paid_at:
         paid_on = day(timezone.localdate(invoice.paid_at))
         rows.append((_("Last payment"), _("%(day)s, %(with)s") % {"day": paid_on, "with": invoice.paid_with_label}))
-    if invoice.refunded_minor:
-        rows.append((_("Refunded"), Money(invoice.refunded_minor, invoice.currency).format()))
+    if invoice.refunded:
+        rows.append((_("Refunded"), invoice.refunded.format()))
+    if invoice.charged_back:
+        rows.append((_("Taken back by the bank"), invoice.charged_back.format()))
+    if invoice.disputed_at:
+        rows.append((_("Disputed since"), day(timezone.localdate(invoice.disputed_at))))
     return {"title": _("Payments so far"), "rows": rows}

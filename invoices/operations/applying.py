@@ -50,22 +50,33 @@ def apply_payment(invoice: Invoice, amount: Money, *, at: datetime, paid_with: s
     return amount - used
 
 
-def take_back_payment(invoice: Invoice, amount: Money) -> None:
-    """Undoes booked money on a locked invoice (refund, returned check, dispute): it is due again."""
+def take_back_payment(invoice: Invoice, amount: Money, *, by_bank: bool = False) -> None:
+    """Undoes booked money on a locked invoice (refund, returned check, dispute): it is due again. ``by_bank`` says that
+    the payer's bank took it."""
     invoice.paid_minor -= amount.minor
     invoice.refunded_minor += amount.minor
+    invoice.charged_back_minor += amount.minor if by_bank else 0
     if invoice.status == InvoiceStatus.PAID:
         check_move(invoice.status, InvoiceStatus.OPEN)
         invoice.status = InvoiceStatus.OPEN
-    invoice.save(update_fields=["paid_minor", "refunded_minor", "status"])
+    invoice.save(update_fields=["paid_minor", "refunded_minor", "charged_back_minor", "status"])
 
 
-def give_back_refund(invoice: Invoice, amount: Money, *, at: datetime, paid_with: str) -> Money:
-    """Undoes `take_back_payment` on a locked invoice, because the refund failed. Returns the part that does not fit
-    any more, because the invoice was paid in another way meanwhile."""
+def give_back_payment(invoice: Invoice, amount: Money, *, at: datetime, paid_with: str, by_bank: bool = False) -> Money:
+    """Undoes `take_back_payment` on a locked invoice, because the refund failed or the bank changed its mind. Returns
+    the part that does not fit any more, because the invoice was paid in another way meanwhile."""
     invoice.refunded_minor -= amount.minor
-    invoice.save(update_fields=["refunded_minor"])
+    invoice.charged_back_minor -= amount.minor if by_bank else 0
+    invoice.save(update_fields=["refunded_minor", "charged_back_minor"])
     return apply_payment(invoice, amount, at=at, paid_with=paid_with, ends_attempt=False)
+
+
+def mark_disputed(invoice: Invoice, *, since: datetime | None) -> None:
+    """Notes on a locked invoice since when a payment of it is disputed, so that every page can say so; None when none
+    is any more. The money stays booked until the bank has decided."""
+    if invoice.disputed_at != since:
+        invoice.disputed_at = since
+        invoice.save(update_fields=["disputed_at"])
 
 
 def book_credit(profile: BillingProfile, amount: Money, *, description: str, at: datetime) -> Credit:

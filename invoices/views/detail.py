@@ -21,7 +21,7 @@ from accounts.scoping import profile_view
 from invoices.documents.figures import percentage, quantity
 from invoices.models import Invoice, InvoiceLine
 from invoices.money import Money, exponent
-from invoices.payability import Why, why_not
+from invoices.payability import Why, disputed_text, why_not
 from invoices.states import LOOK, InvoiceStatus, label_of
 from invoices.views.rows import Addresses, profile_of
 
@@ -61,6 +61,7 @@ def invoice_detail(request: HttpRequest, access: Access, number: str) -> HttpRes
         "refunded": Money(-invoice.refunded_minor, invoice.currency),
         "agreement": dict(BillingAccount.AgreementType.choices).get(invoice.buyer.get("agreement_type", "")),
         "why": why,
+        "disputed": disputed_text(invoice),
         "is_being_paid": is_being_paid,
         "days_late": (today - invoice.due_on).days if invoice.due_on and invoice.status == InvoiceStatus.OPEN else 0,
         "transfer": _transfer(invoice),

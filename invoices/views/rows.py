@@ -11,7 +11,7 @@ from accounts.access import Access
 from accounts.models import BillingProfile
 from accounts.roles import Permission
 from invoices.models import Invoice
-from invoices.payability import Reason, Why, day_text, why_not
+from invoices.payability import Reason, Why, day_text, disputed_text, why_not
 from invoices.states import LOOK, Label, label_of
 from invoices.summaries import summary_of
 
@@ -82,6 +82,7 @@ class Rows:
             "look": LOOK[label],
             "is_late": label == Label.PAST_DUE,
             "is_void": label == Label.VOID,
+            "note": disputed_text(invoice),
             "why": self._short(why) if why else "",
             "detail_url": self.addresses.of("detail", invoice),
             "pay_url": "" if why else self.addresses.of("pay", invoice),

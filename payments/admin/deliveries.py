@@ -15,8 +15,8 @@ from payments.operations import process_again
 class WebhookDeliveryAdmin(DeedsAdmin):
     list_display = ("event_id", "gateway", "type", "reference", "status", "received_at", "tries", "last_error")
     list_filter = ("status", "gateway", "kind", ("received_at", admin.DateFieldListFilter))
-    search_fields = ("=event_id", "=object_id", "=reference")
-    search_help_text = _("Event, object, or our reference")
+    search_fields = ("=event_id", "=object_id", "=gateway_payment_id", "=reference")
+    search_help_text = _("Event, object, payment, or our reference")
     ordering = ("-pk",)
     deeds = {"process": "process_view"}
 

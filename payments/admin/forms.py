@@ -44,7 +44,7 @@ class RefundForm(AttemptForm):
     def __init__(self, *args: Any, payment: Payment, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.payment = payment
-        self.rest = Money(payment.amount_minor - payment.refunded_minor, payment.currency)
+        self.rest = payment.rest
         self.fields["amount"].initial = str(self.rest.amount)
         self.fields["amount"].help_text = _("At most %(rest)s.") % {"rest": self.rest}
 

@@ -1,11 +1,11 @@
-"""What belongs to a payment, on its staff page: where the money went, what was paid back, what happened."""
+"""What belongs to a payment, on its staff page: where the money went, what went back, what happened."""
 
 from django.contrib import admin
 from django.utils.translation import gettext_lazy as _
 
 from invoices.money import Money
 from payments.admin.base import ReadOnlyInline
-from payments.models import PaymentAllocation, PaymentEvent, Refund
+from payments.models import Dispute, PaymentAllocation, PaymentEvent, Refund
 from payments.views.story import event_text
 
 
@@ -31,6 +31,17 @@ class RefundsInline(ReadOnlyInline):
 
     @admin.display(description=_("amount"))
     def money(self, row: Refund) -> str:
+        return row.amount.format()
+
+
+class DisputesInline(ReadOnlyInline):
+    model = Dispute
+    fields = readonly_fields = ("money", "status", "reason", "evidence_due_at", "opened_at", "closed_at")
+    ordering = ("opened_at",)
+    show_change_link = True
+
+    @admin.display(description=_("amount"))
+    def money(self, row: Dispute) -> str:
         return row.amount.format()
 
 

@@ -19,7 +19,7 @@ from accounts.admin.base import access_of_staff
 from invoices.money import Money
 from payments.admin.base import DeedsAdmin
 from payments.admin.forms import NoteForm, RecordForm, RefundForm
-from payments.admin.inlines import AllocationsInline, EventsInline, RefundsInline
+from payments.admin.inlines import AllocationsInline, DisputesInline, EventsInline, RefundsInline
 from payments.gateways.registry import gateways
 from payments.models import Payment, PaymentEvent
 from payments.operations import (
@@ -55,9 +55,23 @@ class PaymentAdmin(DeedsAdmin):
     search_fields = ("=reference", "=gateway_id", "=allocations__invoice__number", "=bank_reference", "=profile__code")
     search_help_text = _("Reference, gateway's payment id, invoice number, bank or check reference, or profile code")
     ordering = ("-started_at", "-id")
-    inlines = (AllocationsInline, RefundsInline, EventsInline)
+    inlines = (AllocationsInline, RefundsInline, DisputesInline, EventsInline)
     fieldsets = (
-        (None, {"fields": ("reference", "status", "needs_staff", "money", "refunded", "profile")}),
+        (
+            None,
+            {
+                "fields": (
+                    "reference",
+                    "status",
+                    "needs_staff",
+                    "money",
+                    "refunded",
+                    "charged_back",
+                    "disputed_at",
+                    "profile",
+                )
+            },
+        ),
         (_("Method"), {"fields": ("channel", "paid_by", "method", "save_method", "make_default")}),
         (
             _("At the gateway"),
@@ -88,7 +102,11 @@ class PaymentAdmin(DeedsAdmin):
 
     @admin.display(description=_("refunded"))
     def refunded(self, payment: Payment) -> str:
-        return Money(payment.refunded_minor, payment.currency).format()
+        return payment.refunded.format()
+
+    @admin.display(description=_("taken back by the bank"))
+    def charged_back(self, payment: Payment) -> str:
+        return payment.charged_back.format()
 
     @admin.display(description=_("paid with"))
     def paid_by(self, payment: Payment) -> str:

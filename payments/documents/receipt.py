@@ -3,6 +3,7 @@
 Texts and figures are in the language that is active.
 """
 
+from collections.abc import Iterable
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -16,14 +17,15 @@ from invoices.documents.figures import day, figure
 from invoices.documents.invoice import page_text, seller_data
 from invoices.documents.typesetting import typeset
 from invoices.money import Money
-from payments.models import Payment, PaymentAllocation
-from payments.states import RefundStatus
+from payments.models import Dispute, Payment, PaymentAllocation
+from payments.states import DisputeStatus, RefundStatus
 
 TEMPLATE = Path(__file__).with_name("receipt.typ")
 
 
 def receipt_pdf(payment: Payment, *, at: datetime) -> bytes:
-    """Needs a payment that succeeded, with ``profile`` loaded; reads what it paid and its refunds in two queries.
+    """Needs a payment that succeeded, with ``profile`` loaded; reads what it paid and its refunds in two queries,
+    what its payer's bank took back in a third.
     Never call it inside a transaction."""
     return typeset(TEMPLATE, receipt_data(payment), at=at)
 
@@ -65,6 +67,10 @@ def _received_on(payment: Payment) -> Any:
 
 
 def _status(payment: Payment) -> dict[str, str]:
+    if payment.disputed_at is not None:
+        return {"text": _("Disputed"), "tone": "plain"}
+    if payment.charged_back:
+        return {"text": _("Taken back by the bank"), "tone": "plain"}
     if payment.refunded_minor == payment.amount_minor:
         return {"text": _("Refunded"), "tone": "plain"}
     if payment.refunded_minor:
@@ -92,17 +98,19 @@ def _paid_row(allocation: PaymentAllocation) -> list[str]:
 
 
 def _refunds(payment: Payment) -> dict[str, Any] | None:
-    """What was paid back; a refund still on its way is no money yet and is left out."""
-    refunds = list(payment.refunds.filter(status=RefundStatus.SUCCEEDED).order_by("started_at", "pk"))
-    if not refunds:
+    """What went back; a refund still on its way is no money yet and is left out."""
+    refunds = payment.refunds.filter(status=RefundStatus.SUCCEEDED).order_by("started_at", "pk")
+    lost: Iterable[Dispute] = ()
+    if payment.charged_back:
+        lost = payment.disputes.filter(status=DisputeStatus.LOST).order_by("closed_at", "pk")
+    gone = [(refund.finished_at or refund.started_at, _(refund.reason), refund.amount) for refund in refunds]
+    gone += [(dispute.closed_at or dispute.opened_at, _("Taken back by the bank"), dispute.taken) for dispute in lost]
+    if not gone:
         return None
-    left = Money(payment.amount_minor - sum(refund.amount_minor for refund in refunds), payment.currency)
+    left = sum((-amount for _at, _reason, amount in gone), payment.amount)
     return {
         "title": _("Refunds"),
         "head": [_("Date"), _("Reason"), _("Amount")],
-        "rows": [
-            [day(timezone.localdate(refund.finished_at or refund.started_at)), _(refund.reason), figure(-refund.amount)]
-            for refund in refunds
-        ],
+        "rows": [[day(timezone.localdate(at)), reason, figure(-amount)] for at, reason, amount in gone],
         "total": [_("Received after refunds"), figure(left)],
     }

@@ -2,12 +2,15 @@
 
 from payments.models.attempts import Payment, PaymentAllocation, PaymentEvent
 from payments.models.deliveries import WebhookDelivery
+from payments.models.disputes import Dispute, DisputeAllocation
 from payments.models.methods import PaymentMethod
 from payments.models.refunds import Refund, RefundAllocation
 from payments.models.setups import Detachment, MethodSetup
 
 __all__ = [
     "Detachment",
+    "Dispute",
+    "DisputeAllocation",
     "MethodSetup",
     "Payment",
     "PaymentAllocation",

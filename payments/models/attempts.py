@@ -42,7 +42,10 @@ class Payment(models.Model):
     status = models.CharField(_("status"), max_length=16, choices=PaymentStatus, default=PaymentStatus.CREATED)
     amount_minor = models.BigIntegerField(_("amount"))
     currency = models.CharField(_("currency"), max_length=3)
+    # All that went back; the part of it that the payer's bank took back is counted besides.
     refunded_minor = models.BigIntegerField(_("refunded"), default=0)
+    charged_back_minor = models.BigIntegerField(_("taken back by the bank"), default=0, db_default=0)
+    disputed_at = models.DateTimeField(_("disputed since"), null=True)
 
     method = models.ForeignKey(
         PaymentMethod, models.PROTECT, null=True, blank=True, related_name="payments", verbose_name=_("payment method")
@@ -87,6 +90,10 @@ class Payment(models.Model):
                 condition=Q(refunded_minor__gte=0, refunded_minor__lte=F("amount_minor")),
                 name="payment_refunds_within_amount",
             ),
+            models.CheckConstraint(
+                condition=Q(charged_back_minor__gte=0, charged_back_minor__lte=F("refunded_minor")),
+                name="payment_charged_back_within_refunded",
+            ),
             models.CheckConstraint(condition=Q(status__in=PaymentStatus.values), name="payment_status_known"),
             models.UniqueConstraint(
                 fields=["gateway", "gateway_id"], condition=~Q(gateway_id=""), name="gateway_payment_once"
@@ -111,6 +118,21 @@ class Payment(models.Model):
     @property
     def amount(self) -> Money:
         return Money(self.amount_minor, self.currency)
+
+    @property
+    def refunded(self) -> Money:
+        """What we paid back."""
+        return Money(self.refunded_minor - self.charged_back_minor, self.currency)
+
+    @property
+    def charged_back(self) -> Money:
+        """What the payer's bank took back."""
+        return Money(self.charged_back_minor, self.currency)
+
+    @property
+    def rest(self) -> Money:
+        """What has not gone back in either way."""
+        return Money(self.amount_minor - self.refunded_minor, self.currency)
 
     @property
     def is_open(self) -> bool:

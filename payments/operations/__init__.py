@@ -16,6 +16,7 @@ from payments.operations.beginning import AmountChanged, CannotPay
 from payments.operations.books import check_books
 from payments.operations.checking import check_of
 from payments.operations.detaching import detach_due
+from payments.operations.disputing import look_up_dispute, mark_dispute_handled
 from payments.operations.looking_up import cancel_attempt, come_back, look_up, reconcile
 from payments.operations.methods import CannotChangeMethod, make_default, remove_method
 from payments.operations.paying import pay
@@ -43,8 +44,10 @@ __all__ = [
     "end_unanswered",
     "finish_adding",
     "look_up",
+    "look_up_dispute",
     "look_up_refund",
     "make_default",
+    "mark_dispute_handled",
     "mark_handled",
     "pay",
     "process_again",

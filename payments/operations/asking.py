@@ -6,7 +6,8 @@ import structlog
 from django.utils.timezone import now
 from django.utils.translation import gettext as _
 
-from payments.gateways.base import Attempt, Gateway, GatewayError, Outcome, RefundRequest, Result
+from payments.gateways.base import Attempt, Dispute, Gateway, GatewayError, Outcome, RefundRequest, Result
+from payments.gateways.registry import get_gateway
 from payments.models import Payment, PaymentMethod, Refund
 
 log = structlog.get_logger("portal.payments")
@@ -94,3 +95,16 @@ def ask(call: Callable[[], Outcome], *, subject: str) -> Outcome:
     except Exception as error:  # whatever a gateway raises, the answer is not known
         log.exception("gateway call broke", subject=subject)
         return Outcome(Result.UNKNOWN, message=f"{type(error).__name__}: {error}"[:300])
+
+
+def ask_about_dispute(payment: Payment, dispute_id: str) -> Dispute | None:
+    """How a dispute of a payment stands at its gateway; None when the gateway knows none, or when it is another
+    payment's. Raises UnknownGateway, NoAnswer."""
+    gateway = get_gateway(payment.gateway)
+    try:
+        told = gateway.lookup_dispute(dispute_id)
+    except Exception as error:  # whatever a gateway raises, the answer is not known
+        if not isinstance(error, GatewayError):
+            log.exception("gateway call broke", subject=payment.reference)
+        raise NoAnswer from error
+    return told if told is not None and told.payment_id == payment.gateway_id else None

@@ -13,8 +13,16 @@ from django.db.models.functions import Coalesce
 
 from invoices.models import Credit, Invoice, InvoiceLine, NumberSeries
 from invoices.states import InvoiceStatus
-from payments.models import Payment, PaymentAllocation, PaymentEvent, Refund, RefundAllocation
-from payments.states import OPEN, PaymentStatus, RefundStatus
+from payments.models import (
+    Dispute,
+    DisputeAllocation,
+    Payment,
+    PaymentAllocation,
+    PaymentEvent,
+    Refund,
+    RefundAllocation,
+)
+from payments.states import OPEN, DisputeStatus, PaymentStatus, RefundStatus
 
 SHOWN = 20
 
@@ -25,7 +33,12 @@ def check_books() -> list[str]:
 
 
 def _sum(
-    rows: QuerySet[PaymentAllocation] | QuerySet[InvoiceLine] | QuerySet[Refund] | QuerySet[RefundAllocation],
+    rows: QuerySet[PaymentAllocation]
+    | QuerySet[InvoiceLine]
+    | QuerySet[Refund]
+    | QuerySet[RefundAllocation]
+    | QuerySet[Dispute]
+    | QuerySet[DisputeAllocation],
     by: str,
     field: str,
 ) -> Coalesce:
@@ -35,7 +48,7 @@ def _sum(
 
 
 def invoices_against_allocations() -> Iterator[str]:
-    """Paid on an invoice = what succeeded payments allocated to it, less what was refunded of that."""
+    """Paid on an invoice = what succeeded payments allocated to it, less what went back of that."""
     taken = PaymentAllocation.objects.filter(payment__status=PaymentStatus.SUCCEEDED)
     rows = Invoice.objects.annotate(
         taken=_sum(taken, "invoice", "amount_minor"), back=_sum(taken, "invoice", "refunded_minor")
@@ -82,19 +95,64 @@ def payments_against_events() -> Iterator[str]:
 
 
 def refunds_against_payments() -> Iterator[str]:
-    """Refunded of a payment = its refunds that did not fail = what they took off its allocations."""
+    """Refunded of a payment = its refunds that did not fail and what disputes took = what those took off its
+    allocations."""
     standing = Refund.objects.exclude(status=RefundStatus.FAILED)
     rows = Payment.objects.annotate(
         refunds_sum=_sum(standing, "payment", "amount_minor"),
+        taken=_sum(Dispute.objects.all(), "payment", "taken_minor"),
         parts=_sum(PaymentAllocation.objects.all(), "payment", "refunded_minor"),
     )
-    wrong = rows.exclude(refunded_minor=F("refunds_sum"), parts=F("refunds_sum"))
-    for name, said, sum_, parts in wrong.values_list("reference", "refunded_minor", "refunds_sum", "parts")[:SHOWN]:
-        yield f"Payment {name}: refunded is {said}, its refunds come to {sum_}, taken off its allocations {parts}."
+    wrong = rows.exclude(refunded_minor=F("refunds_sum") + F("taken"), parts=F("refunds_sum") + F("taken"))
+    columns = ("reference", "refunded_minor", "refunds_sum", "taken", "parts")
+    for name, said, sum_, taken, parts in wrong.values_list(*columns)[:SHOWN]:
+        yield (
+            f"Payment {name}: refunded is {said}, its refunds come to {sum_} and its disputes to {taken},"
+            f" taken off its allocations {parts}."
+        )
     split = Refund.objects.annotate(parts=_sum(RefundAllocation.objects.all(), "refund", "amount_minor"))
     wrong_split = split.exclude(amount_minor=F("parts"))
     for pk, amount, parts in wrong_split.values_list("pk", "amount_minor", "parts")[:SHOWN]:
         yield f"Refund {pk}: amount is {amount}, its parts come to {parts}."
+
+
+def disputes_against_payments() -> Iterator[str]:
+    """Taken back by banks of a payment = what its disputes took = their parts; the same of each invoice. Only a lost
+    dispute takes."""
+    split = Dispute.objects.annotate(parts=_sum(DisputeAllocation.objects.all(), "dispute", "amount_minor"))
+    wrong_split = split.exclude(taken_minor=F("parts"))
+    for dispute, taken, parts in wrong_split.values_list("gateway_id", "taken_minor", "parts")[:SHOWN]:
+        yield f"Dispute {dispute}: taken is {taken}, its parts come to {parts}."
+    rows = Payment.objects.annotate(taken=_sum(Dispute.objects.all(), "payment", "taken_minor"))
+    wrong = rows.exclude(charged_back_minor=F("taken"))
+    for name, said, taken in wrong.values_list("reference", "charged_back_minor", "taken")[:SHOWN]:
+        yield f"Payment {name}: taken back is {said}, its disputes come to {taken}."
+    parts_of_invoice = _sum(DisputeAllocation.objects.all(), "allocation__invoice", "amount_minor")
+    invoices = Invoice.objects.annotate(taken=parts_of_invoice).exclude(charged_back_minor=F("taken"))
+    for number, said, taken in invoices.values_list("number", "charged_back_minor", "taken")[:SHOWN]:
+        yield f"Invoice {number}: taken back is {said}, its disputes come to {taken}."
+
+
+def open_disputes() -> Iterator[str]:
+    """A payment and its invoices note a dispute exactly while one is open, since it was opened."""
+    still_open = Dispute.objects.filter(status=DisputeStatus.OPEN)
+    payments = Payment.objects.annotate(since=_first(still_open.filter(payment=OuterRef("pk"))))
+    for row in payments.filter(_differ("disputed_at", "since"))[:SHOWN]:
+        yield f"Payment {row}: its note of a dispute does not agree with its disputes."
+    about = still_open.filter(payment__allocations__invoice=OuterRef("pk"))
+    for invoice in Invoice.objects.annotate(since=_first(about)).filter(_differ("disputed_at", "since"))[:SHOWN]:
+        yield f"Invoice {invoice}: its note of a dispute does not agree with the disputes of its payments."
+
+
+def _first(disputes: QuerySet[Dispute]) -> Subquery:
+    return Subquery(disputes.order_by("opened_at").values("opened_at")[:1])
+
+
+def _differ(one: str, other: str) -> Q:
+    """Two columns of which either may be empty."""
+    one_empty, other_empty = Q(**{f"{one}__isnull": True}), Q(**{f"{other}__isnull": True})
+    unequal = Q(**{f"{one}__lt": F(other)}) | Q(**{f"{one}__gt": F(other)})
+    return (one_empty & ~other_empty) | (~one_empty & other_empty) | unequal
 
 
 def credits_against_allocations() -> Iterator[str]:
@@ -150,6 +208,8 @@ CHECKS: list[Callable[[], Iterator[str]]] = [
     payments_against_allocations,
     payments_against_events,
     refunds_against_payments,
+    disputes_against_payments,
+    open_disputes,
     credits_against_allocations,
     open_attempts,
     numbers_without_gaps,

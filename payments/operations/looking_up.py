@@ -7,11 +7,12 @@ them charges anything.
 from collections.abc import Callable
 from datetime import datetime, timedelta
 from functools import partial
+from typing import Any
 from uuid import UUID
 
 import structlog
 from django.db import IntegrityError
-from django.db.models import F
+from django.db.models import F, QuerySet
 from django.utils.translation import gettext as _
 
 from accounts.access import Access, fresh
@@ -20,9 +21,10 @@ from accounts.roles import Permission
 from invoices.states import InvoiceStatus
 from payments.gateways.base import Attempt, Gateway, Outcome, Result
 from payments.gateways.registry import UnknownGateway, get_gateway
-from payments.models import Payment, PaymentEvent, Refund
+from payments.models import Dispute, Payment, PaymentEvent, Refund
 from payments.operations.asking import NoAnswer, ask, attempt_of
 from payments.operations.beginning import CannotPay
+from payments.operations.disputing import look_up_dispute
 from payments.operations.refunding import look_up_refund
 from payments.operations.schedule import ABANDONED_AFTER, CALL_BUDGET, DAY
 from payments.operations.settling import settle
@@ -30,6 +32,7 @@ from payments.states import PaymentStatus
 
 log = structlog.get_logger("portal.payments")
 LEASE = timedelta(minutes=2)
+Asked = Payment | Refund | Dispute
 
 
 def look_up(*, payment_id: UUID, source: PaymentEvent.Source, at: datetime, by: User | None = None) -> Payment:
@@ -98,7 +101,7 @@ def cancel_attempt(*, access: Access, reference: str, at: datetime) -> Payment:
 
 
 def reconcile(*, at: datetime, limit: int = 100) -> int:
-    """Asks about every payment and refund whose next look-up has come. Returns how many were asked about.
+    """Asks about every payment, refund and open dispute whose next look-up has come. Returns how many were asked about.
 
     Finds its work in rows, so it may be killed, run twice or run by several workers: each row is leased by moving its
     next look-up ahead, and whoever changed the row does the work. A row that fails is logged and comes up again.
@@ -112,28 +115,39 @@ def reconcile(*, at: datetime, limit: int = 100) -> int:
         if _lease(refund, at):
             done += 1
             _guarded(refund, at, partial(look_up_refund, refund_id=refund.pk, at=at))
+    for dispute in Dispute.objects.filter(next_lookup_at__lte=at).order_by("next_lookup_at", "pk")[:limit]:
+        if _lease(dispute, at):
+            done += 1
+            _guarded(dispute, at, partial(look_up_dispute, dispute_id=dispute.pk, source=source, at=at))
     return done
 
 
-def _guarded(row: Payment | Refund, at: datetime, act: Callable[[], object]) -> None:
+def _guarded(row: Asked, at: datetime, act: Callable[[], object]) -> None:
     """One row's trouble does not keep the others waiting. A gateway that is no longer configured is for staff to put
     back; until then there is nobody to ask, so the next look-up comes tomorrow."""
     try:
         act()
+    except NoAnswer:
+        log.warning("gateway gave no answer", row=str(row))
     except UnknownGateway:
         log.error("gateway not configured", row=str(row))
-        type(row).objects.filter(pk=row.pk).update(needs_staff=True, next_lookup_at=at + DAY)
+        _only(row).update(needs_staff=True, next_lookup_at=at + DAY)
     except IntegrityError:
         # Such as a gateway that names one payment of its own for two of ours: asking again will not help.
         log.exception("not reconciled", row=str(row))
-        type(row).objects.filter(pk=row.pk).update(needs_staff=True)
+        _only(row).update(needs_staff=True)
     except Exception:
         log.exception("not reconciled", row=str(row))
 
 
-def _lease(row: Payment | Refund, at: datetime) -> bool:
+def _only(row: Asked) -> QuerySet[Any]:
+    rows: QuerySet[Any] = type(row).objects.all()
+    return rows.filter(pk=row.pk)
+
+
+def _lease(row: Asked, at: datetime) -> bool:
     """Takes a row for two minutes. False when another worker was quicker."""
-    mine = type(row).objects.filter(pk=row.pk, next_lookup_at=row.next_lookup_at)
+    mine = _only(row).filter(next_lookup_at=row.next_lookup_at)
     return (
         mine.update(next_lookup_at=F("next_lookup_at") + max(at - (row.next_lookup_at or at), timedelta()) + LEASE) == 1
     )

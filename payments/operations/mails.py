@@ -1,10 +1,11 @@
-"""Which mail a settled payment or refund asks for. The rows are written in the same commit as the fact."""
+"""Which mail a settled payment, refund or dispute asks for. The rows are written in the same commit as the fact."""
 
 from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
 from django.conf import settings
+from django.contrib.auth.backends import ModelBackend
 from django.db.models import Q
 from django.urls import reverse
 
@@ -12,7 +13,7 @@ from accounts.models import BillingProfile, RoleAssignment, User
 from accounts.outbox import queue
 from accounts.roles import Permission, Role, Scope, roles_with
 from invoices.models import Invoice
-from payments.models import Payment, PaymentMethod, Refund
+from payments.models import Dispute, Payment, PaymentMethod, Refund
 from payments.states import ENDED_WITHOUT_MONEY, PaymentStatus
 
 MONEY_PEOPLE = (Role.PROFILE_OWNER, Role.PROFILE_CONTRIBUTOR, Role.INVOICE_MANAGER)
@@ -66,6 +67,32 @@ def _card_managers(profile: BillingProfile) -> list[User]:
     roles = roles_with(Permission.METHODS_MANAGE, Scope.PROFILE)
     held = RoleAssignment.objects.filter(reaching, role__in=roles, user__is_active=True)
     return list({row.user_id: row.user for row in held.select_related("user")}.values())
+
+
+def tell_of_lost_dispute(dispute: Dispute, invoices: Sequence[Invoice], *, at: datetime) -> None:
+    """Once per dispute, to those who handle the profile's invoices: they are due again."""
+    payment = dispute.payment
+    context = _context(payment, invoices, at) | {"amount_minor": dispute.amount_minor, "currency": dispute.currency}
+    for person in _money_people(payment.profile):
+        queue(key=f"dispute-lost:{dispute.pk}:{person.pk}", to=person, template="dispute_lost", context=context, at=at)
+
+
+def tell_staff_of_dispute(dispute: Dispute, invoices: Sequence[Invoice], *, at: datetime) -> None:
+    """Once per dispute, to the staff who may act on payments: evidence is wanted until a date."""
+    due = dispute.evidence_due_at
+    path = reverse("admin:payments_dispute_change", args=[dispute.pk])
+    context = _context(dispute.payment, invoices, at) | {
+        "amount_minor": dispute.amount_minor,
+        "currency": dispute.currency,
+        "reason": dispute.reason,
+        "evidence_due_at": due.isoformat() if due else "",
+        "url": settings.PUBLIC_URL + path,
+    }
+    staff = ModelBackend().with_perm("payments.change_payment").filter(is_staff=True)
+    for person in staff:
+        queue(
+            key=f"dispute-opened:{dispute.pk}:{person.pk}", to=person, template="dispute_opened", context=context, at=at
+        )
 
 
 def _money_people(profile: BillingProfile) -> list[User]:

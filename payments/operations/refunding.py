@@ -4,7 +4,6 @@ A refund reserves its amount first, under the lock of the payment, so that two c
 taken; the invoices show at once what is due again. If the gateway says no, now or days later, everything is put back.
 """
 
-from collections.abc import Iterator
 from datetime import datetime, timedelta
 from time import monotonic
 from uuid import UUID
@@ -15,22 +14,15 @@ from django.utils.translation import gettext_noop
 
 from accounts import audit
 from accounts.access import Access, NotAllowed, fresh, system_access
-from invoices.models import Credit, Invoice
 from invoices.money import Money
-from invoices.operations import (
-    book_credit,
-    change_credit,
-    give_back_refund,
-    mark_payment_started,
-    take_back_payment,
-)
 from payments.gateways.base import Outcome, Result
 from payments.gateways.registry import get_gateway
-from payments.models import Payment, PaymentAllocation, Refund, RefundAllocation
+from payments.models import Payment, Refund, RefundAllocation
 from payments.operations import mails
 from payments.operations.asking import NoAnswer, ask, refund_request_of
 from payments.operations.schedule import CALL_BUDGET, RESEND_REFUND_WITHIN, next_look
 from payments.operations.settling import lock
+from payments.operations.taking_back import parts_of, put_back, take_back, total_of
 from payments.states import REFUND_MOVES, REFUND_OPEN, PaymentStatus, RefundStatus
 
 STATUS_OF = {
@@ -83,9 +75,13 @@ def _begin(
         raise CannotRefund(_("Only a payment that succeeded can be refunded."))
     if payment.channel != Payment.Channel.CARD:
         raise CannotRefund(_("This money came by check or wire. Pay it back from your bank."))
+    if payment.disputed_at is not None:
+        raise CannotRefund(
+            _("The payer's bank has asked this money back and is deciding about it. A refund now could pay it twice.")
+        )
     if not reason:
         raise CannotRefund(_("Say why the money is paid back."))
-    rest = Money(payment.amount_minor - payment.refunded_minor, payment.currency)
+    rest = payment.rest
     if amount.currency != payment.currency or amount.minor <= 0 or rest < amount:
         raise CannotRefund(_("Refund an amount of more than zero and at most %(rest)s.") % {"rest": rest})
     row = _reserve(payment, amount, reason=reason, attempt_key=attempt_key, by=access, at=at)
@@ -102,7 +98,10 @@ def _reserve(
     at: datetime,
     gateway_id: str = "",
 ) -> Refund:
-    """Writes a refund and takes its amount off credits and invoices of a locked payment."""
+    """Writes a refund and takes its amount off credits and invoices of a locked payment. Raises CannotRefund."""
+    parts = parts_of(payment, amount)
+    if total_of(parts, payment.currency) != amount:
+        raise CannotRefund(_("Part of this money is a credit that has been used. Refund less."))
     row = Refund(
         payment=payment,
         amount_minor=amount.minor,
@@ -116,56 +115,15 @@ def _reserve(
     if attempt_key is not None:
         row.attempt_key = attempt_key
     row.save(force_insert=True)
-    for allocation, part in _parts(payment, amount):
-        RefundAllocation.objects.create(refund=row, allocation=allocation, amount_minor=part.minor)
-        _change_allocation(allocation, part.minor)
-        if allocation.invoice is not None:
-            take_back_payment(allocation.invoice, part)
-            _note_open_attempt(allocation.invoice)
-        elif allocation.credit is not None:
-            change_credit(allocation.credit, -part)
-    payment.refunded_minor += amount.minor
-    payment.save(update_fields=["refunded_minor"])
+    RefundAllocation.objects.bulk_create(
+        RefundAllocation(refund=row, allocation=allocation, amount_minor=part.minor) for allocation, part in parts
+    )
+    take_back(payment, parts, by_bank=False)
     audit.record(
         access=by, at=at, action="refund.started", subject=payment.reference, profile=payment.profile,
         amount_minor=amount.minor, currency=amount.currency, reason=reason,
     )  # fmt: skip
     return row
-
-
-def _note_open_attempt(invoice: Invoice) -> None:
-    """An attempt that was under way when the invoice was paid in another way is in progress again."""
-    other = Payment.objects.filter(allocations__invoice=invoice, allocations__is_open=True).first()
-    if other is not None:
-        mark_payment_started(invoice, by=other.started_by, at=other.started_at)
-
-
-def _parts(payment: Payment, amount: Money) -> Iterator[tuple[PaymentAllocation, Money]]:
-    """Where a refund is taken from: first what became a credit and is still there, then the invoices, newest first."""
-    rows = list(payment.allocations.select_related("invoice", "credit").order_by("-pk"))
-    kept = _locked_credits(payment)
-    left = amount.minor
-    for row in sorted(rows, key=lambda row: row.credit_id is None):
-        rest = row.amount_minor - row.refunded_minor
-        if row.credit_id is not None:
-            row.credit = kept[row.credit_id]
-            rest = min(rest, row.credit.remaining_minor)
-        part = min(left, rest)
-        if part:
-            left -= part
-            yield row, Money(part, payment.currency)
-    if left:
-        raise CannotRefund(_("Part of this money is a credit that has been used. Refund less."))
-
-
-def _locked_credits(payment: Payment) -> dict[int, Credit]:
-    rows = Credit.objects.filter(allocation__payment=payment).order_by("pk").select_for_update(of=("self",))
-    return {credit.pk: credit for credit in rows}
-
-
-def _change_allocation(allocation: PaymentAllocation, minor: int) -> None:
-    allocation.refunded_minor += minor
-    allocation.save(update_fields=["refunded_minor"])
 
 
 @transaction.atomic(durable=True)
@@ -209,25 +167,9 @@ def settle_refund(*, refund_id: UUID, outcome: Outcome, at: datetime) -> Refund:
 
 def _put_back(row: Refund, at: datetime) -> None:
     """Undoes `_reserve`: the money stayed with us."""
-    payment = row.payment
-    surplus, kept = Money(0, row.currency), _locked_credits(payment)
-    for part in row.allocations.select_related("allocation__invoice").order_by("pk"):
-        allocation, amount = part.allocation, Money(part.amount_minor, row.currency)
-        _change_allocation(allocation, -part.amount_minor)
-        if allocation.invoice is not None:
-            left = give_back_refund(allocation.invoice, amount, at=at, paid_with=payment.method_on_record)
-            if left:
-                allocation.amount_minor -= left.minor
-                allocation.save(update_fields=["amount_minor"])
-                surplus += left
-        elif allocation.credit_id is not None:
-            change_credit(kept[allocation.credit_id], amount)
-    payment.refunded_minor -= row.amount_minor
-    payment.needs_staff = True
-    payment.save(update_fields=["refunded_minor", "needs_staff"])
-    if surplus:
-        credit = book_credit(payment.profile, surplus, description=payment.reference, at=at)
-        PaymentAllocation.objects.create(payment=payment, credit=credit, amount_minor=surplus.minor, is_open=False)
+    rows = row.allocations.select_related("allocation__invoice").order_by("pk")
+    parts = [(part.allocation, Money(part.amount_minor, row.currency)) for part in rows]
+    put_back(row.payment, parts, by_bank=False, at=at)
 
 
 def look_up_refund(*, refund_id: UUID, at: datetime) -> Refund:
@@ -261,8 +203,7 @@ def adopt_refund(*, payment_id: UUID, gateway_id: str, outcome: Outcome, at: dat
     waiting = Refund.objects.filter(payment=payment, gateway_id="", status__in=REFUND_OPEN)
     if waiting.filter(amount_minor=outcome.amount.minor).exists():
         return None
-    rest = Money(payment.amount_minor - payment.refunded_minor, payment.currency)
-    amount = min(outcome.amount, rest)
+    amount = min(outcome.amount, payment.rest)
     if amount < outcome.amount:
         payment.needs_staff = True
         payment.save(update_fields=["needs_staff"])

@@ -133,6 +133,7 @@ def lock(payment_id: UUID, *, known: Payment | None = None) -> list[PaymentAlloc
             *("amount_minor", "refunded_minor", "is_open", "payment", "invoice"),
             *("invoice__number", "invoice__status", "invoice__currency", "invoice__profile"),
             *("invoice__total_minor", "invoice__credited_minor", "invoice__paid_minor", "invoice__refunded_minor"),
+            *("invoice__charged_back_minor", "invoice__disputed_at"),
             *("invoice__payment_started_at", "invoice__payment_started_by"),
         )
         .order_by("invoice_id")

@@ -16,8 +16,9 @@ from django.db.models import Q
 from payments.gateways.base import Event, EventKind, Outcome, RefundRequest, Result, UnreadableMessage
 from payments.gateways.registry import get_gateway
 from payments.models import Payment, PaymentEvent, Refund, WebhookDelivery
-from payments.operations.asking import NoAnswer, ask
+from payments.operations.asking import NoAnswer, ask, ask_about_dispute
 from payments.operations.card_news import refresh_method
+from payments.operations.disputing import book_dispute
 from payments.operations.looking_up import look_up
 from payments.operations.refunding import adopt_refund, look_up_refund, settle_refund
 from payments.states import OPEN, REFUND_OPEN, PaymentStatus
@@ -141,7 +142,7 @@ def _act(row: WebhookDelivery, at: datetime) -> bool:
     """Looks up what the message is about. Returns False when it is not about anything of ours."""
     if row.kind == EventKind.METHOD:
         return refresh_method(gateway_slug=row.gateway, gateway_method=row.object_id, at=at)
-    if row.kind not in {EventKind.PAYMENT, EventKind.REFUND}:
+    if row.kind not in {EventKind.PAYMENT, EventKind.REFUND, EventKind.DISPUTE}:
         return False
     payment = _payment_of(row)
     if payment is None:
@@ -154,7 +155,8 @@ def _act(row: WebhookDelivery, at: datetime) -> bool:
         if payment.status != PaymentStatus.SUCCEEDED:
             look_up(payment_id=payment.pk, source=PaymentEvent.Source.WEBHOOK, at=at)
         return True
-    return _is_booked(payment, at) and _act_on_refund(row, payment, at)
+    act = _act_on_refund if row.kind == EventKind.REFUND else _act_on_dispute
+    return _is_booked(payment, at) and act(row, payment, at)
 
 
 def _payment_of(row: WebhookDelivery) -> Payment | None:
@@ -212,6 +214,14 @@ def _act_on_refund(row: WebhookDelivery, payment: Payment, at: datetime) -> bool
         settle_refund(refund_id=adopted.pk, outcome=outcome, at=at)
     elif waiting.exists():
         raise NotYet(f"{row.object_id} may be a refund of ours that waits for its answer.")
+    return True
+
+
+def _act_on_dispute(row: WebhookDelivery, payment: Payment, at: datetime) -> bool:
+    told = ask_about_dispute(payment, row.object_id)
+    if told is None:
+        return False
+    book_dispute(payment_id=payment.pk, told=told, source=PaymentEvent.Source.WEBHOOK, at=at)
     return True
 
 

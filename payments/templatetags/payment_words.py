@@ -10,9 +10,9 @@ from django.utils.functional import Promise
 from invoices.money import Money
 from invoices.states import Look
 from payments.declines import explain
-from payments.models import Payment
+from payments.models import Dispute, Payment
 from payments.models.methods import BRANDS
-from payments.states import PAYMENT_LOOK, REFUND_LOOK, PaymentStatus, RefundStatus
+from payments.states import DISPUTE_LOOK, PAYMENT_LOOK, REFUND_LOOK, DisputeStatus, PaymentStatus, RefundStatus
 
 register = template.Library()
 
@@ -51,6 +51,11 @@ def minus(amount: Money) -> Money:
 
 
 @register.filter
+def dispute_look(status: str) -> Look:
+    return DISPUTE_LOOK[DisputeStatus(status)]
+
+
+@register.filter
 def moment(value: datetime | str | None) -> datetime | None:
     """A point in time in the portal's time zone, from itself or from the ISO text that a stored mail holds."""
     if isinstance(value, str):
@@ -62,3 +67,9 @@ def moment(value: datetime | str | None) -> datetime | None:
 def staff_queue_size() -> int:
     """Payments that wait for a person, on an index of just those."""
     return Payment.objects.filter(needs_staff=True).count()
+
+
+@register.simple_tag
+def disputes_for_staff() -> int:
+    """Disputes that wait for a person, on an index of just those."""
+    return Dispute.objects.filter(needs_staff=True).count()

@@ -60,6 +60,7 @@ def _context(access: Access, payment: Payment) -> dict[str, Any]:
         "allocations": allocations,
         "invoice": invoices[0] if len(invoices) == 1 else None,
         "refunds": payment.refunds.order_by("started_at"),
+        "disputes": payment.disputes.order_by("opened_at"),
         "events": [(event, event_text(event)) for event in events],
         "story": story_of(payment, invoices),
         "look": PAYMENT_LOOK[PaymentStatus(payment.status)],

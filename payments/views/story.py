@@ -10,10 +10,10 @@ from django.utils.translation import gettext_lazy as _
 from invoices.models import Invoice
 from invoices.states import InvoiceStatus
 from payments.models import Payment, PaymentEvent
-from payments.states import PaymentStatus
+from payments.states import DisputeStatus, PaymentStatus
 
 Text = str | Promise
-S = PaymentStatus
+S, D = PaymentStatus, DisputeStatus
 
 
 @dataclass(frozen=True)
@@ -82,6 +82,21 @@ STORIES: dict[PaymentStatus, Story] = {
     ),
 }
 
+DISPUTED = Story(
+    _("Payment disputed"),
+    "busy",
+    "clock",
+    _("Your bank has asked this money back"),
+    (
+        _("The bank decides within some weeks. Until then the invoices stay as they are, and nothing is paid back."),
+        _("If the bank takes the money back, it is due again. If you did not ask for this, tell your bank and us."),
+    ),
+)
+TAKEN = (_("What it had paid became due again. The invoices say how they stand now."),)
+CHARGED_BACK = Story(_("Payment taken back"), "bad", "undo-2", _("Your bank took this money back"), TAKEN)
+CHARGED_BACK_IN_PART = Story(
+    _("Payment taken back in part"), "bad", "undo-2", _("Your bank took a part of this money back"), TAKEN
+)
 REFUNDED = Story(_("Payment refunded"), "good", "undo-2")
 RECEIVED = Story(_("Payment received"), "good", "circle-check")
 
@@ -89,6 +104,10 @@ RECEIVED = Story(_("Payment received"), "good", "circle-check")
 def story_of(payment: Payment, invoices: Sequence[Invoice]) -> Story:
     """How a payment stands, for a reader. It says "paid" only of invoices on which nothing is left to pay."""
     if payment.status == S.SUCCEEDED:
+        if payment.disputed_at is not None:
+            return DISPUTED
+        if payment.charged_back_minor:
+            return CHARGED_BACK if payment.charged_back_minor == payment.amount_minor else CHARGED_BACK_IN_PART
         if payment.refunded_minor == payment.amount_minor:
             return REFUNDED
         if any(invoice.status != InvoiceStatus.PAID for invoice in invoices):
@@ -115,12 +134,18 @@ STAFF_WORDS: dict[str, Text] = {
     "refused": _("Paid back by our staff"),
     "handled": _("Looked at by our staff"),
 }
+DISPUTE_WORDS: dict[str, Text] = {
+    f"dispute_{D.OPEN}": _("The bank asked money back"),
+    f"dispute_{D.WON}": _("The bank closed the dispute; nothing was taken"),
+    f"dispute_{D.LOST}": _("The bank took money back"),
+}
 
 
 def event_text(event: PaymentEvent) -> str:
     """One entry of the history. An event that moved nothing is told as a message that was kept."""
-    if event.result in STAFF_WORDS:
-        return str(STAFF_WORDS[event.result])
+    own_words = STAFF_WORDS | DISPUTE_WORDS
+    if event.result in own_words:
+        return str(own_words[event.result])
     if event.old_status == event.new_status:
         return _now("A message arrived that changed nothing")
     return str(EVENT_WORDS.get(event.new_status, event.new_status))

@@ -1,12 +1,7 @@
 """Faults on demand, for tests and for the demo: ``gateway.switches.arm("drop_after", times=1)``.
 
 They lie in the books, so that they reach a server or worker in another process. Each is used up by the next calls of
-<<<<<<< HEAD
 its operation (``charge`` unless said otherwise), one of `OPERATIONS`.
-=======
-its operation (``charge`` unless said otherwise): ``charge``, ``lookup``, ``expire``, ``setup``, ``detach``, ``refund``,
-``lookup_refund`` or ``lookup_dispute``.
->>>>>>> 9dc5d8c (Hear of what is begun at the provider, and keep what nobody can read)
 """
 
 import time

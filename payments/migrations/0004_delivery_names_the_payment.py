@@ -6,7 +6,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('payments', '0002_payment_events_append_only'),
+        ('payments', '0003_adding_cards'),
     ]
 
     operations = [
