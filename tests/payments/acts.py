@@ -1,7 +1,10 @@
 """What people, jobs and the gateway do in the tests of payments."""
 
 from datetime import datetime, timedelta
+from threading import Barrier, Thread
 from uuid import UUID, uuid4
+
+from django.db import connections
 
 from accounts.access import staff_access
 from accounts.models import User
@@ -86,3 +89,24 @@ def state(invoice: Invoice) -> tuple[str, int, int]:
 def books_are_clean() -> bool:
     assert check_books() == []
     return True
+
+
+def at_once(*acts):
+    """Runs every act in a thread of its own, all released together. Returns what each returned or raised."""
+    barrier, results = Barrier(len(acts)), [None] * len(acts)
+
+    def run(index, act):
+        barrier.wait()
+        try:
+            results[index] = act()
+        except Exception as problem:
+            results[index] = problem
+        finally:
+            connections.close_all()
+
+    threads = [Thread(target=run, args=(index, act)) for index, act in enumerate(acts)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(60)
+    return results

@@ -1,12 +1,12 @@
 """Several connections at once, on PostgreSQL. Each lock is also shown to matter: without it the test would fail."""
 
 from collections import Counter
-from threading import Barrier, Thread
+from threading import Thread
 from time import sleep
 from uuid import uuid4
 
 import pytest
-from django.db import connection, connections, transaction
+from django.db import connection, transaction
 
 from accounts.models import OutgoingMail
 from invoices.models import Invoice
@@ -23,30 +23,19 @@ from payments.operations import (
     remove_method,
 )
 from tests.factories import NOW, access_for, issued, member
-from tests.payments.acts import books_are_clean, card, charges, press_pay, run_reconciler, sandbox, staff, state
+from tests.payments.acts import (
+    at_once,
+    books_are_clean,
+    card,
+    charges,
+    press_pay,
+    run_reconciler,
+    sandbox,
+    staff,
+    state,
+)
 
 pytestmark = [pytest.mark.two_connections, pytest.mark.django_db(transaction=True)]
-
-
-def at_once(*acts):
-    """Runs every act in a thread of its own, all released together. Returns what each returned or raised."""
-    barrier, results = Barrier(len(acts)), [None] * len(acts)
-
-    def run(index, act):
-        barrier.wait()
-        try:
-            results[index] = act()
-        except Exception as problem:
-            results[index] = problem
-        finally:
-            connections.close_all()
-
-    threads = [Thread(target=run, args=(index, act)) for index, act in enumerate(acts)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join(60)
-    return results
 
 
 def outcomes(results) -> Counter:

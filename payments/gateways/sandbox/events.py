@@ -72,6 +72,8 @@ def message(row: sqlite3.Row, secret: str) -> tuple[bytes, dict[str, str]]:
 
 def verify(secret: str, body: bytes, headers: Mapping[str, str]) -> list[Event]:
     """The event in a message. Raises BadSignature, UnreadableMessage."""
+    if not secret:
+        raise BadSignature("There is no secret to check a signature with.")
     given = next((value for name, value in headers.items() if name.lower() == HEADER.lower()), "")
     parts = [part.partition("=")[::2] for part in given.split(",")]
     stamps = [value for name, value in parts if name.strip() == "t"]

@@ -20,7 +20,7 @@ def outcome_of(row: sqlite3.Row) -> Outcome:
     return Outcome(
         RESULTS[row["state"]],
         gateway_id=row["id"],
-        amount=Money(row["amount"], row["currency"]) if row["state"] == "succeeded" else None,
+        amount=Money(row["amount"], row["currency"]) if row["state"] != "declined" else None,
         decline=decline(row["decline"]) if row["decline"] else None,
     )
 

@@ -82,6 +82,15 @@ def test_a_message_from_the_future_is_refused(bench):
         bench.gateway.verify(body, bench.signed(body, minutes_ago(-6)))
 
 
+def test_without_a_secret_no_message_is_believed(bench):
+    body, headers = bench.message()
+    bench.forget_secret()
+
+    for given in (headers, bench.signed(body, time.time())):
+        with pytest.raises(BadSignature):
+            bench.gateway.verify(body, given)
+
+
 UNREADABLE = [b"", b"\xff", b"[]", b"null", json.dumps({"id": 1}).encode(), b"[" * 100_000]
 
 
