@@ -8,7 +8,7 @@ from django.test import Client
 
 from payments.gateways.base import EventKind, GatewayError, Result
 from payments.gateways.sandbox import stored
-from payments.gateways.sandbox.books import SCHEMA, Books
+from payments.gateways.sandbox.books import FIRST, Books
 from tests.payments.contract.benches import SandboxBench, an_attempt
 from tests.payments.contract.test_methods import add
 
@@ -65,7 +65,7 @@ def test_a_card_that_the_bank_renewed_is_told_of_and_has_its_new_date(bench):
 def test_books_of_an_earlier_version_are_brought_up_to_date(tmp_path):
     path = tmp_path / "old.sqlite3"
     with sqlite3.connect(path) as old:
-        old.executescript(SCHEMA)
+        old.executescript(FIRST)
         old.execute("INSERT INTO tokens (id, expiry_month, expiry_year) VALUES ('tok_4242_old', 1, 2040)")
         old.execute("PRAGMA user_version = 1")
     old.close()
