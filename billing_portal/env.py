@@ -29,6 +29,11 @@ class Env:
         self.from_file = {key: value or "" for key, value in dotenv_values(dotenv).items()} if dotenv.exists() else {}
         self.values = {**self.from_file, **environ}
         self.known: set[str] = set()
+        self.families: tuple[str, ...] = FAMILIES
+
+    def claim(self, prefix: str) -> None:
+        """Names that begin like this are ours too, so an unknown one among them is a mistake."""
+        self.families += (prefix,)
 
     def text(self, name: str, default: str | None = None) -> str:
         """The value as it stands; an empty value counts as not given. Without a default the variable is required."""
@@ -96,7 +101,7 @@ class Env:
 
     def finish(self) -> None:
         """Raises ImproperlyConfigured for a name that nothing asked for but that was meant for us."""
-        ours = set(self.from_file) | {name for name in self.values if name.startswith(FAMILIES)}
+        ours = set(self.from_file) | {name for name in self.values if name.startswith(self.families)}
         for name in sorted(ours - self.known):
             near = difflib.get_close_matches(name, self.known, n=1)
             hint = f" Did you mean {near[0]}?" if near else " See .env.example for the names there are."

@@ -244,13 +244,30 @@ GATEWAYS_KNOWN = {
         },
     },
 }
+gateways_wanted = env.words("PAYMENT_GATEWAYS", "sandbox" if DEBUG else "")
+# Any "stripe_<name>" is one more account at Stripe, with variables of its own: STRIPE_<NAME>_SECRET_KEY, ...
+env.claim("STRIPE_")
+for slug in ["stripe", *(slug for slug in gateways_wanted if slug.startswith("stripe_"))]:
+    prefix = f"{slug.upper()}_"
+    GATEWAYS_KNOWN[slug] = {
+        "class": "payments.gateways.stripe.StripeGateway",
+        "options": {
+            "secret_key": env.text(prefix + "SECRET_KEY", ""),
+            "publishable_key": env.text(prefix + "PUBLISHABLE_KEY", ""),
+            "webhook_secrets": env.words(prefix + "WEBHOOK_SECRETS"),
+            "account": env.text(prefix + "ACCOUNT", ""),
+            "api_base": env.text(prefix + "API_BASE", ""),
+            "js_url": env.text(prefix + "JS_URL", ""),
+            "prefix": prefix,
+        },
+    }
 # What a gateway shows people lies in its own package, so that adding one touches nothing else.
 for name in dict.fromkeys(str(entry["class"]).rpartition(".")[0] for entry in GATEWAYS_KNOWN.values()):
     package = BASE_DIR.joinpath(*name.split("."))
     TEMPLATE_DIRS += [package / "templates"]
     STATICFILES_DIRS += [folder for folder in [package / "static"] if folder.is_dir()]
 PAYMENT_GATEWAYS = {}
-for slug in env.words("PAYMENT_GATEWAYS", "sandbox" if DEBUG else ""):
+for slug in gateways_wanted:
     if slug not in GATEWAYS_KNOWN:
         raise ImproperlyConfigured(f"PAYMENT_GATEWAYS names {slug!r}; known gateways: {', '.join(GATEWAYS_KNOWN)}.")
     PAYMENT_GATEWAYS[slug] = GATEWAYS_KNOWN[slug]

@@ -18,6 +18,7 @@ Text = str | Promise
 NO_REASON: Text = _("none; banks often do not say why")
 OTHER_CARD: Text = _("Pay with another card.")
 ASK_BANK: Text = _("Ask your bank, then try this card again.")
+CONTACT: Text = _("Contact us about this invoice.")
 AGAIN: Text = _("Enter the card's details again, with care.")
 
 
@@ -55,7 +56,22 @@ EXPLANATIONS: dict[DeclineCode, Explanation] = {
     DeclineCode.METHOD_GONE: Explanation(
         _("the stored card is no longer valid"), (OTHER_CARD, _("Add the card again."))
     ),
-    DeclineCode.TOO_SMALL: Explanation(_("the amount is too small for a card"), (_("Contact us about this invoice."),)),
+    DeclineCode.TOO_SMALL: Explanation(_("the amount is too small for a card"), (CONTACT,)),
+    DeclineCode.WRONG_EXPIRY: Explanation(_("the expiry date is wrong"), (AGAIN, OTHER_CARD)),
+    DeclineCode.WRONG_ADDRESS: Explanation(_("the postal code or the address is wrong"), (AGAIN, OTHER_CARD)),
+    DeclineCode.INVALID_ACCOUNT: Explanation(
+        _("the card, or the account behind it, is no longer valid"), (OTHER_CARD, ASK_BANK)
+    ),
+    DeclineCode.NOT_SUPPORTED: Explanation(
+        _("the card cannot be used for this kind of payment"), (OTHER_CARD, ASK_BANK)
+    ),
+    DeclineCode.DUPLICATE: Explanation(
+        _("it saw a payment of the same amount a moment ago"),
+        (_("See in your payment history whether it was paid already."), _("If not, try again in a few minutes.")),
+    ),
+    DeclineCode.STOPPED: Explanation(_("payments to us were stopped for this card"), (OTHER_CARD, ASK_BANK)),
+    DeclineCode.TEST_CARD: Explanation(_("this is a test card, which cannot pay"), (OTHER_CARD,)),
+    DeclineCode.AMOUNT: Explanation(_("a card cannot pay exactly this amount"), (CONTACT,)),
 }
 
 ANOTHER_CARD: Text = _("Add another card.")

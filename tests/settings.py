@@ -15,6 +15,11 @@ os.environ.update(
         "PUBLIC_URL": "http://testserver",
         "SANDBOX_ALLOWED": "true",
         "SECRET_KEY": "tests-only-" + "x" * 50,
+        # Of the stand-in, which each test run starts for itself; where it listens is known only then.
+        "STRIPE_API_BASE": "http://127.0.0.1:9",
+        "STRIPE_PUBLISHABLE_KEY": "pk_live_standin",
+        "STRIPE_SECRET_KEY": "sk_live_standin",
+        "STRIPE_WEBHOOK_SECRETS": "whsec_standin",
         "SELLER_ACCOUNT_HOLDER": "Example Cloud B.V.",
         "SELLER_ADDRESS": "Voorbeeldkade 1\\n1011 AA Amsterdam",
         "SELLER_BIC": "EXAMNL2A",

@@ -50,6 +50,14 @@ class DeclineCode(StrEnum):
     CURRENCY = "currency"
     METHOD_GONE = "method_gone"
     TOO_SMALL = "too_small"
+    WRONG_EXPIRY = "wrong_expiry"
+    WRONG_ADDRESS = "wrong_address"
+    INVALID_ACCOUNT = "invalid_account"
+    NOT_SUPPORTED = "not_supported"
+    DUPLICATE = "duplicate"
+    STOPPED = "stopped"
+    TEST_CARD = "test_card"
+    AMOUNT = "amount"
 
 
 @dataclass(frozen=True, slots=True)

@@ -62,6 +62,14 @@ BUCKETS = {
     DeclineCode.CURRENCY: Bucket.NEW_METHOD,
     DeclineCode.METHOD_GONE: Bucket.NEW_METHOD,
     DeclineCode.TOO_SMALL: Bucket.CONFIG_ERROR,
+    DeclineCode.WRONG_EXPIRY: Bucket.NEW_METHOD,
+    DeclineCode.WRONG_ADDRESS: Bucket.NEW_METHOD,
+    DeclineCode.INVALID_ACCOUNT: Bucket.NEW_METHOD,
+    DeclineCode.NOT_SUPPORTED: Bucket.NEW_METHOD,
+    DeclineCode.DUPLICATE: Bucket.RETRY_LATER,
+    DeclineCode.STOPPED: Bucket.NEVER,
+    DeclineCode.TEST_CARD: Bucket.NEW_METHOD,
+    DeclineCode.AMOUNT: Bucket.CONFIG_ERROR,
 }
 
 

@@ -11,6 +11,7 @@ from uuid import uuid4
 from invoices.money import Money
 from payments.gateways.base import Attempt, Gateway, RefundRequest
 from payments.gateways.registry import get_gateway
+from tests.payments.stripe.bench import StripeBench
 
 
 class Bench(Protocol):
@@ -143,7 +144,7 @@ class SandboxBench:
         return [file.read_bytes() for file in path.parent.glob(path.name + "*")]
 
 
-BENCHES = {"sandbox": SandboxBench}
+BENCHES = {"sandbox": SandboxBench, "stripe": StripeBench}
 
 
 def an_attempt(bench: Bench, **changes) -> Attempt:

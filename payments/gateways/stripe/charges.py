@@ -1,0 +1,242 @@
+"""Charges: one PaymentIntent an attempt, made and confirmed in one request under the attempt's own key.
+
+The same key gives the same answer for at least a day, so the same attempt charges once however often it is sent; later
+it is only looked up. Closing an attempt that Stripe never saw uses up that same key for an intent that is never
+confirmed: should the first request still come, Stripe refuses it, because the key was used for something else.
+"""
+
+from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import stripe
+
+from payments.gateways.base import Attempt, Bucket, Decline, DeclineCode, GatewayError, MethodInfo, Outcome, Result
+from payments.gateways.stripe.cards import Refused, id_of, info_of, payer_of
+from payments.gateways.stripe.client import Account
+from payments.gateways.stripe.errors import DECLINES, charge_outcome, decline_of, details, message_of, trouble
+from payments.gateways.stripe.money import Unrepresentable, from_stripe, to_stripe
+
+EXPAND = ["latest_charge", "payment_method"]
+# Stripe may forget a key once it is 24 hours old. Nothing is sent, or taken for fenced, in the last hours before.
+SENT_WITHIN, FENCED_WITHIN = timedelta(hours=20), timedelta(hours=23)
+# When the intent of an attempt can have been made, around the start of the attempt.
+EARLIER, LATER = timedelta(minutes=10), timedelta(hours=25)
+NO_NUMBER = Decline(DeclineCode.AMOUNT, Bucket.CONFIG_ERROR)
+
+
+def charge(account: Account, attempt: Attempt) -> Outcome:
+    """Raises GatewayError for a key used with other parameters, and for an attempt too old to be sent."""
+    try:
+        integer = to_stripe(attempt.amount)
+    except Unrepresentable as error:
+        return Outcome(Result.DECLINED, decline=NO_NUMBER, message=str(error))
+    if _age(attempt) > SENT_WITHIN:
+        intent = _search(account, attempt)
+        if intent is None:
+            raise GatewayError("The attempt is too old to be sent.")
+        return outcome_of(intent)
+    try:
+        asked = parameters(attempt, integer, payer_of(account, attempt))
+        return outcome_of(_create(account, attempt, asked))
+    except Refused as refused:
+        return refused.outcome
+    except stripe.IdempotencyError as error:
+        closed = _closed(account, attempt, integer)
+        if closed is None:
+            raise trouble(error) from error
+        return closed
+    except stripe.StripeError as error:
+        return charge_outcome(error)
+
+
+def parameters(attempt: Attempt, integer: int, customer: str) -> dict[str, Any]:
+    """What is sent for an attempt; always the same for the same one."""
+    asked: dict[str, Any] = {
+        "amount": integer,
+        "currency": attempt.amount.currency.lower(),
+        "confirm": True,
+        "description": attempt.description,
+        "expand": EXPAND,
+        "metadata": _metadata(attempt),
+        "payment_method": attempt.method,
+        "allowed_payment_method_types": ["card"],
+    }
+    if customer:
+        asked["customer"] = customer
+    if not attempt.customer_present:
+        return asked | {"off_session": True, "error_on_requires_action": True}
+    if attempt.save_method:
+        asked["setup_future_usage"] = "off_session"
+    if attempt.in_page:
+        asked["use_stripe_sdk"] = True
+    return asked | {"return_url": attempt.return_url}
+
+
+def lookup(account: Account, attempt: Attempt) -> Outcome:
+    """Raises GatewayError when Stripe cannot be asked, and when it denies an id that it gave us itself: that is a key
+    of another account, and proves nothing."""
+    intent = _find(account, attempt)
+    if intent is None or (intent["status"] != "canceled" and _is_fence(intent)):
+        return Outcome(Result.NOT_FOUND)
+    return outcome_of(intent)
+
+
+def expire(account: Account, attempt: Attempt) -> Outcome:
+    """Cancels what there is; where there is nothing, takes away the key that the first request would need."""
+    intent = _find(account, attempt)
+    if intent is not None:
+        return _close(account, intent)
+    if _age(attempt) > FENCED_WITHIN:
+        return Outcome(Result.EXPIRED)
+    try:
+        integer = to_stripe(attempt.amount)
+        asked = {
+            "amount": integer,
+            "currency": attempt.amount.currency.lower(),
+            "metadata": {**_metadata(attempt), "closed": "yes"},
+            "allowed_payment_method_types": ["card"],
+        }
+        return _close(account, _create(account, attempt, asked))
+    except Unrepresentable as error:
+        return Outcome(Result.EXPIRED, message=str(error))
+    except stripe.IdempotencyError as error:
+        intent = _search(account, attempt)
+        return _close(account, intent) if intent is not None else Outcome(Result.UNKNOWN, message=message_of(error))
+    except stripe.InvalidRequestError as error:
+        if details(error).get("code") not in DECLINES:
+            raise trouble(error) from error
+        return Outcome(Result.EXPIRED, message=message_of(error))  # such an amount is refused whenever it comes
+    except stripe.StripeError as error:
+        raise trouble(error) from error
+
+
+def secret_of(account: Account, attempt: Attempt) -> str:
+    """What the browser needs to pass a check inside the page; empty when there is none to pass. Kept nowhere."""
+    intent = _find(account, attempt)
+    if intent is None or intent["status"] != "requires_action":
+        return ""
+    return str(intent["client_secret"])
+
+
+def outcome_of(intent: Mapping[str, Any]) -> Outcome:
+    """How a PaymentIntent stands."""
+    status, intent_id = intent["status"], intent["id"]
+    failure = intent.get("last_payment_error")
+    if status == "succeeded":
+        amount = from_stripe(intent["amount_received"], intent["currency"])
+        return Outcome(Result.SUCCEEDED, gateway_id=intent_id, amount=amount, method=_method_of(intent))
+    if status == "canceled":
+        return Outcome(Result.EXPIRED, gateway_id=intent_id)
+    if status == "processing":
+        return Outcome(Result.PENDING, gateway_id=intent_id)
+    if status == "requires_action":
+        return _check_of(intent)
+    if status == "requires_payment_method" and failure:
+        said = f"{failure.get('message') or ''} ({failure.get('code')}, {failure.get('decline_code')})"
+        return Outcome(Result.DECLINED, gateway_id=intent_id, decline=decline_of(failure), message=said[:300])
+    return Outcome(Result.UNKNOWN, gateway_id=intent_id, message=f"The payment is {status} at Stripe.")
+
+
+def _check_of(intent: Mapping[str, Any]) -> Outcome:
+    """Where the bank's check is passed: at an address, or inside the page when it was asked for like that."""
+    action = intent.get("next_action") or {}
+    if action.get("type") == "redirect_to_url":
+        return Outcome(Result.NEEDS_CUSTOMER, gateway_id=intent["id"], next_url=action["redirect_to_url"]["url"])
+    if action.get("type") == "use_stripe_sdk":
+        return Outcome(Result.NEEDS_CUSTOMER, gateway_id=intent["id"])
+    message = f"Stripe wants {action.get('type')}, which is not a check of a card."
+    return Outcome(Result.UNKNOWN, gateway_id=intent["id"], message=message)
+
+
+def _method_of(intent: Mapping[str, Any]) -> MethodInfo | None:
+    """The card that was charged: kept when it belongs to a payer, or will in a moment because that was asked for."""
+    method = intent.get("payment_method")
+    if not isinstance(method, Mapping) or not method.get("card"):
+        paid = intent.get("latest_charge") or {}
+        method = {"id": id_of(method), "card": (paid.get("payment_method_details") or {}).get("card")}
+    if not method["card"]:
+        return None
+    kept = id_of(method.get("customer")) or (id_of(intent.get("customer")) if intent.get("setup_future_usage") else "")
+    return info_of(method, customer=kept)
+
+
+def _metadata(attempt: Attempt) -> dict[str, str]:
+    return {"reference": attempt.reference, "attempt": attempt.key, "profile": attempt.profile}
+
+
+def _is_fence(intent: Mapping[str, Any]) -> bool:
+    return bool((intent.get("metadata") or {}).get("closed"))
+
+
+def _age(attempt: Attempt) -> timedelta:
+    return datetime.now(UTC) - attempt.started_at if attempt.started_at else timedelta()
+
+
+def _create(account: Account, attempt: Attempt, asked: Any) -> dict[str, Any]:
+    key: stripe.RequestOptions = {"idempotency_key": f"{attempt.key}:charge"}
+    return account.call(lambda client: client.v1.payment_intents.create(asked, key)).to_dict()
+
+
+def _find(account: Account, attempt: Attempt) -> dict[str, Any] | None:
+    """By its id, else by our reference. Raises GatewayError."""
+    if not attempt.gateway_id:
+        return _search(account, attempt)
+    return _retrieve(account, attempt.gateway_id)
+
+
+def _retrieve(account: Account, intent_id: str) -> dict[str, Any]:
+    try:
+        return account.call(lambda client: client.v1.payment_intents.retrieve(intent_id, {"expand": EXPAND})).to_dict()
+    except stripe.StripeError as error:
+        raise trouble(error) from error
+
+
+def _search(account: Account, attempt: Attempt) -> dict[str, Any] | None:
+    """The intent with our reference and key, among those of the time around its start. Raises GatewayError.
+
+    The list is complete at once, which Stripe's search is not. It is not narrowed to the payer: which one that was is
+    not certain any more.
+    """
+    start = attempt.started_at or datetime.now(UTC) - LATER
+    asked = {
+        "created": {"gte": int((start - EARLIER).timestamp()), "lte": int((start + LATER + EARLIER).timestamp())},
+        "expand": [f"data.{name}" for name in EXPAND],
+    }
+    try:
+        for intent in account.each(lambda client, asked: client.v1.payment_intents.list(asked), asked):
+            metadata = intent.get("metadata") or {}
+            if metadata.get("reference") == attempt.reference and metadata.get("attempt") == attempt.key:
+                return intent
+    except stripe.StripeError as error:
+        raise trouble(error) from error
+    return None
+
+
+def _close(account: Account, intent: Mapping[str, Any]) -> Outcome:
+    """Cancels an intent; when that is too late, its true state. A decline stays one, now for good."""
+    before = outcome_of(intent)
+    if before.result in {Result.SUCCEEDED, Result.EXPIRED}:
+        return before
+    try:
+        canceled = account.call(
+            lambda client: client.v1.payment_intents.cancel(
+                intent["id"], {"cancellation_reason": "abandoned", "expand": EXPAND}
+            )
+        ).to_dict()
+    except stripe.InvalidRequestError:
+        return outcome_of(_retrieve(account, intent["id"]))
+    except stripe.StripeError as error:
+        raise trouble(error) from error
+    return before if before.result == Result.DECLINED else outcome_of(canceled)
+
+
+def _closed(account: Account, attempt: Attempt, integer: int) -> Outcome | None:
+    """The outcome when the key was used to close this very attempt; None when it was used for something else."""
+    intent = _search(account, attempt)
+    if intent is None or not _is_fence(intent):
+        return None
+    same = (intent["amount"], intent["currency"], intent["metadata"]["profile"])
+    if same != (integer, attempt.amount.currency.lower(), attempt.profile):
+        return None
+    return _close(account, intent)

@@ -1,0 +1,84 @@
+"""The contract suite's bench for Stripe: a gateway at the stand-in."""
+
+from django.conf import settings
+from urllib3.util import connection
+
+from invoices.money import Money
+from payments.gateways.stripe import StripeGateway
+from payments.gateways.stripe.client import RETRIES
+from tests.payments.stripe.standin.client import the_stand_in
+from tests.payments.stripe.standin.messages import sign
+from tests.payments.stripe.standin.numbers import CARDS
+
+SECRET = "whsec_standin"
+CHARGE = "POST payment_intents"
+TRIES = RETRIES + 1
+
+
+def gateway_at(url, slug="stripe", **options):
+    """A gateway with the options of the settings, at a stand-in, unless said otherwise."""
+    return StripeGateway(slug=slug, **settings.GATEWAYS_KNOWN["stripe"]["options"] | {"api_base": url} | options)
+
+
+class StripeBench:
+    # 1.234 dinar has a last digit that is not zero; 29 cents are less than Stripe charges.
+    unrepresentable = frozenset({Money(1234, "KWD"), Money(29, "USD")})
+
+    def __init__(self, slug: str) -> None:
+        self.standin = the_stand_in()
+        self.standin("clear")
+        self.standin("forget")
+        self.gateway = gateway_at(self.standin.url, slug)
+
+    def good_card(self) -> str:
+        return self.standin.card("4242424242424242")
+
+    def declined_card(self) -> str:
+        return self.standin.card("4000000000000002")
+
+    def poor_card(self) -> str:
+        return self.standin.card("4000000000009995")
+
+    def challenge_card(self) -> str:
+        return self.standin.card("4000002760003184")
+
+    def refuse_connection(self) -> None:
+        """Nobody listens, for all tries of one call."""
+        real, left = connection.create_connection, [TRIES]
+
+        def refused(*args, **kwargs):
+            left[0] -= 1
+            if not left[0]:
+                connection.create_connection = real
+            raise ConnectionRefusedError(111, "Connection refused")
+
+        connection.create_connection = refused
+
+    def lose_request(self) -> None:
+        self.standin("arm", name="drop_before", route=CHARGE, times=TRIES)
+
+    def lose_answer(self) -> None:
+        self.standin("arm", name="drop_after", route=CHARGE, times=TRIES)
+
+    def break_answer(self) -> None:
+        self.standin("arm", name="garbage", route=CHARGE)
+
+    def taken(self, reference: str) -> list[tuple[int, str]]:
+        return [(amount, currency.upper()) for amount, currency in self.standin("charged", reference=reference)]
+
+    def message(self) -> tuple[bytes, dict[str, str]]:
+        from tests.payments.contract.benches import an_attempt
+
+        self.gateway.charge(an_attempt(self))
+        told = self.standin("messages", secret=SECRET)[-1]
+        return told["body"].encode(), told["headers"]
+
+    def signed(self, body: bytes, at: float) -> dict[str, str]:
+        return {"Stripe-Signature": sign(SECRET, body, at)["Stripe-Signature"]}
+
+    def secrets(self) -> list[bytes]:
+        return [settings.GATEWAYS_KNOWN["stripe"]["options"]["secret_key"].encode(), *(n.encode() for n in CARDS)]
+
+    def stored(self) -> list[bytes]:
+        """The gateway stores nothing at all."""
+        return []
