@@ -10,6 +10,7 @@ from payments.gateways.stripe.client import Account
 from payments.gateways.stripe.errors import GONE, charge_outcome, details, is_method_gone, message_of, trouble
 
 PREFIX = "pm_"
+IN_PAGE = "use_stripe_sdk"  # how Stripe calls a check that its script passes
 
 
 class Refused(Exception):
@@ -37,6 +38,12 @@ def info_of(method: Mapping[str, Any], *, customer: str = "") -> MethodInfo:
 def id_of(value: Any) -> str:
     """The id of what may be expanded, not expanded, or missing."""
     return str(value.get("id") or "") if isinstance(value, Mapping) else str(value or "")
+
+
+def needed_for(intent: Mapping[str, Any]) -> dict[str, str]:
+    """The secret of an intent whose check is passed by Stripe's script; it is stored and logged nowhere."""
+    waits = intent.get("status") == "requires_action" and (intent.get("next_action") or {}).get("type") == IN_PAGE
+    return {"client_secret": str(intent["client_secret"])} if waits else {}
 
 
 def payer_of(account: Account, attempt: Attempt) -> str:

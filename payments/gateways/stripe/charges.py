@@ -12,7 +12,7 @@ from typing import Any
 import stripe
 
 from payments.gateways.base import Attempt, Bucket, Decline, DeclineCode, GatewayError, MethodInfo, Outcome, Result
-from payments.gateways.stripe.cards import Refused, id_of, info_of, payer_of
+from payments.gateways.stripe.cards import IN_PAGE, Refused, id_of, info_of, needed_for, payer_of
 from payments.gateways.stripe.client import Account
 from payments.gateways.stripe.errors import DECLINES, charge_outcome, decline_of, details, message_of, trouble
 from payments.gateways.stripe.money import Unrepresentable, from_stripe, to_stripe
@@ -111,12 +111,9 @@ def expire(account: Account, attempt: Attempt) -> Outcome:
         raise trouble(error) from error
 
 
-def secret_of(account: Account, attempt: Attempt) -> str:
-    """What the browser needs to pass a check inside the page; empty when there is none to pass. Kept nowhere."""
-    intent = _find(account, attempt)
-    if intent is None or intent["status"] != "requires_action":
-        return ""
-    return str(intent["client_secret"])
+def to_pass(account: Account, attempt: Attempt) -> dict[str, str]:
+    """What the browser needs to pass a check inside the page; empty when there is none to pass there."""
+    return needed_for(_find(account, attempt) or {})
 
 
 def outcome_of(intent: Mapping[str, Any]) -> Outcome:
@@ -143,7 +140,7 @@ def _check_of(intent: Mapping[str, Any]) -> Outcome:
     action = intent.get("next_action") or {}
     if action.get("type") == "redirect_to_url":
         return Outcome(Result.NEEDS_CUSTOMER, gateway_id=intent["id"], next_url=action["redirect_to_url"]["url"])
-    if action.get("type") == "use_stripe_sdk":
+    if action.get("type") == IN_PAGE:
         return Outcome(Result.NEEDS_CUSTOMER, gateway_id=intent["id"])
     message = f"Stripe wants {action.get('type')}, which is not a check of a card."
     return Outcome(Result.UNKNOWN, gateway_id=intent["id"], message=message)

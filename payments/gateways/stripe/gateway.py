@@ -67,7 +67,7 @@ class StripeGateway:
         return charges.expire(self.account, attempt)
 
     def check(self, attempt: Attempt) -> Mapping[str, str]:
-        return self._to_pass(charges.secret_of(self.account, attempt))
+        return charges.to_pass(self.account, attempt)
 
     def begin_setup(
         self, *, key: str, profile: str, gateway_customer: str, token: str, return_url: str, in_page: bool = False
@@ -86,7 +86,7 @@ class StripeGateway:
         return setups.finish(self.account, setup_id)
 
     def check_setup(self, setup_id: str) -> Mapping[str, str]:
-        return self._to_pass(setups.secret_of(self.account, setup_id))
+        return setups.to_pass(self.account, setup_id)
 
     def lookup_method(self, *, gateway_method: str, gateway_customer: str) -> MethodInfo | None:
         return cards.lookup(self.account, gateway_method=gateway_method, gateway_customer=gateway_customer)
@@ -114,9 +114,6 @@ class StripeGateway:
 
     def work(self) -> None:
         """Nothing: Stripe works by itself."""
-
-    def _to_pass(self, secret: str) -> dict[str, str]:
-        return {"client_secret": secret, "publishable_key": self.publishable_key} if secret else {}
 
     def _browser(self) -> Browser:
         own_js = self.js_url == JS_URL

@@ -84,13 +84,24 @@ def lookup(account: Account, request: RefundRequest) -> Outcome:
     """By its id, else by our key among the refunds of the payment. Raises GatewayError."""
     try:
         if request.refund_id:
-            return outcome_of(account.call(lambda client: client.v1.refunds.retrieve(request.refund_id)).to_dict())
+            return _by_id(account, request)
         asked = {"payment_intent": request.gateway_id}
         for refund in account.each(lambda client, asked: client.v1.refunds.list(asked), asked):
             if (refund.get("metadata") or {}).get("refund") == request.key:
                 return outcome_of(refund)
     except stripe.StripeError as error:
         raise trouble(error) from error
+    return Outcome(Result.NOT_FOUND)
+
+
+def _by_id(account: Account, request: RefundRequest) -> Outcome:
+    """Not found counts only while the payment itself is there: with a key of another account neither is."""
+    try:
+        return outcome_of(account.call(lambda client: client.v1.refunds.retrieve(request.refund_id)).to_dict())
+    except stripe.InvalidRequestError as error:
+        if details(error).get("code") != "resource_missing":
+            raise
+    account.call(lambda client: client.v1.payment_intents.retrieve(request.gateway_id))
     return Outcome(Result.NOT_FOUND)
 
 

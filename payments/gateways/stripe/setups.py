@@ -6,7 +6,7 @@ from typing import Any
 import stripe
 
 from payments.gateways.base import Bucket, Decline, DeclineCode, GatewayError, SetupStep
-from payments.gateways.stripe.cards import PREFIX, id_of, info_of, make_payer
+from payments.gateways.stripe.cards import PREFIX, id_of, info_of, make_payer, needed_for
 from payments.gateways.stripe.client import Account
 from payments.gateways.stripe.errors import GONE, decline_of, details, is_method_gone, trouble
 
@@ -49,10 +49,9 @@ def finish(account: Account, setup_id: str) -> SetupStep:
     return step_of(_retrieve(account, setup_id))
 
 
-def secret_of(account: Account, setup_id: str) -> str:
-    """What the browser needs to pass a check inside the page; empty when there is none to pass. Kept nowhere."""
-    intent = _retrieve(account, setup_id)
-    return str(intent["client_secret"]) if intent["status"] == "requires_action" else ""
+def to_pass(account: Account, setup_id: str) -> dict[str, str]:
+    """What the browser needs to pass a check inside the page; empty when there is none to pass there."""
+    return needed_for(_retrieve(account, setup_id))
 
 
 def step_of(intent: Mapping[str, Any]) -> SetupStep:

@@ -10,7 +10,7 @@ from tests.payments.stripe.standin.client import the_stand_in
 from tests.payments.stripe.standin.messages import sign
 from tests.payments.stripe.standin.numbers import CARDS
 
-SECRET = "whsec_standin"
+SECRET, ACCOUNT = "whsec_standin", "acct_standin"
 CHARGE = "POST payment_intents"
 TRIES = RETRIES + 1
 
@@ -66,12 +66,26 @@ class StripeBench:
     def taken(self, reference: str) -> list[tuple[int, str]]:
         return [(amount, currency.upper()) for amount, currency in self.standin("charged", reference=reference)]
 
+    def messages(self) -> list[tuple[bytes, dict[str, str]]]:
+        return [(told["body"].encode(), told["headers"]) for told in self.standin("messages", secret=SECRET)]
+
+    def refund_at_the_provider(self, payment_id: str, minor: int) -> str:
+        return self.standin("refund", account=ACCOUNT, payment_intent=payment_id, amount=minor)["id"]
+
+    def dispute(self, payment_id: str, minor: int | None = None) -> str:
+        return self.standin("dispute", account=ACCOUNT, payment_intent=payment_id, amount=minor)["id"]
+
+    def decide(self, dispute_id: str, status: str) -> None:
+        self.standin("decide", dispute=dispute_id, status=status)
+
+    def break_dispute_lookups(self) -> None:
+        self.standin("arm", name="drop_before", route="GET disputes/{id}", times=0)
+
     def message(self) -> tuple[bytes, dict[str, str]]:
         from tests.payments.contract.benches import an_attempt
 
         self.gateway.charge(an_attempt(self))
-        told = self.standin("messages", secret=SECRET)[-1]
-        return told["body"].encode(), told["headers"]
+        return self.messages()[-1]
 
     def signed(self, body: bytes, at: float) -> dict[str, str]:
         return {"Stripe-Signature": sign(SECRET, body, at)["Stripe-Signature"]}

@@ -18,6 +18,11 @@ STRIPE_API_BASE={url}
 STRIPE_JS_URL={url}/v3/"""
 
 
+def _say(text: str) -> None:
+    sys.stdout.write(f"{text}\n")
+    sys.stdout.flush()
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--port", type=int, default=8420)
@@ -32,9 +37,9 @@ def main() -> None:
     server = make_server(edge, asked.port)
     if asked.with_parent:
         threading.Thread(target=lambda: (sys.stdin.read(), books.stop(), os._exit(0)), daemon=True).start()
-        print(edge.shop.url, flush=True)
+        _say(edge.shop.url)
     else:
-        print(VARIABLES.format(secret=asked.webhook_secret, url=edge.shop.url), flush=True)
+        _say(VARIABLES.format(secret=asked.webhook_secret, url=edge.shop.url))
     try:
         server.serve_forever()
     except KeyboardInterrupt:

@@ -10,44 +10,46 @@ from tests.payments.stripe.standin.forms import unflatten
 BROWSERS = {"Access-Control-Allow-Origin": "*", "Access-Control-Allow-Headers": "Content-Type, Accept"}
 
 
+class Handler(BaseHTTPRequestHandler):
+    """One request and its answer; the connection ends with it."""
+
+    edge: Edge
+
+    def do_GET(self):
+        self._answer()
+
+    def do_POST(self):
+        self._answer()
+
+    def do_OPTIONS(self):
+        self._send(Answer(204, b"", {"Access-Control-Allow-Methods": "GET, POST, OPTIONS"}))
+
+    def log_message(self, *_args):
+        """Silent: bodies hold card numbers."""
+
+    def _answer(self):
+        body = self.rfile.read(int(self.headers.get("Content-Length") or 0)).decode()
+        try:
+            self._send(_route(self.edge, self.command, self.path, dict(self.headers.items()), body))
+        except (Dropped, BrokenPipeError):  # or who asked is gone
+            self.close_connection = True
+        except Exception as error:
+            self.edge.undocumented.append(f"The stand-in broke at {self.command} {self.path}: {error!r}")
+            raise
+
+    def _send(self, answer):
+        self.send_response(answer.status)
+        headers = {"Content-Type": "application/json"} | BROWSERS | answer.headers
+        for name, value in headers.items():
+            self.send_header(name, value)
+        self.send_header("Content-Length", str(len(answer.body)))
+        self.end_headers()
+        self.wfile.write(answer.body)
+
+
 def make_server(edge: Edge, port: int) -> ThreadingHTTPServer:
     """On this machine only."""
-
-    class Handler(BaseHTTPRequestHandler):
-        def do_GET(self):
-            self._answer()
-
-        def do_POST(self):
-            self._answer()
-
-        def do_OPTIONS(self):
-            self._send(Answer(204, b"", {"Access-Control-Allow-Methods": "GET, POST, OPTIONS"}))
-
-        def log_message(self, *_args):
-            """Silent: bodies hold card numbers."""
-
-        def _answer(self):
-            body = self.rfile.read(int(self.headers.get("Content-Length") or 0)).decode()
-            try:
-                self._send(_route(edge, self.command, self.path, dict(self.headers.items()), body))
-            except Dropped:
-                self.close_connection = True
-            except BrokenPipeError:
-                pass  # who asked is gone
-            except Exception as error:
-                edge.undocumented.append(f"The stand-in broke at {self.command} {self.path}: {error!r}")
-                raise
-
-        def _send(self, answer):
-            self.send_response(answer.status)
-            headers = {"Content-Type": "application/json"} | BROWSERS | answer.headers
-            for name, value in headers.items():
-                self.send_header(name, value)
-            self.send_header("Content-Length", str(len(answer.body)))
-            self.end_headers()
-            self.wfile.write(answer.body)
-
-    server = ThreadingHTTPServer(("127.0.0.1", port), Handler)
+    server = ThreadingHTTPServer(("127.0.0.1", port), type("EdgeHandler", (Handler,), {"edge": edge}))
     server.daemon_threads = True
     edge.shop.url = f"http://127.0.0.1:{server.server_port}"
     return server

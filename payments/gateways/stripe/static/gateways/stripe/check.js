@@ -1,0 +1,39 @@
+// The bank's check inside the portal's page. Stripe opens the bank's frame; however it ends, the page's own link leads
+// on, and the portal asks Stripe how things stand. Nothing that is said here counts.
+
+(() => {
+  const begun = new WeakSet();
+
+  const tell = (section, message) => {
+    const problem = section.querySelector("[data-stripe-problem]");
+    problem.textContent = message;
+    problem.hidden = !message;
+    section.querySelector("[data-stripe-again]").hidden = !message;
+    section.querySelector("[data-stripe-waiting]").hidden = Boolean(message);
+  };
+
+  const open = async (section) => {
+    tell(section, "");
+    if (!window.Stripe) {
+      tell(section, section.dataset.missing);
+      return;
+    }
+    const stripe = window.Stripe(section.dataset.key, { locale: document.documentElement.lang || "auto" });
+    const answer = await stripe.handleNextAction({ clientSecret: section.dataset.secret }).catch((error) => ({ error }));
+    if (!section.isConnected) return;
+    if (answer.error?.type === "api_connection_error") tell(section, section.dataset.missing);
+    else document.querySelector("[data-check-done]").click();
+  };
+
+  const ready = () => {
+    for (const section of document.querySelectorAll("[data-stripe-check]")) {
+      if (begun.has(section)) continue;
+      begun.add(section);
+      section.querySelector("[data-stripe-again]").addEventListener("click", () => open(section));
+      open(section);
+    }
+  };
+
+  ready();
+  document.addEventListener("htmx:afterSwap", ready);
+})();
