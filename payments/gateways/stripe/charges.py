@@ -6,10 +6,11 @@ confirmed: should the first request still come, Stripe refuses it, because the k
 """
 
 from collections.abc import Mapping
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from typing import Any
 
 import stripe
+from django.utils.timezone import now
 
 from payments.gateways.base import Attempt, Bucket, Decline, DeclineCode, GatewayError, MethodInfo, Outcome, Result
 from payments.gateways.stripe.cards import IN_PAGE, Refused, id_of, info_of, needed_for, payer_of
@@ -167,7 +168,7 @@ def _is_fence(intent: Mapping[str, Any]) -> bool:
 
 
 def _age(attempt: Attempt) -> timedelta:
-    return datetime.now(UTC) - attempt.started_at if attempt.started_at else timedelta()
+    return now() - attempt.started_at if attempt.started_at else timedelta()
 
 
 def _create(account: Account, attempt: Attempt, asked: Any) -> dict[str, Any]:
@@ -195,7 +196,7 @@ def _search(account: Account, attempt: Attempt) -> dict[str, Any] | None:
     The list is complete at once, which Stripe's search is not. It is not narrowed to the payer: which one that was is
     not certain any more.
     """
-    start = attempt.started_at or datetime.now(UTC) - LATER
+    start = attempt.started_at or now() - LATER
     asked = {
         "created": {"gte": int((start - EARLIER).timestamp()), "lte": int((start + LATER + EARLIER).timestamp())},
         "expand": [f"data.{name}" for name in EXPAND],

@@ -38,9 +38,7 @@ def _detach(shop, account, method, given):
     shop.owned(method, account, param="payment_method")
     if not shop.method(method)["customer"]:
         raise invalid("The payment method you provided is not attached to a customer.", param="payment_method")
-    shop.books.post(f"/v1/payment_methods/{method}/detach")
-    shop.used_up.add(method)
-    shop.emit("payment_method.detached", shop.method(method))
+    shop.detach(method)
     return shop.method(method)
 
 

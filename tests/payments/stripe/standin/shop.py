@@ -1,5 +1,6 @@
 """What localstripe does not keep: whose objects are whose, the fields it lacks, and the events of what happened."""
 
+import copy
 import secrets
 import threading
 import time
@@ -32,6 +33,7 @@ class Shop:
         self.set_up = set()  # cards that the bank approved for later
         self.used_up = set()  # cards that were charged without a payer, or forgotten
         self.events = []
+        self._methods = {}  # as the books have them, until they change there
         self.on_event = lambda event: None
 
     def owned(self, id_, account, *, param="id"):
@@ -45,8 +47,9 @@ class Shop:
         self.more[id_].update(more)
 
     def method(self, id_, *, expand=()):
-        raw = self.books.get(f"/v1/payment_methods/{id_}")
-        raw["livemode"] = self.live
+        if id_ not in self._methods:
+            self._methods[id_] = self.books.get(f"/v1/payment_methods/{id_}")
+        raw = copy.deepcopy(self._methods[id_]) | {"livemode": self.live}
         raw["card"]["brand"] = card_of(raw["card"]["last4"]).brand
         raw |= {name: value for name, value in self.more[id_].items() if name != "card"}
         raw["card"] |= self.more[id_].get("card", {})
@@ -81,7 +84,15 @@ class Shop:
         """Keeps a card for a payer."""
         if self.method(method_id)["customer"] != customer:
             self.books.post(f"/v1/payment_methods/{method_id}/attach", customer=customer)
+            del self._methods[method_id]
             self.emit("payment_method.attached", self.method(method_id))
+
+    def detach(self, method_id):
+        """Forgets it; it can never be used again."""
+        self.books.post(f"/v1/payment_methods/{method_id}/detach")
+        del self._methods[method_id]
+        self.used_up.add(method_id)
+        self.emit("payment_method.detached", self.method(method_id))
 
     def emit(self, kind, about):
         """An event with a picture of the object at this moment."""
