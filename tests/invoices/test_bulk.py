@@ -1,0 +1,185 @@
+"""Writing many rows at once: what is stored, and that the database's own rules hold."""
+
+from datetime import UTC, date, datetime, timedelta
+from decimal import Decimal
+from operator import attrgetter
+
+import pytest
+from django.db import IntegrityError, connection, transaction
+
+from invoices import bulk
+from invoices.bulk import BulkInsert, JsonText, reserve_ids
+from invoices.models import Invoice, InvoiceLine
+from tests.factories import draft
+
+pytestmark = pytest.mark.django_db
+LINE = ["invoice_id", "description", "unit_price"]
+AWKWARD = [
+    "", " ", "NULL", r"\N", r"\.", "\\", "\\\\", r"C:\new\table\records", "a\tb", "a\nb", "a\rb", "a\r\nb", "\n\\.\n",
+    "\t\t", "it's", '"quoted"', '""', "a,b;c|d", "100 %", "%s %(name)s {0} $1", "\x0b\x0c\x08", "\x7f\x85\u2028",
+    "non\xa0breaking", "Zoë – 東京 🎉", "\U0010ffff", "e\u0301", "x" * 200,
+]  # fmt: skip
+
+
+def stored(model, *, leave: tuple[str, ...] = ("id",)) -> list[dict]:
+    """Rows as the driver gives them, before any model has touched them."""
+    with connection.cursor() as cursor:
+        cursor.execute(f"SELECT * FROM {model._meta.db_table} ORDER BY id")
+        names = [column[0] for column in cursor.description]
+        return [
+            {name: value for name, value in zip(names, row, strict=True) if name not in leave}
+            for row in cursor.fetchall()
+        ]
+
+
+def columns_of(model, *, leave: tuple[str, ...] = ("id",)) -> list[str]:
+    fields = model._meta.concrete_fields
+    return [field.attname for field in fields if not field.generated and field.attname not in leave]
+
+
+def full_invoice(profile, **fields) -> Invoice:
+    """A value in every column, none of them the default."""
+    return Invoice(
+        profile=profile, number="INV-000007", kind=Invoice.Kind.SUPPORT, status="open", currency="JPY",
+        issued_on=date(2026, 10, 5), due_on=date(2026, 11, 4), period_start_on=date(2026, 9, 1), po_number="P\t\\1",
+        source_reference="r\n1", source_digest="d", seller={"address": 'a\nb "c" \\'}, buyer={"lines": [1, None, "ë"]},
+        payment_terms_days=14, payment_reference="RF1", pays_by_wire=True, charges_minor=10**15, tax_minor=-1,
+        total_minor=10**15 - 1, credited_minor=1, paid_minor=2, refunded_minor=3,
+        payment_started_at=datetime(2026, 10, 26, 8, 0, 0, 123456, tzinfo=UTC), paid_with="Visa •••• 4242", **fields,
+    )  # fmt: skip
+
+
+def test_rows_are_those_that_the_orm_would_have_written(profile):
+    full_invoice(profile).save()
+    by_orm = stored(Invoice, leave=("id", "created_at"))
+    Invoice.objects.all().delete()
+    columns = columns_of(Invoice, leave=("id", "created_at"))
+    invoice = full_invoice(profile)
+    assert BulkInsert(Invoice, columns).write([attrgetter(*columns)(invoice)]) == 1
+    assert stored(Invoice, leave=("id", "created_at")) == by_orm
+    assert by_orm[0]["amount_due_minor"] == 10**15 - 4
+
+
+def test_lines_are_those_that_the_orm_would_have_written(profile):
+    invoice, columns = draft(profile), columns_of(InvoiceLine)
+    InvoiceLine.objects.all().delete()
+    lines = [
+        InvoiceLine(invoice=invoice, description=text, quantity=Decimal(quantity), unit_price=Decimal("-0.000001"))
+        for text, quantity in [("a\tb", "744"), ("c", "744.0000"), ("d", "0.0001"), ("e", "999999999999.9999")]
+    ]
+    InvoiceLine.objects.bulk_create(lines)
+    by_orm = stored(InvoiceLine)
+    InvoiceLine.objects.all().delete()
+    BulkInsert(InvoiceLine, columns).write(map(attrgetter(*columns), lines))
+    assert stored(InvoiceLine) == by_orm
+
+
+@pytest.mark.parametrize("text", AWKWARD)
+def test_a_text_is_stored_letter_by_letter(profile, text):
+    """The neighbors show that it did not run into them."""
+    invoice = draft(profile)
+    columns = ["invoice_id", "section_id", "unit_price", "section_name", "description", "unit"]
+    BulkInsert(InvoiceLine, columns).write(
+        [(invoice.pk, None, 1, "before", text, "after"), (invoice.pk, *[None, 2, "", "next", ""])]
+    )
+    first, second = InvoiceLine.objects.filter(invoice=invoice).order_by("pk")[1:]
+    assert (first.section_name, first.description, first.unit) == ("before", text, "after")
+    assert (first.section_id, second.description, second.unit_price) == (None, "next", 2)
+
+
+@pytest.mark.parametrize("text", AWKWARD)
+def test_a_text_inside_json_is_stored_letter_by_letter(profile, text):
+    rows = [(profile.pk, "EUR", {"name": text}, JsonText('{"name": "written before"}'))]
+    BulkInsert(Invoice, ["profile_id", "currency", "seller", "buyer"]).write(rows)
+    invoice = Invoice.objects.get()
+    assert invoice.seller == {"name": text}
+    assert invoice.buyer == {"name": "written before"}
+
+
+def test_columns_that_are_not_named_hold_what_a_new_object_has(profile):
+    before = datetime.now(UTC)
+    BulkInsert(Invoice, ["profile_id", "currency"]).write([(profile.pk, "EUR")])
+    invoice = Invoice.objects.get()
+    assert (invoice.kind, invoice.status, invoice.number) == ("service", "draft", None)
+    assert (invoice.seller, invoice.payment_terms_days, invoice.amount_due_minor) == ({}, 30, 0)
+    assert before <= invoice.created_at <= datetime.now(UTC)
+
+
+@pytest.mark.parametrize("column", ["amount_due_minor", "profile", "colour"])
+def test_a_column_that_cannot_be_written_is_refused(column):
+    with pytest.raises(ValueError, match=f"no columns to write named {column}"):
+        BulkInsert(Invoice, ["profile_id", column])
+
+
+def test_a_row_of_another_length_is_refused(profile):
+    with pytest.raises(ValueError, match="zip"), transaction.atomic():
+        BulkInsert(Invoice, ["profile_id", "currency"]).write([(profile.pk, "EUR"), (profile.pk,)])
+    assert not Invoice.objects.exists()
+
+
+@pytest.mark.parametrize(
+    ("column", "good", "bad"),
+    [
+        ("total_minor", 0, 1),  # does not add up
+        ("status", "draft", "lost"),
+        ("number", None, "INV-000001"),  # of a draft
+        ("source_reference", "A-2", "A-1"),  # another has it
+        ("kind", "other", None),
+    ],
+)
+def test_what_the_database_refuses_is_refused_and_leaves_nothing(profile, column, good, bad):
+    draft(profile, source_reference="A-1")
+    rows = [(profile.pk, "EUR", good), (profile.pk, "EUR", bad)]
+    with pytest.raises(IntegrityError), transaction.atomic():
+        BulkInsert(Invoice, ["profile_id", "currency", column]).write(rows)
+    assert Invoice.objects.count() == 1
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_line_without_its_invoice_is_refused(profile):
+    """As late as the transaction's end, like every foreign key of Django's."""
+    with pytest.raises(IntegrityError), transaction.atomic():
+        BulkInsert(InvoiceLine, LINE).write([(999, "Hosting", Decimal(1))])
+    assert not InvoiceLine.objects.exists()
+
+
+class Broken(Exception):
+    pass
+
+
+@pytest.mark.parametrize("error", [Broken("by hand"), KeyboardInterrupt()])
+def test_an_error_of_the_rows_comes_out_as_it_is_and_leaves_nothing(profile, error):
+    invoice = draft(profile)
+
+    def rows():
+        for number in range(500):
+            yield invoice.pk, f"Line {number}", Decimal(1)
+        raise error
+
+    with pytest.raises(type(error)) as raised, transaction.atomic():
+        BulkInsert(InvoiceLine, LINE).write(rows())
+    assert raised.value is error
+    assert InvoiceLine.objects.count() == 1
+
+
+@pytest.mark.django_db(transaction=True)
+def test_outside_a_transaction_nothing_is_written(profile):
+    with pytest.raises(transaction.TransactionManagementError):
+        BulkInsert(Invoice, ["profile_id", "currency"]).write([(profile.pk, "EUR")])
+    assert not Invoice.objects.exists()
+
+
+def test_reserved_ids_are_given_to_nobody_else(profile):
+    first = reserve_ids(Invoice, 3)
+    made = draft(profile)
+    second = reserve_ids(Invoice, 1000)
+    assert len({*first, made.pk, *second}) == 1004
+    BulkInsert(Invoice, ["id", "profile_id", "currency"]).write((pk, profile.pk, "EUR") for pk in second + first)
+    assert draft(profile).pk not in {*first, made.pk, *second}
+    assert Invoice.objects.count() == 1005
+    assert reserve_ids(Invoice, 0) == []
+
+
+def test_a_value_that_copy_has_no_text_for_is_refused():
+    with pytest.raises(TypeError, match="timedelta"):
+        bulk._text(timedelta(1))

@@ -1,0 +1,51 @@
+"""Writing many rows at once: rows pass through, whatever their number."""
+
+import tracemalloc
+from collections.abc import Iterator
+
+import pytest
+from django.db import connection, reset_queries
+from django.test.utils import CaptureQueriesContext
+
+from invoices.bulk import BulkInsert
+from invoices.models import InvoiceLine
+from tests.factories import draft
+
+pytestmark = pytest.mark.django_db
+
+
+def rows(invoice_id: int, count: int) -> Iterator[tuple]:
+    for number in range(count):
+        yield invoice_id, f"Hosting of machine {number}", number
+
+
+def peak_of(lines: BulkInsert, invoice_id: int, count: int) -> int:
+    """Bytes above the start, at the worst moment."""
+    tracemalloc.start()
+    try:
+        assert lines.write(rows(invoice_id, count)) == count
+        return tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+
+
+@pytest.mark.parametrize("debug", [False, True])
+def test_ten_times_the_rows_need_no_more_memory(profile, settings, debug):
+    """Kept, the rows would take some two megabytes more."""
+    settings.DEBUG = debug
+    invoice = draft(profile)
+    lines = BulkInsert(InvoiceLine, ["invoice_id", "description", "unit_price"])
+    peak_of(lines, invoice.pk, 2000)  # fills what is remembered
+    few, many = peak_of(lines, invoice.pk, 1000), peak_of(lines, invoice.pk, 10_000)
+    assert many - few < 200_000, f"{few:,} bytes for 1,000 rows, {many:,} for 10,000"
+    reset_queries()
+
+
+def test_what_was_sent_is_among_the_queries_of_django(profile):
+    """So that tests which count queries count these too."""
+    invoice = draft(profile)
+    with CaptureQueriesContext(connection) as queries:
+        BulkInsert(InvoiceLine, ["invoice_id", "description", "unit_price"]).write(rows(invoice.pk, 150))
+    assert len(queries) == 1
+    assert '"invoices_invoiceline" ("invoice_id", "description", "unit_price"' in queries[0]["sql"]
+    assert "Hosting" not in queries[0]["sql"]
