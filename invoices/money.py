@@ -17,6 +17,7 @@ from babel import Locale
 from django.utils.translation import get_language
 from iso4217 import Currency
 
+ONE, HUNDRED = Decimal(1), Decimal(100)
 PLAIN = re.compile(r"^-?\d{1,15}(\.\d{1,4})?$", re.ASCII)
 
 
@@ -38,6 +39,25 @@ def exponent(currency: str) -> int:
     if digits is None:
         raise UnknownCurrency(f"{currency!r} is not a currency of ISO 4217 with minor units.")
     return digits
+
+
+def rounded_minor(amount: Decimal, currency: str) -> int:
+    """From an amount in major units to minor units, rounded half-up. Raises TypeError for a float."""
+    if not isinstance(amount, Decimal):
+        raise TypeError(f"An amount is a Decimal, not {type(amount).__name__}.")
+    return _whole(amount.scaleb(exponent(currency)))
+
+
+def percent_of(minor: int, percent: Decimal) -> int:
+    """So many percent of an amount in minor units, rounded half-up."""
+    return _whole(Decimal(minor) * percent / HUNDRED)
+
+
+def _whole(units: Decimal) -> int:
+    try:
+        return int(units.quantize(ONE, rounding=ROUND_HALF_UP))
+    except InvalidOperation as error:
+        raise ValueError(f"{units} minor units are too large an amount.") from error
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,13 +86,7 @@ class Money:
     @classmethod
     def rounded(cls, amount: Decimal, currency: str) -> Self:
         """From an amount in major units, rounded half-up to the minor unit. Raises TypeError for a float."""
-        if not isinstance(amount, Decimal):
-            raise TypeError(f"An amount is a Decimal, not {type(amount).__name__}.")
-        try:
-            minor = amount.scaleb(exponent(currency)).quantize(Decimal(1), rounding=ROUND_HALF_UP)
-        except InvalidOperation as error:
-            raise ValueError(f"{amount} is too large an amount.") from error
-        return cls(int(minor), currency)
+        return cls(rounded_minor(amount, currency), currency)
 
     @classmethod
     def total(cls, parts: "Iterable[Money]", currency: str) -> "Money":
