@@ -5,46 +5,52 @@ import json
 import sqlite3
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
-from typing import Any, Self
+from functools import lru_cache
+from typing import Self
 
 from invoices.importing.problems import BadRow, Problems
-from invoices.importing.values import COLUMNS, OF_INVOICE, values_of
+from invoices.importing.values import OF_INVOICE, Row, Texts, values_of
 
 MOST_LINES = 5000
 BATCH_INVOICES, BATCH_LINES = 1000, 2000
 
+quoted = lru_cache(maxsize=1024)(json.JSONEncoder().encode)
 
-@dataclass
+
+@dataclass(slots=True)
 class SourceInvoice:
     """An invoice as the file describes it. ``line`` is where its first row stands; each row knows its own line."""
 
     line: int
     profile: str
     reference: str
-    values: dict[str, Any] = field(default_factory=dict)
-    rows: list[tuple[int, dict[str, Any]]] = field(default_factory=list)
+    rows: list[tuple[int, Row]] = field(default_factory=list)
+    texts: list[Texts] = field(default_factory=list)
     is_bad: bool = False
     is_full: bool = False
-    _hash: Any = field(default_factory=hashlib.sha256)
+
+    @property
+    def head(self) -> Row:
+        """Its first row, which says what is true of the whole invoice."""
+        return self.rows[0][1]
 
     @property
     def digest(self) -> str:
         """Of what the file said: the same for the same texts, whatever the order of the columns."""
-        return str(self._hash.hexdigest())
+        said = "".join(f"[{', '.join(map(quoted, texts))}]" for texts in self.texts)
+        return hashlib.sha256(said.encode()).hexdigest()
 
-    def add(self, line: int, texts: dict[str, str]) -> None:
+    def add(self, line: int, texts: Texts) -> None:
         """Raises BadRow."""
-        self._hash.update(json.dumps([texts.get(name, "") for name in COLUMNS]).encode())
-        values = values_of(texts)
-        if not self.rows:
-            self.values = values
-        differing = [name for name in OF_INVOICE if values[name] != self.values[name]]
-        if differing:
+        row = values_of(texts)
+        if self.rows and row.of_invoice != self.head.of_invoice:
+            differing = [name for name in OF_INVOICE if getattr(row, name) != getattr(self.head, name)]
             raise BadRow(f"{', '.join(differing)} differs from line {self.rows[0][0]}, of the same invoice.")
         if len(self.rows) == MOST_LINES:
             self.is_full = True  # named once; the rows that follow are passed over
             raise BadRow(f"invoice {self.reference!r} has more than {MOST_LINES} lines. Split it.")
-        self.rows.append((line, values))
+        self.rows.append((line, row))
+        self.texts.append(texts)
 
 
 class Seen:
@@ -69,18 +75,17 @@ class Seen:
     def first_line(self, invoice: SourceInvoice) -> int:
         """The line on which this reference was first met; notes it when that is now."""
         key = (invoice.profile, invoice.reference)
-        self.books.execute("INSERT OR IGNORE INTO seen VALUES (?, ?, ?)", (*key, invoice.line))
+        if self.books.execute("INSERT OR IGNORE INTO seen VALUES (?, ?, ?)", (*key, invoice.line)).rowcount:
+            return invoice.line
         found = self.books.execute("SELECT line FROM seen WHERE profile = ? AND reference = ?", key).fetchone()
         return int(found[0])
 
 
-def invoices(
-    rows: Iterable[tuple[int, dict[str, str]]], problems: Problems, seen: Seen | None
-) -> Iterator[SourceInvoice]:
+def invoices(rows: Iterable[tuple[int, Texts]], problems: Problems, seen: Seen | None) -> Iterator[SourceInvoice]:
     """The invoices whose every row is good. ``seen`` is None on a second pass, when repeats are known not to occur."""
     current: SourceInvoice | None = None
     for line, texts in rows:
-        profile, reference = texts["profile"], texts["invoice"]
+        profile, reference = texts[:2]
         if current is None or (current.profile, current.reference) != (profile, reference):
             if current is not None and not current.is_bad:
                 yield current
@@ -94,7 +99,7 @@ def invoices(
         yield current
 
 
-def _add(invoice: SourceInvoice, line: int, texts: dict[str, str], problems: Problems) -> None:
+def _add(invoice: SourceInvoice, line: int, texts: Texts, problems: Problems) -> None:
     if invoice.is_full:
         return
     try:

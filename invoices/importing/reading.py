@@ -7,10 +7,11 @@ every number in a message is the number an editor shows.
 import csv
 import hashlib
 from collections.abc import Iterator
+from operator import itemgetter
 from typing import BinaryIO
 
 from invoices.importing.problems import BadRow, Problems, UnusableFile
-from invoices.importing.values import COLUMNS, NEEDED
+from invoices.importing.values import COLUMNS, NEEDED, Texts
 
 LONGEST_LINE = 16 * 1024
 BYTE_ORDER_MARK = b"\xef\xbb\xbf"
@@ -28,21 +29,24 @@ class Reader:
         self.digest = hashlib.sha256()
         self.columns, self.delimiter = self._heading()
 
-    def rows(self, problems: Problems) -> Iterator[tuple[int, dict[str, str]]]:
-        """Line numbers and texts, blanks around a value taken away; empty lines are passed over. Adds what cannot be
+    def rows(self, problems: Problems) -> Iterator[tuple[int, Texts]]:
+        """Line numbers and texts, blanks around a text taken away; empty lines are passed over. Adds what cannot be
         read to ``problems``."""
+        width = len(self.columns)
+        absent = width  # an empty text stands there, behind the others
+        in_order = itemgetter(*(self.columns.index(name) if name in self.columns else absent for name in COLUMNS))
         while (raw := self._next()) is not None:
-            if not raw.strip():
+            if raw.isspace():
                 continue
             self.rows_read += 1
             try:
                 row = self._split(raw)
-                if len(row) != len(self.columns):
-                    raise BadRow(f"has {len(row)} values where the heading names {len(self.columns)} columns.")
+                if len(row) != width:
+                    raise BadRow(f"has {len(row)} values where the heading names {width} columns.")
             except BadRow as reason:
                 problems.add(self.line, str(reason))
             else:
-                yield self.line, dict(zip(self.columns, row, strict=True))
+                yield self.line, in_order([*row, ""])
 
     def _next(self) -> bytes | None:
         raw = self.file.readline(LONGEST_LINE + 1)
@@ -82,8 +86,11 @@ class Reader:
             line = raw.decode("utf-8")
         except UnicodeDecodeError as error:
             raise BadRow(f"is not UTF-8 (byte {error.start + 1} of the line). Save the file as UTF-8.") from None
+        line = line.rstrip("\r\n")
+        if '"' not in line:  # which is all that a CSV reader would be needed for
+            return [value.strip(" ") for value in line.split(self.delimiter)]
         try:
-            (row,) = csv.reader([line.rstrip("\r\n")], delimiter=self.delimiter, strict=True)
+            (row,) = csv.reader([line], delimiter=self.delimiter, strict=True)
         except (csv.Error, ValueError) as error:
             reason = str(error) if isinstance(error, csv.Error) else "a line break inside"
             raise BadRow(f"is not one row of values: {reason}. A value holds no line breaks.") from None

@@ -1,19 +1,18 @@
-"""From a batch of the file's invoices to invoices of ours, unsaved: profiles, sections and sums."""
+"""From a batch of the file's invoices to invoices of ours, not stored yet: profiles, sections and sums."""
 
-from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import date, datetime, timedelta
-from typing import Any
+from typing import NamedTuple
 
-from accounts.models import BillingProfile, InvoiceSection
 from invoices.importing.grouping import SourceInvoice
+from invoices.importing.known import Customer, Customers, imported_before, sections
 from invoices.importing.problems import BadRow, Problems
-from invoices.models import Invoice, InvoiceLine
-from invoices.money import UnknownCurrency, exponent
-from invoices.operations import CannotIssue, compute_lines, prepare_issue
+from invoices.importing.values import Row
+from invoices.operations import CannotIssue, line_sums, total_of
 
 MOST_MINOR = 10**15
 LONGEST_TERM = timedelta(days=365)
+Sections = dict[tuple[int, str], int]
 
 
 @dataclass(frozen=True)
@@ -25,72 +24,54 @@ class Terms:
     issue_on: date | None = None
 
 
-@dataclass
+class MadeLine(NamedTuple):
+    row: Row
+    section_id: int | None
+    amount_minor: int
+    tax_minor: int
+
+
+@dataclass(slots=True)
 class Made:
     """An invoice of ours with its lines, ready but for its number."""
 
     source: SourceInvoice
-    profile: BillingProfile
-    invoice: Invoice
-    lines: list[InvoiceLine] = field(default_factory=list)
+    customer: Customer
+    issue_on: date
+    lines: list[MadeLine]
+    charges_minor: int
+    tax_minor: int
+
+    @property
+    def total_minor(self) -> int:
+        return self.charges_minor + self.tax_minor
 
 
-def resolve(batch: list[SourceInvoice], terms: Terms, problems: Problems) -> tuple[list[Made], int]:
-    """The new invoices of a batch, and how many the portal has already. Three queries, whatever the batch holds."""
-    profiles = {
-        profile.code: profile
-        for profile in BillingProfile.objects.filter(code__in={source.profile for source in batch})
-        .select_related("account")
-        .prefetch_related("account__tax_ids")
-    }
-    sections = _sections(batch, profiles.values())
-    known = {
-        (invoice.profile_id, invoice.source_reference): invoice
-        for invoice in Invoice.objects.filter(
-            profile__in=profiles.values(), source_reference__in={source.reference for source in batch}
-        ).only("id", "number", "profile_id", "source_reference", "source_digest")
-    }
+def resolve(
+    batch: list[SourceInvoice], customers: Customers, terms: Terms, problems: Problems
+) -> tuple[list[Made], int]:
+    """The new invoices of a batch, and how many the portal has already. Four queries, whatever the batch holds."""
+    customers.load({source.profile for source in batch})
+    ids = {code: customer.profile_id for code, customer in customers.by_code.items()}
+    known_sections = sections(batch, ids.values())
+    before = imported_before((ids[source.profile], source.reference) for source in batch if source.profile in ids)
     made, unchanged = [], 0
     for source in batch:
         try:
-            profile = _usable(profiles.get(source.profile), source)
-            before = known.get((profile.pk, source.reference))
-            if before is None:
-                made.append(_make(source, profile, sections, terms))
-            elif before.source_digest == source.digest:
+            customer = customers.get(source.profile)
+            earlier = before.get((customer.profile_id, source.reference))
+            if earlier is None:
+                made.append(_make(source, customer, known_sections, terms))
+            elif earlier.source_digest == source.digest:
                 unchanged += 1
             else:
-                raise BadRow(f"invoice {source.reference!r} was imported before, as {before}, with other content.")
+                raise BadRow(f"invoice {source.reference!r} was imported before, as {earlier}, with other content.")
         except BadRow as reason:
             problems.add(source.line, str(reason))
         except MissingSections as missing:
             for line, name in missing.rows:
                 problems.add(line, f"profile {source.profile} has no invoice section {name!r}. Create it first.")
     return made, unchanged
-
-
-def complete(made: Made, number: str, terms: Terms) -> None:
-    """Sums, and for an invoice that is issued everything else it holds. Raises BadRow."""
-    invoice, values = made.invoice, made.source.values
-    try:
-        compute_lines(made.lines, invoice.currency)
-    except ValueError:
-        raise BadRow("the amount of a line is larger than the portal can hold.") from None
-    issue_on = values["issue_date"] or terms.issue_on or made.profile.day_of(terms.at)
-    try:
-        prepare_issue(invoice, made.lines, profile=made.profile, number=number, today=issue_on)
-    except CannotIssue:
-        raise BadRow("the total of the invoice is negative. Give the customer a credit instead.") from None
-    if max(abs(line.amount_minor) for line in made.lines) > MOST_MINOR or invoice.total_minor > MOST_MINOR:
-        raise BadRow("the amounts of the invoice are larger than the portal can hold.")
-    if values["due_date"]:
-        _due(invoice, issue_on, values["due_date"])
-
-
-def _due(invoice: Invoice, issue_on: date, due_on: date) -> None:
-    if not issue_on <= due_on <= issue_on + LONGEST_TERM:
-        raise BadRow(f"due_date {due_on} is not within a year after the invoice date {issue_on}.")
-    invoice.due_on, invoice.payment_terms_days = due_on, (due_on - issue_on).days
 
 
 class MissingSections(Exception):
@@ -101,52 +82,45 @@ class MissingSections(Exception):
         self.rows = rows
 
 
-def _usable(profile: BillingProfile | None, source: SourceInvoice) -> BillingProfile:
-    if profile is None:
-        raise BadRow(f"there is no billing profile {source.profile!r}.")
-    if profile.status != BillingProfile.Status.ACTIVE:
-        raise BadRow(f"billing profile {profile.code} is disabled.")
-    try:
-        exponent(profile.currency)
-    except UnknownCurrency as error:
-        raise BadRow(f"billing profile {profile.code}: {error}") from None
-    return profile
-
-
-def _sections(batch: list[SourceInvoice], profiles: Iterable[BillingProfile]) -> dict[tuple[int, str], InvoiceSection]:
-    names = {values["section"] for source in batch for _line, values in source.rows if values["section"]}
-    if not names:
-        return {}
-    found = InvoiceSection.objects.filter(profile__in=profiles, name__in=names)
-    return {(section.profile_id, section.name): section for section in found}
-
-
-def _make(
-    source: SourceInvoice, profile: BillingProfile, sections: dict[tuple[int, str], InvoiceSection], terms: Terms
-) -> Made:
-    values = source.values
-    if terms.drafts and (values["issue_date"] or values["due_date"]):
+def _make(source: SourceInvoice, customer: Customer, known: Sections, terms: Terms) -> Made:
+    """Raises BadRow and MissingSections."""
+    head, profile = source.head, customer.profile
+    if terms.drafts and (head.issue_date or head.due_date):
         raise BadRow("a draft has no issue_date and no due_date; leave them empty or import without --drafts.")
-    invoice = Invoice(
-        profile=profile,
-        currency=profile.currency,
-        kind=values["kind"],
-        period_start_on=values["period_start"],
-        period_end_on=values["period_end"],
-        po_number=values["po_number"],
-        source_reference=source.reference,
-        source_digest=source.digest,
-    )
-    named = [(line, row["section"]) for line, row in source.rows if row["section"]]
-    missing = [(line, name) for line, name in named if (profile.pk, name) not in sections]
-    if missing:
+    named = [(line, row.section) for line, row in source.rows if row.section]
+    if missing := [(line, name) for line, name in named if (customer.profile_id, name) not in known]:
         raise MissingSections(missing)
-    made = Made(source=source, profile=profile, invoice=invoice)
-    for position, (_line_number, row) in enumerate(source.rows, start=1):
-        made.lines.append(_line(invoice, position, row, sections.get((profile.pk, row["section"]))))
+    try:
+        lines = [
+            MadeLine(
+                row,
+                known[customer.profile_id, row.section] if row.section else None,
+                *line_sums(row.quantity, row.unit_price, row.tax_rate, profile.currency),
+            )
+            for _line, row in source.rows
+        ]
+    except ValueError:
+        raise BadRow("the amount of a line is larger than the portal can hold.") from None
+    made = Made(
+        source=source,
+        customer=customer,
+        issue_on=head.issue_date or terms.issue_on or customer.today,
+        lines=lines,
+        charges_minor=sum(line.amount_minor for line in lines),
+        tax_minor=sum(line.tax_minor for line in lines),
+    )
+    _check(made)
     return made
 
 
-def _line(invoice: Invoice, position: int, row: dict[str, Any], section: InvoiceSection | None) -> InvoiceLine:
-    fields = {name: row[name] for name in ("description", "quantity", "unit", "unit_price", "tax_rate", "tax_note")}
-    return InvoiceLine(invoice=invoice, section=section, position=position, **fields)
+def _check(made: Made) -> None:
+    """Raises BadRow."""
+    try:
+        total = total_of(made.charges_minor, made.tax_minor)
+    except CannotIssue:
+        raise BadRow("the total of the invoice is negative. Give the customer a credit instead.") from None
+    if total > MOST_MINOR or any(abs(line.amount_minor) > MOST_MINOR for line in made.lines):
+        raise BadRow("the amounts of the invoice are larger than the portal can hold.")
+    due_on = made.source.head.due_date
+    if due_on and not made.issue_on <= due_on <= made.issue_on + LONGEST_TERM:
+        raise BadRow(f"due_date {due_on} is not within a year after the invoice date {made.issue_on}.")

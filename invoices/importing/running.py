@@ -10,15 +10,14 @@ from django.conf import settings
 from django.db import reset_queries, transaction
 
 from accounts.access import Access
-from accounts.models import AuditEntry
 from invoices.importing.grouping import Seen, batches, invoices
-from invoices.importing.problems import BadRow, Problems, Tell, UnusableFile
+from invoices.importing.known import Customers
+from invoices.importing.problems import Problems, Tell, UnusableFile
 from invoices.importing.reading import Reader
-from invoices.importing.resolving import Made, Terms, complete, resolve
-from invoices.models import Invoice, InvoiceLine
+from invoices.importing.resolving import Made, Terms, resolve
+from invoices.importing.writing import Writer
 from invoices.money import Money
 from invoices.numbering import take_numbers
-from invoices.states import InvoiceStatus
 
 Progress = Callable[[str, Reader], None]
 
@@ -38,12 +37,13 @@ class Outcome:
     def totals(self) -> list[Money]:
         return [Money(minor, currency) for currency, minor in sorted(self.minor.items())]
 
-    def add(self, made: Made) -> None:
-        self.invoices += 1
-        self.lines += len(made.lines)
-        self.minor[made.invoice.currency] += made.invoice.total_minor
-        self.first_number = self.first_number or made.invoice.number or ""
-        self.last_number = made.invoice.number or ""
+    def add(self, made: list[Made], numbers: list[str]) -> None:
+        for one, number in zip(made, numbers, strict=True):
+            self.invoices += 1
+            self.lines += len(one.lines)
+            self.minor[one.customer.profile.currency] += one.total_minor
+            self.first_number = self.first_number or number
+            self.last_number = number
 
 
 def import_file(*, access: Access, path: Path, terms: Terms, dry_run: bool, progress: Progress, tell: Tell) -> Outcome:
@@ -66,13 +66,11 @@ def import_file(*, access: Access, path: Path, terms: Terms, dry_run: bool, prog
 
 def _check(file: BinaryIO, terms: Terms, progress: Progress, tell: Tell) -> bytes:
     """The first pass: reads only. Returns the digest of what it read; raises Problems."""
-    problems = Problems(tell)
+    problems, customers = Problems(tell), Customers(terms.at)
     with Seen() as seen:
         reader = Reader(file)
         for batch in batches(invoices(reader.rows(problems), problems, seen)):
-            made, _unchanged = resolve(batch, terms, problems)
-            for one in made:
-                _complete(one, "", terms, problems)
+            resolve(batch, customers, terms, problems)
             progress("Checking", reader)
             reset_queries()
     if problems.count:
@@ -84,18 +82,17 @@ def _write(file: BinaryIO, digest: bytes, access: Access, terms: Terms, progress
     """The second pass, in the caller's transaction. Everything is checked again, since rows of ours may have changed
     since the first; and the file's digest, since it may have too."""
     take_numbers(settings.INVOICE_NUMBER_PREFIX, 0)  # one import at a time, or two of one file collide half-way
-    problems, outcome = Problems(tell), Outcome()
-    reader = Reader(file)
+    problems, customers, outcome = Problems(tell), Customers(terms.at), Outcome()
+    reader, writer = Reader(file), Writer(access, terms)
     for batch in batches(invoices(reader.rows(problems), problems, None)):
-        made, unchanged = resolve(batch, terms, problems)
-        outcome.unchanged += unchanged
-        for one, number in zip(made, _numbers(len(made), terms), strict=True):
-            _complete(one, number, terms, problems)
+        made, unchanged = resolve(batch, customers, terms, problems)
         if problems.count:
             raise problems
-        _save(made, access, terms)
-        for one in made:
-            outcome.add(one)
+        if made:
+            numbers = _numbers(len(made), terms)
+            writer.write(made, numbers)
+            outcome.add(made, numbers)
+        outcome.unchanged += unchanged
         progress("Writing", reader)
         reset_queries()
     if reader.digest.digest() != digest:
@@ -104,32 +101,4 @@ def _write(file: BinaryIO, digest: bytes, access: Access, terms: Terms, progress
 
 
 def _numbers(count: int, terms: Terms) -> list[str]:
-    return [""] * count if terms.drafts or not count else take_numbers(settings.INVOICE_NUMBER_PREFIX, count)
-
-
-def _complete(made: Made, number: str, terms: Terms, problems: Problems) -> None:
-    try:
-        complete(made, number, terms)
-    except BadRow as reason:
-        problems.add(made.source.line, str(reason))
-
-
-def _save(made: list[Made], access: Access, terms: Terms) -> None:
-    """A batch: invoices, lines, and an audit entry for each invoice, in three statements or a few more."""
-    if terms.drafts:
-        for one in made:
-            one.invoice.number = one.invoice.issued_on = one.invoice.due_on = None
-            one.invoice.payment_reference, one.invoice.status = "", InvoiceStatus.DRAFT
-    Invoice.objects.bulk_create([one.invoice for one in made])
-    InvoiceLine.objects.bulk_create([line for one in made for line in one.lines])
-    AuditEntry.objects.bulk_create(
-        AuditEntry(
-            at=terms.at,
-            actor=access.user,
-            action="invoice.drafted" if terms.drafts else "invoice.issued",
-            subject=str(one.invoice),
-            profile=one.profile,
-            detail={"total": one.invoice.total_minor, "imported_as": one.source.reference},
-        )
-        for one in made
-    )
+    return [""] * count if terms.drafts else take_numbers(settings.INVOICE_NUMBER_PREFIX, count)

@@ -1,17 +1,22 @@
-"""The columns, and from the text of a row to checked values. Everything a database would refuse is refused here, with
-a reason, and the same on every database."""
+"""The columns, and from the texts of a row to checked values. Everything a database would refuse is refused here, with
+a reason, and the same on every database.
+
+The same dates, rates and units stand in row after row, so what a text of a column means is remembered.
+"""
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
-from typing import Any
+from functools import lru_cache
+from typing import Any, NamedTuple
 
 from invoices.importing.problems import BadRow
 from invoices.models import Invoice
 
 # Control characters, a NUL among them, which PostgreSQL refuses and SQLite keeps; and the two line ends of Unicode.
+# Every one of them is one that Python does not print, which is quicker to find out.
 CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 
 
@@ -38,8 +43,11 @@ def number(before: int, after: int, *, negative: bool = True) -> Callable[[str],
     return read
 
 
+PERCENT = number(3, 3, negative=False)
+
+
 def rate(value: str) -> Decimal:
-    percent = number(3, 3, negative=False)(value)
+    percent = PERCENT(value)
     if percent > 100:
         raise BadRow("is more than 100 percent")
     return percent
@@ -70,6 +78,16 @@ class Column:
     needed: bool = False
     of_invoice: bool = False
 
+    def value(self, given: str) -> Any:
+        """Raises BadRow."""
+        if not given:
+            if self.needed:
+                raise BadRow("is empty")
+            return self.default
+        if not given.isprintable() and CONTROL.search(given):
+            raise BadRow("holds a control character")
+        return self.read(given)
+
 
 COLUMNS = {
     "profile": Column(text(12), needed=True, of_invoice=True),
@@ -90,38 +108,63 @@ COLUMNS = {
 }
 NEEDED = [name for name, column in COLUMNS.items() if column.needed]
 OF_INVOICE = [name for name, column in COLUMNS.items() if column.of_invoice]
+READERS = [lru_cache(maxsize=1024)(column.value) for column in COLUMNS.values()]
+
+# The texts of a row, in the order of COLUMNS; empty where the file has none.
+Texts = tuple[str, ...]
 
 
-def values_of(texts: dict[str, str]) -> dict[str, Any]:
-    """The checked values of a row, one for every column; an empty or absent one has its default. Raises BadRow that
-    names every column in question."""
-    values, reasons = {}, []
-    for name, column in COLUMNS.items():
-        given = texts.get(name, "")
-        if CONTROL.search(given):
-            reasons.append(f"{name} holds a control character")
-        elif given:
-            try:
-                values[name] = column.read(given)
-            except BadRow as reason:
-                reasons.append(f"{name} {reason}")
-        elif column.needed:
-            reasons.append(f"{name} is empty")
-        else:
-            values[name] = column.default
-    if not reasons:
-        reasons = _together(values)
-    if reasons:
+class Row(NamedTuple):
+    """The checked values of a row, in the order of COLUMNS."""
+
+    profile: str
+    invoice: str
+    kind: str
+    issue_date: date | None
+    due_date: date | None
+    period_start: date | None
+    period_end: date | None
+    po_number: str
+    section: str
+    description: str
+    quantity: Decimal
+    unit: str
+    unit_price: Decimal
+    tax_rate: Decimal
+    tax_note: str
+
+    @property
+    def of_invoice(self) -> tuple[Any, ...]:
+        """What must be the same in all rows of an invoice: OF_INVOICE comes first."""
+        return self[: len(OF_INVOICE)]
+
+
+def values_of(texts: Texts) -> Row:
+    """The checked values of a row; an empty text means the column's default. Raises BadRow that names every column in
+    question."""
+    try:
+        row = Row._make([read(text) for read, text in zip(READERS, texts, strict=True)])
+    except BadRow:
+        raise BadRow("; ".join(_alone(texts)) + ".") from None
+    if reasons := _together(row):
         raise BadRow("; ".join(reasons) + ".")
-    return values
+    return row
 
 
-def _together(values: dict[str, Any]) -> list[str]:
+def _alone(texts: Texts) -> Iterator[str]:
+    """What is wrong inside columns."""
+    for (name, column), given in zip(COLUMNS.items(), texts, strict=True):
+        try:
+            column.value(given)
+        except BadRow as reason:
+            yield f"{name} {reason}"
+
+
+def _together(row: Row) -> list[str]:
     """What is wrong between columns."""
-    reasons = []
-    start, end = values["period_start"], values["period_end"]
+    start, end = row.period_start, row.period_end
     if (start is None) != (end is None):
-        reasons.append("period_start and period_end go together")
-    elif start and end < start:
-        reasons.append("period_end is before period_start")
-    return reasons
+        return ["period_start and period_end go together"]
+    if start and end and end < start:
+        return ["period_end is before period_start"]
+    return []

@@ -15,7 +15,7 @@ from invoices.operations.applying import (
     take_back_payment,
 )
 from invoices.operations.drafting import CannotDraft, draft_sums, recompute_draft
-from invoices.operations.issuing import CannotIssue, compute_lines, issue, prepare_issue
+from invoices.operations.issuing import CannotIssue, issue, line_sums, parties_of, total_of, values_at_issue
 from invoices.operations.voiding import CannotVoid, void
 
 __all__ = [
@@ -26,14 +26,16 @@ __all__ = [
     "book_credit",
     "change_credit",
     "clear_payment_started",
-    "compute_lines",
     "draft_sums",
     "give_back_payment",
     "issue",
+    "line_sums",
     "mark_disputed",
     "mark_payment_started",
-    "prepare_issue",
+    "parties_of",
     "recompute_draft",
     "take_back_payment",
+    "total_of",
+    "values_at_issue",
     "void",
 ]

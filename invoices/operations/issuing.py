@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 from datetime import date, datetime, timedelta
 from decimal import Decimal
+from typing import Any
 
 from django.conf import settings
 from django.db import transaction
@@ -12,11 +13,10 @@ from accounts import audit
 from accounts.access import Access
 from accounts.models import BillingProfile
 from invoices.models import Invoice, InvoiceLine
-from invoices.money import Money
+from invoices.money import percent_of, rounded_minor
 from invoices.numbering import creditor_reference, take_numbers
 from invoices.states import InvoiceStatus, check_move
 
-PERCENT = Decimal(100)
 # Of the names of countries in an issued invoice, which stays as it was whoever issued it and whoever reads it.
 DOCUMENT_LANGUAGE = "en"
 
@@ -25,44 +25,63 @@ class CannotIssue(Exception):
     """The draft cannot be issued. The message may be shown to staff."""
 
 
+def line_sums(quantity: Decimal, unit_price: Decimal, tax_rate: Decimal, currency: str) -> tuple[int, int]:
+    """The amount and the tax of a line in minor units, rounded half-up once each. Raises ValueError when one is too
+    large for its currency."""
+    amount_minor = rounded_minor(quantity * unit_price, currency)
+    return amount_minor, percent_of(amount_minor, tax_rate)
+
+
 def compute_lines(lines: Iterable[InvoiceLine], currency: str) -> None:
-    """Sets each line's amount and tax in minor units, rounded half-up once each. Saves nothing."""
+    """Sets each line's amount and tax. Saves nothing."""
     for line in lines:
-        line.amount_minor = Money.rounded(line.quantity * line.unit_price, currency).minor
-        tax = Money(line.amount_minor, currency).amount * line.tax_rate / PERCENT
-        line.tax_minor = Money.rounded(tax, currency).minor
+        line.amount_minor, line.tax_minor = line_sums(line.quantity, line.unit_price, line.tax_rate, currency)
         line.section_name = line.section.name if line.section is not None else ""
 
 
-def prepare_issue(
-    invoice: Invoice, lines: Iterable[InvoiceLine], *, profile: BillingProfile, number: str, today: date
-) -> None:
-    """Fills in everything an issued invoice holds: number, dates, snapshots and sums. Saves nothing.
-
-    ``profile`` needs ``account`` and its ``tax_ids`` loaded. An invoice of zero has nothing to pay and is settled at
-    once. Raises CannotIssue when the sums are negative.
-    """
-    invoice.charges_minor = sum(line.amount_minor for line in lines)
-    invoice.tax_minor = sum(line.tax_minor for line in lines)
-    invoice.total_minor = invoice.charges_minor + invoice.tax_minor
-    if invoice.total_minor < 0:
+def total_of(charges_minor: int, tax_minor: int) -> int:
+    """Raises CannotIssue when it is negative."""
+    total = charges_minor + tax_minor
+    if total < 0:
         raise CannotIssue(_("The total is negative. Give the customer a credit instead."))
-    invoice.number = number
-    invoice.payment_reference = creditor_reference(number)
-    invoice.issued_on = today
-    invoice.payment_terms_days = profile.payment_terms_days
-    invoice.due_on = today + timedelta(days=profile.payment_terms_days)
-    invoice.po_number = invoice.po_number or profile.po_number
-    invoice.pays_by_wire = profile.pays_by_wire
-    invoice.seller = dict(settings.SELLER)
-    invoice.buyer = {
-        "agreement_type": profile.account.agreement_type,
-        "profile": profile.name,
-        "sold_to": profile.account.address_in(DOCUMENT_LANGUAGE),
-        "bill_to": profile.address_in(DOCUMENT_LANGUAGE),
-        "tax_ids": [tax_id.value for tax_id in profile.account.tax_ids.all()],
+    return total
+
+
+def parties_of(profile: BillingProfile) -> dict[str, dict[str, Any]]:
+    """Seller and buyer as they are today, for an invoice to keep. ``profile`` needs ``account`` and its ``tax_ids``."""
+    return {
+        "seller": dict(settings.SELLER),
+        "buyer": {
+            "agreement_type": profile.account.agreement_type,
+            "profile": profile.name,
+            "sold_to": profile.account.address_in(DOCUMENT_LANGUAGE),
+            "bill_to": profile.address_in(DOCUMENT_LANGUAGE),
+            "tax_ids": [tax_id.value for tax_id in profile.account.tax_ids.all()],
+        },
     }
-    invoice.status = InvoiceStatus.OPEN if invoice.total_minor else InvoiceStatus.PAID
+
+
+def values_at_issue(
+    *, profile: BillingProfile, number: str, today: date, po_number: str, charges_minor: int, tax_minor: int
+) -> dict[str, Any]:
+    """What an issued invoice holds besides its parties, by column: number, dates, terms and sums.
+
+    An invoice of zero has nothing to pay and is settled at once. Raises CannotIssue when the sums are negative.
+    """
+    total = total_of(charges_minor, tax_minor)
+    return {
+        "number": number,
+        "status": InvoiceStatus.OPEN if total else InvoiceStatus.PAID,
+        "issued_on": today,
+        "due_on": today + timedelta(days=profile.payment_terms_days),
+        "payment_terms_days": profile.payment_terms_days,
+        "payment_reference": creditor_reference(number),
+        "po_number": po_number or profile.po_number,
+        "pays_by_wire": profile.pays_by_wire,
+        "charges_minor": charges_minor,
+        "tax_minor": tax_minor,
+        "total_minor": total,
+    }
 
 
 @transaction.atomic
@@ -81,7 +100,16 @@ def issue(*, access: Access, invoice_id: int, today: date, at: datetime) -> Invo
     compute_lines(lines, invoice.currency)
     InvoiceLine.objects.bulk_update(lines, ["amount_minor", "tax_minor", "section_name"])
     number = take_numbers(settings.INVOICE_NUMBER_PREFIX)[0]
-    prepare_issue(invoice, lines, profile=profile, number=number, today=today)
+    values = values_at_issue(
+        profile=profile,
+        number=number,
+        today=today,
+        po_number=invoice.po_number,
+        charges_minor=sum(line.amount_minor for line in lines),
+        tax_minor=sum(line.tax_minor for line in lines),
+    )
+    for name, value in (values | parties_of(profile)).items():
+        setattr(invoice, name, value)
     invoice.save()
     audit.record(
         access=access, at=at, action="invoice.issued", subject=number, profile=profile, total=invoice.total_minor

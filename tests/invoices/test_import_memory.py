@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
-from django.db import connection
+from django.db import connection, reset_queries
 from django.test.utils import CaptureQueriesContext
 
 from accounts.access import system_access
@@ -52,6 +52,20 @@ def test_a_file_six_times_as_long_needs_no_more_memory(profile, tmp_path, monkey
     assert long - short < 1_000_000, f"{short:,} bytes for 300 rows, {long:,} for 1,800"
 
 
+def test_debug_pages_do_not_make_it_grow(profile, tmp_path, monkeypatch, settings):
+    """With DEBUG Django keeps every query; here those of one batch at most."""
+    settings.DEBUG = True
+    monkeypatch.setattr(grouping, "BATCH_INVOICES", 10)
+    logged = []
+    bring_in(
+        write(tmp_path / "rows.csv", profile.code, "rows", 200),
+        progress=lambda _deed, _reader: logged.append(len(connection.queries)),
+    )
+    reset_queries()
+    assert len(logged) == 40
+    assert 0 < max(logged) < 30
+
+
 def test_a_long_file_of_bad_rows_needs_no_more_memory(profile, tmp_path):
     path = write(tmp_path / "bad.csv", profile.code, "bad", 5000, price="x")
     tracemalloc.start()
@@ -65,9 +79,7 @@ def test_a_long_file_of_bad_rows_needs_no_more_memory(profile, tmp_path):
 
 def test_queries_follow_batches_not_rows(profile, tmp_path):
     path = write(tmp_path / "rows.csv", profile.code, "rows", 1000)
-    with CaptureQueriesContext(
-        connection,
-    ) as queries:
+    with CaptureQueriesContext(connection) as queries:
         outcome = bring_in(path)
     assert (outcome.invoices, outcome.lines) == (1000, 2000)
     assert (Invoice.objects.count(), InvoiceLine.objects.count()) == (1000, 2000)
