@@ -2,6 +2,7 @@
 
 from statistics import median, quantiles
 
+from bench import importing as imports
 from bench import listing as lists
 from bench import paying as payments
 from bench.server import Server
@@ -66,5 +67,36 @@ def listing(server: Server, *, quick: bool) -> None:
             "Through the whole portal, signed in; medians, all sizes in turns; the ratio is that of neighbors in time.",
             f"The first 50 rows cost {first.middle(0) - frame.middle(0):.1f} ms more than the frame alone.",
             f"The frame costs {frame.middle(0) - nothing.middle(0):.1f} ms more than an answer with nothing in it.",
+        ],
+    )
+
+
+def importing(server: Server, *, quick: bool) -> None:
+    """Table three."""
+    databases = imports.Databases(server)
+    sizes = [(10_000, 3)] if quick else [(10_000, 5), (100_000, 3)]
+    results = [imports.measure(databases, lines, rounds=rounds) for lines, rounds in sizes]
+    show(
+        "Importing invoices from a file, and the same rows put in without the portal",
+        ["lines, database", "s", "of which CPU", "lines/s", "MiB more", "bare, s", "times as long", "times a COPY"],
+        [
+            [
+                f"{result.lines:,}, {name}",
+                f"{result.seconds(side):.1f}",
+                f"{result.cpu_seconds(side):.1f}",
+                f"{result.lines / result.seconds(side):,.0f}",
+                f"{result.peak_mib(side):.1f}",
+                f"{result.seconds(bare):.1f}",
+                f"{result.ratio(side, bare):.2f}",
+                f"{result.ratio(side, 'copy'):.2f}",
+            ]
+            for result in results
+            for name, side, bare in [("PostgreSQL", "postgresql", "copy"), ("SQLite", "sqlite", "inserts")]
+        ],
+        [
+            f"Medians of {' and '.join(str(rounds) for _lines, rounds in sizes)} rounds, all four sides in turns.",
+            "Two lines an invoice. Bare: rows that are ready, by COPY from files, or by prepared statements on SQLite.",
+            "CPU: of the process that imports; on SQLite the database is in it, on PostgreSQL it has another.",
+            "MiB more: the most memory above that at the start, in the process that imports; the worst of the rounds.",
         ],
     )
