@@ -15,6 +15,7 @@ from payments.operations import (
     detach_due,
     end_abandoned,
     finish_adding,
+    remove_method,
 )
 from tests.factories import NOW, BillingProfileFactory, access_for, issued, member
 from tests.payments.acts import card, charges, press_pay, sandbox
@@ -57,6 +58,31 @@ def test_sending_the_page_twice_adds_one_card(owner):
     assert MethodSetup.objects.count() == PaymentMethod.objects.count() == cards_at_the_gateway() == 1
 
 
+def test_a_page_that_is_sent_again_later_does_not_ask_the_gateway_and_brings_no_removed_card_back(owner):
+    wish = {"key": uuid4(), "card_token": "tok_4242_again"}
+    remove_method(access=owner, method_id=add(owner, **wish).method.pk, at=NOW)
+    sandbox().switches.arm("drop_before", on="setup")
+    assert add(owner, **wish).status == "succeeded"
+    assert not PaymentMethod.objects.active().exists()
+
+
+def test_two_ways_back_at_once_write_one_end_down(owner, monkeypatch):
+    """The second asked the gateway before the first wrote down what it had heard."""
+    setup = add(owner, "3184")
+    answer(setup)
+    real = sandbox().finish_setup
+
+    def finish_setup(setup_id):
+        monkeypatch.setattr(sandbox(), "finish_setup", real)
+        remove_method(access=owner, method_id=finish_adding(access=owner, key=setup.key, at=NOW).method.pk, at=NOW)
+        return replace(real(setup_id), next_url="")
+
+    monkeypatch.setattr(sandbox(), "finish_setup", finish_setup)
+    assert finish_adding(access=owner, key=setup.key, at=NOW).status == "succeeded"
+    assert not PaymentMethod.objects.active().exists()
+    assert AuditEntry.objects.filter(action="method.added").count() == 1
+
+
 def test_a_crash_between_asking_and_writing_down_is_mended_by_sending_it_again(owner, monkeypatch):
     from payments.operations import adding
 
@@ -90,8 +116,6 @@ def test_a_card_kept_while_paying_and_added_again_is_the_same_card(profile, owne
 
 
 def test_a_card_that_is_added_again_after_its_removal_is_a_card_again(profile, owner):
-    from payments.operations import remove_method
-
     removed = remove_method(access=owner, method_id=add(owner).method.pk, at=NOW)
     again = add(owner).method
     assert again.pk != removed.pk
