@@ -70,21 +70,24 @@ EXPLANATIONS: dict[DeclineCode, Explanation] = {
         (_("See in your payment history whether it was paid already."), _("If not, try again in a few minutes.")),
     ),
     DeclineCode.STOPPED: Explanation(_("payments to us were stopped for this card"), (OTHER_CARD, ASK_BANK)),
-    DeclineCode.TEST_CARD: Explanation(_("this is a test card, which cannot pay"), (OTHER_CARD,)),
+    DeclineCode.TEST_CARD: Explanation(_("this is a test card"), (OTHER_CARD,)),
     DeclineCode.AMOUNT: Explanation(_("a card cannot pay exactly this amount"), (CONTACT,)),
 }
 
 ANOTHER_CARD: Text = _("Add another card.")
 CONFIRM: Text = _("Add the card again, and confirm when your bank asks.")
+# They speak of an amount, of a payment, or of a card that was stored before.
+ONLY_OF_PAYMENTS = {
+    *(DeclineCode.TOO_SMALL, DeclineCode.LIMIT_EXCEEDED, DeclineCode.CURRENCY, DeclineCode.METHOD_GONE),
+    *(DeclineCode.NOT_SUPPORTED, DeclineCode.DUPLICATE, DeclineCode.STOPPED, DeclineCode.AMOUNT),
+}
 
 
 def explain_adding(code: str) -> Explanation:
     """The same for a card that is added without paying, where nothing can be paid with another one."""
     if code == DeclineCode.CHALLENGE_REQUIRED:
         return Explanation(_("it wants you to confirm the card"), (CONFIRM, ANOTHER_CARD))
-    found = explain(code)
-    if code in {DeclineCode.TOO_SMALL, DeclineCode.LIMIT_EXCEEDED, DeclineCode.CURRENCY, DeclineCode.METHOD_GONE}:
-        found = GENERIC  # these speak of an amount, or of a card that was stored before
+    found = GENERIC if code in ONLY_OF_PAYMENTS else explain(code)
     return Explanation(found.reason, [ANOTHER_CARD if text is OTHER_CARD else text for text in found.advice])
 
 

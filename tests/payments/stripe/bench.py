@@ -90,6 +90,9 @@ class StripeBench:
     def signed(self, body: bytes, at: float) -> dict[str, str]:
         return {"Stripe-Signature": sign(SECRET, body, at)["Stripe-Signature"]}
 
+    def forget_secret(self) -> None:
+        self.gateway.webhook_secrets = ()
+
     def secrets(self) -> list[bytes]:
         return [settings.GATEWAYS_KNOWN["stripe"]["options"]["secret_key"].encode(), *(n.encode() for n in CARDS)]
 
