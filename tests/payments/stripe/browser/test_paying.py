@@ -22,9 +22,10 @@ def invoice(profile):
 
 @pytest.fixture
 def blade(profile, invoice, page, live_server, sign_in, shop):
-    """The payment page in the panel, opened by an invoice manager who has no card yet."""
-    sign_in(member(profile, "invoice_manager"))
+    """The payment page in the panel, opened by somebody who may keep cards and has none yet."""
+    sign_in(member(profile, "profile_contributor"))
     page.goto(f"{live_server.url}/")
+    expect(page).to_have_url(re.compile(f"/profiles/{profile.code}/invoices/"))
     page.get_by_role("link", name=re.compile("Pay now")).first.click()
     opened = page.locator("dialog#blade[open]")
     expect(opened.get_by_role("heading", name="Pay invoice")).to_be_visible()
@@ -47,6 +48,7 @@ def taken(shop):
 
 def test_a_new_card_pays_and_is_kept_when_that_is_asked(blade, invoice, shop):
     type_card(blade, "4242424242424242")
+    blade.get_by_label("Save this card").check()
     press(blade)
 
     expect(blade.get_by_text("Invoice paid")).to_be_visible()
@@ -85,3 +87,17 @@ def test_the_field_has_no_barrier_in_either_theme(blade, page):
         page.evaluate(f"document.documentElement.dataset.bsTheme = '{theme}'")
         found = Axe().run(page, context="[data-stripe-card]")
         assert [each["id"] for each in found.response["violations"]] == []
+
+
+@pytest.mark.parametrize(
+    ("answer", "seen"), [("Complete authentication", "Invoice paid"), ("Fail authentication", "Nothing was charged")]
+)
+def test_the_banks_check_is_passed_over_the_panel(blade, page, shop, answer, seen):
+    type_card(blade, "4000002760003184")
+    press(blade)
+
+    page.get_by_role("button", name=answer).click()
+
+    expect(blade.get_by_text(seen).first).to_be_visible()
+    expect(page.locator("dialog#blade:modal")).to_be_visible()
+    assert taken(shop) == [[[12000, "eur"]] if answer.startswith("Complete") else []]

@@ -37,7 +37,9 @@
         return answer.error ? { error: answer.error } : { paymentMethod: answer };
       },
       handleNextAction: async ({ clientSecret }) => {
-        const success = await openModal("3D Secure\nDo you want to confirm or cancel?", "Complete authentication", "Fail authentication");
+        const asked = openModal("3D Secure\nDo you want to confirm or cancel?", "Complete authentication", "Fail authentication");
+        document.body.lastElementChild.style.zIndex = 2147483647; // as Stripe's own, over all of the page
+        const success = await asked;
         return post("/in_page", { client_secret: clientSecret, success });
       },
     };

@@ -15,9 +15,10 @@ HTML = {"Content-Type": "text/html; charset=utf-8"}
 
 
 def script(edge: Edge) -> Answer:
-    """localstripe's own, and after it what that lacks."""
+    """localstripe's own, and after it what that lacks. Its class ``Element`` must not hide the browser's, which htmx
+    asks for, so all of it runs in a scope of its own."""
     more = Path(__file__).with_name("more.js").read_text()
-    text = edge.shop.books.text("/js.stripe.com/v3/") + "\n" + more
+    text = f"(() => {{\n{edge.shop.books.text('/js.stripe.com/v3/')}\n{more}\n}})();\n"
     return Answer(200, text.encode(), {"Content-Type": "application/javascript"})
 
 

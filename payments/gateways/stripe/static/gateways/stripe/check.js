@@ -12,6 +12,20 @@
     section.querySelector("[data-stripe-waiting]").hidden = Boolean(message);
   };
 
+  // The panel is a modal dialog: all that lies outside it is beneath it and cannot be pressed, Stripe's frame too. So
+  // it stands back while the bank asks. Returns what puts it in front again.
+  const standBack = (section) => {
+    const panel = section.closest("dialog:modal");
+    if (!panel) return () => {};
+    panel.close();
+    panel.show();
+    return () => {
+      if (!panel.open) return; // left in the meantime
+      panel.close();
+      panel.showModal();
+    };
+  };
+
   const open = async (section) => {
     tell(section, "");
     if (!window.Stripe) {
@@ -19,7 +33,9 @@
       return;
     }
     const stripe = window.Stripe(section.dataset.key, { locale: document.documentElement.lang || "auto" });
+    const comeBack = standBack(section);
     const answer = await stripe.handleNextAction({ clientSecret: section.dataset.secret }).catch((error) => ({ error }));
+    comeBack();
     if (!section.isConnected) return;
     if (answer.error?.type === "api_connection_error") tell(section, section.dataset.missing);
     else document.querySelector("[data-check-done]").click();
