@@ -19,7 +19,7 @@ from typing import Any
 
 from payments.gateways.base import GatewayError
 
-KEYS_LIVE = 24 * 60 * 60  # seconds; older idempotency keys are forgotten, as Stripe documents it
+KEYS_LIVE = 24 * 60 * 60  # seconds; older idempotency keys are forgotten, as large providers document it
 
 FIRST = """
 CREATE TABLE clock (seconds_ahead INTEGER NOT NULL);

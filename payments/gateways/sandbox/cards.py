@@ -1,6 +1,6 @@
 """The cards that the sandbox knows, and what each of them does. One table; nothing else is accepted anywhere.
 
-Numbers are those that Stripe publishes for testing, so that one script serves both, and a few of the sandbox's own in
+Numbers are those that providers publish for testing, so that one script serves all, and a few of the sandbox's own in
 the same range. Behaviour follows the last four digits, which stand in the ids of stored cards (``card_4242_x7Qe``) and
 of one-time tokens (``tok_4242_p0Zd``); the number itself is stored nowhere.
 """

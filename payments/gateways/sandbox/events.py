@@ -1,4 +1,4 @@
-"""Telling the portal that something changed: signed messages, as Stripe signs them.
+"""Telling the portal that something changed: signed messages, as providers commonly sign them.
 
 A change writes its event in the same transaction of the books. The worker delivers them later, each until the portal
 answers 2xx; so they come at least once and in no promised order.

@@ -1,17 +1,20 @@
 """A bench knows what the contract suite cannot: a gateway's test cards, how to break its network, and its own books.
 
-To add a gateway: write its bench and name it in `BENCHES`. The suite then runs against it, unchanged.
+To add a gateway: write its bench, as `Bench` in ``tests/payments/<slug>/bench.py``. The suite then runs against it,
+unchanged.
 """
 
 import time
 from dataclasses import replace
+from pathlib import Path
 from typing import Protocol
 from uuid import uuid4
+
+from django.utils.module_loading import import_string
 
 from invoices.money import Money
 from payments.gateways.base import Attempt, Gateway, RefundRequest
 from payments.gateways.registry import get_gateway
-from tests.payments.stripe.bench import StripeBench
 
 
 class Bench(Protocol):
@@ -144,7 +147,11 @@ class SandboxBench:
         return [file.read_bytes() for file in path.parent.glob(path.name + "*")]
 
 
-BENCHES = {"sandbox": SandboxBench, "stripe": StripeBench}
+# The bench of a gateway with tests of its own lies among them.
+BENCHES = {"sandbox": SandboxBench} | {
+    file.parent.name: import_string(f"tests.payments.{file.parent.name}.bench.Bench")
+    for file in sorted(Path(__file__).parent.parent.glob("*/bench.py"))
+}
 
 
 def an_attempt(bench: Bench, **changes) -> Attempt:

@@ -20,7 +20,7 @@ def gateway_at(url, slug="stripe", **options):
     return StripeGateway(slug=slug, **settings.GATEWAYS_KNOWN["stripe"]["options"] | {"api_base": url} | options)
 
 
-class StripeBench:
+class Bench:
     # 1.234 dinar has a last digit that is not zero; 29 cents are less than Stripe charges.
     unrepresentable = frozenset({Money(1234, "KWD"), Money(29, "USD")})
 
