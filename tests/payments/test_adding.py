@@ -64,6 +64,8 @@ def test_a_page_that_is_sent_again_later_does_not_ask_the_gateway_and_brings_no_
     sandbox().switches.arm("drop_before", on="setup")
     assert add(owner, **wish).status == "succeeded"
     assert not PaymentMethod.objects.active().exists()
+    with pytest.raises(CannotAddCard):  # the fault still waits for a call
+        add(owner)
 
 
 def test_two_ways_back_at_once_write_one_end_down(owner, monkeypatch):
