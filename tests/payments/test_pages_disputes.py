@@ -71,6 +71,8 @@ def test_an_open_dispute_is_said_wherever_the_payment_or_its_invoice_is_shown(cl
     assert "Waiting for the bank" in payment_page
     assert "The bank asked money back" in payment_page
     assert "Disputed since 26 Oct 2026" in text_of(client.get(reverse("payments:history", args=[profile.code])))
+    attempts = reverse("payments:for_invoice", args=[profile.code, invoice.number])
+    assert "Disputed since 26 Oct 2026" in text_of(client.get(attempts))
     assert "Disputed since 26 Oct" in text_of(client.get(list_of(profile)))
     assert "Disputed since 26 Oct A bank has asked back money" in text_of(client.get(detail_of(invoice)))
     assert "Disputed since 26 October 2026" in pdf_text(invoice)

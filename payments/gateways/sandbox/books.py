@@ -209,13 +209,21 @@ class Books:
             )
         return [dict(row) for row in rows]
 
+    def disputes(self) -> list[dict[str, Any]]:
+        """All disputes however they stand, oldest first."""
+        with self.reading() as book:
+            rows = book.rows("SELECT * FROM disputes ORDER BY number")
+        return [dict(row) for row in rows]
+
     def totals(self) -> dict[str, int]:
-        """What was taken less what was paid back, in minor units, by currency."""
+        """What was taken less what was paid back or lost to payers' banks, in minor units, by currency."""
         totals: dict[str, int] = defaultdict(int)
         for charge in self.charges():
             totals[charge["currency"]] += charge["amount"]
         for refund in self.refunds():
             totals[refund["currency"]] -= refund["amount"]
+        for dispute in self.disputes():
+            totals[dispute["currency"]] -= dispute["amount"] if dispute["state"] == "lost" else 0
         return dict(totals)
 
 
