@@ -78,7 +78,7 @@ def _take(row: Dispute) -> None:
     payment = row.payment
     parts: list[Part] = []
     if row.currency == payment.currency:
-        parts = parts_of(payment, min(row.amount, payment.rest))
+        parts = parts_of(payment, row.amount)
     DisputeAllocation.objects.bulk_create(
         DisputeAllocation(dispute=row, allocation=allocation, amount_minor=part.minor) for allocation, part in parts
     )
