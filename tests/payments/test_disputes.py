@@ -230,6 +230,7 @@ def test_staff_who_may_act_hear_of_a_new_dispute_once(payment):
     clerk.user_permissions.add(Permission.objects.get(codename="change_payment"))
     UserFactory(is_staff=True)
     UserFactory(is_staff=True, is_superuser=True, is_active=False)
+    UserFactory(is_superuser=True)
     book(payment, "open", "open", evidence_due_at=DUE)
     mails = OutgoingMail.objects.filter(template="dispute_opened")
     assert set(mails.values_list("to", "language")) == {(root.email, "nl"), (clerk.email, "en")}

@@ -92,6 +92,17 @@ def test_refunds_and_cards_are_told_of_too(bench, sandbox):
     assert {event.kind for event in events} == {EventKind.PAYMENT, EventKind.REFUND, EventKind.METHOD}
 
 
+@pytest.mark.parametrize("decided", ["", "lost"])
+def test_what_a_bank_asks_back_or_took_cannot_be_paid_back_besides(bench, sandbox, decided):
+    paid = sandbox.charge(an_attempt(bench)).gateway_id
+    dispute_id = sandbox.desk.dispute(paid, 600)
+    if decided:
+        sandbox.desk.decide(dispute_id, decided)
+
+    assert sandbox.refund(a_refund(paid, 401)).result == "declined"
+    assert sandbox.refund(a_refund(paid, 400)).result == "succeeded"
+
+
 class Portal:
     """A stand-in that listens on this machine and answers as told."""
 
