@@ -13,6 +13,8 @@ To add a role: one member of `Role`, its place in `ROLES_OF`, and its short name
 about roles is read from here, so the page that explains them cannot disagree with what the portal does.
 """
 
+from functools import cache
+
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
@@ -177,6 +179,7 @@ def roles_with(permission: Permission, scope: Scope) -> frozenset[Role]:
     return GRANTS[scope].get(permission, frozenset())
 
 
+@cache
 def permissions_of(roles: frozenset[Role], scope: Scope) -> frozenset[Permission]:
     """What a holder of these roles may do at a scope."""
     return frozenset(permission for permission, holders in GRANTS[scope].items() if holders & roles)

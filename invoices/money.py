@@ -14,6 +14,7 @@ from functools import lru_cache
 from typing import Self
 
 from babel import Locale
+from babel.numbers import NumberPattern
 from django.utils.translation import get_language
 from iso4217 import Currency
 
@@ -110,7 +111,7 @@ class Money:
 
     def format(self, language: str | None = None) -> str:
         """For a reader: ``€12.50``, or ``€ 12,50`` in Dutch. The language is the reader's unless given."""
-        return _format(self.minor, self.currency, language or get_language() or "en")
+        return format_minor(self.minor, self.currency, language or get_language() or "en")
 
     def _same(self, other: "Money") -> int:
         if not isinstance(other, Money) or other.currency != self.currency:
@@ -140,11 +141,17 @@ class Money:
 
 
 @lru_cache(maxsize=8192)
-def _format(minor: int, currency: str, language: str) -> str:
+def format_minor(minor: int, currency: str, language: str) -> str:
+    """As `Money.format`, for whoever has a hundred amounts of a table to write."""
+    pattern, locale, digits = _pattern(currency, language)
+    return str(pattern.apply(Decimal(minor).scaleb(-digits), locale, currency=currency, currency_digits=False))
+
+
+@lru_cache(maxsize=256)
+def _pattern(currency: str, language: str) -> tuple[NumberPattern, Locale, int]:
     """Babel's pattern of the language, with ISO's decimals: Babel's own table gives fewer for some currencies."""
     locale = Locale.parse(language.replace("-", "_"))
     digits = exponent(currency)
-    amount = Decimal(minor).scaleb(-digits)
     pattern = copy(locale.currency_formats["standard"])
     pattern.frac_prec = (digits, digits)
-    return str(pattern.apply(amount, locale, currency=currency, currency_digits=False))
+    return pattern, locale, digits

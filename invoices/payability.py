@@ -6,7 +6,7 @@ one answer, `why_not`, and every place that shows the button, the row, the detai
 
 from datetime import date
 from enum import StrEnum
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
@@ -14,7 +14,6 @@ from babel import Locale
 from babel.dates import format_date
 from django.conf import settings
 from django.utils import timezone
-from django.utils.formats import date_format
 from django.utils.translation import get_language
 from django.utils.translation import gettext as _
 
@@ -51,52 +50,90 @@ def card_limit(profile: BillingProfile) -> Money | None:
     return Money.parse(text, profile.currency) if text else None
 
 
-def why_not(invoice: Invoice, access: Access, *, in_progress_matters: bool = True) -> Reason | None:  # noqa: PLR0911
+def why_not(invoice: Invoice, access: Access, *, in_progress_matters: bool = True) -> Reason | None:
     """The reason why this person cannot pay the invoice online now; None when they can.
 
     Needs ``invoice.profile.account`` and, for the name of whoever is paying, ``invoice.payment_started_by`` loaded.
     ``in_progress_matters`` is False where the caller handles a payment in progress itself.
     """
-    profile = invoice.profile
-    if invoice.status == InvoiceStatus.PAID:
-        return Reason(Why.PAID, _paid_text(invoice))
-    if invoice.status == InvoiceStatus.VOID:
-        return Reason(Why.VOID, _("Void: %(reason)s") % {"reason": invoice.void_reason})
-    if invoice.status == InvoiceStatus.DRAFT:
-        return Reason(Why.DRAFT, _("This invoice has not been issued yet."))
-    if in_progress_matters and invoice.is_being_paid:
-        return Reason(Why.IN_PROGRESS, in_progress_text(invoice))
-    if invoice.amount_due_minor <= 0:
-        return Reason(Why.NOTHING_DUE, _("Nothing is due on this invoice."))
-    if Permission.INVOICE_PAY not in access.permissions_on(profile):
-        return Reason(Why.ROLE, reason_for_role(Permission.INVOICE_PAY))
-    if not profile.account.can_pay_by_card:
-        name = profile.account.get_agreement_type_display()
-        return Reason(Why.AGREEMENT, _("Not payable by card under this agreement type: %(type)s.") % {"type": name})
-    if profile.status != BillingProfile.Status.ACTIVE:
-        return Reason(Why.PROFILE_DISABLED, _("This billing profile is disabled. Contact us to pay."))
-    limit = card_limit(profile)
-    if limit is not None and limit < invoice.amount_due:
-        return Reason(Why.CARD_LIMIT, _("Above the card limit of %(limit)s. Pay by wire transfer.") % {"limit": limit})
-    return None
+    return Payability(invoice.profile, access).why_not(invoice, in_progress_matters=in_progress_matters)
 
 
-def _paid_text(invoice: Invoice) -> str:
-    if invoice.paid_at is None:
-        return _("Nothing is left to pay.")
-    day = _short_day(invoice.profile.day_of(invoice.paid_at), invoice.profile)
-    return _("Paid %(day)s, %(with)s") % {"day": day, "with": invoice.paid_with_label}
+class Payability:
+    """`why_not` for many invoices of one profile: what is the same for all of them is found once."""
+
+    def __init__(self, profile: BillingProfile, access: Access) -> None:
+        self.profile = profile
+        self.access = access
+
+    def why_not(self, invoice: Invoice, *, in_progress_matters: bool = True) -> Reason | None:  # noqa: PLR0911
+        """As the function. ``invoice`` must be of the profile; its own ``profile`` need not be loaded."""
+        if invoice.status == InvoiceStatus.PAID:
+            return Reason(Why.PAID, self._paid_text(invoice))
+        if invoice.status == InvoiceStatus.VOID:
+            return Reason(Why.VOID, _("Void: %(reason)s") % {"reason": invoice.void_reason})
+        if invoice.status == InvoiceStatus.DRAFT:
+            return Reason(Why.DRAFT, _("This invoice has not been issued yet."))
+        if in_progress_matters and invoice.is_being_paid:
+            return Reason(Why.IN_PROGRESS, _started_text(invoice, self.profile))
+        if invoice.amount_due_minor <= 0:
+            return Reason(Why.NOTHING_DUE, _("Nothing is due on this invoice."))
+        if self._of_all is not None:
+            return self._of_all
+        limit = self._limit
+        if limit is not None and limit < invoice.amount_due:
+            text = _("Above the card limit of %(limit)s. Pay by wire transfer.")
+            return Reason(Why.CARD_LIMIT, text % {"limit": limit})
+        return None
+
+    @cached_property
+    def _of_all(self) -> Reason | None:
+        """Why no invoice of the profile can be paid, whatever the invoice."""
+        if Permission.INVOICE_PAY not in self.access.permissions_on(self.profile):
+            return Reason(Why.ROLE, reason_for_role(Permission.INVOICE_PAY))
+        if not self.profile.account.can_pay_by_card:
+            name = self.profile.account.get_agreement_type_display()
+            return Reason(Why.AGREEMENT, _("Not payable by card under this agreement type: %(type)s.") % {"type": name})
+        if self.profile.status != BillingProfile.Status.ACTIVE:
+            return Reason(Why.PROFILE_DISABLED, _("This billing profile is disabled. Contact us to pay."))
+        return None
+
+    @cached_property
+    def _limit(self) -> Money | None:
+        return card_limit(self.profile)
+
+    @cached_property
+    def _this_year(self) -> int:
+        return self.profile.day_of(timezone.now()).year
+
+    @cached_property
+    def _language(self) -> str:
+        return get_language() or "en"
+
+    @cached_property
+    def _paid_words(self) -> str:
+        return _("Paid %(day)s, %(with)s")
+
+    def _paid_text(self, invoice: Invoice) -> str:
+        if invoice.paid_at is None:
+            return _("Nothing is left to pay.")
+        day = _short_day(self.profile.day_of(invoice.paid_at), self._this_year, self._language)
+        return self._paid_words % {"day": day, "with": invoice.paid_with_label}
 
 
 def in_progress_text(invoice: Invoice) -> str:
     """Who is paying and since when: ``Started 09:14 by ...``, on the clock of the profile."""
+    return _started_text(invoice, invoice.profile)
+
+
+def _started_text(invoice: Invoice, profile: BillingProfile) -> str:
     if invoice.payment_started_at is None:
         return ""
-    profile = invoice.profile
     started = invoice.payment_started_at.astimezone(ZoneInfo(profile.time_zone))
-    when = date_format(started, "H:i")
-    if started.date() != profile.day_of(timezone.now()):
-        when = f"{_short_day(started.date(), profile)} {when}"
+    today = profile.day_of(timezone.now())
+    when = f"{started:%H:%M}"
+    if started.date() != today:
+        when = f"{_short_day(started.date(), today.year)} {when}"
     who = invoice.payment_started_by
     if who is None:
         return _("Started %(when)s, automatic charge") % {"when": when}
@@ -105,20 +142,26 @@ def in_progress_text(invoice: Invoice) -> str:
 
 def disputed_text(invoice: Invoice) -> str:
     """``Disputed since 5 Oct``: a payer's bank has asked money back and not decided. Empty otherwise."""
+    return disputed_since(invoice, invoice.profile)
+
+
+def disputed_since(invoice: Invoice, profile: BillingProfile) -> str:
+    """The same for an invoice whose ``profile`` is not loaded."""
     if invoice.disputed_at is None:
         return ""
-    profile = invoice.profile
-    return _("Disputed since %(day)s") % {"day": _short_day(profile.day_of(invoice.disputed_at), profile)}
+    this_year = profile.day_of(timezone.now()).year
+    return _("Disputed since %(day)s") % {"day": _short_day(profile.day_of(invoice.disputed_at), this_year)}
 
 
-def _short_day(day: date, profile: BillingProfile) -> str:
+def _short_day(day: date, this_year: int, language: str = "") -> str:
     """Without the year when it is this year's."""
-    return day_text(day, "d MMM" if day.year == profile.day_of(timezone.now()).year else "d MMM y")
+    return day_text(day, "d MMM" if day.year == this_year else "d MMM y", language=language)
 
 
-def day_text(day: date | None, pattern: str = "d MMM y") -> str:
-    """``5 Oct 2026`` in the reader's language. Remembered: a page shows the same few days over and over."""
-    return _day_text(day, pattern, get_language() or "en") if day is not None else ""
+def day_text(day: date | None, pattern: str = "d MMM y", *, language: str = "") -> str:
+    """``5 Oct 2026`` in the reader's language, unless another is named. Remembered: a page shows the same few days over
+    and over."""
+    return _day_text(day, pattern, language or get_language() or "en") if day is not None else ""
 
 
 @lru_cache(maxsize=4096)

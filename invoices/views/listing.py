@@ -50,7 +50,7 @@ def _grid(rows: Rows, filters: Filters, word: str) -> dict[str, Any]:
     """What `invoices/_grid.html` needs: the rows of one page, and the addresses of everything around them."""
     access, path = rows.access, reverse("invoices:list", args=[rows.profile.code])
     invoices = filters.apply(Invoice.objects.visible_to(access), rows.today)
-    page = page_of(invoices.select_related("payment_started_by"), filters.order, word)
+    page = page_of(invoices.for_rows(), filters.order, word)
     is_whole = not (page.newer or page.older)
     csv = reverse("invoices:csv", args=[rows.profile.code]) if rows.may_download else ""
     return {

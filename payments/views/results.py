@@ -74,7 +74,7 @@ def _context(access: Access, payment: Payment) -> dict[str, Any]:
 def _changed(access: Access, allocations: list[PaymentAllocation]) -> list[dict[str, Any]]:
     """What the grid behind the blade needs to draw the rows of these invoices again."""
     at = timezone.now()
-    rows = Invoice.objects.visible_to(access).select_related("payment_started_by")
+    rows = Invoice.objects.visible_to(access).for_rows()
     return [row_context(row, access, at) for row in rows.filter(pk__in=[part.invoice_id for part in allocations])]
 
 
