@@ -10,8 +10,9 @@ Rows are plain sequences in the order of the columns, which are named as in the 
 taken one by one as the database takes them: a generator of a million costs no more memory than one of a hundred. What
 is stored is what the ORM would have stored, and every constraint, foreign key and trigger of the table holds as ever.
 
-- A column that is not named holds what a new object of the model would have in it, the same in all rows; primary key,
-  generated columns and defaults of the database are left to the database.
+- A column that is not named holds what a new object of the model has before it is saved, the same in all rows; primary
+  key, generated columns and defaults of the database are left to the database. ``auto_now_add`` comes with saving, so
+  such a column has to be named.
 - No row comes back. Where other rows must point at the new ones, reserve their ids first.
 - A row that fails fails the whole ``write``, and the transaction with it. An error of the caller's own, raised while
   rows are drawn, comes out as it is.
@@ -59,8 +60,8 @@ class BulkInsert:
         others = [field for name, field in fields.items() if name not in columns and not _left_to_database(field)]
         convert = _for_copy if connection.vendor == "postgresql" else _for_driver
         self.converters = [convert(fields[name]) for name in columns]
-        blank = model()
-        self.constants = [convert(field)(field.pre_save(blank, add=True)) for field in others]
+        new = model()
+        self.constants = [convert(field)(field.value_from_object(new)) for field in others]
         quote = connection.ops.quote_name
         self.table = quote(table.db_table)
         self.columns = ", ".join(quote(str(field.column)) for field in [*(fields[name] for name in columns), *others])
