@@ -13,13 +13,13 @@ from invoices.models import Invoice
 from invoices.money import UnknownCurrency, exponent
 from invoices.operations import parties_of
 
-# The pairs come first and lead to the invoices one by one, whatever a database believes of a table that has grown since
-# it last counted. The last condition is the index's own, which is not used without it.
+# Pairs, because a list of profiles and a list of references would be looked up each with each. The last condition is
+# the index's own, which is not used without it.
 IMPORTED_BEFORE = """
 WITH wanted (profile_id, reference) AS (VALUES {pairs})
 SELECT invoice.id, invoice.number, invoice.profile_id, invoice.source_reference, invoice.source_digest
-FROM wanted CROSS JOIN invoices_invoice AS invoice
-WHERE invoice.profile_id = wanted.profile_id AND invoice.source_reference = wanted.reference
+FROM wanted JOIN invoices_invoice AS invoice
+ON invoice.profile_id = wanted.profile_id AND invoice.source_reference = wanted.reference
 AND NOT (invoice.source_reference = '')
 """
 
