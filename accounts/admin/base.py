@@ -9,6 +9,8 @@ from django.contrib.admin.views.main import ChangeList
 from django.core.exceptions import FieldDoesNotExist, ValidationError
 from django.db import DataError
 from django.db.models import ForeignKey, Model
+from django.forms import ModelForm, Widget
+from django.forms.models import BaseInlineFormSet
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.utils import timezone
 
@@ -51,6 +53,25 @@ class PortalAdmin(admin.ModelAdmin):
             return super().get_changelist_instance(request)
         except (OverflowError, ValueError, DataError) as error:
             raise IncorrectLookupParameters(error) from error
+
+
+class NamedFormSet(BaseInlineFormSet):
+    """The rows of a table that can be written have no labels, so each field carries its name itself."""
+
+    def add_fields(self, form: ModelForm, index: int | None) -> None:
+        super().add_fields(form, index)
+        for field in form.fields.values():
+            # Django wraps a choice of rows in links to them.
+            widget = getattr(field.widget, "widget", field.widget)
+            if isinstance(widget, Widget) and not widget.is_hidden:
+                widget.attrs["aria-label"] = field.label
+
+
+class PortalInline(admin.TabularInline):
+    """Rows that belong to another one, as a table below it."""
+
+    formset: Any = NamedFormSet
+    extra = 0
 
 
 class KeptAdmin(PortalAdmin):

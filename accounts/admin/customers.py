@@ -8,24 +8,22 @@ from django.forms import ModelForm
 from django.http import HttpRequest
 from django.utils.translation import gettext_lazy as _
 
-from accounts.admin.base import KeptAdmin
+from accounts.admin.base import KeptAdmin, PortalInline
 from accounts.admin.roles import AccountRolesInline, ProfileRolesInline, SectionRolesInline
 from accounts.models import BillingAccount, BillingProfile, InvoiceSection, TaxId
 
 ADDRESS = ("company", "attention", "street", "postal_code", "city", "region", "country")
 
 
-class TaxIdInline(admin.TabularInline):
+class TaxIdInline(PortalInline):
     model = TaxId
-    extra = 0
 
 
-class ProfilesInline(admin.TabularInline):
+class ProfilesInline(PortalInline):
     """The profiles of an account, each a link to its own page."""
 
     model = BillingProfile
     fields = readonly_fields = ("name", "code", "currency", "default_method", "status")
-    extra = 0
     can_delete = False
     show_change_link = True
     ordering = ("name", "pk")
@@ -34,10 +32,9 @@ class ProfilesInline(admin.TabularInline):
         return False
 
 
-class SectionsInline(admin.TabularInline):
+class SectionsInline(PortalInline):
     model = InvoiceSection
     fields = ("name", "is_active")
-    extra = 0
     can_delete = False
     show_change_link = True
     ordering = ("name", "pk")

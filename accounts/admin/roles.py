@@ -12,17 +12,16 @@ from django.utils.html import format_html
 from django.utils.translation import gettext_lazy as _
 
 from accounts.access import Place
-from accounts.admin.base import REFUSALS, KeptAdmin, access_of_staff
+from accounts.admin.base import REFUSALS, KeptAdmin, PortalInline, access_of_staff
 from accounts.models import RoleAssignment
 from accounts.operations import grant_role, remove_role
 from accounts.roles import Role
 
 
-class RolesInline(admin.TabularInline):
+class RolesInline(PortalInline):
     """Who holds which role at a scope, or what a person holds. Granted and removed on pages of their own."""
 
     model = RoleAssignment
-    extra = 0
     can_delete = False
     verbose_name_plural = _("roles granted here")
     ordering = ("role", "pk")

@@ -5,10 +5,11 @@ from typing import Any
 from django import forms
 from django.contrib import admin
 from django.core.exceptions import ValidationError
-from django.forms.models import BaseInlineFormSet, ModelChoiceField
+from django.forms.models import ModelChoiceField
 from django.http import HttpRequest
 from django.utils.translation import gettext as _
 
+from accounts.admin.base import NamedFormSet, PortalInline
 from accounts.models import InvoiceSection
 from invoices.models import Invoice, InvoiceLine
 from invoices.money import Money
@@ -29,7 +30,7 @@ class DraftForm(forms.ModelForm):
         return data
 
 
-class LineFormSet(BaseInlineFormSet):
+class LineFormSet(NamedFormSet):
     """Refuses lines that together make no invoice, before anything is saved."""
 
     def clean(self) -> None:
@@ -44,7 +45,7 @@ class LineFormSet(BaseInlineFormSet):
             raise ValidationError(str(error)) from error
 
 
-class LinesInline(admin.TabularInline):
+class LinesInline(PortalInline):
     """Lines of a draft can be written; those of an issued invoice are shown."""
 
     model = InvoiceLine
@@ -54,7 +55,6 @@ class LinesInline(admin.TabularInline):
     )  # fmt: skip
     readonly_fields = ("amount", "tax")
     ordering = ("position", "pk")
-    extra = 0
 
     def get_formset(self, request: HttpRequest, obj: Invoice | None = None, **kwargs: Any) -> Any:
         formset = super().get_formset(request, obj, **kwargs)

@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from django import forms
-from django.contrib import admin, messages
+from django.contrib import messages
 from django.core.exceptions import PermissionDenied
 from django.db.models import Model
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
@@ -15,15 +15,14 @@ from django.utils.functional import Promise
 from django.utils.translation import gettext as _
 
 from accounts.access import NotAllowed
-from accounts.admin.base import ReadOnlyAdmin
+from accounts.admin.base import PortalInline, ReadOnlyAdmin
 from payments.gateways.registry import UnknownGateway
 from payments.operations import CannotChangeMethod, CannotRecord, CannotRefund, NoAnswer
 
 REFUSALS = (CannotChangeMethod, CannotRecord, CannotRefund, NoAnswer, NotAllowed, UnknownGateway)
 
 
-class ReadOnlyInline(admin.TabularInline):
-    extra = 0
+class ReadOnlyInline(PortalInline):
     can_delete = False
 
     def has_add_permission(self, _request: HttpRequest, _obj: Any = None) -> bool:
