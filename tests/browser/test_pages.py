@@ -11,7 +11,7 @@ from django.urls import reverse
 from accounts.models import InvoiceSection
 from invoices.money import Money
 from payments.operations import record_payment, refund
-from tests.factories import NOW, BillingProfileFactory, UserFactory, access_for, issued, member
+from tests.factories import NOW, BillingProfileFactory, access_for, issued, member
 from tests.payments.acts import card, press_pay, staff
 from tests.payments.adding import add
 
@@ -150,26 +150,3 @@ def test_every_page_in_dutch_on_a_phone(rich, page, live_server, sign_in):
         if problems:
             found[name] = problems
     assert found == {}
-
-
-STAFF_LISTS = ("", "accounts/billingprofile/", "accounts/user/", "invoices/invoice/", "payments/payment/")
-
-
-@pytest.mark.parametrize("theme", ["light", "dark"])
-def test_the_lists_of_staff(rich, page, live_server, sign_in, theme):
-    sign_in(UserFactory(is_staff=True, is_superuser=True))
-    wcag = {"runOnly": {"type": "tag", "values": [tag for tag in WCAG["runOnly"]["values"] if tag.startswith("wcag")]}}
-    page.emulate_media(color_scheme=theme, reduced_motion="reduce")
-    found = {}
-    for path in STAFF_LISTS:
-        page.goto(f"{live_server.url}/admin/{path}")
-        violations = Axe().run(page, options=wcag).response["violations"]
-        if violations:
-            found[path] = [(item["id"], item["nodes"][0]["target"]) for item in violations]
-    assert found == {}
-
-
-def test_the_staff_pages_run_under_the_policy(rich, page, live_server, sign_in):
-    sign_in(UserFactory(is_staff=True, is_superuser=True))
-    for path in ("", "accounts/billingprofile/", "invoices/invoice/", "invoices/invoice/add/", "payments/payment/"):
-        assert page.goto(f"{live_server.url}/admin/{path}").status == 200

@@ -1,0 +1,79 @@
+"""What staff find on a busy day: rows of every model that has staff pages, in every state that looks different."""
+
+from datetime import date, timedelta
+from uuid import uuid4
+
+from allauth.mfa.models import Authenticator
+from django.contrib.admin.models import CHANGE, LogEntry
+from django.contrib.auth.models import Group, Permission
+
+from accounts.access import system_access
+from accounts.models import InvoiceSection, TaxId, User
+from invoices.models import Invoice
+from invoices.money import Money
+from invoices.operations import void
+from payments.models import Payment
+from payments.operations import record_payment, refund, remove_method
+from tests.factories import NOW, BillingProfileFactory, UserFactory, draft, issued, member
+from tests.payments.acts import card, deliver, press_pay, sandbox, staff
+
+LONG_EMAIL = "accounts-receivable.north-sea-region@example.com"
+LONG = "Operations and Maintenance of the North Sea Region, Department of Procurement"
+
+
+def busy_day(**fields) -> User:
+    """Fills the database. Returns the superuser who looks at it."""
+    boss = UserFactory(is_staff=True, is_superuser=True, email=LONG_EMAIL, **fields)
+    clerks = Group.objects.create(name="Clerks")
+    clerks.permissions.set(Permission.objects.filter(codename__startswith="view_"))
+    UserFactory(is_staff=True).groups.add(clerks)
+    UserFactory(is_active=False)
+    profile = BillingProfileFactory(street="Voorbeeldstraat 1", city="Amsterdam", po_number="PO-2026-0001")
+    BillingProfileFactory(account=profile.account, name=LONG, company=LONG, currency="JPY", status="disabled")
+    TaxId.objects.create(account=profile.account, value="NL000099998B57")
+    section = InvoiceSection.objects.create(profile=profile, name="Web shop")
+    member(profile.account, "account_owner")
+    member(section, "section_owner")
+    payer = member(profile, "invoice_manager", name="Robin Jansen")
+    Authenticator.objects.create(user=payer, type="totp", data={})
+    invoices = invoices_in_every_state(profile, section)
+    payments_in_every_state(profile, payer)
+    log = LogEntry.objects.log_actions
+    log(boss.pk, invoices, CHANGE, [{"changed": {"fields": ["PO number"]}}])
+    return boss
+
+
+def invoices_in_every_state(profile, section) -> list[Invoice]:
+    written = draft(profile, period_start_on=date(2026, 9, 1), period_end_on=date(2026, 9, 30))
+    written.lines.update(section=section)
+    Invoice.objects.create(profile=profile, currency="EUR", kind="marketplace")
+    issued(profile)
+    late = issued(profile, due_on=date(2026, 10, 1))
+    gone = issued(profile)
+    void(access=system_access(profile), invoice_id=gone.pk, reason="Billed twice by mistake", at=NOW)
+    return [written, late, gone]
+
+
+def payments_in_every_state(profile, payer) -> None:
+    good = card(profile, is_default=True)
+    card(profile, expiry_month=1, expiry_year=2024)
+    removed = card(profile, "0341")
+    remove_method(access=staff(), method_id=removed.pk, at=NOW)
+    press_pay(payer, issued(profile), card(profile, "0002"))
+    press_pay(payer, issued(profile), card(profile, "3184"))
+    paid = press_pay(payer, issued(profile), good)
+    for amount, at in ((2000, NOW), (1000, NOW + timedelta(days=1))):
+        refund(
+            access=staff(), payment_id=paid.pk, amount=Money(amount, "EUR"), reason="Goodwill",
+            attempt_key=uuid4(), at=at,
+        )  # fmt: skip
+    deliver()
+    record_payment(
+        access=staff(), invoice_id=issued(profile).pk, amount=Money(15000, "EUR"), channel="wire",
+        bank_reference="STATEMENT-7 LINE-3", received_on=NOW.date(), attempt_key=uuid4(), at=NOW,
+    )  # fmt: skip
+    sandbox().switches.arm("other_amount", value=100)
+    press_pay(payer, issued(profile), good)
+    sandbox().switches.arm("drop_after")
+    unanswered = press_pay(payer, issued(profile), good)
+    Payment.objects.filter(pk=unanswered.pk).update(next_lookup_at=None, needs_staff=True)
