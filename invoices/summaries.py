@@ -1,14 +1,32 @@
-"""What a billing profile owes, in three figures. One query, answered from the index `invoice_open_figures` alone."""
+"""What a billing profile owes, in three figures: exact sums over the invoices that are open now.
+
+One statement, answered from the index `invoice_open_figures` alone. It is written out because the ORM takes longer to
+put a query in two steps together than the database takes to answer it.
+"""
 
 from dataclasses import dataclass
 from datetime import date
 
-from django.db.models import Count, Q, Sum
+from django.db import connection
 
 from accounts.models import BillingProfile
-from invoices.models import Invoice
 from invoices.money import Money
-from invoices.states import InvoiceStatus
+
+# First by day, in the order of the index, then over the days: fewer steps for each invoice, and one row to fetch.
+FIGURES = """
+WITH days AS (
+    SELECT
+        due_on, COUNT(*) AS invoices, SUM(amount_due_minor) AS minor, COUNT(payment_started_at) AS busy,
+        COALESCE(SUM(amount_due_minor) FILTER (WHERE payment_started_at IS NOT NULL), 0) AS busy_minor
+    FROM invoices_invoice WHERE profile_id = %(profile)s AND status = 'open' GROUP BY due_on
+)
+SELECT
+    SUM(invoices), SUM(minor), SUM(busy_minor),
+    SUM(invoices - busy) FILTER (WHERE due_on < %(today)s), SUM(minor - busy_minor) FILTER (WHERE due_on < %(today)s),
+    MIN(due_on) FILTER (WHERE invoices > busy), MIN(due_on) FILTER (WHERE invoices > busy AND due_on >= %(today)s),
+    (SELECT minor - busy_minor FROM days WHERE invoices > busy AND due_on >= %(today)s ORDER BY due_on LIMIT 1)
+FROM days
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,31 +45,26 @@ class Summary:
 
 def summary_of(profile: BillingProfile, today: date) -> Summary:
     """The figures above the list of invoices, on a calendar day of the profile."""
-    days = list(
-        Invoice.objects.filter(profile=profile, status=InvoiceStatus.OPEN)
-        .order_by("due_on")
-        .values_list("due_on")
-        .annotate(
-            all_rows=Count("*"),
-            all_minor=Sum("amount_due_minor"),
-            busy_rows=Count("payment_started_at"),
-            busy_minor=Sum("amount_due_minor", filter=Q(payment_started_at__isnull=False), default=0),
-        )
-    )
-    idle = [(day, count - busy, minor - paying) for day, count, minor, busy, paying in days if count > busy]
-    late = [(day, count, minor) for day, count, minor in idle if day < today]
-    coming = [(day, minor) for day, _count, minor in idle if day >= today]
+    with connection.cursor() as cursor:
+        cursor.execute(FIGURES, {"profile": profile.pk, "today": today.isoformat()})
+        count, due, being_paid, past_due_count, past_due, oldest, next_day, next_due = cursor.fetchone()
+    oldest_on, next_due_on = _day(oldest), _day(next_day)
 
-    def money(minor: int) -> Money:
-        return Money(int(minor), profile.currency)
+    def money(minor: int | None) -> Money:
+        return Money(int(minor or 0), profile.currency)
 
     return Summary(
-        count=sum(row[1] for row in days),
-        due=money(sum(row[2] for row in days)),
-        being_paid=money(sum(row[4] for row in days)),
-        past_due_count=sum(count for _day, count, _minor in late),
-        past_due=money(sum(minor for _day, _count, minor in late)),
-        days_late=(today - late[0][0]).days if late else 0,
-        next_due_on=coming[0][0] if coming else None,
-        next_due=money(coming[0][1] if coming else 0),
+        count=int(count or 0),
+        due=money(due),
+        being_paid=money(being_paid),
+        past_due_count=int(past_due_count or 0),
+        past_due=money(past_due),
+        days_late=max((today - oldest_on).days, 0) if oldest_on else 0,
+        next_due_on=next_due_on,
+        next_due=money(next_due),
     )
+
+
+def _day(value: date | str | None) -> date | None:
+    """SQLite keeps days as text."""
+    return date.fromisoformat(value) if isinstance(value, str) else value

@@ -18,15 +18,16 @@ from billing_portal.templatetags.portal import icon, status
 register = template.Library()
 
 
-class Escaped:
-    """The texts of a row as `str.format_map` asks for them: escaped, except what this portal drew itself."""
+class Escaped(dict[str, str]):
+    """What `str.format_map` puts into the markup of a row: its texts, each escaped when it is asked for first, and the
+    markup that is handed in by name."""
 
-    def __init__(self, texts: Mapping[str, Any]) -> None:
+    def __init__(self, texts: Mapping[str, Any], **markup: SafeString) -> None:
+        super().__init__(markup)
         self.texts = texts
 
-    def __getitem__(self, name: str) -> str:
-        text: str = self.texts[name]
-        return text if type(text) is SafeString else escape(text)
+    def __missing__(self, name: str) -> str:
+        return self.setdefault(name, escape(self.texts[name]))
 
 
 @register.simple_tag
@@ -46,7 +47,7 @@ def _row(row: Mapping[str, Any], *, oob: bool) -> str:
         has_payment=bool(row["payment_url"]),
         has_pdf=bool(row["pdf_url"]),
     )
-    return markup.format_map(Escaped({**row, "status": status(row["look"], row["label"])}))
+    return markup.format_map(Escaped(row, status=status(row["look"], row["label"])))
 
 
 @cache

@@ -1,5 +1,6 @@
 """The list of invoices of a billing profile."""
 
+from collections.abc import Iterable
 from typing import Any
 
 from django.http import HttpRequest, HttpResponse
@@ -38,9 +39,9 @@ def invoice_list(request: HttpRequest, access: Access) -> HttpResponse:
     context |= {
         "at": at,
         "summary": summary_of(rows.profile, rows.today),
-        "sections": sections,
-        "statuses": STATUSES,
-        "periods": Period.choices,
+        "statuses": _options(((status.value, str(status.label)) for status in STATUSES), filters.status),
+        "periods": _options(((period.value, str(period.label)) for period in Period), filters.period),
+        "sections": _options(((section.pk, section.name) for section in sections), filters.section),
         "why_role": "" if access.can(Permission.INVOICE_PAY) else reason_for_role(Permission.INVOICE_PAY),
     }
     return render(request, "invoices/list.html", context)
@@ -67,6 +68,11 @@ def _grid(rows: Rows, filters: Filters, word: str) -> dict[str, Any]:
         "sorts": {key: _sort(path, filters, key) for key in SORTS},
         "csv_url": csv and csv + filters.query(),
     }
+
+
+def _options(choices: Iterable[tuple[object, str]], chosen: object) -> list[tuple[str, str, bool]]:
+    """Of a list to choose from: value, label, and whether it is the chosen one."""
+    return [(str(value), label, value == chosen) for value, label in choices]
 
 
 def _sort(path: str, filters: Filters, key: str) -> dict[str, str]:
