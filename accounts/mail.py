@@ -10,6 +10,7 @@ both copies carry the same Message-ID, made from the row's key, and count as one
 """
 
 import hashlib
+import re
 import smtplib
 import socket
 import ssl
@@ -73,7 +74,9 @@ def render(template: str, context: dict[str, Any], language: str) -> Drawn:
         text = _draw(f"emails/{template}.txt", values, escape=False)
         parts = {"subject": subject, "heading": subject.strip().split(" · ")}
         html = _draw(f"emails/{template}.html", {**values, **parts}, escape=True)
-    return Drawn(subject=" ".join(subject.split()), text=text.strip() + "\n", html=html)
+    # What a condition leaves out of a text leaves its line break behind.
+    text = re.sub(r"\n{3,}", "\n\n", text.strip()) + "\n"
+    return Drawn(subject=" ".join(subject.split()), text=text, html=html)
 
 
 def send_due(*, at: datetime, limit: int = 20, stopping: Callable[[], bool] = lambda: False) -> int:

@@ -54,7 +54,7 @@ def test_every_mail_has_a_text_of_its_own_with_the_address_on_a_line_alone(payer
     assert "\n\n\n" not in drawn.text
     assert "<" not in drawn.text
     assert f'<a class="button" href="{context["url"]}">' in drawn.html
-    assert "INV-000001</span></h1>" in drawn.html
+    assert drawn.html.count('<span class="whole">INV-000001</span></h1>') == drawn.subject.count(" · INV-000001")
 
 
 def test_amounts_are_written_as_the_reader_does(payer, profile):
