@@ -1,7 +1,7 @@
 """Several connections at once, on PostgreSQL. Each lock is also shown to matter: without it the test would fail."""
 
 from collections import Counter
-from threading import Thread
+from threading import Event, Thread
 from time import sleep
 from uuid import uuid4
 
@@ -80,17 +80,19 @@ def test_one_page_sent_many_times_at_once_is_one_payment(profile, invoice, payer
 
 def slow_before_insert(monkeypatch):
     """Opens the gap between reading and writing, so that a missing lock shows: everybody has begun before the
-    gateway answers the first."""
+    gateway answers the first. Returns what is set when somebody is in the gap."""
     from payments.operations import beginning
 
-    real = beginning._check_gateway
+    real, in_the_gap = beginning._check_gateway, Event()
 
     def slowly(*arguments):
+        in_the_gap.set()
         sleep(0.2)
         real(*arguments)
 
     monkeypatch.setattr(beginning, "_check_gateway", slowly)
     sandbox().switches.arm("delay", times=20, value=900)
+    return in_the_gap
 
 
 def without_row_locks(monkeypatch):
@@ -233,12 +235,12 @@ def test_a_wire_and_a_card_at_once_never_lose_money(profile, invoice, payer):
 
 
 def test_a_card_is_either_removed_or_charged_never_both(profile, invoice, monkeypatch):
-    slow_before_insert(monkeypatch)
+    in_the_gap = slow_before_insert(monkeypatch)
     owner = access_for(member(profile, "profile_owner"), profile)
     visa, due = card(profile), invoice.amount_due
 
     def remove():
-        sleep(0.05)
+        assert in_the_gap.wait(30)
         return remove_method(access=owner, method_id=visa.pk, at=NOW)
 
     paid, removed = at_once(lambda: press_pay(owner.user, Invoice.objects.get(pk=invoice.pk), visa, shown=due), remove)
