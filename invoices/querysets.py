@@ -38,7 +38,7 @@ if TYPE_CHECKING:
 class InvoiceQuerySet(QuerySet["Invoice"]):
     def visible_to(self, access: Access) -> Self:
         """Issued invoices of the profiles whose invoices the person may see."""
-        return self.exclude(status=InvoiceStatus.DRAFT).filter(access.scope_filter(Permission.INVOICE_VIEW, "profile"))
+        return self.filter(~Q(status=InvoiceStatus.DRAFT), access.scope_filter(Permission.INVOICE_VIEW, "profile"))
 
     def locked(self) -> Self:
         """Rows locked in one fixed order. Evaluate it at once: a lock that is only built locks nothing."""
