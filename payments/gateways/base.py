@@ -15,7 +15,7 @@ Rules for whoever writes one:
   `NOT_FOUND`, which is not proof that nothing will happen; `expire` makes it proof.
 
 Which behaviour is required is written down once, as tests, in ``tests/payments/contract``; they run against every
-gateway in ``PAYMENT_GATEWAYS``.
+gateway in ``GATEWAYS_KNOWN``.
 """
 
 from collections.abc import Mapping
