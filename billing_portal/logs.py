@@ -7,6 +7,7 @@ from collections.abc import Mapping, MutableMapping
 from typing import Any
 
 import structlog
+from django.http import HttpRequest
 
 SECRET_NAMES = re.compile(r"password|secret|token|authorization|cookie|card_number|cvc|client_secret", re.IGNORECASE)
 CARD_NUMBER = re.compile(r"\b(?:\d[ -]?){12,18}\d\b")
@@ -41,6 +42,20 @@ def one_line_for_refusals(record: logging.LogRecord) -> logging.LogRecord:
     return refusal
 
 
+def no_keys(record: logging.LogRecord) -> logging.LogRecord:
+    """Django's own lines about a request that was refused or that failed name its path. A key in it is left out, as
+    in the portal's own line."""
+    request = getattr(record, "request", None)
+    if not isinstance(request, HttpRequest) or not isinstance(record.args, tuple):
+        return record
+    from billing_portal.middleware import path_for_logs  # noqa: PLC0415  needs the settings, which configure this
+
+    written = {request.path, request.path.encode("unicode_escape").decode("ascii")}
+    safe = copy.copy(record)
+    safe.args = tuple(path_for_logs(request) if each in written else each for each in record.args)
+    return safe
+
+
 def configure(options: dict[str, str]) -> None:
     """Called by Django with the LOGGING setting: ``level`` and ``format`` (``text`` or ``json``)."""
     shared: list[Any] = [
@@ -61,6 +76,7 @@ def configure(options: dict[str, str]) -> None:
     )
     handler = logging.StreamHandler()
     handler.addFilter(one_line_for_refusals)
+    handler.addFilter(no_keys)
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(
             foreign_pre_chain=shared,

@@ -6,6 +6,7 @@ from collections.abc import Callable
 import structlog
 from django.core.exceptions import BadRequest
 from django.http import HttpRequest, HttpResponse
+from django.urls import Resolver404, ResolverMatch, resolve
 from django.utils import translation
 from django.utils.cache import patch_cache_control
 
@@ -13,6 +14,23 @@ GetResponse = Callable[[HttpRequest], HttpResponse]
 log = structlog.get_logger("portal.request")
 # What addresses call the secrets in them.
 KEYS = {"key", "challenge"}
+
+
+def path_for_logs(request: HttpRequest) -> str:
+    """The path, without what would let somebody who reads the log in: the key of a password reset or of a bank's
+    check. Such an address is logged as it is written in the list of addresses, also where it was answered before it was
+    looked up there, as one without its last slash is."""
+    match = request.resolver_match or _found(request.path_info) or _found(f"{request.path_info}/")
+    if match is not None and KEYS & match.kwargs.keys():
+        return f"/{match.route}"
+    return request.path
+
+
+def _found(path: str) -> ResolverMatch | None:
+    try:
+        return resolve(path)
+    except Resolver404:
+        return None
 
 
 def request_log(get_response: GetResponse) -> GetResponse:
@@ -25,7 +43,7 @@ def request_log(get_response: GetResponse) -> GetResponse:
         log.info(
             "request",
             method=request.method,
-            path=_without_keys(request),
+            path=path_for_logs(request),
             status=response.status_code,
             ms=round((time.perf_counter() - start) * 1000, 1),
             user=user.pk if user is not None and user.is_authenticated else None,
@@ -33,15 +51,6 @@ def request_log(get_response: GetResponse) -> GetResponse:
         return response
 
     return middleware
-
-
-def _without_keys(request: HttpRequest) -> str:
-    """The path, without what would let somebody who reads the log in: the key of a password reset or of a bank's
-    check. Such an address is logged as it is written in the list of addresses."""
-    match = request.resolver_match
-    if match is not None and KEYS & match.kwargs.keys():
-        return f"/{match.route}"
-    return request.path
 
 
 def private_pages(get_response: GetResponse) -> GetResponse:

@@ -28,3 +28,8 @@ def test_a_key_in_the_path_is_not_logged(client, address):
     (path,) = logged(client, address)
     assert "secret" not in path
     assert path.startswith(("/account/password/reset/key/", "/gateways/sandbox/challenge/"))
+
+
+def test_a_key_in_a_path_without_its_last_slash_is_not_logged(client):
+    address = reverse("account_reset_password_from_key", kwargs={"uidb36": "1", "key": "abc-secret"})
+    assert "secret" not in "".join(logged(client, address.rstrip("/")))

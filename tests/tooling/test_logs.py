@@ -6,6 +6,7 @@ import logging
 
 import pytest
 import structlog
+from django.test import Client
 
 from billing_portal.logs import configure, redact
 
@@ -80,3 +81,13 @@ def test_a_fault_of_our_own_keeps_its_traceback(client, lines, settings):
     client.raise_request_exception = False
     assert client.get("/broken/").status_code == 500
     assert "Traceback" in lines()
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("method", ["get", "post"])
+def test_djangos_own_line_about_a_refused_request_has_no_key_in_it(method, lines):
+    """Not found, and sent without the cookie."""
+    getattr(Client(enforce_csrf_checks=True), method)(f"/gateways/sandbox/challenge/pay_{SECRET}")
+    written = lines()
+    assert "/gateways/sandbox/challenge/<str:challenge>" in written
+    assert SECRET not in written
