@@ -6,7 +6,9 @@ from allauth.account.models import EmailAddress
 from django import forms
 from django.conf import settings
 from django.contrib import admin
+from django.contrib.auth.admin import GroupAdmin as DjangoGroupAdmin
 from django.contrib.auth.admin import UserAdmin as DjangoUserAdmin
+from django.contrib.auth.models import Group
 from django.core.exceptions import PermissionDenied
 from django.forms import ModelForm
 from django.http import HttpRequest, HttpResponse
@@ -91,8 +93,27 @@ class UserAdmin(KeptAdmin, DjangoUserAdmin):
             change_activity(access=access_of_staff(request), user=obj, is_active=is_active, at=timezone.now())
 
 
+admin.site.unregister(Group)
+
+
+@admin.register(Group)
+class GroupAdmin(DjangoGroupAdmin):
+    """Groups of staff. Only a superuser makes and changes them: what a group may do, its members may do, and a clerk
+    could be one of them."""
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return bool(request.user.is_superuser)
+
+    def has_change_permission(self, request: HttpRequest, _obj: Group | None = None) -> bool:
+        return bool(request.user.is_superuser)
+
+    def has_delete_permission(self, request: HttpRequest, _obj: Group | None = None) -> bool:
+        return bool(request.user.is_superuser)
+
+
 class SecondFactorAdmin(ReadOnlyAdmin):
-    """The second factors of people, without their secrets. Removing one lets somebody who lost it sign in again."""
+    """The second factors of people, without their secrets. Removing one lets somebody who lost it sign in again; only
+    a superuser takes one from a member of staff."""
 
     list_display = ("user", "type", "created_at", "last_used_at")
     list_filter = ("type",)
@@ -100,6 +121,9 @@ class SecondFactorAdmin(ReadOnlyAdmin):
     search_fields = ("user__email",)
     fields = ("user", "type", "created_at", "last_used_at")
     ordering = ("-pk",)
+    actions = None  # one by one: of many at once nobody would ask whose each is
 
-    def has_delete_permission(self, request: HttpRequest, _obj: Any = None) -> bool:
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        if obj is not None and (obj.user.is_staff or obj.user.is_superuser) and not request.user.is_superuser:
+            return False
         return request.user.has_perm("mfa.delete_authenticator")

@@ -1,7 +1,8 @@
 """What a clerk who may change people cannot do: become somebody else."""
 
 import pytest
-from django.contrib.auth.models import Permission
+from allauth.mfa.models import Authenticator
+from django.contrib.auth.models import Group, Permission
 from django.urls import reverse
 
 from tests.factories import UserFactory
@@ -46,3 +47,34 @@ def test_a_superuser_may(admin_client):
     assert set_password(admin_client, other).status_code == 302
     other.refresh_from_db()
     assert other.check_password("a long new password")
+
+
+def test_a_clerk_gives_a_group_no_powers(client, clerk):
+    """Nor one that they belong to themselves: what a group may do, its members may do."""
+    group = Group.objects.create(name="Clerks")
+    clerk.groups.add(group)
+    clerk.user_permissions.add(*Permission.objects.filter(content_type__model="group"))
+    everything = Permission.objects.values_list("pk", flat=True)
+    address = reverse("admin:auth_group_change", args=[group.pk])
+    assert client.post(address, {"name": "Clerks", "permissions": list(everything)}).status_code == 403
+    assert client.post(reverse("admin:auth_group_delete", args=[group.pk]), {"post": "yes"}).status_code == 403
+    assert not group.permissions.exists()
+    assert client.get(address).status_code == 200
+
+
+@pytest.mark.parametrize("powers", [{"is_staff": True}, {"is_superuser": True, "is_staff": True}])
+def test_a_clerk_takes_no_second_factor_from_a_member_of_staff(client, clerk, powers):
+    clerk.user_permissions.add(*Permission.objects.filter(content_type__model="authenticator"))
+    theirs = Authenticator.objects.create(user=UserFactory(**powers), type="totp", data={})
+    address = reverse("admin:mfa_authenticator_delete", args=[theirs.pk])
+    assert client.post(address, {"post": "yes"}).status_code == 403
+    listed = reverse("admin:mfa_authenticator_changelist")
+    client.post(listed, {"action": "delete_selected", "_selected_action": [theirs.pk], "post": "yes"})
+    assert Authenticator.objects.filter(pk=theirs.pk).exists()
+
+
+def test_a_clerk_takes_a_lost_second_factor_from_a_customer(client, clerk):
+    clerk.user_permissions.add(*Permission.objects.filter(content_type__model="authenticator"))
+    lost = Authenticator.objects.create(user=UserFactory(), type="totp", data={})
+    client.post(reverse("admin:mfa_authenticator_delete", args=[lost.pk]), {"post": "yes"})
+    assert not Authenticator.objects.exists()
