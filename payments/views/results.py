@@ -19,8 +19,9 @@ from accounts.scoping import profile_view
 from invoices.models import Invoice
 from invoices.views.rows import row_context
 from payments.declines import explain
+from payments.gateways.registry import UnknownGateway
 from payments.models import Payment, PaymentAllocation
-from payments.operations import CannotPay, cancel_attempt, come_back
+from payments.operations import CannotPay, NoAnswer, cancel_attempt, come_back
 from payments.states import ENDED_WITHOUT_MONEY, PAYMENT_LOOK, PaymentStatus
 from payments.views.responses import SeeOther, check_url, go_on, is_htmx, payment_url
 from payments.views.story import event_text, story_of
@@ -81,11 +82,14 @@ def _changed(access: Access, allocations: list[PaymentAllocation]) -> list[dict[
 @require_GET
 @profile_view(Permission.INVOICE_VIEW)
 def returned(request: HttpRequest, access: Access, reference: str) -> HttpResponse:
-    """Where the bank's check leads back to. What the address claims counts for nothing; the gateway is asked."""
+    """Where the bank's check leads back to. What the address claims counts for nothing; the gateway is asked. Where
+    it cannot be asked, the page of the payment says how it stands."""
     try:
         payment = come_back(access=access, reference=reference, at=timezone.now())
     except Payment.DoesNotExist as error:
         raise Http404 from error
+    except (NoAnswer, UnknownGateway):
+        return SeeOther(payment_url(_payment(access, reference)))
     if payment.status == PaymentStatus.NEEDS_CUSTOMER:
         return SeeOther(payment_url(payment))
     return go_on(request, payment)
@@ -100,6 +104,8 @@ def cancel(request: HttpRequest, access: Access, reference: str) -> HttpResponse
         payment = cancel_attempt(access=access, reference=payment.reference, at=timezone.now())
     except CannotPay as error:
         raise PermissionDenied(str(error)) from error
+    except UnknownGateway:
+        return SeeOther(payment_url(payment))
     if payment.status == PaymentStatus.NEEDS_CUSTOMER:
         return SeeOther(reverse("payments:detail", args=[payment.profile.code, payment.reference]))
     return go_on(request, payment)
