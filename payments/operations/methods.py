@@ -7,7 +7,7 @@ from django.db import transaction
 from django.utils.translation import gettext as _
 
 from accounts import audit
-from accounts.access import Access, fresh, system_access
+from accounts.access import Access, access_of, fresh, system_access
 from accounts.models import BillingProfile, User
 from accounts.roles import Permission
 from payments.gateways.base import MethodInfo
@@ -55,6 +55,32 @@ def remember_card(info: MethodInfo, keeping: Keeping, *, at: datetime) -> Paymen
     if keeping.make_default:
         _set_default(method)
     return method
+
+
+def may_keep(by: User | None, profile: BillingProfile) -> bool:
+    """Whether a person may still keep cards on a profile: the bank's check takes a while, and a role may have gone."""
+    return by is not None and access_of(by).inside(profile).can(Permission.METHODS_MANAGE)
+
+
+def forget_card(info: MethodInfo, keeping: Keeping, *, at: datetime) -> None:
+    """Has the gateway forget a card that it kept for somebody who may not keep one any more, inside the caller's
+    transaction. A card that is on the profile stays."""
+    known = PaymentMethod.objects.filter(gateway=keeping.gateway, gateway_method=info.gateway_method)
+    if known.exists():
+        return
+    method = PaymentMethod(
+        profile_id=keeping.profile_id,
+        gateway=keeping.gateway,
+        gateway_method=info.gateway_method,
+        gateway_customer=info.gateway_customer,
+        status=PaymentMethod.Status.REMOVED,
+        created_at=at,
+        created_by=keeping.by,
+        removed_at=at,
+    )
+    take_over(method, info)
+    method.save()
+    give_up_id(method, at=at)
 
 
 def take_over(method: PaymentMethod, info: MethodInfo) -> None:

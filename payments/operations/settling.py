@@ -17,7 +17,7 @@ from payments.gateways.base import MethodInfo, Outcome, Result
 from payments.models import Payment, PaymentAllocation, PaymentEvent, PaymentMethod
 from payments.operations import mails
 from payments.operations.card_news import notice_gone
-from payments.operations.methods import Keeping, remember_card
+from payments.operations.methods import Keeping, forget_card, may_keep, remember_card
 from payments.operations.schedule import look_now, next_look
 from payments.states import ENDED_WITHOUT_MONEY, MOVES, OPEN, PaymentStatus
 
@@ -117,7 +117,8 @@ def settle(
 
 
 def _remember_if_possible(payment: Payment, info: MethodInfo, at: datetime) -> PaymentMethod | None:
-    """A card that cannot be kept must not undo the payment that was made with it."""
+    """The card, if its payer may still keep one; else the gateway is to forget it. A card that cannot be kept must not
+    undo the payment that was made with it."""
     try:
         with transaction.atomic():
             keeping = Keeping(
@@ -126,7 +127,10 @@ def _remember_if_possible(payment: Payment, info: MethodInfo, at: datetime) -> P
                 by=payment.started_by,
                 make_default=payment.make_default,
             )
-            return remember_card(info, keeping, at=at)
+            if may_keep(payment.started_by, payment.profile):
+                return remember_card(info, keeping, at=at)
+            forget_card(info, keeping, at=at)
+            return None
     except DatabaseError:
         log.exception("card not kept", payment=payment.reference)
         return None
