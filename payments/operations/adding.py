@@ -9,18 +9,18 @@ from datetime import datetime, timedelta
 from uuid import UUID
 
 import structlog
-from django.db import IntegrityError, transaction
+from django.db import IntegrityError, OperationalError, transaction
 from django.utils.translation import gettext as _
 
 from accounts import audit
-from accounts.access import Access, access_of, fresh
-from accounts.models import BillingProfile, User
+from accounts.access import Access, fresh
+from accounts.models import BillingProfile
 from accounts.roles import Permission
 from payments.gateways.base import DeclineCode, Gateway, MethodInfo, SetupStep
 from payments.gateways.registry import UnknownGateway, default_gateway, get_gateway
 from payments.models import MethodSetup, PaymentMethod
 from payments.operations.asking import NoAnswer, draws_checks, payer_at, reach
-from payments.operations.methods import Keeping, remember_card
+from payments.operations.methods import Keeping, may_keep, remember_card
 from payments.operations.schedule import ABANDONED_AFTER, CALL_BUDGET, DAY
 
 log = structlog.get_logger("portal.payments")
@@ -60,6 +60,8 @@ def add_card(
         setup = _begin(access, gateway, key=key, card_token=card_token, make_default=make_default, at=at)
     except IntegrityError as taken:  # by another profile, whose lock is not ours
         raise _stale() from taken
+    except OperationalError as busy:
+        raise CannotAddCard(_("The portal is busy. No card was added. Try again in a minute."), code="busy") from busy
     if setup.status != S.CREATED:
         return setup
     gateway = get_gateway(setup.gateway)
@@ -209,7 +211,7 @@ def end_abandoned(*, at: datetime, limit: int = 100) -> int:
 
 def _end_abandoned(setup_id: UUID, at: datetime) -> None:
     setup = MethodSetup.objects.select_related("profile", "created_by").get(pk=setup_id)
-    if setup.setup_id and at - setup.created_at < DAY and _may_add(setup.created_by, setup.profile):
+    if setup.setup_id and at - setup.created_at < DAY and may_keep(setup.created_by, setup.profile):
         try:
             gateway = get_gateway(setup.gateway)
             step = reach(lambda: gateway.finish_setup(setup.setup_id), subject=f"card being added {setup.pk}")
@@ -218,7 +220,3 @@ def _end_abandoned(setup_id: UUID, at: datetime) -> None:
         _record(setup.pk, step, at=at)
     waiting = MethodSetup.objects.filter(pk=setup.pk, status__in=(S.CREATED, S.NEEDS_CUSTOMER))
     waiting.update(status=S.EXPIRED, finished_at=at, next_look_at=None, next_url="")
-
-
-def _may_add(user: User, profile: BillingProfile) -> bool:
-    return access_of(user).inside(profile).can(Permission.METHODS_MANAGE)

@@ -4,6 +4,7 @@ from datetime import timedelta
 
 import pytest
 from django.core.exceptions import PermissionDenied
+from django.db import OperationalError
 
 from payments.models import MethodSetup, PaymentMethod
 from payments.operations import CannotAddCard, check_of_setup, finish_adding
@@ -83,3 +84,15 @@ def test_attempts_without_an_answer_count_too_so_that_many_at_once_are_no_way_ar
         MethodSetup.objects.create(profile=profile, gateway="sandbox", created_at=NOW, created_by=owner.user)
     with pytest.raises(CannotAddCard):
         add(owner)
+
+
+def test_a_database_that_is_busy_adds_nothing_and_says_so(owner, monkeypatch):
+    """Such as SQLite while an import writes."""
+
+    def locked(*_args, **_wish):
+        raise OperationalError("database is locked")
+
+    monkeypatch.setattr(MethodSetup.objects, "create", locked)
+    with pytest.raises(CannotAddCard, match="busy"):
+        add(owner)
+    assert cards_at_the_gateway() == 0
