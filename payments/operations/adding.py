@@ -25,7 +25,8 @@ from payments.operations.schedule import ABANDONED_AFTER, CALL_BUDGET, DAY
 
 log = structlog.get_logger("portal.payments")
 
-TRIES_PER_HOUR = 10
+TRIES_PER_HOUR = 10  # that came to nothing
+CARDS_PER_HOUR = 30  # however they ended: valid cards can be tried out too
 S = MethodSetup.Status
 
 
@@ -102,6 +103,10 @@ def _begin(
     if tried.filter(status__in=(S.DECLINED, S.CREATED)).count() >= TRIES_PER_HOUR:
         raise CannotAddCard(
             _("Too many cards were refused within an hour. Wait an hour, then try again."), code="throttled"
+        )
+    if tried.count() >= CARDS_PER_HOUR:
+        raise CannotAddCard(
+            _("Too many cards were tried within an hour. Wait an hour, then try again."), code="throttled"
         )
     # The id of a stored card is no card just typed in: it may be somebody else's, or removed.
     if PaymentMethod.objects.filter(gateway=gateway.slug, gateway_method=card_token).exists():

@@ -86,6 +86,19 @@ def test_attempts_without_an_answer_count_too_so_that_many_at_once_are_no_way_ar
         add(owner)
 
 
+def test_thirty_cards_in_an_hour_are_enough_however_they_ended(profile, owner):
+    visa = card(profile)
+    for status, kept in (("succeeded", visa), ("expired", None), ("needs_customer", None)):
+        for _time in range(10):
+            MethodSetup.objects.create(
+                profile=profile, gateway="sandbox", status=status, method=kept, created_at=NOW, created_by=owner.user
+            )
+    with pytest.raises(CannotAddCard, match="Too many cards were tried") as refusal:
+        add(owner)
+    assert refusal.value.code == "throttled"
+    assert add(owner, at=NOW + timedelta(minutes=61)).status == "succeeded"
+
+
 def test_a_database_that_is_busy_adds_nothing_and_says_so(owner, monkeypatch):
     """Such as SQLite while an import writes."""
 
