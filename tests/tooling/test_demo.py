@@ -88,3 +88,12 @@ def test_a_database_with_data_is_left_alone(profile):
     with pytest.raises(CommandError, match="holds data already"):
         call_command("demo_data")
     assert BillingProfile.objects.count() == 1
+
+
+def test_no_other_provider_hears_of_what_the_demo_plays(settings):
+    other = {"class": "bench.null_gateway.NullGateway"}
+    settings.PAYMENT_GATEWAYS = {"null": other, **settings.PAYMENT_GATEWAYS}
+    call_command("demo_data", verbosity=0)
+    assert not Payment.objects.filter(gateway="null").exists()
+    assert Invoice.objects.filter(status="open").count() > 10
+    assert check_books() == []
