@@ -45,10 +45,10 @@ def make_people() -> dict[str, User]:
     password = make_password(PASSWORD)
     people = {}
     for person in SIGN_INS:
-        key = person.email.partition("@")[0]
-        is_staff = key == "admin"
-        people[key] = User.objects.create(
-            email=person.email, name=person.name, password=password, is_staff=is_staff, is_superuser=is_staff
+        name = person.email.partition("@")[0]
+        is_staff = name == "admin"
+        people[name] = User.objects.create(
+            email=person.email, name=str(person.label), password=password, is_staff=is_staff, is_superuser=is_staff
         )
     return people
 

@@ -64,12 +64,6 @@ def test_everybody_can_sign_in(demo):
         assert answer.status_code == 302, person.email
 
 
-def test_people_have_names_that_are_the_same_in_every_language(demo):
-    names = set(User.objects.values_list("name", flat=True))
-    assert len(names) == len(SIGN_INS)
-    assert names & {str(person.label) for person in SIGN_INS} == set()
-
-
 def test_the_stranger_belongs_to_another_customer(demo):
     (own,) = RoleAssignment.objects.filter(user__email="stranger@example.com")
     assert own.profile.account.profiles.count() == 1
