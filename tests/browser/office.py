@@ -12,7 +12,7 @@ from accounts.models import InvoiceSection, TaxId, User
 from invoices.models import Invoice
 from invoices.money import Money
 from invoices.operations import void
-from payments.models import Payment
+from payments.models import MethodSetup, Payment
 from payments.operations import record_payment, refund, remove_method
 from tests.factories import NOW, BillingProfileFactory, UserFactory, draft, issued, member
 from tests.payments.acts import card, deliver, press_pay, sandbox, staff
@@ -59,6 +59,8 @@ def payments_in_every_state(profile, payer) -> None:
     card(profile, expiry_month=1, expiry_year=2024)
     removed = card(profile, "0341")
     remove_method(access=staff(), method_id=removed.pk, at=NOW)
+    MethodSetup.objects.create(profile=profile, gateway="sandbox", created_at=NOW, created_by=payer)
+    disputes_in_every_state(payer, profile, good)
     press_pay(payer, issued(profile), card(profile, "0002"))
     press_pay(payer, issued(profile), card(profile, "3184"))
     paid = press_pay(payer, issued(profile), good)
@@ -77,3 +79,16 @@ def payments_in_every_state(profile, payer) -> None:
     sandbox().switches.arm("drop_after")
     unanswered = press_pay(payer, issued(profile), good)
     Payment.objects.filter(pk=unanswered.pk).update(next_lookup_at=None, needs_staff=True)
+
+
+def disputes_in_every_state(payer, profile, good) -> None:
+    desk = sandbox().desk
+    for decided in ("", "won", "lost"):
+        disputed = press_pay(payer, issued(profile), good)
+        dispute_id = desk.dispute(disputed.gateway_id)
+        deliver()
+        # So that it does not stand for those payments that can be refunded.
+        Payment.objects.filter(pk=disputed.pk).update(save_method=True)
+        if decided:
+            desk.decide(dispute_id, decided)
+            deliver()
