@@ -61,6 +61,17 @@ class Env:
         """A list separated by commas."""
         return [word.strip() for word in self.text(name, default).split(",") if word.strip()]
 
+    def days(self, name: str, default: str) -> list[int]:
+        """Whole numbers of days separated by commas, each larger than the one before; negative ones are before."""
+        words = self.words(name, default)
+        try:
+            days = [int(word) for word in words]
+        except ValueError:
+            days = []
+        if len(days) != len(words) or days != sorted(set(days)):
+            raise ImproperlyConfigured(f"{name} must be days in rising order, such as {default}, not {words}.")
+        return days
+
     def choice(self, name: str, default: str, choices: tuple[str, ...]) -> str:
         value = self.text(name, default)
         if value not in choices:

@@ -32,7 +32,7 @@ SHOWN_IN_A_ROW = (
 
 if TYPE_CHECKING:
     from accounts.access import Access
-    from invoices.models import Credit, Invoice  # noqa: F401  named in the bases below
+    from invoices.models import Charge, Credit, CreditNote, Invoice  # noqa: F401  named in the bases below
 
 
 class InvoiceQuerySet(QuerySet["Invoice"]):
@@ -78,3 +78,14 @@ class InvoiceQuerySet(QuerySet["Invoice"]):
 class CreditQuerySet(QuerySet["Credit"]):
     def visible_to(self, access: Access) -> Self:
         return self.filter(access.scope_filter(Permission.CREDITS_VIEW, "profile"))
+
+
+class ChargeQuerySet(QuerySet["Charge"]):
+    def unbilled(self) -> Self:
+        """What waits for a period to close."""
+        return self.filter(invoice__isnull=True)
+
+
+class CreditNoteQuerySet(QuerySet["CreditNote"]):
+    def visible_to(self, access: Access) -> Self:
+        return self.filter(access.scope_filter(Permission.INVOICE_VIEW, "profile"))

@@ -19,6 +19,7 @@ BANNED_NAMES = {"utils", "util", "helpers", "helper", "common", "misc", "tools",
 # Foreign keys that may take their row along: parts that mean nothing without their whole, of customers and of drafts.
 CASCADES = {
     "accounts.TaxId.account",
+    "accounts.BillingContact.profile",
     "accounts.RoleAssignment.user",
     "accounts.RoleAssignment.account",
     "accounts.RoleAssignment.profile",

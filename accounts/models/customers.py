@@ -121,6 +121,7 @@ class BillingProfile(PostalAddress):
 
     class Status(models.TextChoices):
         ACTIVE = "active", _("Active")
+        WARNED = "warned", _("Warned")
         DISABLED = "disabled", _("Disabled")
 
     class DefaultMethod(models.TextChoices):
@@ -151,6 +152,24 @@ class BillingProfile(PostalAddress):
     default_method = models.CharField(
         _("default payment method"), max_length=12, choices=DefaultMethod, default=DefaultMethod.CARD
     )
+    charges_automatically = models.BooleanField(
+        _("charge the card automatically"),
+        default=True,
+        db_default=True,
+        help_text=_("Each invoice is charged to the default card after it was issued."),
+    )
+    is_wire_approved = models.BooleanField(_("may pay by check or wire"), default=False, db_default=False)
+    issues_empty_invoices = models.BooleanField(_("invoice a period without charges"), default=False, db_default=False)
+    mails_invoices = models.BooleanField(
+        _("mail each new invoice"),
+        default=True,
+        db_default=True,
+        help_text=_("To its owners, contributors and invoice managers, and to its contacts."),
+    )
+    # Up to when charges have been invoiced, and the day on which the period that began then closes. Empty until the
+    # billing run has seen the profile.
+    billed_until_on = models.DateField(_("invoiced up to"), null=True, blank=True, editable=False)
+    next_invoice_on = models.DateField(_("next invoice"), null=True, blank=True, editable=False)
     time_zone = models.CharField(
         _("time zone"), max_length=40, default="Europe/Amsterdam", validators=[validate_time_zone]
     )
@@ -162,7 +181,10 @@ class BillingProfile(PostalAddress):
     class Meta:
         verbose_name = _("billing profile")
         verbose_name_plural = _("billing profiles")
-        indexes = [models.Index(fields=["name", "id"], name="profile_by_name")]
+        indexes = [
+            models.Index(fields=["name", "id"], name="profile_by_name"),
+            models.Index(fields=["next_invoice_on", "id"], name="profile_to_invoice"),
+        ]
         constraints = [
             models.CheckConstraint(condition=Q(invoice_day__range=(1, 28)), name="profile_invoice_day_in_every_month"),
             models.CheckConstraint(condition=Q(payment_terms_days__lte=365), name="profile_terms_within_a_year"),

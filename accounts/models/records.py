@@ -80,3 +80,22 @@ class OutgoingMail(models.Model):
 
     def __str__(self) -> str:
         return self.key
+
+
+class DueRun(models.Model):
+    """One pass of everything that is due: which job did how much, and what went wrong. Of passes that found nothing to
+    do only the last is kept."""
+
+    started_at = models.DateTimeField(_("started"))
+    finished_at = models.DateTimeField(_("finished"), null=True)
+    origin = models.CharField(_("started by"), max_length=20)
+    done = models.JSONField(_("done"), default=dict)
+    failed = models.JSONField(_("failed"), default=dict)
+
+    class Meta:
+        verbose_name = _("run of what is due")
+        verbose_name_plural = _("runs of what is due")
+        indexes = [models.Index(fields=["-started_at", "-id"], name="due_run_by_date")]
+
+    def __str__(self) -> str:
+        return f"{self.started_at:%Y-%m-%d %H:%M}"

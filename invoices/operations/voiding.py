@@ -34,7 +34,8 @@ def void(*, access: Access, invoice_id: int, reason: str, at: datetime) -> Invoi
     if invoice.paid_minor:
         raise CannotVoid(_("Money was received for this invoice. Refund it first."))
     invoice.status, invoice.void_reason, invoice.voided_at = InvoiceStatus.VOID, reason.strip()[:200], at
-    invoice.save(update_fields=["status", "void_reason", "voided_at"])
+    invoice.autopay_on = invoice.next_reminder_on = None
+    invoice.save(update_fields=["status", "void_reason", "voided_at", "autopay_on", "next_reminder_on"])
     audit.record(
         access=access,
         at=at,

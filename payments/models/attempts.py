@@ -52,6 +52,8 @@ class Payment(models.Model):
     )
     card_brand = models.CharField(_("brand"), max_length=20, blank=True)
     card_last_four = models.CharField(_("last four digits"), max_length=4, blank=True)
+    # Begun by the portal itself, with nobody there to pass a check.
+    is_automatic = models.BooleanField(_("automatic"), default=False, db_default=False)
     save_method = models.BooleanField(_("save the card"), default=False)
     make_default = models.BooleanField(_("make it the default"), default=False)
 

@@ -31,6 +31,8 @@ class PaymentMethod(models.Model):
     )
     status = models.CharField(_("status"), max_length=8, choices=Status, default=Status.ACTIVE)
     is_default = models.BooleanField(_("default"), default=False)
+    # Its place among the cards that are tried when the default one is refused for good; empty: never tried.
+    backup_order = models.PositiveSmallIntegerField(_("backup order"), null=True, blank=True)
     brand = models.CharField(_("brand"), max_length=20)
     last_four = models.CharField(_("last four digits"), max_length=4)
     expiry_month = models.PositiveSmallIntegerField(_("expiry month"))
@@ -61,6 +63,14 @@ class PaymentMethod(models.Model):
             ),
             models.UniqueConstraint(fields=["gateway", "gateway_method"], name="gateway_method_once"),
             models.CheckConstraint(condition=Q(is_default=False) | Q(status="active"), name="default_method_is_active"),
+            models.CheckConstraint(
+                condition=Q(backup_order=None) | Q(status="active", is_default=False), name="backup_method_is_active"
+            ),
+            models.UniqueConstraint(
+                fields=["profile", "backup_order"],
+                condition=Q(backup_order__isnull=False),
+                name="one_method_per_backup_place",
+            ),
             models.CheckConstraint(condition=Q(expiry_month__range=(1, 12)), name="expiry_month_is_a_month"),
             models.CheckConstraint(condition=Q(last_four__regex=r"^[0-9]{4}$"), name="last_four_are_four_digits"),
         ]

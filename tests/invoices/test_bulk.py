@@ -68,7 +68,8 @@ def test_lines_are_those_that_the_orm_would_have_written(profile):
     ]
     InvoiceLine.objects.bulk_create(lines)
     by_orm = stored(InvoiceLine)
-    InvoiceLine.objects.all().delete()
+    with connection.cursor() as cursor:  # SQLite cannot read the longest of them back, and `delete` would
+        cursor.execute("DELETE FROM invoices_invoiceline")
     BulkInsert(InvoiceLine, columns).write(map(attrgetter(*columns), lines))
     assert stored(InvoiceLine) == by_orm
 

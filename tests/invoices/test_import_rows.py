@@ -90,12 +90,13 @@ def test_every_column_of_an_imported_line(odd_profile, tmp_path):
         "id": first["id"], "invoice_id": invoice.pk, "section_id": section.pk, "section_name": r"Web\shop, 东京",
         "position": 1, "description": '12" \\N', "quantity": Decimal("1.5"), "unit": "h\\",
         "unit_price": Decimal("0.335"), "tax_rate": Decimal(21), "tax_note": "Zoë 🎉", "amount_minor": 50,
-        "tax_minor": 11,
+        "tax_minor": 11, "happened_on": None, "is_creditable": True,
     }  # fmt: skip
     assert second == {
         "id": second["id"], "invoice_id": invoice.pk, "section_id": None, "section_name": "", "position": 2,
         "description": "\\.", "quantity": Decimal(1), "unit": "", "unit_price": Decimal("-0.000001"),
         "tax_rate": Decimal(0), "tax_note": "", "amount_minor": 0, "tax_minor": 0,
+        "happened_on": None, "is_creditable": True,
     }  # fmt: skip
 
 

@@ -1,4 +1,4 @@
-"""Invoices and what belongs to them.
+"""Invoices, and the series their numbers come from.
 
 Amounts are integer minor units of the invoice's one currency, in columns named ``*_minor``. What is due is one column
 that the database computes; every page, job and gateway call reads that one. The check constraints say in the database
@@ -6,16 +6,15 @@ what the operations promise.
 """
 
 from django.conf import settings
-from django.core.validators import MinValueValidator
 from django.db import models
-from django.db.models import Case, F, Q, When
+from django.db.models import Case, F, Q, Value, When
 from django.db.models.functions import Upper
 from django.utils.translation import gettext, pgettext_lazy
 from django.utils.translation import gettext_lazy as _
 
-from accounts.models import BillingProfile, InvoiceSection
+from accounts.models import BillingProfile
 from invoices.money import Money
-from invoices.querysets import CreditQuerySet, InvoiceQuerySet
+from invoices.querysets import InvoiceQuerySet
 from invoices.states import InvoiceStatus
 
 
@@ -66,6 +65,15 @@ class Invoice(models.Model):
     payment_terms_days = models.PositiveSmallIntegerField(_("payment terms"), default=30, editable=False)
     payment_reference = models.CharField(_("payment reference"), max_length=25, blank=True, editable=False)
     pays_by_wire = models.BooleanField(_("by check or wire"), default=False, editable=False)
+    # Where to send the money, as it was printed: account holder, IBAN, BIC, bank, and since when they held.
+    remittance = models.JSONField(
+        _("where to send the money"), default=dict, db_default=Value({}, models.JSONField()), editable=False
+    )
+    # The invoice that was voided so that this one could take its place.
+    replaces = models.OneToOneField(
+        "self", models.PROTECT, null=True, blank=True, related_name="replaced_by", verbose_name=_("replaces"),
+        editable=False,
+    )  # fmt: skip
 
     charges_minor = models.BigIntegerField(_("charges"), default=0, editable=False)
     tax_minor = models.BigIntegerField(_("tax"), default=0, editable=False)
@@ -94,6 +102,10 @@ class Invoice(models.Model):
     disputed_at = models.DateTimeField(_("disputed since"), null=True, editable=False)
     paid_at = models.DateTimeField(_("paid at"), null=True, editable=False)
     paid_with = models.CharField(_("paid with"), max_length=60, blank=True, editable=False)
+    # What happens next by itself, so that the pages can say so: the day the card is charged, the day we remind.
+    autopay_on = models.DateField(_("charged automatically on"), null=True, editable=False)
+    next_reminder_on = models.DateField(_("next reminder"), null=True, editable=False)
+    reminders_sent = models.PositiveSmallIntegerField(_("reminders sent"), default=0, db_default=0, editable=False)
     void_reason = models.CharField(_("reason for voiding"), max_length=200, blank=True, editable=False)
     voided_at = models.DateTimeField(_("voided at"), null=True, editable=False)
     created_at = models.DateTimeField(_("created"), auto_now_add=True)
@@ -143,6 +155,10 @@ class Invoice(models.Model):
             models.CheckConstraint(
                 condition=Q(number=None) | Q(number=Upper("number")), name="invoice_number_in_capitals"
             ),
+            models.CheckConstraint(
+                condition=Q(autopay_on=None, next_reminder_on=None) | Q(status=InvoiceStatus.OPEN),
+                name="invoice_plans_only_while_open",
+            ),
         ]
         indexes = [
             models.Index(fields=["profile", "-issued_on", "-id"], name="invoice_by_date"),
@@ -162,6 +178,12 @@ class Invoice(models.Model):
                 name="invoice_in_progress",
             ),
             models.Index(fields=["profile", "-number", "-id"], name="invoice_by_number"),
+            models.Index(fields=["autopay_on", "id"], condition=Q(autopay_on__isnull=False), name="invoice_to_charge"),
+            models.Index(
+                fields=["next_reminder_on", "id"],
+                condition=Q(next_reminder_on__isnull=False),
+                name="invoice_to_remind",
+            ),
         ]
 
     def __str__(self) -> str:
@@ -193,73 +215,3 @@ class Invoice(models.Model):
     def paid_with_label(self) -> str:
         """What it was paid with, in the reader's language: what is stored is a card, or an English word."""
         return gettext(self.paid_with)
-
-
-class InvoiceLine(models.Model):
-    """One line: rounded once, here; the invoice's sums are sums of these integers."""
-
-    invoice = models.ForeignKey(Invoice, models.CASCADE, related_name="lines", verbose_name=_("invoice"))
-    section = models.ForeignKey(
-        InvoiceSection,
-        models.PROTECT,
-        null=True,
-        blank=True,
-        related_name="+",
-        verbose_name=_("invoice section"),
-        db_index=False,
-    )
-    section_name = models.CharField(max_length=120, blank=True, editable=False)
-    position = models.PositiveIntegerField(_("position"), default=0)
-    description = models.CharField(_("description"), max_length=200)
-    quantity = models.DecimalField(_("quantity"), max_digits=16, decimal_places=4, default=1)
-    unit = models.CharField(_("unit"), max_length=20, blank=True)
-    unit_price = models.DecimalField(
-        _("unit price"), max_digits=19, decimal_places=6, help_text=_("In major units, without tax.")
-    )
-    tax_rate = models.DecimalField(
-        _("tax rate"), max_digits=6, decimal_places=3, default=0, validators=[MinValueValidator(0)],
-        help_text=_("Percent."),
-    )  # fmt: skip
-    tax_note = models.CharField(_("tax note"), max_length=80, blank=True)
-    amount_minor = models.BigIntegerField(_("amount"), default=0, editable=False)
-    tax_minor = models.BigIntegerField(_("tax"), default=0, editable=False)
-
-    class Meta:
-        verbose_name = _("invoice line")
-        verbose_name_plural = _("invoice lines")
-        indexes = [models.Index(fields=["section", "invoice"], name="line_by_section")]
-
-    def __str__(self) -> str:
-        return self.description
-
-
-class Credit(models.Model):
-    """Money of a profile that we hold: for now, what was paid above what was due. Never negative, used up once."""
-
-    profile = models.ForeignKey(
-        BillingProfile, models.PROTECT, related_name="credits", verbose_name=_("billing profile")
-    )
-    currency = models.CharField(_("currency"), max_length=3)
-    amount_minor = models.BigIntegerField(_("amount"))
-    remaining_minor = models.BigIntegerField(_("remaining"))
-    description = models.CharField(_("description"), max_length=200)
-    created_at = models.DateTimeField(_("created"))
-
-    objects = CreditQuerySet.as_manager()
-
-    class Meta:
-        verbose_name = _("credit")
-        verbose_name_plural = _("credits")
-        constraints = [
-            models.CheckConstraint(
-                condition=Q(remaining_minor__gte=0, remaining_minor__lte=F("amount_minor")),
-                name="credit_remaining_within_amount",
-            )
-        ]
-
-    def __str__(self) -> str:
-        return self.description
-
-    @property
-    def remaining(self) -> Money:
-        return Money(self.remaining_minor, self.currency)

@@ -1,0 +1,23 @@
+"""Invoices, what they are made of, what corrects them, and the credits that pay for them."""
+
+from invoices.models.charges import Charge, PeriodClosing, TaxRate
+from invoices.models.credit_notes import CreditNote, CreditNoteLine, IssuedDocument
+from invoices.models.credits import Credit, CreditEntry
+from invoices.models.invoices import Invoice, NumberSeries
+from invoices.models.lines import InvoiceLine
+from invoices.models.remittances import RemittanceAccount
+
+__all__ = [
+    "Charge",
+    "Credit",
+    "CreditEntry",
+    "CreditNote",
+    "CreditNoteLine",
+    "Invoice",
+    "InvoiceLine",
+    "IssuedDocument",
+    "NumberSeries",
+    "PeriodClosing",
+    "RemittanceAccount",
+    "TaxRate",
+]

@@ -1,0 +1,156 @@
+"""Charges that wait for their period to close, the tax rates they carry, and the periods that were closed."""
+
+from django.conf import settings
+from django.core.validators import MaxValueValidator, MinValueValidator
+from django.db import models
+from django.db.models import F, Q
+from django.utils.translation import gettext_lazy as _
+
+from accounts.models import BillingProfile, InvoiceSection
+from invoices.models.invoices import Invoice
+from invoices.money import Money
+from invoices.querysets import ChargeQuerySet
+
+
+class TaxRate(models.Model):
+    """A rate by name, such as "VAT high, 21%". Charges copy its percentage and note when they are recorded."""
+
+    name = models.CharField(_("name"), max_length=60, unique=True)
+    percent = models.DecimalField(
+        _("percent"), max_digits=6, decimal_places=3, validators=[MinValueValidator(0), MaxValueValidator(100)]
+    )
+    note = models.CharField(
+        _("note on the invoice"), max_length=80, blank=True, help_text=_("Printed beside the rate, such as the law.")
+    )
+    is_reverse_charge = models.BooleanField(
+        _("reverse charge"), default=False, help_text=_("The customer accounts for the tax; the percentage is zero.")
+    )
+    is_active = models.BooleanField(_("active"), default=True)
+
+    class Meta:
+        verbose_name = _("tax rate")
+        verbose_name_plural = _("tax rates")
+        constraints = [
+            models.CheckConstraint(condition=Q(percent__range=(0, 100)), name="tax_rate_is_a_percentage"),
+            models.CheckConstraint(
+                condition=Q(is_reverse_charge=False) | Q(percent=0), name="tax_rate_reverse_is_zero"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class Charge(models.Model):
+    """A line that waits for an invoice: usage, a single fee, or a return (negative). Once on an invoice it stays."""
+
+    class Kind(models.TextChoices):
+        USAGE = "usage", _("Usage")
+        ONE_OFF = "one_off", _("One-off")
+        RETURN = "return", _("Return")
+
+    profile = models.ForeignKey(
+        BillingProfile, models.PROTECT, related_name="charges", verbose_name=_("billing profile"), db_index=False
+    )
+    section = models.ForeignKey(
+        InvoiceSection, models.PROTECT, related_name="+", verbose_name=_("invoice section"), db_index=False
+    )
+    kind = models.CharField(_("kind"), max_length=8, choices=Kind, default=Kind.USAGE)
+    description = models.CharField(_("description"), max_length=200)
+    quantity = models.DecimalField(_("quantity"), max_digits=16, decimal_places=4, default=1)
+    unit = models.CharField(_("unit"), max_length=20, blank=True)
+    unit_price = models.DecimalField(
+        _("unit price"), max_digits=19, decimal_places=6, help_text=_("In major units, without tax.")
+    )
+    tax_rate = models.ForeignKey(
+        TaxRate, models.PROTECT, null=True, blank=True, related_name="+", verbose_name=_("tax rate"), db_index=False
+    )
+    tax_percent = models.DecimalField(_("tax rate"), max_digits=6, decimal_places=3, default=0, editable=False)
+    tax_note = models.CharField(_("tax note"), max_length=80, blank=True, editable=False)
+    happened_on = models.DateField(_("date"), help_text=_("Of the service or sale; decides the billing period."))
+    is_creditable = models.BooleanField(_("credits may pay for it"), default=True)
+    # The sender's own reference, so that the same charge cannot come in twice.
+    source_reference = models.CharField(_("source reference"), max_length=64, blank=True)
+    amount_minor = models.BigIntegerField(_("amount"), editable=False)
+    tax_minor = models.BigIntegerField(_("tax"), default=0, editable=False)
+    invoice = models.ForeignKey(
+        Invoice,
+        models.PROTECT,
+        null=True,
+        blank=True,
+        related_name="billed_charges",
+        verbose_name=_("invoice"),
+        editable=False,
+    )
+    created_at = models.DateTimeField(_("recorded"), editable=False)
+    created_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, models.PROTECT, null=True, related_name="+", verbose_name=_("recorded by"),
+        editable=False, db_index=False,
+    )  # fmt: skip
+
+    objects = ChargeQuerySet.as_manager()
+
+    class Meta:
+        verbose_name = _("charge")
+        verbose_name_plural = _("charges")
+        constraints = [
+            models.UniqueConstraint(
+                fields=["profile", "source_reference"],
+                condition=~Q(source_reference=""),
+                name="charge_source_reference_once",
+            ),
+            models.CheckConstraint(
+                condition=Q(kind="return", amount_minor__lte=0) | (~Q(kind="return") & Q(amount_minor__gte=0)),
+                name="charge_negative_means_return",
+            ),
+        ]
+        indexes = [
+            models.Index(
+                fields=["profile", "happened_on", "id"], condition=Q(invoice__isnull=True), name="charge_unbilled"
+            ),
+            models.Index(fields=["profile", "-happened_on", "-id"], name="charge_by_date"),
+        ]
+
+    def __str__(self) -> str:
+        return self.description
+
+    @property
+    def amount(self) -> Money:
+        """Needs ``profile`` loaded, whose currency it is in."""
+        return Money(self.amount_minor, self.profile.currency)
+
+
+class PeriodClosing(models.Model):
+    """That a billing period of a profile was closed, and what came of it. There is one for each period."""
+
+    class Outcome(models.TextChoices):
+        BILLED = "billed", _("Invoice issued")
+        NOTHING = "nothing", _("Nothing to bill")
+        CARRIED = "carried", _("Negative, carried over")
+
+    profile = models.ForeignKey(
+        BillingProfile, models.PROTECT, related_name="closings", verbose_name=_("billing profile"), db_index=False
+    )
+    start_on = models.DateField(_("from"))
+    # The first day that is no longer in it: periods follow each other without a gap.
+    end_on = models.DateField(_("up to"))
+    outcome = models.CharField(_("outcome"), max_length=8, choices=Outcome)
+    invoice = models.OneToOneField(
+        Invoice, models.PROTECT, null=True, blank=True, related_name="closing", verbose_name=_("invoice")
+    )
+    closed_at = models.DateTimeField(_("closed"))
+
+    class Meta:
+        verbose_name = _("closed period")
+        verbose_name_plural = _("closed periods")
+        constraints = [
+            models.UniqueConstraint(fields=["profile", "start_on"], name="period_closed_once"),
+            models.CheckConstraint(condition=Q(end_on__gt=F("start_on")), name="period_ends_after_it_starts"),
+            models.CheckConstraint(
+                condition=Q(outcome="billed", invoice__isnull=False) | (~Q(outcome="billed") & Q(invoice=None)),
+                name="period_billed_with_an_invoice",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.profile} {self.start_on}"

@@ -1,0 +1,119 @@
+"""What corrects an issued invoice, and the documents as they were sent."""
+
+from django.conf import settings
+from django.db import models
+from django.db.models import F, Q
+from django.utils.translation import gettext_lazy as _
+
+from accounts.models import BillingProfile
+from invoices.models.credits import Credit
+from invoices.models.invoices import Invoice
+from invoices.models.lines import InvoiceLine
+from invoices.money import Money
+from invoices.querysets import CreditNoteQuerySet
+
+
+class CreditNote(models.Model):
+    """Takes back all or part of an issued invoice. It has a number of its own and never changes.
+
+    What the invoice still owed is lowered by ``applied_minor``; the rest becomes a credit of the profile.
+    """
+
+    invoice = models.ForeignKey(Invoice, models.PROTECT, related_name="credit_notes", verbose_name=_("invoice"))
+    profile = models.ForeignKey(
+        BillingProfile, models.PROTECT, related_name="credit_notes", verbose_name=_("billing profile"), db_index=False
+    )
+    number = models.CharField(_("number"), max_length=32, unique=True)
+    currency = models.CharField(_("currency"), max_length=3)
+    issued_on = models.DateField(_("date"))
+    reason = models.CharField(_("reason"), max_length=200)
+    seller = models.JSONField(_("seller"), default=dict)
+    buyer = models.JSONField(_("buyer"), default=dict)
+    charges_minor = models.BigIntegerField(_("charges"))
+    tax_minor = models.BigIntegerField(_("tax"))
+    total_minor = models.BigIntegerField(_("total"))
+    applied_minor = models.BigIntegerField(_("taken off the invoice"))
+    credit = models.OneToOneField(
+        Credit, models.PROTECT, null=True, blank=True, related_name="credit_note", verbose_name=_("credit")
+    )
+    voids_invoice = models.BooleanField(_("voids the invoice"), default=False)
+    created_at = models.DateTimeField(_("created"))
+    created_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, models.PROTECT, null=True, related_name="+", verbose_name=_("made by"), db_index=False
+    )
+
+    objects = CreditNoteQuerySet.as_manager()
+
+    class Meta:
+        verbose_name = _("credit note")
+        verbose_name_plural = _("credit notes")
+        constraints = [
+            models.CheckConstraint(
+                condition=Q(total_minor=F("charges_minor") + F("tax_minor")), name="credit_note_total_adds_up"
+            ),
+            models.CheckConstraint(
+                condition=Q(total_minor__gte=0, applied_minor__gte=0, applied_minor__lte=F("total_minor")),
+                name="credit_note_applied_within_total",
+            ),
+            models.UniqueConstraint(
+                fields=["invoice"], condition=Q(voids_invoice=True), name="invoice_voided_by_one_note"
+            ),
+        ]
+        indexes = [models.Index(fields=["profile", "-issued_on", "-id"], name="credit_note_by_date")]
+
+    def __str__(self) -> str:
+        return self.number
+
+    @property
+    def total(self) -> Money:
+        return Money(self.total_minor, self.currency)
+
+
+class CreditNoteLine(models.Model):
+    """The part of one line of the invoice that is taken back, in positive amounts."""
+
+    note = models.ForeignKey(CreditNote, models.PROTECT, related_name="lines", verbose_name=_("credit note"))
+    line = models.ForeignKey(InvoiceLine, models.PROTECT, related_name="+", verbose_name=_("line"))
+    position = models.PositiveIntegerField(_("position"), default=0)
+    amount_minor = models.BigIntegerField(_("amount"))
+    tax_minor = models.BigIntegerField(_("tax"))
+
+    class Meta:
+        verbose_name = _("line of a credit note")
+        verbose_name_plural = _("lines of credit notes")
+        constraints = [models.UniqueConstraint(fields=["note", "line"], name="line_once_per_credit_note")]
+
+    def __str__(self) -> str:
+        return f"{self.note_id} {self.position}"
+
+
+class IssuedDocument(models.Model):
+    """A PDF as it was first handed out. Handed out again it is the same bytes, whatever the template looks like now."""
+
+    invoice = models.ForeignKey(Invoice, models.PROTECT, null=True, blank=True, related_name="documents")
+    credit_note = models.ForeignKey(CreditNote, models.PROTECT, null=True, blank=True, related_name="documents")
+    language = models.CharField(_("language"), max_length=8)
+    content = models.BinaryField(_("PDF"))
+    digest = models.CharField(_("SHA-256"), max_length=64)
+    created_at = models.DateTimeField(_("made"))
+
+    class Meta:
+        verbose_name = _("issued document")
+        verbose_name_plural = _("issued documents")
+        constraints = [
+            models.CheckConstraint(
+                condition=Q(invoice__isnull=False, credit_note=None) | Q(invoice=None, credit_note__isnull=False),
+                name="document_of_one_thing",
+            ),
+            models.UniqueConstraint(
+                fields=["invoice", "language"], condition=Q(invoice__isnull=False), name="invoice_document_once"
+            ),
+            models.UniqueConstraint(
+                fields=["credit_note", "language"],
+                condition=Q(credit_note__isnull=False),
+                name="credit_note_document_once",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.invoice or self.credit_note} {self.language}"

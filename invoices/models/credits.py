@@ -1,0 +1,126 @@
+"""Money of a profile that we hold, in lots, and the ledger of everything that happened to them."""
+
+from datetime import date
+
+from django.conf import settings
+from django.db import models
+from django.db.models import F, Q
+from django.utils.translation import gettext_lazy as _
+
+from accounts.models import BillingProfile
+from invoices.models.invoices import Invoice
+from invoices.money import Money
+from invoices.querysets import CreditQuerySet
+
+
+class Credit(models.Model):
+    """One lot: where it came from, when it may be used, what is left of it. Never negative, used up once."""
+
+    class Source(models.TextChoices):
+        OVERPAYMENT = "overpayment", _("Overpayment")
+        PREPAYMENT = "prepayment", _("Prepayment")
+        PROMOTION = "promotion", _("Promotional credit")
+        GOODWILL = "goodwill", _("Goodwill")
+        CREDIT_NOTE = "credit_note", _("Credit note")
+
+    profile = models.ForeignKey(
+        BillingProfile, models.PROTECT, related_name="credits", verbose_name=_("billing profile")
+    )
+    source = models.CharField(_("source"), max_length=12, choices=Source, default=Source.OVERPAYMENT)
+    currency = models.CharField(_("currency"), max_length=3)
+    amount_minor = models.BigIntegerField(_("amount"))
+    remaining_minor = models.BigIntegerField(_("remaining"))
+    description = models.CharField(_("description"), max_length=200)
+    starts_on = models.DateField(_("may be used from"), null=True, blank=True)
+    # The last day on which it may be used; empty when it never expires.
+    expires_on = models.DateField(_("expires after"), null=True, blank=True)
+    created_at = models.DateTimeField(_("created"))
+    created_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, models.PROTECT, null=True, blank=True, related_name="+", verbose_name=_("granted by"),
+        editable=False, db_index=False,
+    )  # fmt: skip
+
+    objects = CreditQuerySet.as_manager()
+
+    class Meta:
+        verbose_name = _("credit")
+        verbose_name_plural = _("credits")
+        constraints = [
+            models.CheckConstraint(
+                condition=Q(remaining_minor__gte=0, remaining_minor__lte=F("amount_minor")),
+                name="credit_remaining_within_amount",
+            ),
+            models.CheckConstraint(
+                condition=Q(starts_on=None) | Q(expires_on=None) | Q(expires_on__gte=F("starts_on")),
+                name="credit_expires_after_it_starts",
+            ),
+        ]
+        indexes = [
+            models.Index(
+                fields=["expires_on", "id"],
+                condition=Q(expires_on__isnull=False, remaining_minor__gt=0),
+                name="credit_to_expire",
+            ),
+            models.Index(
+                fields=["profile", "expires_on", "created_at", "id"],
+                condition=Q(remaining_minor__gt=0),
+                name="credit_to_use",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return self.description
+
+    @property
+    def amount(self) -> Money:
+        return Money(self.amount_minor, self.currency)
+
+    @property
+    def remaining(self) -> Money:
+        return Money(self.remaining_minor, self.currency)
+
+    def is_usable(self, today: date) -> bool:
+        """Whether it may pay for an invoice of that day."""
+        has_begun = self.starts_on is None or self.starts_on <= today
+        return self.remaining_minor > 0 and has_begun and (self.expires_on is None or today <= self.expires_on)
+
+
+class CreditEntry(models.Model):
+    """One movement of a lot. Only ever added to; the amounts of a lot's entries add up to what is left of it."""
+
+    class Kind(models.TextChoices):
+        GRANTED = "granted", _("Granted")
+        APPLIED = "applied", _("Applied to an invoice")
+        GIVEN_BACK = "given_back", _("Given back")
+        TAKEN_BACK = "taken_back", _("Taken back")
+        EXPIRED = "expired", _("Expired")
+
+    credit = models.ForeignKey(Credit, models.PROTECT, related_name="entries", verbose_name=_("credit"))
+    kind = models.CharField(_("kind"), max_length=12, choices=Kind)
+    amount_minor = models.BigIntegerField(_("amount"), help_text=_("Negative when it takes from the credit."))
+    invoice = models.ForeignKey(
+        Invoice, models.PROTECT, null=True, blank=True, related_name="credit_entries", verbose_name=_("invoice")
+    )
+    at = models.DateTimeField(_("at"))
+    actor = models.ForeignKey(
+        settings.AUTH_USER_MODEL, models.PROTECT, null=True, blank=True, related_name="+", verbose_name=_("by"),
+        db_index=False,
+    )  # fmt: skip
+    note = models.CharField(_("note"), max_length=200, blank=True)
+
+    class Meta:
+        verbose_name = _("credit entry")
+        verbose_name_plural = _("credit entries")
+        constraints = [
+            models.CheckConstraint(
+                condition=Q(kind__in=["granted", "given_back"], amount_minor__gt=0)
+                | Q(kind__in=["applied", "taken_back", "expired"], amount_minor__lt=0),
+                name="credit_entry_sign_follows_kind",
+            ),
+            models.CheckConstraint(
+                condition=~Q(kind="applied") | Q(invoice__isnull=False), name="credit_applied_to_an_invoice"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.credit_id} {self.kind} {self.amount_minor}"
