@@ -225,10 +225,6 @@ class Migration(migrations.Migration):
             model_name='credit',
             constraint=models.CheckConstraint(condition=models.Q(('starts_on', None), ('expires_on', None), ('expires_on__gte', models.F('starts_on')), _connector='OR'), name='credit_expires_after_it_starts'),
         ),
-        migrations.AddConstraint(
-            model_name='invoice',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('autopay_on', None), ('next_reminder_on', None)), ('status', 'open'), _connector='OR'), name='invoice_plans_only_while_open'),
-        ),
         migrations.AddField(
             model_name='charge',
             name='created_by',

@@ -155,10 +155,6 @@ class Invoice(models.Model):
             models.CheckConstraint(
                 condition=Q(number=None) | Q(number=Upper("number")), name="invoice_number_in_capitals"
             ),
-            models.CheckConstraint(
-                condition=Q(autopay_on=None, next_reminder_on=None) | Q(status=InvoiceStatus.OPEN),
-                name="invoice_plans_only_while_open",
-            ),
         ]
         indexes = [
             models.Index(fields=["profile", "-issued_on", "-id"], name="invoice_by_date"),

@@ -19,6 +19,7 @@ from invoices.states import InvoiceStatus, check_move
 
 # Of the names of countries in an issued invoice, which stays as it was whoever issued it and whoever reads it.
 DOCUMENT_LANGUAGE = "en"
+PLANS = ("autopay_on", "next_reminder_on")
 
 
 class CannotIssue(Exception):
@@ -61,20 +62,48 @@ def parties_of(profile: BillingProfile) -> dict[str, dict[str, Any]]:
     }
 
 
-def values_at_issue(
-    *, profile: BillingProfile, number: str, today: date, po_number: str, charges_minor: int, tax_minor: int
-) -> dict[str, Any]:
-    """What an issued invoice holds besides its parties, by column: number, dates, terms and sums.
+def plans_at_issue(*, profile: BillingProfile, issued_on: date, due_on: date, at: datetime) -> dict[str, date | None]:
+    """When an invoice is charged and its payer reminded, by column. ``profile`` needs ``account``.
 
+    An invoice whose day of charging lies in the past (history that is imported) is never charged by itself, and nobody
+    is reminded for a day that has gone.
+    """
+    day = profile.day_of(at)
+    by_card = profile.charges_automatically and not profile.pays_by_wire and profile.account.can_pay_by_card
+    charged_on = issued_on + timedelta(days=settings.AUTOPAY_DELAY_DAYS)
+    reminders = (due_on + timedelta(days=days) for days in settings.REMINDER_DAYS)
+    return {
+        "autopay_on": charged_on if by_card and charged_on >= day else None,
+        "next_reminder_on": next((reminded_on for reminded_on in reminders if reminded_on >= day), None),
+    }
+
+
+def values_at_issue(
+    *,
+    profile: BillingProfile,
+    number: str,
+    today: date,
+    at: datetime,
+    po_number: str,
+    charges_minor: int,
+    tax_minor: int,
+    due_on: date | None = None,
+) -> dict[str, Any]:
+    """What an issued invoice holds besides its parties, by column: number, dates, terms, sums and plans.
+
+    ``today`` is the invoice date, ``at`` the moment; the due date follows from the profile's terms unless it is given.
     An invoice of zero has nothing to pay and is settled at once. Raises CannotIssue when the sums are negative.
     """
     total = total_of(charges_minor, tax_minor)
+    due_on = due_on or today + timedelta(days=profile.payment_terms_days)
+    plans = plans_at_issue(profile=profile, issued_on=today, due_on=due_on, at=at) if total else dict.fromkeys(PLANS)
     return {
+        **plans,
         "number": number,
         "status": InvoiceStatus.OPEN if total else InvoiceStatus.PAID,
         "issued_on": today,
-        "due_on": today + timedelta(days=profile.payment_terms_days),
-        "payment_terms_days": profile.payment_terms_days,
+        "due_on": due_on,
+        "payment_terms_days": (due_on - today).days,
         "payment_reference": creditor_reference(number),
         "po_number": po_number or profile.po_number,
         "pays_by_wire": profile.pays_by_wire,
@@ -104,6 +133,7 @@ def issue(*, access: Access, invoice_id: int, today: date, at: datetime) -> Invo
         profile=profile,
         number=number,
         today=today,
+        at=at,
         po_number=invoice.po_number,
         charges_minor=sum(line.amount_minor for line in lines),
         tax_minor=sum(line.tax_minor for line in lines),
