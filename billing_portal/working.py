@@ -16,6 +16,7 @@ from django.db import close_old_connections, connection
 from django.utils import timezone
 
 from accounts.mail import send_due
+from billing_portal.due import run_due
 from payments.gateways.registry import gateways
 from payments.operations import detach_due, end_abandoned, process_deliveries, reconcile
 
@@ -41,8 +42,15 @@ def duties(stopping: threading.Event) -> list[Duty]:
         Duty("mail", 1, lambda at: send_due(at=at, limit=BITE, stopping=stopping.is_set)),
         Duty("gateways", 1, work_of_gateways),
         Duty("reconciliation", 10, lambda at: reconcile(at=at, limit=BITE)),
+        Duty("due", 60, lambda at: begin_pass(at, stopping)),
         Duty("cards", 10, lambda at: detach_due(at=at, limit=BITE) + end_abandoned(at=at, limit=BITE)),
     ]
+
+
+def begin_pass(at: datetime, stopping: threading.Event) -> int:
+    """All that is due, once a minute. The duties beside it only make what people wait for come sooner."""
+    run_due(at=at, origin="worker", stopping=stopping)
+    return 0
 
 
 def work_of_gateways(_at: datetime) -> int:

@@ -1,10 +1,11 @@
 """What was done, and the mails that followed: to be read."""
 
 from django.contrib import admin
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from accounts.admin.base import ReadOnlyAdmin
-from accounts.models import AuditEntry, OutgoingMail
+from accounts.models import AuditEntry, DueRun, OutgoingMail
 
 
 @admin.register(AuditEntry)
@@ -23,3 +24,21 @@ class OutgoingMailAdmin(ReadOnlyAdmin):
     search_fields = ("key", "to")
     search_help_text = _("Key or email address")
     ordering = ("-pk",)
+
+
+@admin.register(DueRun)
+class DueRunAdmin(ReadOnlyAdmin):
+    """What the clock did: one row for each pass that found work, and the last one that found none."""
+
+    list_display = ("started_at", "finished_at", "origin", "what", "trouble")
+    list_filter = ("origin", ("started_at", admin.DateFieldListFilter))
+    fields = ("started_at", "finished_at", "origin", "what", "trouble")
+    ordering = ("-started_at", "-pk")
+
+    @admin.display(description=_("done"))
+    def what(self, run: DueRun) -> str:
+        return ", ".join(f"{name}: {count}" for name, count in run.done.items()) or gettext("nothing was due")
+
+    @admin.display(description=_("failed"))
+    def trouble(self, run: DueRun) -> str:
+        return "; ".join(f"{name}: {problem}" for name, problem in run.failed.items()) or "-"

@@ -8,7 +8,7 @@ from django.contrib.admin.models import CHANGE, LogEntry
 from django.contrib.auth.models import Group, Permission
 
 from accounts.access import system_access
-from accounts.models import InvoiceSection, TaxId, User
+from accounts.models import DueRun, InvoiceSection, TaxId, User
 from invoices.models import Invoice
 from invoices.money import Money
 from invoices.operations import void
@@ -38,6 +38,9 @@ def busy_day(**fields) -> User:
     Authenticator.objects.create(user=payer, type="totp", data={})
     invoices = invoices_in_every_state(profile, section)
     payments_in_every_state(profile, payer)
+    trouble = {"mail": "ConnectionRefusedError: the mail server at mail.example.com did not answer within 20 seconds"}
+    DueRun.objects.create(started_at=NOW, finished_at=NOW, origin="worker", done={"mail": 12}, failed=trouble)
+    DueRun.objects.create(started_at=NOW, origin="command")
     log = LogEntry.objects.log_actions
     log(boss.pk, invoices, CHANGE, [{"changed": {"fields": ["PO number"]}}])
     return boss

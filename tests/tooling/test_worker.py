@@ -82,6 +82,7 @@ def test_the_worker_does_everything_that_waits_for_it():
         "gateways",
         "reconciliation",
         "cards",
+        "due",
     }
 
 
