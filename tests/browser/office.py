@@ -34,7 +34,7 @@ def busy_day(**fields) -> User:
     section = InvoiceSection.objects.create(profile=profile, name="Web shop")
     member(profile.account, "account_owner")
     member(section, "section_owner")
-    payer = member(profile, "invoice_manager", name="Robin Jansen")
+    payer = member(profile, "invoice_manager", name="Accounts payable, North Sea")
     Authenticator.objects.create(user=payer, type="totp", data={})
     invoices = invoices_in_every_state(profile, section)
     payments_in_every_state(profile, payer)
