@@ -17,6 +17,8 @@ from django.utils.safestring import SafeString, mark_safe
 from django.utils.timezone import localtime
 from django.utils.translation import get_language
 
+from accounts.models import User
+from billing_portal.staff_queue import Waiting, what_waits
 from invoices.money import Money
 from invoices.states import Look
 
@@ -105,3 +107,9 @@ def demo_sign_ins() -> dict[str, Any] | None:
 def drawing(svg: str) -> SafeString:
     """An SVG document that our own code made, as part of the page."""
     return mark_safe(svg[svg.index("<svg") :])  # noqa: S308  made by the QR library, not by people
+
+
+@register.simple_tag
+def staff_queue(user: User) -> list[Waiting]:
+    """What waits for this member of staff."""
+    return what_waits(user)

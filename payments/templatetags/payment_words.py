@@ -10,7 +10,6 @@ from django.utils.functional import Promise
 from invoices.money import Money
 from invoices.states import Look
 from payments.declines import explain
-from payments.models import Dispute, Payment
 from payments.models.methods import BRANDS
 from payments.states import DISPUTE_LOOK, PAYMENT_LOOK, REFUND_LOOK, DisputeStatus, PaymentStatus, RefundStatus
 
@@ -61,15 +60,3 @@ def moment(value: datetime | str | None) -> datetime | None:
     if isinstance(value, str):
         value = datetime.fromisoformat(value) if value else None
     return timezone.localtime(value) if value is not None else None
-
-
-@register.simple_tag
-def staff_queue_size() -> int:
-    """Payments that wait for a person, on an index of just those."""
-    return Payment.objects.filter(needs_staff=True).count()
-
-
-@register.simple_tag
-def disputes_for_staff() -> int:
-    """Disputes that wait for a person, on an index of just those."""
-    return Dispute.objects.filter(needs_staff=True).count()

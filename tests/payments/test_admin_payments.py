@@ -89,7 +89,7 @@ def test_the_page_of_a_payment_shows_all_of_it_and_has_no_fields(client, paid, i
 
 
 def test_the_first_page_leads_to_the_staff_queue(client, paid):
-    assert "No payment needs staff." in text_of(client.get("/admin/"))
+    assert "Nothing waits for staff." in text_of(client.get("/admin/"))
     Payment.objects.update(needs_staff=True)
     response = client.get("/admin/")
     assert "1 payment needs staff" in text_of(response)

@@ -3,38 +3,20 @@
 import os
 import random
 import signal
-import time
 from contextlib import suppress
 from datetime import timedelta
 from uuid import uuid4
 
 import pytest
-from django.db import connections
 
 from invoices.models import Invoice
-from payments.gateways.registry import get_gateway
 from payments.models import Payment
 from payments.operations import paying, reconcile
 from tests.factories import NOW, access_for, issued
 from tests.payments.acts import books_are_clean, card, charges, press_pay, sandbox, state
+from tests.payments.processes import in_another_process, kill_after
 
 pytestmark = [pytest.mark.two_connections, pytest.mark.django_db(transaction=True)]
-
-
-def in_another_process(act) -> int:
-    """Forks, runs ``act`` on connections of its own, and returns the child's id."""
-    child = os.fork()
-    if child:
-        return child
-    status = 1
-    try:
-        for wrapper in connections.all():
-            wrapper.connection = None  # the parent's; closing it would end the parent's session
-        get_gateway.cache_clear()
-        act()
-        status = 0
-    finally:
-        os._exit(status)
 
 
 def die(*_arguments, **_named):
@@ -111,9 +93,7 @@ def one_stormy_round(randomness, invoices, payer, access, visa):
         for _process in range(4)
     ]
     for child in children:
-        time.sleep(randomness.uniform(0.01, 0.15))
-        os.kill(child, signal.SIGKILL)
-        os.waitpid(child, 0)
+        kill_after(child, randomness.uniform(0.01, 0.15))
 
 
 def test_random_kills_with_a_gateway_that_loses_answers_charge_no_invoice_twice(profile, payer):

@@ -1,0 +1,77 @@
+"""What waits for a person among staff, above everything else on their first page."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from django.db.models import QuerySet
+from django.urls import reverse
+from django.utils.translation import ngettext
+
+from accounts.models import DueRun, OutgoingMail, User
+from payments.models import Dispute, Payment, Refund, WebhookDelivery
+
+
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """A number of rows in words, and the list of them."""
+
+    text: str
+    url: str
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """``rows`` are those that wait, ``where`` narrows the list to them, ``words`` say how many there are."""
+
+    rows: Callable[[], QuerySet[Any]]
+    where: str
+    words: Callable[[int], str]
+
+
+KINDS = [
+    Kind(
+        lambda: Payment.objects.filter(needs_staff=True),
+        "needs_staff__exact=1",
+        lambda count: ngettext("%(count)s payment needs staff", "%(count)s payments need staff", count),
+    ),
+    Kind(
+        lambda: Refund.objects.filter(needs_staff=True),
+        "needs_staff__exact=1",
+        lambda count: ngettext("%(count)s refund needs staff", "%(count)s refunds need staff", count),
+    ),
+    Kind(
+        lambda: Dispute.objects.filter(needs_staff=True),
+        "needs_staff__exact=1",
+        lambda count: ngettext("%(count)s dispute needs staff", "%(count)s disputes need staff", count),
+    ),
+    Kind(
+        lambda: WebhookDelivery.objects.filter(status=WebhookDelivery.Status.FAILED),
+        "status__exact=failed",
+        lambda count: ngettext(
+            "%(count)s message of a provider failed", "%(count)s messages of providers failed", count
+        ),
+    ),
+    Kind(
+        lambda: OutgoingMail.objects.filter(sent_at=None, next_try_at=None),
+        "sent_at__isempty=1",
+        lambda count: ngettext("%(count)s mail could not be sent", "%(count)s mails could not be sent", count),
+    ),
+    Kind(
+        lambda: DueRun.objects.filter(pk=DueRun.objects.order_by("-pk").values("pk")[:1]).exclude(failed={}),
+        "",
+        lambda count: ngettext("the last run of what is due failed", "the last run of what is due failed", count),
+    ),
+]
+
+
+def what_waits(user: User) -> list[Waiting]:
+    """What this member of staff may see of it. One query for each kind, each on an index or on few rows."""
+    found = []
+    for kind in KINDS:
+        rows = kind.rows()
+        options = rows.model._meta  # noqa: SLF001  the way Django offers
+        if user.has_perm(f"{options.app_label}.view_{options.model_name}") and (count := rows.count()):
+            url = reverse(f"admin:{options.app_label}_{options.model_name}_changelist")
+            found.append(Waiting(kind.words(count) % {"count": count}, f"{url}?{kind.where}".rstrip("?")))
+    return found

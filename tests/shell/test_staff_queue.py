@@ -1,0 +1,103 @@
+"""The first staff page says what waits for a person, and leads to it; to each only what they may see."""
+
+import pytest
+from django.contrib.auth.models import Permission
+
+from accounts.models import DueRun, OutgoingMail
+from billing_portal.staff_queue import what_waits
+from payments.models import Dispute, Payment, Refund, WebhookDelivery
+from tests.factories import NOW, UserFactory
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def boss():
+    return UserFactory(is_staff=True, is_superuser=True)
+
+
+def payment(profile) -> Payment:
+    return Payment.objects.create(
+        profile=profile, amount_minor=100, currency="EUR", started_at=NOW, status="mismatch", needs_staff=True
+    )
+
+
+def waiting_payment(profile):
+    return payment(profile)
+
+
+def waiting_refund(profile):
+    paid = payment(profile)
+    Payment.objects.update(needs_staff=False)
+    return Refund.objects.create(payment=paid, amount_minor=100, currency="EUR", started_at=NOW, needs_staff=True)
+
+
+def waiting_dispute(profile):
+    paid = payment(profile)
+    Payment.objects.update(needs_staff=False)
+    return Dispute.objects.create(
+        payment=paid, gateway="sandbox", gateway_id="dp_1", status="open", amount_minor=100, currency="EUR",
+        opened_at=NOW, needs_staff=True,
+    )  # fmt: skip
+
+
+def failed_message(_profile):
+    return WebhookDelivery.objects.create(
+        gateway="sandbox", event_id="evt_1", kind="payment", type="paid", status="failed", received_at=NOW
+    )
+
+
+def unsent_mail(_profile):
+    return OutgoingMail.objects.create(
+        key="fact", to="a@example.com", language="en", template="payment_failed", created_at=NOW, tries=8
+    )
+
+
+def failed_run(_profile):
+    return DueRun.objects.create(started_at=NOW, finished_at=NOW, origin="worker", failed={"mail": "no"})
+
+
+@pytest.mark.parametrize(
+    ("make", "text"),
+    [
+        (waiting_payment, "1 payment needs staff"),
+        (waiting_refund, "1 refund needs staff"),
+        (waiting_dispute, "1 dispute needs staff"),
+        (failed_message, "1 message of a provider failed"),
+        (unsent_mail, "1 mail could not be sent"),
+        (failed_run, "the last run of what is due failed"),
+    ],
+)
+def test_each_kind_is_told_and_its_list_holds_the_row(client, boss, profile, make, text):
+    client.force_login(boss)
+    assert "Nothing waits for staff." in client.get("/admin/").text
+    row = make(profile)
+    assert [one.text for one in what_waits(boss)] == [text]
+    [one] = what_waits(boss)
+    assert one.url in client.get("/admin/").text
+    assert f"/{row.pk}/change/" in client.get(one.url).text
+
+
+def test_what_is_over_does_not_wait(boss, profile):
+    failed_run(profile)
+    DueRun.objects.create(started_at=NOW, finished_at=NOW, origin="worker")
+    OutgoingMail.objects.create(
+        key="sent", to="a@example.com", language="en", template="payment_failed", created_at=NOW, sent_at=NOW
+    )
+    OutgoingMail.objects.create(
+        key="later", to="a@example.com", language="en", template="payment_failed", created_at=NOW, next_try_at=NOW
+    )
+    assert what_waits(boss) == []
+
+
+def test_a_clerk_is_told_only_what_they_may_see(profile):
+    clerk = UserFactory(is_staff=True)
+    clerk.user_permissions.add(Permission.objects.get(codename="view_payment"))
+    payment(profile)
+    failed_message(profile)
+    assert [one.text for one in what_waits(clerk)] == ["1 payment needs staff"]
+
+
+def test_it_asks_one_question_for_each_kind(boss, profile, django_assert_num_queries):
+    with django_assert_num_queries(6):
+        what_waits(boss)
