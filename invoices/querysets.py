@@ -79,6 +79,15 @@ class CreditQuerySet(QuerySet["Credit"]):
     def visible_to(self, access: Access) -> Self:
         return self.filter(access.scope_filter(Permission.CREDITS_VIEW, "profile"))
 
+    def locked(self) -> Self:
+        """Rows locked in one fixed order. Evaluate it at once."""
+        return self.order_by("pk").select_for_update(of=("self",))
+
+    def usable_on(self, day: date) -> Self:
+        """With something left that may pay for an invoice of that day."""
+        has_begun, not_expired = Q(starts_on=None) | Q(starts_on__lte=day), Q(expires_on=None) | Q(expires_on__gte=day)
+        return self.filter(has_begun, not_expired, remaining_minor__gt=0)
+
 
 class ChargeQuerySet(QuerySet["Charge"]):
     def unbilled(self) -> Self:

@@ -79,6 +79,10 @@ class Invoice(models.Model):
     tax_minor = models.BigIntegerField(_("tax"), default=0, editable=False)
     total_minor = models.BigIntegerField(_("total"), default=0, editable=False)
     credited_minor = models.BigIntegerField(_("credits applied"), default=0, editable=False)
+    # The part of it that was applied when it was issued, which its document prints.
+    credited_at_issue_minor = models.BigIntegerField(
+        _("credits applied at issue"), default=0, db_default=0, editable=False
+    )
     paid_minor = models.BigIntegerField(_("paid"), default=0, editable=False)
     # All that went back of what was paid; the part of it that payers' banks took back is counted besides.
     refunded_minor = models.BigIntegerField(_("refunded"), default=0, editable=False)

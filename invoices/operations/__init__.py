@@ -14,14 +14,20 @@ from invoices.operations.applying import (
     mark_payment_started,
     take_back_payment,
 )
+from invoices.operations.crediting import CannotCredit, apply_at_issue, apply_credits
 from invoices.operations.drafting import CannotDraft, draft_sums, recompute_draft
 from invoices.operations.issuing import CannotIssue, issue, line_sums, parties_of, total_of, values_at_issue
+from invoices.operations.ledger import add_credit
 from invoices.operations.voiding import CannotVoid, void
 
 __all__ = [
+    "CannotCredit",
     "CannotDraft",
     "CannotIssue",
     "CannotVoid",
+    "add_credit",
+    "apply_at_issue",
+    "apply_credits",
     "apply_payment",
     "book_credit",
     "change_credit",

@@ -15,6 +15,7 @@ from accounts.models import BillingProfile
 from invoices.models import Invoice, InvoiceLine
 from invoices.money import percent_of, rounded_minor
 from invoices.numbering import creditor_reference, take_numbers
+from invoices.operations.crediting import apply_at_issue
 from invoices.states import InvoiceStatus, check_move
 
 # Of the names of countries in an issued invoice, which stays as it was whoever issued it and whoever reads it.
@@ -115,7 +116,7 @@ def values_at_issue(
 
 @transaction.atomic
 def issue(*, access: Access, invoice_id: int, today: date, at: datetime) -> Invoice:
-    """Gives a draft its number and freezes it. ``today`` is the invoice date.
+    """Gives a draft its number and freezes it, and applies the profile's credits. ``today`` is the invoice date.
 
     Returns the issued invoice. Raises CannotIssue for a draft without lines or with a negative total, WrongState for
     an invoice that is no draft. Rights are the caller's: staff, import and billing run.
@@ -144,5 +145,6 @@ def issue(*, access: Access, invoice_id: int, today: date, at: datetime) -> Invo
     audit.record(
         access=access, at=at, action="invoice.issued", subject=number, profile=profile, total=invoice.total_minor
     )
+    apply_at_issue(access=access, invoice_ids=[invoice.pk], today=today, at=at)
     invoice.refresh_from_db()
     return invoice
