@@ -1,0 +1,71 @@
+"""Billing periods: which days the next invoice of a profile is about, and on which day it is made.
+
+A period begins on the day the one before it ended and ends before the next invoice day: ``[start_on, end_on)``. It
+closes on ``end_on``, when all its days have passed. Days are calendar days where the profile is, so a period has no
+hours that a change of the clock could add or take away; invoice days are 1 to 28, so every month has one.
+
+A profile begins on the day it was made, so its first period is seldom a whole month. When its invoice day is changed,
+the period that runs ends on the day that was announced, and the next one, which is then shorter, on the new day. No day
+is left out and none comes twice.
+"""
+
+from collections.abc import Iterator
+from datetime import date, datetime, timedelta
+from typing import NamedTuple
+
+from accounts.models import BillingProfile
+
+DAY = timedelta(days=1)
+
+
+class Period(NamedTuple):
+    """``end_on`` is the first day that is no longer in it, and the day on which it closes."""
+
+    start_on: date
+    end_on: date
+
+    @property
+    def last_on(self) -> date:
+        """Its last day, as it is printed on an invoice."""
+        return self.end_on - DAY
+
+
+def next_invoice_day(after: date, invoice_day: int) -> date:
+    """The first day after ``after`` that is the given day of its month."""
+    if after.day < invoice_day:
+        return after.replace(day=invoice_day)
+    first_of_next = (after.replace(day=28) + 4 * DAY).replace(day=1)
+    return first_of_next.replace(day=invoice_day)
+
+
+def first_period(profile: BillingProfile) -> Period:
+    """The period that begins on the day the profile was made, where the profile is."""
+    start_on = profile.day_of(profile.created_at)
+    return Period(start_on, next_invoice_day(start_on, profile.invoice_day))
+
+
+def current_period(profile: BillingProfile) -> Period:
+    """The period that is to be closed next, as stored on the profile; the first when nothing is stored yet."""
+    if profile.billed_until_on is None or profile.next_invoice_on is None:
+        return first_period(profile)
+    return Period(profile.billed_until_on, profile.next_invoice_on)
+
+
+def period_after(period: Period, invoice_day: int) -> Period:
+    return Period(period.end_on, next_invoice_day(period.end_on, invoice_day))
+
+
+def closable_periods(profile: BillingProfile, at: datetime, until: date | None = None) -> Iterator[Period]:
+    """The periods of a profile that have ended and are not closed yet, oldest first: one in an ordinary month, several
+    when the billing run was not there. With ``until`` only those that ended by that day."""
+    today = last_day(profile, at, until)
+    period = current_period(profile)
+    while period.end_on <= today:
+        yield period
+        period = period_after(period, profile.invoice_day)
+
+
+def last_day(profile: BillingProfile, at: datetime, until: date | None) -> date:
+    """The last day on which a period may end to be closed now: a day that has come, where the profile is."""
+    today = profile.day_of(at)
+    return today if until is None else min(today, until)
