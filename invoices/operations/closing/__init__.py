@@ -15,6 +15,7 @@ is left, and nothing happens twice. That there is one closing for each profile a
 - A profile begins on the day it was made. One that is disabled is still billed for what it used.
 """
 
+from invoices.operations.closing.choosing import how_many_wait
 from invoices.operations.closing.running import Closed, close_due, close_periods
 
-__all__ = ["Closed", "close_due", "close_periods"]
+__all__ = ["Closed", "close_due", "close_periods", "how_many_wait"]
