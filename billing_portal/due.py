@@ -19,6 +19,7 @@ from django.utils import timezone
 
 from accounts.mail import send_due
 from accounts.models import DueRun
+from invoices.operations.closing import close_due
 from payments.gateways.registry import gateways
 from payments.operations import detach_due, end_abandoned, process_deliveries, reconcile
 
@@ -41,6 +42,7 @@ class Job:
 def jobs() -> list[Job]:
     """In the order in which one makes work for the next: a closed period is invoiced, then charged, then mailed."""
     return [
+        Job("closing", lambda at, _limit: close_due(at=at)),
         Job("gateways", _work_of_gateways),
         Job("deliveries", lambda at, limit: process_deliveries(at=at, limit=limit)),
         Job("reconciliation", lambda at, limit: reconcile(at=at, limit=limit)),
