@@ -10,8 +10,9 @@ from factory.django import DjangoModelFactory
 from accounts.access import Access, access_of, system_access
 from accounts.models import BillingAccount, BillingProfile, InvoiceSection, RoleAssignment, User
 from accounts.roles import Role, Scope, scope_of
-from invoices.models import Invoice, InvoiceLine
-from invoices.operations import issue
+from invoices.models import Credit, Invoice, InvoiceLine
+from invoices.money import Money
+from invoices.operations import add_credit, issue
 from payments.models import PaymentMethod
 
 NOW = datetime(2026, 10, 26, 8, 0, tzinfo=UTC)
@@ -87,3 +88,10 @@ def issued(
         Invoice.objects.filter(pk=invoice.pk).update(due_on=due_on)
         invoice.refresh_from_db()
     return invoice
+
+
+def granted(profile: BillingProfile, minor: int, *, at: datetime = NOW, **fields) -> Credit:
+    """A credit as staff grant it, in the currency of the profile unless said otherwise."""
+    amount = Money(minor, fields.pop("currency", profile.currency))
+    fields = {"source": Credit.Source.GOODWILL, "description": "For the delay", **fields}
+    return add_credit(profile=profile, amount=amount, at=at, **fields)

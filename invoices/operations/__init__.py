@@ -7,8 +7,6 @@ in `payments` that calls them.
 
 from invoices.operations.applying import (
     apply_payment,
-    book_credit,
-    change_credit,
     clear_payment_started,
     give_back_payment,
     mark_disputed,
@@ -17,14 +15,18 @@ from invoices.operations.applying import (
 )
 from invoices.operations.charging import CannotCharge, record_charge, remove_charge
 from invoices.operations.closing import Closed, close_due, close_periods
+from invoices.operations.correcting import CannotCorrect, chosen_parts, credit_note, rest_of
 from invoices.operations.crediting import CannotCredit, apply_at_issue, apply_credits
 from invoices.operations.drafting import CannotDraft, draft_sums, recompute_draft
+from invoices.operations.granting import GRANTABLE, expire_credits, grant_credit, take_back_credit
 from invoices.operations.issuing import CannotIssue, issue, line_sums, parties_of, total_of, values_at_issue
-from invoices.operations.ledger import add_credit
-from invoices.operations.voiding import CannotVoid, void
+from invoices.operations.ledger import add_credit, book_credit, change_credit
+from invoices.operations.voiding import CannotVoid, rebill, void
 
 __all__ = [
+    "GRANTABLE",
     "CannotCharge",
+    "CannotCorrect",
     "CannotCredit",
     "CannotDraft",
     "CannotIssue",
@@ -36,19 +38,26 @@ __all__ = [
     "apply_payment",
     "book_credit",
     "change_credit",
+    "chosen_parts",
     "clear_payment_started",
     "close_due",
     "close_periods",
+    "credit_note",
     "draft_sums",
+    "expire_credits",
     "give_back_payment",
+    "grant_credit",
     "issue",
     "line_sums",
     "mark_disputed",
     "mark_payment_started",
     "parties_of",
+    "rebill",
     "recompute_draft",
     "record_charge",
     "remove_charge",
+    "rest_of",
+    "take_back_credit",
     "take_back_payment",
     "total_of",
     "values_at_issue",

@@ -1,12 +1,12 @@
-"""What payments and refunds do to invoices and credits.
+"""What payments and refunds do to invoices.
 
 Called by the operations of `payments`, inside their transaction and on rows they have locked; nothing else calls them.
 """
 
 from datetime import datetime
 
-from accounts.models import BillingProfile, User
-from invoices.models import Credit, Invoice
+from accounts.models import User
+from invoices.models import Invoice
 from invoices.money import Money
 from invoices.states import InvoiceStatus, check_move
 
@@ -85,21 +85,3 @@ def mark_disputed(invoice: Invoice, *, since: datetime | None) -> None:
     if invoice.disputed_at != since:
         invoice.disputed_at = since
         invoice.save(update_fields=["disputed_at"])
-
-
-def book_credit(profile: BillingProfile, amount: Money, *, description: str, at: datetime) -> Credit:
-    """Keeps money that fits on no invoice as a credit of the profile."""
-    return Credit.objects.create(
-        profile=profile,
-        currency=amount.currency,
-        amount_minor=amount.minor,
-        remaining_minor=amount.minor,
-        description=description[:200],
-        created_at=at,
-    )
-
-
-def change_credit(credit: Credit, amount: Money) -> None:
-    """Raises or lowers what is left of a locked credit. A check constraint refuses less than nothing."""
-    credit.remaining_minor += amount.minor
-    credit.save(update_fields=["remaining_minor"])

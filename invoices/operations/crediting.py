@@ -123,6 +123,18 @@ def _take(most: int, lots: Iterable[Credit], left: dict[int, int]) -> Iterator[t
             yield lot, part
 
 
+def give_credits_back(invoice: Invoice, *, access: Access, at: datetime, note: str) -> None:
+    """Gives what credits paid of a locked invoice back to the same lots, because the invoice is void. A lot that has
+    expired meanwhile gets it too, and loses it again when it is next looked at. Does not save the invoice."""
+    used = CreditEntry.objects.filter(invoice=invoice).order_by().values_list("credit").annotate(Sum("amount_minor"))
+    given = {pk: -minor for pk, minor in used if minor}
+    lots = list(Credit.objects.filter(pk__in=given).locked())
+    if lots:
+        back = [Movement(lot, CreditEntry.Kind.GIVEN_BACK, given[lot.pk], invoice, note) for lot in lots]
+        move(back, at=at, actor=access.user)
+        invoice.credited_minor -= sum(given.values())
+
+
 def settle_credited(invoice: Invoice, minor: int, *, at: datetime, paid_with: str) -> None:
     """Counts a credit on a locked invoice, which is paid when nothing is left. Saves nothing."""
     invoice.credited_minor += minor

@@ -82,3 +82,16 @@ def move(movements: Sequence[Movement], *, at: datetime, actor: User | None = No
     )
     for credit in {movement.credit.pk: movement.credit for movement in movements}.values():
         credit.remaining_minor += changes[credit.pk]
+
+
+def book_credit(profile: BillingProfile, amount: Money, *, description: str, at: datetime) -> Credit:
+    """Keeps money that was received and fits on no invoice as a credit of the profile."""
+    source = Credit.Source.OVERPAYMENT
+    return add_credit(profile=profile, amount=amount, source=source, description=description, at=at)
+
+
+def change_credit(credit: Credit, amount: Money, *, at: datetime, note: str = "") -> None:
+    """Money of a locked lot goes back to where it came from (negative), or came back after all. Entries of money carry
+    no name: who paid it back stands with the refund."""
+    kind = CreditEntry.Kind.GIVEN_BACK if amount.minor > 0 else CreditEntry.Kind.TAKEN_BACK
+    move([Movement(credit, kind, amount.minor, note=note)], at=at)

@@ -1,4 +1,8 @@
-"""Void: cancel an issued invoice. It keeps its number and stays readable."""
+"""Void: cancel an issued invoice. It keeps its number and stays readable, and a credit note says that it is taken back.
+
+Rebill: the same, and a new draft in its place. Staff correct the draft and issue it; invoice, credit note and new
+invoice then form a chain.
+"""
 
 from datetime import datetime
 
@@ -7,9 +11,28 @@ from django.utils.translation import gettext as _
 
 from accounts import audit
 from accounts.access import Access
-from invoices.models import Invoice
+from invoices.models import CreditNote, Invoice, InvoiceLine
+from invoices.operations.correcting import rest_of, write_note
+from invoices.operations.crediting import give_credits_back
+from invoices.operations.drafting import recompute_draft
 from invoices.payability import in_progress_text
 from invoices.states import InvoiceStatus, check_move
+
+VOIDED = [
+    "status",
+    "void_reason",
+    "voided_at",
+    "credited_minor",
+    "autopay_on",
+    "next_reminder_on",
+    "paid_at",
+    "paid_with",
+]
+COPIED = ("profile_id", "kind", "currency", "period_start_on", "period_end_on", "po_number")
+COPIED_OF_A_LINE = (
+    "section_id", "position", "description", "quantity", "unit", "unit_price", "tax_rate", "tax_note", "happened_on",
+    "is_creditable",
+)  # fmt: skip
 
 
 class CannotVoid(Exception):
@@ -18,30 +41,75 @@ class CannotVoid(Exception):
 
 @transaction.atomic
 def void(*, access: Access, invoice_id: int, reason: str, at: datetime) -> Invoice:
-    """Cancels an open invoice. Returns it.
+    """Cancels an invoice for which no money was received, by a credit note for all that is left of it. Credits that
+    paid for it are given back. Returns it.
 
-    Raises CannotVoid without a reason, while a payment is in progress (its money could not be placed), or when money
-    was received (refund it first); WrongState for an invoice that is not open.
+    Raises CannotVoid without a reason, while a payment is in progress (its money could not be placed), when money was
+    received (refund it first), and when an earlier credit note of it became a credit; WrongState for an invoice that is
+    void, paid with money, or a draft.
     """
     invoice = Invoice.objects.locked().get(pk=invoice_id)
-    if not reason.strip():
+    reason = reason.strip()[:200]
+    if not reason:
         raise CannotVoid(_("Say why the invoice is void; the customer sees the reason."))
+    if invoice.status == InvoiceStatus.PAID and invoice.credited_minor and not invoice.paid_minor:
+        check_move(invoice.status, InvoiceStatus.OPEN)  # given back, the credits leave it due
+        invoice.status, invoice.paid_at, invoice.paid_with = InvoiceStatus.OPEN, None, ""
     check_move(invoice.status, InvoiceStatus.VOID)
+    _check(invoice)
+    rest = rest_of(invoice)
+    if sum(part.total_minor for part in rest) <= 0:
+        raise CannotVoid(_("Credit notes have taken back all of this invoice already."))
+    give_credits_back(invoice, access=access, at=at, note=reason)
+    today = invoice.profile.day_of(at)
+    note = write_note(invoice, rest, access=access, reason=reason, today=today, at=at, voids=True)
+    invoice.credited_minor += note.applied_minor
+    invoice.status, invoice.void_reason, invoice.voided_at = InvoiceStatus.VOID, reason, at
+    invoice.autopay_on = invoice.next_reminder_on = None
+    invoice.save(update_fields=VOIDED)
+    audit.record(
+        access=access, at=at, action="invoice.voided", subject=str(invoice), profile=invoice.profile, reason=reason,
+        credit_note=note.number,
+    )  # fmt: skip
+    return invoice
+
+
+def _check(invoice: Invoice) -> None:
+    """Raises CannotVoid while money moves or has moved."""
     if invoice.is_being_paid:
         raise CannotVoid(
             _("A payment is in progress (%(text)s). Wait for it to end.") % {"text": in_progress_text(invoice)}
         )
     if invoice.paid_minor:
         raise CannotVoid(_("Money was received for this invoice. Refund it first."))
-    invoice.status, invoice.void_reason, invoice.voided_at = InvoiceStatus.VOID, reason.strip()[:200], at
-    invoice.autopay_on = invoice.next_reminder_on = None
-    invoice.save(update_fields=["status", "void_reason", "voided_at", "autopay_on", "next_reminder_on"])
-    audit.record(
-        access=access,
-        at=at,
-        action="invoice.voided",
-        subject=str(invoice),
-        profile=invoice.profile,
-        reason=reason.strip(),
+    # That credit was money or other credits once; given back besides, they would be there twice.
+    if CreditNote.objects.filter(invoice=invoice, credit__isnull=False).exists():
+        raise CannotVoid(
+            _("A credit note of this invoice became a credit. Make a credit note for what is left of it instead.")
+        )
+
+
+@transaction.atomic
+def rebill(*, access: Access, invoice_id: int, reason: str, at: datetime) -> Invoice:
+    """Voids an invoice and makes a draft with the same lines in its place, for staff to correct and issue. Charges stay
+    with the void invoice.
+
+    An invoice that is void already only gets the draft. Returns the draft. Raises what `void` raises, and CannotVoid
+    when another invoice has its place.
+    """
+    invoice = Invoice.objects.locked().get(pk=invoice_id)
+    if invoice.status != InvoiceStatus.VOID:
+        invoice = void(access=access, invoice_id=invoice_id, reason=reason, at=at)
+    other = Invoice.objects.filter(replaces=invoice).first()
+    if other is not None:
+        raise CannotVoid(_("%(invoice)s has its place already.") % {"invoice": other})
+    draft = Invoice.objects.create(replaces=invoice, **{name: getattr(invoice, name) for name in COPIED})
+    InvoiceLine.objects.bulk_create(
+        InvoiceLine(invoice=draft, **{name: getattr(line, name) for name in COPIED_OF_A_LINE})
+        for line in invoice.lines.order_by("position", "pk")
     )
-    return invoice
+    draft = recompute_draft(invoice_id=draft.pk)
+    audit.record(
+        access=access, at=at, action="invoice.rebilled", subject=str(invoice), profile=invoice.profile, draft=draft.pk
+    )
+    return draft

@@ -8,10 +8,10 @@ the refunds. A row changed by hand fails at least one of them.
 import re
 from collections.abc import Callable, Iterator
 
-from django.db.models import BigIntegerField, Count, Exists, F, Max, Min, OuterRef, Q, QuerySet, Subquery, Sum, Value
+from django.db.models import Count, Exists, F, Max, Min, OuterRef, Q, QuerySet, Subquery, Value
 from django.db.models.functions import Coalesce
 
-from invoices.models import Credit, Invoice, InvoiceLine, NumberSeries
+from invoices.models import CreditNote, Invoice, InvoiceLine, NumberSeries
 from invoices.states import InvoiceStatus
 from payments.models import (
     Dispute,
@@ -22,9 +22,9 @@ from payments.models import (
     Refund,
     RefundAllocation,
 )
+from payments.operations.books_of_credits import CHECKS_OF_CREDITS
+from payments.operations.sums import SHOWN, sum_of
 from payments.states import OPEN, DisputeStatus, PaymentStatus, RefundStatus
-
-SHOWN = 20
 
 
 def check_books() -> list[str]:
@@ -32,26 +32,11 @@ def check_books() -> list[str]:
     return [problem for check in CHECKS for problem in check()]
 
 
-def _sum(
-    rows: QuerySet[PaymentAllocation]
-    | QuerySet[InvoiceLine]
-    | QuerySet[Refund]
-    | QuerySet[RefundAllocation]
-    | QuerySet[Dispute]
-    | QuerySet[DisputeAllocation],
-    by: str,
-    field: str,
-) -> Coalesce:
-    """The sum of a column over the rows that belong to the outer row, 0 when there are none."""
-    grouped = rows.filter(**{by: OuterRef("pk")}).order_by().values(by).annotate(sum=Sum(field)).values("sum")
-    return Coalesce(Subquery(grouped, output_field=BigIntegerField()), Value(0))
-
-
 def invoices_against_allocations() -> Iterator[str]:
     """Paid on an invoice = what succeeded payments allocated to it, less what went back of that."""
     taken = PaymentAllocation.objects.filter(payment__status=PaymentStatus.SUCCEEDED)
     rows = Invoice.objects.annotate(
-        taken=_sum(taken, "invoice", "amount_minor"), back=_sum(taken, "invoice", "refunded_minor")
+        taken=sum_of(taken, "invoice", "amount_minor"), back=sum_of(taken, "invoice", "refunded_minor")
     )
     paid = rows.exclude(paid_minor=F("taken") - F("back"))
     for name, said, came, back in paid.values_list("number", "paid_minor", "taken", "back")[:SHOWN]:
@@ -65,7 +50,7 @@ def invoices_against_lines() -> Iterator[str]:
     """The sums of an issued invoice = the sums of its lines."""
     lines = InvoiceLine.objects.all()
     rows = Invoice.objects.exclude(status=InvoiceStatus.DRAFT).annotate(
-        charges=_sum(lines, "invoice", "amount_minor"), tax=_sum(lines, "invoice", "tax_minor")
+        charges=sum_of(lines, "invoice", "amount_minor"), tax=sum_of(lines, "invoice", "tax_minor")
     )
     wrong = rows.exclude(charges_minor=F("charges"), tax_minor=F("tax"))
     columns = ("number", "charges_minor", "tax_minor", "charges", "tax")
@@ -75,7 +60,7 @@ def invoices_against_lines() -> Iterator[str]:
 
 def payments_against_allocations() -> Iterator[str]:
     """What was taken = what was allocated, to invoices and to credits."""
-    rows = Payment.objects.annotate(parts=_sum(PaymentAllocation.objects.all(), "payment", "amount_minor"))
+    rows = Payment.objects.annotate(parts=sum_of(PaymentAllocation.objects.all(), "payment", "amount_minor"))
     wrong = rows.exclude(amount_minor=F("parts"))
     for name, amount, parts in wrong.values_list("reference", "amount_minor", "parts")[:SHOWN]:
         yield f"Payment {name}: amount is {amount}, its allocations come to {parts}."
@@ -99,9 +84,9 @@ def refunds_against_payments() -> Iterator[str]:
     allocations."""
     standing = Refund.objects.exclude(status=RefundStatus.FAILED)
     rows = Payment.objects.annotate(
-        refunds_sum=_sum(standing, "payment", "amount_minor"),
-        taken=_sum(Dispute.objects.all(), "payment", "taken_minor"),
-        parts=_sum(PaymentAllocation.objects.all(), "payment", "refunded_minor"),
+        refunds_sum=sum_of(standing, "payment", "amount_minor"),
+        taken=sum_of(Dispute.objects.all(), "payment", "taken_minor"),
+        parts=sum_of(PaymentAllocation.objects.all(), "payment", "refunded_minor"),
     )
     wrong = rows.exclude(refunded_minor=F("refunds_sum") + F("taken"), parts=F("refunds_sum") + F("taken"))
     columns = ("reference", "refunded_minor", "refunds_sum", "taken", "parts")
@@ -110,7 +95,7 @@ def refunds_against_payments() -> Iterator[str]:
             f"Payment {name}: refunded is {said}, its refunds come to {sum_} and its disputes to {taken},"
             f" taken off its allocations {parts}."
         )
-    split = Refund.objects.annotate(parts=_sum(RefundAllocation.objects.all(), "refund", "amount_minor"))
+    split = Refund.objects.annotate(parts=sum_of(RefundAllocation.objects.all(), "refund", "amount_minor"))
     wrong_split = split.exclude(amount_minor=F("parts"))
     for pk, amount, parts in wrong_split.values_list("pk", "amount_minor", "parts")[:SHOWN]:
         yield f"Refund {pk}: amount is {amount}, its parts come to {parts}."
@@ -119,15 +104,15 @@ def refunds_against_payments() -> Iterator[str]:
 def disputes_against_payments() -> Iterator[str]:
     """Taken back by banks of a payment = what its disputes took = their parts; the same of each invoice. Only a lost
     dispute takes."""
-    split = Dispute.objects.annotate(parts=_sum(DisputeAllocation.objects.all(), "dispute", "amount_minor"))
+    split = Dispute.objects.annotate(parts=sum_of(DisputeAllocation.objects.all(), "dispute", "amount_minor"))
     wrong_split = split.exclude(taken_minor=F("parts"))
     for dispute, taken, parts in wrong_split.values_list("gateway_id", "taken_minor", "parts")[:SHOWN]:
         yield f"Dispute {dispute}: taken is {taken}, its parts come to {parts}."
-    rows = Payment.objects.annotate(taken=_sum(Dispute.objects.all(), "payment", "taken_minor"))
+    rows = Payment.objects.annotate(taken=sum_of(Dispute.objects.all(), "payment", "taken_minor"))
     wrong = rows.exclude(charged_back_minor=F("taken"))
     for name, said, taken in wrong.values_list("reference", "charged_back_minor", "taken")[:SHOWN]:
         yield f"Payment {name}: taken back is {said}, its disputes come to {taken}."
-    parts_of_invoice = _sum(DisputeAllocation.objects.all(), "allocation__invoice", "amount_minor")
+    parts_of_invoice = sum_of(DisputeAllocation.objects.all(), "allocation__invoice", "amount_minor")
     invoices = Invoice.objects.annotate(taken=parts_of_invoice).exclude(charged_back_minor=F("taken"))
     for number, said, taken in invoices.values_list("number", "charged_back_minor", "taken")[:SHOWN]:
         yield f"Invoice {number}: taken back is {said}, its disputes come to {taken}."
@@ -155,18 +140,6 @@ def _differ(one: str, other: str) -> Q:
     return (one_empty & ~other_empty) | (~one_empty & other_empty) | unequal
 
 
-def credits_against_allocations() -> Iterator[str]:
-    """A credit = the money that made it; what is left of it = that less what was refunded."""
-    rows = Credit.objects.annotate(
-        made=_sum(PaymentAllocation.objects.all(), "credit", "amount_minor"),
-        back=_sum(PaymentAllocation.objects.all(), "credit", "refunded_minor"),
-    )
-    wrong = rows.exclude(amount_minor=F("made"), remaining_minor=F("made") - F("back"))
-    columns = ("pk", "amount_minor", "remaining_minor", "made", "back")
-    for pk, amount, left, made, back in wrong.values_list(*columns)[:SHOWN]:
-        yield f"Credit {pk}: amount {amount}, left {left}, paid in {made}, paid back {back}."
-
-
 def open_attempts() -> Iterator[str]:
     """An allocation is open exactly while its payment is; an open invoice notes a payment exactly while one is open.
 
@@ -188,17 +161,20 @@ def open_attempts() -> Iterator[str]:
 
 
 def numbers_without_gaps() -> Iterator[str]:
-    """Every number of a series below the next one stands on exactly one invoice."""
+    """Every number of a series below the next one stands on exactly one invoice or credit note."""
     for series in NumberSeries.objects.all():
         # Digits after the prefix, or the numbers of a series whose prefix is longer would count here too.
-        own = Invoice.objects.filter(
-            number__startswith=series.prefix, number__regex=rf"^{re.escape(series.prefix)}[0-9]+$"
-        )
-        found = own.aggregate(count=Count("pk"), first=Min("number"), last=Max("number"))
-        if found["count"] != series.next_number - 1:
+        pattern = rf"^{re.escape(series.prefix)}[0-9]+$"
+        count, numbers = 0, []
+        for documents in (Invoice.objects, CreditNote.objects):
+            own = documents.filter(number__startswith=series.prefix, number__regex=pattern)
+            found = own.aggregate(count=Count("pk"), first=Min("number"), last=Max("number"))
+            count += found["count"]
+            numbers += [number for number in (found["first"], found["last"]) if number]
+        if count != series.next_number - 1:
             yield (
-                f"Series {series.prefix}: {series.next_number - 1} numbers were given, {found['count']} invoices"
-                f" carry one ({found['first']} to {found['last']})."
+                f"Series {series.prefix}: {series.next_number - 1} numbers were given, {count} documents carry one"
+                f" ({min(numbers, default=None)} to {max(numbers, default=None)})."
             )
 
 
@@ -210,7 +186,7 @@ CHECKS: list[Callable[[], Iterator[str]]] = [
     refunds_against_payments,
     disputes_against_payments,
     open_disputes,
-    credits_against_allocations,
+    *CHECKS_OF_CREDITS,
     open_attempts,
     numbers_without_gaps,
 ]

@@ -52,7 +52,7 @@ def book_dispute(*, payment_id: UUID, told: base.Dispute, source: PaymentEvent.S
     if old == new:
         return row
     if new == DisputeStatus.LOST:
-        _take(row)
+        _take(row, at)
     elif old == DisputeStatus.LOST:
         _give_back(row, at)
     invoices = [part.invoice for part in rows if part.invoice is not None]
@@ -73,7 +73,7 @@ def _take_over(row: Dispute, told: base.Dispute, new: DisputeStatus, at: datetim
     row.taken_minor = 0
 
 
-def _take(row: Dispute) -> None:
+def _take(row: Dispute, at: datetime) -> None:
     """Takes what the bank took, as far as it is still there. A claim in another currency is for staff altogether."""
     payment = row.payment
     parts: list[Part] = []
@@ -82,7 +82,7 @@ def _take(row: Dispute) -> None:
     DisputeAllocation.objects.bulk_create(
         DisputeAllocation(dispute=row, allocation=allocation, amount_minor=part.minor) for allocation, part in parts
     )
-    take_back(payment, parts, by_bank=True)
+    take_back(payment, parts, by_bank=True, at=at)
     row.taken_minor = total_of(parts, payment.currency).minor
     row.save(update_fields=["taken_minor"])
 

@@ -118,7 +118,7 @@ def _reserve(
     RefundAllocation.objects.bulk_create(
         RefundAllocation(refund=row, allocation=allocation, amount_minor=part.minor) for allocation, part in parts
     )
-    take_back(payment, parts, by_bank=False)
+    take_back(payment, parts, by_bank=False, at=at)
     audit.record(
         access=by, at=at, action="refund.started", subject=payment.reference, profile=payment.profile,
         amount_minor=amount.minor, currency=amount.currency, reason=reason,

@@ -42,7 +42,7 @@ def total_of(parts: Sequence[Part], currency: str) -> Money:
     return sum((part for _allocation, part in parts), Money(0, currency))
 
 
-def take_back(payment: Payment, parts: Sequence[Part], *, by_bank: bool) -> None:
+def take_back(payment: Payment, parts: Sequence[Part], *, by_bank: bool, at: datetime) -> None:
     """Takes the parts off credits and invoices, which are due again. ``by_bank``: they went to the payer's bank."""
     for allocation, part in parts:
         _change_allocation(allocation, part.minor)
@@ -50,7 +50,7 @@ def take_back(payment: Payment, parts: Sequence[Part], *, by_bank: bool) -> None
             take_back_payment(allocation.invoice, part, by_bank=by_bank)
             _note_open_attempt(allocation.invoice)
         elif allocation.credit is not None:
-            change_credit(allocation.credit, -part)
+            change_credit(allocation.credit, -part, at=at, note=payment.reference)
     _change_payment(payment, total_of(parts, payment.currency), by_bank=by_bank)
 
 
@@ -68,7 +68,7 @@ def put_back(payment: Payment, parts: Sequence[Part], *, by_bank: bool, at: date
                 allocation.save(update_fields=["amount_minor"])
                 surplus += left
         elif allocation.credit_id is not None:
-            change_credit(kept[allocation.credit_id], part)
+            change_credit(kept[allocation.credit_id], part, at=at, note=payment.reference)
     payment.needs_staff = True
     _change_payment(payment, -total_of(parts, payment.currency), by_bank=by_bank)
     if surplus:
@@ -77,8 +77,7 @@ def put_back(payment: Payment, parts: Sequence[Part], *, by_bank: bool, at: date
 
 
 def _locked_credits(payment: Payment) -> dict[int, Credit]:
-    rows = Credit.objects.filter(allocation__payment=payment).order_by("pk").select_for_update(of=("self",))
-    return {credit.pk: credit for credit in rows}
+    return {credit.pk: credit for credit in Credit.objects.filter(allocation__payment=payment).locked()}
 
 
 def _change_allocation(allocation: PaymentAllocation, minor: int) -> None:

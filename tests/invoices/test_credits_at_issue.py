@@ -1,6 +1,6 @@
 """Credits pay for an invoice when it is issued: in a fixed order, for what they may pay, and each of them once."""
 
-from datetime import datetime, timedelta
+from datetime import timedelta
 from decimal import Decimal
 from time import sleep
 
@@ -10,18 +10,12 @@ from django.db import transaction
 from accounts.access import system_access
 from accounts.models import AuditEntry
 from invoices.models import Credit, CreditEntry, Invoice, InvoiceLine
-from invoices.money import Money
-from invoices.operations import add_credit, apply_at_issue, crediting, issue
+from invoices.operations import apply_at_issue, crediting, issue
 from invoices.querysets import CreditQuerySet
-from tests.factories import NOW, TODAY, BillingProfileFactory, draft, issued
+from tests.factories import NOW, TODAY, BillingProfileFactory, draft, granted, issued
 from tests.payments.acts import at_once
 
 pytestmark = pytest.mark.django_db
-
-
-def credit(profile, minor: int, *, currency: str = "EUR", at: datetime = NOW, **fields) -> Credit:
-    fields.setdefault("source", Credit.Source.GOODWILL)
-    return add_credit(profile=profile, amount=Money(minor, currency), description="Goodwill", at=at, **fields)
 
 
 def amounts(invoice: Invoice) -> tuple[str, int, int]:
@@ -33,7 +27,7 @@ def left() -> list[int]:
 
 
 def test_a_credit_of_30_leaves_70_of_an_invoice_of_100(profile):
-    lot = credit(profile, 3000)
+    lot = granted(profile, 3000)
     invoice = issued(profile, "100.00")
     assert amounts(invoice) == ("open", 3000, 7000)
     assert invoice.credited_at_issue_minor == 3000
@@ -46,7 +40,7 @@ def test_a_credit_of_30_leaves_70_of_an_invoice_of_100(profile):
 
 
 def test_a_credit_that_covers_it_pays_the_invoice_and_no_card_is_charged_for_it(profile):
-    credit(profile, 15000)
+    granted(profile, 15000)
     invoice = issued(profile, "100.00")
     assert amounts(invoice) == ("paid", 10000, 0)
     assert (invoice.paid_at, invoice.paid_with) == (NOW, "Credits")
@@ -66,7 +60,7 @@ def test_many_invoices_cost_as_many_queries_as_one(profile, django_assert_num_qu
     profiles = [profile, *(BillingProfileFactory() for _more in range(4))]
     invoices = [issued(one, "100.00").pk for one in profiles for _twice in range(2)]
     for one in profiles:
-        credit(one, 15000)
+        granted(one, 15000)
     with django_assert_num_queries(7):
         applied = apply_at_issue(access=system_access(), invoice_ids=invoices, today=TODAY, at=NOW)
     assert applied == 10
@@ -75,10 +69,10 @@ def test_many_invoices_cost_as_many_queries_as_one(profile, django_assert_num_qu
 
 
 def test_what_expires_first_is_used_first_then_what_is_oldest(profile):
-    never_new = credit(profile, 1000, at=NOW)
-    never_old = credit(profile, 1000, at=NOW - timedelta(days=9))
-    late = credit(profile, 1000, expires_on=TODAY + timedelta(days=60))
-    soon = credit(profile, 1000, expires_on=TODAY)
+    never_new = granted(profile, 1000, at=NOW)
+    never_old = granted(profile, 1000, at=NOW - timedelta(days=9))
+    late = granted(profile, 1000, expires_on=TODAY + timedelta(days=60))
+    soon = granted(profile, 1000, expires_on=TODAY)
     issued(profile, "35.00")
     order = CreditEntry.objects.filter(kind="applied").order_by("pk").values_list("credit", "amount_minor")
     assert list(order) == [(soon.pk, -1000), (late.pk, -1000), (never_old.pk, -1000), (never_new.pk, -500)]
@@ -94,23 +88,23 @@ def test_what_expires_first_is_used_first_then_what_is_oldest(profile):
     ids=["expired", "not yet started", "other currency"],
 )
 def test_a_credit_that_may_not_be_used_is_left_alone(profile, fields):
-    credit(profile, 5000, **fields)
+    granted(profile, 5000, **fields)
     assert amounts(issued(profile, "100.00")) == ("open", 0, 10000)
     assert left() == [5000]
 
 
 def test_a_credit_of_another_profile_is_left_alone(profile):
-    credit(BillingProfileFactory(account=profile.account), 5000)
+    granted(BillingProfileFactory(account=profile.account), 5000)
     assert amounts(issued(profile, "100.00")) == ("open", 0, 10000)
 
 
 def test_the_first_and_the_last_day_count(profile):
-    credit(profile, 5000, starts_on=TODAY, expires_on=TODAY)
+    granted(profile, 5000, starts_on=TODAY, expires_on=TODAY)
     assert amounts(issued(profile, "100.00")) == ("open", 5000, 5000)
 
 
 def test_only_lines_that_credits_may_pay_for_are_paid_with_their_tax(profile):
-    credit(profile, 50000)
+    granted(profile, 50000)
     invoice = draft(profile, "100.00", tax_rate="21")
     InvoiceLine.objects.create(
         invoice=invoice, description="Marketplace", unit_price=Decimal("40.00"), is_creditable=False
@@ -122,7 +116,7 @@ def test_only_lines_that_credits_may_pay_for_are_paid_with_their_tax(profile):
 
 @pytest.mark.parametrize(("creditable", "other", "credited"), [("100.00", "-70.00", 3000), ("-30.00", "100.00", 0)])
 def test_never_more_than_is_due_and_never_less_than_nothing(profile, creditable, other, credited):
-    credit(profile, 50000)
+    granted(profile, 50000)
     invoice = draft(profile, creditable)
     InvoiceLine.objects.create(invoice=invoice, description="Other", unit_price=Decimal(other), is_creditable=False)
     invoice = issue(access=system_access(), invoice_id=invoice.pk, today=TODAY, at=NOW)
@@ -130,8 +124,8 @@ def test_never_more_than_is_due_and_never_less_than_nothing(profile, creditable,
     assert left() == [50000 - credited]
 
 
-def test_a_rolled_back_issue_uses_no_credit(profile):
-    credit(profile, 5000)
+def test_a_rolled_back_issue_uses_no_granted(profile):
+    granted(profile, 5000)
     invoice = draft(profile, "100.00")
     with transaction.atomic():
         issue(access=system_access(), invoice_id=invoice.pk, today=TODAY, at=NOW)
@@ -144,7 +138,7 @@ def apply_two_at_once(profile, monkeypatch):
     """Two invoices of 40, and one credit of 50. Both have read the lots before either writes, unless a lock makes one
     of them wait."""
     invoices = [issued(profile, "40.00"), issued(profile, "40.00")]
-    credit(profile, 5000)
+    granted(profile, 5000)
     real = crediting.move
 
     def slowly(*arguments, **options):
@@ -185,7 +179,7 @@ def test_without_the_lock_the_second_is_refused_by_the_database_only(profile, mo
 @pytest.mark.django_db(transaction=True)
 def test_two_drafts_issued_at_once_use_one_credit_of_50_once(profile):
     drafts = [draft(profile, "40.00"), draft(profile, "40.00")]
-    credit(profile, 5000)
+    granted(profile, 5000)
 
     def act(invoice):
         return lambda: issue(access=system_access(), invoice_id=invoice.pk, today=TODAY, at=NOW).credited_minor

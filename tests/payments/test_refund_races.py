@@ -44,7 +44,7 @@ def test_a_refund_that_fails_while_its_credit_is_being_used_loses_nothing(refund
         """Takes five euros of the credit, slowly."""
         with transaction.atomic():
             credit = Credit.objects.select_for_update().get()
-            change_credit(credit, Money(-500, "EUR"))
+            change_credit(credit, Money(-500, "EUR"), at=NOW)
             is_held.set()
             sleep(0.5)
         connection.close()

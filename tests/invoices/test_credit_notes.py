@@ -1,0 +1,190 @@
+"""Credit notes: what they take back of an invoice, what becomes of it, and what is refused."""
+
+from decimal import Decimal
+
+import pytest
+from django.db import DatabaseError, connection, transaction
+
+from accounts.access import NotAllowed, system_access
+from accounts.models import AuditEntry
+from invoices.models import Credit, CreditNote, CreditNoteLine, Invoice, InvoiceLine, NumberSeries
+from invoices.money import Money
+from invoices.operations import CannotCorrect, apply_payment, credit_note, issue, mark_payment_started, void
+from tests.factories import NOW, TODAY, access_for, draft, granted, issued, member
+from tests.payments.acts import at_once, books_are_clean, card, press_pay, staff
+
+pytestmark = pytest.mark.django_db
+
+
+def note_of(invoice, amounts=None, *, reason="Billed too much", access=None):
+    access = access or staff()
+    return credit_note(access=access, invoice_id=invoice.pk, amounts=amounts, reason=reason, today=TODAY, at=NOW)
+
+
+def two_lines(profile) -> Invoice:
+    """100.00 with 21% and 50.00 with 9%: 175.50."""
+    invoice = draft(profile, "100.00", tax_rate="21")
+    InvoiceLine.objects.create(
+        invoice=invoice, description="Books", unit_price=Decimal("50.00"), tax_rate=Decimal(9), position=1
+    )
+    return issue(access=system_access(), invoice_id=invoice.pk, today=TODAY, at=NOW)
+
+
+def stands(invoice):
+    invoice.refresh_from_db()
+    return invoice.status, invoice.credited_minor, invoice.amount_due_minor
+
+
+def test_all_of_an_open_invoice_leaves_nothing_due(profile):
+    invoice = two_lines(profile)
+    note = note_of(invoice)
+    assert (note.number, note.currency, note.issued_on) == ("CN-000001", "EUR", TODAY)
+    assert (note.charges_minor, note.tax_minor, note.total_minor) == (15000, 2550, 17550)
+    assert (note.applied_minor, note.credit, note.voids_invoice) == (17550, None, False)
+    assert stands(invoice) == ("paid", 17550, 0)
+    assert (invoice.paid_with, invoice.autopay_on, invoice.next_reminder_on) == ("Credit note", None, None)
+    entry = AuditEntry.objects.get(action="credit_note.issued")
+    assert (entry.subject, entry.detail["invoice"]) == ("CN-000001", invoice.number)
+    assert books_are_clean()
+    with pytest.raises(CannotCorrect, match="nothing to take back"):
+        note_of(invoice)
+
+
+def test_part_of_a_line_takes_its_tax_in_proportion_and_the_rest_stays_due(profile):
+    invoice = two_lines(profile)
+    first = invoice.lines.get(description="Hosting")
+    note = note_of(invoice, {first.pk: 1000})
+    assert note.lines.values_list("amount_minor", "tax_minor").get() == (826, 174)
+    assert stands(invoice) == ("open", 1000, 16550)
+    assert invoice.next_reminder_on is not None
+    assert books_are_clean()
+
+
+@pytest.mark.parametrize("steps", [[1, 1, 12098], [333, 333, 11434], [12099, 1], [4033, 4033, 4034]])
+def test_parts_of_a_line_come_to_the_line_however_they_are_cut(profile, steps):
+    invoice = two_lines(profile)
+    line = invoice.lines.get(description="Hosting")
+    for minor in steps:
+        note_of(invoice, {line.pk: minor})
+    sums = CreditNoteLine.objects.values_list("amount_minor", "tax_minor")
+    assert (sum(amount for amount, _tax in sums), sum(tax for _amount, tax in sums)) == (10000, 2100)
+    with pytest.raises(CannotCorrect, match=r"€0\.00 is left"):
+        note_of(invoice, {line.pk: 1})
+    assert books_are_clean()
+
+
+def test_never_more_than_a_line_has_left(profile):
+    invoice = two_lines(profile)
+    line = invoice.lines.get(description="Books")
+    note_of(invoice, {line.pk: 5000})
+    for minor in (451, -1):
+        with pytest.raises(CannotCorrect, match=r"€4\.50 is left"):
+            note_of(invoice, {line.pk: minor})
+    assert CreditNote.objects.count() == 1
+    assert NumberSeries.objects.get(prefix="CN-").next_number == 2
+
+
+def test_never_more_than_the_invoice_has_left(profile):
+    """A discount is a line too: without it, its line alone would come to more than the invoice."""
+    invoice = draft(profile, "100.00")
+    InvoiceLine.objects.create(invoice=invoice, description="Discount", unit_price=Decimal("-30.00"), position=1)
+    invoice = issue(access=system_access(), invoice_id=invoice.pk, today=TODAY, at=NOW)
+    hosting, discount = invoice.lines.order_by("position")
+    with pytest.raises(CannotCorrect, match="more than what is left of the invoice"):
+        note_of(invoice, {hosting.pk: 10000})
+    note = note_of(invoice, {hosting.pk: 10000, discount.pk: -3000})
+    assert (note.total_minor, stands(invoice)) == (7000, ("paid", 7000, 0))
+    assert books_are_clean()
+
+
+def test_what_was_paid_already_becomes_a_credit(profile, payer):
+    invoice = issued(profile, "100.00")
+    press_pay(payer, invoice, card(profile))
+    note = note_of(invoice, {invoice.lines.get().pk: 2500})
+    lot = Credit.objects.get()
+    assert (note.applied_minor, note.credit) == (0, lot)
+    assert (lot.source, lot.amount_minor, lot.description) == ("credit_note", 2500, "CN-000001: INV-000001")
+    assert stands(invoice) == ("paid", 0, 0)
+    assert books_are_clean()
+    assert issued(profile, "100.00").credited_minor == 2500
+
+
+def test_due_is_lowered_first_and_the_rest_becomes_a_credit(profile):
+    granted(profile, 6000)
+    invoice = issued(profile, "100.00")
+    note = note_of(invoice, {invoice.lines.get().pk: 7000})
+    assert (note.applied_minor, note.credit.amount_minor) == (4000, 3000)
+    assert stands(invoice) == ("paid", 10000, 0)
+    assert books_are_clean()
+
+
+@pytest.mark.parametrize(
+    ("spoil", "said"),
+    [
+        (lambda invoice: mark_payment_started(invoice, by=None, at=NOW), "payment is in progress"),
+        (lambda invoice: void(access=system_access(), invoice_id=invoice.pk, reason="x", at=NOW), "not void"),
+    ],
+    ids=["in progress", "void"],
+)
+def test_it_is_refused_while_money_is_on_its_way_and_for_a_void_invoice(profile, spoil, said):
+    invoice = issued(profile)
+    spoil(invoice)
+    before = CreditNote.objects.count()
+    with pytest.raises(CannotCorrect, match=said):
+        note_of(invoice)
+    assert CreditNote.objects.count() == before
+
+
+def test_it_is_refused_for_a_draft_without_a_reason_and_for_lines_of_another(profile):
+    invoice, other = issued(profile), issued(profile)
+    for about, amounts, reason in [
+        (draft(profile), None, "Test"),
+        (invoice, None, "  "),
+        (invoice, {other.lines.get().pk: 1}, "Test"),
+        (invoice, {}, "Test"),
+    ]:
+        with pytest.raises(CannotCorrect):
+            note_of(about, amounts, reason=reason)
+    assert CreditNote.objects.count() == 0
+    assert stands(invoice) == ("open", 0, 12000)
+
+
+def test_only_staff_make_one(profile):
+    invoice = issued(profile)
+    with pytest.raises(NotAllowed):
+        note_of(invoice, access=access_for(member(profile, "profile_owner"), profile))
+    assert CreditNote.objects.count() == 0
+
+
+def test_a_rolled_back_note_leaves_no_gap(profile):
+    invoice = issued(profile)
+    with transaction.atomic():
+        note_of(invoice)
+        transaction.set_rollback(True)
+    assert note_of(invoice).number == "CN-000001"
+
+
+@pytest.mark.parametrize("table", ["creditnote", "creditnoteline"])
+def test_the_database_changes_no_note(profile, table):
+    note_of(issued(profile))
+    for statement in (f"UPDATE invoices_{table} SET tax_minor = 1", f"DELETE FROM invoices_{table}"):
+        with pytest.raises(DatabaseError, match="never changed"), transaction.atomic(), connection.cursor() as cursor:
+            cursor.execute(statement)
+
+
+def test_money_that_came_back_after_a_note_does_not_make_the_invoice_overpaid(profile):
+    invoice = issued(profile, "100.00")
+    note_of(invoice, {invoice.lines.get().pk: 4000})
+    invoice.refresh_from_db()
+    left = apply_payment(invoice, Money(10000, "EUR"), at=NOW, paid_with="bank transfer", ends_attempt=False)
+    assert (left.minor, stands(invoice)) == (4000, ("paid", 4000, 0))
+
+
+@pytest.mark.two_connections
+@pytest.mark.django_db(transaction=True)
+def test_two_clerks_take_back_no_more_than_there_is(profile):
+    invoice, access = issued(profile, "100.00"), staff()
+    line = invoice.lines.get().pk
+    results = at_once(*[lambda: note_of(invoice, {line: 6000}, access=access)] * 4)
+    assert sorted(type(result).__name__ for result in results) == ["CannotCorrect"] * 3 + ["CreditNote"]
+    assert books_are_clean()
