@@ -5,9 +5,10 @@ from __future__ import annotations
 from datetime import date
 from typing import TYPE_CHECKING, Self
 
-from django.db.models import Q, QuerySet
+from django.db.models import Exists, OuterRef, Q, QuerySet
 
 from accounts.roles import Permission
+from invoices.credit_states import SOON, CreditState
 from invoices.states import InvoiceStatus, Label
 
 LAST_LETTER = "\U0010ffff"
@@ -32,7 +33,7 @@ SHOWN_IN_A_ROW = (
 
 if TYPE_CHECKING:
     from accounts.access import Access
-    from invoices.models import Charge, Credit, CreditNote, Invoice  # noqa: F401  named in the bases below
+    from invoices.models import Charge, Credit, CreditEntry, CreditNote, Invoice  # noqa: F401  named in the bases below
 
 
 class InvoiceQuerySet(QuerySet["Invoice"]):
@@ -87,6 +88,32 @@ class CreditQuerySet(QuerySet["Credit"]):
         """With something left that may pay for an invoice of that day."""
         has_begun, not_expired = Q(starts_on=None) | Q(starts_on__lte=day), Q(expires_on=None) | Q(expires_on__gte=day)
         return self.filter(has_begun, not_expired, remaining_minor__gt=0)
+
+    def in_state(self, state: CreditState, today: date) -> Self:
+        """As `Credit.state_on` says of each row; what expires soon is active too. Needs `with_expiry`."""
+        is_over = Q(expires_on__lt=today)
+        match state:
+            case CreditState.ACTIVE:
+                return self.usable_on(today)
+            case CreditState.SOON:
+                return self.usable_on(today).filter(expires_on__lte=today + SOON)
+            case CreditState.LATER:
+                return self.filter(~is_over | Q(expires_on=None), remaining_minor__gt=0, starts_on__gt=today)
+            case CreditState.USED:
+                return self.filter(remaining_minor=0, has_expired=False)
+            case CreditState.EXPIRED:
+                return self.filter(Q(remaining_minor=0, has_expired=True) | (Q(remaining_minor__gt=0) & is_over))
+
+    def with_expiry(self) -> Self:
+        """With ``has_expired``: whether something of it was taken away because its time was over."""
+        entries = self.model._meta.get_field("entries").related_model  # noqa: SLF001  public, in spite of its name
+        expired = QuerySet(entries).filter(credit=OuterRef("pk"), kind="expired")
+        return self.annotate(has_expired=Exists(expired))
+
+
+class CreditEntryQuerySet(QuerySet["CreditEntry"]):
+    def visible_to(self, access: Access) -> Self:
+        return self.filter(access.scope_filter(Permission.CREDITS_VIEW, "credit__profile"))
 
 
 class ChargeQuerySet(QuerySet["Charge"]):

@@ -1,15 +1,15 @@
 """The PDF of an invoice.
 
-Who sold and who bought is printed from the copy made at issue, amounts from the invoice's own columns: the document of
-an old invoice does not change when somebody moves. What has happened since (paid so far, void) is printed as it stands
-when the document is made. Texts and figures are in the language that is active.
+It shows the invoice as it was issued, whenever it is made: who sold and who bought from the copy made at issue, what
+was due then, and how to pay that. What has happened since (payments, credit notes, a void) stands on the invoice's page
+and in documents of its own. Texts and figures are in the language that is active.
 """
 
+from copy import copy
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from django.utils import timezone
 from django.utils.translation import get_language
 from django.utils.translation import gettext as _
 
@@ -17,39 +17,44 @@ from invoices.documents.charges import charges, tax_summary
 from invoices.documents.figures import day
 from invoices.documents.payment import how_to_pay
 from invoices.documents.typesetting import typeset
-from invoices.models import Invoice
+from invoices.models import CreditNote, Invoice
 from invoices.money import Money
-from invoices.states import InvoiceStatus, Label, label_of
+from invoices.states import InvoiceStatus, Label
 
 TEMPLATE = Path(__file__).with_name("invoice.typ")
-TONES = {Label.PAID: "good", Label.PAST_DUE: "bad", Label.VOID: "bad", Label.IN_PROGRESS: "busy"}
 
 
 def invoice_pdf(invoice: Invoice, *, at: datetime) -> bytes:
-    """The document as it stands at a moment. Needs an issued invoice with ``profile.account`` loaded; reads its lines
-    in one query. Never call it inside a transaction."""
-    return typeset(TEMPLATE, invoice_data(invoice, at=at), at=at)
+    """Made anew; what is handed out is kept. Needs an issued invoice with ``profile.account`` loaded; reads its lines
+    in one query, and what it replaces in another. Never call it inside a transaction."""
+    return typeset(TEMPLATE, invoice_data(invoice), at=at)
 
 
-def invoice_data(invoice: Invoice, *, at: datetime) -> dict[str, Any]:
+def as_issued(invoice: Invoice) -> Invoice:
+    """A copy of an invoice as it stood when it was issued. Not to be saved."""
+    first = copy(invoice)
+    first.credited_minor, first.paid_minor = invoice.credited_at_issue_minor, 0
+    first.amount_due_minor = invoice.total_minor - invoice.credited_at_issue_minor
+    first.status = InvoiceStatus.OPEN if first.amount_due_minor else InvoiceStatus.PAID
+    first.refunded_minor = first.charged_back_minor = 0
+    first.payment_started_at = first.paid_at = first.voided_at = first.disputed_at = None
+    return first
+
+
+def invoice_data(invoice: Invoice) -> dict[str, Any]:
     """What the template prints."""
+    invoice = as_issued(invoice)
     lines = list(invoice.lines.order_by("position", "pk"))
     tax_ids = [_("Tax ID: %(tax_id)s") % {"tax_id": tax_id} for tax_id in invoice.buyer.get("tax_ids", [])]
-    label = label_of(
-        invoice.status,
-        due_on=invoice.due_on,
-        is_being_paid=invoice.is_being_paid,
-        today=invoice.profile.day_of(at),
-    )
+    is_settled = invoice.status == InvoiceStatus.PAID
     return {
         "language": get_language() or "en",
         "title": _("Invoice %(number)s") % {"number": invoice.number},
         "kind": _("Invoice"),
         "number": invoice.number,
-        "status": {"text": str(label.label), "tone": TONES.get(label, "plain")},
+        "status": {"text": str(Label.PAID.label), "tone": "good"} if is_settled else None,
         "page": page_text(),
-        "mark": _("VOID") if invoice.status == InvoiceStatus.VOID else "",
-        "notice": _notice(invoice),
+        "mark": "",
         **seller_data(invoice.seller),
         "parties": [
             {"label": _("Sold to"), "lines": [*invoice.buyer.get("sold_to", []), *tax_ids]},
@@ -60,7 +65,6 @@ def invoice_data(invoice: Invoice, *, at: datetime) -> dict[str, Any]:
         "billing": {"title": _("Billing summary"), "rows": _billing(invoice)},
         "charges": charges(invoice, lines),
         "tax": tax_summary(invoice, lines),
-        "payments": _payments(invoice),
         "pay": how_to_pay(invoice),
     }
 
@@ -78,17 +82,6 @@ def seller_data(seller: dict[str, str]) -> dict[str, Any]:
     return {
         "seller": {"name": seller.get("name", ""), "lines": lines},
         "footer": " · ".join(part for part in (seller.get("name", ""), *lines) if part),
-    }
-
-
-def _notice(invoice: Invoice) -> dict[str, str] | None:
-    if invoice.status != InvoiceStatus.VOID:
-        return None
-    voided = day(timezone.localdate(invoice.voided_at)) if invoice.voided_at else ""
-    return {
-        "tone": "bad",
-        "title": _("This invoice is void since %(day)s. Do not pay it.") % {"day": voided},
-        "text": _("Reason: %(reason)s") % {"reason": invoice.void_reason},
     }
 
 
@@ -112,8 +105,19 @@ def _summary(invoice: Invoice) -> list[tuple[str, str]]:
         (_("Billing profile"), invoice.buyer.get("profile", "")),
         (_("Type"), str(invoice.get_kind_display())),
         (_("Your reference"), invoice.source_reference),
+        (_("Replaces"), _replaces(invoice)),
     ]
     return [row for row in rows if row[1]]
+
+
+def _replaces(invoice: Invoice) -> str:
+    """The void invoice whose place it takes, and the credit note that took that back."""
+    if invoice.replaces_id is None:
+        return ""
+    note = CreditNote.objects.filter(invoice=invoice.replaces_id, voids_invoice=True).select_related("invoice").first()
+    if note is None:
+        return str(invoice.replaces)
+    return _("%(invoice)s (credit note %(note)s)") % {"invoice": note.invoice, "note": note}
 
 
 def _billing(invoice: Invoice) -> list[dict[str, Any]]:
@@ -124,28 +128,4 @@ def _billing(invoice: Invoice) -> list[dict[str, Any]]:
     rows.append(row(_("Total"), invoice.total_minor, strong=True))
     if invoice.credited_minor:
         rows.append(row(_("Credits applied"), -invoice.credited_minor))
-    if invoice.paid_minor or invoice.refunded_minor:
-        rows.append(row(_("Paid so far"), -(invoice.paid_minor + invoice.refunded_minor)))
-    if invoice.refunded:
-        rows.append(row(_("Refunded"), invoice.refunded.minor))
-    if invoice.charged_back:
-        rows.append(row(_("Taken back by the bank"), invoice.charged_back.minor))
     return [*rows, row(_("Amount due"), invoice.amount_due_minor, strong=True)]
-
-
-def _payments(invoice: Invoice) -> dict[str, Any] | None:
-    """What was received so far; the receipts tell each payment apart."""
-    received = Money(invoice.paid_minor + invoice.refunded_minor, invoice.currency)
-    if not received:
-        return None
-    rows = [(_("Received"), received.format())]
-    if invoice.paid_at:
-        paid_on = day(timezone.localdate(invoice.paid_at))
-        rows.append((_("Last payment"), _("%(day)s, %(with)s") % {"day": paid_on, "with": invoice.paid_with_label}))
-    if invoice.refunded:
-        rows.append((_("Refunded"), invoice.refunded.format()))
-    if invoice.charged_back:
-        rows.append((_("Taken back by the bank"), invoice.charged_back.format()))
-    if invoice.disputed_at:
-        rows.append((_("Disputed since"), day(timezone.localdate(invoice.disputed_at))))
-    return {"title": _("Payments so far"), "rows": rows}

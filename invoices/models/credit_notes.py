@@ -68,6 +68,11 @@ class CreditNote(models.Model):
     def total(self) -> Money:
         return Money(self.total_minor, self.currency)
 
+    @property
+    def kept(self) -> Money:
+        """The part that became a credit."""
+        return Money(self.total_minor - self.applied_minor, self.currency)
+
 
 class CreditNoteLine(models.Model):
     """The part of one line of the invoice that is taken back, in positive amounts."""

@@ -8,9 +8,10 @@ from django.db.models import F, Q
 from django.utils.translation import gettext_lazy as _
 
 from accounts.models import BillingProfile
+from invoices.credit_states import SOON, CreditState
 from invoices.models.invoices import Invoice
 from invoices.money import Money
-from invoices.querysets import CreditQuerySet
+from invoices.querysets import CreditEntryQuerySet, CreditQuerySet
 
 
 class Credit(models.Model):
@@ -79,10 +80,17 @@ class Credit(models.Model):
     def remaining(self) -> Money:
         return Money(self.remaining_minor, self.currency)
 
-    def is_usable(self, today: date) -> bool:
-        """Whether it may pay for an invoice of that day."""
-        has_begun = self.starts_on is None or self.starts_on <= today
-        return self.remaining_minor > 0 and has_begun and (self.expires_on is None or today <= self.expires_on)
+    def state_on(self, today: date, *, has_expired: bool) -> CreditState:
+        """``has_expired``: something of it was taken away because its time was over."""
+        if not self.remaining_minor:
+            return CreditState.EXPIRED if has_expired else CreditState.USED
+        if self.expires_on is not None and self.expires_on < today:
+            return CreditState.EXPIRED
+        if self.starts_on is not None and self.starts_on > today:
+            return CreditState.LATER
+        if self.expires_on is not None and self.expires_on <= today + SOON:
+            return CreditState.SOON
+        return CreditState.ACTIVE
 
 
 class CreditEntry(models.Model):
@@ -107,6 +115,8 @@ class CreditEntry(models.Model):
         db_index=False,
     )  # fmt: skip
     note = models.CharField(_("note"), max_length=200, blank=True)
+
+    objects = CreditEntryQuerySet.as_manager()
 
     class Meta:
         verbose_name = _("credit entry")

@@ -20,6 +20,7 @@ from invoices.operations.crediting import CannotCredit, apply_at_issue, apply_cr
 from invoices.operations.drafting import CannotDraft, draft_sums, recompute_draft
 from invoices.operations.granting import GRANTABLE, expire_credits, grant_credit, take_back_credit
 from invoices.operations.issuing import CannotIssue, issue, line_sums, parties_of, total_of, values_at_issue
+from invoices.operations.keeping import keep_document, kept_document
 from invoices.operations.ledger import add_credit, book_credit, change_credit
 from invoices.operations.voiding import CannotVoid, rebill, void
 
@@ -48,6 +49,8 @@ __all__ = [
     "give_back_payment",
     "grant_credit",
     "issue",
+    "keep_document",
+    "kept_document",
     "line_sums",
     "mark_disputed",
     "mark_payment_started",

@@ -1,31 +1,137 @@
-"""The credits of a billing profile: money that we hold for it."""
+"""The credits of a billing profile: what it may still spend, where that came from, and every movement of it."""
 
-from django.db.models import Sum
-from django.http import HttpRequest, HttpResponse
+import csv
+from collections.abc import Iterator
+from datetime import date
+from typing import Any
+from urllib.parse import urlencode
+
+from django.db.models import Q, Sum
+from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
 from django.shortcuts import render
+from django.utils import timezone
+from django.utils.translation import gettext as _
 from django.views.decorators.http import require_safe
 
 from accounts.access import Access
-from accounts.models import BillingProfile
 from accounts.roles import Permission
 from accounts.scoping import profile_view
-from invoices.models import Credit
+from invoices.credit_states import LOOK_OF_CREDIT, SOON, CreditState
+from invoices.models import Credit, CreditEntry
 from invoices.money import Money
+from invoices.paging_by_id import page_by_id
+from invoices.querysets import CreditEntryQuerySet, CreditQuerySet
+from invoices.views.export import BYTE_ORDER_MARK, Echo, plain
+from invoices.views.rows import profile_of
 
-SHOWN = 200
+ROWS_AT_A_TIME = 500
 
 
 @require_safe
 @profile_view(Permission.CREDITS_VIEW)
 def credit_list(request: HttpRequest, access: Access) -> HttpResponse:
-    """The newest two hundred, and what is left of all of them."""
-    profile = access.profile
-    assert isinstance(profile, BillingProfile)  # noqa: S101  profile_view puts it there
-    rows = Credit.objects.visible_to(access)
-    left = rows.aggregate(left=Sum("remaining_minor"))["left"] or 0
+    """Balances, the lots of one state or of all, and the ledger; fifty of each at a time, newest first."""
+    profile = profile_of(access)
+    today = profile.day_of(timezone.now())
+    state = request.GET.get("status", "")
+    state = state if state in CreditState.values else ""
+    owned = Credit.objects.visible_to(access)
+    shown = owned.with_expiry()
+    if state:
+        shown = shown.in_state(CreditState(state), today)
+    lots = page_by_id(shown, request.GET.get("credits", ""))
+    entries = page_by_id(_ledger(access), request.GET.get("page", ""))
     context = {
         "profile": profile,
-        "credits": rows.order_by("-created_at", "-pk")[:SHOWN],
-        "left": Money(left, profile.currency),
+        "balances": _balances(owned, today, profile.currency),
+        "lots": lots,
+        "rows": [_lot(lot, today) for lot in lots.rows],
+        "entries": entries,
+        "movements": [_movement(entry) for entry in entries.rows],
+        "state": state,
+        "states": CreditState.choices,
+        "newer_lots": urlencode({"status": state, "credits": lots.newer}),
+        "older_lots": urlencode({"status": state, "credits": lots.older}),
+        "newer": urlencode({"status": state, "page": entries.newer}),
+        "older": urlencode({"status": state, "page": entries.older}),
     }
     return render(request, "invoices/credits.html", context)
+
+
+def _ledger(access: Access) -> CreditEntryQuerySet:
+    return CreditEntry.objects.visible_to(access).select_related("credit", "invoice")
+
+
+def _balances(owned: CreditQuerySet, today: date, currency: str) -> list[dict[str, Money]]:
+    """In each currency: what may be used today, the part of it that expires soon, and what may be used later. One
+    query. The profile's own currency comes first, also when there is nothing in it."""
+    begun = Q(starts_on=None) | Q(starts_on__lte=today)
+    sums = (
+        owned.filter(Q(expires_on=None) | Q(expires_on__gte=today), remaining_minor__gt=0)
+        .order_by("currency")
+        .values_list("currency")
+        .annotate(
+            Sum("remaining_minor", filter=begun, default=0),
+            Sum("remaining_minor", filter=begun & Q(expires_on__lte=today + SOON), default=0),
+            Sum("remaining_minor", filter=~begun, default=0),
+        )
+    )
+    found = {name: amounts for name, *amounts in sums}
+    names = [currency, *(name for name in found if name != currency)]
+    keys = ("available", "soon", "later")
+    return [
+        {key: Money(minor, name) for key, minor in zip(keys, found.get(name, [0, 0, 0]), strict=True)} for name in names
+    ]
+
+
+def _lot(lot: Any, today: date) -> dict[str, Any]:
+    state = lot.state_on(today, has_expired=lot.has_expired)
+    return {"lot": lot, "look": LOOK_OF_CREDIT[state], "label": state.label}
+
+
+def _movement(entry: CreditEntry) -> dict[str, Any]:
+    return {
+        "entry": entry,
+        "amount": Money(entry.amount_minor, entry.credit.currency),
+        "number": entry.invoice.number if entry.invoice is not None else "",
+    }
+
+
+@require_safe
+@profile_view(Permission.CREDITS_VIEW)
+def credit_csv(_request: HttpRequest, access: Access) -> StreamingHttpResponse:
+    """The whole ledger as a CSV file, newest first, read some hundreds at a time."""
+    profile = profile_of(access)
+    name = f"credits-{profile.code}-{profile.day_of(timezone.now()).isoformat()}.csv"
+    return StreamingHttpResponse(
+        _csv_lines(access),
+        content_type="text/csv; charset=utf-8",
+        headers={"Content-Disposition": f'attachment; filename="{name}"'},
+    )
+
+
+def _csv_lines(access: Access) -> Iterator[str]:
+    write = csv.writer(Echo()).writerow
+    profile = profile_of(access)
+    head = [_("Date"), _("Movement"), _("Credit"), _("Source"), _("Invoice"), _("Currency"), _("Amount"), _("Note")]
+    yield BYTE_ORDER_MARK + write(head)
+    for entry in _all(_ledger(access)):
+        cells = [
+            profile.day_of(entry.at),
+            str(entry.get_kind_display()),
+            entry.credit.description,
+            str(entry.credit.get_source_display()),
+            entry.invoice.number if entry.invoice is not None else "",
+            entry.credit.currency,
+            Money(entry.amount_minor, entry.credit.currency).amount,
+            entry.note,
+        ]
+        yield write([plain(cell) if isinstance(cell, str) else cell for cell in cells])
+
+
+def _all(entries: CreditEntryQuerySet) -> Iterator[CreditEntry]:
+    page = page_by_id(entries, size=ROWS_AT_A_TIME)
+    yield from page.rows
+    while page.older:
+        page = page_by_id(entries, page.older, size=ROWS_AT_A_TIME)
+        yield from page.rows

@@ -19,7 +19,7 @@ from accounts.models import BillingAccount
 from accounts.roles import Permission
 from accounts.scoping import profile_view
 from invoices.documents.figures import percentage, quantity
-from invoices.models import Invoice, InvoiceLine
+from invoices.models import CreditNote, Invoice, InvoiceLine
 from invoices.money import Money, exponent
 from invoices.payability import Why, disputed_text, why_not
 from invoices.states import LOOK, InvoiceStatus, label_of
@@ -42,11 +42,14 @@ class Section:
 def invoice_detail(request: HttpRequest, access: Access, number: str) -> HttpResponse:
     """Everything about an invoice: parties, amounts, lines by section, payments, how to pay."""
     profile = profile_of(access)
-    invoice = get_object_or_404(Invoice.objects.visible_to(access).select_related("payment_started_by"), number=number)
+    invoices = Invoice.objects.visible_to(access).select_related("payment_started_by", "replaces", "replaced_by")
+    invoice = get_object_or_404(invoices, number=number)
     invoice.profile = profile
     today = profile.day_of(timezone.now())
     label = label_of(invoice.status, due_on=invoice.due_on, is_being_paid=invoice.is_being_paid, today=today)
     lines = list(invoice.lines.order_by("position", "pk"))
+    notes = list(CreditNote.objects.visible_to(access).filter(invoice=invoice).order_by("pk"))
+    noted_minor = sum(note.applied_minor for note in notes)
     why, addresses = why_not(invoice, access), Addresses(profile)
     is_being_paid = why is not None and why.code == Why.IN_PROGRESS
     context = {
@@ -56,7 +59,10 @@ def invoice_detail(request: HttpRequest, access: Access, number: str) -> HttpRes
         "look": LOOK[label],
         "sections": sections_of(lines, invoice.currency),
         "taxes": _taxes(lines, invoice.currency),
-        "credits": Money(-invoice.credited_minor, invoice.currency),
+        "credits": Money(noted_minor - invoice.credited_minor, invoice.currency),
+        "noted": Money(-noted_minor, invoice.currency),
+        "notes": notes,
+        "replaced_by": _issued(getattr(invoice, "replaced_by", None)),
         "received": Money(invoice.paid_minor + invoice.refunded_minor, invoice.currency),
         "refunded": -invoice.refunded,
         "charged_back": -invoice.charged_back,
@@ -68,9 +74,15 @@ def invoice_detail(request: HttpRequest, access: Access, number: str) -> HttpRes
         "transfer": _transfer(invoice),
         "pay_url": "" if why else addresses.of("pay", invoice),
         "payment_url": addresses.of("payment", invoice) if is_being_paid and access.can(Permission.INVOICE_PAY) else "",
+        "may_download": access.can(Permission.INVOICE_DOWNLOAD),
         "pdf_url": addresses.of("pdf", invoice) if access.can(Permission.INVOICE_DOWNLOAD) else "",
     }
     return render(request, "invoices/detail.html", context)
+
+
+def _issued(invoice: Invoice | None) -> Invoice | None:
+    """A draft is nobody's business yet."""
+    return invoice if invoice is not None and invoice.status != InvoiceStatus.DRAFT else None
 
 
 def sections_of(lines: Iterable[InvoiceLine], currency: str) -> list[Section]:

@@ -1,4 +1,4 @@
-"""The invoice as a file to keep."""
+"""Invoices and credit notes as files to keep."""
 
 import re
 
@@ -12,8 +12,8 @@ from django.views.decorators.http import require_safe
 from accounts.access import Access
 from accounts.roles import Permission
 from accounts.scoping import profile_view
-from invoices.documents.invoice import invoice_pdf
-from invoices.models import Invoice
+from invoices.documents.issued import issued_pdf
+from invoices.models import CreditNote, Invoice
 
 UNSAFE = re.compile(r"[^A-Za-z0-9._-]+")
 
@@ -22,10 +22,20 @@ UNSAFE = re.compile(r"[^A-Za-z0-9._-]+")
 @profile_view(Permission.INVOICE_DOWNLOAD)
 def pdf(_request: HttpRequest, access: Access, number: str) -> HttpResponse:
     """Sent as an attachment under a name of our own making."""
-    invoices = Invoice.objects.visible_to(access).select_related("profile__account", "payment_started_by")
+    invoices = Invoice.objects.visible_to(access).select_related("profile__account")
     invoice = get_object_or_404(invoices, number=number)
-    content = invoice_pdf(invoice, at=timezone.now())
+    content = issued_pdf(invoice, at=timezone.now())
     return pdf_response(content, _("invoice-%(number)s.pdf") % {"number": invoice.number})
+
+
+@require_safe
+@profile_view(Permission.INVOICE_DOWNLOAD)
+def credit_note_pdf(_request: HttpRequest, access: Access, number: str) -> HttpResponse:
+    """The credit note of an invoice that the person may see."""
+    notes = CreditNote.objects.visible_to(access).select_related("invoice")
+    note = get_object_or_404(notes, number=number)
+    content = issued_pdf(note, at=timezone.now())
+    return pdf_response(content, _("credit-note-%(number)s.pdf") % {"number": note.number})
 
 
 def pdf_response(content: bytes, name: str) -> HttpResponse:

@@ -29,7 +29,7 @@ ROWS_AT_A_TIME = 500
 STARTS_A_FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
 
-class _Echo:
+class Echo:
     """A file that hands each line back instead of keeping it."""
 
     def write(self, line: str) -> str:
@@ -62,7 +62,7 @@ def _read(invoices: InvoiceQuerySet, sort: Sort) -> Iterator[Invoice]:
 
 
 def _lines(invoices: Iterator[Invoice], rows: Rows) -> Iterator[str]:
-    write = csv.writer(_Echo()).writerow
+    write = csv.writer(Echo()).writerow
     labels = {label: str(label.label) for label in Label}
     kinds = {value: str(label) for value, label in Invoice.Kind.choices}
     yield BYTE_ORDER_MARK + write(_head())
