@@ -12,10 +12,15 @@ def queue(*, key: str, to: User, template: str, context: dict[str, Any], at: dat
     ``key`` names the fact; a second mail under the same key is dropped. ``template`` is a name under
     ``templates/emails``; ``context`` holds JSON values and no secrets.
     """
+    queue_to(key=key, email=to.email, language=to.language, template=template, context=context, at=at)
+
+
+def queue_to(*, key: str, email: str, language: str, template: str, context: dict[str, Any], at: datetime) -> None:
+    """The same to an address, whoever reads it: a contact has no account here."""
     mail = OutgoingMail(
         key=key,
-        to=to.email,
-        language=to.language or "en",
+        to=email,
+        language=language or "en",
         template=template,
         context=context,
         created_at=at,

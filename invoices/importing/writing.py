@@ -15,7 +15,7 @@ INVOICE = [
     "id", "profile_id", "number", "kind", "status", "currency", "issued_on", "due_on", "period_start_on",
     "period_end_on", "po_number", "source_reference", "source_digest", "seller", "buyer", "payment_terms_days",
     "payment_reference", "pays_by_wire", "charges_minor", "tax_minor", "total_minor", "created_at",
-    "autopay_on", "next_reminder_on",
+    "announce_on", "autopay_on", "next_reminder_on",
 ]  # fmt: skip
 LINE = [
     "invoice_id", "section_id", "section_name", "position", "description", "quantity", "unit", "unit_price", "tax_rate",
@@ -25,7 +25,7 @@ AUDIT = ["at", "actor_id", "action", "subject", "profile_id", "detail"]
 # What a draft has in the columns that issuing fills in.
 AS_DRAFT = {
     "number": None, "issued_on": None, "due_on": None, "payment_reference": "", "status": InvoiceStatus.DRAFT.value,
-    "autopay_on": None, "next_reminder_on": None,
+    "announce_on": None, "autopay_on": None, "next_reminder_on": None,
 }  # fmt: skip
 
 

@@ -106,7 +106,9 @@ class Invoice(models.Model):
     disputed_at = models.DateTimeField(_("disputed since"), null=True, editable=False)
     paid_at = models.DateTimeField(_("paid at"), null=True, editable=False)
     paid_with = models.CharField(_("paid with"), max_length=60, blank=True, editable=False)
-    # What happens next by itself, so that the pages can say so: the day the card is charged, the day we remind.
+    # What happens next by itself, so that the pages can say so: the day its people are told that it is there (empty
+    # once they were), the day the card is charged, the day we remind.
+    announce_on = models.DateField(null=True, editable=False)
     autopay_on = models.DateField(_("charged automatically on"), null=True, editable=False)
     next_reminder_on = models.DateField(_("next reminder"), null=True, editable=False)
     reminders_sent = models.PositiveSmallIntegerField(_("reminders sent"), default=0, db_default=0, editable=False)
@@ -183,6 +185,9 @@ class Invoice(models.Model):
                 fields=["next_reminder_on", "id"],
                 condition=Q(next_reminder_on__isnull=False),
                 name="invoice_to_remind",
+            ),
+            models.Index(
+                fields=["announce_on", "id"], condition=Q(announce_on__isnull=False), name="invoice_to_announce"
             ),
         ]
 

@@ -22,6 +22,7 @@ from invoices.operations.granting import GRANTABLE, expire_credits, grant_credit
 from invoices.operations.issuing import CannotIssue, issue, line_sums, parties_of, total_of, values_at_issue
 from invoices.operations.keeping import keep_document, kept_document
 from invoices.operations.ledger import add_credit, book_credit, change_credit
+from invoices.operations.planning import drop_autopay, mark_announced, plan_autopay
 from invoices.operations.voiding import CannotVoid, rebill, void
 
 __all__ = [
@@ -45,6 +46,7 @@ __all__ = [
     "close_periods",
     "credit_note",
     "draft_sums",
+    "drop_autopay",
     "expire_credits",
     "give_back_payment",
     "grant_credit",
@@ -52,9 +54,11 @@ __all__ = [
     "keep_document",
     "kept_document",
     "line_sums",
+    "mark_announced",
     "mark_disputed",
     "mark_payment_started",
     "parties_of",
+    "plan_autopay",
     "rebill",
     "recompute_draft",
     "record_charge",

@@ -20,7 +20,9 @@ from invoices.states import InvoiceStatus, check_move
 
 # Of the names of countries in an issued invoice, which stays as it was whoever issued it and whoever reads it.
 DOCUMENT_LANGUAGE = "en"
-PLANS = ("autopay_on", "next_reminder_on")
+PLANS = ("announce_on", "autopay_on", "next_reminder_on")
+# An invoice that is older than this when it is written down is history: nobody is told that it has come.
+NEWS_FOR = timedelta(days=7)
 
 
 class CannotIssue(Exception):
@@ -64,16 +66,18 @@ def parties_of(profile: BillingProfile) -> dict[str, dict[str, Any]]:
 
 
 def plans_at_issue(*, profile: BillingProfile, issued_on: date, due_on: date, at: datetime) -> dict[str, date | None]:
-    """When an invoice is charged and its payer reminded, by column. ``profile`` needs ``account``.
+    """When people are told of an invoice, when it is charged and its payer reminded, by column. ``profile`` needs
+    ``account``.
 
-    An invoice whose day of charging lies in the past (history that is imported) is never charged by itself, and nobody
-    is reminded for a day that has gone.
+    An invoice whose day of charging lies in the past (history that is imported) is never charged by itself, nobody is
+    told of it as if it were new, and nobody is reminded for a day that has gone.
     """
     day = profile.day_of(at)
     by_card = profile.charges_automatically and not profile.pays_by_wire and profile.account.can_pay_by_card
     charged_on = issued_on + timedelta(days=settings.AUTOPAY_DELAY_DAYS)
     reminders = (due_on + timedelta(days=days) for days in settings.REMINDER_DAYS)
     return {
+        "announce_on": day if profile.mails_invoices and issued_on >= day - NEWS_FOR else None,
         "autopay_on": charged_on if by_card and charged_on >= day else None,
         "next_reminder_on": next((reminded_on for reminded_on in reminders if reminded_on >= day), None),
     }

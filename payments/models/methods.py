@@ -51,6 +51,8 @@ class PaymentMethod(models.Model):
         db_index=False,
     )
     removed_at = models.DateTimeField(_("removed"), null=True, editable=False)
+    # When those who manage cards were told last that it is about to expire.
+    expiry_warned_on = models.DateField(null=True, editable=False)
 
     objects = PaymentMethodQuerySet.as_manager()
 
@@ -73,6 +75,13 @@ class PaymentMethod(models.Model):
             ),
             models.CheckConstraint(condition=Q(expiry_month__range=(1, 12)), name="expiry_month_is_a_month"),
             models.CheckConstraint(condition=Q(last_four__regex=r"^[0-9]{4}$"), name="last_four_are_four_digits"),
+        ]
+        indexes = [
+            models.Index(
+                fields=["expiry_year", "expiry_month", "expiry_warned_on"],
+                condition=Q(status="active"),
+                name="method_by_expiry",
+            )
         ]
 
     def __str__(self) -> str:

@@ -33,6 +33,10 @@ class MethodSetup(models.Model):
     setup_id = models.CharField(_("gateway's id"), max_length=120, blank=True)
     next_url = models.CharField(max_length=500, blank=True, editable=False)
     make_default = models.BooleanField(_("make it the default"), default=False)
+    # The card whose place the new one takes; it is removed in the commit that keeps the new one.
+    replaces = models.ForeignKey(
+        PaymentMethod, models.PROTECT, null=True, related_name="+", verbose_name=_("replaces"), db_index=False
+    )
     decline_code = models.CharField(_("reason for the decline"), max_length=24, blank=True)
     method = models.ForeignKey(
         PaymentMethod, models.PROTECT, null=True, related_name="+", verbose_name=_("payment method"), db_index=False

@@ -11,8 +11,12 @@ fits no invoice becomes a credit of the profile, and staff are told.
 """
 
 from payments.operations.adding import CannotAddCard, add_card, check_of_setup, end_abandoned, finish_adding
+from payments.operations.announcing import announce_due, warn_of_expiring_cards
 from payments.operations.asking import NoAnswer
+from payments.operations.autopay import CannotPlan, charge_due, plan_again, switch_autopay
+from payments.operations.backups import drop_backup, make_backup, move_backup
 from payments.operations.beginning import AmountChanged, CannotPay
+from payments.operations.blockers import Blocker, blockers_of
 from payments.operations.books import check_books
 from payments.operations.checking import check_of
 from payments.operations.detaching import detach_due
@@ -27,29 +31,38 @@ from payments.operations.webhooks import process_again, process_deliveries, rece
 
 __all__ = [
     "AmountChanged",
+    "Blocker",
     "CannotAddCard",
     "CannotChangeMethod",
     "CannotPay",
+    "CannotPlan",
     "CannotRecord",
     "CannotRefund",
     "NoAnswer",
     "add_card",
+    "announce_due",
+    "blockers_of",
     "cancel_attempt",
+    "charge_due",
     "check_books",
     "check_of",
     "check_of_setup",
     "come_back",
     "detach_due",
+    "drop_backup",
     "end_abandoned",
     "end_unanswered",
     "finish_adding",
     "look_up",
     "look_up_dispute",
     "look_up_refund",
+    "make_backup",
     "make_default",
     "mark_dispute_handled",
     "mark_handled",
+    "move_backup",
     "pay",
+    "plan_again",
     "process_again",
     "process_deliveries",
     "receive",
@@ -59,4 +72,6 @@ __all__ = [
     "remove_method",
     "resolve_mismatch",
     "settle",
+    "switch_autopay",
+    "warn_of_expiring_cards",
 ]

@@ -20,7 +20,7 @@ from payments.gateways.base import DeclineCode, Gateway, MethodInfo, SetupStep
 from payments.gateways.registry import UnknownGateway, default_gateway, get_gateway
 from payments.models import MethodSetup, PaymentMethod
 from payments.operations.asking import NoAnswer, draws_checks, payer_at, reach
-from payments.operations.methods import Keeping, may_keep, remember_card
+from payments.operations.methods import Keeping, may_keep, remember_card, replace_method
 from payments.operations.schedule import ABANDONED_AFTER, CALL_BUDGET, DAY
 
 log = structlog.get_logger("portal.payments")
@@ -46,9 +46,11 @@ def add_card(
     at: datetime,
     return_url: Callable[[MethodSetup], str],
     make_default: bool = False,
+    replaces: int | None = None,
     in_page: str = "",
 ) -> MethodSetup:
-    """Adds a card just typed in to the profile that ``access`` is inside.
+    """Adds a card just typed in to the profile that ``access`` is inside. ``replaces`` is the id of a card of the
+    profile whose place it takes; that one is removed when the new one is kept.
 
     Returns the attempt, whose status says how it went: `succeeded`, `declined`, or `needs_customer` (go to
     ``next_url``, or pass the check in our page when that is empty). The same key again is the same attempt. Raises
@@ -58,7 +60,9 @@ def add_card(
     if gateway is None:
         raise CannotAddCard(_("Cards cannot be added at the moment."), code="no_gateway")
     try:
-        setup = _begin(access, gateway, key=key, card_token=card_token, make_default=make_default, at=at)
+        setup = _begin(
+            access, gateway, key=key, card_token=card_token, make_default=make_default, replaces=replaces, at=at
+        )
     except IntegrityError as taken:  # by another profile, whose lock is not ours
         raise _stale() from taken
     except OperationalError as busy:
@@ -88,7 +92,14 @@ def add_card(
 
 @transaction.atomic(durable=True)
 def _begin(
-    access: Access, gateway: Gateway, *, key: UUID, card_token: str, make_default: bool, at: datetime
+    access: Access,
+    gateway: Gateway,
+    *,
+    key: UUID,
+    card_token: str,
+    make_default: bool,
+    replaces: int | None,
+    at: datetime,
 ) -> MethodSetup:
     """The row of this attempt, under the lock that counts the attempts of a profile."""
     assert access.user is not None  # noqa: S101  cards are added by people
@@ -111,11 +122,15 @@ def _begin(
     # The id of a stored card is no card just typed in: it may be somebody else's, or removed.
     if PaymentMethod.objects.filter(gateway=gateway.slug, gateway_method=card_token).exists():
         raise CannotAddCard(_("Enter the details of the new card."), code="no_card")
+    old = PaymentMethod.objects.active().filter(profile=profile, pk=replaces).first() if replaces else None
+    if replaces and old is None:
+        raise CannotAddCard(_("The card that was to be replaced is gone already."), code="nothing_to_replace")
     return MethodSetup.objects.create(
         key=key,
         profile=profile,
         gateway=gateway.slug,
         make_default=make_default,
+        replaces=old,
         created_at=at,
         created_by=access.user,
         next_look_at=at + ABANDONED_AFTER,
@@ -160,7 +175,7 @@ def _record(setup_id: UUID, step: SetupStep, *, at: datetime) -> MethodSetup:
     """Writes down how an attempt stands; what has ended stays as it is, except that a card may come late."""
     profile_id = MethodSetup.objects.values_list("profile_id", flat=True).get(pk=setup_id)
     BillingProfile.objects.locked().get(pk=profile_id)
-    setup = MethodSetup.objects.select_related("profile", "created_by").locked().get(pk=setup_id)
+    setup = MethodSetup.objects.select_related("profile", "created_by", "replaces").locked().get(pk=setup_id)
     if setup.status in {S.SUCCEEDED, S.DECLINED}:
         return setup
     setup.setup_id = setup.setup_id or step.setup_id
@@ -190,7 +205,10 @@ def _keep(setup: MethodSetup, info: MethodInfo, at: datetime) -> PaymentMethod |
     )
     try:
         with transaction.atomic():
-            return remember_card(info, keeping, at=at)
+            method = remember_card(info, keeping, at=at)
+            if setup.replaces is not None:
+                replace_method(setup.replaces, method, access=Access(user=setup.created_by), at=at)
+            return method
     except IntegrityError:
         log.exception("card not kept", setup=str(setup.pk))
         return None

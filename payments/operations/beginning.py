@@ -84,7 +84,13 @@ class Begun(NamedTuple):
 
 @transaction.atomic(durable=True)
 def begin(*, access: Access, wish: Wish, at: datetime) -> Begun:
-    """Writes a payment, its allocations and its first event.
+    """`begin_inside`, in a transaction of its own."""
+    return begin_inside(access=access, wish=wish, at=at)
+
+
+def begin_inside(*, access: Access, wish: Wish, at: datetime) -> Begun:
+    """Writes a payment, its allocations and its first event, in the caller's transaction, which must be the outermost:
+    the gateway is called after its commit.
 
     When this attempt was begun before (a double click, a page sent twice), nothing is written and the earlier payment
     is returned. Raises Invoice.DoesNotExist for invoices the person cannot see, NotAllowed without the role, CannotPay
@@ -101,7 +107,7 @@ def begin(*, access: Access, wish: Wish, at: datetime) -> Begun:
     due = Money.total((invoice.amount_due for invoice in invoices), profile.currency)
     if due != wish.shown:
         raise AmountChanged(due)
-    if len(declined) >= DECLINES_PER_HOUR:
+    if access.user and len(declined) >= DECLINES_PER_HOUR:
         raise CannotPay(
             _("Too many payments were declined within an hour. Wait an hour, or pay by wire transfer."),
             code="throttled",
@@ -120,6 +126,7 @@ def begin(*, access: Access, wish: Wish, at: datetime) -> Begun:
         card_last_four=method.last_four if method else "",
         save_method=wish.save_method,
         make_default=wish.make_default,
+        is_automatic=access.user is None,
         gateway=gateway.slug,
         started_at=at,
         started_by=access.user,
@@ -153,8 +160,9 @@ def _lock_invoices(access: Access, ids: Sequence[int]) -> list[Invoice]:
 
 
 def _earlier_attempts(profile: BillingProfile, attempt_key: UUID, at: datetime) -> list[UUID]:
-    """The key of this very page, if it was sent before, and those of what was declined here within the hour."""
-    recent = Q(profile=profile, status=PaymentStatus.DECLINED, started_at__gte=at - timedelta(hours=1))
+    """The key of this very page, if it was sent before, and those of what people had declined within the hour."""
+    since = at - timedelta(hours=1)
+    recent = Q(profile=profile, status=PaymentStatus.DECLINED, started_at__gte=since, is_automatic=False)
     return list(ATTEMPT_KEYS.filter(Q(attempt_key=attempt_key) | recent))
 
 

@@ -23,8 +23,11 @@ def tell_payer(payment: Payment, invoices: Sequence[Invoice], *, at: datetime, w
     """Success once per payment; failure at most once an hour per invoice, so that retries make no storm. An end
     without money is told where the page could only say that we are checking (``was_unsure``).
 
-    The person who paid is told. Money that staff recorded is told to those who handle the profile's invoices.
+    The person who paid is told. Money that staff recorded is told to those who handle the profile's invoices, and so is
+    an automatic charge that succeeded; what follows from one that did not is told by its plan (`autopay`).
     """
+    if payment.is_automatic and payment.status != PaymentStatus.SUCCEEDED:
+        return
     if payment.status == PaymentStatus.SUCCEEDED:
         template, fact = "payment_succeeded", f"payment-succeeded:{payment.pk}"
     elif payment.status == PaymentStatus.DECLINED:
@@ -33,9 +36,9 @@ def tell_payer(payment: Payment, invoices: Sequence[Invoice], *, at: datetime, w
         template, fact = "payment_closed", f"payment-closed:{payment.pk}"
     else:
         return
-    context = _context(payment, invoices, at)
+    context = payment_context(payment, invoices, at)
     recorded = payment.channel != Payment.Channel.CARD
-    people = _money_people(payment.profile) if recorded or payment.started_by is None else [payment.started_by]
+    people = money_people(payment.profile) if recorded or payment.started_by is None else [payment.started_by]
     for person in people:
         queue(key=f"{fact}:{person.pk}", to=person, template=template, context=context, at=at)
 
@@ -44,8 +47,8 @@ def tell_of_refund(refund: Refund, *, at: datetime) -> None:
     """Once per refund, to those who handle the profile's invoices."""
     payment = refund.payment
     invoices = [row.invoice for row in payment.allocations.select_related("invoice") if row.invoice is not None]
-    context = _context(payment, invoices, at) | {"amount_minor": refund.amount_minor}
-    for person in _money_people(payment.profile):
+    context = payment_context(payment, invoices, at) | {"amount_minor": refund.amount_minor}
+    for person in money_people(payment.profile):
         queue(key=f"refund:{refund.pk}:{person.pk}", to=person, template="payment_refunded", context=context, at=at)
 
 
@@ -57,12 +60,13 @@ def tell_of_gone_default(method: PaymentMethod, *, at: datetime) -> None:
         "profile": method.profile.name,
         "url": settings.PUBLIC_URL + reverse("payments:methods", args=[method.profile.code]),
     }
-    for person in _card_managers(method.profile):
+    for person in card_managers(method.profile):
         key = f"method-gone:{method.pk}:{at:%Y%m%d%H%M%S}:{person.pk}"
         queue(key=key, to=person, template="method_gone", context=context, at=at)
 
 
-def _card_managers(profile: BillingProfile) -> list[User]:
+def card_managers(profile: BillingProfile) -> list[User]:
+    """Those who may add, choose and remove cards, by a role on the profile or on its account."""
     reaching = Q(profile=profile) | Q(account=profile.account_id)
     roles = roles_with(Permission.METHODS_MANAGE, Scope.PROFILE)
     held = RoleAssignment.objects.filter(reaching, role__in=roles, user__is_active=True)
@@ -72,8 +76,8 @@ def _card_managers(profile: BillingProfile) -> list[User]:
 def tell_of_lost_dispute(dispute: Dispute, invoices: Sequence[Invoice], *, at: datetime) -> None:
     """Once per dispute, to those who handle the profile's invoices: they are due again."""
     payment = dispute.payment
-    context = _context(payment, invoices, at) | {"amount_minor": dispute.amount_minor, "currency": dispute.currency}
-    for person in _money_people(payment.profile):
+    context = payment_context(payment, invoices, at) | {"amount_minor": dispute.amount_minor, "currency": dispute.currency}
+    for person in money_people(payment.profile):
         queue(key=f"dispute-lost:{dispute.pk}:{person.pk}", to=person, template="dispute_lost", context=context, at=at)
 
 
@@ -81,7 +85,7 @@ def tell_staff_of_dispute(dispute: Dispute, invoices: Sequence[Invoice], *, at: 
     """Once per dispute, to the staff who may act on payments: evidence is wanted until a date."""
     due = dispute.evidence_due_at
     path = reverse("admin:payments_dispute_change", args=[dispute.pk])
-    context = _context(dispute.payment, invoices, at) | {
+    context = payment_context(dispute.payment, invoices, at) | {
         "amount_minor": dispute.amount_minor,
         "currency": dispute.currency,
         "reason": dispute.reason,
@@ -95,12 +99,13 @@ def tell_staff_of_dispute(dispute: Dispute, invoices: Sequence[Invoice], *, at: 
         )
 
 
-def _money_people(profile: BillingProfile) -> list[User]:
+def money_people(profile: BillingProfile) -> list[User]:
+    """Those who handle the profile's invoices: its owners, contributors and invoice managers."""
     held = RoleAssignment.objects.filter(profile=profile, role__in=MONEY_PEOPLE, user__is_active=True)
     return list({row.user_id: row.user for row in held.select_related("user")}.values())
 
 
-def _context(payment: Payment, invoices: Sequence[Invoice], at: datetime) -> dict[str, Any]:
+def payment_context(payment: Payment, invoices: Sequence[Invoice], at: datetime) -> dict[str, Any]:
     path = reverse("payments:detail", kwargs={"profile": payment.profile.code, "reference": payment.reference})
     return {
         "reference": payment.reference,

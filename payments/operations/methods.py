@@ -11,9 +11,10 @@ from accounts.access import Access, access_of, fresh, system_access
 from accounts.models import BillingProfile, User
 from accounts.roles import Permission
 from payments.gateways.base import MethodInfo
-from payments.models import Payment, PaymentMethod
+from payments.models import Detachment, PaymentMethod
+from payments.operations.blockers import blockers_of
+from payments.operations.busy import refuses_when_busy
 from payments.operations.detaching import detach_due, give_up_id
-from payments.states import OPEN
 
 
 class CannotChangeMethod(Exception):
@@ -90,11 +91,13 @@ def take_over(method: PaymentMethod, info: MethodInfo) -> None:
     method.expiry_month, method.expiry_year = info.expiry_month, info.expiry_year
 
 
+@refuses_when_busy(CannotChangeMethod)
 @transaction.atomic
 def make_default(*, access: Access, method_id: int, at: datetime) -> PaymentMethod:
-    """Makes a card the one that is charged automatically. Raises PaymentMethod.DoesNotExist, NotAllowed,
-    CannotChangeMethod for a card that has expired."""
-    method = _lock_method(access, method_id)
+    """Makes a card the one that is charged automatically, from the next charge on. What failed before is not charged by
+    itself: the page offers to pay it. Raises PaymentMethod.DoesNotExist, NotAllowed,
+    CannotChangeMethod for a card that has expired, or when the database is busy."""
+    method = lock_method(access, method_id)
     if method.is_expired(method.profile.day_of(at)):
         raise CannotChangeMethod(_("%(card)s has expired. Add a new card instead.") % {"card": method.label})
     _set_default(method)
@@ -102,31 +105,61 @@ def make_default(*, access: Access, method_id: int, at: datetime) -> PaymentMeth
     return method
 
 
+@refuses_when_busy(CannotChangeMethod)
 def remove_method(*, access: Access, method_id: int, at: datetime) -> PaymentMethod:
     """Takes a card off the profile, here first and then at the gateway, where "already gone" counts as done. A gateway
     that does not answer is asked again by the worker.
 
-    Raises PaymentMethod.DoesNotExist, NotAllowed, CannotChangeMethod while a payment with it is in progress, or for
-    the default card while there is another that could take its place.
+    Raises PaymentMethod.DoesNotExist, NotAllowed, and CannotChangeMethod for each reason that `blockers_of` knows, or
+    when the database is busy.
     """
     with transaction.atomic():
-        method = _lock_method(access, method_id)
-        if Payment.objects.filter(method=method, status__in=OPEN).exists():
-            raise CannotChangeMethod(_("A payment with this card is in progress. Remove it when that has ended."))
-        others = PaymentMethod.objects.active().filter(profile=method.profile).exclude(pk=method.pk)
-        if method.is_default and any(not other.is_expired(method.profile.day_of(at)) for other in others):
-            raise CannotChangeMethod(_("This is the default card. Make another card the default first."))
-        take_off(method, at=at)
-        record("method.removed", method, access, at)
-        detachment = give_up_id(method, at=at)
+        method = lock_method(access, method_id)
+        blockers = blockers_of(method, at=at, by_staff=access.unlimited)
+        if blockers:
+            raise CannotChangeMethod(f"{blockers[0].reason} {blockers[0].remedy}")
+        detachment = _give_up(method, access, at=at)
     detach_due(at=at, only=detachment)
     return method
+
+
+def replace_method(old: PaymentMethod, new: PaymentMethod, *, access: Access, at: datetime) -> bool:
+    """A new card takes the place of an old one, as default or among the backups, and the old one is removed. In the
+    caller's transaction, with the profile locked.
+
+    Returns False when the old one stays: it is gone already, it is the same card, or a payment with it is in progress;
+    then the new card has its place all the same, so nothing stands in the way of removing it later.
+    """
+    active = PaymentMethod.objects.active().select_related("profile").filter(profile_id=new.profile_id, pk=old.pk)
+    found = next(iter(active.locked()), None)
+    if found is None or found.pk == new.pk:
+        return False
+    place, found.backup_order = found.backup_order, None
+    if found.is_default:
+        _set_default(new)
+        record("method.made_default", new, access, at)
+        found.is_default = False
+    elif place is not None:
+        PaymentMethod.objects.filter(pk=found.pk).update(backup_order=None)
+        PaymentMethod.objects.filter(pk=new.pk, is_default=False).update(backup_order=place)
+    found.save(update_fields=["is_default", "backup_order"])
+    if blockers_of(found, at=at):
+        return False
+    _give_up(found, access, at=at)
+    return True
+
+
+def _give_up(method: PaymentMethod, access: Access, *, at: datetime) -> Detachment:
+    take_off(method, at=at)
+    record("method.removed", method, access, at)
+    return give_up_id(method, at=at)
 
 
 def take_off(method: PaymentMethod, *, at: datetime) -> None:
     """The card is on the profile no more. Call it with the card locked."""
     method.status, method.is_default, method.removed_at = PaymentMethod.Status.REMOVED, False, at
-    method.save(update_fields=["status", "is_default", "removed_at"])
+    method.backup_order = None
+    method.save(update_fields=["status", "is_default", "backup_order", "removed_at"])
 
 
 def record(action: str, method: PaymentMethod, access: Access, at: datetime) -> None:
@@ -135,8 +168,8 @@ def record(action: str, method: PaymentMethod, access: Access, at: datetime) -> 
     audit.record(access=who, at=at, action=action, subject=method.label, profile=method.profile, method=method.pk)
 
 
-def _lock_method(access: Access, method_id: int) -> PaymentMethod:
-    """The profile's row is the lock of all its cards against each other; the card's own keeps payers off it."""
+def lock_method(access: Access, method_id: int) -> PaymentMethod:
+    """An active card of a profile whose cards the person may manage, locked. The profile's row is the lock of all its cards against each other; the card's own keeps payers off it."""
     method = PaymentMethod.objects.visible_to(access).active().select_related("profile").get(pk=method_id)
     BillingProfile.objects.locked().get(pk=method.profile_id)
     method = PaymentMethod.objects.active().select_related("profile").locked().get(pk=method.pk)
@@ -148,5 +181,5 @@ def _set_default(method: PaymentMethod) -> None:
     PaymentMethod.objects.filter(profile_id=method.profile_id, is_default=True).exclude(pk=method.pk).update(
         is_default=False
     )
-    method.is_default = True
-    method.save(update_fields=["is_default"])
+    method.is_default, method.backup_order = True, None
+    method.save(update_fields=["is_default", "backup_order"])

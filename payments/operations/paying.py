@@ -14,7 +14,7 @@ from invoices.money import Money
 from payments.gateways.registry import get_gateway
 from payments.models import Payment, PaymentEvent
 from payments.operations.asking import ask, attempt_of, draws_checks
-from payments.operations.beginning import CannotPay, Wish, begin
+from payments.operations.beginning import Begun, CannotPay, Wish, begin
 from payments.operations.settling import settle
 
 log = structlog.get_logger("portal.payments")
@@ -64,6 +64,23 @@ def pay(
         return _lost_race(race, access, attempt_key)
     except OperationalError as busy:
         raise CannotPay(_("The portal is busy. Nothing was charged. Try again in a minute."), code="busy") from busy
+    return charge_begun(begun, at=at, started=started, return_url=return_url, card_token=card_token, in_page=in_page)
+
+
+def charge_begun(
+    begun: Begun,
+    *,
+    at: datetime,
+    started: float,
+    return_url: Callable[[Payment], str],
+    card_token: str = "",
+    in_page: str = "",
+) -> Payment:
+    """Steps two and three of what `begin` has committed: the gateway, then `settle`. ``at`` is the moment of the
+    attempt and ``started`` what `monotonic` said then.
+
+    Returns the payment. One that was begun before is returned as it is. Never raises for a gateway.
+    """
     payment = begun.payment
     if not begun.is_new:
         return payment
@@ -77,7 +94,7 @@ def pay(
     )
     outcome = ask(lambda: gateway.charge(attempt), subject=payment.reference)
     ended_at = at + timedelta(seconds=monotonic() - started)
-    source = PaymentEvent.Source.CUSTOMER if access.user else PaymentEvent.Source.AUTOMATIC
+    source = PaymentEvent.Source.AUTOMATIC if payment.is_automatic else PaymentEvent.Source.CUSTOMER
     try:
         return settle(payment_id=payment.pk, outcome=outcome, source=source, at=ended_at, known=payment)
     except DatabaseError:

@@ -1,7 +1,7 @@
 """Words about payments for templates: ``{% load payment_words %}``."""
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import date, datetime
 
 from django import template
 from django.utils import timezone
@@ -10,6 +10,7 @@ from django.utils.functional import Promise
 from invoices.money import Money
 from invoices.states import Look
 from payments.declines import explain
+from payments.models import AutomaticCharge
 from payments.models.methods import BRANDS
 from payments.states import DISPUTE_LOOK, PAYMENT_LOOK, REFUND_LOOK, DisputeStatus, PaymentStatus, RefundStatus
 
@@ -60,3 +61,15 @@ def moment(value: datetime | str | None) -> datetime | None:
     if isinstance(value, str):
         value = datetime.fromisoformat(value) if value else None
     return timezone.localtime(value) if value is not None else None
+
+
+@register.filter
+def calendar_day(text: str) -> date | None:
+    """A day from the ISO text that a stored mail holds."""
+    return date.fromisoformat(text) if text else None
+
+
+@register.filter
+def stop_reason(code: str) -> str:
+    """Completes "The reason: ..."."""
+    return str(AutomaticCharge.Stop(code).label) if code in AutomaticCharge.Stop.values else ""
