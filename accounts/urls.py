@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from accounts.views import account, profile, scopes, section
+from accounts.views import account, contacts, profile, scopes, section, wire
 
 app_name = "accounts"
 urlpatterns = [
@@ -11,5 +11,11 @@ urlpatterns = [
     path("billing-accounts/<str:account>/access/", account.access_control, name="account_access"),
     path("profiles/<str:profile>/properties/", profile.properties, name="properties"),
     path("profiles/<str:profile>/access/", profile.access_control, name="access"),
+    path("profiles/<str:profile>/mail/", contacts.contacts, name="contacts"),
+    path("profiles/<str:profile>/mail/choose", contacts.choose, name="choose_mails"),
+    path("profiles/<str:profile>/mail/contacts", contacts.add, name="add_contact"),
+    path("profiles/<str:profile>/mail/contacts/<int:contact_id>/remove", contacts.remove, name="remove_contact"),
+    path("profiles/<str:profile>/pay-by-wire/", wire.wire_request, name="wire_request"),
+    path("profiles/<str:profile>/pay-by-wire/withdraw", wire.withdraw, name="withdraw_wire_request"),
     path("invoice-sections/<int:section>/", section.overview, name="section"),
 ]

@@ -34,7 +34,7 @@ class Why(StrEnum):
     AGREEMENT = "agreement"
     CARD_LIMIT = "card_limit"
     NOTHING_DUE = "nothing_due"
-    PROFILE_DISABLED = "profile_disabled"
+    PROFILE_CLOSED = "profile_closed"
 
 
 class Reason(NamedTuple):
@@ -48,6 +48,10 @@ def card_limit(profile: BillingProfile) -> Money | None:
     """The most that a profile may pay by card: a limit exists only where check or wire is the default method."""
     text = settings.CARD_LIMITS_FOR_WIRE.get(profile.currency) if profile.pays_by_wire else None
     return Money.parse(text, profile.currency) if text else None
+
+
+def card_limit_text(limit: Money) -> str:
+    return _("Above the card limit of %(limit)s. Pay by wire transfer.") % {"limit": limit}
 
 
 def why_not(invoice: Invoice, access: Access, *, in_progress_matters: bool = True) -> Reason | None:
@@ -82,8 +86,7 @@ class Payability:
             return self._of_all
         limit = self._limit
         if limit is not None and limit < invoice.amount_due:
-            text = _("Above the card limit of %(limit)s. Pay by wire transfer.")
-            return Reason(Why.CARD_LIMIT, text % {"limit": limit})
+            return Reason(Why.CARD_LIMIT, card_limit_text(limit))
         return None
 
     @cached_property
@@ -94,8 +97,8 @@ class Payability:
         if not self.profile.account.can_pay_by_card:
             name = self.profile.account.get_agreement_type_display()
             return Reason(Why.AGREEMENT, _("Not payable by card under this agreement type: %(type)s.") % {"type": name})
-        if self.profile.status != BillingProfile.Status.ACTIVE:
-            return Reason(Why.PROFILE_DISABLED, _("This billing profile is disabled. Contact us to pay."))
+        if self.profile.is_closed:  # not one that is warned or disabled: paying is how it becomes active again
+            return Reason(Why.PROFILE_CLOSED, _("This billing profile is closed. Contact us to pay."))
         return None
 
     @cached_property

@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from payments.views import adding, checks, history, methods, paying, receipts, results, webhooks
+from payments.views import adding, checks, default_method, history, methods, paying, receipts, results, webhooks
 
 app_name = "payments"
 urlpatterns = [
@@ -16,6 +16,7 @@ urlpatterns = [
     path("profiles/<str:profile>/payments/<str:reference>/check/", checks.check, name="check"),
     path("profiles/<str:profile>/payments/<str:reference>/cancel", results.cancel, name="cancel"),
     path("profiles/<str:profile>/methods/", methods.methods, name="methods"),
+    path("profiles/<str:profile>/methods/default", default_method.choose, name="set_default_method"),
     path("profiles/<str:profile>/methods/add/", adding.add_method, name="add_method"),
     path("profiles/<str:profile>/methods/adding/<uuid:key>/", adding.adding, name="adding"),
     path("profiles/<str:profile>/methods/adding/<uuid:key>/return", adding.added, name="added"),

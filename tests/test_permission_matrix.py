@@ -13,7 +13,7 @@ from django.db import transaction
 from django.test import Client
 from django.urls import URLResolver, get_resolver, reverse
 
-from accounts.models import AuditEntry, InvoiceSection, RoleAssignment
+from accounts.models import AuditEntry, BillingContact, InvoiceSection, RoleAssignment, WireRequest
 from payments.models import MethodSetup, Payment, PaymentMethod, Refund
 from tests.factories import NOW, BillingProfileFactory, PaymentMethodFactory, UserFactory, issued, member
 
@@ -66,11 +66,18 @@ ROUTES = {
     "accounts:account_access": Route(ACCOUNT, get=200),
     "accounts:properties": Route(PROFILE, get=200),
     "accounts:access": Route(PROFILE, get=200),
+    "accounts:contacts": Route(PROFILE, get=200),
+    "accounts:choose_mails": Route(MANAGERS, post=302, sees=PROFILE),
+    "accounts:add_contact": Route(MANAGERS, post=422, sees=PROFILE),
+    "accounts:remove_contact": Route(MANAGERS, post=302, sees=PROFILE),
+    "accounts:wire_request": Route(PROFILE, get=200, post=422),
+    "accounts:withdraw_wire_request": Route("BPO BPC BAO BAC", post=302, sees=PROFILE),
     "accounts:section": Route(f"{PROFILE} {SECTION}", get=200),
     "invoices:list": Route(PROFILE, get=200),
     "invoices:csv": Route(PROFILE, get=200),
     "invoices:detail": Route(PROFILE, get=200),
     "invoices:pdf": Route(PROFILE, get=200),
+    "invoices:payment_code": Route(PROFILE, get=200),
     "invoices:credits": Route(PROFILE, get=200),
     "payments:pay": Route(PAYERS, get=200, post=422, sees=PROFILE),
     "payments:for_invoice": Route(PROFILE, get=200),
@@ -86,6 +93,7 @@ ROUTES = {
     # Somebody else's attempt to add a card: even who may add cards finds none.
     "payments:adding": Route(MANAGERS, get=404, sees=PROFILE),
     "payments:added": Route(MANAGERS, get=404, sees=PROFILE),
+    "payments:set_default_method": Route(MANAGERS, post=302, sees=PROFILE),
     "payments:make_default": Route(MANAGERS, post=302, sees=PROFILE),
     "payments:remove_method": Route(MANAGERS, get=200, post=302, sees=PROFILE),
     "payments:webhook": Route(EVERYBODY, post=400, is_public=True),
@@ -127,6 +135,8 @@ def world(db):
         "invoice": invoice,
         "payment": payment,
         "method": PaymentMethodFactory(profile=profile),
+        "contact": BillingContact.objects.create(profile=profile, email="payable@example.com"),
+        "wire_request": WireRequest.objects.create(profile=profile, requested_at=NOW, requested_by=UserFactory()),
         "setup": MethodSetup.objects.create(
             profile=profile, gateway="sandbox", status="needs_customer", created_at=NOW, created_by=UserFactory()
         ),
@@ -144,6 +154,7 @@ def address(name, world):
         "number": world["invoice"].number,
         "reference": world["payment"].reference,
         "method_id": world["method"].pk,
+        "contact_id": world["contact"].pk,
         "key": world["setup"].key,
         "gateway": "sandbox",
         "challenge": "no-such-challenge",
@@ -183,6 +194,8 @@ def traces():
         list(MethodSetup.objects.order_by("pk").values_list("pk", "status")),
         Refund.objects.count(),
         RoleAssignment.objects.count(),
+        list(BillingContact.objects.values_list("pk", "email")),
+        list(WireRequest.objects.values_list("pk", "status")),
         AuditEntry.objects.count(),
     ]
 

@@ -4,13 +4,14 @@ its account, a section with its profile, and the currency stays once there are i
 from typing import Any
 
 from django.contrib import admin
+from django.db.models import Field
 from django.forms import ModelForm
 from django.http import HttpRequest
 from django.utils.translation import gettext_lazy as _
 
 from accounts.admin.base import KeptAdmin, PortalInline
 from accounts.admin.roles import AccountRolesInline, ProfileRolesInline, SectionRolesInline
-from accounts.models import BillingAccount, BillingProfile, InvoiceSection, TaxId
+from accounts.models import BillingAccount, BillingContact, BillingProfile, InvoiceSection, TaxId
 
 ADDRESS = ("company", "attention", "street", "postal_code", "city", "region", "country")
 
@@ -30,6 +31,12 @@ class ProfilesInline(PortalInline):
 
     def has_add_permission(self, _request: HttpRequest, _obj: Any = None) -> bool:
         return False
+
+
+class ContactsInline(PortalInline):
+    model = BillingContact
+    fields = ("name", "email", "language", "gets_invoices", "gets_reminders", "gets_statements")
+    ordering = ("name", "pk")
 
 
 class SectionsInline(PortalInline):
@@ -76,10 +83,15 @@ class BillingProfileAdmin(KeptAdmin):
         (_("Bill to"), {"fields": ADDRESS}),
         (
             _("Invoices"),
-            {"fields": ("currency", "invoice_day", "payment_terms_days", "po_number", "default_method", "time_zone")},
+            {
+                "fields": (
+                    *("currency", "invoice_day", "payment_terms_days", "po_number", "default_method"),
+                    *("is_wire_approved", "mails_invoices", "time_zone"),
+                )
+            },
         ),
     )
-    inlines = (SectionsInline, ProfileRolesInline)
+    inlines = (SectionsInline, ContactsInline, ProfileRolesInline)
 
     def get_readonly_fields(self, _request: HttpRequest, obj: BillingProfile | None = None) -> tuple[str, ...]:
         always = ("code", "created_at")
@@ -90,7 +102,18 @@ class BillingProfileAdmin(KeptAdmin):
     def get_inlines(self, request: HttpRequest, obj: BillingProfile | None) -> Any:
         return super().get_inlines(request, obj) if obj is not None else [SectionsInline]
 
+    def formfield_for_choice_field(self, db_field: Field, request: HttpRequest, **kwargs: Any) -> Any:
+        """Staff open and close a profile; warned and disabled come and go by themselves, and stay as they are here."""
+        field = super().formfield_for_choice_field(db_field, request, **kwargs)
+        if db_field.name == "status" and field is not None:
+            field.help_text = _(
+                "Closed: no new invoices, nothing can be paid online. Warned and disabled follow from what is past due."
+            )
+        return field
+
     def save_model(self, request: HttpRequest, obj: BillingProfile, form: ModelForm, change: bool) -> None:
+        if obj.pays_by_wire:
+            obj.is_wire_approved = True
         super().save_model(request, obj, form, change)
         self.audit_change(request, obj, form.changed_data, account=obj.account, profile=obj, is_new=not change)
 

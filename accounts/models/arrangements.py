@@ -23,6 +23,8 @@ class BillingContact(models.Model):
     gets_invoices = models.BooleanField(_("new invoices"), default=True)
     gets_reminders = models.BooleanField(_("reminders"), default=True)
     gets_statements = models.BooleanField(_("statements"), default=True)
+    # The first day of the last month whose statement was sent; empty before the first.
+    last_statement_on = models.DateField(_("last statement"), null=True, blank=True, editable=False)
 
     class Meta:
         verbose_name = _("accounts payable contact")

@@ -117,12 +117,17 @@ class TaxId(models.Model):
 
 
 class BillingProfile(PostalAddress):
-    """The paying unit: one invoice a period, its own payment methods. Its address is the bill-to."""
+    """The paying unit: one invoice a period, its own payment methods. Its address is the bill-to.
+
+    It is warned and disabled by the days that something is past due, and active again by itself once that is paid;
+    whoever may pay can pay all the while. Closed it is by staff only, and until staff open it again.
+    """
 
     class Status(models.TextChoices):
         ACTIVE = "active", _("Active")
         WARNED = "warned", _("Warned")
         DISABLED = "disabled", _("Disabled")
+        CLOSED = "closed", _("Closed")
 
     class DefaultMethod(models.TextChoices):
         CARD = "card", _("Card")
@@ -200,6 +205,10 @@ class BillingProfile(PostalAddress):
     @property
     def pays_by_wire(self) -> bool:
         return self.default_method == self.DefaultMethod.CHECK_WIRE
+
+    @property
+    def is_closed(self) -> bool:
+        return self.status == self.Status.CLOSED
 
 
 class InvoiceSection(models.Model):

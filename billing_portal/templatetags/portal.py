@@ -60,8 +60,10 @@ def minor(amount: int | None, currency: str) -> str:
 
 
 @register.filter
-def day(moment: date | datetime | None) -> str:
-    """``5 Oct 2026``. Of a moment, the day where the portal is."""
+def day(moment: date | datetime | str | None) -> str:
+    """``5 Oct 2026``. Of a moment, the day where the portal is; of a text, the day that a stored mail holds in ISO."""
+    if isinstance(moment, str):
+        moment = date.fromisoformat(moment) if moment else None
     if moment is None:
         return ""
     if isinstance(moment, datetime):

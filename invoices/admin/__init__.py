@@ -1,5 +1,5 @@
-"""The staff pages of invoices, credits and number series."""
+"""The staff pages of invoices, credits, number series and our bank accounts."""
 
-from invoices.admin import invoices, kept
+from invoices.admin import invoices, kept, remittances
 
-__all__ = ["invoices", "kept"]
+__all__ = ["invoices", "kept", "remittances"]

@@ -40,8 +40,8 @@ class Customer:
 
 def _fault(profile: BillingProfile) -> str:
     """Why it gets no invoices; empty when it does."""
-    if profile.status != BillingProfile.Status.ACTIVE:
-        return f"billing profile {profile.code} is disabled."
+    if profile.is_closed:
+        return f"billing profile {profile.code} is closed."
     try:
         exponent(profile.currency)
     except UnknownCurrency as error:

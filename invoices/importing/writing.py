@@ -5,17 +5,18 @@ from typing import Any
 
 from accounts.access import Access
 from accounts.models import AuditEntry
-from invoices.bulk import BulkInsert, reserve_ids
+from invoices.bulk import BulkInsert, JsonText, reserve_ids
 from invoices.importing.resolving import Made, Terms
 from invoices.models import Invoice, InvoiceLine
 from invoices.operations import values_at_issue
+from invoices.remittances import Remittances
 from invoices.states import InvoiceStatus
 
 INVOICE = [
     "id", "profile_id", "number", "kind", "status", "currency", "issued_on", "due_on", "period_start_on",
     "period_end_on", "po_number", "source_reference", "source_digest", "seller", "buyer", "payment_terms_days",
     "payment_reference", "pays_by_wire", "charges_minor", "tax_minor", "total_minor", "created_at",
-    "announce_on", "autopay_on", "next_reminder_on",
+    "announce_on", "autopay_on", "next_reminder_on", "remittance",
 ]  # fmt: skip
 LINE = [
     "invoice_id", "section_id", "section_name", "position", "description", "quantity", "unit", "unit_price", "tax_rate",
@@ -25,7 +26,7 @@ AUDIT = ["at", "actor_id", "action", "subject", "profile_id", "detail"]
 # What a draft has in the columns that issuing fills in.
 AS_DRAFT = {
     "number": None, "issued_on": None, "due_on": None, "payment_reference": "", "status": InvoiceStatus.DRAFT.value,
-    "announce_on": None, "autopay_on": None, "next_reminder_on": None,
+    "announce_on": None, "autopay_on": None, "next_reminder_on": None, "remittance": JsonText("{}"),
 }  # fmt: skip
 
 
@@ -34,6 +35,7 @@ class Writer:
 
     def __init__(self, access: Access, terms: Terms) -> None:
         self.access, self.terms = access, terms
+        self.remittances = Remittances()
         self.invoices = BulkInsert(Invoice, INVOICE)
         self.lines = BulkInsert(InvoiceLine, LINE)
         self.audit = BulkInsert(AuditEntry, AUDIT)
@@ -56,7 +58,9 @@ class Writer:
             po_number=head.po_number,
             charges_minor=made.charges_minor,
             tax_minor=made.tax_minor,
+            remittances=self.remittances,
         )
+        values["remittance"] = self.remittances.text_for(customer.profile.currency, made.issue_on)
         if self.terms.drafts:
             values |= AS_DRAFT
         values |= customer.parties

@@ -23,6 +23,8 @@ from invoices.operations.issuing import CannotIssue, issue, line_sums, parties_o
 from invoices.operations.keeping import keep_document, kept_document
 from invoices.operations.ledger import add_credit, book_credit, change_credit
 from invoices.operations.planning import drop_autopay, mark_announced, plan_autopay
+from invoices.operations.reminding import remind_due
+from invoices.operations.standing import restore_standing, update_profile_statuses
 from invoices.operations.voiding import CannotVoid, rebill, void
 
 __all__ = [
@@ -62,11 +64,14 @@ __all__ = [
     "rebill",
     "recompute_draft",
     "record_charge",
+    "remind_due",
     "remove_charge",
     "rest_of",
+    "restore_standing",
     "take_back_credit",
     "take_back_payment",
     "total_of",
+    "update_profile_statuses",
     "values_at_issue",
     "void",
 ]

@@ -8,6 +8,7 @@ from datetime import datetime
 from accounts.models import User
 from invoices.models import Invoice
 from invoices.money import Money
+from invoices.plans import reminder_after_reopening
 from invoices.states import InvoiceStatus, check_move
 
 
@@ -58,16 +59,18 @@ def _write(invoice: Invoice, fields: set[str]) -> None:
     invoice.__dict__.pop("amount_due_minor", None)  # the database's to compute, so it is read again when asked for
 
 
-def take_back_payment(invoice: Invoice, amount: Money, *, by_bank: bool = False) -> None:
-    """Undoes booked money on a locked invoice (refund, returned check, dispute): it is due again. ``by_bank`` says that
-    the payer's bank took it."""
+def take_back_payment(invoice: Invoice, amount: Money, *, at: datetime, by_bank: bool = False) -> None:
+    """Undoes booked money on a locked invoice (refund, returned check, dispute): it is due, and reminded of, again.
+    ``by_bank`` says that the payer's bank took it."""
     invoice.paid_minor -= amount.minor
     invoice.refunded_minor += amount.minor
     invoice.charged_back_minor += amount.minor if by_bank else 0
     if invoice.status == InvoiceStatus.PAID:
         check_move(invoice.status, InvoiceStatus.OPEN)
         invoice.status = InvoiceStatus.OPEN
-    invoice.save(update_fields=["paid_minor", "refunded_minor", "charged_back_minor", "status"])
+    if invoice.due_on is not None and invoice.next_reminder_on is None:
+        invoice.next_reminder_on = reminder_after_reopening(invoice.due_on, today=invoice.profile.day_of(at))
+    invoice.save(update_fields=["paid_minor", "refunded_minor", "charged_back_minor", "status", "next_reminder_on"])
 
 
 def give_back_payment(invoice: Invoice, amount: Money, *, at: datetime, paid_with: str, by_bank: bool = False) -> Money:

@@ -21,6 +21,7 @@ from invoices.money import Money
 from invoices.numbering import take_numbers
 from invoices.operations.crediting import require_staff, settle_credited
 from invoices.operations.ledger import add_credit
+from invoices.operations.standing import restore_standing
 from invoices.payability import in_progress_text
 from invoices.states import InvoiceStatus
 
@@ -92,6 +93,7 @@ def credit_note(
     if note.applied_minor:
         settle_credited(invoice, note.applied_minor, at=at, paid_with=PAID_WITH)
         invoice.save(update_fields=SETTLED)
+        restore_standing(invoice.profile, at=at)
     return note
 
 

@@ -16,6 +16,7 @@ from accounts.access import Access, NotAllowed, fresh
 from accounts.models import AuditEntry
 from invoices.models import Credit, CreditEntry, Invoice, InvoiceLine
 from invoices.operations.ledger import Movement, move
+from invoices.operations.standing import restore_standing
 from invoices.payability import in_progress_text
 from invoices.states import InvoiceStatus, check_move
 
@@ -74,6 +75,7 @@ def apply_credits(*, access: Access, invoice_id: int, at: datetime) -> Invoice:
     if not used:
         raise CannotCredit(_("There is no credit that may pay for this invoice."))
     _write([invoice], used)
+    restore_standing(invoice.profile, at=at)
     return invoice
 
 

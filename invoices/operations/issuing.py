@@ -16,6 +16,8 @@ from invoices.models import Invoice, InvoiceLine
 from invoices.money import percent_of, rounded_minor
 from invoices.numbering import creditor_reference, take_numbers
 from invoices.operations.crediting import apply_at_issue
+from invoices.plans import next_reminder
+from invoices.remittances import Remittances
 from invoices.states import InvoiceStatus, check_move
 
 # Of the names of countries in an issued invoice, which stays as it was whoever issued it and whoever reads it.
@@ -75,11 +77,10 @@ def plans_at_issue(*, profile: BillingProfile, issued_on: date, due_on: date, at
     day = profile.day_of(at)
     by_card = profile.charges_automatically and not profile.pays_by_wire and profile.account.can_pay_by_card
     charged_on = issued_on + timedelta(days=settings.AUTOPAY_DELAY_DAYS)
-    reminders = (due_on + timedelta(days=days) for days in settings.REMINDER_DAYS)
     return {
         "announce_on": day if profile.mails_invoices and issued_on >= day - NEWS_FOR else None,
         "autopay_on": charged_on if by_card and charged_on >= day else None,
-        "next_reminder_on": next((reminded_on for reminded_on in reminders if reminded_on >= day), None),
+        "next_reminder_on": next_reminder(due_on, from_on=day),
     }
 
 
@@ -93,11 +94,14 @@ def values_at_issue(
     charges_minor: int,
     tax_minor: int,
     due_on: date | None = None,
+    remittances: Remittances | None = None,
 ) -> dict[str, Any]:
-    """What an issued invoice holds besides its parties, by column: number, dates, terms, sums and plans.
+    """What an issued invoice holds besides its parties, by column: number, dates, terms, sums, plans and where to send
+    the money.
 
     ``today`` is the invoice date, ``at`` the moment; the due date follows from the profile's terms unless it is given.
-    An invoice of zero has nothing to pay and is settled at once. Raises CannotIssue when the sums are negative.
+    An invoice of zero has nothing to pay and is settled at once. ``remittances`` are our accounts, for a caller with
+    many invoices; without it they are read. Raises CannotIssue when the sums are negative.
     """
     total = total_of(charges_minor, tax_minor)
     due_on = due_on or today + timedelta(days=profile.payment_terms_days)
@@ -112,6 +116,7 @@ def values_at_issue(
         "payment_reference": creditor_reference(number),
         "po_number": po_number or profile.po_number,
         "pays_by_wire": profile.pays_by_wire,
+        "remittance": (remittances or Remittances()).copy_for(profile.currency, today),
         "charges_minor": charges_minor,
         "tax_minor": tax_minor,
         "total_minor": total,

@@ -15,6 +15,7 @@ from invoices.models import CreditNote, Invoice, InvoiceLine
 from invoices.operations.correcting import rest_of, write_note
 from invoices.operations.crediting import give_credits_back
 from invoices.operations.drafting import recompute_draft
+from invoices.operations.standing import restore_standing
 from invoices.payability import in_progress_text
 from invoices.states import InvoiceStatus, check_move
 
@@ -71,6 +72,7 @@ def void(*, access: Access, invoice_id: int, reason: str, at: datetime) -> Invoi
         access=access, at=at, action="invoice.voided", subject=str(invoice), profile=invoice.profile, reason=reason,
         credit_note=note.number,
     )  # fmt: skip
+    restore_standing(invoice.profile, at=at)
     return invoice
 
 

@@ -3,29 +3,42 @@
 from collections.abc import Iterable
 from copy import copy
 from dataclasses import dataclass, field
+from datetime import date
 from decimal import Decimal
 from functools import lru_cache
 from typing import Any
 
 from babel import Locale
-from django.http import HttpRequest, HttpResponse
+from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, render
+from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import get_language
+from django.utils.translation import gettext as _
 from django.views.decorators.http import require_safe
 
 from accounts.access import Access
-from accounts.models import BillingAccount
+from accounts.models import BillingAccount, BillingProfile
 from accounts.roles import Permission
 from accounts.scoping import profile_view
 from invoices.documents.figures import percentage, quantity
 from invoices.models import CreditNote, Invoice, InvoiceLine
 from invoices.money import Money, exponent
 from invoices.payability import Why, disputed_text, why_not
+from invoices.remittances import (
+    IBAN,
+    Remittance,
+    current_remittance,
+    in_fours,
+    payment_code,
+    payment_code_svg,
+)
 from invoices.states import LOOK, InvoiceStatus, label_of
+from invoices.summaries import summary_of
 from invoices.views.rows import Addresses, profile_of
 
 PRICE_DECIMALS = 6
+LATE = (BillingProfile.Status.WARNED, BillingProfile.Status.DISABLED)
 
 
 @dataclass
@@ -70,8 +83,11 @@ def invoice_detail(request: HttpRequest, access: Access, number: str) -> HttpRes
         "why": why,
         "disputed": disputed_text(invoice),
         "is_being_paid": is_being_paid,
+        "summary": summary_of(profile, today) if profile.status in LATE else None,
+        "may_pay": access.can(Permission.INVOICE_PAY),
         "days_late": (today - invoice.due_on).days if invoice.due_on and invoice.status == InvoiceStatus.OPEN else 0,
-        "transfer": _transfer(invoice),
+        "transfer": _transfer(invoice, today),
+        "over_limit": why.text if why and why.code == Why.CARD_LIMIT else "",
         "pay_url": "" if why else addresses.of("pay", invoice),
         "payment_url": addresses.of("payment", invoice) if is_being_paid and access.can(Permission.INVOICE_PAY) else "",
         "may_download": access.can(Permission.INVOICE_DOWNLOAD),
@@ -116,25 +132,47 @@ def _taxes(lines: Iterable[InvoiceLine], currency: str) -> list[tuple[str, Money
     ]
 
 
-def _transfer(invoice: Invoice) -> dict[str, Any] | None:
-    """Where to send the money, from what the invoice said at issue; None when there is nothing to send, or when a
-    transfer now would pay twice."""
-    iban = invoice.seller.get("iban", "")
-    if not iban or not invoice.amount_due or invoice.is_being_paid:
+def _transfer(invoice: Invoice, today: date) -> dict[str, Any] | None:
+    """Where to send the money today; None when there is nothing to send, or when a transfer now would pay twice.
+
+    ``printed`` is what the invoice's document says, where our account has changed since.
+    """
+    if not invoice.amount_due or invoice.is_being_paid:
         return None
+    printed, now = Remittance.printed_on(invoice), current_remittance(invoice.currency, today)
+    now = now or printed
     return {
-        "holder": invoice.seller.get("account_holder") or invoice.seller.get("name", ""),
-        "iban": in_fours(iban),
-        "bic": invoice.seller.get("bic", ""),
-        "bank": invoice.seller.get("bank", ""),
+        "now": now,
+        "is_iban": now is not None and bool(IBAN.fullmatch(now.iban)),
+        "printed": printed if now and printed and not now.is_same_account(printed) else None,
         "reference": in_fours(invoice.payment_reference),
+        "code_url": _code_url(invoice, now) if now else "",
+        "contact": invoice.seller.get("email", ""),
     }
 
 
-def in_fours(text: str) -> str:
-    """``RF46 INV0 0014 8``: as people type an account number or a reference over."""
-    letters = text.replace(" ", "")
-    return " ".join(letters[start : start + 4] for start in range(0, len(letters), 4))
+def _code_url(invoice: Invoice, remittance: Remittance) -> str:
+    if not payment_code(remittance, invoice.amount_due, invoice.payment_reference):
+        return ""
+    return reverse("invoices:payment_code", args=[invoice.profile.code, invoice.number])
+
+
+@require_safe
+@profile_view(Permission.INVOICE_VIEW)
+def payment_code_image(_request: HttpRequest, access: Access, number: str) -> HttpResponse:
+    """The payment code of what is due now, to be scanned by a banking app. An image of its own, because the pages allow
+    none inside them."""
+    profile = profile_of(access)
+    invoice = get_object_or_404(Invoice.objects.visible_to(access), number=number)
+    remittance = current_remittance(invoice.currency, profile.day_of(timezone.now())) or Remittance.printed_on(invoice)
+    text = ""
+    if remittance is not None and not invoice.is_being_paid:
+        text = payment_code(remittance, invoice.amount_due, invoice.payment_reference)
+    if not text:
+        raise Http404(_("This invoice has no payment code."))
+    response = HttpResponse(payment_code_svg(text), content_type="image/svg+xml")
+    response["Cache-Control"] = "private, no-store"
+    return response
 
 
 @lru_cache(maxsize=2048)

@@ -38,6 +38,8 @@ def invoice_list(request: HttpRequest, access: Access) -> HttpResponse:
         return response
     context |= {
         "at": at,
+        "profile": rows.profile,
+        "may_pay": rows.may_pay,
         "summary": summary_of(rows.profile, rows.today),
         "statuses": _options(((status.value, str(status.label)) for status in STATUSES), filters.status),
         "periods": _options(((period.value, str(period.label)) for period in Period), filters.period),

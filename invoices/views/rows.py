@@ -113,4 +113,5 @@ def row_context(invoice: Invoice, access: Access, at: datetime) -> dict[str, Any
     ``access`` must be inside the invoice's profile.
     """
     rows = Rows(access, at)
-    return {"rows": [rows.row(invoice)], "summary": summary_of(rows.profile, rows.today)}
+    summary = summary_of(rows.profile, rows.today)
+    return {"rows": [rows.row(invoice)], "summary": summary, "profile": rows.profile, "may_pay": rows.may_pay}

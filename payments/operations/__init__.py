@@ -19,6 +19,7 @@ from payments.operations.beginning import AmountChanged, CannotPay
 from payments.operations.blockers import Blocker, blockers_of
 from payments.operations.books import check_books
 from payments.operations.checking import check_of
+from payments.operations.default_method import set_default_method
 from payments.operations.detaching import detach_due
 from payments.operations.disputing import look_up_dispute, mark_dispute_handled
 from payments.operations.looking_up import cancel_attempt, come_back, look_up, reconcile
@@ -71,6 +72,7 @@ __all__ = [
     "refund",
     "remove_method",
     "resolve_mismatch",
+    "set_default_method",
     "settle",
     "switch_autopay",
     "warn_of_expiring_cards",

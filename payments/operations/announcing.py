@@ -30,7 +30,9 @@ def announce_due(*, at: datetime, limit: int) -> int:
     """
     come = has_come("announce_on", zone="profile__time_zone", at=at)
     rows = Invoice.objects.filter(come, announce_on__isnull=False).order_by("announce_on", "pk")
-    return sum(_guarded(pk, at, _announce, _announce_tomorrow) for pk in list(rows.values_list("pk", flat=True)[:limit]))
+    return sum(
+        _guarded(pk, at, _announce, _announce_tomorrow) for pk in list(rows.values_list("pk", flat=True)[:limit])
+    )
 
 
 def _announce_tomorrow(invoice_id: int, at: datetime) -> None:

@@ -45,9 +45,7 @@ def blockers_of(method: PaymentMethod, *, at: datetime, by_staff: bool = False) 
     today = profile.day_of(at)
     could_replace = any(not other.is_expired(today) for other in others)
     if could_replace:
-        found.append(
-            Blocker(Block.DEFAULT, _("This is the default card."), _("Make another card the default first."))
-        )
+        found.append(Blocker(Block.DEFAULT, _("This is the default card."), _("Make another card the default first.")))
     if profile.pays_by_wire or method.is_expired(today):
         return found
     if profile.charges_automatically and Invoice.objects.filter(profile=profile, autopay_on__isnull=False).exists():

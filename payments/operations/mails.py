@@ -76,7 +76,10 @@ def card_managers(profile: BillingProfile) -> list[User]:
 def tell_of_lost_dispute(dispute: Dispute, invoices: Sequence[Invoice], *, at: datetime) -> None:
     """Once per dispute, to those who handle the profile's invoices: they are due again."""
     payment = dispute.payment
-    context = payment_context(payment, invoices, at) | {"amount_minor": dispute.amount_minor, "currency": dispute.currency}
+    context = payment_context(payment, invoices, at) | {
+        "amount_minor": dispute.amount_minor,
+        "currency": dispute.currency,
+    }
     for person in money_people(payment.profile):
         queue(key=f"dispute-lost:{dispute.pk}:{person.pk}", to=person, template="dispute_lost", context=context, at=at)
 

@@ -21,9 +21,7 @@ def tell_of_new_invoice(invoice: Invoice, *, at: datetime) -> None:
     for person in money_people(invoice.profile):
         queue(key=f"{fact}:{person.pk}", to=person, template="invoice_ready", context=context, at=at)
     for contact in BillingContact.objects.filter(profile=invoice.profile, gets_invoices=True):
-        _queue_to_contact(
-            contact, key=f"{fact}:contact:{contact.pk}", template="invoice_ready", context=context, at=at
-        )
+        _queue_to_contact(contact, key=f"{fact}:contact:{contact.pk}", template="invoice_ready", context=context, at=at)
 
 
 def _of_invoice(invoice: Invoice) -> dict[str, Any]:
@@ -39,7 +37,9 @@ def _of_invoice(invoice: Invoice) -> dict[str, Any]:
     }
 
 
-def _queue_to_contact(contact: BillingContact, *, key: str, template: str, context: dict[str, Any], at: datetime) -> None:
+def _queue_to_contact(
+    contact: BillingContact, *, key: str, template: str, context: dict[str, Any], at: datetime
+) -> None:
     """The same mail without buttons that ask to sign in."""
     context = context | {"is_contact": True}
     queue_to(key=key, email=contact.email, language=contact.language, template=template, context=context, at=at)

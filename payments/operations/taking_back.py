@@ -47,7 +47,8 @@ def take_back(payment: Payment, parts: Sequence[Part], *, by_bank: bool, at: dat
     for allocation, part in parts:
         _change_allocation(allocation, part.minor)
         if allocation.invoice is not None:
-            take_back_payment(allocation.invoice, part, by_bank=by_bank)
+            allocation.invoice.profile = payment.profile
+            take_back_payment(allocation.invoice, part, at=at, by_bank=by_bank)
             _note_open_attempt(allocation.invoice)
         elif allocation.credit is not None:
             change_credit(allocation.credit, -part, at=at, note=payment.reference)

@@ -78,6 +78,7 @@ def test_a_changed_profile_leaves_a_trail(admin, profile):
     form = {
         **ADDRESS, "name": "Operations NL", "status": "active", "currency": "EUR", "invoice_day": 5,
         "payment_terms_days": 14, "default_method": "card", "time_zone": "Europe/Amsterdam",
+        "mails_invoices": "on", "contacts-TOTAL_FORMS": 0, "contacts-INITIAL_FORMS": 0,
         "sections-TOTAL_FORMS": 0, "sections-INITIAL_FORMS": 0,
         "assignments-TOTAL_FORMS": 0, "assignments-INITIAL_FORMS": 0,
     }  # fmt: skip

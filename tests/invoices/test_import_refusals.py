@@ -133,8 +133,8 @@ def test_one_reference_may_serve_two_profiles(profile, file):
 
 
 def test_a_disabled_profile_gets_no_invoices(profile, file):
-    BillingProfile.objects.update(status=BillingProfile.Status.DISABLED)
-    assert "is disabled" in refusal(file(f"{HEADING}{profile.code},A-1,,Hosting,1,10,,\n"))
+    BillingProfile.objects.update(status=BillingProfile.Status.CLOSED)
+    assert "is closed" in refusal(file(f"{HEADING}{profile.code},A-1,,Hosting,1,10,,\n"))
 
 
 def test_a_currency_without_minor_units_is_refused(profile, file):

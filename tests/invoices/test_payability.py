@@ -102,8 +102,8 @@ def test_an_agreement_that_does_not_pay_by_card(kind):
 
 
 def test_a_disabled_profile():
-    invoice = issued(BillingProfileFactory(status="disabled"))
-    assert reason(invoice) == (Why.PROFILE_DISABLED, "This billing profile is disabled. Contact us to pay.")
+    invoice = issued(BillingProfileFactory(status="closed"))
+    assert reason(invoice) == (Why.PROFILE_CLOSED, "This billing profile is closed. Contact us to pay.")
 
 
 def test_above_the_card_limit_of_a_profile_that_pays_by_wire(settings):

@@ -31,7 +31,9 @@ def test_periods_tile_the_calendar_whatever_the_invoice_day_is_changed_to(start_
     period = Period(start_on, next_invoice_day(start_on, changes[0]))
     covered = []
     for invoice_day in changes:
-        covered += [period.start_on + timedelta(days=number) for number in range((period.end_on - period.start_on).days)]
+        covered += [
+            period.start_on + timedelta(days=number) for number in range((period.end_on - period.start_on).days)
+        ]
         assert period.start_on <= period.last_on < period.end_on
         assert (period.end_on - period.start_on).days <= 31
         following = period_after(period, invoice_day)

@@ -89,7 +89,9 @@ def _with_rows(statement: str, rows: Iterable[tuple[int | date, ...]]) -> None:
     if values:
         one = f"({', '.join(['%s'] * len(values[0]))})"
         with connection.cursor() as cursor:
-            cursor.execute(statement.format(rows=", ".join([one] * len(values))), [each for row in values for each in row])
+            cursor.execute(
+                statement.format(rows=", ".join([one] * len(values))), [each for row in values for each in row]
+            )
 
 
 def _with_ids(statement: str, ids: Sequence[int]) -> int:

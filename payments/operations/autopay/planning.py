@@ -128,6 +128,4 @@ def end(charge: AutomaticCharge, reason: Stop, *, at: datetime) -> None:
 
 def record(action: str, charge: AutomaticCharge, access: Access, at: datetime, **detail: str) -> None:
     """Adds to the audit trail."""
-    audit.record(
-        access=access, at=at, action=action, subject=str(charge.invoice), profile=charge.profile, **detail
-    )
+    audit.record(access=access, at=at, action=action, subject=str(charge.invoice), profile=charge.profile, **detail)

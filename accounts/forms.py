@@ -1,0 +1,57 @@
+"""What a customer may send about a billing profile: the facts of a request to pay by wire, and whom we write to."""
+
+from typing import cast
+
+from django import forms
+from django.conf import settings
+from django.utils.translation import gettext_lazy as _
+
+from accounts.models import BillingContact, WireRequest
+from accounts.operations import WireFacts
+
+FACTS = (
+    "legal_name",
+    "registration_number",
+    "monthly_amount",
+    "contact_name",
+    "contact_email",
+    "contact_phone",
+    "reason",
+)
+
+
+class WireRequestForm(forms.ModelForm):
+    """The facts that staff need to decide."""
+
+    class Meta:
+        model = WireRequest
+        fields = FACTS
+        widgets = {"reason": forms.Textarea(attrs={"rows": 3})}
+        help_texts = {
+            "legal_name": _("As it stands in the trade register."),
+            "monthly_amount": _("With the currency, such as EUR 2,500."),
+            "contact_email": _("Your invoices, reminders and statements can be sent there once you are approved."),
+        }
+
+    @property
+    def facts(self) -> WireFacts:
+        """After `is_valid`."""
+        return cast("WireFacts", {name: self.cleaned_data[name].strip() for name in FACTS})
+
+
+class MailsForm(forms.Form):
+    mails_invoices = forms.BooleanField(
+        label=_("Mail each new invoice"),
+        help_text=_("To the owners, contributors and invoice managers of this billing profile, and to its contacts."),
+        required=False,
+    )
+
+
+class ContactForm(forms.ModelForm):
+    """Somebody in accounts payable. That an address is there already is for the operation to say."""
+
+    language = forms.ChoiceField(label=_("Language"), choices=settings.LANGUAGES)
+
+    class Meta:
+        model = BillingContact
+        fields = ("name", "email", "language", "gets_invoices", "gets_reminders", "gets_statements")

@@ -1,0 +1,103 @@
+"""Which mail a billing profile wants, and who in accounts payable gets it. Owners and contributors decide."""
+
+from datetime import date, datetime, timedelta
+
+from django.core.exceptions import ValidationError
+from django.core.validators import validate_email
+from django.db import transaction
+from django.utils.translation import gettext as _
+
+from accounts import audit
+from accounts.access import Access, fresh
+from accounts.models import BillingContact, BillingProfile
+from accounts.roles import Permission
+
+MOST_CONTACTS = 20
+
+
+class CannotChangeContacts(Exception):
+    """Nothing was changed. The message may be shown."""
+
+
+@transaction.atomic
+def choose_mails(*, access: Access, profile_id: int, mails_invoices: bool, at: datetime) -> BillingProfile:
+    """Whether each new invoice is mailed. Returns the profile. Raises BillingProfile.DoesNotExist, NotAllowed."""
+    profile = _profile(access, profile_id)
+    if profile.mails_invoices != mails_invoices:
+        profile.mails_invoices = mails_invoices
+        profile.save(update_fields=["mails_invoices"])
+        _record(access, at, "mails.chosen", profile, str(profile), mails_invoices=mails_invoices)
+    return profile
+
+
+@transaction.atomic
+def add_contact(
+    *,
+    access: Access,
+    profile_id: int,
+    name: str,
+    email: str,
+    language: str,
+    at: datetime,
+    gets_invoices: bool = True,
+    gets_reminders: bool = True,
+    gets_statements: bool = True,
+) -> BillingContact:
+    """Adds an address that gets the profile's mail. Its first statement is that of the month it was added in.
+
+    Raises BillingProfile.DoesNotExist, NotAllowed, CannotChangeContacts for an address that is none or is there
+    already, and when there are `MOST_CONTACTS`.
+    """
+    profile = _profile(access, profile_id)
+    email = email.strip().lower()
+    try:
+        validate_email(email)
+    except ValidationError as error:
+        raise CannotChangeContacts(_("Enter a valid e-mail address.")) from error
+    if profile.contacts.filter(email__iexact=email).exists():
+        raise CannotChangeContacts(_("%(email)s is a contact already.") % {"email": email})
+    if profile.contacts.count() >= MOST_CONTACTS:
+        raise CannotChangeContacts(_("There are %(count)s contacts, which is the most.") % {"count": MOST_CONTACTS})
+    contact = BillingContact.objects.create(
+        profile=profile,
+        name=name.strip()[:120],
+        email=email,
+        language=language,
+        gets_invoices=gets_invoices,
+        gets_reminders=gets_reminders,
+        gets_statements=gets_statements,
+        last_statement_on=_month_before(profile, at),
+    )
+    _record(access, at, "contact.added", profile, email)
+    return contact
+
+
+@transaction.atomic
+def remove_contact(*, access: Access, profile_id: int, contact_id: int, at: datetime) -> None:
+    """Raises BillingProfile.DoesNotExist, BillingContact.DoesNotExist, NotAllowed, and CannotChangeContacts for the
+    last contact of a profile that pays by check or wire: somebody must get its statements."""
+    profile = _profile(access, profile_id)
+    contact = profile.contacts.get(pk=contact_id)
+    if profile.pays_by_wire and profile.contacts.count() == 1:
+        raise CannotChangeContacts(
+            _("A billing profile that pays by check or wire keeps at least one contact. Add another one first.")
+        )
+    contact.delete()
+    _record(access, at, "contact.removed", profile, contact.email)
+
+
+def _month_before(profile: BillingProfile, at: datetime) -> date:
+    """The first day of the last month that has ended where the profile is."""
+    return (profile.day_of(at).replace(day=1) - timedelta(days=1)).replace(day=1)
+
+
+def _profile(access: Access, profile_id: int) -> BillingProfile:
+    profile = BillingProfile.objects.visible_to(access).select_related("account").locked().get(pk=profile_id)
+    fresh(access).require(Permission.PROPERTIES_UPDATE, profile)
+    return profile
+
+
+def _record(access: Access, at: datetime, action: str, profile: BillingProfile, subject: str, **detail: bool) -> None:
+    audit.record(
+        access=access, at=at, action=action, subject=subject[:120], account=profile.account, profile=profile, **detail
+    )

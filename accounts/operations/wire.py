@@ -1,0 +1,148 @@
+"""Paying by check or wire: asked for by anybody who sees the profile, decided by staff.
+
+An approved profile may make check or wire its default, and go back to card; that choice is made where the cards are
+(`payments.operations.default_method`). Invoices that were issued keep what they say.
+"""
+
+from datetime import datetime
+from typing import Any, TypedDict
+
+from django.conf import settings
+from django.contrib.auth.backends import ModelBackend
+from django.db import IntegrityError, transaction
+from django.urls import reverse
+from django.utils.translation import gettext as _
+
+from accounts import audit
+from accounts.access import Access, NotAllowed, fresh
+from accounts.addressees import owners
+from accounts.models import BillingProfile, User, WireRequest
+from accounts.outbox import queue
+from accounts.roles import Permission
+
+
+class CannotAskForWire(Exception):
+    """The request was not made, or not taken back. The message may be shown."""
+
+
+class CannotDecide(Exception):
+    """Nothing was decided. The message may be shown to staff."""
+
+
+class WireFacts(TypedDict):
+    """What staff need to decide."""
+
+    legal_name: str
+    registration_number: str
+    monthly_amount: str
+    contact_name: str
+    contact_email: str
+    contact_phone: str
+    reason: str
+
+
+def request_wire(*, access: Access, profile_id: int, facts: WireFacts, at: datetime) -> WireRequest:
+    """Asks that a profile may pay its invoices by check or wire. Staff are told.
+
+    Returns the request. Raises BillingProfile.DoesNotExist for a profile the person cannot see, NotAllowed, and
+    CannotAskForWire when it is approved already, a request is open, or the profile is closed.
+    """
+    try:
+        return _request(access=access, profile_id=profile_id, facts=facts, at=at)
+    except IntegrityError:  # somebody else asked in the same moment
+        raise CannotAskForWire(_("A request for this billing profile is waiting for our answer.")) from None
+
+
+@transaction.atomic
+def _request(*, access: Access, profile_id: int, facts: WireFacts, at: datetime) -> WireRequest:
+    profile = BillingProfile.objects.visible_to(access).select_related("account").locked().get(pk=profile_id)
+    fresh(access).require(Permission.PROPERTIES_VIEW, profile)
+    if access.user is None:
+        raise NotAllowed(_("Only a person can ask for this."))
+    if profile.is_wire_approved:
+        raise CannotAskForWire(_("This billing profile may pay by check or wire already."))
+    if profile.is_closed:
+        raise CannotAskForWire(_("This billing profile is closed."))
+    if profile.wire_requests.filter(status=WireRequest.Status.OPEN).exists():
+        raise CannotAskForWire(_("A request for this billing profile is waiting for our answer."))
+    request = WireRequest.objects.create(profile=profile, requested_at=at, requested_by=access.user, **facts)
+    _record(access, at, "wire.requested", profile)
+    staff = ModelBackend().with_perm("accounts.change_wirerequest").filter(is_staff=True)
+    url = settings.PUBLIC_URL + reverse("admin:accounts_wirerequest_change", args=[request.pk])
+    for person in staff:
+        context = {"profile": profile.name, "legal_name": request.legal_name, "url": url}
+        key = f"wire-requested:{request.pk}:{person.pk}"
+        queue(key=key, to=person, template="wire_requested", context=context, at=at)
+    return request
+
+
+@transaction.atomic
+def withdraw_wire_request(*, access: Access, request_id: int, at: datetime) -> WireRequest:
+    """Takes an open request back: whoever made it, or who manages the profile's payment methods.
+
+    Raises WireRequest.DoesNotExist, NotAllowed, CannotAskForWire when it has been decided.
+    """
+    request = _locked(request_id)
+    now = fresh(access)
+    if not BillingProfile.objects.visible_to(now).filter(pk=request.profile_id).exists():
+        raise WireRequest.DoesNotExist
+    if access.user is None or request.requested_by_id != access.user.pk:
+        now.require(Permission.METHODS_MANAGE, request.profile)
+    if request.status != WireRequest.Status.OPEN:
+        raise CannotAskForWire(_("This request has been decided already."))
+    _close(request, WireRequest.Status.WITHDRAWN, by=access.user, answer="", at=at)
+    _record(access, at, "wire.withdrawn", request.profile)
+    return request
+
+
+@transaction.atomic
+def decide_wire_request(*, access: Access, request_id: int, approve: bool, answer: str, at: datetime) -> WireRequest:
+    """Approves or declines a request, with a reason that the customer reads. For staff. Whoever asked and the owners
+    are told.
+
+    Raises NotAllowed, WireRequest.DoesNotExist, CannotDecide without a reason or when it is open no more.
+    """
+    if not (access.unlimited and fresh(access).unlimited):
+        raise NotAllowed(_("Only staff may do this."))
+    request = _locked(request_id)
+    if request.status != WireRequest.Status.OPEN:
+        raise CannotDecide(_("This request is open no more."))
+    if not answer.strip():
+        raise CannotDecide(_("Give the reason; the customer reads it."))
+    status = WireRequest.Status.APPROVED if approve else WireRequest.Status.DECLINED
+    _close(request, status, by=access.user, answer=answer.strip()[:500], at=at)
+    profile = request.profile
+    if approve:
+        BillingProfile.objects.filter(pk=profile.pk).update(is_wire_approved=True)
+        profile.is_wire_approved = True
+    _record(access, at, f"wire.{status.value}", profile, reason=answer.strip())
+    context = {
+        "profile": profile.name,
+        "answer": request.answer,
+        "url": settings.PUBLIC_URL + reverse("accounts:wire_request", args=[profile.code]),
+    }
+    told = {person.pk: person for person in [request.requested_by, *owners(profile)] if person.is_active}
+    for person in told.values():
+        key = f"wire-{status.value}:{request.pk}:{person.pk}"
+        queue(key=key, to=person, template=f"wire_{status.value}", context=context, at=at)
+    return request
+
+
+def _locked(request_id: int) -> WireRequest:
+    """The request, with its profile locked: the lock of everything that decides how the profile pays."""
+    profile_id = WireRequest.objects.values_list("profile_id", flat=True).get(pk=request_id)
+    profile = BillingProfile.objects.select_related("account").locked().get(pk=profile_id)
+    request = WireRequest.objects.select_related("requested_by").get(pk=request_id)
+    request.profile = profile
+    return request
+
+
+def _close(request: WireRequest, status: WireRequest.Status, *, by: User | None, answer: str, at: datetime) -> None:
+    request.status, request.decided_at, request.decided_by, request.answer = status, at, by, answer
+    request.save(update_fields=["status", "decided_at", "decided_by", "answer"])
+
+
+def _record(access: Access, at: datetime, action: str, profile: BillingProfile, **detail: Any) -> None:
+    audit.record(
+        access=access, at=at, action=action, subject=profile.name, account=profile.account, profile=profile, **detail
+    )

@@ -1,0 +1,103 @@
+"""Asking to pay by check or wire: what we look at, the form, how the request stands, and taking it back."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from django.contrib import messages
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.utils import timezone
+from django.utils.translation import gettext as _
+from django.views.decorators.http import require_http_methods, require_POST
+
+from accounts.access import Access
+from accounts.forms import WireRequestForm
+from accounts.models import BillingProfile, WireRequest
+from accounts.operations import CannotAskForWire, request_wire, withdraw_wire_request
+from accounts.roles import Permission
+from accounts.scoping import profile_view
+
+CUSTOMER_FOR_DAYS = 182
+
+
+@dataclass(frozen=True)
+class Criterion:
+    """One thing that we look at. ``is_met`` is None where only staff can tell."""
+
+    text: str
+    is_met: bool | None = None
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@profile_view(Permission.PROPERTIES_VIEW)
+def wire_request(request: HttpRequest, access: Access) -> HttpResponse:
+    """The form, or how the last request stands. Whoever sees the profile may ask."""
+    profile, at = _profile(access), timezone.now()
+    form = WireRequestForm(request.POST if request.method == "POST" else None, initial=_first_words(profile))
+    if request.method == "POST" and form.is_valid():
+        try:
+            request_wire(access=access, profile_id=profile.pk, facts=form.facts, at=at)
+        except CannotAskForWire as refusal:
+            messages.error(request, str(refusal))
+        else:
+            messages.success(request, _("Your request was sent. We will answer by mail."))
+        return redirect("accounts:wire_request", profile=profile.code)
+    last = profile.wire_requests.select_related("requested_by").order_by("-requested_at", "-pk").first()
+    is_open = last is not None and last.status == WireRequest.Status.OPEN
+    context = {
+        "profile": profile,
+        "form": None if profile.is_wire_approved or profile.is_closed or is_open else form,
+        "last": last,
+        "may_withdraw": is_open and _may_withdraw(access, last),
+        "criteria": criteria_of(profile, at),
+    }
+    return render(request, "accounts/wire_request.html", context, status=422 if form.is_bound else 200)
+
+
+@require_POST
+@profile_view(Permission.PROPERTIES_VIEW)
+def withdraw(request: HttpRequest, access: Access) -> HttpResponse:
+    """Takes the open request back."""
+    profile = _profile(access)
+    last = profile.wire_requests.filter(status=WireRequest.Status.OPEN).first()
+    if last is None:
+        messages.error(request, _("There is no open request."))
+        return redirect("accounts:wire_request", profile=profile.code)
+    try:
+        withdraw_wire_request(access=access, request_id=last.pk, at=timezone.now())
+    except WireRequest.DoesNotExist as error:
+        raise Http404 from error
+    except CannotAskForWire as refusal:
+        messages.error(request, str(refusal))
+    else:
+        messages.success(request, _("Your request was withdrawn."))
+    return redirect("accounts:wire_request", profile=profile.code)
+
+
+def criteria_of(profile: BillingProfile, at: datetime) -> list[Criterion]:
+    """What we look at, openly; what the portal knows is said at once. Staff decide on all of it together."""
+    return [
+        Criterion(_("Your company is registered, and its registration number is stated.")),
+        Criterion(
+            _("Nothing on this billing profile is past due for long: it is neither warned nor disabled."),
+            profile.status == BillingProfile.Status.ACTIVE,
+        ),
+        Criterion(
+            _("You have been our customer for six months or more."),
+            (at - profile.account.created_at).days >= CUSTOMER_FOR_DAYS,
+        ),
+        Criterion(_("The amount you expect a month makes up for the work of payments by hand.")),
+    ]
+
+
+def _may_withdraw(access: Access, last: WireRequest | None) -> bool:
+    return last is not None and (last.requested_by == access.user or access.can(Permission.METHODS_MANAGE))
+
+
+def _first_words(profile: BillingProfile) -> dict[str, str]:
+    return {"legal_name": profile.account.company}
+
+
+def _profile(access: Access) -> BillingProfile:
+    assert access.profile is not None  # noqa: S101  profile_view puts it there
+    return access.profile

@@ -1,0 +1,61 @@
+"""Our bank accounts, as invoices print them. A change reaches the invoices that are issued after it, and no other."""
+
+from typing import Any
+
+from django import forms
+from django.contrib import admin, messages
+from django.forms import ModelForm
+from django.http import HttpRequest, HttpResponse
+from django.utils import timezone
+from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
+
+from accounts.admin.base import KeptAdmin
+from accounts.models import BillingProfile
+from invoices.models import RemittanceAccount
+from invoices.money import UnknownCurrency, exponent
+from invoices.remittances import IBAN, Remittances, compact
+
+
+class RemittanceAccountForm(forms.ModelForm):
+    def clean_currency(self) -> str:
+        currency = str(self.cleaned_data["currency"]).strip().upper()
+        try:
+            exponent(currency)
+        except UnknownCurrency as error:
+            raise forms.ValidationError(str(error)) from error
+        return currency
+
+    def clean_iban(self) -> str:
+        """Money that is sent to an IBAN with a wrong digit comes back after days, or never."""
+        number = compact(str(self.cleaned_data["iban"]))
+        if IBAN.fullmatch(number) and int("".join(str(int(sign, 36)) for sign in number[4:] + number[:4])) % 97 != 1:
+            raise forms.ValidationError(_("The check digits of this IBAN are wrong."))
+        return number
+
+
+@admin.register(RemittanceAccount)
+class RemittanceAccountAdmin(KeptAdmin):
+    form = RemittanceAccountForm
+    list_display = ("currency", "valid_from_on", "account_holder", "iban", "bank")
+    list_filter = ("currency",)
+    search_fields = ("iban", "account_holder", "bank")
+    search_help_text = _("IBAN, account holder or bank")
+    ordering = ("currency", "-valid_from_on")
+
+    def changelist_view(self, request: HttpRequest, extra_context: Any = None) -> HttpResponse:
+        """Says in which currencies customers are invoiced while no account is there to send the money to."""
+        accounts, today = Remittances(), timezone.localdate()
+        missing = [
+            currency
+            for currency in BillingProfile.objects.order_by("currency").values_list("currency", flat=True).distinct()
+            if accounts.on(currency, today) is None
+        ]
+        if missing and request.method == "GET":
+            text = gettext("No account to send money to in: %(currencies)s. Invoices say to contact us.")
+            self.message_user(request, text % {"currencies": ", ".join(missing)}, messages.WARNING)
+        return super().changelist_view(request, extra_context)
+
+    def save_model(self, request: HttpRequest, obj: RemittanceAccount, form: ModelForm, change: bool) -> None:
+        super().save_model(request, obj, form, change)
+        self.audit_change(request, obj, form.changed_data, is_new=not change)

@@ -1,0 +1,166 @@
+"""Where to send the money for an invoice, and the code that a banking app reads.
+
+The rule: an invoice prints the account of its currency that holds on the invoice date, which is the one with the latest
+``valid_from_on`` not after it. Where the table has none, it prints the seller's account from the settings
+(``SELLER_IBAN`` and beside it). Where that is not set either, the document says to contact us. What was printed is kept
+on the invoice, so that it does not change when we change banks; the portal shows the account that holds now besides.
+"""
+
+import json
+import re
+from collections.abc import Iterable
+from datetime import date
+from typing import Any, NamedTuple
+
+import qrcode
+from django.conf import settings
+
+from invoices.bulk import JsonText
+from invoices.models import Invoice, RemittanceAccount
+from invoices.money import Money, exponent
+
+IBAN = re.compile(r"[A-Z]{2}[0-9]{2}[A-Z0-9]{11,30}")
+QUIET_ZONE = 4
+LARGEST_CODED_MINOR = 99_999_999_999  # EPC069-12: 999999999.99
+
+
+class Remittance(NamedTuple):
+    """One account of ours as an invoice prints it. ``since`` is empty for the one in the settings."""
+
+    holder: str
+    iban: str
+    bic: str = ""
+    bank: str = ""
+    check_address: str = ""
+    since: date | None = None
+
+    @classmethod
+    def of_account(cls, account: RemittanceAccount) -> "Remittance":
+        return cls(
+            holder=account.account_holder,
+            iban=compact(account.iban),
+            bic=compact(account.bic),
+            bank=account.bank,
+            check_address=account.check_address.replace("\r\n", "\n").strip(),
+            since=account.valid_from_on,
+        )
+
+    @classmethod
+    def of_seller(cls, seller: dict[str, Any]) -> "Remittance | None":
+        if not seller.get("iban"):
+            return None
+        holder = seller.get("account_holder") or seller.get("name", "")
+        return cls(holder, compact(seller["iban"]), compact(seller.get("bic", "")), seller.get("bank", ""))
+
+    @classmethod
+    def printed_on(cls, invoice: Invoice) -> "Remittance | None":
+        """The copy that an issued invoice keeps. One from before there were such copies kept it with the seller."""
+        kept = invoice.remittance
+        if not kept:
+            return cls.of_seller(invoice.seller)
+        since = date.fromisoformat(kept["since"]) if kept.get("since") else None
+        return cls(**{**kept, "since": since})
+
+    def as_json(self) -> dict[str, str]:
+        values: dict[str, Any] = self._asdict()
+        return values | {"since": self.since.isoformat() if self.since else ""}
+
+    def is_same_account(self, other: "Remittance") -> bool:
+        """Whether money sent to one arrives where the other says; the day from which it holds does not matter."""
+        return self[:5] == other[:5]
+
+    @property
+    def grouped_iban(self) -> str:
+        return in_fours(self.iban)
+
+    @property
+    def check_lines(self) -> list[str]:
+        return self.check_address.splitlines()
+
+
+class Remittances:
+    """The accounts of every currency, read once and asked for many invoices: for a billing run or an import."""
+
+    def __init__(self, accounts: Iterable[RemittanceAccount] | None = None) -> None:
+        """One query, unless the accounts are given."""
+        rows = RemittanceAccount.objects.order_by("-valid_from_on") if accounts is None else accounts
+        self._latest_first: dict[str, list[Remittance]] = {}
+        for account in rows:
+            self._latest_first.setdefault(account.currency, []).append(Remittance.of_account(account))
+        self._seller = Remittance.of_seller(settings.SELLER)
+        self._copies: dict[Remittance | None, dict[str, str]] = {}
+        self._texts: dict[Remittance | None, JsonText] = {}
+
+    def on(self, currency: str, day: date) -> Remittance | None:
+        """The one that holds for a currency on a day; None when there is none to print."""
+        for remittance in self._latest_first.get(currency, ()):
+            if remittance.since is not None and remittance.since <= day:
+                return remittance
+        return self._seller
+
+    def copy_for(self, currency: str, day: date) -> dict[str, str]:
+        """What an invoice of that currency and date keeps: empty when there is no account."""
+        remittance = self.on(currency, day)
+        if remittance not in self._copies:
+            self._copies[remittance] = remittance.as_json() if remittance else {}
+        return self._copies[remittance]
+
+    def text_for(self, currency: str, day: date) -> JsonText:
+        """The same written as JSON, once for all invoices that share it."""
+        remittance = self.on(currency, day)
+        if remittance not in self._texts:
+            self._texts[remittance] = JsonText(json.dumps(self.copy_for(currency, day)))
+        return self._texts[remittance]
+
+
+def current_remittance(currency: str, day: date) -> Remittance | None:
+    """The account to send money to today. One query."""
+    accounts = RemittanceAccount.objects.filter(currency=currency, valid_from_on__lte=day).order_by("-valid_from_on")
+    return Remittances(accounts[:1]).on(currency, day)
+
+
+def payment_code(remittance: Remittance, amount: Money, reference: str) -> str:
+    """The text of the payment code of the European Payments Council (EPC069-12, version 2, SCT), which banking apps
+    read into a transfer. Empty where there is none: for another currency than the euro, an account that is no IBAN, or
+    an amount that it cannot say."""
+    is_possible = amount.currency == "EUR" and IBAN.fullmatch(remittance.iban)
+    if not is_possible or not 0 < amount.minor <= LARGEST_CODED_MINOR:
+        return ""
+    digits = exponent(amount.currency)
+    lines = [
+        "BCD", "002", "1", "SCT",  # service tag, version, UTF-8, credit transfer
+        remittance.bic,
+        remittance.holder[:70],
+        remittance.iban,
+        f"EUR{amount.amount:.{digits}f}",
+        "",  # purpose
+        reference,  # structured, ISO 11649
+    ]  # fmt: skip
+    return "\n".join(lines)
+
+
+def payment_code_svg(text: str) -> str:
+    """The code as a drawing: black on white whatever the page's colors, or no scanner reads it. Error correction M, as
+    the guideline asks."""
+    code = qrcode.QRCode(error_correction=qrcode.constants.ERROR_CORRECT_M, border=QUIET_ZONE)
+    code.add_data(text.encode(), optimize=0)
+    code.make(fit=True)
+    rows = code.get_matrix()
+    size = len(rows)
+    dark = "".join(
+        f"M{column} {line}h1v1h-1z" for line, row in enumerate(rows) for column, is_dark in enumerate(row) if is_dark
+    )
+    return (
+        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {size} {size}" shape-rendering="crispEdges">'
+        f'<path fill="#fff" d="M0 0h{size}v{size}h-{size}z"/><path d="{dark}"/></svg>'
+    )
+
+
+def compact(text: str) -> str:
+    return "".join(text.split()).upper()
+
+
+def in_fours(text: str) -> str:
+    """``RF46 INV0 0014 8``: as people type an account number or a reference over."""
+    letters = text.replace(" ", "")
+    return " ".join(letters[start : start + 4] for start in range(0, len(letters), 4))
