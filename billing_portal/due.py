@@ -19,9 +19,17 @@ from django.utils import timezone
 
 from accounts.mail import send_due
 from accounts.models import DueRun
-from invoices.operations.closing import close_due
+from invoices.operations import close_due, expire_credits, remind_due, update_profile_statuses
 from payments.gateways.registry import gateways
-from payments.operations import detach_due, end_abandoned, process_deliveries, reconcile
+from payments.operations import (
+    announce_due,
+    charge_due,
+    detach_due,
+    end_abandoned,
+    process_deliveries,
+    reconcile,
+    warn_of_expiring_cards,
+)
 
 log = structlog.get_logger("portal.due")
 
@@ -40,13 +48,20 @@ class Job:
 
 
 def jobs() -> list[Job]:
-    """In the order in which one makes work for the next: a closed period is invoiced, then charged, then mailed."""
+    """In the order in which one makes work for the next: credits that expired pay for nothing, a closed period is
+    announced, then charged, then told by mail."""
     return [
-        Job("closing", lambda at, _limit: close_due(at=at)),
         Job("gateways", _work_of_gateways),
         Job("deliveries", lambda at, limit: process_deliveries(at=at, limit=limit)),
         Job("reconciliation", lambda at, limit: reconcile(at=at, limit=limit)),
+        Job("credits", lambda at, limit: expire_credits(at=at, limit=limit)),
+        Job("closing", lambda at, _limit: close_due(at=at)),
+        Job("announcements", lambda at, limit: announce_due(at=at, limit=limit)),
+        Job("automatic charges", lambda at, limit: charge_due(at=at, limit=limit)),
         Job("cards", lambda at, limit: detach_due(at=at, limit=limit) + end_abandoned(at=at, limit=limit)),
+        Job("expiring cards", lambda at, limit: warn_of_expiring_cards(at=at, limit=limit)),
+        Job("reminders", lambda at, limit: remind_due(at=at, limit=limit)),
+        Job("profiles", lambda at, limit: update_profile_statuses(at=at, limit=limit)),
         Job("mail", lambda at, limit: send_due(at=at, limit=limit)),
         Job("tidying", tidy),
     ]
