@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import date
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Any, Self
 
 from django.db.models import Exists, OuterRef, Q, QuerySet
 
@@ -107,7 +107,7 @@ class CreditQuerySet(QuerySet["Credit"]):
     def with_expiry(self) -> Self:
         """With ``has_expired``: whether something of it was taken away because its time was over."""
         entries = self.model._meta.get_field("entries").related_model  # noqa: SLF001  public, in spite of its name
-        expired = QuerySet(entries).filter(credit=OuterRef("pk"), kind="expired")
+        expired: QuerySet[Any] = QuerySet(entries).filter(credit=OuterRef("pk"), kind="expired")
         return self.annotate(has_expired=Exists(expired))
 
 

@@ -1,5 +1,5 @@
-"""The staff pages of invoices, credits, number series and our bank accounts."""
+"""The staff pages of invoices, credits, credit notes, number series and our bank accounts."""
 
-from invoices.admin import invoices, kept, remittances
+from invoices.admin import correcting, granting, invoices, kept, remittances
 
-__all__ = ["invoices", "kept", "remittances"]
+__all__ = ["correcting", "granting", "invoices", "kept", "remittances"]

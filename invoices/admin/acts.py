@@ -1,34 +1,27 @@
-"""Issue and void, the two acts of staff on invoices: each is confirmed on a page that says what will happen."""
+"""What staff do to invoices: issue, void, bill again, apply credits. Each is confirmed on a page that says what will
+happen. A credit note has a page of its own."""
 
 from collections.abc import Callable
 from typing import Any
 
-from django import forms
 from django.contrib import admin, messages
 from django.contrib.admin import helpers
 from django.db.models import Count, QuerySet, Sum
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.response import TemplateResponse
+from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
 from accounts.admin.base import access_of_staff
+from invoices.admin.asking import ReasonForm
 from invoices.models import Invoice
 from invoices.money import Money
-from invoices.operations import CannotIssue, CannotVoid, issue, void
+from invoices.operations import CannotCredit, CannotIssue, CannotVoid, apply_credits, issue, rebill, void
 from invoices.states import WrongState
 
-REFUSALS = (CannotIssue, CannotVoid, WrongState)
-
-
-class VoidForm(forms.Form):
-    reason = forms.CharField(
-        label=gettext_lazy("Reason"),
-        max_length=200,
-        help_text=gettext_lazy("The customer sees it on the invoice."),
-        widget=forms.TextInput(attrs={"class": "vTextField"}),
-    )
+REFUSALS = (CannotCredit, CannotIssue, CannotVoid, WrongState)
 
 
 @admin.action(permissions=["change"], description=gettext_lazy("Issue selected drafts"))
@@ -55,7 +48,7 @@ def void_selected(
     model_admin: admin.ModelAdmin, request: HttpRequest, queryset: QuerySet[Invoice]
 ) -> TemplateResponse | None:
     """Cancels each invoice, for one reason that the customers see."""
-    form = VoidForm(request.POST if "confirmed" in request.POST else None)
+    form = ReasonForm(request.POST if "confirmed" in request.POST else None)
     if not form.is_valid():
         template = "admin/invoices/confirm_void.html"
         return _ask(model_admin, request, queryset, template, _("Void invoices"), form=form)
@@ -68,6 +61,47 @@ def void_selected(
     if done:
         text = ngettext("%(count)d invoice voided.", "%(count)d invoices voided.", done) % {"count": done}
         model_admin.message_user(request, text, messages.SUCCESS)
+    return None
+
+
+@admin.action(permissions=["change"], description=gettext_lazy("Void selected invoices and bill them again"))
+def rebill_selected(
+    model_admin: admin.ModelAdmin, request: HttpRequest, queryset: QuerySet[Invoice]
+) -> HttpResponse | None:
+    """Voids each invoice and makes a draft with its lines. One alone is opened at once."""
+    form = ReasonForm(request.POST if "confirmed" in request.POST else None)
+    if not form.is_valid():
+        template = "admin/invoices/confirm_rebill.html"
+        return _ask(model_admin, request, queryset, template, _("Void and bill again"), form=form)
+    access, at, reason = access_of_staff(request), timezone.now(), form.cleaned_data["reason"]
+    drafts = []
+
+    def rebill_one(invoice: Invoice) -> None:
+        drafts.append(rebill(access=access, invoice_id=invoice.pk, reason=reason, at=at))
+
+    done = _each(model_admin, request, queryset, rebill_one)
+    if done:
+        text = ngettext("%(count)d draft made.", "%(count)d drafts made.", done) % {"count": done}
+        model_admin.message_user(request, text, messages.SUCCESS)
+    return HttpResponseRedirect(reverse("admin:invoices_invoice_change", args=[drafts[0].pk])) if done == 1 else None
+
+
+@admin.action(permissions=["change"], description=gettext_lazy("Apply credits to selected invoices"))
+def apply_credits_selected(
+    model_admin: admin.ModelAdmin, request: HttpRequest, queryset: QuerySet[Invoice]
+) -> TemplateResponse | None:
+    """Pays each open invoice with what its profile has."""
+    if "confirmed" not in request.POST:
+        return _ask(model_admin, request, queryset, "admin/invoices/confirm_credits.html", _("Apply credits"))
+    access, at = access_of_staff(request), timezone.now()
+
+    def apply_to_one(invoice: Invoice) -> None:
+        apply_credits(access=access, invoice_id=invoice.pk, at=at)
+
+    done = _each(model_admin, request, queryset, apply_to_one)
+    if done:
+        text = ngettext("Credits applied to %(count)d invoice.", "Credits applied to %(count)d invoices.", done)
+        model_admin.message_user(request, text % {"count": done}, messages.SUCCESS)
     return None
 
 

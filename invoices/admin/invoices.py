@@ -1,5 +1,6 @@
 """Invoices as staff see them. A draft is written here; an issued one is only looked at, and changes by acts."""
 
+from functools import partial
 from typing import Any
 
 from django.contrib import admin, messages
@@ -7,15 +8,16 @@ from django.core.exceptions import PermissionDenied
 from django.db.models import QuerySet
 from django.forms import ModelForm
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
-from django.urls import reverse
+from django.urls import URLPattern, path, reverse
 from django.utils import timezone
-from django.utils.html import format_html
+from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _now
 from django.utils.translation import gettext_lazy as _
 
 from accounts.admin.base import PortalAdmin
-from invoices.admin.acts import issue_selected, void_selected
+from invoices.admin.acts import apply_credits_selected, issue_selected, rebill_selected, void_selected
+from invoices.admin.correcting import credit_note_view
 from invoices.admin.drafts import DraftForm, LinesInline
 from invoices.admin.filters import LabelFilter
 from invoices.models import Invoice
@@ -47,7 +49,7 @@ def _amount(name: str, description: Any) -> Any:
 class InvoiceAdmin(PortalAdmin):
     form = DraftForm
     inlines = (LinesInline,)
-    actions = (issue_selected, void_selected)
+    actions = (issue_selected, void_selected, rebill_selected, apply_credits_selected)
     autocomplete_fields = ("profile",)
     list_display = (
         "name", "profile_link", "kind", "issued_on", "due_on", "total", "amount_due", "label", "source_reference",
@@ -101,6 +103,22 @@ class InvoiceAdmin(PortalAdmin):
         url = reverse("admin:payments_payment_changelist", query={"q": invoice.number})
         return format_html('<a href="{}">{}</a>', url, _("Payments of this invoice"))
 
+    @admin.display(description=_("chain"))
+    def chain(self, invoice: Invoice) -> SafeString | str:
+        """What it replaces, the notes that correct it, and what replaces it."""
+        replaced, later = Invoice.objects.filter(replaced_by=invoice), Invoice.objects.filter(replaces=invoice)
+        links = [
+            *(("invoice", row) for row in replaced),
+            *(("creditnote", row) for row in invoice.credit_notes.order_by("pk")),
+            *(("invoice", row) for row in later),
+        ]
+        pages = [(reverse(f"admin:invoices_{name}_change", args=[row.pk]), str(row)) for name, row in links]
+        return format_html_join(" · ", '<a href="{}">{}</a>', pages)
+
+    def get_urls(self) -> list[URLPattern]:
+        view = self.admin_site.admin_view(partial(credit_note_view, self))
+        return [path("<int:pk>/credit-note/", view, name="invoices_invoice_credit_note"), *super().get_urls()]
+
     def get_search_results(
         self, request: HttpRequest, queryset: QuerySet[Invoice], search_term: str
     ) -> tuple[QuerySet[Invoice], bool]:
@@ -117,9 +135,12 @@ class InvoiceAdmin(PortalAdmin):
         if obj is None:
             text = _("The lines come next: the profile says in which currency, and for which sections.")
             return [(None, {"fields": ("profile", *WRITTEN), "description": text})]
-        links = ("label", "profile_link", "payments_link")
+        links = ("label", "profile_link", "payments_link", "chain")
         if obj.status == InvoiceStatus.DRAFT:
-            return [(None, {"fields": ("label", "profile_link", *WRITTEN)}), (_("Amounts"), {"fields": SUMS[:3]})]
+            return [
+                (None, {"fields": ("label", "profile_link", "chain", *WRITTEN)}),
+                (_("Amounts"), {"fields": SUMS[:3]}),
+            ]
         return [
             (None, {"fields": (*links, *WRITTEN)}),
             (_("Amounts"), {"fields": SUMS}),
@@ -127,7 +148,7 @@ class InvoiceAdmin(PortalAdmin):
         ]
 
     def get_readonly_fields(self, _request: HttpRequest, _obj: Invoice | None = None) -> Any:
-        return ("label", "profile_link", "payments_link", *SUMS, *FACTS)
+        return ("label", "profile_link", "payments_link", "chain", *SUMS, *FACTS)
 
     def get_inlines(self, _request: HttpRequest, obj: Invoice | None) -> Any:
         """Lines come after the profile is chosen, because it says in which currency and for which sections."""

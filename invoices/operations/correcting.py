@@ -65,10 +65,12 @@ def credit_note(
     reason: str,
     today: date,
     at: datetime,
+    shown_rest: int | None = None,
 ) -> CreditNote:
     """Takes back all that is left of an issued invoice, or of each line as much as ``amounts`` says.
 
-    ``amounts`` holds minor units with tax by line id, negative for a line that is; ``today`` is the note's date.
+    ``amounts`` holds minor units with tax by line id, negative for a line that is; ``today`` is the note's date;
+    ``shown_rest`` what the page said was left of the invoice, so that a form sent twice makes one note.
     Returns the note. Raises NotAllowed, Invoice.DoesNotExist, and CannotCorrect without a reason, for a draft, for a
     void invoice, while a payment is in progress, and for more than is left of a line or of the invoice.
     """
@@ -83,11 +85,14 @@ def credit_note(
             _("A payment is in progress (%(text)s). Wait for it to end.") % {"text": in_progress_text(invoice)}
         )
     rest = rest_of(invoice)
+    left = sum(part.total_minor for part in rest)
+    if shown_rest not in {None, left}:
+        raise CannotCorrect(_("A credit note was made meanwhile. Look at what is left."))
     parts = rest if amounts is None else chosen_parts(rest, amounts, invoice.currency)
     total = sum(part.total_minor for part in parts)
     if total <= 0:
         raise CannotCorrect(_("There is nothing to take back."))
-    if total > sum(part.total_minor for part in rest):
+    if total > left:
         raise CannotCorrect(_("That is more than what is left of the invoice."))
     note = write_note(invoice, parts, access=access, reason=reason, today=today, at=at)
     if note.applied_minor:

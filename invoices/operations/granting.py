@@ -1,6 +1,6 @@
 """Credits that staff give and take, and credits whose time is over. Money paid too much becomes a credit elsewhere."""
 
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from functools import reduce
 from operator import or_
 
@@ -19,6 +19,7 @@ from invoices.operations.ledger import Movement, add_credit, move
 # The others come from a payment or a credit note, and would not add up without it.
 GRANTABLE = (Credit.Source.PREPAYMENT, Credit.Source.PROMOTION, Credit.Source.GOODWILL)
 MOST_MINOR = 10**15
+A_MOMENT = timedelta(minutes=1)
 TO_EXPIRE = Q(expires_on__isnull=False, remaining_minor__gt=0)  # as its index has it
 
 
@@ -37,10 +38,11 @@ def grant_credit(
     """Gives a profile a credit, which waits for its next invoice. Both dates are days on which it may be used.
 
     Returns the credit. Raises NotAllowed, BillingProfile.DoesNotExist, and CannotCredit for an amount that is not more
-    than zero or in another currency than the profile's, without a description, and for days that make no sense.
+    than zero or in another currency than the profile's, without a description, for days that make no sense, and for
+    the same credit twice within a minute, which is a form sent twice.
     """
     require_staff(access)
-    profile = BillingProfile.objects.get(pk=profile_id)
+    profile = BillingProfile.objects.select_for_update().get(pk=profile_id)
     if source not in GRANTABLE:
         raise CannotCredit(_("Choose where the credit comes from."))
     if amount.currency != profile.currency:
@@ -51,6 +53,12 @@ def grant_credit(
         raise CannotCredit(_("Say what the credit is for; the customer sees it."))
     if expires_on is not None and expires_on < max(starts_on or date.min, profile.day_of(at)):
         raise CannotCredit(_("The credit would expire before it can be used."))
+    twin = Credit.objects.filter(
+        profile=profile, source=source, amount_minor=amount.minor, description=description.strip(),
+        created_by=access.user, created_at__gt=at - A_MOMENT,
+    )  # fmt: skip
+    if twin.exists():
+        raise CannotCredit(_("The same credit was granted a moment ago."))
     credit = add_credit(
         profile=profile,
         amount=amount,
