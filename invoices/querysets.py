@@ -26,6 +26,7 @@ SHOWN_IN_A_ROW = (
     "payment_started_by__name",
     "payment_started_by__email",
     "disputed_at",
+    "autopay_on",
     "paid_at",
     "paid_with",
     "void_reason",

@@ -68,11 +68,13 @@ class PayForm(forms.Form):
 
 
 class AddCardForm(forms.Form):
-    """A card to add without paying: the key of the attempt, and the token of what was typed."""
+    """A card to add without paying: the key of the attempt, the token of what was typed, and the id of the card whose
+    place it takes."""
 
     attempt = forms.UUIDField()
     card_token = forms.CharField(max_length=200, error_messages={"required": _("Enter the details of the new card.")})
     make_default = forms.BooleanField(required=False)
+    replaces = forms.IntegerField(required=False, min_value=1, max_value=2**31)
     in_page = forms.CharField(required=False, max_length=20)
 
     @property

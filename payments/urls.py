@@ -22,5 +22,7 @@ urlpatterns = [
     path("profiles/<str:profile>/methods/adding/<uuid:key>/return", adding.added, name="added"),
     path("profiles/<str:profile>/methods/<int:method_id>/default", methods.set_default, name="make_default"),
     path("profiles/<str:profile>/methods/<int:method_id>/remove/", methods.remove, name="remove_method"),
+    path("profiles/<str:profile>/methods/<int:method_id>/backup", methods.backup, name="backup"),
+    path("profiles/<str:profile>/methods/autopay", methods.autopay, name="autopay"),
     path("webhooks/<slug:gateway>", webhooks.webhook, name="webhook"),
 ]

@@ -35,7 +35,7 @@ from invoices.remittances import (
 )
 from invoices.states import LOOK, InvoiceStatus, label_of
 from invoices.summaries import summary_of
-from invoices.views.rows import Addresses, profile_of
+from invoices.views.rows import Addresses, is_charged, profile_of
 
 PRICE_DECIMALS = 6
 LATE = (BillingProfile.Status.WARNED, BillingProfile.Status.DISABLED)
@@ -88,6 +88,7 @@ def invoice_detail(request: HttpRequest, access: Access, number: str) -> HttpRes
         "days_late": (today - invoice.due_on).days if invoice.due_on and invoice.status == InvoiceStatus.OPEN else 0,
         "transfer": _transfer(invoice, today),
         "over_limit": why.text if why and why.code == Why.CARD_LIMIT else "",
+        "is_charged": invoice.autopay_on is not None and is_charged(profile),
         "pay_url": "" if why else addresses.of("pay", invoice),
         "payment_url": addresses.of("payment", invoice) if is_being_paid and access.can(Permission.INVOICE_PAY) else "",
         "may_download": access.can(Permission.INVOICE_DOWNLOAD),

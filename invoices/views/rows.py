@@ -50,6 +50,11 @@ def _quoted(number: str) -> str:
     return quote(number, safe="")
 
 
+def is_charged(profile: BillingProfile) -> bool:
+    """Whether what is planned for its invoices is going to happen: the plan is looked at again only on its day."""
+    return profile.charges_automatically and not profile.pays_by_wire
+
+
 class Rows:
     """Makes rows for one reader of one profile on one day. What is the same for every row is found once, here."""
 
@@ -67,6 +72,8 @@ class Rows:
         self.download_words = _("Download %(number)s")
         self.kinds = {value: str(name) for value, name in Invoice.Kind.choices}
         self.labels = {label: str(label.label) for label in Label}
+        self.charges_cards = is_charged(self.profile)
+        self.charge_words = _("Automatic charge on %(day)s")
         self.role_words = _("Your role does not include paying.")
         self.texts = {"due_heading": _("Due date"), "pay_text": _("Pay now"), "payment_text": _("View the payment")}
 
@@ -91,7 +98,7 @@ class Rows:
             "look": LOOK[label],
             "is_late": label == Label.PAST_DUE,
             "is_void": label == Label.VOID,
-            "note": disputed_since(invoice, self.profile),
+            "note": disputed_since(invoice, self.profile) or self._charged_on(invoice),
             "why": self._short(why) if why else "",
             "detail_url": address("detail", invoice),
             "pay_url": "" if why else address("pay", invoice),
@@ -101,6 +108,12 @@ class Rows:
             "pdf_url": address("pdf", invoice) if self.may_download else "",
             "download_label": self.download_words % number,
         }
+
+    def _charged_on(self, invoice: Invoice) -> str:
+        """The day on which it is charged by itself; Pay now remains possible before that."""
+        if invoice.autopay_on is None or invoice.is_being_paid or not self.charges_cards:
+            return ""
+        return self.charge_words % {"day": day_text(invoice.autopay_on, language=self.language)}
 
     def _short(self, why: Reason) -> str:
         """The list names the roles that may pay once, above the rows."""

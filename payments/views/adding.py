@@ -21,7 +21,7 @@ from accounts.scoping import profile_view
 from payments.declines import explain_adding
 from payments.forms import AddCardForm
 from payments.gateways.registry import UnknownGateway, default_gateway, get_gateway
-from payments.models import MethodSetup
+from payments.models import MethodSetup, PaymentMethod
 from payments.operations import CannotAddCard, NoAnswer, add_card, check_of_setup, finish_adding
 from payments.views.responses import SeeOther, is_htmx, to_bank
 
@@ -43,6 +43,7 @@ def add_method(request: HttpRequest, access: Access) -> HttpResponse:
             key=form.cleaned_data["attempt"],
             card_token=form.cleaned_data["card_token"],
             make_default=form.cleaned_data["make_default"],
+            replaces=form.cleaned_data["replaces"],
             in_page=form.cleaned_data["in_page"],
             at=timezone.now(),
             return_url=lambda made: request.build_absolute_uri(_url("added", access, made)),
@@ -56,7 +57,9 @@ def _draw(request: HttpRequest, access: Access, *, error: str = "", form: AddCar
     """The page with the card field and a new key. A refused POST answers 422."""
     gateway = default_gateway()
     refused = _refused(request, access)
+    replaced = _replaced(access, request.GET.get("replaces", "") if form is None else form.data.get("replaces", ""))
     context = {
+        "replaced": replaced,
         "profile": access.profile,
         "gateway": gateway,
         "browser": gateway.browser if gateway is not None else None,
@@ -67,6 +70,13 @@ def _draw(request: HttpRequest, access: Access, *, error: str = "", form: AddCar
         "explanation": explain_adding(refused.decline_code) if refused is not None else None,
     }
     return render(request, "payments/add_method.html", context, status=422 if error else 200)
+
+
+def _replaced(access: Access, method_id: str) -> PaymentMethod | None:
+    """The card whose place the new one takes, when the page names one that is there."""
+    if not (method_id.isascii() and method_id.isdecimal() and len(method_id) < 19):
+        return None
+    return PaymentMethod.objects.visible_to(access).active().filter(pk=int(method_id)).first()
 
 
 def _refused(request: HttpRequest, access: Access) -> MethodSetup | None:
@@ -83,14 +93,25 @@ def _url(name: str, access: Access, setup: MethodSetup | None = None) -> str:
     return reverse(f"payments:{name}", args=[code, setup.key] if setup is not None else [code])
 
 
+def _said(setup: MethodSetup, method: PaymentMethod) -> str:
+    old = PaymentMethod.objects.filter(pk=setup.replaces_id).first()  # as it stands now
+    if old is None or old.pk == method.pk:
+        return _("%(card)s was added.") % {"card": method.label}
+    if old.status == PaymentMethod.Status.REMOVED:
+        return _("%(card)s took the place of %(old)s.") % {"card": method.label, "old": old.label}
+    said = _("%(card)s took the place of %(old)s, which stays until its payment has ended.")
+    return said % {"card": method.label, "old": old.label}
+
+
 def _go_on(request: HttpRequest, access: Access, setup: MethodSetup) -> HttpResponse:
     """To the bank's check, back to the card field, or to the list with the new card, which is drawn anew."""
     if setup.status == S.SUCCEEDED and setup.method is not None:
-        messages.success(request, _("%(card)s was added.") % {"card": setup.method.label})
+        messages.success(request, _said(setup, setup.method))
         url = _url("methods", access)
         return HttpResponseClientRedirect(url) if is_htmx(request) else SeeOther(url)
     if setup.status in {S.DECLINED, S.EXPIRED}:
-        return SeeOther(f"{_url('add_method', access)}?after={setup.key}")
+        again = f"&replaces={setup.replaces_id}" if setup.replaces_id else ""
+        return SeeOther(f"{_url('add_method', access)}?after={setup.key}{again}")
     return (to_bank(request, setup.next_url) if setup.next_url else None) or SeeOther(_url("adding", access, setup))
 
 

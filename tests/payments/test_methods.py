@@ -54,7 +54,7 @@ def test_the_default_gives_way_to_another_first(profile, owner):
     first, second = card(profile, is_default=True), card(profile)
     with pytest.raises(CannotChangeMethod, match="default"):
         remove_method(access=owner, method_id=first.pk, at=NOW)
-    remove_method(access=owner, method_id=second.pk, at=NOW)
+    make_default(access=owner, method_id=second.pk, at=NOW)
     assert remove_method(access=owner, method_id=first.pk, at=NOW).status == "removed"
 
 

@@ -1,0 +1,193 @@
+"""Mails of new invoices, of automatic charges and of cards that expire: each once, to those whom it concerns."""
+
+from datetime import UTC, date, datetime, timedelta
+
+import pytest
+
+from accounts.access import system_access
+from accounts.mail import render
+from accounts.models import BillingContact, BillingProfile, OutgoingMail
+from invoices.models import Invoice
+from invoices.operations import void
+from payments.operations import announce_due, warn_of_expiring_cards
+from tests.factories import NOW, BillingProfileFactory, issued, member
+from tests.payments.acts import card
+from tests.payments.autopaying import CHARGED, mails, run
+
+pytestmark = pytest.mark.django_db
+
+
+def announce(at=NOW) -> int:
+    return announce_due(at=at, limit=10)
+
+
+def text_of(mail: OutgoingMail, language: str = "en") -> str:
+    drawn = render(mail.template, mail.context, language)
+    assert drawn.subject
+    assert "{{" not in drawn.html + drawn.text
+    return " ".join(f"{drawn.subject}. {drawn.text}".split())
+
+
+def test_a_new_invoice_is_told_once_with_the_day_on_which_it_is_charged(profile, payer):
+    member(profile, "profile_reader")
+    owner = member(profile, "profile_owner")
+    card(profile, is_default=True)
+    invoice = issued(profile)
+
+    assert announce() == 1
+    assert announce() == 0
+
+    assert sorted(mails("invoice_ready")) == sorted([owner.email, payer.email])
+    text = text_of(OutgoingMail.objects.first())
+    assert f"Invoice {invoice.number} of €120.00 · due 25 Nov 2026" in text
+    assert "It will be charged to Visa •••• 4242 on 29 Oct 2026." in text
+
+
+def test_an_invoice_that_is_not_charged_says_how_to_pay_it(profile, payer):
+    BillingProfile.objects.update(charges_automatically=False)
+    profile.refresh_from_db()
+    invoice = issued(profile)
+    announce()
+    text = text_of(OutgoingMail.objects.get())
+    assert "Pay it by card in the portal, or by wire transfer." in text
+    assert invoice.payment_reference in text
+    assert f"/profiles/{profile.code}/invoices/{invoice.number}/pay/" in text
+
+
+def test_an_invoice_that_is_to_be_charged_without_a_card_asks_for_one(profile, payer):
+    issued(profile)
+    announce()
+    assert "there is no default card" in text_of(OutgoingMail.objects.get())
+
+
+def test_contacts_get_it_in_their_language_and_without_a_way_in(profile):
+    BillingContact.objects.create(profile=profile, email="payables@example.com", language="nl")
+    BillingContact.objects.create(profile=profile, email="silent@example.com", gets_invoices=False)
+    issued(profile)
+    announce()
+    mail = OutgoingMail.objects.get()
+    assert (mail.to, mail.language) == ("payables@example.com", "nl")
+    assert "/pay/" not in text_of(mail, "nl")
+
+
+def test_a_profile_that_wants_no_mail_gets_none(profile, payer):
+    BillingProfile.objects.update(mails_invoices=False)
+    profile.refresh_from_db()
+    issued(profile)
+    assert announce() == 0
+    BillingProfile.objects.update(mails_invoices=True)
+    issued(BillingProfile.objects.get())
+    BillingProfile.objects.update(mails_invoices=False)
+    assert announce() == 1
+    assert mails() == []
+
+
+def test_history_and_what_is_void_is_not_news(profile, payer):
+    issued(profile, today=date(2026, 9, 1))
+    gone = issued(profile)
+    void(access=system_access(), invoice_id=gone.pk, reason="Sent twice", at=NOW)
+    announce()
+    assert mails() == []
+    assert not Invoice.objects.filter(announce_on__isnull=False).exists()
+
+
+def test_one_invoice_in_trouble_does_not_keep_the_others_waiting(profile, payer, monkeypatch):
+    from payments.operations import mails_of_news
+
+    bad, good = issued(profile), issued(profile)
+    real = mails_of_news.tell_of_new_invoice
+
+    def tell(invoice, *, at):
+        if invoice.pk == bad.pk:
+            raise RuntimeError
+        real(invoice, at=at)
+
+    monkeypatch.setattr(mails_of_news, "tell_of_new_invoice", tell)
+    assert announce() == 1
+    assert OutgoingMail.objects.get().context["number"] == good.number
+    monkeypatch.undo()
+    assert announce(NOW + timedelta(days=1)) == 1
+
+
+@pytest.mark.parametrize("last_four", ["9995", "9979", "3184"])
+@pytest.mark.parametrize("language", ["en", "nl"])
+def test_what_became_of_a_charge_is_drawn_in_both_languages(profile, payer, last_four, language):
+    if last_four == "9979":
+        card(profile, "4444", backup_order=1)
+    card(profile, last_four, is_default=True)
+    invoice = issued(profile)
+    run()
+    for mail in OutgoingMail.objects.all():
+        assert invoice.number in text_of(mail, language)
+
+
+def test_the_first_failure_names_the_next_day(profile, payer):
+    card(profile, "9995", is_default=True)
+    issued(profile)
+    run()
+    run(CHARGED + timedelta(days=3))
+    text = text_of(OutgoingMail.objects.get())
+    assert "We try the same card again on 1 Nov 2026." in text
+    assert "not enough funds" in text
+
+
+def warned(at) -> int:
+    return warn_of_expiring_cards(at=at, limit=10)
+
+
+def test_a_card_that_expires_is_told_twice_to_those_who_manage_cards(profile, payer):
+    owner = member(profile, "profile_owner")
+    card(profile, is_default=True, expiry_month=12, expiry_year=2026)
+    assert warned(datetime(2026, 10, 31, tzinfo=UTC)) == 0
+    for day in (1, 2, 30):
+        warned(datetime(2026, 11, day, 12, tzinfo=UTC))
+    assert mails("card_expiring") == [owner.email]
+    for day in (1, 2, 31):
+        warned(datetime(2026, 12, day, 12, tzinfo=UTC))
+    assert mails("card_expiring") == [owner.email] * 2
+    assert warned(datetime(2027, 1, 1, 12, tzinfo=UTC)) == 0
+    assert "The default card of Operations NL can be charged until the end of 12/2026." in text_of(
+        OutgoingMail.objects.first()
+    )
+
+
+def test_only_cards_that_are_relied_on_are_warned_of(profile):
+    member(profile, "profile_owner")
+    card(profile, expiry_month=11, expiry_year=2026)
+    card(BillingProfileFactory(), status="removed", expiry_month=11, expiry_year=2026)
+    assert warned(datetime(2026, 11, 5, tzinfo=UTC)) == 0
+    card(profile, "4444", backup_order=1, expiry_month=11, expiry_year=2026)
+    assert warned(datetime(2026, 11, 5, tzinfo=UTC)) == 1
+    assert mails() == ["card_expiring"]
+
+
+def test_a_renewed_card_is_warned_of_again_when_its_new_date_comes(profile):
+    member(profile, "profile_owner")
+    visa = card(profile, is_default=True, expiry_month=11, expiry_year=2026)
+    warned(datetime(2026, 11, 5, tzinfo=UTC))
+    visa.expiry_year = 2029
+    visa.save(update_fields=["expiry_year"])
+    assert warned(datetime(2026, 12, 5, tzinfo=UTC)) == 0
+    assert warned(datetime(2029, 11, 5, tzinfo=UTC)) == 1
+    assert len(mails("card_expiring")) == 2
+
+
+def test_a_mail_server_that_is_away_delays_the_receipt_and_nothing_else(profile, payer, settings):
+    """The charge stands in its own commit; the mail goes out later, once."""
+    from django.core import mail as sent
+
+    from accounts.mail import send_due
+
+    card(profile, is_default=True)
+    invoice = issued(profile)
+    run()
+    invoice.refresh_from_db()
+    assert invoice.status == "paid"
+
+    settings.MAILERS = {"default": {"BACKEND": "tests.tooling.test_mail.AwayBackend"}}
+    send_due(at=CHARGED, limit=10)
+    assert sent.outbox == []
+    settings.MAILERS = {"default": {"BACKEND": "django.core.mail.backends.locmem.EmailBackend"}}
+    for minutes in (2, 3, 60):
+        send_due(at=CHARGED + timedelta(minutes=minutes), limit=10)
+    assert [message.to for message in sent.outbox if "120.00" in message.subject] == [[payer.email]]
