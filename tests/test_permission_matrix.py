@@ -13,7 +13,7 @@ from django.db import transaction
 from django.test import Client
 from django.urls import URLResolver, get_resolver, reverse
 
-from accounts.models import AuditEntry, BillingContact, InvoiceSection, RoleAssignment, WireRequest
+from accounts.models import AuditEntry, BillingContact, BillingProfile, InvoiceSection, RoleAssignment, WireRequest
 from payments.models import MethodSetup, Payment, PaymentMethod, Refund
 from tests.factories import NOW, BillingProfileFactory, PaymentMethodFactory, UserFactory, issued, member
 
@@ -96,6 +96,8 @@ ROUTES = {
     "payments:set_default_method": Route(MANAGERS, post=302, sees=PROFILE),
     "payments:make_default": Route(MANAGERS, post=302, sees=PROFILE),
     "payments:remove_method": Route(MANAGERS, get=200, post=302, sees=PROFILE),
+    "payments:backup": Route(MANAGERS, post=302, sees=PROFILE),
+    "payments:autopay": Route(MANAGERS, post=302, sees=PROFILE),
     "payments:webhook": Route(EVERYBODY, post=400, is_public=True),
     "sandbox-tokens": Route(EVERYBODY, post=400),
     # The bank's page stands outside the portal; its address is a secret of its own, and this one is wrong.
@@ -190,7 +192,8 @@ def traces():
     """What a refused request must leave as it was."""
     return [
         list(Payment.objects.order_by("pk").values_list("pk", "status")),
-        list(PaymentMethod.objects.order_by("pk").values_list("pk", "status", "is_default")),
+        list(PaymentMethod.objects.order_by("pk").values_list("pk", "status", "is_default", "backup_order")),
+        list(BillingProfile.objects.order_by("pk").values_list("pk", "charges_automatically")),
         list(MethodSetup.objects.order_by("pk").values_list("pk", "status")),
         Refund.objects.count(),
         RoleAssignment.objects.count(),
@@ -248,7 +251,7 @@ def test_a_payment_of_one_profile_is_not_found_under_another(client, world, name
     assert getattr(client, method)(address(f"payments:{name}", world)).status_code == 404
 
 
-@pytest.mark.parametrize("name", ["make_default", "remove_method"])
+@pytest.mark.parametrize("name", ["make_default", "remove_method", "backup"])
 def test_a_card_of_one_profile_is_not_found_under_another(client, world, name):
     client.force_login(member(world["account"], "account_owner"))
     world["profile"] = world["sibling"]

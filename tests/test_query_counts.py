@@ -50,7 +50,7 @@ PAGES = {
     "payments of an invoice": ("payments:for_invoice", "profile number", "", {}, 6),
     "payments": ("payments:history", "profile", "", {}, 6),
     "payment": ("payments:detail", "profile reference", "", {}, 9),
-    "payment methods": ("payments:methods", "profile", "", {}, 5),
+    "payment methods": ("payments:methods", "profile", "", {}, 8),
     "search": ("search", "", "?q=IN", {}, 5),
     "search of a number": ("search", "", "?q=INV-00", {}, 6),
     "scopes in the menu": ("scope-menu", "profile", "", {}, 4),

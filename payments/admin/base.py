@@ -17,9 +17,9 @@ from django.utils.translation import gettext as _
 from accounts.access import NotAllowed
 from accounts.admin.base import PortalInline, ReadOnlyAdmin
 from payments.gateways.registry import UnknownGateway
-from payments.operations import CannotChangeMethod, CannotRecord, CannotRefund, NoAnswer
+from payments.operations import CannotChangeMethod, CannotPlan, CannotRecord, CannotRefund, NoAnswer
 
-REFUSALS = (CannotChangeMethod, CannotRecord, CannotRefund, NoAnswer, NotAllowed, UnknownGateway)
+REFUSALS = (CannotChangeMethod, CannotPlan, CannotRecord, CannotRefund, NoAnswer, NotAllowed, UnknownGateway)
 
 
 class ReadOnlyInline(PortalInline):

@@ -9,7 +9,7 @@ from datetime import date, datetime, timedelta
 
 import structlog
 from django.db import OperationalError, transaction
-from django.db.models import Q, QuerySet
+from django.db.models import Q
 
 from accounts.zones import has_come
 from invoices.models import Invoice
@@ -17,6 +17,7 @@ from invoices.operations import mark_announced
 from invoices.states import InvoiceStatus
 from payments.models import PaymentMethod
 from payments.operations import mails_of_news
+from payments.querysets import PaymentMethodQuerySet
 
 log = structlog.get_logger("portal.payments")
 # Before the month in which a card expires, and again when that month begins.
@@ -55,10 +56,10 @@ def warn_of_expiring_cards(*, at: datetime, limit: int) -> int:
     """Tells those who manage cards that the default or a backup card is about to expire: 30 days before the month it
     expires in, and when that month begins. Returns how many cards were worked on; 0 means that none is left."""
     ids = list(_expiring(at.date()).order_by("pk").values_list("pk", flat=True)[:limit])
-    return sum(_guarded(pk, at, _warn, lambda pk, at: None) for pk in ids)
+    return sum(_guarded(pk, at, _warn, _nothing_else) for pk in ids)
 
 
-def _expiring(today: date) -> QuerySet[PaymentMethod]:
+def _expiring(today: date) -> PaymentMethodQuerySet:
     soon = (today + WARN_BEFORE).replace(day=1)
     this_month = today.replace(day=1)
     condition = _expiring_in(this_month, not_warned_since=this_month)
@@ -83,6 +84,10 @@ def _warn(method_id: int, at: datetime) -> bool:
     method.expiry_warned_on = at.date()
     method.save(update_fields=["expiry_warned_on"])
     return True
+
+
+def _nothing_else(_pk: int, _at: datetime) -> None:
+    """A card is found again by the next run."""
 
 
 def _guarded(

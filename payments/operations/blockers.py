@@ -1,4 +1,4 @@
-"""What keeps a card on its profile, each reason beside what helps. The page lists them; the operation refuses by them."""
+"""What keeps a card on its profile, each reason beside what helps: listed by the page, refused by the operation."""
 
 from datetime import datetime
 from enum import StrEnum

@@ -1,4 +1,4 @@
-"""The part of the books that is about automatic charges: what the plans say agrees with the invoices and the payments."""
+"""The part of the books that is about automatic charges: plans, invoices and payments say the same."""
 
 from collections.abc import Iterator
 

@@ -169,7 +169,8 @@ def record(action: str, method: PaymentMethod, access: Access, at: datetime) -> 
 
 
 def lock_method(access: Access, method_id: int) -> PaymentMethod:
-    """An active card of a profile whose cards the person may manage, locked. The profile's row is the lock of all its cards against each other; the card's own keeps payers off it."""
+    """An active card of a profile whose cards the person may manage, locked. The profile's row is the lock of all its
+    cards against each other; the card's own keeps payers off it. Raises PaymentMethod.DoesNotExist, NotAllowed."""
     method = PaymentMethod.objects.visible_to(access).active().select_related("profile").get(pk=method_id)
     BillingProfile.objects.locked().get(pk=method.profile_id)
     method = PaymentMethod.objects.active().select_related("profile").locked().get(pk=method.pk)

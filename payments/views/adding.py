@@ -94,7 +94,9 @@ def _url(name: str, access: Access, setup: MethodSetup | None = None) -> str:
 
 
 def _said(setup: MethodSetup, method: PaymentMethod) -> str:
-    old = PaymentMethod.objects.filter(pk=setup.replaces_id).first()  # as it stands now
+    old = setup.replaces
+    if old is not None:
+        old.refresh_from_db()
     if old is None or old.pk == method.pk:
         return _("%(card)s was added.") % {"card": method.label}
     if old.status == PaymentMethod.Status.REMOVED:

@@ -169,7 +169,7 @@ def autopay(request: HttpRequest, access: Access) -> HttpResponse:
 def remove(request: HttpRequest, access: Access, method_id: int) -> HttpResponse:
     """Asks first, or says what keeps the card and what helps; a POST removes it."""
     method, at = _method(access, method_id), timezone.now()
-    context = {"profile": access.profile, "method": method, "wire": _wire(profile_of(access))}
+    context: dict[str, Any] = {"profile": access.profile, "method": method}
     if request.method != "POST":
         context["blockers"] = blockers_of(method, at=at)
         return render(request, "payments/remove_method.html", context)

@@ -5,6 +5,7 @@ the job that charged, or the clock. So it makes no difference where a process is
 """
 
 from datetime import date, datetime, timedelta
+from typing import Any
 
 import structlog
 from django.db import transaction
@@ -126,6 +127,6 @@ def end(charge: AutomaticCharge, reason: Stop, *, at: datetime) -> None:
     mails.tell_of_stop(charge, reason, at=at)
 
 
-def record(action: str, charge: AutomaticCharge, access: Access, at: datetime, **detail: str) -> None:
+def record(action: str, charge: AutomaticCharge, access: Access, at: datetime, **detail: Any) -> None:
     """Adds to the audit trail."""
     audit.record(access=access, at=at, action=action, subject=str(charge.invoice), profile=charge.profile, **detail)

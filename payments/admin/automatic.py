@@ -1,0 +1,47 @@
+"""Automatic charges for staff: how each stands, why it stopped, and once more."""
+
+from django.contrib import admin
+from django.http import HttpRequest, HttpResponse
+from django.utils import timezone
+from django.utils.translation import gettext as _now
+from django.utils.translation import gettext_lazy as _
+
+from accounts.admin.base import access_of_staff
+from payments.admin.base import DeedsAdmin
+from payments.models import AutomaticCharge
+from payments.operations import plan_again
+
+
+@admin.register(AutomaticCharge)
+class AutomaticChargeAdmin(DeedsAdmin):
+    list_display = ("invoice", "profile", "status", "stopped_because", "next_on", "tries", "last_payment", "changed_at")
+    list_filter = ("status", "stopped_because", ("changed_at", admin.DateFieldListFilter))
+    list_select_related = ("invoice", "profile", "last_payment")
+    search_fields = ("=invoice__number", "=profile__code", "=last_payment__reference")
+    search_help_text = _("Invoice number, profile code, or reference of the last payment")
+    ordering = ("-changed_at", "-pk")
+    fields = (
+        "invoice", "profile", "status", "stopped_because", "next_on", "tries", "last_payment", "created_at",
+        "changed_at",
+    )  # fmt: skip
+    deeds = {"again": "again_view"}
+
+    @admin.display(description=_("charged next on"), ordering="invoice__autopay_on")
+    def next_on(self, charge: AutomaticCharge) -> str:
+        on = charge.invoice.autopay_on
+        return on.isoformat() if on else ""
+
+    def again_view(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        """Has the invoice charged today."""
+        charge = self.row(request, object_id)
+        if request.method == "POST":
+            return self.do(request, lambda: self._again(request, charge), charge)
+        text = [
+            _("The default card is charged today, as if the invoice had not been tried before."),
+            _("The limit that the card networks set for each card still holds."),
+        ]
+        return self.ask(request, title=_("Plan again"), text=text, button=_("Charge today"), row=charge)
+
+    def _again(self, request: HttpRequest, charge: AutomaticCharge) -> str:
+        plan_again(access=access_of_staff(request), invoice_id=charge.invoice_id, at=timezone.now())
+        return _now("%(invoice)s is charged today.") % {"invoice": charge.invoice}
