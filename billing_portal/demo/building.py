@@ -19,7 +19,7 @@ from billing_portal.demo import PASSWORD, SIGN_INS
 from billing_portal.demo.content import CUSTOMER, LOGISTICS, MARKETING, OPERATIONS, Bill, Profile
 from billing_portal.demo.living import Actors, happen
 from invoices.models import Invoice, InvoiceLine
-from invoices.operations import issue
+from invoices.operations import issue, mark_announced, plan_autopay
 from payments.models import PaymentMethod
 
 
@@ -101,6 +101,7 @@ def make_profile(plan: Profile, account: BillingAccount, *, at: datetime) -> Bil
         city=plan.city,
         country=plan.country,
         po_number=plan.po_number,
+        charges_automatically=plan.autopay,
         default_method=(BillingProfile.DefaultMethod.CHECK_WIRE if plan.by_wire else BillingProfile.DefaultMethod.CARD),
     )
     names = dict.fromkeys(line[0] for bill in plan.bills for line in bill.lines)
@@ -128,7 +129,8 @@ def add_card(profile: BillingProfile, last_four: str, *, at: datetime, years: in
 
 
 def make_invoice(bill: Bill, plan: Profile, profile: BillingProfile, *, at: datetime) -> Invoice:
-    """Issued ``bill.age`` days ago, for the thirty days before."""
+    """Issued ``bill.age`` days ago, for the thirty days before. What would have happened to it by itself has not: the
+    worker must neither charge it before somebody who tries Pay now, nor tell of it."""
     issued_at = at - timedelta(days=bill.age)
     day = profile.day_of(issued_at)
     sections = {section.name: section for section in profile.sections.all()}
@@ -153,4 +155,7 @@ def make_invoice(bill: Bill, plan: Profile, profile: BillingProfile, *, at: date
         )
         for position, (section, description, quantity, unit, unit_price) in enumerate(bill.lines, start=1)
     )
-    return issue(access=system_access(profile), invoice_id=invoice.pk, today=day, at=issued_at)
+    invoice = issue(access=system_access(profile), invoice_id=invoice.pk, today=day, at=issued_at)
+    plan_autopay(invoice, None)
+    mark_announced(invoice)
+    return invoice

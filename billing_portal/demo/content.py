@@ -27,6 +27,8 @@ class Fate(Enum):
     PART = "part of it came by wire"
     REFUNDED = "paid with a card, part refunded"
     VOID = "void"
+    PLANNED = "is going to be charged automatically"
+    REFUSED = "was charged automatically and refused; another day is planned"
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +44,8 @@ class Bill:
 
 @dataclass(frozen=True, slots=True)
 class Profile:
-    """``card`` are the last four digits of the stored default card: see the sandbox's test cards."""
+    """``card`` are the last four digits of the stored default card: see the sandbox's test cards. Only where ``autopay``
+    says so is anything charged by itself; elsewhere whoever tries the demo is to press Pay now."""
 
     name: str
     currency: str
@@ -57,6 +60,7 @@ class Profile:
     card: str = ""
     expired_card: str = ""
     by_wire: bool = False
+    autopay: bool = False
     bills: tuple[Bill, ...] = field(default=())
 
 
@@ -110,7 +114,8 @@ TOKYO = Profile(
     tax_rate="0",
     tax_note="Reverse charge",
     card="4242",
-    bills=(Bill(70, Fate.CARD, price=160), Bill(38, price=160), Bill(8, price=160)),
+    autopay=True,
+    bills=(Bill(70, Fate.CARD, price=160), Bill(38, price=160), Bill(8, Fate.PLANNED, price=160)),
 )
 KUWAIT = Profile(
     name="Kuwait branch",
@@ -122,7 +127,9 @@ KUWAIT = Profile(
     country="KW",
     tax_rate="0",
     tax_note="Outside the scope of EU VAT",
-    bills=(Bill(75, Fate.CARD), Bill(12)),
+    card="9995",
+    autopay=True,
+    bills=(Bill(75, Fate.WIRE), Bill(12, Fate.REFUSED)),
 )
 HEAD_OFFICE = Profile(
     name="Head office, by wire",

@@ -14,11 +14,11 @@ from accounts.models import BillingProfile, User
 from billing_portal.demo.content import LOGISTICS, Bill, Fate, Profile
 from invoices.models import Invoice
 from invoices.money import Money
-from invoices.operations import void
+from invoices.operations import plan_autopay, void
 from payments.gateways.registry import default_gateway, get_gateway
 from payments.gateways.sandbox import SandboxGateway
 from payments.models import Payment
-from payments.operations import pay, record_payment, refund
+from payments.operations import charge_due, pay, record_payment, refund
 
 GOOD, TOO_LITTLE_MONEY, CHALLENGED = "4242", "9995", "3184"
 
@@ -143,6 +143,17 @@ def voided(scene: Scene) -> None:
     void(access=scene.staff, invoice_id=scene.invoice.pk, reason="Billed twice by mistake", at=scene.then)
 
 
+def planned(scene: Scene) -> None:
+    plan_autopay(scene.invoice, scene.invoice.profile.day_of(scene.now + timedelta(days=3)))
+
+
+def refused(scene: Scene) -> None:
+    """Yesterday, by the job that does so: it finds no other invoice."""
+    yesterday = scene.now - timedelta(days=1)
+    plan_autopay(scene.invoice, scene.invoice.profile.day_of(yesterday))
+    charge_due(at=yesterday, limit=1)
+
+
 FATES: dict[Fate, Callable[[Scene], None]] = {
     Fate.CARD: paid_with_card,
     Fate.DECLINED: declined,
@@ -152,5 +163,7 @@ FATES: dict[Fate, Callable[[Scene], None]] = {
     Fate.WIRE: paid_by_wire,
     Fate.PART: paid_in_part,
     Fate.VOID: voided,
+    Fate.PLANNED: planned,
+    Fate.REFUSED: refused,
 }
-BY_CARD = {Fate.CARD, Fate.DECLINED, Fate.CHALLENGE, Fate.MISMATCH, Fate.REFUNDED}
+BY_CARD = {Fate.CARD, Fate.DECLINED, Fate.CHALLENGE, Fate.MISMATCH, Fate.REFUNDED, Fate.REFUSED}

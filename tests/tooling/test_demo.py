@@ -12,8 +12,8 @@ from accounts.models import BillingProfile, OutgoingMail, RoleAssignment, User
 from billing_portal.demo import PASSWORD, SIGN_INS
 from invoices.models import Invoice
 from invoices.states import Label, label_of
-from payments.models import Payment, PaymentMethod
-from payments.operations import check_books
+from payments.models import AutomaticCharge, Payment, PaymentMethod
+from payments.operations import announce_due, charge_due, check_books
 
 pytestmark = pytest.mark.django_db
 
@@ -76,6 +76,19 @@ def test_invoice_numbers_follow_the_dates(demo):
 
 def test_nobody_is_sent_mail_about_what_never_happened(demo):
     assert not OutgoingMail.objects.exists()
+
+
+def test_nothing_is_charged_or_told_by_itself_before_somebody_who_tries_it(demo):
+    assert charge_due(at=timezone.now(), limit=10) == 0
+    assert announce_due(at=timezone.now(), limit=10) == 0
+
+
+def test_one_charge_is_planned_and_one_was_refused_and_comes_again(demo):
+    planned = Invoice.objects.filter(autopay_on__gt=timezone.localdate()).order_by("profile__name")
+    assert [invoice.profile.name for invoice in planned] == ["Kuwait branch", "Tokyo office"]
+    refused = AutomaticCharge.objects.get()
+    assert (refused.invoice, refused.status, refused.tries) == (planned[0], "planned", 1)
+    assert refused.last_payment.decline_code == "insufficient_funds"
 
 
 def test_a_database_with_data_is_left_alone(profile):
