@@ -69,6 +69,13 @@ MENU = (
                 "payment history payments receipts refunds betalingsgeschiedenis betalingen bonnen terugbetalingen",
             ),
             Entry(
+                _("Statement of account"),
+                "scroll-text",
+                "payments:statement",
+                Permission.INVOICE_VIEW,
+                "statement of account balance history rekeningoverzicht saldo afschrift",
+            ),
+            Entry(
                 _("Payment methods"),
                 "credit-card",
                 "payments:methods",

@@ -2,7 +2,18 @@
 
 from django.urls import path
 
-from payments.views import adding, checks, default_method, history, methods, paying, receipts, results, webhooks
+from payments.views import (
+    adding,
+    checks,
+    default_method,
+    history,
+    methods,
+    paying,
+    receipts,
+    results,
+    statements,
+    webhooks,
+)
 
 app_name = "payments"
 urlpatterns = [
@@ -15,6 +26,8 @@ urlpatterns = [
     path("profiles/<str:profile>/payments/<str:reference>/return", results.returned, name="return"),
     path("profiles/<str:profile>/payments/<str:reference>/check/", checks.check, name="check"),
     path("profiles/<str:profile>/payments/<str:reference>/cancel", results.cancel, name="cancel"),
+    path("profiles/<str:profile>/statement/", statements.statement, name="statement"),
+    path("profiles/<str:profile>/statement/pdf", statements.pdf, name="statement_pdf"),
     path("profiles/<str:profile>/methods/", methods.methods, name="methods"),
     path("profiles/<str:profile>/methods/default", default_method.choose, name="set_default_method"),
     path("profiles/<str:profile>/methods/add/", adding.add_method, name="add_method"),

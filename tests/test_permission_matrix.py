@@ -88,6 +88,8 @@ ROUTES = {
     "payments:return": Route(PROFILE, get=303),
     "payments:check": Route(PAYERS, get=303, sees=PROFILE, payment="needs_customer"),
     "payments:cancel": Route(PAYERS, post=303, sees=PROFILE, payment="needs_customer"),
+    "payments:statement": Route(PROFILE, get=200),
+    "payments:statement_pdf": Route(PROFILE, get=200),
     "payments:methods": Route(PROFILE, get=200),
     "payments:add_method": Route(MANAGERS, get=200, post=422, sees=PROFILE),
     # Somebody else's attempt to add a card: even who may add cards finds none.

@@ -50,6 +50,7 @@ PAGES = {
     "payments of an invoice": ("payments:for_invoice", "profile number", "", {}, 6),
     "payments": ("payments:history", "profile", "", {}, 6),
     "payment": ("payments:detail", "profile reference", "", {}, 9),
+    "statement": ("payments:statement", "profile", "", {}, 20),
     "payment methods": ("payments:methods", "profile", "", {}, 8),
     "search": ("search", "", "?q=IN", {}, 5),
     "search of a number": ("search", "", "?q=INV-00", {}, 6),

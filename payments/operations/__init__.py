@@ -28,6 +28,7 @@ from payments.operations.paying import pay
 from payments.operations.recording import CannotRecord, end_unanswered, mark_handled, record_payment, resolve_mismatch
 from payments.operations.refunding import CannotRefund, look_up_refund, refund
 from payments.operations.settling import settle
+from payments.operations.statements import send_statements
 from payments.operations.webhooks import process_again, process_deliveries, receive
 
 __all__ = [
@@ -72,6 +73,7 @@ __all__ = [
     "refund",
     "remove_method",
     "resolve_mismatch",
+    "send_statements",
     "set_default_method",
     "settle",
     "switch_autopay",

@@ -12,6 +12,7 @@ from invoices.states import Look
 from payments.declines import explain
 from payments.models import AutomaticCharge
 from payments.models.methods import BRANDS
+from payments.statements import WORDS, What
 from payments.states import DISPUTE_LOOK, PAYMENT_LOOK, REFUND_LOOK, DisputeStatus, PaymentStatus, RefundStatus
 
 register = template.Library()
@@ -67,6 +68,12 @@ def moment(value: datetime | str | None) -> datetime | None:
 def calendar_day(text: str) -> date | None:
     """A day from the ISO text that a stored mail holds."""
     return date.fromisoformat(text) if text else None
+
+
+@register.filter
+def statement_word(what: str) -> Promise:
+    """What a line of a statement is, from the word that a stored mail holds."""
+    return WORDS[What(what)]
 
 
 @register.filter

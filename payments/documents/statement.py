@@ -1,0 +1,66 @@
+"""The statement of account as a document. Texts and figures are in the language that is active."""
+
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from django.conf import settings
+from django.utils.translation import get_language
+from django.utils.translation import gettext as _
+
+from invoices.documents.figures import day, figure
+from invoices.documents.invoice import page_text, seller_data
+from invoices.documents.typesetting import typeset
+from payments.statements import Statement
+
+TEMPLATE = Path(__file__).with_name("statement.typ")
+
+
+def statement_pdf(statement: Statement, *, at: datetime) -> bytes:
+    """Reads nothing. Never call it inside a transaction."""
+    return typeset(TEMPLATE, statement_data(statement, at=at), at=at)
+
+
+def statement_data(statement: Statement, *, at: datetime) -> dict[str, Any]:
+    """What the template prints. The seller is today's: a statement is no invoice, and is made when it is asked for."""
+    profile = statement.profile
+    period = _("%(start)s to %(end)s") % {"start": day(statement.first_on), "end": day(statement.last_on)}
+    return {
+        "language": get_language() or "en",
+        "title": _("Statement of account %(period)s") % {"period": period},
+        "kind": _("Statement of account"),
+        "number": period,
+        "status": {"text": statement.currency, "tone": "plain"},
+        "page": page_text(),
+        "mark": "",
+        **seller_data(settings.SELLER),
+        "parties": [{"label": _("Bill to"), "lines": profile.address_lines}],
+        "amount": {
+            "label": _("Closing balance"),
+            "value": statement.closing.format(),
+            "note": _("On %(day)s") % {"day": day(statement.last_on)},
+        },
+        "summary": {
+            "title": _("Summary"),
+            "rows": [
+                (_("Billing profile"), profile.name),
+                (_("Opening balance"), statement.opening.format()),
+                (_("Owed more"), statement.charged.format()),
+                (_("Settled"), statement.settled.format()),
+                (_("Closing balance"), statement.closing.format()),
+                (_("Made on"), day(profile.day_of(at))),
+            ],
+        },
+        "lines": {
+            "title": _("What changed"),
+            "note": _("Amounts in %(currency)s.") % {"currency": statement.currency},
+            "head": [_("Date"), _("What"), _("Invoice"), _("Reference"), _("Amount"), _("Balance")],
+            "opening": [_("Opening balance"), figure(statement.opening)],
+            "rows": [
+                [day(line.on), line.word, line.number, line.reference, figure(amount), figure(balance)]
+                for line, amount, balance in statement.rows()
+            ],
+            "closing": [_("Closing balance"), figure(statement.closing)],
+        },
+        "note": _("The balance is what is due of all invoices. Credits that are still to be used are not part of it."),
+    }

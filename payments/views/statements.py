@@ -1,0 +1,87 @@
+"""The statement of account: of a month, or of the days that are asked for; as a page and as a file."""
+
+from datetime import date, timedelta
+from urllib.parse import urlencode
+
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.urls import reverse
+from django.utils import timezone
+from django.utils.translation import gettext as _
+from django.views.decorators.http import require_safe
+
+from accounts.access import Access
+from accounts.models import BillingProfile
+from accounts.roles import Permission
+from accounts.scoping import profile_view
+from invoices.views.documents import pdf_response
+from payments.documents.statement import statement_pdf
+from payments.statements import MOST_DAYS, month_before, month_of, statement_of
+
+MONTHS_OFFERED = 12
+
+
+@require_safe
+@profile_view(Permission.INVOICE_VIEW)
+def statement(request: HttpRequest, access: Access) -> HttpResponse:
+    """Of this month, unless others are asked for."""
+    profile = _profile(access)
+    first_on, last_on = _asked(request, profile)
+    months = _months(profile)
+    query = urlencode({"from": first_on.isoformat(), "to": last_on.isoformat()})
+    context = {
+        "profile": profile,
+        "statement": statement_of(profile, first_on, last_on),
+        "first_on": first_on,
+        "last_on": last_on,
+        "months": [(f"{month:%Y-%m}", month, (first_on, last_on) == month_of(month)) for month in months],
+        "pdf_url": (
+            f"{reverse('payments:statement_pdf', args=[profile.code])}?{query}"
+            if access.can(Permission.INVOICE_DOWNLOAD)
+            else ""
+        ),
+    }
+    return render(request, "payments/statement.html", context)
+
+
+@require_safe
+@profile_view(Permission.INVOICE_DOWNLOAD)
+def pdf(request: HttpRequest, access: Access) -> HttpResponse:
+    profile = _profile(access)
+    first_on, last_on = _asked(request, profile)
+    content = statement_pdf(statement_of(profile, first_on, last_on), at=timezone.now())
+    return pdf_response(content, _("statement-%(start)s-%(end)s.pdf") % {"start": first_on, "end": last_on})
+
+
+def _asked(request: HttpRequest, profile: BillingProfile) -> tuple[date, date]:
+    """The days of ``month`` (2026-09), or ``from`` and ``to``; at most a year. What means nothing is left out."""
+    this_month = month_of(profile.day_of(timezone.now()))
+    month = _day(f"{request.GET.get('month', '')}-01")
+    if month is not None:
+        return month_of(month)
+    first_on, last_on = _day(request.GET.get("from", "")), _day(request.GET.get("to", ""))
+    if first_on is None or last_on is None or last_on < first_on:
+        return this_month
+    return first_on, min(last_on, first_on + timedelta(days=MOST_DAYS - 1))
+
+
+def _day(text: str) -> date | None:
+    """From 1970 to 9000, so that every day has one before and one after."""
+    try:
+        day = date.fromisoformat(text)
+    except ValueError:
+        return None
+    return day if 1970 <= day.year <= 9000 else None
+
+
+def _months(profile: BillingProfile) -> list[date]:
+    """The first days of this month and those before it."""
+    months = [month_of(profile.day_of(timezone.now()))[0]]
+    while len(months) < MONTHS_OFFERED:
+        months.append(month_before(months[-1])[0])
+    return months
+
+
+def _profile(access: Access) -> BillingProfile:
+    assert access.profile is not None  # noqa: S101  profile_view sets it
+    return access.profile

@@ -1,0 +1,210 @@
+"""Where an invoice says to send the money: which account, kept how, shown how; and the code for banking apps."""
+
+from datetime import date
+from io import BytesIO
+
+import pytest
+from django.utils import timezone
+from pypdf import PdfReader
+
+from invoices.documents.invoice import invoice_data, invoice_pdf
+from invoices.models import Invoice, RemittanceAccount
+from invoices.money import Money
+from invoices.operations import apply_payment
+from invoices.remittances import Remittance, Remittances, current_remittance, payment_code, payment_code_svg
+from tests.factories import NOW, TODAY, BillingProfileFactory, UserFactory, issued, member
+from tests.invoices.payment_codes import read_code
+
+pytestmark = pytest.mark.django_db
+
+OLD, NEW = "NL00EXAM0000000001", "NL00EXAM0000000002"
+
+
+@pytest.fixture(autouse=True)
+def _clock(monkeypatch):
+    monkeypatch.setattr(timezone, "now", lambda: NOW)
+
+
+def account(iban=OLD, since=date(2026, 1, 1), currency="EUR", **fields):
+    fields = {"account_holder": "Example Cloud B.V.", "bic": "EXAMNL2A", "bank": "Example Bank", **fields}
+    return RemittanceAccount.objects.create(currency=currency, valid_from_on=since, iban=iban, **fields)
+
+
+def detail(client, invoice, user=None):
+    client.force_login(user or member(invoice.profile, "invoice_manager"))
+    return client.get(f"/profiles/{invoice.profile.code}/invoices/{invoice.number}/").content.decode()
+
+
+def printed(invoice):
+    loaded = Invoice.objects.select_related("profile__account", "payment_started_by").get(pk=invoice.pk)
+    return invoice_data(loaded, at=NOW)["pay"]
+
+
+def test_the_account_that_holds_on_the_invoice_date_is_kept(profile):
+    account(OLD, date(2026, 1, 1))
+    account(NEW, date(2026, 10, 1))
+    account("GB00EXAM0000000003", date(2026, 10, 1), "GBP")
+    assert issued(profile, today=date(2026, 9, 30)).remittance["iban"] == OLD
+    assert issued(profile, today=date(2026, 10, 1)).remittance == {
+        "holder": "Example Cloud B.V.",
+        "iban": NEW,
+        "bic": "EXAMNL2A",
+        "bank": "Example Bank",
+        "check_address": "",
+        "since": "2026-10-01",
+    }
+
+
+def test_before_the_first_account_and_in_other_currencies_the_sellers_own_is_kept(profile, settings):
+    account(since=date(2026, 10, 1))
+    settings.SELLER = {**settings.SELLER, "iban": "NL00 EXAM 0000 0009 99"}
+    assert issued(profile, today=date(2026, 9, 30)).remittance["iban"] == "NL00EXAM0000000999"
+    assert issued(BillingProfileFactory(currency="GBP")).remittance["since"] == ""
+
+
+def test_where_there_is_no_account_the_invoice_says_to_ask(client, profile, settings):
+    settings.SELLER = {**settings.SELLER, "iban": "", "email": "billing@example.com"}
+    invoice = issued(profile)
+    assert invoice.remittance == {}
+    text = "For a wire transfer in EUR, ask us for our bank details: billing@example.com."
+    assert printed(invoice)["bank"] is None
+    assert text in printed(invoice)["sentences"]
+    assert text in detail(client, invoice)
+
+
+def test_a_changed_account_reaches_new_invoices_and_the_portal_and_no_document(client, profile):
+    """Scenario 43."""
+    account(OLD, date(2026, 1, 1))
+    old = issued(profile, today=date(2026, 10, 1))
+    account(NEW, date(2026, 10, 20))
+    new = issued(profile, today=date(2026, 10, 21))
+    assert [dict(printed(invoice)["bank"]["rows"])["IBAN"] for invoice in (old, new)] == [
+        "NL00 EXAM 0000 0000 01",
+        "NL00 EXAM 0000 0000 02",
+    ]
+    page = detail(client, old)
+    assert "NL00 EXAM 0000 0000 02" in page
+    assert "Since 20 Oct 2026 please use the account below." in page
+    assert "The document of this invoice still names NL00 EXAM 0000 0000 01." in page
+    assert "Our bank details have changed" not in detail(client, new)
+
+
+def test_one_that_holds_from_tomorrow_is_not_shown_today(client, profile):
+    account(OLD, date(2026, 1, 1))
+    account(NEW, date(2026, 10, 27))
+    assert current_remittance("EUR", TODAY).iban == OLD
+    assert "0000 0000 02" not in detail(client, issued(profile))
+
+
+def test_an_invoice_from_before_the_copies_prints_the_sellers_account(profile):
+    invoice = issued(profile)
+    Invoice.objects.filter(pk=invoice.pk).update(remittance={})
+    invoice.refresh_from_db()
+    assert Remittance.printed_on(invoice).iban == "NL00EXAM0000000000"
+
+
+def test_a_check_is_sent_to_the_address_of_the_account(client, profile):
+    account(check_address="Example Cloud B.V.\nP.O. Box 1\nAmsterdam")
+    invoice = issued(profile)
+    assert printed(invoice)["bank"]["check"]["lines"] == ["Example Cloud B.V.", "P.O. Box 1", "Amsterdam"]
+    assert "P.O. Box 1" in detail(client, invoice)
+
+
+def test_many_invoices_read_the_accounts_once(profile, django_assert_num_queries):
+    account()
+    with django_assert_num_queries(1):
+        remittances = Remittances()
+        for _invoice in range(100):
+            assert remittances.copy_for("EUR", TODAY)["iban"] == OLD
+
+
+@pytest.mark.parametrize(
+    ("amount", "printed_amount"),
+    [("0.01", "EUR0.01"), ("120.00", "EUR120.00"), ("12345.6", "EUR12345.60"), ("999999999.99", "EUR999999999.99")],
+)
+def test_the_code_reads_as_a_transfer(amount, printed_amount):
+    remittance = Remittance("Example Cloud B.V.", OLD, "EXAMNL2A")
+    text = payment_code(remittance, Money.parse(amount, "EUR"), "RF69INV000001")
+    lines = ["BCD", "002", "1", "SCT", "EXAMNL2A", "Example Cloud B.V.", OLD, printed_amount, "", "RF69INV000001"]
+    assert read_code(payment_code_svg(text)).split("\n") == lines
+    assert len(text.encode()) <= 331
+
+
+def test_a_holder_of_another_script_and_of_seventy_letters_is_read_too():
+    remittance = Remittance("Ünïcode Ελληνικά " * 6, OLD)
+    text = payment_code(remittance, Money(100, "EUR"), "RF69INV000001")
+    assert read_code(payment_code_svg(text)) == text
+    assert len(text.split("\n")[5]) == 70
+
+
+@pytest.mark.parametrize(
+    ("iban", "minor", "currency"),
+    [(OLD, 0, "EUR"), (OLD, 100_000_000_000, "EUR"), (OLD, 100, "GBP"), ("123456789", 100, "EUR")],
+)
+def test_there_is_no_code_for_nothing_too_much_other_money_and_other_accounts(iban, minor, currency):
+    assert payment_code(Remittance("Example", iban), Money(minor, currency), "RF69INV000001") == ""
+
+
+def test_the_page_shows_the_code_of_what_is_due_now(client, profile, payer):
+    account()
+    invoice = issued(profile)
+    apply_payment(invoice, Money(2000, "EUR"), at=NOW, paid_with="Wire transfer", ends_attempt=False)
+    address = f"/profiles/{profile.code}/invoices/{invoice.number}/payment-code.svg"
+    assert f'src="{address}"' in detail(client, invoice, payer)
+    answer = client.get(address)
+    assert answer["Content-Type"] == "image/svg+xml"
+    assert "EUR100.00" in read_code(answer.content.decode())
+    apply_payment(invoice, Money(10000, "EUR"), at=NOW, paid_with="Wire transfer", ends_attempt=False)
+    assert client.get(address).status_code == 404
+    assert address not in detail(client, invoice, payer)
+
+
+def test_the_document_holds_the_code_and_stays_accessible(profile):
+    account()
+    invoice = issued(profile)
+    loaded = Invoice.objects.select_related("profile__account", "payment_started_by").get(pk=invoice.pk)
+    reader = PdfReader(BytesIO(invoice_pdf(loaded, at=NOW)))
+    text = " ".join(" ".join(page.extract_text() for page in reader.pages).split())
+    assert "Scan with your banking app" in text
+    assert b"pdfuaid" in reader.trailer["/Root"]["/Metadata"].get_data()
+    assert read_code(printed(invoice)["bank"]["code"]["svg"]).split("\n")[7] == "EUR120.00"
+    assert printed(issued(BillingProfileFactory(currency="GBP")))["bank"]["code"] is None
+
+
+def test_above_the_card_limit_the_reason_stands_where_the_card_would(client, settings):
+    settings.CARD_LIMITS_FOR_WIRE = {"EUR": "100.00"}
+    invoice = issued(BillingProfileFactory(default_method="check_wire"))
+    text = "Above the card limit of €100.00. Pay by wire transfer."
+    assert text in printed(invoice)["sentences"]
+    assert detail(client, invoice).count(text) == 2  # above, and under "By card"
+
+
+@pytest.fixture
+def admin(client):
+    client.force_login(UserFactory(is_staff=True, is_superuser=True))
+    return client
+
+
+def add(admin, **changes):
+    form = {
+        "currency": "eur", "valid_from_on": "2026-11-01", "account_holder": "Example Cloud B.V.",
+        "iban": "GB82 WEST 1234 5698 7654 32", "bic": "", "bank": "", "check_address": "", **changes,
+    }  # fmt: skip
+    return admin.post("/admin/invoices/remittanceaccount/add/", form)
+
+
+def test_staff_add_an_account_and_a_wrong_digit_is_refused(admin):
+    assert b"The check digits of this IBAN are wrong." in add(admin, iban="GB83 WEST 1234 5698 7654 32").content
+    assert not RemittanceAccount.objects.exists()
+    assert add(admin).status_code == 302
+    assert RemittanceAccount.objects.get().iban == "GB82WEST12345698765432"
+    assert RemittanceAccount.objects.get().currency == "EUR"
+
+
+def test_staff_see_which_currency_lacks_an_account(admin, settings):
+    settings.SELLER = {**settings.SELLER, "iban": ""}
+    BillingProfileFactory(currency="JPY")
+    BillingProfileFactory(currency="EUR")
+    account()
+    page = admin.get("/admin/invoices/remittanceaccount/").content.decode()
+    assert "No account to send money to in: JPY." in page
