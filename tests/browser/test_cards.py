@@ -7,8 +7,8 @@ import pytest
 from playwright.sync_api import expect
 
 from payments.models import MethodSetup, Payment, PaymentMethod
+from tests.browser.accessibility import LIGHT, problems_of
 from tests.browser.test_keyboard import tab_to
-from tests.browser.test_pages import problems_of
 from tests.factories import issued, member
 from tests.payments.acts import books_are_clean, card, charges, state
 
@@ -72,7 +72,7 @@ def test_a_refused_card_and_then_a_good_one(at_methods):
     blade.get_by_role("button", name="Add card").click()
     expect(blade.get_by_role("alert").first).to_contain_text("The reason the bank gave: not enough funds.")
     expect(blade.get_by_role("alert").first).to_be_focused()
-    assert problems_of(at_methods) == []
+    assert problems_of(at_methods, [LIGHT]) == []
 
     type_card(blade, "4242 4242 4242 4242")
     blade.get_by_role("button", name="Add card").click()
@@ -96,7 +96,7 @@ def test_the_banks_check_of_a_new_card_by_keyboard_alone(at_methods):
     page.keyboard.press("Enter")
     expect(blade.get_by_role("heading", name="Confirm with your bank")).to_be_visible()
     expect(blade.locator("#blade-title")).to_be_focused()
-    assert problems_of(page) == []
+    assert problems_of(page, [LIGHT]) == []
 
     tab_to(page, blade.get_by_role("button", name="Approve card"))
     page.keyboard.press("Enter")
@@ -139,7 +139,7 @@ def test_paying_with_the_check_in_the_blade(profile, at_invoices):
     beneath = page.evaluate("performance.timeOrigin")
     blade = pay_with_check(page)
     expect(page.locator("#blade-title")).to_be_focused()
-    assert problems_of(page) == []
+    assert problems_of(page, [LIGHT]) == []
     tab_to(page, blade.get_by_role("button", name="Approve payment"))
     page.keyboard.press("Enter")
     expect(blade.get_by_role("heading", name="Invoice paid")).to_be_visible()

@@ -1,25 +1,24 @@
 """Every page: no accessibility finding, no sideways scrolling, no blocked script, in both themes and on a phone."""
 
 from datetime import date
-from itertools import product
 from uuid import uuid4
 
 import pytest
-from axe_playwright_python.sync_playwright import Axe
 from django.urls import reverse
 
 from accounts.models import InvoiceSection
 from invoices.money import Money
 from payments.operations import record_payment, refund
+from tests.browser.accessibility import DARK, LIGHT, PHONE_DARK, PHONE_LIGHT, bring_axe, problems_of, show
 from tests.factories import NOW, BillingProfileFactory, access_for, issued, member
 from tests.payments.acts import card, press_pay, staff
 from tests.payments.adding import add
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 
-SIZES = {"desk": (1280, 900), "phone": (320, 720)}
-each_look = pytest.mark.parametrize("look_of", list(product(["light", "dark"], SIZES)), ids="-".join)
-WCAG = {"runOnly": {"type": "tag", "values": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]}}
+# A page is loaded once and changes its colors and width where it stands, by its style sheets. The pages in Dutch are
+# also opened on a phone.
+DESK, ON_A_PHONE = [LIGHT, DARK], [PHONE_DARK, PHONE_LIGHT]
 
 
 @pytest.fixture
@@ -85,55 +84,43 @@ def rich(profile):
 SIGNED_OUT = {"sign in": "/account/login/", "reset": "/account/password/reset/", "signed out 404": "/nowhere/"}
 
 
-def problems_of(page) -> list[str]:
-    found = Axe().run(page, options=WCAG).response["violations"]
-    problems = [f"{item['id']}: {node['target']} {node['failureSummary']}" for item in found for node in item["nodes"]]
-    overflow = page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
-    if overflow > 0:
-        problems.append(f"scrolls sideways by {overflow} px")
-    return problems
+@pytest.fixture
+def page(page):
+    bring_axe(page)
+    return page
 
 
-def look(page, url, theme) -> list[str]:
-    page.emulate_media(color_scheme=theme, reduced_motion="reduce")
+def look(page, url, looks=DESK + ON_A_PHONE) -> list[str]:
+    show(page, looks[0])
     page.goto(url)
-    return problems_of(page)
+    return problems_of(page, looks)
 
 
-@each_look
-def test_every_page_of_a_member(rich, page, live_server, sign_in, look_of):
+def test_every_page_of_a_member(rich, page, live_server, sign_in):
     owner, pages = rich
     sign_in(owner)
-    theme, size = look_of
-    page.set_viewport_size(dict(zip(("width", "height"), SIZES[size], strict=True)))
     found = {}
     for name, path in pages.items():
-        url = path.replace("http://testserver", "") if path.startswith("http") else path
-        problems = look(page, live_server.url + url, theme)
+        problems = look(page, live_server.url + path.replace("http://testserver", ""))
         if problems:
             found[name] = problems
     assert found == {}
 
 
-@each_look
-def test_every_page_of_nobody(db, page, live_server, look_of):
-    theme, size = look_of
-    page.set_viewport_size(dict(zip(("width", "height"), SIZES[size], strict=True)))
-    found = {name: look(page, live_server.url + path, theme) for name, path in SIGNED_OUT.items()}
+def test_every_page_of_nobody(db, page, live_server):
+    found = {name: look(page, live_server.url + path) for name, path in SIGNED_OUT.items()}
     assert [problems for problems in found.values() if problems] == []
 
 
-@each_look
-def test_the_blade_with_the_new_card_open(rich, page, live_server, sign_in, look_of):
+@pytest.mark.parametrize("looks", [DESK, ON_A_PHONE], ids=["desk", "phone"])
+def test_the_blade_with_the_new_card_open(rich, page, live_server, sign_in, looks):
     owner, pages = rich
     sign_in(owner)
-    theme, size = look_of
-    page.set_viewport_size(dict(zip(("width", "height"), SIZES[size], strict=True)))
-    page.emulate_media(color_scheme=theme, reduced_motion="reduce")
+    show(page, looks[0])
     page.goto(live_server.url + pages["invoices"])
     page.get_by_role("link", name="Pay now").first.click()
     page.locator("dialog#blade[open]").get_by_label("Add a new card").check()
-    assert problems_of(page) == []
+    assert problems_of(page, looks) == []
 
 
 def test_every_page_in_dutch_on_a_phone(rich, page, live_server, sign_in):
@@ -141,10 +128,9 @@ def test_every_page_in_dutch_on_a_phone(rich, page, live_server, sign_in):
     owner.language = "nl"
     owner.save()
     sign_in(owner)
-    page.set_viewport_size({"width": 320, "height": 720})
     found = {}
     for name, path in pages.items():
-        problems = look(page, live_server.url + path.replace("http://testserver", ""), "light")
+        problems = look(page, live_server.url + path.replace("http://testserver", ""), [PHONE_LIGHT])
         if name not in {"bank"} and page.locator("html").get_attribute("lang") != "nl":
             problems.append("is not in Dutch")
         if problems:

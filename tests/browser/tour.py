@@ -9,7 +9,7 @@ from django.test import RequestFactory
 from django.urls import resolve, reverse
 
 from accounts.models import User
-from tests.browser.accessibility import LOOKS, problems_of
+from tests.browser.accessibility import LOOKS, bring_axe, problems_of
 
 # Acts beside a title, ways to delete, and what opens in a window of its own to add or change a row that is pointed to.
 WAYS_ON = ".object-tools a, a.deletelink, a.related-widget-wrapper-link[href]"
@@ -20,6 +20,7 @@ class Tour:
 
     def __init__(self, page, server: str) -> None:
         self.page, self.server, self.looks = page, server, LOOKS
+        bring_axe(page)
         self.seen: set[tuple[str, bool]] = set()
         self.found: dict[str, list[str]] = {}
 
