@@ -28,6 +28,7 @@ from payments.operations import (
     end_abandoned,
     process_deliveries,
     reconcile,
+    send_statements,
     warn_of_expiring_cards,
 )
 
@@ -62,6 +63,7 @@ def jobs() -> list[Job]:
         Job("expiring cards", lambda at, limit: warn_of_expiring_cards(at=at, limit=limit)),
         Job("reminders", lambda at, limit: remind_due(at=at, limit=limit)),
         Job("profiles", lambda at, limit: update_profile_statuses(at=at, limit=limit)),
+        Job("statements", lambda at, limit: send_statements(at=at, limit=limit)),
         Job("mail", lambda at, limit: send_due(at=at, limit=limit)),
         Job("tidying", tidy),
     ]

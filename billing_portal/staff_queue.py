@@ -8,7 +8,7 @@ from django.db.models import QuerySet
 from django.urls import reverse
 from django.utils.translation import ngettext
 
-from accounts.models import DueRun, OutgoingMail, User
+from accounts.models import DueRun, OutgoingMail, User, WireRequest
 from payments.models import Dispute, Payment, Refund, WebhookDelivery
 
 
@@ -44,6 +44,13 @@ KINDS = [
         lambda: Dispute.objects.filter(needs_staff=True),
         "needs_staff__exact=1",
         lambda count: ngettext("%(count)s dispute needs staff", "%(count)s disputes need staff", count),
+    ),
+    Kind(
+        lambda: WireRequest.objects.filter(status=WireRequest.Status.OPEN),
+        "status__exact=open",
+        lambda count: ngettext(
+            "%(count)s request to pay by check or wire", "%(count)s requests to pay by check or wire", count
+        ),
     ),
     Kind(
         lambda: WebhookDelivery.objects.filter(status=WebhookDelivery.Status.FAILED),
