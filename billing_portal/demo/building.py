@@ -16,6 +16,7 @@ from accounts.models import BillingAccount, BillingProfile, InvoiceSection, Outg
 from accounts.operations import grant_role
 from accounts.roles import Role
 from billing_portal.demo import PASSWORD, SIGN_INS
+from billing_portal.demo.arranging import arrange, open_accounts
 from billing_portal.demo.content import CUSTOMER, LOGISTICS, MARKETING, OPERATIONS, Bill, Profile
 from billing_portal.demo.living import Actors, happen
 from invoices.models import Invoice, InvoiceLine
@@ -27,6 +28,7 @@ def build(*, at: datetime) -> None:
     """Fills an empty database. ``at`` is the moment the demo is looked at for the first time."""
     people = make_people()
     profiles = make_customers(people, at=at)
+    open_accounts(at=at)
     actors = Actors(staff=people["admin"], payer=people["owner"], stranger=people["stranger"])
     issued = [
         (bill, invoice, plan, profile)
@@ -37,6 +39,7 @@ def build(*, at: datetime) -> None:
     ]
     for bill, invoice, plan, profile in issued:
         happen(bill, invoice, plan, profile, actors, at=at)
+    arrange(people, profiles, at=at)
     # Nobody waits for mail about things that never happened.
     OutgoingMail.objects.all().delete()
 
@@ -103,6 +106,7 @@ def make_profile(plan: Profile, account: BillingAccount, *, at: datetime) -> Bil
         po_number=plan.po_number,
         charges_automatically=plan.autopay,
         default_method=(BillingProfile.DefaultMethod.CHECK_WIRE if plan.by_wire else BillingProfile.DefaultMethod.CARD),
+        is_wire_approved=plan.by_wire,
     )
     names = dict.fromkeys(line[0] for bill in plan.bills for line in bill.lines)
     InvoiceSection.objects.bulk_create(InvoiceSection(profile=profile, name=name) for name in names)

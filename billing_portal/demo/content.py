@@ -84,7 +84,7 @@ OPERATIONS = Profile(
         Bill(152, Fate.CARD, (SUPPORT,), kind="support"),
         Bill(127, Fate.WIRE),
         Bill(97, Fate.REFUNDED, LARGE),
-        Bill(66, Fate.OPEN, LARGE),
+        Bill(66, Fate.CARD, LARGE),
         Bill(36, Fate.DECLINED, (LICENSES,), kind="marketplace"),
         Bill(6, Fate.OPEN, LARGE),
         Bill(2, Fate.OPEN, (SUPPORT,), kind="support"),
@@ -115,7 +115,7 @@ TOKYO = Profile(
     tax_note="Reverse charge",
     card="4242",
     autopay=True,
-    bills=(Bill(70, Fate.CARD, price=160), Bill(38, price=160), Bill(8, Fate.PLANNED, price=160)),
+    bills=(Bill(70, Fate.CARD, price=160), Bill(34, price=160), Bill(8, Fate.PLANNED, price=160)),
 )
 KUWAIT = Profile(
     name="Kuwait branch",
@@ -142,7 +142,7 @@ HEAD_OFFICE = Profile(
     tax_rate="21",
     po_number="PO-7001",
     by_wire=True,
-    bills=(Bill(98, Fate.WIRE, LARGE), Bill(67, Fate.WIRE, LARGE), Bill(37, Fate.PART, LARGE), Bill(7, lines=LARGE)),
+    bills=(Bill(98, Fate.WIRE, LARGE), Bill(67, Fate.WIRE, LARGE), Bill(35, Fate.PART, LARGE), Bill(7, lines=LARGE)),
 )
 LABS = Profile(
     name="Labs",
@@ -179,5 +179,5 @@ LOGISTICS = Profile(
     tax_rate="0",
     tax_note="Reverse charge",
     card="4242",
-    bills=(Bill(61, Fate.CARD), Bill(40), Bill(10)),
+    bills=(Bill(61, Fate.CARD), Bill(34), Bill(10)),
 )

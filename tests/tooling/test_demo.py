@@ -8,7 +8,7 @@ from django.test import Client
 from django.utils import timezone
 
 from accounts.access import access_of
-from accounts.models import BillingProfile, OutgoingMail, RoleAssignment, User
+from accounts.models import BillingProfile, OutgoingMail, RoleAssignment, User, WireRequest
 from billing_portal.demo import PASSWORD, SIGN_INS
 from invoices.models import Invoice
 from invoices.states import Label, label_of
@@ -44,6 +44,16 @@ def test_every_state_can_be_seen(demo):
     today = timezone.localdate()
     expired = [method.profile.name for method in PaymentMethod.objects.all() if method.is_expired(today)]
     assert expired == ["Labs"]
+
+
+def test_what_was_agreed_can_be_seen(demo):
+    """One profile is warned, one pays by wire with contacts and our account, one waits for our answer."""
+    assert list(BillingProfile.objects.exclude(status="active").values_list("name", "status")) == [("Labs", "warned")]
+    wire = BillingProfile.objects.get(default_method="check_wire")
+    assert wire.is_wire_approved
+    assert wire.contacts.count() == 2
+    assert {invoice.remittance["bank"] for invoice in wire.invoices.all()} == {"Example Bank"}
+    assert WireRequest.objects.get().status == "open"
 
 
 def test_the_books_add_up(demo):

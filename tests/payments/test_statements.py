@@ -1,0 +1,233 @@
+"""The statement of account: its lines add up to what is due, whatever happened; who sees it; the mail of each month."""
+
+from datetime import UTC, date, datetime, timedelta
+from uuid import uuid4
+
+import pytest
+from django.core import mail
+from django.db.models import Sum
+from django.urls import reverse
+from django.utils import timezone
+
+from accounts.access import system_access
+from accounts.mail import send_due
+from accounts.models import BillingContact, OutgoingMail
+from invoices.models import Credit, CreditEntry, CreditNote, Invoice
+from invoices.money import Money
+from invoices.operations import void
+from payments.models import PaymentEvent
+from payments.operations import record_payment, refund, send_statements
+from payments.operations.disputing import book_dispute
+from payments.statements import statement_of
+from tests.factories import NOW, BillingProfileFactory, issued, member
+from tests.payments.acts import card, messages, press_pay, staff
+from tests.payments.test_disputes import told
+
+pytestmark = pytest.mark.django_db
+
+ALWAYS = (date(2026, 1, 1), date(2026, 12, 31))
+
+
+def wire(invoice, minor, at=NOW, received_on=date(2026, 10, 20)):
+    return record_payment(
+        access=staff(), invoice_id=invoice.pk, amount=Money(minor, invoice.currency), channel="wire",
+        bank_reference=f"TRF {uuid4().hex[:8]}", received_on=received_on, attempt_key=uuid4(), at=at,
+    )  # fmt: skip
+
+
+def give_back(payment, minor, at=NOW):
+    return refund(
+        access=staff(), payment_id=payment.pk, amount=Money(minor, payment.currency), reason="Test",
+        attempt_key=uuid4(), at=at,
+    )  # fmt: skip
+
+
+def bank_decides(payment, outcome, at=NOW):
+    book_dispute(payment_id=payment.pk, told=told(payment, outcome), source=PaymentEvent.Source.WEBHOOK, at=at)
+
+
+def due(profile):
+    return Invoice.objects.filter(profile=profile).aggregate(due=Sum("amount_due_minor"))["due"] or 0
+
+
+def lines(profile, first_on=ALWAYS[0], last_on=ALWAYS[1]):
+    return [
+        (line.on.isoformat(), line.what.value, line.amount_minor, line.balance_minor)
+        for line in statement_of(profile, first_on, last_on).lines
+    ]
+
+
+def test_it_tells_a_whole_story(profile, payer):
+    """Billed, paid, refunded, taken back by the bank, void: on the day each was booked."""
+    first = issued(profile, today=date(2026, 9, 1))
+    second = issued(profile, today=date(2026, 10, 1))
+    payment = press_pay(payer, first, card(profile), at=NOW)
+    messages()
+    give_back(payment, 2000, at=NOW + timedelta(days=1))
+    bank_decides(payment, "open", at=NOW + timedelta(days=2))
+    bank_decides(payment, "lost", at=NOW + timedelta(days=3))
+    void(access=system_access(), invoice_id=second.pk, reason="Sent twice", at=NOW + timedelta(days=4))
+    assert lines(profile) == [
+        ("2026-09-01", "invoice", 12000, 12000),
+        ("2026-10-01", "invoice", 12000, 24000),
+        ("2026-10-26", "payment", -12000, 12000),
+        ("2026-10-27", "refund", 2000, 14000),
+        ("2026-10-29", "chargeback", 10000, 24000),
+        ("2026-10-30", "void", -12000, 12000),
+    ]
+    assert due(profile) == 12000
+
+
+def test_a_period_begins_with_what_was_owed_before_it(profile):
+    old = issued(profile, today=date(2026, 9, 1))
+    wire(old, 5000)
+    issued(profile, today=date(2026, 11, 2))
+    october = statement_of(profile, date(2026, 10, 1), date(2026, 10, 31))
+    assert (october.opening_minor, october.closing_minor) == (12000, 7000)
+    november = statement_of(profile, date(2026, 11, 1), date(2026, 11, 30))
+    assert (november.opening_minor, november.closing_minor) == (7000, 19000)
+    assert (november.charged, november.settled) == (Money(12000, "EUR"), Money(0, "EUR"))
+
+
+def test_money_recorded_later_stands_on_the_day_it_was_recorded(profile):
+    """Or a statement that was sent would change."""
+    wire(issued(profile, today=date(2026, 9, 1)), 12000, at=NOW, received_on=date(2026, 9, 29))
+    assert statement_of(profile, date(2026, 9, 1), date(2026, 9, 30)).closing_minor == 12000
+    assert lines(profile, date(2026, 10, 1), date(2026, 10, 31)) == [("2026-10-26", "payment", -12000, 0)]
+
+
+def test_the_day_ends_where_the_profile_is():
+    """Scenario 63: late in the evening of the 31st here is the 1st there, for everybody who reads it."""
+    at = datetime(2026, 10, 31, 16, 0, tzinfo=UTC)
+    for zone, day in (("Asia/Tokyo", "2026-11-01"), ("Europe/Amsterdam", "2026-10-31")):
+        profile = BillingProfileFactory(time_zone=zone)
+        wire(issued(profile, today=date(2026, 9, 1)), 12000, at=at)
+        assert lines(profile)[-1][0] == day
+
+
+def test_more_than_was_due_and_what_never_came_are_no_part_of_it(profile, payer):
+    invoice = issued(profile)
+    press_pay(payer, invoice, card(profile, "0002"), at=NOW)
+    wire(invoice, 20000)
+    assert lines(profile) == [("2026-10-26", "invoice", 12000, 12000), ("2026-10-26", "payment", -12000, 0)]
+
+
+def test_credits_and_credit_notes_lower_what_is_owed(profile):
+    invoice = issued(profile)
+    credit = Credit.objects.create(
+        profile=profile, currency="EUR", amount_minor=5000, remaining_minor=0, description="Goodwill", created_at=NOW
+    )
+    for kind, minor in (("applied", -5000), ("given_back", 1000)):
+        CreditEntry.objects.create(credit=credit, kind=kind, amount_minor=minor, invoice=invoice, at=NOW)
+    CreditNote.objects.create(
+        invoice=invoice, profile=profile, number="CN-1", currency="EUR", issued_on=date(2026, 10, 26), reason="Test",
+        charges_minor=3000, tax_minor=0, total_minor=3000, applied_minor=2500, created_at=NOW,
+    )  # fmt: skip
+    Invoice.objects.filter(pk=invoice.pk).update(credited_minor=6500)
+    assert [line[1:] for line in lines(profile)] == [
+        ("invoice", 12000, 12000),
+        ("credit_note", -2500, 9500),
+        ("credit", -5000, 4500),
+        ("credit_back", 1000, 5500),
+    ]
+    assert due(profile) == 5500
+    void(access=system_access(), invoice_id=invoice.pk, reason="Sent twice", at=NOW)
+    assert lines(profile)[-1][3] == due(profile) == 0
+
+
+def test_the_page_and_the_file_show_the_month_that_is_asked_for(client, profile, monkeypatch):
+    monkeypatch.setattr(timezone, "now", lambda: NOW)
+    issued(profile, today=date(2026, 9, 1))
+    wire(issued(profile, today=date(2026, 10, 1)), 2000)
+    client.force_login(member(profile, "profile_reader"))
+    url = reverse("payments:statement", args=[profile.code])
+    september = client.get(url, {"month": "2026-09"}).content.decode()
+    assert "INV-000001" in september
+    assert "INV-000002" not in september
+    october = client.get(url)
+    assert (october.context["first_on"], october.context["last_on"]) == (date(2026, 10, 1), date(2026, 10, 31))
+    assert "€220.00" in october.content.decode()
+    answer = client.get(october.context["pdf_url"])
+    assert answer["Content-Type"] == "application/pdf"
+    assert "statement-2026-10-01-2026-10-31.pdf" in answer["Content-Disposition"]
+
+
+@pytest.mark.parametrize(
+    "query", [{"month": "2026-13"}, {"month": "x"}, {"from": "2026-10-09", "to": "2026-10-01"}, {"from": "0001-01-01"},
+              {"month": "9999-12"}, {"from": "2026-10-01", "to": "\x00"}],
+)  # fmt: skip
+def test_what_means_nothing_is_this_month(client, profile, monkeypatch, query):
+    monkeypatch.setattr(timezone, "now", lambda: NOW)
+    client.force_login(member(profile, "profile_reader"))
+    answer = client.get(reverse("payments:statement", args=[profile.code]), query)
+    assert (answer.status_code, answer.context["first_on"]) == (200, date(2026, 10, 1))
+
+
+def test_a_year_is_the_most(client, profile):
+    client.force_login(member(profile, "profile_reader"))
+    url = reverse("payments:statement", args=[profile.code])
+    answer = client.get(url, {"from": "2024-01-01", "to": "2026-12-31"})
+    assert answer.context["last_on"] == date(2024, 12, 31)
+
+
+@pytest.fixture
+def by_wire():
+    profile = BillingProfileFactory(default_method="check_wire")
+    BillingContact.objects.create(profile=profile, name="Payable", email="payable@example.com", language="nl")
+    issued(profile, today=date(2026, 10, 5))
+    return profile
+
+
+def month(number):
+    return datetime(2026, number, 3, 9, tzinfo=UTC)
+
+
+def test_each_contact_gets_each_months_statement_once(by_wire):
+    BillingContact.objects.create(profile=by_wire, email="archive@example.com", gets_statements=False)
+    assert [send_statements(at=month(11), limit=10) for _run in range(2)] == [1, 0]
+    assert [send_statements(at=month(12), limit=10) for _run in range(2)] == [1, 0]
+    assert list(OutgoingMail.objects.values_list("to", flat=True)) == ["payable@example.com"] * 2
+    assert [row.context["closing_minor"] for row in OutgoingMail.objects.all()] == [12000, 12000]
+    assert [len(row.context["lines"]) for row in OutgoingMail.objects.order_by("pk")] == [1, 0]
+
+
+def test_the_mail_itself_says_everything(by_wire):
+    BillingContact.objects.update(language="en")
+    wire(Invoice.objects.get(profile=by_wire), 2000)
+    send_statements(at=month(11), limit=10)
+    send_due(at=NOW + timedelta(days=30))
+    (message,) = mail.outbox
+    assert message.subject == "Statement of account 1 Oct 2026 to 31 Oct 2026 · Operations NL"
+    assert "5 Oct 2026 Invoice INV-000001: €120.00" in " ".join(message.body.split())
+    assert "26 Oct 2026 Payment INV-000001: -€20.00" in " ".join(message.body.split())
+    assert "Closing balance on 31 Oct 2026: €100.00" in message.body
+
+
+def test_nothing_owed_and_nothing_happened_makes_no_mail():
+    BillingContact.objects.create(profile=BillingProfileFactory(default_method="check_wire"), email="a@example.com")
+    assert [send_statements(at=month(11), limit=10) for _run in range(2)] == [1, 0]
+    assert not OutgoingMail.objects.exists()
+
+
+@pytest.mark.parametrize("change", [{"default_method": "card"}, {"status": "closed"}])
+def test_who_pays_by_card_or_is_closed_gets_none(by_wire, change):
+    type(by_wire).objects.update(**change)
+    assert send_statements(at=month(11), limit=10) == 0
+    assert not OutgoingMail.objects.exists()
+
+
+def test_the_month_ends_where_the_profile_is(by_wire):
+    at = datetime(2026, 10, 31, 16, tzinfo=UTC)
+    send_statements(at=month(10), limit=10)
+    assert send_statements(at=at, limit=10) == 0
+    type(by_wire).objects.update(time_zone="Asia/Tokyo")
+    assert send_statements(at=at, limit=10) == 1
+
+
+def test_two_workers_that_read_the_same_contact_send_one(by_wire):
+    from payments.operations import statements
+
+    stale = BillingContact.objects.select_related("profile").get()
+    assert statements._send(stale, {}, at=month(11)) == 1
+    assert statements._send(stale, {}, at=month(11)) == 0
+    assert OutgoingMail.objects.count() == 1
