@@ -43,7 +43,7 @@ def portal() -> Iterator[str]:
 
 
 def wait_for(address: str) -> None:
-    for _try in range(120):
+    for _try in range(480):
         try:
             with urllib.request.urlopen(address, timeout=2):  # noqa: S310
                 return
