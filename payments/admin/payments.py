@@ -28,6 +28,7 @@ from payments.operations import (
     look_up,
     mark_handled,
     record_payment,
+    record_return,
     refund,
     resolve_mismatch,
 )
@@ -86,6 +87,7 @@ class PaymentAdmin(DeedsAdmin):
         "mismatch": "mismatch_view",
         "handled": "handled_view",
         "end": "end_view",
+        "returned": "returned_view",
     }
 
     def get_urls(self) -> list[URLPattern]:
@@ -209,6 +211,24 @@ class PaymentAdmin(DeedsAdmin):
     def _end(self, request: HttpRequest, payment: Payment, note: str) -> str:
         end_unanswered(access=access_of_staff(request), payment_id=payment.pk, note=note, at=timezone.now())
         return _now("The payment ended without money.")
+
+    def returned_view(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        """Books that a recorded check or wire came back."""
+        payment = self.row(request, object_id)
+        form = NoteForm(request.POST or None)
+        if request.method == "POST" and form.is_valid():
+            return self.do(request, lambda: self._returned(request, payment, form.cleaned_data["note"]), payment)
+        text = [
+            _("For a check that bounced or a wire that was recalled. What it paid is due again; the payer is told."),
+            _("This cannot be taken back."),
+        ]
+        facts = [(_("Amount"), payment.rest)]
+        title = button = _("Record that it came back")
+        return self.ask(request, title=title, text=text, button=button, row=payment, form=form, facts=facts)
+
+    def _returned(self, request: HttpRequest, payment: Payment, note: str) -> str:
+        record_return(access=access_of_staff(request), payment_id=payment.pk, reason=note, at=timezone.now())
+        return _now("The return is recorded. What it paid is due again.")
 
     def record_view(self, request: HttpRequest) -> HttpResponse:
         """Records money that came by check or wire, after showing what will become of it."""

@@ -27,6 +27,7 @@ from payments.operations.methods import CannotChangeMethod, make_default, remove
 from payments.operations.paying import pay
 from payments.operations.recording import CannotRecord, end_unanswered, mark_handled, record_payment, resolve_mismatch
 from payments.operations.refunding import CannotRefund, look_up_refund, refund
+from payments.operations.returning import record_return
 from payments.operations.settling import settle
 from payments.operations.statements import send_statements
 from payments.operations.webhooks import process_again, process_deliveries, receive
@@ -70,6 +71,7 @@ __all__ = [
     "receive",
     "reconcile",
     "record_payment",
+    "record_return",
     "refund",
     "remove_method",
     "resolve_mismatch",

@@ -19,7 +19,7 @@ from invoices.models import Invoice
 from invoices.money import Money
 from invoices.operations import mark_disputed
 from payments.gateways import base
-from payments.models import Dispute, DisputeAllocation, Payment, PaymentEvent
+from payments.models import Dispute, DisputeAllocation, Payment, PaymentAllocation, PaymentEvent
 from payments.operations import mails
 from payments.operations.asking import ask_about_dispute
 from payments.operations.recording import CannotRecord
@@ -36,7 +36,13 @@ def book_dispute(*, payment_id: UUID, told: base.Dispute, source: PaymentEvent.S
     Safe to call any number of times and in any order: only a move that DISPUTE_MOVES allows changes anything, and
     what is told of an open dispute again (the amount, the date for the evidence) is noted.
     """
-    rows = lock(payment_id)
+    return book_on_locked(lock(payment_id), told, source=source, at=at)
+
+
+def book_on_locked(
+    rows: list[PaymentAllocation], told: base.Dispute, *, source: PaymentEvent.Source, at: datetime
+) -> Dispute:
+    """The same inside the transaction that holds the lock of the payment."""
     payment = rows[0].payment
     row = Dispute.objects.filter(gateway=payment.gateway, gateway_id=told.id, payment=payment).first()
     new = DisputeStatus(told.status)

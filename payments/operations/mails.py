@@ -80,8 +80,9 @@ def tell_of_lost_dispute(dispute: Dispute, invoices: Sequence[Invoice], *, at: d
         "amount_minor": dispute.amount_minor,
         "currency": dispute.currency,
     }
+    template = "dispute_lost" if payment.channel == Payment.Channel.CARD else "payment_returned"
     for person in money_people(payment.profile):
-        queue(key=f"dispute-lost:{dispute.pk}:{person.pk}", to=person, template="dispute_lost", context=context, at=at)
+        queue(key=f"dispute-lost:{dispute.pk}:{person.pk}", to=person, template=template, context=context, at=at)
 
 
 def tell_staff_of_dispute(dispute: Dispute, invoices: Sequence[Invoice], *, at: datetime) -> None:

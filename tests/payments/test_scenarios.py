@@ -1,4 +1,5 @@
-"""Which test shows which scenario of messages (13 to 20) and of money that goes back (47 to 52).
+"""Which test shows which scenario of messages (13 to 20), of the default method (42) and of money that goes back (47 to
+52).
 
 13  return before message, message before return, only one of them, neither: the same end
 14  a message that comes before our own commit is redelivered to itself, then settled
@@ -8,6 +9,7 @@
 18  unsigned, wrong secret, old, tampered, no secret, unknown type, foreign object, unreadable
 19  through every middleware; stored even if working on it raises
 20  another amount or currency than asked: not paid, staff queue
+42  the default switched to check or wire
 47  a refund in full, in parts, above what was taken, by two clerks at once, by a double click
 48  a refund that is pending and fails later
 49  a refund whose answer is lost
@@ -52,6 +54,7 @@ SHOWN_BY = {
         (MESSAGES, "test_a_message_about_another_amount_or_currency_pays_nothing"),
         ("test_unknown", "test_another_amount_or_currency_than_asked_pays_nothing_and_waits_for_staff"),
     ],
+    42: [("test_default_method", "test_drafts_follow_the_switch_and_issued_invoices_keep_what_they_say")],
     47: [
         ("test_refunds", "test_a_full_refund_makes_the_invoice_due_again_and_says_so"),
         ("test_refunds", "test_two_parts_and_then_no_more_than_was_taken"),
