@@ -2,6 +2,7 @@
 
 import secrets
 from datetime import date, datetime
+from functools import lru_cache
 from zoneinfo import ZoneInfo, available_timezones
 
 from babel import Locale
@@ -27,6 +28,12 @@ def new_code() -> str:
 def validate_time_zone(name: str) -> None:
     if name not in available_timezones():
         raise ValidationError(_("%(name)s is not a time zone, such as Europe/Amsterdam.") % {"name": name})
+
+
+@lru_cache(maxsize=1024)
+def country_name(code: str, language: str) -> str:
+    """Remembered, because finding a language takes longer than writing the rest of an address."""
+    return str(Locale.parse(language.replace("-", "_")).territories.get(code, code))
 
 
 class PostalAddress(models.Model):
@@ -56,7 +63,7 @@ class PostalAddress(models.Model):
     def address_in(self, language: str) -> list[str]:
         """The same with the country's name in one language. A code that is no country stays as it is."""
         place = " ".join(part for part in (self.postal_code, self.city) if part)
-        country = Locale.parse(language.replace("-", "_")).territories.get(self.country, self.country)
+        country = country_name(self.country, language)
         return [line for line in (self.company, self.attention, self.street, place, self.region, country) if line]
 
 

@@ -141,8 +141,7 @@ def _in_words(error: ValidationError) -> str:
     """The refusals of all fields as one text, each with the name of its field."""
     parts = []
     for name, messages in error.message_dict.items():
-        label = str(Charge._meta.get_field(name).verbose_name)  # noqa: SLF001  public, in spite of its name
-        parts.append(f"{label}: {' '.join(messages)}")
+        parts.append(f"{_label(name)}: {' '.join(messages)}")
     return " ".join(parts)
 
 
@@ -163,7 +162,7 @@ def _recorded_before(charge: Charge) -> Charge | None:
 
 
 def _label(name: str) -> str:
-    field: Any = Charge._meta.get_field(name.removesuffix("_id"))  # noqa: SLF001
+    field: Any = Charge._meta.get_field(name.removesuffix("_id"))  # noqa: SLF001  public, in spite of its name
     return str(field.verbose_name)
 
 

@@ -15,7 +15,9 @@ def section_of(profile: BillingProfile, name: str = "Web shop") -> InvoiceSectio
     return InvoiceSection.objects.get_or_create(profile=profile, name=name)[0]
 
 
-def charged(profile: BillingProfile, unit_price: str = "10", *, on: date, section: str = "Web shop", **facts) -> Charge:
+def charged(
+    profile: BillingProfile, unit_price: str = "10", *, on: date, section: str | InvoiceSection = "Web shop", **facts
+) -> Charge:
     """A charge of 10.00 for one piece, without tax, unless said otherwise."""
     values = {
         "kind": "return" if unit_price.startswith("-") else "usage",
@@ -30,7 +32,7 @@ def charged(profile: BillingProfile, unit_price: str = "10", *, on: date, sectio
     return record_charge(
         access=system_access(),
         profile=profile,
-        section=section_of(profile, section),
+        section=section if isinstance(section, InvoiceSection) else section_of(profile, section),
         unit_price=Decimal(unit_price),
         happened_on=on,
         **values | facts,
@@ -47,7 +49,10 @@ def noon(year: int, month: int, day: int) -> datetime:
     return datetime(year, month, day, 12, tzinfo=UTC)
 
 
-def run(at: datetime = noon(2026, 11, 5), **choices) -> Closed:
+NOVEMBER = noon(2026, 11, 5)
+
+
+def run(at: datetime = NOVEMBER, **choices) -> Closed:
     """A whole billing run, and what it did."""
     done = Closed()
     for closed in close_periods(access=system_access(), at=at, **choices):

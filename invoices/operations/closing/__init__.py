@@ -16,6 +16,7 @@ is left, and nothing happens twice. That there is one closing for each profile a
 """
 
 from invoices.operations.closing.choosing import how_many_wait
-from invoices.operations.closing.running import Closed, close_due, close_periods
+from invoices.operations.closing.running import close_due, close_periods
+from invoices.operations.closing.writing import Closed
 
 __all__ = ["Closed", "close_due", "close_periods", "how_many_wait"]

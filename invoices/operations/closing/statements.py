@@ -5,7 +5,8 @@ The tables they join with are the values of the chunk: at most a few numbers for
 
 from collections.abc import Iterable, Sequence
 from datetime import date
-from typing import NamedTuple
+from itertools import chain
+from typing import Any, NamedTuple
 
 from django.db import connection
 
@@ -89,9 +90,7 @@ def _with_rows(statement: str, rows: Iterable[tuple[int | date, ...]]) -> None:
     if values:
         one = f"({', '.join(['%s'] * len(values[0]))})"
         with connection.cursor() as cursor:
-            cursor.execute(
-                statement.format(rows=", ".join([one] * len(values))), [each for row in values for each in row]
-            )
+            cursor.execute(statement.format(rows=", ".join([one] * len(values))), [*chain.from_iterable(values)])
 
 
 def _with_ids(statement: str, ids: Sequence[int]) -> int:
@@ -106,5 +105,5 @@ def _marks(ids: Sequence[int]) -> str:
     return ", ".join(["%s"] * len(ids))
 
 
-def _ready(value: int | date) -> object:
+def _ready(value: int | date) -> Any:
     return connection.ops.adapt_datefield_value(value) if isinstance(value, date) else value

@@ -25,6 +25,7 @@ from invoices.periods import Period, current_period, last_day, period_after
 Outcome = PeriodClosing.Outcome
 AUDIT = ["at", "actor_id", "action", "subject", "profile_id", "detail"]
 CLOSING = ["profile_id", "start_on", "end_on", "outcome", "invoice_id", "closed_at"]
+NO_CHARGES = Sums()
 
 # What else has to happen to invoices of one day in the same transaction; told their ids and that day.
 OnIssued = Callable[[list[int], date], None]
@@ -70,7 +71,7 @@ class Closing:
     profile: BillingProfile
     period: Period
     invoice_id: int
-    sums: Sums = Sums()
+    sums: Sums = NO_CHARGES
 
     @property
     def outcome(self) -> PeriodClosing.Outcome:
@@ -107,7 +108,7 @@ class Closer:
         statements.mark_charges((one.profile.pk, one.period.end_on, one.invoice_id) for one in closings)
         sums = statements.sums_of(ids)
         for one in closings:
-            one.sums = sums.get(one.invoice_id, Sums())
+            one.sums = sums.get(one.invoice_id, NO_CHARGES)
         statements.release_charges([one.invoice_id for one in closings if one.outcome == Outcome.CARRIED])
         billed = [one for one in closings if one.outcome == Outcome.BILLED]
         # Lines first: the series of numbers, which everybody who issues waits for, is locked as late as possible. That

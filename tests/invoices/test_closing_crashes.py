@@ -1,0 +1,116 @@
+"""Billing runs that are killed, really killed, and started again."""
+
+import os
+import random
+import signal
+import time
+from datetime import date
+
+import pytest
+
+from accounts.access import system_access
+from invoices.models import Charge, Invoice, InvoiceLine, NumberSeries, PeriodClosing
+from invoices.operations import close_periods
+from invoices.operations.closing import statements, writing
+from payments.operations import check_books
+from tests.invoices.charging import billed_profile, charged, noon, run
+from tests.payments.test_crashes import die, in_another_process
+
+pytestmark = [pytest.mark.two_connections, pytest.mark.django_db(transaction=True)]
+AT = noon(2026, 11, 5)
+
+
+@pytest.fixture
+def profiles():
+    """Twelve, each with two charges of 10.00 in a period that ended."""
+    found = [billed_profile() for _number in range(12)]
+    for profile in found:
+        charged(profile, on=date(2026, 10, 6))
+        charged(profile, on=date(2026, 11, 4))
+    return found
+
+
+def everything_was_billed_once(profiles) -> bool:
+    invoices = list(Invoice.objects.all())
+    assert sorted(invoice.profile_id for invoice in invoices) == [profile.pk for profile in profiles]
+    assert {invoice.total_minor for invoice in invoices} == {2000}
+    assert {invoice.lines.count() for invoice in invoices} == {2}
+    assert InvoiceLine.objects.count() == 24
+    assert PeriodClosing.objects.count() == 12
+    assert not Charge.objects.unbilled().exists()
+    numbers = [f"INV-{number:06d}" for number in range(1, 13)]
+    assert sorted(invoice.number for invoice in invoices) == numbers
+    assert NumberSeries.objects.get().next_number == 13
+    assert check_books() == []
+    return True
+
+
+def killed(act) -> None:
+    _pid, status = os.waitpid(in_another_process(act), 0)
+    assert os.WTERMSIG(status) == signal.SIGKILL
+
+
+def test_killed_between_chunks_it_goes_on_where_it_was(profiles):
+    def act():
+        for number, _closed in enumerate(close_periods(access=system_access(), at=AT, chunk=5)):
+            if number == 1:
+                die()
+
+    killed(act)
+    assert Invoice.objects.count() == 10
+    assert run(AT).billed == 2
+    assert everything_was_billed_once(profiles)
+
+
+@pytest.mark.parametrize(
+    ("module", "name"),
+    [
+        (statements, "mark_charges"),
+        (statements, "sums_of"),
+        (statements, "write_lines"),
+        (writing, "take_numbers"),
+        (writing, "apply_at_issue"),
+        (statements, "move_profiles"),
+    ],
+)
+@pytest.mark.parametrize("when", ["before", "after"])
+def test_killed_within_a_chunk_nothing_of_it_stays(profiles, module, name, when):
+    def act():
+        real, calls = getattr(module, name), []
+
+        def deadly(*arguments, **named):
+            calls.append(1)
+            if len(calls) == 2 and when == "before":
+                die()
+            found = real(*arguments, **named)
+            if len(calls) == 2:
+                die()
+            return found
+
+        setattr(module, name, deadly)
+        for _closed in close_periods(access=system_access(), at=AT, chunk=5):
+            pass
+
+    killed(act)
+    assert Invoice.objects.count() == 5
+    assert PeriodClosing.objects.count() == 5
+    assert Charge.objects.unbilled().count() == 14
+    run(AT)
+    assert everything_was_billed_once(profiles)
+
+
+def test_workers_killed_at_random_moments_bill_everything_once(profiles):
+    randomness = random.Random(20261105)
+
+    def act():
+        for _closed in close_periods(access=system_access(), at=AT, chunk=2):
+            time.sleep(0.01)
+
+    for _round in range(4):
+        children = [in_another_process(act) for _worker in range(3)]
+        for child in children:
+            time.sleep(randomness.uniform(0.01, 0.06))
+            os.kill(child, signal.SIGKILL)
+            os.waitpid(child, 0)
+    run(AT)
+    assert everything_was_billed_once(profiles)

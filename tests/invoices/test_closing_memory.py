@@ -1,0 +1,104 @@
+"""A long billing run: memory follows the chunk, and the work is done in bulk."""
+
+import tracemalloc
+from datetime import date
+
+import pytest
+from django.db import connection, reset_queries
+
+from accounts.access import system_access
+from accounts.models import BillingProfile, InvoiceSection
+from invoices.models import Charge, Invoice, InvoiceLine
+from invoices.operations import close_periods
+from invoices.operations.closing import running
+from tests.factories import NOW, BillingAccountFactory
+from tests.invoices.charging import noon, run
+
+pytestmark = pytest.mark.django_db
+AT = noon(2026, 11, 5)
+
+
+def profiles_with_charges(count: int, charges_each: int = 2) -> None:
+    account = BillingAccountFactory()
+    profiles = BillingProfile.objects.bulk_create(
+        BillingProfile(
+            account=account,
+            name=f"Operations {number}",
+            currency="EUR",
+            company="Example Trading B.V.",
+            country="NL",
+            billed_until_on=date(2026, 10, 5),
+            next_invoice_on=date(2026, 11, 5),
+        )
+        for number in range(count)
+    )
+    sections = InvoiceSection.objects.bulk_create(InvoiceSection(profile=one, name="Web shop") for one in profiles)
+    Charge.objects.bulk_create(
+        Charge(
+            profile_id=section.profile_id,
+            section=section,
+            description="Hosting",
+            unit_price=10,
+            amount_minor=1000,
+            happened_on=date(2026, 10, 6),
+            created_at=NOW,
+        )
+        for section in sections
+        for _number in range(charges_each)
+    )
+
+
+def peak() -> int:
+    """Bytes above the start of a run over all that is due, at the worst moment."""
+    tracemalloc.start()
+    try:
+        run(AT, chunk=25)
+        return tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+
+
+def test_six_times_as_many_profiles_need_no_more_memory():
+    profiles_with_charges(50)
+    run(AT, chunk=25)
+    profiles_with_charges(75)
+    short = peak()
+    profiles_with_charges(450)
+    long = peak()
+    assert Invoice.objects.count() == 575
+    assert long - short < 1_000_000, f"{short:,} bytes for 75 profiles, {long:,} for 450"
+
+
+def test_ten_times_as_many_charges_need_no_more_memory():
+    """Charges stay in the database."""
+    profiles_with_charges(25)
+    run(AT, chunk=25)
+    profiles_with_charges(25, charges_each=4)
+    short = peak()
+    profiles_with_charges(25, charges_each=40)
+    long = peak()
+    assert InvoiceLine.objects.count() == 25 * (2 + 4 + 40)
+    assert long - short < 200_000, f"{short:,} bytes for 100 charges, {long:,} for 1,000"
+
+
+def test_statements_follow_chunks_not_profiles(settings):
+    settings.DEBUG = True  # with which Django keeps every query; here those of one chunk at most
+    profiles_with_charges(60)
+    found = []
+    for _closed in close_periods(access=system_access(), at=AT, chunk=30, on_issued=lambda _ids, _day: look(found)):
+        assert len(connection.queries) == 0
+    reset_queries()
+    assert [ids for ids in found if ids > 25] == []
+    assert len(found) == 2
+
+
+def look(found: list[int]) -> None:
+    found.append(len(connection.queries))
+
+
+def test_a_chunk_that_made_many_lines_is_followed_by_a_smaller_one(monkeypatch):
+    monkeypatch.setattr(running, "FIRST_CHUNK", 8)
+    monkeypatch.setattr(running, "MANY_LINES", 40)
+    profiles_with_charges(32, charges_each=20)
+    sizes = [closed.profiles for closed in close_periods(access=system_access(), at=AT) if closed.profiles]
+    assert sizes == [8, *[2] * 12]
