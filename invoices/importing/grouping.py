@@ -72,11 +72,11 @@ class Seen:
     def __exit__(self, *_error: object) -> None:
         self.books.close()
 
-    def first_line(self, invoice: SourceInvoice) -> int:
+    def first_line(self, profile: str, reference: str, line: int) -> int:
         """The line on which this reference was first met; notes it when that is now."""
-        key = (invoice.profile, invoice.reference)
-        if self.books.execute("INSERT OR IGNORE INTO seen VALUES (?, ?, ?)", (*key, invoice.line)).rowcount:
-            return invoice.line
+        key = (profile, reference)
+        if self.books.execute("INSERT OR IGNORE INTO seen VALUES (?, ?, ?)", (*key, line)).rowcount:
+            return line
         found = self.books.execute("SELECT line FROM seen WHERE profile = ? AND reference = ?", key).fetchone()
         return int(found[0])
 
@@ -90,7 +90,7 @@ def invoices(rows: Iterable[tuple[int, Texts]], problems: Problems, seen: Seen |
             if current is not None and not current.is_bad:
                 yield current
             current = SourceInvoice(line=line, profile=profile, reference=reference)
-            first = seen.first_line(current) if seen is not None else line
+            first = seen.first_line(profile, reference, line) if seen is not None else line
             if first != line:
                 problems.add(line, f"invoice {reference[:64]!r} began on line {first}; its rows must stand together.")
                 current.is_bad = True

@@ -7,7 +7,6 @@ from functools import cached_property
 
 from accounts.models import BillingProfile, InvoiceSection
 from invoices.bulk import JsonText
-from invoices.importing.grouping import SourceInvoice
 from invoices.importing.problems import BadRow
 from invoices.models import Invoice
 from invoices.money import UnknownCurrency, exponent
@@ -74,9 +73,8 @@ class Customers:
         return customer
 
 
-def sections(batch: list[SourceInvoice], profiles: Iterable[int]) -> dict[tuple[int, str], int]:
+def sections(names: set[str], profiles: Iterable[int]) -> dict[tuple[int, str], int]:
     """Ids by profile and name, of those that the profiles have."""
-    names = {row.section for source in batch for _line, row in source.rows if row.section}
     if not names:
         return {}
     found = InvoiceSection.objects.filter(profile_id__in=profiles, name__in=names)

@@ -6,12 +6,12 @@ every number in a message is the number an editor shows.
 
 import csv
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from operator import itemgetter
 from typing import BinaryIO
 
 from invoices.importing.problems import BadRow, Problems, UnusableFile
-from invoices.importing.values import COLUMNS, NEEDED, Texts
+from invoices.importing.values import COLUMNS, Column, Texts
 
 LONGEST_LINE = 16 * 1024
 BYTE_ORDER_MARK = b"\xef\xbb\xbf"
@@ -21,10 +21,10 @@ class Reader:
     """One pass over an open file. ``bytes_read`` and ``rows_read`` tell how far it is; ``digest`` is complete at the
     end, and says whether two passes read the same."""
 
-    def __init__(self, file: BinaryIO) -> None:
-        """Reads the heading. Raises UnusableFile when it is not one of ours."""
+    def __init__(self, file: BinaryIO, known: Mapping[str, Column] = COLUMNS) -> None:
+        """Reads the heading. Raises UnusableFile when it does not name the columns of this kind of file."""
         file.seek(0)
-        self.file = file
+        self.file, self.known = file, known
         self.bytes_read = self.rows_read = self.line = 0
         self.digest = hashlib.sha256()
         self.columns, self.delimiter = self._heading()
@@ -34,7 +34,7 @@ class Reader:
         read to ``problems``."""
         width = len(self.columns)
         absent = width  # an empty text stands there, behind the others
-        in_order = itemgetter(*(self.columns.index(name) if name in self.columns else absent for name in COLUMNS))
+        in_order = itemgetter(*(self.columns.index(name) if name in self.columns else absent for name in self.known))
         while (raw := self._next()) is not None:
             if raw.isspace():
                 continue
@@ -70,15 +70,15 @@ class Reader:
         except BadRow as reason:
             raise UnusableFile(f"The heading cannot be read: {reason}") from None
         faults = [
-            ("unknown columns", [name for name in columns if name not in COLUMNS]),
-            ("missing columns", [name for name in NEEDED if name not in columns]),
+            ("unknown columns", [name for name in columns if name not in self.known]),
+            ("missing columns", [name for name, column in self.known.items() if column.needed and name not in columns]),
             ("columns named twice", sorted({name for name in columns if columns.count(name) > 1})),
         ]
         found = [
             f"{fault}: {', '.join(name[:40] or '(empty)' for name in names[:20])}" for fault, names in faults if names
         ]
         if found:
-            raise UnusableFile(f"The heading has {'; '.join(found)}. Known columns: {', '.join(COLUMNS)}.")
+            raise UnusableFile(f"The heading has {'; '.join(found)}. Known columns: {', '.join(self.known)}.")
         return columns, self.delimiter
 
     def _split(self, raw: bytes) -> list[str]:

@@ -53,7 +53,8 @@ def resolve(
     """The new invoices of a batch, and how many the portal has already. Four queries, whatever the batch holds."""
     customers.load({source.profile for source in batch})
     ids = {code: customer.profile_id for code, customer in customers.by_code.items()}
-    known_sections = sections(batch, ids.values())
+    names = {row.section for source in batch for _line, row in source.rows if row.section}
+    known_sections = sections(names, ids.values())
     before = imported_before((ids[source.profile], source.reference) for source in batch if source.profile in ids)
     made, unchanged = [], 0
     for source in batch:

@@ -5,7 +5,7 @@ The same dates, rates and units stand in row after row, so what a text of a colu
 """
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
@@ -106,7 +106,6 @@ COLUMNS = {
     "tax_rate": Column(rate, default=Decimal(0)),
     "tax_note": Column(text(80), default=""),
 }
-NEEDED = [name for name, column in COLUMNS.items() if column.needed]
 OF_INVOICE = [name for name, column in COLUMNS.items() if column.of_invoice]
 READERS = [lru_cache(maxsize=1024)(column.value) for column in COLUMNS.values()]
 
@@ -145,15 +144,15 @@ def values_of(texts: Texts) -> Row:
     try:
         row = Row._make([read(text) for read, text in zip(READERS, texts, strict=True)])
     except BadRow:
-        raise BadRow("; ".join(_alone(texts)) + ".") from None
+        raise BadRow("; ".join(faults(COLUMNS, texts)) + ".") from None
     if reasons := _together(row):
         raise BadRow("; ".join(reasons) + ".")
     return row
 
 
-def _alone(texts: Texts) -> Iterator[str]:
+def faults(columns: Mapping[str, Column], texts: Texts) -> Iterator[str]:
     """What is wrong inside columns."""
-    for (name, column), given in zip(COLUMNS.items(), texts, strict=True):
+    for (name, column), given in zip(columns.items(), texts, strict=True):
         try:
             column.value(given)
         except BadRow as reason:

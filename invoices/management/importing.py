@@ -1,0 +1,71 @@
+"""What the commands that import a CSV file share: the file, the dry run, the line of progress, bad rows as they are
+found, and the sentence when nothing could be imported."""
+
+import argparse
+import time
+from pathlib import Path
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+
+from invoices.importing import Problem, Problems, UnusableFile
+from invoices.importing.reading import Reader
+from invoices.importing.running import Progress
+
+CLEAR_LINE = "\r\x1b[K"
+
+
+class ImportCommand(BaseCommand):
+    """``epilog`` describes the columns."""
+
+    epilog = ""
+
+    def create_parser(self, prog_name: str, subcommand: str, **options: Any) -> CommandParser:
+        options |= {"epilog": self.epilog, "formatter_class": argparse.RawDescriptionHelpFormatter}
+        return super().create_parser(prog_name, subcommand, **options)
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument("file", type=Path, help="the CSV file, in UTF-8")
+        parser.add_argument("--dry-run", action="store_true", help="do everything, say what would happen, undo it")
+
+    def handle(self, *_args: Any, **options: Any) -> None:
+        path: Path = options["file"]
+        try:
+            outcome = self.bring_in(path, **options)
+        except OSError as error:
+            raise CommandError(f"{path} cannot be read: {error.strerror or error}.") from error
+        except UnusableFile as error:
+            raise CommandError(f"{error} Nothing was imported.") from error
+        except Problems as problems:
+            raise CommandError(f"Nothing was imported. Bad rows: {problems.count:,}.") from problems
+        finally:
+            if self.stderr.isatty():
+                self.stderr.write("", str)  # the line of progress stays; what follows begins on its own
+        self.summarize(outcome, **options)
+        if options["dry_run"]:
+            self.stdout.write("This was a dry run: nothing was changed.")
+
+    def bring_in(self, path: Path, **options: Any) -> Any:
+        """Returns what `summarize` will tell."""
+        raise NotImplementedError
+
+    def summarize(self, outcome: Any, **options: Any) -> None:
+        raise NotImplementedError
+
+    def progress(self, path: Path) -> Progress:
+        """On a terminal one line that is written over; silence in a log."""
+        if not self.stderr.isatty():
+            return lambda _deed, _reader: None
+        size, started = path.stat().st_size or 1, time.monotonic()
+
+        def show(deed: str, reader: Reader) -> None:
+            share = 100 * reader.bytes_read // size
+            pace = reader.rows_read / max(time.monotonic() - started, 0.001)
+            self.stderr.write(f"\r{deed} {share:3d}%  {reader.rows_read:,} rows  {pace:,.0f} a second ", str, ending="")
+            self.stderr.flush()
+
+        return show
+
+    def tell(self, problem: Problem) -> None:
+        """A bad row, as soon as it is found; on a terminal in place of the line of progress."""
+        self.stderr.write(f"{CLEAR_LINE}{problem}" if self.stderr.isatty() else str(problem))

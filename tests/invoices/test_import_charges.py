@@ -1,0 +1,221 @@
+"""Recording charges from a file: what becomes of the rows, and what is refused."""
+
+import tracemalloc
+from datetime import date
+from decimal import Decimal
+from io import StringIO
+from pathlib import Path
+from threading import Barrier
+
+import pytest
+from django.core.management import CommandError, call_command
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
+
+from accounts.access import system_access
+from accounts.models import AuditEntry
+from invoices.importing.charges import import_charges, running
+from invoices.models import Charge, TaxRate
+from tests.factories import NOW, BillingProfileFactory
+from tests.invoices.charging import charged, noon, run, section_of
+from tests.payments.acts import at_once
+
+pytestmark = pytest.mark.django_db
+HEADING = "profile,reference,section,date,kind,description,quantity,unit,unit_price,tax_rate,creditable\n"
+
+
+@pytest.fixture
+def shop(profile):
+    """A profile with a section and a tax rate."""
+    section_of(profile, "Web shop")
+    TaxRate.objects.create(name="High", percent=21, note="Article 9")
+    TaxRate.objects.create(name="Old", percent=19, is_active=False)
+    return profile
+
+
+@pytest.fixture
+def file(tmp_path):
+    def write(*rows: str, heading: str = HEADING) -> Path:
+        path = tmp_path / "charges.csv"
+        path.write_text(heading + "".join(f"{row}\n" for row in rows))
+        return path
+
+    return write
+
+
+def bring_in(path: Path, *options: str, errors: StringIO | None = None) -> str:
+    out = StringIO()
+    call_command("import_charges", str(path), *options, stdout=out, stderr=errors or StringIO())
+    return out.getvalue()
+
+
+def row(profile, reference: str = "A-1", rest: str = "Web shop,2026-10-06,,Hosting,,,10,,") -> str:
+    return f"{profile.code},{reference},{rest}"
+
+
+def test_a_row_becomes_a_charge(shop, file):
+    said = bring_in(
+        file(
+            row(shop, "A-1", 'Web shop,2026-10-06,,"Hosting, large",744,hours,1.25,High,no'),
+            row(shop, "A-2", "Web shop,2026-10-07,return,Hosting,-2,,0.5,,"),
+        )
+    )
+    assert said == "Recorded 2 charges.\nTotal without tax EUR 929.00.\n"
+    one, other = Charge.objects.order_by("pk")
+    assert (one.profile, one.section.name, one.source_reference) == (shop, "Web shop", "A-1")
+    assert (one.kind, one.description, one.quantity, one.unit) == ("usage", "Hosting, large", Decimal(744), "hours")
+    assert (one.amount_minor, one.tax_minor, one.tax_percent, one.tax_note) == (93000, 19530, Decimal(21), "Article 9")
+    assert (one.happened_on, one.is_creditable, one.tax_rate.name) == (date(2026, 10, 6), False, "High")
+    assert (other.kind, other.amount_minor, other.tax_minor, other.is_creditable) == ("return", -100, 0, True)
+    entry = AuditEntry.objects.get()
+    assert (entry.action, entry.subject) == ("charges.imported", "charges.csv")
+    assert entry.detail == {"charges": 2, "totals": {"EUR": 92900}}
+
+
+def test_the_same_file_twice_changes_nothing_and_a_longer_one_adds_what_is_new(shop, file):
+    bring_in(file(row(shop)))
+    assert "recorded before: 1" in bring_in(file(row(shop)))
+    bring_in(file(row(shop), row(shop, "A-2")))
+    assert list(Charge.objects.order_by("pk").values_list("source_reference", flat=True)) == ["A-1", "A-2"]
+    assert AuditEntry.objects.count() == 2
+
+
+def test_a_charge_that_was_billed_meanwhile_is_left_alone(shop, file):
+    bring_in(file(row(shop)))
+    type(shop).objects.filter(pk=shop.pk).update(billed_until_on=date(2026, 10, 5), next_invoice_on=date(2026, 11, 5))
+    run(noon(2026, 11, 5))
+    assert "recorded before: 1" in bring_in(file(row(shop)))
+    assert Charge.objects.get().invoice_id is not None
+
+
+def test_a_charge_recorded_by_hand_and_then_sent_in_a_file_is_one(shop, file):
+    charged(shop, "10", on=date(2026, 10, 6), source_reference="A-1")
+    assert "recorded before: 1" in bring_in(file(row(shop)))
+
+
+def test_a_dry_run_says_what_would_happen_and_changes_nothing(shop, file):
+    said = bring_in(file(row(shop)), "--dry-run")
+    assert said.startswith("Would record 1 charges.\nTotal without tax EUR 10.00.\n")
+    assert not Charge.objects.exists()
+    assert not AuditEntry.objects.exists()
+
+
+def test_amounts_are_those_of_the_currency_of_the_profile(file):
+    profile = BillingProfileFactory(currency="KWD", status="disabled")
+    section_of(profile)
+    bring_in(file(row(profile)))
+    assert Charge.objects.get().amount_minor == 10_000
+
+
+@pytest.mark.parametrize(
+    ("rest", "reason"),
+    [
+        ("Nowhere,2026-10-06,,Hosting,,,10,,", "has no invoice section 'Nowhere'. Create it first."),
+        ("Web shop,06-10-2026,,Hosting,,,10,,", "date is '06-10-2026', not a date such as 2026-10-05"),
+        ("Web shop,2026-10-06,gift,Hosting,,,10,,", "kind is 'gift', not one of usage, one_off, return."),
+        ("Web shop,2026-10-06,,Hosting,,,-10,,", "Only a return may be negative."),
+        (
+            "Web shop,2026-10-06,return,Hosting,,,10,,",
+            "A return takes back: its quantity or its unit price",
+        ),
+        ("Web shop,2026-10-06,,,,,10,,", "description is empty."),
+        ("Web shop,2026-10-06,,Hosting,,,10,Low,", "there is no tax rate 'Low' in use."),
+        ("Web shop,2026-10-06,,Hosting,,,10,Old,", "there is no tax rate 'Old' in use."),
+        ("Web shop,2026-10-06,,Hosting,,,10,,maybe", "creditable is 'maybe', not yes or no."),
+        ("Web shop,2026-10-06,,Hosting,9999999,,9999999999999,,", "An amount is too large."),
+        ("Web shop,2026-10-06,,Hosting,x,,y,,", "quantity is 'x', not a number"),
+        ("Web shop,2026-10-06,,Host\x07ing,,,10,,", "description holds a control character."),
+    ],
+)
+def test_a_bad_row_is_named_with_its_line_and_nothing_is_recorded(shop, file, rest, reason):
+    errors = StringIO()
+    with pytest.raises(CommandError, match="Bad rows: 1"):
+        bring_in(file(row(shop, "A-1"), row(shop, "A-2", rest)), errors=errors)
+    assert errors.getvalue().startswith("Line 3: ")
+    assert reason in errors.getvalue()
+    assert not Charge.objects.exists()
+
+
+def test_every_bad_row_is_named(shop, file):
+    errors = StringIO()
+    rows = ["NONE-0000,A-1,Web shop,2026-10-06,,Hosting,,,10,,", row(shop, ""), row(shop, "A-2"), row(shop, "A-2")]
+    with pytest.raises(CommandError, match="Bad rows: 3"):
+        bring_in(file(*rows), errors=errors)
+    assert sorted(errors.getvalue().splitlines()) == [
+        "Line 2: there is no billing profile 'NONE-0000'.",
+        "Line 3: reference is empty.",
+        "Line 5: reference 'A-2' stands on line 4 already.",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("rest", "column"),
+    [
+        ("Web shop,2026-10-07,,Hosting,,,10,,", "date"),
+        ("Web shop,2026-10-06,,Hosting,,,10.5,,", "unit_price"),
+        ("Web shop,2026-10-06,,Hosting,,,10,High,", "tax_rate"),
+        ("Web shop,2026-10-06,,Hosting,,,10,,no", "creditable"),
+        ("Other,2026-10-06,,Hosting,,,10,,", "section"),
+    ],
+)
+def test_the_same_reference_with_other_content_is_refused(shop, file, rest, column):
+    section_of(shop, "Other")
+    bring_in(file(row(shop)))
+    errors = StringIO()
+    with pytest.raises(CommandError):
+        bring_in(file(row(shop, "A-1", rest)), errors=errors)
+    assert f"reference 'A-1' was recorded before, with something else in {column}." in errors.getvalue()
+    assert Charge.objects.get().amount_minor == 1000
+
+
+def test_a_heading_of_something_else_is_refused(shop, file):
+    with pytest.raises(CommandError, match="unknown columns: invoice; missing columns: reference, section, date"):
+        bring_in(file(heading="profile,invoice,description,unit_price\n"))
+
+
+def many(path: Path, profile, name: str, count: int) -> Path:
+    with path.open("w") as file:
+        file.write(HEADING)
+        for number in range(count):
+            file.write(row(profile, f"{name}-{number}") + "\n")
+    return path
+
+
+def record(path: Path, progress=lambda _deed, _reader: None):
+    return import_charges(access=system_access(), path=path, at=NOW, dry_run=False, progress=progress, tell=print)
+
+
+def test_a_file_six_times_as_long_needs_no_more_memory(shop, tmp_path, monkeypatch):
+    monkeypatch.setattr(running, "BATCH", 50)
+    record(many(tmp_path / "warm.csv", shop, "warm", 100))
+    peaks = []
+    for name, count in (("short", 300), ("long", 1800)):
+        path = many(tmp_path / f"{name}.csv", shop, name, count)
+        tracemalloc.start()
+        record(path)
+        peaks.append(tracemalloc.get_traced_memory()[1])
+        tracemalloc.stop()
+    assert peaks[1] - peaks[0] < 1_000_000, peaks
+
+
+def test_queries_follow_batches_not_rows(shop, tmp_path):
+    path = many(tmp_path / "rows.csv", shop, "rows", 1000)
+    with CaptureQueriesContext(connection) as queries:
+        record(path)
+    assert Charge.objects.count() == 1000
+    assert len(queries) < 20
+
+
+@pytest.mark.two_connections
+@pytest.mark.django_db(transaction=True)
+def test_one_file_imported_twice_at_once_is_recorded_once(shop, tmp_path):
+    path = many(tmp_path / "rows.csv", shop, "rows", 50)
+    both_checked = Barrier(2, timeout=20)
+
+    def wait(deed, _reader):
+        if deed == "Checking":
+            both_checked.wait()
+
+    done = at_once(*[lambda: record(path, wait)] * 2)
+    assert sorted((one.charges, one.unchanged) for one in done) == [(0, 50), (50, 0)]
+    assert Charge.objects.count() == 50
