@@ -1,5 +1,5 @@
 """Billing accounts, billing profiles and invoice sections. What an invoice was made of is fixed: a profile stays with
-its account, a section with its profile, and the currency stays once there are invoices."""
+its account, a section with its profile, and the currency stays once there are amounts in it."""
 
 from typing import Any
 
@@ -97,7 +97,8 @@ class BillingProfileAdmin(KeptAdmin):
         always = ("code", "created_at")
         if obj is None:
             return always
-        return (*always, "account", "currency") if obj.invoices.exists() else (*always, "account")
+        has_amounts = obj.invoices.exists() or obj.charges.exists()
+        return (*always, "account", "currency") if has_amounts else (*always, "account")
 
     def get_inlines(self, request: HttpRequest, obj: BillingProfile | None) -> Any:
         return super().get_inlines(request, obj) if obj is not None else [SectionsInline]

@@ -1,5 +1,5 @@
-"""The staff pages of invoices, credits, credit notes, number series and our bank accounts."""
+"""The staff pages of invoices, charges, credits, credit notes, number series and our bank accounts."""
 
-from invoices.admin import correcting, granting, invoices, kept, remittances
+from invoices.admin import charges, correcting, granting, invoices, kept, remittances
 
-__all__ = ["correcting", "granting", "invoices", "kept", "remittances"]
+__all__ = ["charges", "correcting", "granting", "invoices", "kept", "remittances"]

@@ -1,6 +1,7 @@
 """What staff find on a busy day: rows of every model that has staff pages, in every state that looks different."""
 
 from datetime import date, timedelta
+from decimal import Decimal
 from uuid import uuid4
 
 from allauth.mfa.models import Authenticator
@@ -8,13 +9,14 @@ from django.contrib.admin.models import CHANGE, LogEntry
 from django.contrib.auth.models import Group, Permission
 
 from accounts.access import system_access
-from accounts.models import DueRun, InvoiceSection, TaxId, User
-from invoices.models import Invoice
+from accounts.models import BillingProfile, DueRun, InvoiceSection, TaxId, User
+from invoices.models import Invoice, TaxRate
 from invoices.money import Money
-from invoices.operations import void
+from invoices.operations import close_due, void
 from payments.models import MethodSetup, Payment
 from payments.operations import record_payment, refund, remove_method
 from tests.factories import NOW, BillingProfileFactory, UserFactory, draft, issued, member
+from tests.invoices.charging import charged
 from tests.payments.acts import card, deliver, press_pay, sandbox, staff
 
 LONG_EMAIL = "accounts-receivable.north-sea-region@example.com"
@@ -37,6 +39,7 @@ def busy_day(**fields) -> User:
     payer = member(profile, "invoice_manager", name="Accounts payable, North Sea")
     Authenticator.objects.create(user=payer, type="totp", data={})
     invoices = invoices_in_every_state(profile, section)
+    charges_in_every_state(profile)
     payments_in_every_state(profile, payer)
     trouble = {"mail": "ConnectionRefusedError: the mail server at mail.example.com did not answer within 20 seconds"}
     DueRun.objects.create(started_at=NOW, finished_at=NOW, origin="worker", done={"mail": 12}, failed=trouble)
@@ -55,6 +58,18 @@ def invoices_in_every_state(profile, section) -> list[Invoice]:
     gone = issued(profile)
     void(access=system_access(profile), invoice_id=gone.pk, reason="Billed twice by mistake", at=NOW)
     return [written, late, gone]
+
+
+def charges_in_every_state(profile) -> None:
+    """One on an invoice, one that waits, a return, and the periods that closed."""
+    rate = TaxRate.objects.create(name="VAT high", percent=21)
+    BillingProfile.objects.filter(pk=profile.pk).update(
+        created_at=NOW, billed_until_on=date(2026, 9, 5), next_invoice_on=date(2026, 10, 5)
+    )
+    charged(profile, "0.125", on=date(2026, 9, 30), quantity=Decimal(744), unit="hours", tax_rate=rate)
+    close_due(at=NOW)
+    charged(profile, "12.50", on=date(2026, 10, 20), kind="one_off", source_reference="USE-2026-10-0001")
+    charged(profile, "-2.50", on=date(2026, 10, 21))
 
 
 def payments_in_every_state(profile, payer) -> None:

@@ -1,0 +1,223 @@
+"""Charges, tax rates and closed periods as staff see them. A charge is recorded here, and taken back while it is on no
+invoice; once it is billed it is only looked at."""
+
+from collections.abc import Callable
+from datetime import timedelta
+from functools import partial
+from typing import Any
+
+from django import forms
+from django.contrib import admin, messages
+from django.contrib.admin.widgets import AdminDateWidget
+from django.db import transaction
+from django.db.models import QuerySet
+from django.forms import ModelForm
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.urls import reverse
+from django.utils import timezone
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+from django.utils.translation import gettext_lazy as _
+
+from accounts.access import system_access
+from accounts.admin.base import KeptAdmin, PortalAdmin, ReadOnlyAdmin, access_of_staff
+from invoices.models import Charge, PeriodClosing, TaxRate
+from invoices.money import Money
+from invoices.operations import CannotCharge, record_charge, remove_charge
+
+WRITTEN = (
+    "section", "kind", "description", "quantity", "unit", "unit_price", "tax_rate", "happened_on", "is_creditable",
+    "source_reference",
+)  # fmt: skip
+
+
+class BilledFilter(admin.SimpleListFilter):
+    title = _("invoiced")
+    parameter_name = "billed"
+
+    def lookups(self, _request: HttpRequest, _model_admin: Any) -> list[tuple[str, Any]]:
+        return [("no", _("Not yet")), ("yes", _("On an invoice"))]
+
+    def queryset(self, _request: HttpRequest, queryset: QuerySet[Charge]) -> QuerySet[Charge]:
+        if self.value() not in ("no", "yes"):
+            return queryset
+        return queryset.filter(invoice__isnull=self.value() == "no")
+
+
+class ChargeForm(ModelForm):
+    """The section says whose charge it is. What cannot be charged is told beside the fields: it is recorded, and undone
+    again, before the form is called good."""
+
+    class Meta:
+        model = Charge
+        fields = WRITTEN
+        widgets = {"happened_on": AdminDateWidget}
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        rates = self.fields.get("tax_rate")
+        if isinstance(rates, forms.ModelChoiceField):
+            rates.queryset = TaxRate.objects.filter(is_active=True).order_by("name")
+
+    def facts(self) -> dict[str, Any]:
+        """What `record_charge` asks for."""
+        facts = {name: self.cleaned_data[name] for name in WRITTEN}
+        return {**facts, "profile": facts["section"].profile}
+
+    def clean(self) -> dict[str, Any]:
+        data: dict[str, Any] = super().clean() or {}
+        if not self.errors:
+            try:
+                with transaction.atomic():
+                    record_charge(access=system_access(), at=timezone.now(), **self.facts())
+                    transaction.set_rollback(True)
+            except CannotCharge as refusal:
+                raise forms.ValidationError(str(refusal)) from refusal
+        return data
+
+
+@admin.register(Charge)
+class ChargeAdmin(PortalAdmin):
+    form = ChargeForm
+    autocomplete_fields = ("section",)
+    list_display = (
+        "description", "profile_link", "section_name", "kind", "happened_on", "counted", "amount", "tax",
+        "invoice_link", "source_reference",
+    )  # fmt: skip
+    list_filter = (BilledFilter, "kind", "tax_rate")
+    list_select_related = ("profile", "section", "invoice")
+    date_hierarchy = "happened_on"
+    ordering = ("-pk",)
+    show_full_result_count = False
+    search_fields = ("description", "source_reference", "profile__name", "profile__code", "section__name")
+    search_help_text = _("Description, reference, section, or the name or code of a billing profile")
+
+    @admin.display(description=_("billing profile"), ordering="profile__name")
+    def profile_link(self, charge: Charge) -> SafeString:
+        url = reverse("admin:accounts_billingprofile_change", args=[charge.profile_id])
+        return format_html('<a href="{}">{}</a>', url, charge.profile.name)
+
+    @admin.display(description=_("invoice section"), ordering="section__name")
+    def section_name(self, charge: Charge) -> str:
+        return charge.section.name
+
+    @admin.display(description=_("quantity"), ordering="quantity")
+    def counted(self, charge: Charge) -> str:
+        return f"{charge.quantity.normalize():f} {charge.unit}".strip()
+
+    @admin.display(description=_("amount"), ordering="amount_minor")
+    def amount(self, charge: Charge) -> str:
+        return charge.amount.format()
+
+    @admin.display(description=_("tax"), ordering="tax_minor")
+    def tax(self, charge: Charge) -> str:
+        return Money(charge.tax_minor, charge.profile.currency).format()
+
+    @admin.display(description=_("invoice"), ordering="invoice__number")
+    def invoice_link(self, charge: Charge) -> SafeString | str:
+        if charge.invoice is None:
+            return ""
+        url = reverse("admin:invoices_invoice_change", args=[charge.invoice_id])
+        return format_html('<a href="{}">{}</a>', url, charge.invoice)
+
+    def get_fieldsets(self, _request: HttpRequest, obj: Charge | None = None) -> Any:
+        if obj is None:
+            text = _("It comes on the next invoice of the section's billing profile, in that profile's currency.")
+            return [(None, {"fields": WRITTEN, "description": text})]
+        facts = ("amount", "tax", "tax_percent", "tax_note", "invoice_link", "created_at", "created_by")
+        return [(None, {"fields": ("profile_link", *WRITTEN)}), (_("Amounts"), {"fields": facts})]
+
+    def get_readonly_fields(self, _request: HttpRequest, obj: Charge | None = None) -> Any:
+        shown = ("profile_link", "amount", "tax", "invoice_link")
+        return shown if obj is None else (*shown, *WRITTEN, "tax_percent", "tax_note", "created_at", "created_by")
+
+    def has_change_permission(self, _request: HttpRequest, _obj: Charge | None = None) -> bool:
+        """A wrong charge is removed and recorded anew, so that what is on an invoice is what was recorded."""
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: Charge | None = None) -> bool:
+        is_billed = obj is not None and obj.invoice_id is not None
+        return not is_billed and super().has_delete_permission(request, obj)
+
+    def save_form(self, request: HttpRequest, form: Any, change: bool) -> Charge:
+        """Recorded by the operation, which refuses what it must once more."""
+        super().save_form(request, form, change)
+        return record_charge(access=access_of_staff(request), at=timezone.now(), **form.facts())
+
+    def save_model(self, request: HttpRequest, obj: Charge, form: ModelForm, change: bool) -> None:
+        """It is recorded by now."""
+
+    def delete_model(self, request: HttpRequest, obj: Charge) -> None:
+        remove_charge(access=access_of_staff(request), charge_id=obj.pk, at=timezone.now())
+
+    def delete_queryset(self, request: HttpRequest, queryset: QuerySet[Charge]) -> None:
+        """All or none of the chosen ones."""
+        with transaction.atomic():
+            for pk in queryset.order_by("pk").values_list("pk", flat=True):
+                remove_charge(access=access_of_staff(request), charge_id=pk, at=timezone.now())
+
+    def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
+        return self._told(request, partial(super().changelist_view, request, extra_context))
+
+    def delete_view(
+        self, request: HttpRequest, object_id: str, extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
+        return self._told(request, partial(super().delete_view, request, object_id, extra_context))
+
+    def changeform_view(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+        return self._told(request, partial(super().changeform_view, request, *args, **kwargs))
+
+    def _told(self, request: HttpRequest, act: Callable[[], HttpResponse]) -> HttpResponse:
+        """A refusal under the lock, because a charge was billed or removed meanwhile, is told as a message."""
+        try:
+            return act()
+        except CannotCharge as refusal:
+            self.message_user(request, str(refusal), messages.ERROR)
+            return HttpResponseRedirect(reverse("admin:invoices_charge_changelist"))
+
+
+@admin.register(TaxRate)
+class TaxRateAdmin(KeptAdmin):
+    """The percentage stays once a charge was made with it: another percentage is another rate."""
+
+    list_display = ("name", "percent", "note", "is_reverse_charge", "is_active")
+    list_filter = ("is_active", "is_reverse_charge")
+    search_fields = ("name", "note")
+    search_help_text = _("Name or note")
+    ordering = ("name",)
+    fields = ("name", "percent", "note", "is_reverse_charge", "is_active")
+
+    def get_readonly_fields(self, _request: HttpRequest, obj: TaxRate | None = None) -> tuple[str, ...]:
+        return ("percent", "is_reverse_charge") if obj is not None and is_used(obj) else ()
+
+    def save_model(self, request: HttpRequest, obj: TaxRate, form: ModelForm, change: bool) -> None:
+        super().save_model(request, obj, form, change)
+        self.audit_change(request, obj, form.changed_data, is_new=not change)
+
+
+def is_used(rate: TaxRate) -> bool:
+    return Charge.objects.filter(tax_rate=rate).exists()
+
+
+@admin.register(PeriodClosing)
+class PeriodClosingAdmin(ReadOnlyAdmin):
+    list_display = ("profile", "start_on", "last_day", "outcome", "invoice_link", "closed_at")
+    list_filter = ("outcome",)
+    list_select_related = ("profile", "invoice")
+    search_fields = ("profile__name", "profile__code", "invoice__number")
+    search_help_text = _("Number of the invoice, or name or code of the billing profile")
+    date_hierarchy = "end_on"
+    ordering = ("-pk",)
+    fields = ("profile", "start_on", "last_day", "outcome", "invoice_link", "closed_at")
+    readonly_fields = ("last_day", "invoice_link")
+
+    @admin.display(description=_("up to and including"), ordering="end_on")
+    def last_day(self, closing: PeriodClosing) -> Any:
+        return closing.end_on - timedelta(days=1)
+
+    @admin.display(description=_("invoice"), ordering="invoice__number")
+    def invoice_link(self, closing: PeriodClosing) -> SafeString | str:
+        if closing.invoice is None:
+            return ""
+        url = reverse("admin:invoices_invoice_change", args=[closing.invoice_id])
+        return format_html('<a href="{}">{}</a>', url, closing.invoice)
