@@ -53,7 +53,7 @@ test-sqlite: setup ## the suite on SQLite
 test-browser: setup ## the browser tests, in headless Chromium
 	CHROMIUM="$$(.ci/chromium)" && export CHROMIUM && TEST_DATABASE=postgresql $(PYTEST) -m browser --junit-xml=$(REPORTS)/browser.xml
 
-bench: setup ## measure paying, the invoice list and importing against their floors
+bench: setup ## measure paying, the invoice list, importing and closing periods against their floors
 	$(PYTHON_IN) -m bench
 
 screenshots: setup ## take the pictures of the tour in the README

@@ -1,4 +1,4 @@
-"""`python -m bench`: starts a database of its own, measures, prints three tables, leaves nothing behind."""
+"""`python -m bench`: starts a database of its own, measures, prints four tables, leaves nothing behind."""
 
 import argparse
 import os
@@ -13,9 +13,12 @@ from bench.server import Server
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
     parser.add_argument(
-        "--quick", action="store_true", help="fewer rounds, no list of a million invoices, no file of 100,000 lines"
+        "--quick",
+        action="store_true",
+        help="fewer rounds, no list of a million invoices, no file of 100,000 lines, no run over 100,000 profiles",
     )
-    parser.add_argument("--only", choices=["paying", "listing", "importing"], help="one of the tables")
+    parser.add_argument("--only", choices=["paying", "listing", "importing", "closing"], help="one of the tables")
+    parser.add_argument("--profiles", type=int, help="close the periods of so many profiles, once, and nothing else")
     chosen = parser.parse_args()
     server = Server()
     os.environ["DJANGO_SETTINGS_MODULE"] = "bench.settings"
@@ -33,6 +36,9 @@ def main() -> None:
         reports.listing(server, quick=chosen.quick)
     if chosen.only in (None, "importing"):
         reports.importing(server, quick=chosen.quick)
+    if chosen.only in (None, "closing"):
+        quick, whole = [(10_000, 1)], [(10_000, 3), (100_000, 1)]
+        reports.closing(server, sizes=[(chosen.profiles, 1)] if chosen.profiles else quick if chosen.quick else whole)
 
 
 if __name__ == "__main__":

@@ -4,14 +4,17 @@ The bare side gets rows that are ready: on PostgreSQL a COPY from files, on SQLi
 does more is reading the file twice, checking every value, and making an invoice of it.
 """
 
-import multiprocessing
 import shutil
 from pathlib import Path
 from statistics import median
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
-from bench.importer import Done, work, write_file
+from bench.deeds import Done, address_of, do
+from bench.importer import write_file
 from bench.server import Server
+
+# What an import leaves.
+WRITTEN = ("invoices.Invoice", "invoices.InvoiceLine", "accounts.AuditEntry")
 
 
 class Round(NamedTuple):
@@ -48,30 +51,14 @@ class Databases:
         self.server = server
         self.directory = server.directory / "importing"
         self.directory.mkdir()
-        do(server.create("customers"), "prepare")
-        do(address_of(self.directory / "customers.sqlite3"), "prepare")
+        do(server.create("customers"), "importer.prepare")
+        do(address_of(self.directory / "customers.sqlite3"), "importer.prepare")
 
     def postgresql(self, name: str) -> str:
         return self.server.address_of(self.server.copy("customers", name))
 
     def sqlite(self, name: str) -> Path:
         return shutil.copy(self.directory / "customers.sqlite3", self.directory / f"{name}.sqlite3")
-
-
-def address_of(database: Path) -> str:
-    return f"sqlite:///{database}"
-
-
-def do(address: str, name: str, *values: Any) -> Any:
-    """One of the deeds of `bench.importer`, in a process of its own."""
-    context = multiprocessing.get_context("spawn")
-    ours, theirs = context.Pipe()
-    process = context.Process(target=work, args=(address, name, values, theirs.send), daemon=True)
-    process.start()
-    theirs.close()  # or the end of a process that failed would not be noticed
-    found = ours.recv()
-    process.join()
-    return found
 
 
 def measure(databases: Databases, lines: int, *, rounds: int) -> Result:
@@ -87,13 +74,13 @@ def _round(databases: Databases, path: Path, rehearsal: Path, name: str) -> Roun
     rows = databases.directory / "rows"
     rows.mkdir()
     imported = databases.postgresql(f"import_{name}")
-    by_postgresql = do(imported, "bring_in", path, rehearsal)
-    do(imported, "take_out", rows)
-    copied = do(databases.postgresql(f"copy_{name}"), "plain_copy", rows)
+    by_postgresql = do(imported, "importer.bring_in", path, rehearsal)
+    do(imported, "deeds.take_out", rows, WRITTEN)
+    copied = do(databases.postgresql(f"copy_{name}"), "deeds.plain_copy", rows, WRITTEN)
     shutil.rmtree(rows)
     database, other = databases.sqlite(f"import_{name}"), databases.sqlite(f"inserts_{name}")
-    by_sqlite = do(address_of(database), "bring_in", path, rehearsal)
-    inserted = do(address_of(other), "bare_inserts", database)
+    by_sqlite = do(address_of(database), "importer.bring_in", path, rehearsal)
+    inserted = do(address_of(other), "deeds.bare_inserts", database, WRITTEN)
     for used in (database, other):
         used.unlink()
     return Round(by_postgresql, copied, by_sqlite, inserted)

@@ -2,6 +2,7 @@
 
 from statistics import median, quantiles
 
+from bench import closing as closings
 from bench import importing as imports
 from bench import listing as lists
 from bench import paying as payments
@@ -100,3 +101,37 @@ def importing(server: Server, *, quick: bool) -> None:
             "MiB more: the most memory above that at the start, in the process that imports; the worst of the rounds.",
         ],
     )
+
+
+def closing(server: Server, *, sizes: list[tuple[int, int]]) -> None:
+    """Table four. Sizes are numbers of profiles and rounds."""
+    results = [closings.measure(server, profiles, rounds=rounds) for profiles, rounds in sizes]
+    show(
+        "Closing a billing period, and the rows it leaves put in without the portal",
+        [
+            "profiles, charges, database", "s", "of which CPU", "invoices/s", "MiB more",
+            "new rows, s", "times as long", "all rows, s", "times as long",
+        ],
+        [
+            [
+                f"{result.profiles:,}, {closings.charges_of(result):,}, {name}",
+                f"{result.seconds(side):.1f}",
+                f"{result.cpu_seconds(side):.1f}",
+                f"{result.profiles / result.seconds(side):,.0f}",
+                f"{result.peak_mib(side):.1f}",
+                f"{result.seconds(bare):.1f}",
+                f"{result.ratio(side, bare):.2f}",
+                f"{result.seconds(f'{bare}_all'):.1f}",
+                f"{result.ratio(side, f'{bare}_all'):.2f}",
+            ]
+            for result in results
+            for name, side, bare in [("PostgreSQL", "postgresql", "copy"), ("SQLite", "sqlite", "inserts")]
+        ],
+        [
+            f"Medians of {' and '.join(str(rounds) for _profiles, rounds in sizes)} rounds, all sides in turns.",
+            "New rows: invoices, lines, closings, audit entries. All rows: billed charges too, which a run rewrites.",
+            "Rows that are ready are put in by COPY from files, or by prepared statements on SQLite.",
+            "CPU: of the process that closes; on SQLite the database is in it, on PostgreSQL it has another.",
+            "MiB more: the most memory above that at the start, in the process that closes; the worst of the rounds.",
+        ],
+    )  # fmt: skip
