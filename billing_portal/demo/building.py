@@ -17,6 +17,7 @@ from accounts.operations import grant_role
 from accounts.roles import Role
 from billing_portal.demo import PASSWORD, SIGN_INS
 from billing_portal.demo.arranging import arrange, open_accounts
+from billing_portal.demo.charging import record_usage
 from billing_portal.demo.content import CUSTOMER, LOGISTICS, MARKETING, OPERATIONS, Bill, Profile
 from billing_portal.demo.living import Actors, happen
 from invoices.models import Invoice, InvoiceLine
@@ -40,6 +41,7 @@ def build(*, at: datetime) -> None:
     for bill, invoice, plan, profile in issued:
         happen(bill, invoice, plan, profile, actors, at=at)
     arrange(people, profiles, at=at)
+    record_usage(profiles, at=at)
     # Nobody waits for mail about things that never happened.
     OutgoingMail.objects.all().delete()
 

@@ -1,6 +1,7 @@
 """The demo: built by the portal's own operations, so its books add up; something to see in every state."""
 
 from collections import defaultdict
+from datetime import timedelta
 
 import pytest
 from django.core.management import CommandError, call_command
@@ -10,7 +11,8 @@ from django.utils import timezone
 from accounts.access import access_of
 from accounts.models import BillingProfile, OutgoingMail, RoleAssignment, User, WireRequest
 from billing_portal.demo import PASSWORD, SIGN_INS
-from invoices.models import Invoice
+from invoices.models import Charge, Invoice
+from invoices.operations import close_due
 from invoices.states import Label, label_of
 from payments.models import AutomaticCharge, Payment, PaymentMethod
 from payments.operations import announce_due, charge_due, check_books
@@ -77,6 +79,16 @@ def test_everybody_can_sign_in(demo):
 def test_the_stranger_belongs_to_another_customer(demo):
     (own,) = RoleAssignment.objects.filter(user__email="stranger@example.com")
     assert own.profile.account.profiles.count() == 1
+
+
+def test_something_waits_for_the_next_invoice_day(demo):
+    """Half a period later every profile with a history gets an invoice more."""
+    before = Invoice.objects.count()
+    later = timezone.now() + timedelta(days=32)
+    assert close_due(at=later) >= 7
+    assert Invoice.objects.count() == before + 7
+    assert not Charge.objects.unbilled().exists()
+    assert check_books() == []
 
 
 def test_invoice_numbers_follow_the_dates(demo):
