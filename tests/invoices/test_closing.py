@@ -6,7 +6,9 @@ from decimal import Decimal
 import pytest
 
 from accounts.models import AuditEntry
-from invoices.models import Charge, Invoice, NumberSeries, PeriodClosing, TaxRate
+from invoices.models import Charge, Invoice, NumberSeries, PeriodClosing, RemittanceAccount, TaxRate
+from invoices.money import Money
+from invoices.operations import add_credit
 from tests.factories import BillingAccountFactory, BillingProfileFactory
 from tests.invoices.charging import billed_profile, charged, noon, periods, run, totals
 
@@ -194,19 +196,33 @@ def test_a_profile_that_cannot_be_closed_is_named_and_holds_up_nobody():
     assert not PeriodClosing.objects.filter(profile=profiles[2]).exists()
 
 
-def test_what_must_happen_with_an_invoice_happens_in_its_transaction_or_undoes_it():
+def test_a_new_invoice_is_announced_unless_the_profile_wants_no_mail():
+    told, quiet = billed_profile(), billed_profile(mails_invoices=False)
+    for profile in (told, quiet):
+        charged(profile, on=date(2026, 10, 6))
+    run(noon(2026, 11, 5))
+    assert [Invoice.objects.get(profile=one).announce_on for one in (told, quiet)] == [date(2026, 11, 5), None]
+
+
+def test_the_invoice_keeps_where_to_send_the_money_on_its_day():
+    for day, iban in ((date(2026, 10, 1), "NL00EXAM0000000001"), (date(2026, 11, 6), "NL00EXAM0000000002")):
+        RemittanceAccount.objects.create(currency="EUR", valid_from_on=day, account_holder="Example", iban=iban)
+    charged(billed_profile(), on=date(2026, 10, 6))
+    charged(billed_profile(currency="JPY"), on=date(2026, 10, 6))
+    run(noon(2026, 11, 5))
+    kept = dict(Invoice.objects.values_list("currency", "remittance"))
+    assert (kept["EUR"]["iban"], kept["JPY"]["iban"]) == ("NL00EXAM0000000001", "NL00EXAM0000000000")
+
+
+def test_credits_pay_for_the_invoice_when_it_is_made():
     profile = billed_profile()
+    add_credit(
+        profile=profile, amount=Money(400, "EUR"), source="goodwill", description="Goodwill", at=noon(2026, 10, 20)
+    )
     charged(profile, on=date(2026, 10, 6))
-
-    def refuse(_ids, _day):
-        raise KeyboardInterrupt
-
-    with pytest.raises(KeyboardInterrupt):
-        run(on_issued=refuse)
-    assert not Invoice.objects.exists()
-    told = []
-    run(on_issued=lambda ids, day: told.append((ids, day)))
-    assert told == [([Invoice.objects.get().pk], date(2026, 11, 5))]
+    run()
+    invoice = Invoice.objects.get()
+    assert (invoice.total_minor, invoice.credited_minor, invoice.amount_due_minor) == (1000, 400, 600)
 
 
 def test_a_dry_run_tells_all_of_it_and_leaves_nothing():

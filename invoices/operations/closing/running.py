@@ -10,7 +10,7 @@ from django.db.models import QuerySet
 from accounts.access import Access, system_access
 from accounts.models import BillingProfile
 from invoices.operations.closing.choosing import Walk
-from invoices.operations.closing.writing import Closed, Closer, OnIssued
+from invoices.operations.closing.writing import Closed, Closer
 from invoices.operations.issuing import CannotIssue
 
 log = logging.getLogger("portal.closing")
@@ -24,15 +24,11 @@ MANY_LINES = 20_000
 UNFIT = (CannotIssue, DataError, IntegrityError, ArithmeticError, LookupError, TypeError, ValueError)
 
 
-def do_nothing_more(_invoice_ids: list[int], _issued_on: date) -> None:
-    pass
-
-
-def close_due(*, at: datetime, limit: int = CHUNK, on_issued: OnIssued = do_nothing_more) -> int:
+def close_due(*, at: datetime, limit: int = CHUNK) -> int:
     """Closes what is due, and stops after the chunk that reaches ``limit``. Returns how many periods it closed, so that
     a worker calls again until that is none. What could not be closed is logged, and tried again every time."""
     count = 0
-    for closed in close_periods(access=system_access(), at=at, chunk=min(limit, CHUNK), on_issued=on_issued):
+    for closed in close_periods(access=system_access(), at=at, chunk=min(limit, CHUNK)):
         for code, reason in closed.failed.items():
             log.error("The period of billing profile %s could not be closed: %s", code, reason)
         count += closed.periods
@@ -49,17 +45,14 @@ def close_periods(
     only: BillingProfile | None = None,
     chunk: int = CHUNK,
     dry_run: bool = False,
-    on_issued: OnIssued = do_nothing_more,
 ) -> Iterator[Closed]:
     """Closes every period that has ended and is open, of all profiles or of ``only`` one, and yields what became of
     each chunk after it was committed. Stopping half-way leaves whole chunks.
 
-    ``until`` leaves periods that end after a day for later. ``on_issued`` is called inside the transaction with the ids
-    of the invoices just written and their date, in groups: what must happen with an invoice or not at all (its mail)
-    belongs there. With ``dry_run`` each chunk is undone again. A profile that cannot be closed is named in ``failed``
-    and holds up no other. Rights are the caller's.
+    ``until`` leaves periods that end after a day for later. With ``dry_run`` each chunk is undone again. A profile that
+    cannot be closed is named in ``failed`` and holds up no other. Rights are the caller's.
     """
-    run = Run(access=access, at=at, until=until, only=only, chunk=chunk, dry_run=dry_run, on_issued=on_issued)
+    run = Run(access=access, at=at, until=until, only=only, chunk=chunk, dry_run=dry_run)
     yield from run.walk(run.where.never_seen(), seen=False)
     yield from run.walk(run.where.due(), seen=True)
 
@@ -74,11 +67,10 @@ class Run:
         only: BillingProfile | None,
         chunk: int,
         dry_run: bool,
-        on_issued: OnIssued,
     ) -> None:
         self.where = Walk(at=at, until=until, only=only, size=chunk)
         self.chunk, self.dry_run = chunk, dry_run
-        self.closer = Closer(access=access, at=at, until=until, on_issued=on_issued)
+        self.closer = Closer(access=access, at=at, until=until)
 
     def walk(self, profiles: QuerySet[BillingProfile], *, seen: bool) -> Iterator[Closed]:
         """Chunk after chunk of these profiles; ``seen`` says that they have a next invoice day."""

@@ -2,7 +2,6 @@
 
 import json
 from collections import Counter
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from typing import Any
@@ -21,14 +20,12 @@ from invoices.operations.closing.statements import Sums
 from invoices.operations.crediting import apply_at_issue
 from invoices.operations.issuing import parties_of, values_at_issue
 from invoices.periods import Period, current_period, last_day, period_after
+from invoices.remittances import Remittances
 
 Outcome = PeriodClosing.Outcome
 AUDIT = ["at", "actor_id", "action", "subject", "profile_id", "detail"]
 CLOSING = ["profile_id", "start_on", "end_on", "outcome", "invoice_id", "closed_at"]
 NO_CHARGES = Sums()
-
-# What else has to happen to invoices of one day in the same transaction; told their ids and that day.
-OnIssued = Callable[[list[int], date], None]
 
 
 @dataclass
@@ -83,8 +80,9 @@ class Closing:
 class Closer:
     """Closes chunk after chunk; keeps what all of them share."""
 
-    def __init__(self, *, access: Access, at: datetime, until: date | None, on_issued: OnIssued) -> None:
-        self.access, self.at, self.until, self.on_issued = access, at, until, on_issued
+    def __init__(self, *, access: Access, at: datetime, until: date | None) -> None:
+        self.access, self.at, self.until = access, at, until
+        self.remittances = Remittances()
         self.invoices: tuple[list[str], BulkInsert] | None = None
         self.audit = BulkInsert(AuditEntry, AUDIT)
         self.closings = BulkInsert(PeriodClosing, CLOSING)
@@ -137,24 +135,26 @@ class Closer:
         for day, profiles in by_day([one.profile for one in billed], self.at):
             invoice_ids = [ids[profile.pk] for profile in profiles]
             apply_at_issue(access=self.access, invoice_ids=invoice_ids, today=day, at=self.at)
-            self.on_issued(invoice_ids, day)
 
     def _values(self, one: Closing, number: str) -> dict[str, Any]:
         profile = one.profile
+        today = profile.day_of(self.at)
         parties = parties_of(profile)
         self.seller = self.seller or json.dumps(parties["seller"])
         return {
             **values_at_issue(
                 profile=profile,
                 number=number,
-                today=profile.day_of(self.at),
+                today=today,
                 at=self.at,
                 po_number="",
                 charges_minor=one.sums.charges_minor,
                 tax_minor=one.sums.tax_minor,
+                remittances=self.remittances,
             ),
             **parties,
             "seller": JsonText(self.seller),
+            "remittance": self.remittances.text_for(profile.currency, today),
             "id": one.invoice_id,
             "profile_id": profile.pk,
             "kind": Invoice.Kind.SERVICE.value,
