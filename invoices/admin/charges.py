@@ -2,7 +2,7 @@
 invoice; once it is billed it is only looked at."""
 
 from collections.abc import Callable
-from datetime import timedelta
+from datetime import date, timedelta
 from functools import partial
 from typing import Any
 
@@ -201,18 +201,22 @@ def is_used(rate: TaxRate) -> bool:
 
 @admin.register(PeriodClosing)
 class PeriodClosingAdmin(ReadOnlyAdmin):
-    list_display = ("profile", "start_on", "last_day", "outcome", "invoice_link", "closed_at")
+    list_display = ("profile", "first_day", "last_day", "outcome", "invoice_link", "closed_at")
     list_filter = ("outcome",)
     list_select_related = ("profile", "invoice")
     search_fields = ("profile__name", "profile__code", "invoice__number")
     search_help_text = _("Number of the invoice, or name or code of the billing profile")
     date_hierarchy = "end_on"
     ordering = ("-pk",)
-    fields = ("profile", "start_on", "last_day", "outcome", "invoice_link", "closed_at")
-    readonly_fields = ("last_day", "invoice_link")
+    fields = ("profile", "first_day", "last_day", "outcome", "invoice_link", "closed_at")
+    readonly_fields = ("first_day", "last_day", "invoice_link")
 
-    @admin.display(description=_("up to and including"), ordering="end_on")
-    def last_day(self, closing: PeriodClosing) -> Any:
+    @admin.display(description=_("first day"), ordering="start_on")
+    def first_day(self, closing: PeriodClosing) -> date:
+        return closing.start_on
+
+    @admin.display(description=_("last day"), ordering="end_on")
+    def last_day(self, closing: PeriodClosing) -> date:
         return closing.end_on - timedelta(days=1)
 
     @admin.display(description=_("invoice"), ordering="invoice__number")

