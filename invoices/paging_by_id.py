@@ -1,7 +1,7 @@
 """Paging of rows that are only ever added, newest first: their ids are their order, so the edge of a page is one id.
 
-``o12`` asks for what lies after row 12 (older), ``n12`` for what lies before it (newer). A word that means nothing
-gives page one.
+``o12`` asks for what lies after row 12 (older), ``n12`` for what lies before it (newer). A word that means nothing,
+or leads beyond the last row, gives page one.
 """
 
 import re
@@ -32,6 +32,8 @@ def page_by_id[Row: Model](rows: QuerySet[Row], word: str = "", *, size: int = P
     edge = int(match[2])
     if match[1] == "o":
         found = list(rows.filter(pk__lt=edge).order_by("-pk")[: size + 1])
+        if not found:
+            return page_by_id(rows, size=size)
         return _page(found[:size], newer=True, older=len(found) > size)
     found = list(rows.filter(pk__gt=edge).order_by("pk")[: size + 1])
     if len(found) < size:  # less than a page lies before: page one shows it, and what follows

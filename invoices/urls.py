@@ -10,10 +10,10 @@ urlpatterns = [
     path("profiles/<str:profile>/invoices/csv", export.invoice_csv, name="csv"),
     path("profiles/<str:profile>/invoices/<str:number>/", detail.invoice_detail, name="detail"),
     path("profiles/<str:profile>/invoices/<str:number>/pdf", documents.pdf, name="pdf"),
-    path("profiles/<str:profile>/credit-notes/<str:number>/pdf", documents.credit_note_pdf, name="credit_note_pdf"),
     path(
         "profiles/<str:profile>/invoices/<str:number>/payment-code.svg", detail.payment_code_image, name="payment_code"
     ),
+    path("profiles/<str:profile>/credit-notes/<str:note>/pdf", documents.credit_note_pdf, name="credit_note_pdf"),
     path("profiles/<str:profile>/credits/", balance.credit_list, name="credits"),
     path("profiles/<str:profile>/credits/csv", balance.credit_csv, name="credits_csv"),
 ]

@@ -13,9 +13,19 @@ from django.db import transaction
 from django.test import Client
 from django.urls import URLResolver, get_resolver, reverse
 
+from accounts.access import system_access
 from accounts.models import AuditEntry, BillingContact, BillingProfile, InvoiceSection, RoleAssignment, WireRequest
+from invoices.operations import credit_note
 from payments.models import MethodSetup, Payment, PaymentMethod, Refund
-from tests.factories import NOW, BillingProfileFactory, PaymentMethodFactory, UserFactory, issued, member
+from tests.factories import (
+    NOW,
+    TODAY,
+    BillingProfileFactory,
+    PaymentMethodFactory,
+    UserFactory,
+    issued,
+    member,
+)
 
 ROLES = {
     "BAO": ("account", "account_owner"),
@@ -78,7 +88,9 @@ ROUTES = {
     "invoices:detail": Route(PROFILE, get=200),
     "invoices:pdf": Route(PROFILE, get=200),
     "invoices:payment_code": Route(PROFILE, get=200),
+    "invoices:credit_note_pdf": Route(PROFILE, get=200),
     "invoices:credits": Route(PROFILE, get=200),
+    "invoices:credits_csv": Route(PROFILE, get=200),
     "payments:pay": Route(PAYERS, get=200, post=422, sees=PROFILE),
     "payments:for_invoice": Route(PROFILE, get=200),
     "payments:latest": Route(PROFILE, get=302),
@@ -127,6 +139,9 @@ def world(db):
     """One profile with one of everything; the profile beside it; and another customer."""
     profile = BillingProfileFactory()
     invoice = issued(profile)
+    note = credit_note(
+        access=system_access(), invoice_id=issued(profile).pk, reason="Billed too much", today=TODAY, at=NOW
+    )
     payment = Payment.objects.create(
         profile=profile, amount_minor=100, currency="EUR", started_at=NOW, gateway="sandbox"
     )
@@ -137,6 +152,7 @@ def world(db):
         "profile": profile,
         "section": InvoiceSection.objects.create(profile=profile, name="Marketing"),
         "invoice": invoice,
+        "note": note,
         "payment": payment,
         "method": PaymentMethodFactory(profile=profile),
         "contact": BillingContact.objects.create(profile=profile, email="payable@example.com"),
@@ -156,6 +172,7 @@ def address(name, world):
         "profile": world["profile"].code,
         "section": world["section"].pk,
         "number": world["invoice"].number,
+        "note": world["note"].number,
         "reference": world["payment"].reference,
         "method_id": world["method"].pk,
         "contact_id": world["contact"].pk,

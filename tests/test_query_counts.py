@@ -13,15 +13,19 @@ from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 from django.utils import timezone
 
+from accounts.access import system_access
 from accounts.models import InvoiceSection
 from invoices.models import InvoiceLine
 from invoices.money import Money
+from invoices.operations import credit_note
 from payments.operations import pay
 from tests.factories import (
+    TODAY,
     BillingAccountFactory,
     BillingProfileFactory,
     PaymentMethodFactory,
     access_for,
+    granted,
     issued,
     member,
 )
@@ -46,6 +50,9 @@ PAGES = {
     "invoices as CSV": ("invoices:csv", "profile", "", {}, 6),
     "invoice": ("invoices:detail", "profile number", "", {}, 7),
     "invoice in the blade": ("invoices:detail", "profile number", "", BLADE, 7),
+    "credits": ("invoices:credits", "profile", "", {}, 7),
+    "credits that expire soon": ("invoices:credits", "profile", "?status=soon", {}, 7),
+    "credits as CSV": ("invoices:credits_csv", "profile", "", {}, 5),
     "pay": ("payments:pay", "profile number", "", BLADE, 8),
     "payments of an invoice": ("payments:for_invoice", "profile number", "", {}, 6),
     "payments": ("payments:history", "profile", "", {}, 6),
@@ -74,7 +81,10 @@ class World:
             InvoiceSection.objects.create(profile=self.profile, name=f"Section {number}")
             payer = member(self.profile, "invoice_manager")
             payment = press_pay(payer, invoice, method, at=timezone.now())
+            granted(self.profile, 100)
             issued(self.profile)
+            noted = issued(self.profile)
+            credit_note(access=system_access(), invoice_id=noted.pk, reason="Test", today=TODAY, at=timezone.now())
         self.payment = payment
         self.browser = Client()
         self.browser.force_login(member(self.account, "account_owner"))

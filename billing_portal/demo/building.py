@@ -11,7 +11,7 @@ from decimal import Decimal
 from django.contrib.auth.hashers import make_password
 from django.db import transaction
 
-from accounts.access import system_access
+from accounts.access import staff_access, system_access
 from accounts.models import BillingAccount, BillingProfile, InvoiceSection, OutgoingMail, TaxId, User
 from accounts.operations import grant_role
 from accounts.roles import Role
@@ -19,6 +19,7 @@ from billing_portal.demo import PASSWORD, SIGN_INS
 from billing_portal.demo.arranging import arrange, open_accounts
 from billing_portal.demo.charging import record_usage
 from billing_portal.demo.content import CUSTOMER, LOGISTICS, MARKETING, OPERATIONS, Bill, Profile
+from billing_portal.demo.crediting import grant_early, grant_late
 from billing_portal.demo.living import Actors, happen
 from invoices.models import Invoice, InvoiceLine
 from invoices.operations import issue, mark_announced, plan_autopay
@@ -31,6 +32,8 @@ def build(*, at: datetime) -> None:
     profiles = make_customers(people, at=at)
     open_accounts(at=at)
     actors = Actors(staff=people["admin"], payer=people["owner"], stranger=people["stranger"])
+    operations = next(profile for plan, profile in profiles if plan is OPERATIONS)
+    grant_early(operations, at=at)
     issued = [
         (bill, invoice, plan, profile)
         for bill, plan, profile in sorted(
@@ -42,6 +45,7 @@ def build(*, at: datetime) -> None:
         happen(bill, invoice, plan, profile, actors, at=at)
     arrange(people, profiles, at=at)
     record_usage(profiles, at=at)
+    grant_late(operations, staff=staff_access(people["admin"]), at=at)
     # Nobody waits for mail about things that never happened.
     OutgoingMail.objects.all().delete()
 

@@ -29,6 +29,7 @@ class Fate(Enum):
     VOID = "void"
     PLANNED = "is going to be charged automatically"
     REFUSED = "was charged automatically and refused; another day is planned"
+    REBILLED = "void, and billed again"
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,7 +103,14 @@ MARKETING = Profile(
     tax_rate="0",
     tax_note="Reverse charge",
     card="4444",
-    bills=(Bill(95, Fate.CARD), Bill(64, Fate.CARD), Bill(20, Fate.CHALLENGE), Bill(9, Fate.MISMATCH, SMALL), Bill(3)),
+    bills=(
+        Bill(95, Fate.CARD),
+        Bill(64, Fate.CARD),
+        Bill(33, Fate.REBILLED, SMALL),
+        Bill(20, Fate.CHALLENGE),
+        Bill(9, Fate.MISMATCH, SMALL),
+        Bill(3),
+    ),
 )
 TOKYO = Profile(
     name="Tokyo office",

@@ -14,7 +14,7 @@ from accounts.models import BillingProfile, User
 from billing_portal.demo.content import LOGISTICS, Bill, Fate, Profile
 from invoices.models import Invoice
 from invoices.money import Money
-from invoices.operations import plan_autopay, void
+from invoices.operations import issue, plan_autopay, rebill, void
 from payments.gateways.registry import default_gateway, get_gateway
 from payments.gateways.sandbox import SandboxGateway
 from payments.models import Payment
@@ -154,6 +154,14 @@ def refused(scene: Scene) -> None:
     charge_due(at=yesterday, limit=1)
 
 
+def rebilled(scene: Scene) -> None:
+    """The new invoice is of today, so that its number follows the others."""
+    draft = rebill(
+        access=scene.staff, invoice_id=scene.invoice.pk, reason="Billed to the wrong department", at=scene.then
+    )
+    issue(access=scene.staff, invoice_id=draft.pk, today=draft.profile.day_of(scene.now), at=scene.now)
+
+
 FATES: dict[Fate, Callable[[Scene], None]] = {
     Fate.CARD: paid_with_card,
     Fate.DECLINED: declined,
@@ -165,5 +173,6 @@ FATES: dict[Fate, Callable[[Scene], None]] = {
     Fate.VOID: voided,
     Fate.PLANNED: planned,
     Fate.REFUSED: refused,
+    Fate.REBILLED: rebilled,
 }
 BY_CARD = {Fate.CARD, Fate.DECLINED, Fate.CHALLENGE, Fate.MISMATCH, Fate.REFUNDED, Fate.REFUSED}

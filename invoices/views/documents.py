@@ -30,12 +30,12 @@ def pdf(_request: HttpRequest, access: Access, number: str) -> HttpResponse:
 
 @require_safe
 @profile_view(Permission.INVOICE_DOWNLOAD)
-def credit_note_pdf(_request: HttpRequest, access: Access, number: str) -> HttpResponse:
+def credit_note_pdf(_request: HttpRequest, access: Access, note: str) -> HttpResponse:
     """The credit note of an invoice that the person may see."""
     notes = CreditNote.objects.visible_to(access).select_related("invoice")
-    note = get_object_or_404(notes, number=number)
-    content = issued_pdf(note, at=timezone.now())
-    return pdf_response(content, _("credit-note-%(number)s.pdf") % {"number": note.number})
+    row = get_object_or_404(notes, number=note)
+    content = issued_pdf(row, at=timezone.now())
+    return pdf_response(content, _("credit-note-%(number)s.pdf") % {"number": row.number})
 
 
 def pdf_response(content: bytes, name: str) -> HttpResponse:

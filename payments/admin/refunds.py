@@ -20,7 +20,7 @@ class RefundAdmin(DeedsAdmin):
     search_help_text = _("Reference of the payment, or the gateway's refund id")
     ordering = ("-started_at", "-id")
     fields = (
-        "payment", "money", "status", "needs_staff", "reason", "gateway_id", "gateway_message",
+        "payment", "money", "missing", "status", "needs_staff", "reason", "gateway_id", "gateway_message",
         "started_at", "started_by", "finished_at", "next_lookup_at", "lookups",
     )  # fmt: skip
     deeds = {"look-up": "look_up_view"}
@@ -28,6 +28,10 @@ class RefundAdmin(DeedsAdmin):
     @admin.display(description=_("amount"), ordering="amount_minor")
     def money(self, refund: Refund) -> str:
         return refund.amount.format()
+
+    @admin.display(description=_("missing"))
+    def missing(self, refund: Refund) -> str:
+        return refund.missing.format()
 
     def look_up_view(self, request: HttpRequest, object_id: str) -> HttpResponse:
         """Asks the gateway how a refund stands."""

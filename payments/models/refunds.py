@@ -4,7 +4,7 @@ import uuid
 
 from django.conf import settings
 from django.db import models
-from django.db.models import Q
+from django.db.models import F, Q
 from django.utils.translation import gettext_lazy as _
 
 from invoices.money import Money
@@ -22,6 +22,8 @@ class Refund(models.Model):
     status = models.CharField(_("status"), max_length=12, choices=RefundStatus, default=RefundStatus.CREATED)
     amount_minor = models.BigIntegerField(_("amount"))
     currency = models.CharField(_("currency"), max_length=3)
+    # What the provider paid back and could be taken off nothing here; such a refund was not made by us.
+    missing_minor = models.BigIntegerField(_("missing"), default=0, db_default=0)
     reason = models.CharField(_("reason"), max_length=200)
     gateway_id = models.CharField(_("gateway's refund id"), max_length=120, blank=True)
     gateway_message = models.CharField(_("gateway's message"), max_length=300, blank=True)
@@ -44,6 +46,10 @@ class Refund(models.Model):
         verbose_name_plural = _("refunds")
         constraints = [
             models.CheckConstraint(condition=Q(amount_minor__gt=0), name="refund_amount_positive"),
+            models.CheckConstraint(
+                condition=Q(missing_minor__gte=0, missing_minor__lte=F("amount_minor")),
+                name="refund_missing_within_amount",
+            ),
             models.UniqueConstraint(
                 fields=["payment", "gateway_id"], condition=~Q(gateway_id=""), name="gateway_refund_once"
             ),
@@ -60,6 +66,11 @@ class Refund(models.Model):
     @property
     def amount(self) -> Money:
         return Money(self.amount_minor, self.currency)
+
+    @property
+    def missing(self) -> Money:
+        """What was paid back and could be taken off nothing here: a used credit, or more than the payment."""
+        return Money(self.missing_minor, self.currency)
 
 
 class RefundAllocation(models.Model):

@@ -81,11 +81,11 @@ def payments_against_events() -> Iterator[str]:
 
 
 def refunds_against_payments() -> Iterator[str]:
-    """Refunded of a payment = its refunds that did not fail and what disputes took = what those took off its
-    allocations."""
+    """Refunded of a payment = its refunds that did not fail, as far as they found something, and what disputes took =
+    what those took off its allocations."""
     standing = Refund.objects.exclude(status=RefundStatus.FAILED)
     rows = Payment.objects.annotate(
-        refunds_sum=sum_of(standing, "payment", "amount_minor"),
+        refunds_sum=sum_of(standing, "payment", F("amount_minor") - F("missing_minor")),
         taken=sum_of(Dispute.objects.all(), "payment", "taken_minor"),
         parts=sum_of(PaymentAllocation.objects.all(), "payment", "refunded_minor"),
     )
@@ -97,9 +97,9 @@ def refunds_against_payments() -> Iterator[str]:
             f" taken off its allocations {parts}."
         )
     split = Refund.objects.annotate(parts=sum_of(RefundAllocation.objects.all(), "refund", "amount_minor"))
-    wrong_split = split.exclude(amount_minor=F("parts"))
-    for pk, amount, parts in wrong_split.values_list("pk", "amount_minor", "parts")[:SHOWN]:
-        yield f"Refund {pk}: amount is {amount}, its parts come to {parts}."
+    wrong_split = split.exclude(amount_minor=F("parts") + F("missing_minor"))
+    for pk, amount, missing, parts in wrong_split.values_list("pk", "amount_minor", "missing_minor", "parts")[:SHOWN]:
+        yield f"Refund {pk}: amount is {amount} and missing {missing}, its parts come to {parts}."
 
 
 def disputes_against_payments() -> Iterator[str]:

@@ -17,11 +17,11 @@ from accounts.access import Access, NotAllowed, fresh, system_access
 from invoices.money import Money
 from payments.gateways.base import Outcome, Result
 from payments.gateways.registry import get_gateway
-from payments.models import Payment, Refund, RefundAllocation
+from payments.models import Payment, PaymentEvent, Refund, RefundAllocation
 from payments.operations import mails
 from payments.operations.asking import NoAnswer, ask, refund_request_of
 from payments.operations.schedule import CALL_BUDGET, RESEND_REFUND_WITHIN, next_look
-from payments.operations.settling import lock
+from payments.operations.settling import lock, record_event
 from payments.operations.taking_back import parts_of, put_back, take_back, total_of
 from payments.states import REFUND_MOVES, REFUND_OPEN, PaymentStatus, RefundStatus
 
@@ -98,14 +98,17 @@ def _reserve(
     at: datetime,
     gateway_id: str = "",
 ) -> Refund:
-    """Writes a refund and takes its amount off credits and invoices of a locked payment. Raises CannotRefund."""
+    """Writes a refund and takes its amount off credits and invoices of a locked payment. Raises CannotRefund when less
+    than that is there, unless the provider has made it already: then what is missing is noted."""
     parts = parts_of(payment, amount)
-    if total_of(parts, payment.currency) != amount:
+    missing = amount - total_of(parts, payment.currency)
+    if missing and not gateway_id:
         raise CannotRefund(_("Part of this money is a credit that has been used. Refund less."))
     row = Refund(
         payment=payment,
         amount_minor=amount.minor,
         currency=amount.currency,
+        missing_minor=missing.minor,
         reason=reason[:200],
         gateway_id=gateway_id,
         started_at=at,
@@ -193,21 +196,39 @@ def look_up_refund(*, refund_id: UUID, at: datetime) -> Refund:
 @transaction.atomic(durable=True)
 def adopt_refund(*, payment_id: UUID, gateway_id: str, outcome: Outcome, at: datetime) -> Refund | None:
     """Books a refund that was made at the provider, not here. Once: a refund known by its id, or one of ours that is
-    still waiting for its answer with the same amount, is not booked again. Returns None when there is nothing to book.
+    still waiting for its answer with the same amount, is not booked again.
+
+    What cannot be taken back, because a credit was used or more went back than came, is noted with the refund and goes
+    to staff; so does a refund in another currency, which is not booked. Returns None when nothing was booked, also
+    while one of ours that waits for its answer holds what is missing.
     """
     payment = lock(payment_id)[0].payment
-    if outcome.amount is None or outcome.amount.currency != payment.currency:
+    if outcome.amount is None or not outcome.amount:
         return None
     if Refund.objects.filter(payment=payment, gateway_id=gateway_id).exists():
+        return None
+    if outcome.amount.currency != payment.currency:
+        _for_staff(payment, "refund_in_other_currency", outcome.amount, gateway_id, at)
         return None
     waiting = Refund.objects.filter(payment=payment, gateway_id="", status__in=REFUND_OPEN)
     if waiting.filter(amount_minor=outcome.amount.minor).exists():
         return None
-    amount = min(outcome.amount, payment.rest)
-    if amount < outcome.amount:
-        payment.needs_staff = True
-        payment.save(update_fields=["needs_staff"])
-    if not amount:
+    missing = outcome.amount - total_of(parts_of(payment, outcome.amount), payment.currency)
+    if missing and waiting.exists():
         return None
+    if missing:
+        _for_staff(payment, "refund_above_rest", missing, gateway_id, at)
     reason = gettext_noop("Refunded at the payment provider.")  # translated where it is shown
-    return _reserve(payment, amount, reason=reason, attempt_key=None, by=system_access(), at=at, gateway_id=gateway_id)
+    return _reserve(
+        payment, outcome.amount, reason=reason, attempt_key=None, by=system_access(), at=at, gateway_id=gateway_id
+    )
+
+
+def _for_staff(payment: Payment, result: str, amount: Money, gateway_id: str, at: datetime) -> None:
+    """Puts a payment into the staff queue, once for each refund, with what they have to look at in its history."""
+    if payment.events.filter(result=result, detail__gateway_id=gateway_id).exists():
+        return
+    payment.needs_staff = True
+    payment.save(update_fields=["needs_staff"])
+    detail = {"gateway_id": gateway_id, "amount_minor": amount.minor, "currency": amount.currency}
+    record_event(payment, old=payment.status, result=result, source=PaymentEvent.Source.WEBHOOK, at=at, detail=detail)

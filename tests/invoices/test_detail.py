@@ -5,12 +5,20 @@ from decimal import Decimal
 
 import pytest
 
+from accounts.access import system_access
 from accounts.models import InvoiceSection, TaxId
 from invoices.models import Invoice, InvoiceLine
 from invoices.money import Money
-from invoices.operations import apply_payment, mark_payment_started, take_back_payment
+from invoices.operations import (
+    apply_payment,
+    credit_note,
+    issue,
+    mark_payment_started,
+    rebill,
+    take_back_payment,
+)
 from invoices.views.detail import in_fours, price_text
-from tests.factories import NOW, BillingProfileFactory, draft, issued, member
+from tests.factories import NOW, TODAY, BillingProfileFactory, draft, granted, issued, member
 from tests.invoices.pages import list_url
 
 pytestmark = pytest.mark.django_db
@@ -169,3 +177,31 @@ def test_a_longer_invoice_costs_no_more_queries(client, payer, profile, django_a
     with django_assert_num_queries(len(few)):
         client.get(detail_url(invoice))
     assert len(few) <= 7
+
+
+def test_the_chain_of_a_void_invoice_is_shown_on_both_pages(read, profile, client):
+    old = issued(profile)
+    new = rebill(access=system_access(), invoice_id=old.pk, reason="Wrong department", at=NOW)
+    assert "Replaced by" not in read(old)
+    new = issue(access=system_access(), invoice_id=new.pk, today=TODAY, at=NOW)
+    text = read(old)
+    for words in ("This invoice is void", "CN-000001", "Voids the invoice", "Replaced by", detail_url(new)):
+        assert words in text
+    assert f"{profile.code}/credit-notes/CN-000001/pdf" in text
+    text = read(new)
+    assert "Replaces" in text
+    assert detail_url(old) in text
+    assert "Credit notes" not in text
+
+
+def test_credits_and_credit_notes_are_told_apart_in_the_amounts(read, profile):
+    granted(profile, 3000)
+    invoice = issued(profile)
+    credit_note(
+        access=system_access(), invoice_id=invoice.pk, amounts={invoice.lines.get().pk: 10000}, reason="Too much",
+        today=TODAY, at=NOW,
+    )  # fmt: skip
+    text = read(invoice)
+    assert "<dt>Credits applied</dt><dd>-€30.00</dd>" in text
+    assert "<dt>Credit notes</dt><dd>-€90.00</dd>" in text
+    assert "€10.00 kept as a credit" in text

@@ -14,8 +14,8 @@ from accounts.access import system_access
 from accounts.models import BillingAccount, BillingProfile, InvoiceSection, TaxId
 from invoices.documents.invoice import invoice_data, invoice_pdf
 from invoices.models import Invoice, InvoiceLine
-from invoices.operations import issue, mark_payment_started, void
-from tests.factories import NOW, TODAY, issued
+from invoices.operations import apply_credits, issue, mark_payment_started, rebill, void
+from tests.factories import NOW, TODAY, granted, issued
 
 pytestmark = pytest.mark.django_db
 
@@ -98,43 +98,59 @@ def test_an_agreement_that_cannot_pay_by_card_gets_no_link(profile):
     assert "By wire transfer" in text
 
 
-def test_a_paid_invoice_asks_for_nothing(profile):
-    invoice = issued(profile)
+def test_it_shows_the_credits_applied_at_issue_and_what_was_due_then(profile):
+    granted(profile, 3000)
+    text = words(read(issued(profile)))
+    assert "Total €120.00 Credits applied -€30.00 Amount due €90.00" in text
+    assert "Amount €90.00 Pay by 25 November 2026" in text
+    assert "Paid" not in text
+
+
+@pytest.mark.parametrize("amount", ["0.00", "30.00"])
+def test_an_invoice_that_was_settled_at_issue_asks_for_nothing(profile, amount):
+    granted(profile, 3000)
+    text = words(read(issued(profile, amount)))
+    assert "INV-000001 Paid" in text
+    assert "Nothing to pay." in text
+    assert "IBAN" not in text
+
+
+def paid(invoice):
     Invoice.objects.update(status="paid", paid_minor=12000, paid_at=NOW, paid_with="Visa •••• 4242")
-    text = words(read(invoice))
-    assert "Paid on 26 October 2026 — nothing to pay." in text
-    assert "Last payment 26 October 2026, Visa •••• 4242" in text
-    assert "Paid so far -€120.00 Amount due €0.00" in text
-    assert "IBAN" not in text
 
 
-def test_a_part_payment_and_a_refund_are_told(profile):
-    invoice = issued(profile)
+def partly_refunded(invoice):
     Invoice.objects.update(paid_minor=4000, refunded_minor=1000, paid_at=NOW, paid_with="Wire transfer")
-    text = words(read(invoice))
-    assert "Paid so far -€50.00 Refunded €10.00 Amount due €80.00" in text
-    assert "Received €50.00" in text
 
 
-def test_a_void_invoice_says_so_at_the_top_and_asks_for_nothing(profile):
+def voided(invoice):
+    void(access=system_access(), invoice_id=invoice.pk, reason="Wrong company", at=NOW)
+
+
+def being_paid(invoice):
+    mark_payment_started(invoice, by=None, at=NOW)
+
+
+def credited_later(invoice):
+    granted(invoice.profile, 3000)
+    apply_credits(access=system_access(), invoice_id=invoice.pk, at=NOW)
+
+
+@pytest.mark.parametrize("happens", [paid, partly_refunded, voided, being_paid, credited_later])
+def test_whatever_happens_after_it_was_issued_it_shows_the_state_at_issue(profile, happens):
     invoice = issued(profile)
-    void(access=system_access(profile), invoice_id=invoice.pk, reason="Wrong company", at=NOW)
-    text = words(read(invoice))
-    assert "This invoice is void since 26 October 2026. Do not pay it. Reason: Wrong company" in text
-    assert "VOID" in text
-    assert "IBAN" not in text
+    before = words(read(invoice))
+    happens(invoice)
+    assert words(read(invoice, at=NOW + timedelta(days=90))) == before
+    assert "Total €120.00 Amount due €120.00" in before
 
 
-def test_a_payment_in_progress_warns_against_paying_twice(profile, payer):
-    invoice = issued(profile)
-    mark_payment_started(invoice, by=payer, at=NOW)
-    assert "A payment is in progress. Do not pay again." in words(read(invoice))
-
-
-def test_past_due_is_read_on_the_day_of_the_profile(profile):
-    invoice = issued(profile)
-    assert "INV-000001 Due" in words(read(invoice, at=NOW + timedelta(days=30)))
-    assert "INV-000001 Past due" in words(read(invoice, at=NOW + timedelta(days=31)))
+def test_a_new_invoice_says_which_one_it_replaces(profile):
+    old = issued(profile)
+    new = rebill(access=system_access(), invoice_id=old.pk, reason="Wrong company", at=NOW)
+    new = issue(access=system_access(), invoice_id=new.pk, today=TODAY, at=NOW)
+    assert "Replaces INV-000001 (credit note CN-000001)" in words(read(new))
+    assert "Replaces" not in words(read(old))
 
 
 def test_figures_and_months_follow_the_reader(profile):
@@ -175,5 +191,5 @@ def test_the_data_takes_one_query(profile):
     invoice = with_lines(profile, *[("Web shop", f"Line {index}", "1", "1", "21") for index in range(20)])
     loaded = Invoice.objects.select_related("profile__account").get(pk=invoice.pk)
     with CaptureQueriesContext(connection) as queries:
-        invoice_data(loaded, at=NOW)
+        invoice_data(loaded)
     assert len(queries) == 1

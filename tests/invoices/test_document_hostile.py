@@ -67,7 +67,7 @@ def test_two_thousand_lines_repeat_the_heading_on_every_page(profile):
 def test_threads_share_a_compiler_without_mixing_documents(profile):
     numbers = [issued(profile).number for _ in range(4)]
     data = {
-        number: invoice_data(Invoice.objects.select_related("profile__account").get(number=number), at=NOW)
+        number: invoice_data(Invoice.objects.select_related("profile__account").get(number=number))
         for number in numbers
     }
     made: dict[str, bytes] = {}

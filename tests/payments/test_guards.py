@@ -100,22 +100,63 @@ def test_a_refund_from_the_provider_is_adopted_once_and_only_in_the_payments_cur
     assert payment.refunded_minor == 500
 
 
-def test_a_refund_from_the_provider_above_what_is_left_is_booked_up_to_that_and_told_to_staff(payment):
+def test_a_refund_from_the_provider_above_what_is_left_is_booked_and_what_is_missing_told_to_staff(payment):
     adopted = adopt(payment, 12001)
     assert adopted is not None
     payment.refresh_from_db()
-    assert (adopted.amount_minor, payment.refunded_minor, payment.needs_staff) == (12000, 12000, True)
+    assert (adopted.amount_minor, adopted.missing_minor, payment.refunded_minor) == (12001, 1, 12000)
+    assert payment.needs_staff
+    again = adopt(payment, 1, gateway_id="re_2")
+    assert (again.amount_minor, again.missing_minor) == (1, 1)
     assert adopt(payment, 1, gateway_id="re_2") is None
+    told = payment.events.filter(result="refund_above_rest").order_by("pk").values_list("detail", flat=True)
+    assert [(fact["gateway_id"], fact["amount_minor"]) for fact in told] == [("re_1", 1), ("re_2", 1)]
+    assert books_are_clean()
 
 
-def test_money_that_became_a_credit_and_was_used_is_not_refunded(profile, payer):
+def test_a_refund_from_the_provider_in_another_currency_is_for_staff_and_told_once(payment):
+    for _again in range(2):
+        assert adopt(payment, 500, "USD") is None
+    payment.refresh_from_db()
+    assert (payment.refunded_minor, payment.needs_staff) == (0, True)
+    assert payment.events.get(result="refund_in_other_currency").detail["currency"] == "USD"
+
+
+@pytest.mark.parametrize("ends", ["succeeded", "failed"])
+def test_a_refund_from_the_provider_of_a_credit_that_was_used_is_not_lost(profile, payer, ends):
+    """A wire paid the invoice, the card's money became a credit, and 90.00 of that has paid for the next invoice."""
+    payment = paid_twice(profile, payer)
+    later = issued(profile, "90.00")
+    adopted = adopt(payment, 12000)
+    result = Result.SUCCEEDED if ends == "succeeded" else Result.DECLINED
+    settle_refund(refund_id=adopted.pk, outcome=Outcome(result, amount=Money(12000, "EUR")), at=NOW)
+    adopted.refresh_from_db()
+    payment.refresh_from_db()
+    assert adopted.status == ends
+    assert payment.needs_staff
+    gone = 3000 if ends == "succeeded" else 0
+    assert (payment.refunded_minor, Credit.objects.get().remaining_minor) == (gone, 3000 - gone)
+    assert adopted.missing_minor == 9000
+    later.refresh_from_db()
+    assert later.status == "paid"
+    assert books_are_clean()
+
+
+def paid_twice(profile, payer):
+    """By card and, while that was under way, by wire: the card's money is a credit."""
     invoice = issued(profile)
     payment = press_pay(payer, invoice, card(profile, "3184"))
     by_wire(invoice, 12000)
     with sandbox().books.transaction() as book:
         book.change("UPDATE charges SET state = 'succeeded' WHERE reference = ?", payment.reference)
     run_reconciler(1)
-    Credit.objects.update(remaining_minor=100)
+    payment.refresh_from_db()
+    return payment
+
+
+def test_money_that_became_a_credit_and_was_used_is_not_refunded(profile, payer):
+    payment = paid_twice(profile, payer)
+    issued(profile, "119.00")
     with pytest.raises(CannotRefund, match="has been used"):
         give_back(payment, 101)
     assert give_back(payment, 100).status == "succeeded"
