@@ -18,11 +18,12 @@ def grant_early(profile: BillingProfile, *, at: datetime) -> None:
         profile=profile, amount=outage, source=Credit.Source.GOODWILL, description="For the outage of last winter",
         at=began, starts_on=profile.day_of(at - timedelta(days=30)), expires_on=profile.day_of(at - timedelta(days=8)),
     )  # fmt: skip
-    expire_credits(at=at)
 
 
 def grant_late(profile: BillingProfile, *, staff: Access, at: datetime) -> None:
-    """What waits for the next invoice: one that expires soon, one that stays, and one that has not begun."""
+    """What has expired by now, and what waits for the next invoice: one that expires soon, one that stays, and one that
+    has not begun."""
+    expire_credits(at=at)
     today = profile.day_of(at)
     for source, minor, description, starts, expires in (
         (Credit.Source.GOODWILL, 75_00, "For the delayed delivery", None, 20),

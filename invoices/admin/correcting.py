@@ -94,7 +94,7 @@ def credit_note_view(model_admin: admin.ModelAdmin, request: HttpRequest, pk: in
         return ask(model_admin, request, title=title, row=invoice, text=text, form=form, button=button, back=back)
     if "confirmed" in request.POST:
         return _make(model_admin, request, form, back)
-    facts = _facts(invoice, form.total)
+    facts = [*_facts(invoice, form.total), (_("Reason"), form.cleaned_data["reason"])]
     form.hide()
     return ask(
         model_admin, request, title=title, row=invoice, text=text, form=form, facts=facts, back=back,

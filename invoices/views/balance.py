@@ -67,14 +67,17 @@ def _balances(owned: CreditQuerySet, today: date, currency: str) -> list[dict[st
     query. The profile's own currency comes first, also when there is nothing in it."""
     begun = Q(starts_on=None) | Q(starts_on__lte=today)
     left = owned.filter(Q(expires_on=None) | Q(expires_on__gte=today), remaining_minor__gt=0)
-    sums = left.order_by("currency").values_list("currency")
-    sums = sums.annotate(
-        available=Sum("remaining_minor", filter=begun, default=0),
-        soon=Sum("remaining_minor", filter=begun & Q(expires_on__lte=today + SOON), default=0),
-        later=Sum("remaining_minor", filter=~begun, default=0),
+    sums: Any = (
+        left.order_by("currency")
+        .values_list("currency")
+        .annotate(
+            available=Sum("remaining_minor", filter=begun, default=0),
+            soon=Sum("remaining_minor", filter=begun & Q(expires_on__lte=today + SOON), default=0),
+            later=Sum("remaining_minor", filter=~begun, default=0),
+        )
     )
     found: dict[str, list[int]] = {currency: [0, 0, 0]}
-    found |= {name: [int(minor) for minor in amounts] for name, *amounts in sums}
+    found |= {row[0]: [int(minor) for minor in row[1:]] for row in sums}
     keys = ("available", "soon", "later")
     return [
         {key: Money(minor, name) for key, minor in zip(keys, amounts, strict=True)} for name, amounts in found.items()
