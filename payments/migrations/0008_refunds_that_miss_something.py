@@ -7,7 +7,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('payments', '0006_the_billing_period'),
+        ('payments', '0007_automatic_charges_run'),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
