@@ -7,7 +7,7 @@ from typing import Any
 from django.utils.translation import gettext as _
 
 from invoices.documents.figures import figure, percentage, quantity, unit_price
-from invoices.models import Invoice, InvoiceLine
+from invoices.models import CreditNote, Invoice, InvoiceLine
 from invoices.money import Money
 
 
@@ -59,17 +59,17 @@ def _sums(amount_minor: int, tax_minor: int, currency: str) -> list[str]:
     return [figure(amounts[0]), "", figure(amounts[1]), figure(amounts[2])]
 
 
-def tax_summary(invoice: Invoice, lines: list[InvoiceLine]) -> dict[str, Any] | None:
+def tax_summary(document: Invoice | CreditNote, lines: list[InvoiceLine]) -> dict[str, Any] | None:
     """What was charged and taxed at each rate, notes such as a reverse charge beside the rate. None without tax."""
     found = sorted({(line.tax_rate, line.tax_note) for line in lines}, reverse=True)
-    if not invoice.tax_minor and not any(note for _rate, note in found):
+    if not document.tax_minor and not any(note for _rate, note in found):
         return None
     rows = []
     for rate, note in found:
         members = [line for line in lines if (line.tax_rate, line.tax_note) == (rate, note)]
         label = _("%(rate)s, %(note)s") % {"rate": percentage(rate), "note": note} if note else percentage(rate)
         sums = _sums(
-            sum(line.amount_minor for line in members), sum(line.tax_minor for line in members), invoice.currency
+            sum(line.amount_minor for line in members), sum(line.tax_minor for line in members), document.currency
         )
         rows.append([label, sums[0], sums[2], sums[3]])
     return {

@@ -10,10 +10,11 @@ from typing import Any
 from django.utils.translation import get_language
 from django.utils.translation import gettext as _
 
+from invoices.documents.charges import tax_summary
 from invoices.documents.figures import day, figure, percentage
 from invoices.documents.invoice import page_text, seller_data
 from invoices.documents.typesetting import typeset
-from invoices.models import CreditNote
+from invoices.models import CreditNote, InvoiceLine
 from invoices.money import Money
 
 TEMPLATE = Path(__file__).with_name("credit_note.typ")
@@ -27,6 +28,7 @@ def credit_note_pdf(note: CreditNote, *, at: datetime) -> bytes:
 
 def credit_note_data(note: CreditNote) -> dict[str, Any]:
     """What the template prints."""
+    parts = _parts(note)
     tax_ids = [_("Tax ID: %(tax_id)s") % {"tax_id": tax_id} for tax_id in note.buyer.get("tax_ids", [])]
     return {
         "language": get_language() or "en",
@@ -48,7 +50,8 @@ def credit_note_data(note: CreditNote) -> dict[str, Any]:
         },
         "summary": {"title": _("Credit note summary"), "rows": _summary(note)},
         "billing": {"title": _("Amounts credited"), "rows": _sums(note)},
-        "lines": _lines(note),
+        "lines": _lines(note, parts),
+        "tax": tax_summary(note, parts),
         "follows": {"title": _("What follows from it"), "sentences": _follows(note)},
     }
 
@@ -77,13 +80,20 @@ def _sums(note: CreditNote) -> list[dict[str, Any]]:
     ]
 
 
-def _lines(note: CreditNote) -> dict[str, Any]:
-    rows = []
+def _parts(note: CreditNote) -> list[InvoiceLine]:
+    """The lines of the invoice with the amounts that are taken back. Not to be saved."""
+    parts = []
     for part in note.lines.select_related("line").order_by("position", "pk"):
+        part.line.amount_minor, part.line.tax_minor = part.amount_minor, part.tax_minor
+        parts.append(part.line)
+    return parts
+
+
+def _lines(note: CreditNote, parts: list[InvoiceLine]) -> dict[str, Any]:
+    rows = []
+    for part in parts:
         amounts = _figures(part.amount_minor, part.tax_minor, note.currency)
-        rate = percentage(part.line.tax_rate)
-        rate = f"{rate}, {part.line.tax_note}" if part.line.tax_note else rate
-        rows.append([part.line.description, amounts[0], rate, *amounts[1:]])
+        rows.append([part.description, amounts[0], percentage(part.tax_rate), *amounts[1:]])
     total = _figures(note.charges_minor, note.tax_minor, note.currency)
     return {
         "title": _("What is taken back"),
