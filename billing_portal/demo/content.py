@@ -45,8 +45,8 @@ class Bill:
 
 @dataclass(frozen=True, slots=True)
 class Profile:
-    """``card`` are the last four digits of the stored default card: see the sandbox's test cards. Only where
-    ``autopay`` says so is anything charged by itself; elsewhere whoever tries the demo is to press Pay now."""
+    """``card`` are the last four digits of the stored default card: see the sandbox's test cards. Only with ``autopay``
+    is anything charged by itself; elsewhere whoever tries the demo is to press Pay now."""
 
     name: str
     currency: str

@@ -113,7 +113,8 @@ class Rows:
         """The day on which it is charged by itself; Pay now remains possible before that."""
         if invoice.autopay_on is None or invoice.is_being_paid or not self.charges_cards:
             return ""
-        return self.charge_words % {"day": day_text(invoice.autopay_on, language=self.language)}
+        pattern = "d MMM" if invoice.autopay_on.year == self.today.year else "d MMM y"
+        return self.charge_words % {"day": day_text(invoice.autopay_on, pattern, language=self.language)}
 
     def _short(self, why: Reason) -> str:
         """The list names the roles that may pay once, above the rows."""

@@ -26,8 +26,11 @@ def tell_of_new_invoice(invoice: Invoice, *, at: datetime) -> None:
 
 def _of_invoice(invoice: Invoice) -> dict[str, Any]:
     default = PaymentMethod.objects.active().filter(profile=invoice.profile, is_default=True).first()
-    seller = invoice.seller
-    return invoice_context(invoice) | {
+    seller, context = invoice.seller, invoice_context(invoice)
+    if invoice.autopay_on or not invoice.amount_due_minor:
+        path = reverse("invoices:detail", args=[invoice.profile.code, invoice.number])
+        context["url"] = settings.PUBLIC_URL + path
+    return context | {
         "total_minor": invoice.total_minor,
         "is_paid": not invoice.amount_due_minor,
         "charged_on": invoice.autopay_on.isoformat() if invoice.autopay_on else "",

@@ -111,7 +111,7 @@ def test_a_bank_that_wants_the_payer_ends_the_plan_and_the_mail_leads_to_the_pay
     assert tried(invoice) == [(CHECKED, "declined")]
     mail = OutgoingMail.objects.get()
     assert (mail.template, mail.to) == ("charge_must_act", payer.email)
-    assert mail.context["pay_url"] == f"http://testserver/profiles/{profile.code}/invoices/{invoice.number}/pay/"
+    assert mail.context["url"] == f"http://testserver/profiles/{profile.code}/invoices/{invoice.number}/pay/"
 
 
 def test_an_answer_that_comes_later_is_waited_for(profile):

@@ -3,8 +3,8 @@
 import os
 import signal
 from datetime import timedelta
-from threading import Event
 from time import sleep
+from uuid import uuid4
 
 import pytest
 from django.db import connection
@@ -43,55 +43,73 @@ def test_six_workers_at_once_charge_each_invoice_once(profile, payer, visa):
     assert books_are_clean()
 
 
-def slow_to_begin(monkeypatch) -> Event:
+def slow_to_begin(monkeypatch):
     """Every worker is at it before the first commits."""
-    real, reached = charging.begin_inside, Event()
+    real = charging.begin_inside
 
     def begin(**wish):
-        reached.set()
         sleep(0.3)
         return real(**wish)
 
     monkeypatch.setattr(charging, "begin_inside", begin)
-    return reached
 
 
 def without_row_locks(monkeypatch):
     monkeypatch.setattr(InvoiceQuerySet, "locked", lambda self: self.order_by("pk"))
 
 
-def test_without_the_row_lock_the_key_of_the_try_and_the_open_attempt_still_allow_one_charge(
-    profile, visa, monkeypatch
-):
+@pytest.fixture
+def no_key(monkeypatch):
+    """Each worker's try has a key of its own."""
+    monkeypatch.setattr(charging, "key_of", lambda *_try: uuid4())
+
+
+@pytest.fixture
+def no_index():
+    """Any number of open attempts of an invoice."""
+    name, table = "one_open_attempt_per_invoice", "payments_paymentallocation"
+    with connection.cursor() as cursor:
+        cursor.execute(f"DROP INDEX {name}")
+    yield
+    with connection.cursor() as cursor:
+        cursor.execute(f"UPDATE {table} SET is_open = false")
+        cursor.execute(f"CREATE UNIQUE INDEX {name} ON {table} (invoice_id) WHERE is_open")
+
+
+@pytest.fixture
+def taken_up(profile, visa):
+    """An invoice whose plan is there already, so that the plan's own row is no guard."""
     invoice = issued(profile)
+    AutomaticCharge.objects.create(invoice=invoice, profile=profile, created_at=CHARGED, changed_at=CHARGED)
+    return invoice
+
+
+def test_with_the_row_lock_alone_there_is_one_charge(taken_up, no_key, no_index, monkeypatch):
+    slow_to_begin(monkeypatch)
+    at_once(*[clock] * 4)
+    assert charges(taken_up) == [12000]
+
+
+def test_with_the_key_of_the_try_alone_there_is_one_charge(taken_up, no_index, monkeypatch):
     slow_to_begin(monkeypatch)
     without_row_locks(monkeypatch)
     at_once(*[clock] * 4)
-    run()
-    assert charges(invoice) == [12000]
+    assert charges(taken_up) == [12000]
 
 
-def test_without_any_of_the_guards_it_is_charged_more_than_once(profile, visa, monkeypatch):
-    """The negative control: this load does find a missing guard."""
-    from uuid import uuid4
-
-    invoice = issued(profile)
+def test_with_the_open_attempt_alone_there_is_one_charge(taken_up, no_key, monkeypatch):
     slow_to_begin(monkeypatch)
     without_row_locks(monkeypatch)
-    monkeypatch.setattr(charging, "key_of", lambda *_try: uuid4())
-    AutomaticCharge.objects.create(invoice=invoice, profile=profile, created_at=CHARGED, changed_at=CHARGED)
-    with connection.cursor() as cursor:
-        cursor.execute("DROP INDEX one_open_attempt_per_invoice")
-    try:
-        at_once(*[clock] * 4)
-        assert len(charges(invoice)) > 1
-    finally:
-        with connection.cursor() as cursor:
-            cursor.execute("UPDATE payments_paymentallocation SET is_open = false")
-            cursor.execute(
-                "CREATE UNIQUE INDEX one_open_attempt_per_invoice ON payments_paymentallocation (invoice_id)"
-                " WHERE is_open"
-            )
+    at_once(*[clock] * 4)
+    assert charges(taken_up) == [12000]
+
+
+def test_with_none_of_the_three_there_is_more_than_one(taken_up, no_key, no_index, monkeypatch):
+    """The negative control: this load does find a missing guard."""
+    slow_to_begin(monkeypatch)
+    without_row_locks(monkeypatch)
+    at_once(*[clock] * 4)
+    assert len(charges(taken_up)) > 1
 
 
 def test_a_person_and_the_clock_at_once_are_one_charge(profile, visa):

@@ -21,6 +21,21 @@ TEMPLATES = sorted(
 
 pytestmark = pytest.mark.django_db
 
+# What the mails of invoices and of automatic charges say besides what the mails of payments do.
+OF_INVOICES = {
+    "number": "INV-000001",
+    "total_minor": 12000,
+    "due_on": "2026-11-25",
+    "charged_on": "",
+    "next_on": "2026-11-01",
+    "next_method": "Mastercard •••• 4444",
+    "reason": "refused",
+    "methods_url": "http://testserver/methods",
+    "transfer": {"account_holder": "Example Cloud B.V.", "iban": "NL00EXAM0000000000", "bic": "EXAMNL2A"},
+    "payment_reference": "RF00INV000001",
+    "expiry": "12/2026",
+}
+
 
 def mail(template, language="en"):
     row = OutgoingMail.objects.filter(template=template).first()
@@ -45,7 +60,7 @@ def test_a_success_names_amount_invoice_card_and_reference(payer, profile):
 @pytest.mark.parametrize("template", TEMPLATES)
 def test_every_mail_has_a_text_of_its_own_with_the_address_on_a_line_alone(payer, profile, template, language):
     payment = press_pay(payer, issued(profile), card(profile, "9995"))
-    context = OutgoingMail.objects.get().context
+    context = OutgoingMail.objects.get().context | OF_INVOICES
     drawn = render(template, context, language)
     lines = drawn.text.splitlines()
     assert context["url"].endswith(page_of(payment))

@@ -58,7 +58,7 @@ def _tell(charge: AutomaticCharge, template: str, context: dict[str, Any], *, at
 
 
 def invoice_context(invoice: Invoice) -> dict[str, Any]:
-    """What a mail about an open invoice says of it. Needs ``invoice.profile``."""
+    """What a mail about an open invoice says of it; ``url`` leads to its payment page. Needs ``invoice.profile``."""
     place = [invoice.profile.code, invoice.number]
     return {
         "number": invoice.number,
@@ -66,7 +66,6 @@ def invoice_context(invoice: Invoice) -> dict[str, Any]:
         "currency": invoice.currency,
         "due_on": invoice.due_on.isoformat() if invoice.due_on else "",
         "profile": invoice.profile.name,
-        "url": settings.PUBLIC_URL + reverse("invoices:detail", args=place),
-        "pay_url": settings.PUBLIC_URL + reverse("payments:pay", args=place),
+        "url": settings.PUBLIC_URL + reverse("payments:pay", args=place),
         "methods_url": settings.PUBLIC_URL + reverse("payments:methods", args=place[:1]),
     }

@@ -86,7 +86,7 @@ def test_a_bank_that_wants_the_holder_ends_the_plan_with_a_mail_to_the_payment_p
     assert taken(shop, invoice) == []
     mail = OutgoingMail.objects.get()
     assert mail.template == "charge_must_act"
-    assert mail.context["pay_url"].endswith(f"/invoices/{invoice.number}/pay/")
+    assert mail.context["url"].endswith(f"/invoices/{invoice.number}/pay/")
 
 
 def test_an_answer_that_is_lost_is_found_and_the_card_is_charged_once(profile, owner, shop):
