@@ -40,11 +40,7 @@ class WireRequestForm(forms.ModelForm):
 
 
 class MailsForm(forms.Form):
-    mails_invoices = forms.BooleanField(
-        label=_("Mail each new invoice"),
-        help_text=_("To the owners, contributors and invoice managers of this billing profile, and to its contacts."),
-        required=False,
-    )
+    mails_invoices = forms.BooleanField(label=_("Mail each new invoice"), required=False)
 
 
 class ContactForm(forms.ModelForm):

@@ -4,7 +4,7 @@ An approved profile may make check or wire its default, and go back to card; tha
 (`payments.operations.default_method`). Invoices that were issued keep what they say.
 """
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, TypedDict
 
 from django.conf import settings
@@ -16,7 +16,7 @@ from django.utils.translation import gettext as _
 from accounts import audit
 from accounts.access import Access, NotAllowed, fresh
 from accounts.addressees import owners
-from accounts.models import BillingProfile, User, WireRequest
+from accounts.models import BillingContact, BillingProfile, User, WireRequest
 from accounts.outbox import queue
 from accounts.roles import Permission
 
@@ -98,7 +98,7 @@ def withdraw_wire_request(*, access: Access, request_id: int, at: datetime) -> W
 @transaction.atomic
 def decide_wire_request(*, access: Access, request_id: int, approve: bool, answer: str, at: datetime) -> WireRequest:
     """Approves or declines a request, with a reason that the customer reads. For staff. Whoever asked and the owners
-    are told.
+    are told. Approved, the contact that the request names becomes one of the profile's.
 
     Raises NotAllowed, WireRequest.DoesNotExist, CannotDecide without a reason or when it is open no more.
     """
@@ -115,6 +115,7 @@ def decide_wire_request(*, access: Access, request_id: int, approve: bool, answe
     if approve:
         BillingProfile.objects.filter(pk=profile.pk).update(is_wire_approved=True)
         profile.is_wire_approved = True
+        _add_contact(request, access=access, at=at)
     _record(access, at, f"wire.{status.value}", profile, reason=answer.strip())
     context = {
         "profile": profile.name,
@@ -126,6 +127,20 @@ def decide_wire_request(*, access: Access, request_id: int, approve: bool, answe
         key = f"wire-{status.value}:{request.pk}:{person.pk}"
         queue(key=key, to=person, template=f"wire_{status.value}", context=context, at=at)
     return request
+
+
+def _add_contact(request: WireRequest, *, access: Access, at: datetime) -> None:
+    """Whoever pays by wire needs somebody to write to; the request names one."""
+    profile, email = request.profile, request.contact_email.lower()
+    if not profile.contacts.filter(email__iexact=email).exists():
+        BillingContact.objects.create(
+            profile=profile,
+            name=request.contact_name,
+            email=email,
+            language=request.requested_by.language or "en",
+            last_statement_on=(profile.day_of(at).replace(day=1) - timedelta(days=1)).replace(day=1),
+        )
+        _record(access, at, "contact.added", profile, email=email)
 
 
 def _locked(request_id: int) -> WireRequest:

@@ -27,14 +27,15 @@ def statement(request: HttpRequest, access: Access) -> HttpResponse:
     """Of this month, unless others are asked for."""
     profile = _profile(access)
     first_on, last_on = _asked(request, profile)
-    months = _months(profile)
+    offered = [(f"{month:%Y-%m}", month, (first_on, last_on) == month_of(month)) for month in _months(profile)]
     query = urlencode({"from": first_on.isoformat(), "to": last_on.isoformat()})
     context = {
         "profile": profile,
         "statement": statement_of(profile, first_on, last_on),
         "first_on": first_on,
         "last_on": last_on,
-        "months": [(f"{month:%Y-%m}", month, (first_on, last_on) == month_of(month)) for month in months],
+        "months": offered,
+        "is_month": any(is_chosen for _value, _month, is_chosen in offered),
         "pdf_url": (
             f"{reverse('payments:statement_pdf', args=[profile.code])}?{query}"
             if access.can(Permission.INVOICE_DOWNLOAD)

@@ -6,7 +6,7 @@ from django.db import IntegrityError
 from django.urls import reverse
 
 from accounts.access import NotAllowed, access_of, staff_access, system_access
-from accounts.models import AuditEntry, BillingProfile, OutgoingMail, WireRequest
+from accounts.models import AuditEntry, BillingContact, BillingProfile, OutgoingMail, WireRequest
 from accounts.operations import (
     CannotAskForWire,
     CannotDecide,
@@ -114,7 +114,16 @@ def test_approved_it_may_choose_wire_and_who_asked_and_the_owners_hear_of_it(pro
     assert not profile.pays_by_wire
     mails = OutgoingMail.objects.filter(template="wire_approved").order_by("to")
     assert [mail.to for mail in mails] == ["accountowner@example.com", "owner@example.com", "reader@example.com"]
-    assert AuditEntry.objects.order_by("-pk").first().action == "wire.approved"
+    actions = set(AuditEntry.objects.values_list("action", flat=True))
+    assert actions == {"wire.requested", "contact.added", "wire.approved"}
+    contact = BillingContact.objects.get()
+    assert (contact.email, contact.gets_statements) == ("payable@example.com", True)
+
+
+def test_a_contact_that_is_there_already_is_not_added_twice(profile):
+    BillingContact.objects.create(profile=profile, email="PAYABLE@example.com")
+    decide(ask(member(profile, "profile_owner"), profile), approve=True)
+    assert BillingContact.objects.count() == 1
 
 
 def test_declined_nothing_changes_and_it_may_ask_again(client, profile):
@@ -122,6 +131,7 @@ def test_declined_nothing_changes_and_it_may_ask_again(client, profile):
     decide(ask(owner, profile), approve=False, answer="Too new a customer.")
     profile.refresh_from_db()
     assert not profile.is_wire_approved
+    assert not BillingContact.objects.exists()
     client.force_login(owner)
     page = client.get(url(profile)).content.decode()
     assert "Too new a customer." in page

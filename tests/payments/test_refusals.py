@@ -105,6 +105,16 @@ def test_one_invoice_that_is_not_ours_stops_the_payment_of_all(profile, payer):
     assert nothing_was_written(mine)
 
 
+def test_one_invoice_that_was_voided_meanwhile_stops_the_payment_of_all(profile, payer):
+    """Scenario 27: the page showed the sum of three."""
+    first, second, third = (issued(profile) for _number in range(3))
+    void(access=system_access(), invoice_id=second.pk, reason="Sent twice", at=NOW)
+    with pytest.raises(CannotPay):
+        pay_together(payer, [first, second, third], card(profile))
+    assert nothing_was_written(first)
+    assert charges(first) == charges(second) == charges(third) == []
+
+
 def test_the_key_of_a_page_of_another_profile_is_stale(profile, payer):
     """The same person, but another profile's page: that payment is not shown here, and nothing is charged."""
     other = BillingProfileFactory()

@@ -1,5 +1,5 @@
-"""Which test shows which scenario of messages (13 to 20), of the default method (42) and of money that goes back (47 to
-52).
+"""Which test shows which scenario of messages (13 to 20), of several invoices (27), of checks and wires (42 to 46), of
+money that goes back (47 to 52) and of zones (63).
 
 13  return before message, message before return, only one of them, neither: the same end
 14  a message that comes before our own commit is redelivered to itself, then settled
@@ -9,13 +9,18 @@
 18  unsigned, wrong secret, old, tampered, no secret, unknown type, foreign object, unreadable
 19  through every middleware; stored even if working on it raises
 20  another amount or currency than asked: not paid, staff queue
+27  three invoices at once, one of them void meanwhile
 42  the default switched to check or wire
+43  our account for wires changed
+44  the same check recorded twice
+46  a check that comes back after it paid
 47  a refund in full, in parts, above what was taken, by two clerks at once, by a double click
 48  a refund that is pending and fails later
 49  a refund whose answer is lost
 50  a refund in the provider's dashboard, and its messages
 51  a refund after the card was removed and the profile disabled
 52  a dispute opened, won and lost, of a payment for several invoices
+63  reader, profile and server in different zones
 
 An event of test mode where live keys are used is told by the provider's own flag, so each gateway's own tests show it.
 """
@@ -24,6 +29,7 @@ from importlib import import_module
 
 import pytest
 
+REMITTANCES, REMINDING = "tests.invoices.test_remittances", "tests.invoices.test_reminding"
 MESSAGES, MONEY_BACK = "test_scenarios_messages", "test_scenarios_money_back"
 SHOWN_BY = {
     13: [
@@ -54,7 +60,19 @@ SHOWN_BY = {
         (MESSAGES, "test_a_message_about_another_amount_or_currency_pays_nothing"),
         ("test_unknown", "test_another_amount_or_currency_than_asked_pays_nothing_and_waits_for_staff"),
     ],
+    27: [("test_refusals", "test_one_invoice_that_was_voided_meanwhile_stops_the_payment_of_all")],
     42: [("test_default_method", "test_drafts_follow_the_switch_and_issued_invoices_keep_what_they_say")],
+    43: [
+        (
+            REMITTANCES,
+            "test_a_changed_account_reaches_new_invoices_and_the_portal_and_no_document",
+        )
+    ],
+    44: [("test_recording", "test_the_same_check_twice_is_refused_and_the_same_form_twice_is_one_payment")],
+    46: [
+        ("test_returning", "test_a_check_that_comes_back_leaves_the_invoice_due_and_those_who_handle_it_told"),
+        (REMINDING, "test_paid_back_after_the_plan_there_is_one_more_reminder_a_week_later"),
+    ],
     47: [
         ("test_refunds", "test_a_full_refund_makes_the_invoice_due_again_and_says_so"),
         ("test_refunds", "test_two_parts_and_then_no_more_than_was_taken"),
@@ -77,10 +95,15 @@ SHOWN_BY = {
         (MONEY_BACK, "test_messages_of_a_dispute_out_of_order_and_twice_have_one_effect"),
         (MONEY_BACK, "test_four_workers_take_the_money_of_a_lost_dispute_once"),
     ],
+    63: [
+        ("test_paying", "test_due_dates_and_amounts_do_not_depend_on_where_the_reader_is"),
+        ("test_statements", "test_the_day_ends_where_the_profile_is"),
+        (REMINDING, "test_the_day_is_that_of_the_profile"),
+    ],
 }
 
 
 @pytest.mark.parametrize("scenario", SHOWN_BY)
 def test_every_scenario_has_the_tests_that_show_it(scenario):
     for module, name in SHOWN_BY[scenario]:
-        assert callable(getattr(import_module(f"tests.payments.{module}"), name))
+        assert callable(getattr(import_module(module if "." in module else f"tests.payments.{module}"), name))
