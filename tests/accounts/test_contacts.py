@@ -61,6 +61,15 @@ def test_others_see_the_contacts_and_change_nothing(client, profile, role):
     assert not AuditEntry.objects.exists()
 
 
+def test_a_role_that_went_since_the_page_was_drawn_adds_nobody(profile):
+    owner = member(profile, "profile_owner")
+    access = access_for(owner, profile)
+    owner.assignments.all().delete()
+    with pytest.raises(NotAllowed):
+        add_contact(access=access, profile_id=profile.pk, name="", email="a@example.com", language="en", at=NOW)
+    assert not BillingContact.objects.exists()
+
+
 def test_an_address_is_there_once_however_it_is_written_and_must_be_one(client, profile):
     owner = member(profile, "profile_owner")
     add(owner, profile)

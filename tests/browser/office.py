@@ -9,8 +9,8 @@ from django.contrib.admin.models import CHANGE, LogEntry
 from django.contrib.auth.models import Group, Permission
 
 from accounts.access import system_access
-from accounts.models import BillingProfile, DueRun, InvoiceSection, TaxId, User
-from invoices.models import Invoice, TaxRate
+from accounts.models import BillingContact, BillingProfile, DueRun, InvoiceSection, TaxId, User, WireRequest
+from invoices.models import Invoice, RemittanceAccount, TaxRate
 from invoices.money import Money
 from invoices.operations import close_due, void
 from payments.models import MethodSetup, Payment
@@ -44,6 +44,7 @@ def busy_day(**fields) -> User:
     trouble = {"mail": "ConnectionRefusedError: the mail server at mail.example.com did not answer within 20 seconds"}
     DueRun.objects.create(started_at=NOW, finished_at=NOW, origin="worker", done={"mail": 12}, failed=trouble)
     DueRun.objects.create(started_at=NOW, origin="command")
+    paying_by_wire(profile, payer)
     log = LogEntry.objects.log_actions
     log(boss.pk, invoices, CHANGE, [{"changed": {"fields": ["PO number"]}}])
     return boss
@@ -70,6 +71,26 @@ def charges_in_every_state(profile) -> None:
     close_due(at=NOW)
     charged(profile, "12.50", on=date(2026, 10, 20), kind="one_off", source_reference="USE-2026-10-0001")
     charged(profile, "-2.50", on=date(2026, 10, 21))
+
+
+def paying_by_wire(profile, payer) -> None:
+    """A request that waits and one that was declined, somebody to write to, and an account of ours."""
+    facts = {"legal_name": LONG, "registration_number": "00000000", "monthly_amount": "EUR 2,500", "reason": "Policy"}
+    who = {"requested_at": NOW, "requested_by": payer, "contact_name": "Payable", "contact_email": LONG_EMAIL}
+    WireRequest.objects.create(profile=profile, **facts, **who)
+    WireRequest.objects.create(
+        profile=profile,
+        status="declined",
+        decided_at=NOW,
+        decided_by=payer,
+        answer="Too new a customer.",
+        **facts,
+        **who,
+    )
+    BillingContact.objects.create(profile=profile, name="Accounts payable", email=LONG_EMAIL)
+    RemittanceAccount.objects.create(
+        currency="EUR", valid_from_on=date(2026, 1, 1), account_holder=LONG[:70], iban="NL00EXAM0000000000"
+    )
 
 
 def payments_in_every_state(profile, payer) -> None:

@@ -6,7 +6,7 @@ from uuid import uuid4
 import pytest
 from django.urls import reverse
 
-from accounts.models import InvoiceSection
+from accounts.models import BillingContact, BillingProfile, InvoiceSection, WireRequest
 from invoices.money import Money
 from payments.operations import record_payment, refund
 from tests.browser.accessibility import DARK, LIGHT, PHONE_DARK, PHONE_LIGHT, bring_axe, problems_of, show
@@ -29,7 +29,10 @@ def rich(profile):
     section = InvoiceSection.objects.create(profile=profile, name="Web shop")
     default = card(profile, is_default=True)
     card(profile, expiry_month=1, expiry_year=2024)
-    BillingProfileFactory(account=profile.account, name="Operations UK", currency="GBP")
+    other = BillingProfileFactory(account=profile.account, name="Operations UK", currency="GBP")
+    WireRequest.objects.create(profile=other, requested_at=NOW, requested_by=owner, legal_name="Example UK Ltd")
+    BillingContact.objects.create(profile=profile, name="Payable", email="accounts-payable@example.com")
+    BillingProfile.objects.filter(pk=profile.pk).update(status="warned")
     due, late, paid, waiting, parted, checked = (issued(profile, due_on=date(2026, 10, 1)) for _state in range(6))
     due.lines.update(section=section, section_name=section.name)
     payment = press_pay(owner, paid, default)
@@ -73,6 +76,10 @@ def rich(profile):
         "methods": reverse("payments:methods", args=[profile.code]),
         "credits": reverse("invoices:credits", args=[profile.code]),
         "properties": reverse("accounts:properties", args=[profile.code]),
+        "mail and contacts": reverse("accounts:contacts", args=[profile.code]),
+        "asking to pay by wire": reverse("accounts:wire_request", args=[profile.code]),
+        "asked to pay by wire": reverse("accounts:wire_request", args=[other.code]),
+        "statement": f"{reverse('payments:statement', args=[profile.code])}?from=2026-01-01&to=2026-12-31",
         "access": reverse("accounts:access", args=[profile.code]),
         "search": "/search/?q=inv",
         "not found": "/profiles/none/invoices/",

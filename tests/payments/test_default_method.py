@@ -57,6 +57,15 @@ def test_who_does_not_manage_methods_changes_nothing(approved, role):
     assert default_of(approved) == "card"
 
 
+def test_a_role_that_went_since_the_page_was_drawn_changes_nothing(approved):
+    owner = member(approved, "profile_owner")
+    access = access_for(owner, approved)
+    owner.assignments.all().delete()
+    with pytest.raises(NotAllowed):
+        set_default_method(access=access, profile_id=approved.pk, method="check_wire", at=NOW)
+    assert default_of(approved) == "card"
+
+
 def test_a_stranger_finds_nothing(approved):
     with pytest.raises(BillingProfile.DoesNotExist):
         choose(member(BillingProfileFactory(), "profile_owner"), approved, "check_wire")
