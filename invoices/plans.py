@@ -13,7 +13,7 @@ def reminder_days(due_on: date) -> list[date]:
 
 def next_reminder(due_on: date, *, from_on: date) -> date | None:
     """The first day of the plan that is not before ``from_on``; None when the plan is over."""
-    return next((day for day in reminder_days(due_on) if day >= from_on), None)
+    return min((day for day in reminder_days(due_on) if day >= from_on), default=None)
 
 
 def reminder_after_reopening(due_on: date, *, today: date) -> date | None:

@@ -72,7 +72,9 @@ def _bank(invoice: Invoice) -> dict[str, Any] | None:
         (_("Amount"), invoice.amount_due.format()),
         (_("Pay by"), day(invoice.due_on)),
     ]
-    code = payment_code(remittance, invoice.amount_due, invoice.payment_reference)
+    code = ""
+    if not invoice.is_being_paid:
+        code = payment_code(remittance, invoice.amount_due, invoice.payment_reference)
     since = _("Our bank details since %(day)s.") % {"day": day(remittance.since)} if remittance.since else ""
     return {
         "title": _("By wire transfer"),

@@ -10,7 +10,7 @@ from pypdf import PdfReader
 from invoices.documents.invoice import invoice_data, invoice_pdf
 from invoices.models import Invoice, RemittanceAccount
 from invoices.money import Money
-from invoices.operations import apply_payment
+from invoices.operations import apply_payment, mark_payment_started
 from invoices.remittances import Remittance, Remittances, current_remittance, payment_code, payment_code_svg
 from tests.factories import NOW, TODAY, BillingProfileFactory, UserFactory, issued, member
 from tests.invoices.payment_codes import read_code
@@ -169,6 +169,8 @@ def test_the_document_holds_the_code_and_stays_accessible(profile):
     assert b"pdfuaid" in reader.trailer["/Root"]["/Metadata"].get_data()
     assert read_code(printed(invoice)["bank"]["code"]["svg"]).split("\n")[7] == "EUR120.00"
     assert printed(issued(BillingProfileFactory(currency="GBP")))["bank"]["code"] is None
+    mark_payment_started(invoice, by=None, at=NOW)
+    assert printed(invoice)["bank"]["code"] is None
 
 
 def test_above_the_card_limit_the_reason_stands_where_the_card_would(client, settings):
