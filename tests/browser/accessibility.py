@@ -48,7 +48,7 @@ def bring_axe(page) -> None:
 
 def problems_of(page, looks=LOOKS) -> list[str]:
     """What is wrong with the open page, one line for each thing and look: axe's findings, and sideways scrolling.
-    Leaves the page in the last look."""
+    Leaves the page in the first look."""
     if not page.evaluate("'axe' in window"):
         page.evaluate(AXE_SCRIPT)
     problems = []
@@ -59,6 +59,7 @@ def problems_of(page, looks=LOOKS) -> list[str]:
         overflow = page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
         if overflow > 0:
             problems.append(f"{look.name}: scrolls sideways by {overflow} px")
+    show(page, looks[0])
     return problems
 
 
