@@ -14,7 +14,7 @@ from accounts.models import BillingProfile, User
 from billing_portal.demo.content import LOGISTICS, Bill, Fate, Profile
 from invoices.models import Invoice
 from invoices.money import Money
-from invoices.operations import issue, plan_autopay, rebill, void
+from invoices.operations import issue, mark_announced, plan_autopay, rebill, void
 from payments.gateways.registry import default_gateway, get_gateway
 from payments.gateways.sandbox import SandboxGateway
 from payments.models import Payment
@@ -159,7 +159,9 @@ def rebilled(scene: Scene) -> None:
     draft = rebill(
         access=scene.staff, invoice_id=scene.invoice.pk, reason="Billed to the wrong department", at=scene.then
     )
-    issue(access=scene.staff, invoice_id=draft.pk, today=draft.profile.day_of(scene.now), at=scene.now)
+    invoice = issue(access=scene.staff, invoice_id=draft.pk, today=draft.profile.day_of(scene.now), at=scene.now)
+    plan_autopay(invoice, None)
+    mark_announced(invoice)
 
 
 FATES: dict[Fate, Callable[[Scene], None]] = {

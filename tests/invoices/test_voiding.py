@@ -141,7 +141,7 @@ def test_after_a_credit_note_became_a_credit_voiding_would_pay_it_twice(profile)
     apply_payment(invoice, Money(10000, "EUR"), at=NOW, paid_with="bank transfer", ends_attempt=True)
     take_back_some(invoice, 2000)
     invoice.refresh_from_db()
-    take_back_payment(invoice, Money(10000, "EUR"))
+    take_back_payment(invoice, Money(10000, "EUR"), at=NOW)
     with pytest.raises(CannotVoid, match="became a credit"):
         void_now(invoice)
     assert unchanged(invoice)

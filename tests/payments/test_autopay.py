@@ -100,8 +100,8 @@ def another_agreement(invoice):
     invoice.profile.account.save()
 
 
-def disabled(invoice):
-    BillingProfile.objects.update(status="disabled")
+def closed(invoice):
+    BillingProfile.objects.update(status="closed")
 
 
 def removed(invoice):
@@ -123,7 +123,7 @@ def expired(invoice):
         (by_wire, "by_wire", []),
         (disputed, "disputed", []),
         (another_agreement, "agreement", ["charge_stopped"]),
-        (disabled, "profile_disabled", []),
+        (closed, "profile_closed", []),
         (removed, "no_card", ["charge_stopped"]),
         (no_default, "no_card", ["charge_stopped"]),
         (expired, "card_expired", ["charge_stopped"]),
@@ -214,7 +214,7 @@ def test_what_was_refunded_or_taken_back_is_not_charged_again(invoice, payer):
 
     run()
     invoice.refresh_from_db()
-    take_back_payment(invoice, invoice.total, by_bank=True)
+    take_back_payment(invoice, invoice.total, at=NOW, by_bank=True)
     assert state(invoice) == ("open", 0, 12000)
     run(CHARGED + timedelta(days=30))
     assert charges(invoice) == [12000]

@@ -9,7 +9,7 @@ import pytest
 from accounts.models import AuditEntry, OutgoingMail
 from payments.gateways.sandbox import stored
 from payments.models import PaymentMethod, WebhookDelivery
-from payments.operations import process_deliveries, remove_method
+from payments.operations import make_default, process_deliveries, remove_method
 from payments.operations.card_news import notice_gone
 from tests.factories import NOW, BillingProfileFactory, access_for, issued, member
 from tests.payments.acts import books_are_clean, card, deliver, messages, press_pay, sandbox, state
@@ -87,6 +87,7 @@ def test_nobody_is_told_of_a_card_that_was_not_the_default(kept):
 
 
 def test_nobody_is_told_of_a_card_that_was_removed_here(profile, kept, owner):
+    make_default(access=access_for(owner, profile), method_id=card(profile).pk, at=NOW)
     remove_method(access=access_for(owner, profile), method_id=kept.pk, at=NOW)
     sandbox().switches.arm("drop_before", on="lookup_method")
     deliver()

@@ -18,6 +18,8 @@ from tests.payments.pages import page_of
 TEMPLATES = sorted(
     path.stem for path in (settings.BASE_DIR / "templates/emails").glob("*.html") if "facts" not in path.stem
 )
+# To people who sign in nowhere, so it leads nowhere.
+TEMPLATES.remove("statement")
 
 pytestmark = pytest.mark.django_db
 
@@ -34,7 +36,21 @@ OF_INVOICES = {
     "transfer": {"account_holder": "Example Cloud B.V.", "iban": "NL00EXAM0000000000", "bic": "EXAMNL2A"},
     "payment_reference": "RF00INV000001",
     "expiry": "12/2026",
+    "past_due_minor": 12000,
+    "disabled_on": "2026-12-25",
+    "answer": "Agreed with your finance department.",
+    "pays_by_wire": True,
+    "is_past_due": True,
 }
+OF_INVOICES["invoices"] = [
+    {
+        "number": "INV-000001",
+        "amount_minor": 12000,
+        "due_on": "2026-10-25",
+        "days_late": 1,
+        "reference": "RF00INV000001",
+    }
+]
 
 
 def mail(template, language="en"):

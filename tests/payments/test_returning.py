@@ -60,7 +60,7 @@ def test_it_comes_back_once(profile):
 
 def test_a_credit_that_was_used_meanwhile_is_for_staff(profile):
     payment = recorded(issued(profile), 15000)
-    change_credit(Credit.objects.get(), Money(-3000, "EUR"))
+    change_credit(Credit.objects.get(), Money(-3000, "EUR"), at=NOW)
     bounce(payment)
     dispute = Dispute.objects.get()
     assert (dispute.taken_minor, dispute.missing, dispute.needs_staff) == (12000, Money(3000, "EUR"), True)

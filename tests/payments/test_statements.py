@@ -73,7 +73,7 @@ def test_it_tells_a_whole_story(profile, payer):
         ("2026-10-26", "payment", -12000, 12000),
         ("2026-10-27", "refund", 2000, 14000),
         ("2026-10-29", "chargeback", 10000, 24000),
-        ("2026-10-30", "void", -12000, 12000),
+        ("2026-10-30", "credit_note", -12000, 12000),
     ]
     assert due(profile) == 12000
 

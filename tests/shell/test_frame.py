@@ -22,6 +22,7 @@ def test_the_left_menu_holds_the_pages_of_the_profile(client, profile, payer):
         "Payment history",
         "Payment methods",
         "Properties",
+        "Statement of account",
     }
 
 

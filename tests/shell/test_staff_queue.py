@@ -3,8 +3,8 @@
 import pytest
 from django.contrib.auth.models import Permission
 
-from accounts.models import DueRun, OutgoingMail
-from billing_portal.staff_queue import what_waits
+from accounts.models import DueRun, OutgoingMail, WireRequest
+from billing_portal.staff_queue import KINDS, what_waits
 from payments.models import Dispute, Payment, Refund, WebhookDelivery
 from tests.factories import NOW, UserFactory
 
@@ -41,6 +41,13 @@ def waiting_dispute(profile):
     )  # fmt: skip
 
 
+def wire_request(profile):
+    return WireRequest.objects.create(
+        profile=profile, legal_name="Example B.V.", registration_number="0", monthly_amount="100", contact_name="AP",
+        contact_email="ap@example.com", reason="Policy", requested_at=NOW, requested_by=UserFactory(),
+    )  # fmt: skip
+
+
 def failed_message(_profile):
     return WebhookDelivery.objects.create(
         gateway="sandbox", event_id="evt_1", kind="payment", type="paid", status="failed", received_at=NOW
@@ -63,6 +70,7 @@ def failed_run(_profile):
         (waiting_payment, "1 payment needs staff"),
         (waiting_refund, "1 refund needs staff"),
         (waiting_dispute, "1 dispute needs staff"),
+        (wire_request, "1 request to pay by check or wire"),
         (failed_message, "1 message of a provider failed"),
         (unsent_mail, "1 mail could not be sent"),
         (failed_run, "the last run of what is due failed"),
@@ -99,5 +107,5 @@ def test_a_clerk_is_told_only_what_they_may_see(profile):
 
 
 def test_it_asks_one_question_for_each_kind(boss, profile, django_assert_num_queries):
-    with django_assert_num_queries(6):
+    with django_assert_num_queries(len(KINDS)):
         what_waits(boss)

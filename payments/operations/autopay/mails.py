@@ -20,7 +20,7 @@ Stop = AutomaticCharge.Stop
 # Somebody did the rest themselves, or has to be told by staff.
 NO_NEWS = {
     *(Stop.PAID, Stop.VOID, Stop.NOTHING_DUE, Stop.SWITCHED_OFF, Stop.BY_WIRE, Stop.DISPUTED),
-    *(Stop.CONFIG, Stop.DISABLED),
+    *(Stop.CONFIG, Stop.CLOSED),
 }
 
 
