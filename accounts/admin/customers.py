@@ -86,7 +86,8 @@ class BillingProfileAdmin(KeptAdmin):
             {
                 "fields": (
                     *("currency", "invoice_day", "payment_terms_days", "po_number", "default_method"),
-                    *("is_wire_approved", "mails_invoices", "time_zone"),
+                    *("is_wire_approved", "mails_invoices", "issues_empty_invoices", "time_zone"),
+                    *("billed_until_on", "next_invoice_on"),
                 )
             },
         ),
@@ -94,7 +95,7 @@ class BillingProfileAdmin(KeptAdmin):
     inlines = (SectionsInline, ContactsInline, ProfileRolesInline)
 
     def get_readonly_fields(self, _request: HttpRequest, obj: BillingProfile | None = None) -> tuple[str, ...]:
-        always = ("code", "created_at")
+        always = ("code", "created_at", "billed_until_on", "next_invoice_on")
         if obj is None:
             return always
         has_amounts = obj.invoices.exists() or obj.charges.exists()
@@ -102,6 +103,14 @@ class BillingProfileAdmin(KeptAdmin):
 
     def get_inlines(self, request: HttpRequest, obj: BillingProfile | None) -> Any:
         return super().get_inlines(request, obj) if obj is not None else [SectionsInline]
+
+    def get_object(self, request: HttpRequest, object_id: str, from_field: str | None = None) -> BillingProfile | None:
+        """Locked while it is being written: the whole row is saved, and must not put back an invoice day that the
+        billing run has just moved on."""
+        profile: BillingProfile | None = super().get_object(request, object_id, from_field)
+        if profile is not None and request.method == "POST":
+            return BillingProfile.objects.select_for_update(no_key=True).get(pk=profile.pk)
+        return profile
 
     def formfield_for_choice_field(self, db_field: Field, request: HttpRequest, **kwargs: Any) -> Any:
         """Staff open and close a profile; warned and disabled come and go by themselves, and stay as they are here."""

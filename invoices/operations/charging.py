@@ -70,6 +70,8 @@ def record_charge(
     Returns the charge; with a source reference that came before, and the same facts, the one of that time. Raises
     CannotCharge, with a sentence, for anything that cannot be charged. Rights are the caller's: staff and import.
     """
+    if profile.is_closed:
+        raise CannotCharge(_("The billing profile is closed."))
     if section.profile_id != profile.pk:
         raise CannotCharge(_("The invoice section belongs to another billing profile."))
     charge = Charge(

@@ -83,6 +83,13 @@ def test_the_section_is_one_of_the_profile(profile):
     assert not Charge.objects.exists()
 
 
+def test_a_closed_profile_is_charged_nothing():
+    profile = BillingProfileFactory(status="closed")
+    with pytest.raises(CannotCharge, match="The billing profile is closed"):
+        charged(profile, on=DAY)
+    assert not Charge.objects.exists()
+
+
 def test_a_tax_rate_that_is_no_longer_in_use_is_refused(profile):
     rate = TaxRate.objects.create(name="Old", percent=19, is_active=False)
     with pytest.raises(CannotCharge, match="The tax rate Old is no longer in use"):

@@ -5,7 +5,7 @@ from decimal import Decimal
 
 import pytest
 
-from accounts.models import AuditEntry
+from accounts.models import AuditEntry, BillingProfile
 from invoices.models import Charge, Invoice, NumberSeries, PeriodClosing, RemittanceAccount, TaxRate
 from invoices.money import Money
 from invoices.operations import add_credit
@@ -152,6 +152,16 @@ def test_a_disabled_profile_is_billed_for_what_it_used():
     profile = billed_profile(status="disabled")
     charged(profile, on=date(2026, 10, 6))
     run()
+    assert totals(profile) == [1000]
+
+
+def test_a_closed_profile_is_passed_over_until_it_is_opened_again():
+    profile = billed_profile()
+    charged(profile, on=date(2026, 10, 6))
+    BillingProfile.objects.filter(pk=profile.pk).update(status="closed")
+    assert run(noon(2026, 11, 5)).periods == 0
+    BillingProfile.objects.filter(pk=profile.pk).update(status="active")
+    assert run(noon(2026, 12, 5)).periods == 2
     assert totals(profile) == [1000]
 
 

@@ -14,7 +14,7 @@ from accounts.querysets import BillingProfileQuerySet
 from invoices.models import Charge, Invoice, NumberSeries, PeriodClosing
 from invoices.operations import CannotCharge, close_periods, remove_charge
 from invoices.operations.closing import statements
-from tests.factories import NOW
+from tests.factories import NOW, UserFactory
 from tests.invoices.charging import billed_profile, charged, noon, run, section_of
 from tests.payments.acts import at_once
 
@@ -180,6 +180,15 @@ def test_two_senders_of_one_reference_record_one_charge():
     section_of(profile)
     at_once(*[lambda: charged(profile, on=date(2026, 10, 6), source_reference="A-1")] * 6)
     assert Charge.objects.count() == 1
+
+
+def test_staff_who_change_a_profile_lock_it_first(client):
+    """The admin saves the whole row. Read before a run and saved after it, it would set the invoice day back."""
+    profile = billed_profile()
+    client.force_login(UserFactory(is_staff=True, is_superuser=True))
+    with CaptureQueriesContext(connection) as captured:
+        client.post(f"/admin/accounts/billingprofile/{profile.pk}/change/", {})
+    assert any(query["sql"].endswith("FOR NO KEY UPDATE") for query in captured)
 
 
 def test_profiles_are_locked_in_order_and_those_of_others_passed_over(profiles):

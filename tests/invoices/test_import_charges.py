@@ -136,6 +136,15 @@ def test_a_bad_row_is_named_with_its_line_and_nothing_is_recorded(shop, file, re
     assert not Charge.objects.exists()
 
 
+def test_a_closed_profile_is_charged_nothing(file):
+    profile = BillingProfileFactory(status="closed")
+    section_of(profile)
+    errors = StringIO()
+    with pytest.raises(CommandError):
+        bring_in(file(row(profile)), errors=errors)
+    assert errors.getvalue() == f"Line 2: billing profile {profile.code} is closed.\n"
+
+
 def test_every_bad_row_is_named(shop, file):
     errors = StringIO()
     rows = ["NONE-0000,A-1,Web shop,2026-10-06,,Hosting,,,10,,", row(shop, ""), row(shop, "A-2"), row(shop, "A-2")]

@@ -4,7 +4,7 @@ A CSV file holds one row per charge. UTF-8, comma or semicolon, amounts with a d
 
 | Column | Needed | What it holds |
 |---|---|---|
-| `profile` | yes | code of the billing profile, such as `K7QX-2M9P` |
+| `profile` | yes | code of the billing profile, such as `K7QX-2M9P`; it must not be closed |
 | `reference` | yes | the sender's own reference of the charge, at most 64 characters, once in a profile |
 | `section` | yes | name of an invoice section that the profile has; sections are not created |
 | `date` | yes | `2026-10-05`, of the service or sale; decides the billing period |

@@ -26,6 +26,7 @@ Numbered = tuple[int, ChargeRow]
 class Customer(NamedTuple):
     profile_id: int
     currency: str
+    status: str
 
 
 class MadeCharge(NamedTuple):
@@ -49,8 +50,8 @@ class Resolver:
     def resolve(self, batch: list[Numbered], problems: Problems) -> tuple[list[MadeCharge], int]:
         """The new charges of a batch, and how many were recorded before."""
         codes = {row.profile for _line, row in batch}
-        found = BillingProfile.objects.filter(code__in=codes).values_list("code", "pk", "currency")
-        customers = {code: Customer(pk, currency) for code, pk, currency in found}
+        found = BillingProfile.objects.filter(code__in=codes).values_list("code", "pk", "currency", "status")
+        customers = {code: Customer._make(values) for code, *values in found}
         profiles = [customer.profile_id for customer in customers.values()]
         known = sections({row.section for _line, row in batch}, profiles)
         before = recorded_before(
@@ -74,6 +75,8 @@ class Resolver:
         """Raises BadRow and CannotCharge."""
         if customer is None:
             raise BadRow(f"there is no billing profile {row.profile!r}.")
+        if customer.status == BillingProfile.Status.CLOSED:
+            raise BadRow(f"billing profile {row.profile} is closed.")
         section_id = known.get((customer.profile_id, row.section))
         if section_id is None:
             raise BadRow(f"profile {row.profile} has no invoice section {row.section!r}. Create it first.")

@@ -12,7 +12,8 @@ is left, and nothing happens twice. That there is one closing for each profile a
 - When days or months were missed, each period that ended meanwhile is closed in order and has an invoice of its own.
 - The invoice date is the day on which the run really makes the invoice, where the profile is. That is the day the
   period closed when the run is on time; after a missed day it is later, because a due date must not lie in the past.
-- A profile begins on the day it was made. One that is disabled is still billed for what it used.
+- A profile begins on the day it was made. One that is disabled is still billed for what it used; one that staff closed
+  is passed over, and its periods are made up for if it is opened again.
 """
 
 from invoices.operations.closing.choosing import how_many_wait

@@ -67,7 +67,7 @@ class Walk:
         self.last_on, self.last_id = None, 0
 
     def _chosen(self) -> QuerySet[BillingProfile]:
-        profiles = BillingProfile.objects.all()
+        profiles = BillingProfile.objects.exclude(status=BillingProfile.Status.CLOSED)
         return profiles if self.only is None else profiles.filter(pk=self.only.pk)
 
     def _no_later_than(self, day: date) -> date:
