@@ -23,6 +23,7 @@ from payments.models import (
     RefundAllocation,
 )
 from payments.operations.books_of_credits import CHECKS_OF_CREDITS
+from payments.operations.books_of_periods import CHECKS_OF_PERIODS
 from payments.operations.books_of_plans import CHECKS_OF_PLANS
 from payments.operations.sums import SHOWN, sum_of
 from payments.states import OPEN, DisputeStatus, PaymentStatus, RefundStatus
@@ -190,5 +191,6 @@ CHECKS: list[Callable[[], Iterator[str]]] = [
     *CHECKS_OF_CREDITS,
     open_attempts,
     numbers_without_gaps,
+    *CHECKS_OF_PERIODS,
     *CHECKS_OF_PLANS,
 ]

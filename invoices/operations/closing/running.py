@@ -74,6 +74,8 @@ class Run:
 
     def walk(self, profiles: QuerySet[BillingProfile], *, seen: bool) -> Iterator[Closed]:
         """Chunk after chunk of these profiles; ``seen`` says that they have a next invoice day."""
+        if not profiles.exists():  # an idle pass takes no lock, which on SQLite everybody would wait for
+            return
         self.where.restart()
         self.where.size = min(self.chunk, FIRST_CHUNK)
         while closed := self._step(profiles, seen=seen):
