@@ -14,11 +14,9 @@ from accounts.access import Access, reason_for_role
 from accounts.models import BillingProfile, WireRequest
 from accounts.roles import Permission
 from accounts.scoping import profile_view
-from invoices.models import Invoice
-from invoices.states import InvoiceStatus
 from invoices.views.rows import profile_of
 from payments.gateways.registry import default_gateway
-from payments.models import AutomaticCharge, PaymentMethod
+from payments.models import PaymentMethod
 from payments.operations import (
     CannotChangeMethod,
     blockers_of,
@@ -29,17 +27,8 @@ from payments.operations import (
     remove_method,
     switch_autopay,
 )
+from payments.views.automatic import automatic_charges
 from payments.views.choices import brand_sign
-
-SHOWN = 10
-# What nobody has to be reminded of.
-ENDED_BY_PEOPLE = [
-    AutomaticCharge.Stop.SWITCHED_OFF,
-    AutomaticCharge.Stop.BY_WIRE,
-    AutomaticCharge.Stop.DISPUTED,
-    AutomaticCharge.Stop.NOTHING_DUE,
-    AutomaticCharge.Stop.PAID,
-]
 
 
 @dataclass(frozen=True)
@@ -80,24 +69,13 @@ def methods(request: HttpRequest, access: Access) -> HttpResponse:
         "wire_is_asked": _wire_is_asked(profile),
         "may_pay": access.can(Permission.INVOICE_PAY),
     }
-    return render(request, "payments/methods.html", context | _automatic(access))
+    return render(request, "payments/methods.html", context | automatic_charges(access))
 
 
 def _wire_is_asked(profile: BillingProfile) -> bool:
     """Whether staff have yet to answer a request to pay by check or wire."""
     asked = WireRequest.objects.filter(profile=profile, status=WireRequest.Status.OPEN)
     return not profile.is_wire_approved and asked.exists()
-
-
-def _automatic(access: Access) -> dict[str, Any]:
-    """What is charged next, and what could not be charged and is still due. For those who see invoices."""
-    due = Invoice.objects.visible_to(access).filter(status=InvoiceStatus.OPEN)
-    stopped = AutomaticCharge.objects.filter(invoice__in=due, status=AutomaticCharge.Status.STOPPED)
-    failed = stopped.filter(invoice__payment_started_at=None).exclude(stopped_because__in=ENDED_BY_PEOPLE)
-    return {
-        "planned": due.filter(autopay_on__isnull=False).order_by("autopay_on", "pk")[:SHOWN],
-        "failed": failed.select_related("invoice").order_by("invoice__due_on", "pk")[:SHOWN],
-    }
 
 
 def _method(access: Access, method_id: int) -> PaymentMethod:

@@ -23,6 +23,7 @@ from payments.gateways.registry import UnknownGateway
 from payments.models import Payment, PaymentAllocation
 from payments.operations import CannotPay, NoAnswer, cancel_attempt, come_back
 from payments.states import ENDED_WITHOUT_MONEY, PAYMENT_LOOK, PaymentStatus
+from payments.views.automatic import failed_charges
 from payments.views.responses import SeeOther, check_url, go_on, is_htmx, payment_url
 from payments.views.story import event_text, story_of
 
@@ -68,6 +69,11 @@ def _context(access: Access, payment: Payment) -> dict[str, Any]:
         "explanation": explain(payment.decline_code),
         "is_ended": payment.status in ENDED_WITHOUT_MONEY,
         "may_pay": access.can(Permission.INVOICE_PAY),
+        # Once, where it became the default: what could not be charged before is now offered to be paid with it.
+        "offers_failed": payment.make_default
+        and payment.status == PaymentStatus.SUCCEEDED
+        and access.can(Permission.INVOICE_PAY)
+        and failed_charges(access).exists(),
         "check_url": check_url(payment) if payment.status == PaymentStatus.NEEDS_CUSTOMER else "",
     }
 

@@ -12,7 +12,7 @@ from payments.models import AutomaticCharge, Dispute, Payment, PaymentEvent
 from payments.operations.autopay import take_up
 from payments.operations.autopay.deciding import key_of
 from tests.factories import NOW, BillingAccountFactory, BillingProfileFactory, issued
-from tests.payments.acts import books_are_clean, card, charges, press_pay, state
+from tests.payments.acts import books_are_clean, card, charges, deliver, press_pay, sandbox, state
 from tests.payments.autopaying import CHARGED, mails, plan, planned_on, run, story, tried
 
 pytestmark = pytest.mark.django_db
@@ -219,6 +219,24 @@ def test_what_was_refunded_or_taken_back_is_not_charged_again(invoice, payer):
     run(CHARGED + timedelta(days=30))
     assert charges(invoice) == [12000]
     assert planned_on(invoice) is None
+
+
+def test_a_dispute_that_is_lost_makes_it_due_again_and_charges_nobody(profile, payer):
+    """Money that a payer's bank took back is not taken from the card again."""
+    card(profile, "0259", is_default=True)
+    invoice = issued(profile)
+    run()
+    deliver()
+    invoice.refresh_from_db()
+    assert invoice.disputed_at is not None
+    run(CHARGED + timedelta(days=3))
+    sandbox().books.advance(8 * 24 * 3600)
+    sandbox().lookup_dispute("any")
+    deliver(at=CHARGED + timedelta(days=9))
+    assert state(invoice) == ("open", 0, 12000)
+    run(CHARGED + timedelta(days=10))
+    assert charges(invoice) == [12000]
+    assert story(invoice) == ("done", "", 1)
 
 
 def test_a_day_written_on_an_invoice_whose_plan_is_over_charges_nothing(invoice):

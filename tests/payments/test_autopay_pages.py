@@ -14,7 +14,7 @@ from payments.models import AutomaticCharge, PaymentMethod
 from tests.factories import TODAY, UserFactory, issued, member
 from tests.payments.acts import card, press_pay
 from tests.payments.autopaying import CHARGED, plan, planned_on, run
-from tests.payments.pages import BLADE, browser, pay_url, text_of
+from tests.payments.pages import BLADE, browser, filled_in, pay_url, text_of
 
 pytestmark = pytest.mark.django_db
 
@@ -88,6 +88,20 @@ def test_what_failed_is_offered_to_be_paid_and_never_charged_by_itself(owner, pr
 
     press_pay(member(profile, "profile_owner"), invoice, good)
     assert "Could not be charged" not in page(owner, profile)
+
+
+def test_a_card_that_becomes_the_default_while_paying_offers_what_failed_too(owner, profile):
+    card(profile, "9979", is_default=True)
+    failed, other = issued(profile), issued(profile, today=TODAY + timedelta(days=30))
+    run()
+    form = filled_in(other, make_default="on")
+    text = text_of(owner.post(pay_url(other), form, follow=True))
+    assert "Other invoices could not be charged" in text
+    assert planned_on(failed) is None
+
+    good = PaymentMethod.objects.get(is_default=True)
+    form = filled_in(failed, method=good.pk)
+    assert "could not be charged" not in text_of(owner.post(pay_url(failed), form, follow=True))
 
 
 def test_what_people_stopped_themselves_is_not_held_against_them(owner, profile, visa):

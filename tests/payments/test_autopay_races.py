@@ -12,7 +12,7 @@ from django.db import connection
 from invoices.models import Invoice
 from invoices.querysets import InvoiceQuerySet
 from payments.models import AutomaticCharge, Payment
-from payments.operations import charge_due, paying, reconcile
+from payments.operations import announce_due, charge_due, paying, reconcile, warn_of_expiring_cards
 from payments.operations.autopay import charging, planning
 from tests.factories import issued, member
 from tests.payments.acts import at_once, books_are_clean, card, charges, press_pay, sandbox, state
@@ -41,6 +41,21 @@ def test_six_workers_at_once_charge_each_invoice_once(profile, payer, visa):
     assert AutomaticCharge.objects.filter(status="done", tries=1).count() == 8
     assert len(mails("payment_succeeded")) == 8
     assert books_are_clean()
+
+
+def test_four_workers_at_once_tell_of_each_invoice_and_card_once(profile, payer):
+    member(profile, "profile_owner")
+    card(profile, is_default=True, expiry_month=11, expiry_year=2026)
+    for _number in range(4):
+        issued(profile)
+
+    def tell():
+        announce_due(at=CHARGED, limit=50)
+        warn_of_expiring_cards(at=CHARGED, limit=50)
+
+    assert at_once(*[tell] * 4) == [None] * 4
+    assert len(mails("invoice_ready")) == 8
+    assert len(mails("card_expiring")) == 1
 
 
 def slow_to_begin(monkeypatch):
