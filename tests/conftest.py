@@ -8,6 +8,8 @@ from billing_portal.translations import compile_catalogues
 from tests.environment import TEST_DATABASE
 from tests.factories import BillingProfileFactory, member
 
+DATABASE = {"db", "transactional_db", "django_db_reset_sequences", "django_db_serialized_rollback", "live_server"}
+
 
 def pytest_configure(config: pytest.Config) -> None:
     """The catalogues are compiled once a run, before its workers start."""
@@ -16,10 +18,16 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """What needs two connections and row locks runs on PostgreSQL; the SQLite run leaves it out, by name."""
+    """What needs two connections and row locks runs on PostgreSQL; the SQLite run leaves it out, by name. It leaves out
+    as well what may not touch the database at all, because that would only show the same once more."""
     if TEST_DATABASE == "postgresql":
         return
-    items[:] = [item for item in items if not item.get_closest_marker("two_connections")]
+    items[:] = [item for item in items if not item.get_closest_marker("two_connections") and uses_database(item)]
+
+
+def uses_database(item: pytest.Item) -> bool:
+    """Whether pytest-django lets a test reach the database."""
+    return item.get_closest_marker("django_db") is not None or not DATABASE.isdisjoint(item.fixturenames)
 
 
 @pytest.fixture(autouse=True)
