@@ -1,0 +1,121 @@
+"""A year in the life of fifty profiles, with the clock's passes killed at random moments and begun twice.
+
+The clock is looked at every three or four days only, so that everything is due late and together. Each time a pass
+begins and is killed somewhere; then two begin at once. Cards are charged, some are refused, some have backups, some get
+credits, some pay by wire and late. In the end each profile has one invoice for each of its periods, nothing was charged
+twice, every mail was sent once, and the books add up.
+"""
+
+import random
+from collections import Counter
+from datetime import date, timedelta
+from email import message_from_bytes
+
+import pytest
+from django.db.models import Count
+
+from accounts.models import BillingProfile, DueRun, OutgoingMail
+from billing_portal.due import jobs, run_due
+from invoices.models import Charge, Invoice, PeriodClosing, TaxRate
+from payments.models import Payment, PaymentAllocation
+from tests.payments.acts import books_are_clean, sandbox
+from tests.payments.processes import ended_well, in_another_process, kill_after
+from tests.payments.year import FIRST, live, morning, move_in, use
+
+pytestmark = [pytest.mark.two_connections, pytest.mark.django_db(transaction=True)]
+
+DAYS, PROFILES = 367, 50
+MONTHS = round(DAYS / 30.6)
+
+
+@pytest.fixture
+def mails(settings, tmp_path):
+    """A mail server that both the killed and the others reach: a folder."""
+    folder = tmp_path / "mail"
+    backend = "django.core.mail.backends.filebased.EmailBackend"
+    settings.MAILERS = {"default": {"BACKEND": backend, "OPTIONS": {"file_path": str(folder)}}}
+    return folder
+
+
+def one_pass(day: date):
+    """All jobs but those that speak to the sandbox over the network: its messages are lost, and look-ups find out."""
+    todo = [job for job in jobs() if job.name not in {"gateways", "deliveries"}]
+    return lambda: run_due(at=morning(day), origin="command", todo=todo)
+
+
+def live_through(day: date, chance: random.Random) -> None:
+    """A day's passes: one is killed somewhere, two begin at once and end."""
+    kill_after(in_another_process(one_pass(day)), chance.uniform(0.02, 0.25))
+    assert all([ended_well(child) for child in [in_another_process(one_pass(day)) for _twice in range(2)]])  # noqa: C419
+
+
+def test_a_year_of_passes_that_are_killed_and_begun_twice(mails):
+    chance = random.Random(2027)
+    rate = TaxRate.objects.create(name="High", percent=21)
+    customers = [move_in(number) for number in range(PROFILES)]
+    for day in (FIRST + timedelta(days=days) for days in range(DAYS)):
+        for customer in customers:
+            use(customer, day, rate, chance)
+        sandbox().books.advance(24 * 3600)
+        if day.weekday() in {0, 3} or day == FIRST + timedelta(days=DAYS - 1):
+            live(customers, day, chance)
+            live_through(day, chance)
+    one_pass(FIRST + timedelta(days=DAYS))()  # what those that were killed at the very end had taken up
+    assert books_are_clean()
+    each_period_was_closed_once()
+    nothing_was_charged_twice()
+    every_mail_was_sent_once(mails)
+    assert not DueRun.objects.exclude(failed={}).values_list("failed", flat=True)
+
+
+def each_period_was_closed_once() -> None:
+    for profile in BillingProfile.objects.all():
+        periods = list(PeriodClosing.objects.filter(profile=profile).order_by("start_on"))
+        assert len(periods) in {MONTHS, MONTHS + 1}, profile
+        assert periods[0].start_on <= FIRST + timedelta(days=1)
+        assert [one.end_on for one in periods[:-1]] == [one.start_on for one in periods[1:]]
+        assert {one.end_on.day for one in periods} == {profile.invoice_day}
+    twice = Invoice.objects.values("profile", "period_start_on").annotate(count=Count("pk")).filter(count__gt=1)
+    assert not twice
+    assert Invoice.objects.count() == PeriodClosing.objects.filter(outcome="billed").count() > MONTHS * PROFILES * 2 / 3
+    numbers = sorted(Invoice.objects.values_list("number", flat=True))
+    assert numbers == [f"INV-{number:06}" for number in range(1, len(numbers) + 1)]
+    every_charge_is_billed_or_waits_for_its_period()
+
+
+def every_charge_is_billed_or_waits_for_its_period() -> None:
+    """What was recorded after its period had closed comes with the next one; what returns outweigh waits with them."""
+    last = PeriodClosing.objects.order_by("profile", "end_on").values_list("profile", "end_on", "closed_at")
+    closed = {profile: (end_on, at) for profile, end_on, at in last}
+    for charge in Charge.objects.filter(invoice=None):
+        end_on, at = closed[charge.profile_id]
+        is_late = charge.happened_on < end_on and charge.created_at >= at
+        waits = PeriodClosing.objects.filter(profile=charge.profile_id, end_on=end_on, outcome="carried").exists()
+        assert charge.happened_on >= end_on or is_late or waits, "it should be on an invoice"
+
+
+def nothing_was_charged_twice() -> None:
+    taken = Counter()
+    for charge in sandbox().books.charges():
+        taken[charge["reference"]] += charge["amount"]
+    paid = Payment.objects.filter(channel="card", status="succeeded")
+    assert taken == {payment.reference: payment.amount_minor for payment in paid}
+    assert len(taken) > MONTHS * PROFILES / 5
+    booked = PaymentAllocation.objects.filter(payment__status="succeeded", payment__channel="card")
+    assert not booked.values("invoice").annotate(count=Count("pk")).filter(count__gt=1)
+    assert not booked.filter(invoice=None).exists(), "money that fitted nowhere"
+    outcomes = set(Payment.objects.filter(is_automatic=True).values_list("status", flat=True))
+    assert {"succeeded", "declined"} <= outcomes
+
+
+def every_mail_was_sent_once(folder) -> None:
+    sent = Counter()
+    for file in folder.iterdir():
+        for part in file.read_bytes().split(b"\n" + b"-" * 79 + b"\n"):
+            if part.strip():
+                sent[message_from_bytes(part.lstrip())["Message-ID"]] += 1
+    asked = OutgoingMail.objects.count()
+    assert OutgoingMail.objects.filter(sent_at=None).count() == 0
+    assert len(sent) == asked > MONTHS * PROFILES
+    # Killed between the mail server's answer and the commit, a mail is sent again with the same Message-ID.
+    assert sum(sent.values()) - asked < asked / 20
