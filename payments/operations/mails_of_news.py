@@ -9,6 +9,7 @@ from django.urls import reverse
 from accounts.models import BillingContact
 from accounts.outbox import queue, queue_to
 from invoices.models import Invoice
+from invoices.remittances import Remittance
 from payments.models import PaymentMethod
 from payments.operations.autopay.mails import invoice_context
 from payments.operations.mails import card_managers, money_people
@@ -26,7 +27,7 @@ def tell_of_new_invoice(invoice: Invoice, *, at: datetime) -> None:
 
 def _of_invoice(invoice: Invoice) -> dict[str, Any]:
     default = PaymentMethod.objects.active().filter(profile=invoice.profile, is_default=True).first()
-    seller, context = invoice.seller, invoice_context(invoice)
+    to, context = Remittance.printed_on(invoice), invoice_context(invoice)
     if invoice.autopay_on or not invoice.amount_due_minor:
         path = reverse("invoices:detail", args=[invoice.profile.code, invoice.number])
         context["url"] = settings.PUBLIC_URL + path
@@ -35,7 +36,7 @@ def _of_invoice(invoice: Invoice) -> dict[str, Any]:
         "is_paid": not invoice.amount_due_minor,
         "charged_on": invoice.autopay_on.isoformat() if invoice.autopay_on else "",
         "method": default.label if default is not None else "",
-        "transfer": {name: seller.get(name, "") for name in ("account_holder", "iban", "bic")},
+        "transfer": {"account_holder": to.holder, "iban": to.grouped_iban, "bic": to.bic} if to is not None else {},
         "payment_reference": invoice.payment_reference,
     }
 
