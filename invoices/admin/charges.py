@@ -105,6 +105,15 @@ class ChargeAdmin(PortalAdmin):
     def counted(self, charge: Charge) -> str:
         return f"{charge.quantity.normalize():f} {charge.unit}".strip()
 
+    @admin.display(description=_("unit price"))
+    def price(self, charge: Charge) -> str:
+        """To the decimals that it has, which may be more than its currency has."""
+        return f"{charge.profile.currency} {charge.unit_price.normalize():f}"
+
+    @admin.display(description=_("percent"))
+    def percent(self, charge: Charge) -> str:
+        return f"{charge.tax_percent.normalize():f}%"
+
     @admin.display(description=_("amount"), ordering="amount_minor")
     def amount(self, charge: Charge) -> str:
         return charge.amount.format()
@@ -124,12 +133,14 @@ class ChargeAdmin(PortalAdmin):
         if obj is None:
             text = _("It comes on the next invoice of the section's billing profile, in that profile's currency.")
             return [(None, {"fields": WRITTEN, "description": text})]
-        facts = ("amount", "tax", "tax_percent", "tax_note", "invoice_link", "created_at", "created_by")
-        return [(None, {"fields": ("profile_link", *WRITTEN)}), (_("Amounts"), {"fields": facts})]
+        what = ("profile_link", "section", "kind", "description", "happened_on", "is_creditable", "source_reference")
+        amounts = ("counted", "price", "amount", "tax_rate", "percent", "tax_note", "tax")
+        since = ("invoice_link", "created_at", "created_by")
+        return [(None, {"fields": what}), (_("Amounts"), {"fields": amounts}), (_("Recorded"), {"fields": since})]
 
     def get_readonly_fields(self, _request: HttpRequest, obj: Charge | None = None) -> Any:
-        shown = ("profile_link", "amount", "tax", "invoice_link")
-        return shown if obj is None else (*shown, *WRITTEN, "tax_percent", "tax_note", "created_at", "created_by")
+        shown = ("profile_link", "counted", "price", "percent", "amount", "tax", "invoice_link")
+        return shown if obj is None else (*shown, *WRITTEN, "tax_note", "created_at", "created_by")
 
     def has_change_permission(self, _request: HttpRequest, _obj: Charge | None = None) -> bool:
         """A wrong charge is removed and recorded anew, so that what is on an invoice is what was recorded."""
@@ -206,7 +217,7 @@ class PeriodClosingAdmin(ReadOnlyAdmin):
     list_select_related = ("profile", "invoice")
     search_fields = ("profile__name", "profile__code", "invoice__number")
     search_help_text = _("Number of the invoice, or name or code of the billing profile")
-    date_hierarchy = "end_on"
+    date_hierarchy = "closed_at"
     ordering = ("-pk",)
     fields = ("profile", "first_day", "last_day", "outcome", "invoice_link", "closed_at")
     readonly_fields = ("first_day", "last_day", "invoice_link")

@@ -61,6 +61,14 @@ def test_what_is_no_charge_is_told_on_the_page(client, boss, profile, fields, wo
     assert AuditEntry.objects.count() == 1
 
 
+def test_a_charge_is_shown_as_people_write_it(client, boss, profile):
+    rate = TaxRate.objects.create(name="High", percent=21)
+    charge = charged(profile, "0.125", on=DAY, quantity=Decimal(744), unit="hours", tax_rate=rate)
+    page = client.get(reverse("admin:invoices_charge_change", args=[charge.pk])).content.decode()
+    for words in ("744 hours", "EUR 0.125<", "21%", "€93.00", "€19.53"):
+        assert words in page
+
+
 def test_a_rate_that_is_out_of_use_is_not_offered(client, boss):
     TaxRate.objects.create(name="Old rate", percent=19, is_active=False)
     TaxRate.objects.create(name="High rate", percent=21)
