@@ -1,6 +1,8 @@
 """From invoices that are ready to rows of the database."""
 
-from collections.abc import Iterator
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+from datetime import date
 from typing import Any
 
 from accounts.access import Access
@@ -8,7 +10,7 @@ from accounts.models import AuditEntry
 from invoices.bulk import BulkInsert, JsonText, reserve_ids
 from invoices.importing.resolving import Made, Terms
 from invoices.models import Invoice, InvoiceLine
-from invoices.operations import values_at_issue
+from invoices.operations import apply_at_issue, values_at_issue
 from invoices.remittances import Remittances
 from invoices.states import InvoiceStatus
 
@@ -46,6 +48,16 @@ class Writer:
         self.invoices.write(map(self._invoice, made, ids, numbers))
         self.lines.write(row for one, pk in zip(made, ids, strict=True) for row in _lines(one, pk))
         self.audit.write(map(self._entry, made, ids, numbers))
+        if not self.terms.drafts:
+            self._use_credits(made, ids)
+
+    def _use_credits(self, made: list[Made], ids: Sequence[int]) -> None:
+        """What is imported is issued, so credits pay for it. One query a day of issue where nobody has any."""
+        issued: dict[date, list[int]] = defaultdict(list)
+        for one, pk in zip(made, ids, strict=True):
+            issued[one.issue_on].append(pk)
+        for day, invoice_ids in sorted(issued.items()):
+            apply_at_issue(access=self.access, invoice_ids=invoice_ids, today=day, at=self.terms.at)
 
     def _invoice(self, made: Made, pk: int, number: str) -> list[Any]:
         head, customer = made.source.head, made.customer

@@ -8,9 +8,11 @@ import pytest
 from django.core.management import CommandError, call_command
 
 from accounts.models import AuditEntry, InvoiceSection
-from invoices.models import Invoice, InvoiceLine, NumberSeries
+from invoices.models import Credit, Invoice, InvoiceLine, NumberSeries
+from invoices.money import Money
+from invoices.operations import add_credit
 from invoices.states import InvoiceStatus
-from tests.factories import BillingProfileFactory
+from tests.factories import NOW, BillingProfileFactory
 
 pytestmark = pytest.mark.django_db
 
@@ -141,3 +143,26 @@ def test_byte_order_mark_semicolons_and_line_ends_of_windows(profile, file, endi
 def test_a_missing_file_is_one_sentence(tmp_path):
     with pytest.raises(CommandError, match="cannot be read: No such file"):
         run(tmp_path / "none.csv")
+
+
+def test_credits_pay_for_what_is_imported(profile, file):
+    add_credit(
+        profile=profile, amount=Money(1500, "EUR"), source=Credit.Source.GOODWILL, description="Sorry", at=NOW,
+        expires_on=date(2026, 10, 5),
+    )  # fmt: skip
+    run(file(f"{HEADING}{profile.code},D-1,,Hosting,1,10,,\n"), "--drafts")
+    assert Credit.objects.get().remaining_minor == 1500
+    run(
+        file(
+            f"{HEADING}{profile.code},A-1,2026-10-05,Hosting,1,10,,\n"
+            f"{profile.code},A-2,2026-10-05,Hosting,1,20,,\n"
+            f"{profile.code},A-3,2026-10-06,Hosting,1,30,,\n"
+        )
+    )
+    paid = (
+        Invoice.objects.exclude(status="draft")
+        .order_by("pk")
+        .values_list("status", "credited_minor", "amount_due_minor")
+    )
+    assert list(paid) == [("paid", 1000, 0), ("open", 500, 1500), ("open", 0, 3000)]
+    assert Credit.objects.get().remaining_minor == 0
