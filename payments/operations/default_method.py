@@ -1,6 +1,7 @@
 """What a billing profile pays with by default: a card, or check or wire where staff have approved that.
 
-Only new invoices follow: one that was issued keeps what it says, its remittance and its plan of being charged.
+New invoices follow. One that was issued keeps what its document says, but it is not charged by itself any more once
+the profile pays by check or wire.
 """
 
 from datetime import datetime
@@ -12,7 +13,8 @@ from accounts import audit
 from accounts.access import Access, fresh
 from accounts.models import BillingProfile
 from accounts.roles import Permission
-from payments.models import PaymentMethod
+from payments.models import AutomaticCharge, PaymentMethod
+from payments.operations.autopay.switching import drop_plans, lock_planned
 from payments.operations.methods import CannotChangeMethod
 
 
@@ -23,6 +25,7 @@ def set_default_method(*, access: Access, profile_id: int, method: str, at: date
     Going back to card needs a card that has not expired; the default card is charged, or else the first of them becomes
     it. Returns the profile. Raises BillingProfile.DoesNotExist, NotAllowed, CannotChangeMethod.
     """
+    lock_planned(profile_id)
     profile = BillingProfile.objects.visible_to(access).select_related("account").locked().get(pk=profile_id)
     fresh(access).require(Permission.METHODS_MANAGE, profile)
     wanted = BillingProfile.DefaultMethod(method)
@@ -31,6 +34,7 @@ def set_default_method(*, access: Access, profile_id: int, method: str, at: date
     if wanted == BillingProfile.DefaultMethod.CHECK_WIRE:
         if not profile.is_wire_approved:
             raise CannotChangeMethod(_("This billing profile may not pay by check or wire yet. Ask for it first."))
+        drop_plans(profile, AutomaticCharge.Stop.BY_WIRE, at=at)
     else:
         _choose_card(profile, at)
     profile.default_method = wanted

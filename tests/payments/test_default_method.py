@@ -1,14 +1,19 @@
 """Choosing what a profile pays with by default: who may, what it takes, and what it leaves alone."""
 
+from datetime import timedelta
+
 import pytest
 from django.urls import reverse
 
-from accounts.access import NotAllowed
+from accounts.access import NotAllowed, system_access
 from accounts.models import AuditEntry, BillingProfile
 from invoices.models import Invoice
+from invoices.operations import issue
+from payments.models import Payment
 from payments.operations import CannotChangeMethod, set_default_method
 from tests.factories import NOW, BillingProfileFactory, access_for, draft, issued, member
-from tests.payments.acts import card
+from tests.payments.acts import books_are_clean, card
+from tests.payments.autopaying import CHARGED, planned_on, run, story
 
 pytestmark = pytest.mark.django_db
 
@@ -113,13 +118,34 @@ def test_drafts_follow_the_switch_and_issued_invoices_keep_what_they_say(approve
     """Scenario 42: a draft issued afterwards says where to send the money and is not charged; one issued before stays
     as it was."""
     before, waiting = issued(approved), draft(approved)
-    kept = {"pays_by_wire": False, "remittance": before.remittance, "autopay_on": before.autopay_on}
+    kept = {"pays_by_wire": False, "remittance": before.remittance}
     choose(member(approved, "profile_owner"), approved, "check_wire")
-    from accounts.access import system_access
-    from invoices.operations import issue
-
     after = issue(access=system_access(), invoice_id=waiting.pk, today=before.issued_on, at=NOW)
     assert (after.pays_by_wire, after.autopay_on) == (True, None)
     assert after.remittance["iban"] == "NL00EXAM0000000000"
     assert Invoice.objects.filter(pk=before.pk).values(*kept).get() == kept
-    assert kept["autopay_on"] is not None
+
+
+def test_what_was_going_to_be_charged_is_not_after_the_switch_to_wire(approved):
+    """And no page or blocker says so any more; a payment in progress goes on."""
+    stored = card(approved, "9995", is_default=True)
+    tried, waiting = issued(approved), issued(approved)
+    Invoice.objects.filter(pk=waiting.pk).update(autopay_on=CHARGED.date() + timedelta(days=1))
+    run()
+    assert story(tried)[0] == "planned"
+    choose(member(approved, "profile_owner"), approved, "check_wire")
+    assert (planned_on(tried), planned_on(waiting)) == (None, None)
+    assert story(tried) == ("stopped", "by_wire", 1)
+    assert run(CHARGED + timedelta(days=30)) == 0
+    assert Payment.objects.filter(method=stored).count() == 1
+    assert books_are_clean()
+
+
+def test_going_back_to_card_charges_what_is_issued_next(approved):
+    card(approved, is_default=True)
+    before, owner = issued(approved), member(approved, "profile_owner")
+    choose(owner, approved, "check_wire")
+    choose(owner, approved, "card")
+    approved.refresh_from_db()
+    assert planned_on(before) is None
+    assert issued(approved).autopay_on is not None

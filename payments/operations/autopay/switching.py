@@ -34,8 +34,7 @@ def switch_autopay(*, access: Access, on: bool, at: datetime) -> BillingProfile:
     profile that pays by check or wire.
     """
     profile = BillingProfile.objects.visible_to(access).get()
-    # Invoices before the profile, as everywhere: who charges one now is waited for.
-    list(Invoice.objects.filter(profile=profile, autopay_on__isnull=False).only("pk").locked())
+    lock_planned(profile.pk)
     profile = BillingProfile.objects.locked().get(pk=profile.pk)
     fresh(access).require(Permission.METHODS_MANAGE, profile)
     if on and profile.pays_by_wire:
@@ -44,13 +43,23 @@ def switch_autopay(*, access: Access, on: bool, at: datetime) -> BillingProfile:
         return profile
     profile.charges_automatically = on
     profile.save(update_fields=["charges_automatically"])
-    dropped = 0 if on else drop_autopay(profile)
-    if not on:
-        planned = AutomaticCharge.objects.filter(profile=profile, status=S.PLANNED)
-        planned.update(status=S.STOPPED, stopped_because=Stop.SWITCHED_OFF, changed_at=at)
+    dropped = 0 if on else drop_plans(profile, Stop.SWITCHED_OFF, at=at)
     action = "autopay.switched_on" if on else "autopay.switched_off"
     audit.record(access=access, at=at, action=action, subject=profile.name, profile=profile, dropped=dropped)
     return profile
+
+
+def lock_planned(profile_id: int) -> None:
+    """Locks the invoices that are going to be charged, before their profile is locked, as everywhere: who charges one
+    now is waited for."""
+    list(Invoice.objects.filter(profile=profile_id, autopay_on__isnull=False).only("pk").locked())
+
+
+def drop_plans(profile: BillingProfile, reason: Stop, *, at: datetime) -> int:
+    """Nothing that was planned for a locked profile is charged any more. Returns how many invoices were to be."""
+    planned = AutomaticCharge.objects.filter(profile=profile, status=S.PLANNED)
+    planned.update(status=S.STOPPED, stopped_because=reason, changed_at=at)
+    return drop_autopay(profile)
 
 
 @transaction.atomic
