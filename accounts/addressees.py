@@ -22,6 +22,7 @@ class Addressee(NamedTuple):
     name: str
     email: str
     language: str
+    is_contact: bool = False
 
 
 def invoice_people(profile: BillingProfile) -> list[User]:
@@ -55,7 +56,9 @@ def _people_and_contacts(profile: BillingProfile, contacts: Iterable[BillingCont
     """Each address once: a contact who also holds a role is one reader."""
     found = {user.email.lower(): addressee_of(user) for user in invoice_people(profile)}
     for contact in contacts:
-        found.setdefault(contact.email.lower(), Addressee(f"contact-{contact.pk}", contact.email, contact.language))
+        found.setdefault(
+            contact.email.lower(), Addressee(f"contact-{contact.pk}", contact.email, contact.language, is_contact=True)
+        )
     return list(found.values())
 
 

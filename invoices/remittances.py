@@ -65,6 +65,10 @@ class Remittance(NamedTuple):
         values: dict[str, Any] = self._asdict()
         return values | {"since": self.since.isoformat() if self.since else ""}
 
+    def for_mail(self) -> dict[str, str]:
+        """What somebody who cannot open the portal needs to send the money."""
+        return {"account_holder": self.holder, "iban": self.grouped_iban, "bic": self.bic}
+
     def is_same_account(self, other: "Remittance") -> bool:
         """Whether money sent to one arrives where the other says; the day from which it holds does not matter."""
         return self[:5] == other[:5]

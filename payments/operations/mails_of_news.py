@@ -6,28 +6,33 @@ from typing import Any
 from django.conf import settings
 from django.urls import reverse
 
-from accounts.models import BillingContact
+from accounts.addressees import readers_of_invoices
 from accounts.outbox import queue, queue_to
 from invoices.models import Invoice
 from invoices.remittances import Remittance
 from payments.models import PaymentMethod
 from payments.operations.autopay.mails import invoice_context
-from payments.operations.mails import card_managers, money_people
+from payments.operations.mails import card_managers
 
 
 def tell_of_new_invoice(invoice: Invoice, *, at: datetime) -> None:
-    """Those who handle the profile's invoices, and its contacts: once each. Contacts sign in nowhere, so what they need
-    to pay by transfer is in the mail. Needs ``invoice.profile``."""
-    fact, context = f"invoice-ready:{invoice.pk}", _of_invoice(invoice)
-    for person in money_people(invoice.profile):
-        queue(key=f"{fact}:{person.pk}", to=person, template="invoice_ready", context=context, at=at)
-    for contact in BillingContact.objects.filter(profile=invoice.profile, gets_invoices=True):
-        _queue_to_contact(contact, key=f"{fact}:contact:{contact.pk}", template="invoice_ready", context=context, at=at)
+    """Those who handle the profile's invoices, and its contacts: each address once. Contacts sign in nowhere, so what
+    they need to pay by transfer is in the mail, without buttons. Needs ``invoice.profile``."""
+    context = _of_invoice(invoice)
+    for reader in readers_of_invoices(invoice.profile):
+        queue_to(
+            key=f"invoice-ready:{invoice.pk}:{reader.name}",
+            email=reader.email,
+            language=reader.language,
+            template="invoice_ready",
+            context=context | {"is_contact": True} if reader.is_contact else context,
+            at=at,
+        )
 
 
 def _of_invoice(invoice: Invoice) -> dict[str, Any]:
     default = PaymentMethod.objects.active().filter(profile=invoice.profile, is_default=True).first()
-    to, context = Remittance.printed_on(invoice), invoice_context(invoice)
+    remittance, context = Remittance.printed_on(invoice), invoice_context(invoice)
     if invoice.autopay_on or not invoice.amount_due_minor:
         path = reverse("invoices:detail", args=[invoice.profile.code, invoice.number])
         context["url"] = settings.PUBLIC_URL + path
@@ -36,17 +41,9 @@ def _of_invoice(invoice: Invoice) -> dict[str, Any]:
         "is_paid": not invoice.amount_due_minor,
         "charged_on": invoice.autopay_on.isoformat() if invoice.autopay_on else "",
         "method": default.label if default is not None else "",
-        "transfer": {"account_holder": to.holder, "iban": to.grouped_iban, "bic": to.bic} if to is not None else {},
+        "transfer": remittance.for_mail() if remittance is not None else {},
         "payment_reference": invoice.payment_reference,
     }
-
-
-def _queue_to_contact(
-    contact: BillingContact, *, key: str, template: str, context: dict[str, Any], at: datetime
-) -> None:
-    """The same mail without buttons that ask to sign in."""
-    context = context | {"is_contact": True}
-    queue_to(key=key, email=contact.email, language=contact.language, template=template, context=context, at=at)
 
 
 def tell_of_expiring_card(method: PaymentMethod, *, at: datetime) -> None:

@@ -7,7 +7,7 @@ import pytest
 from accounts.access import system_access
 from accounts.mail import render
 from accounts.models import BillingContact, BillingProfile, OutgoingMail
-from invoices.models import Invoice
+from invoices.models import Invoice, RemittanceAccount
 from invoices.operations import void
 from payments.operations import announce_due, warn_of_expiring_cards
 from tests.factories import NOW, BillingProfileFactory, issued, member
@@ -68,6 +68,27 @@ def test_contacts_get_it_in_their_language_and_without_a_way_in(profile):
     mail = OutgoingMail.objects.get()
     assert (mail.to, mail.language) == ("payables@example.com", "nl")
     assert "/pay/" not in text_of(mail, "nl")
+
+
+def test_the_mail_names_the_account_that_the_invoice_prints(profile, payer):
+    """Not the one in the settings, where the table holds another one for this currency."""
+    BillingProfile.objects.update(default_method="check_wire")
+    RemittanceAccount.objects.create(
+        currency="EUR", account_holder="Harbor Cloud Collections", iban="NL00EXAM0000000007", bic="EXAMNL2C",
+        valid_from_on=date(2026, 1, 1),
+    )  # fmt: skip
+    issued(BillingProfile.objects.get())
+    announce()
+    text = text_of(OutgoingMail.objects.get())
+    assert "Account holder: Harbor Cloud Collections IBAN: NL00 EXAM 0000 0000 07 BIC: EXAMNL2C" in text
+    assert "NL00 EXAM 0000 0000 00" not in text
+
+
+def test_an_address_that_is_a_member_and_a_contact_is_written_to_once(profile, payer):
+    BillingContact.objects.create(profile=profile, email=payer.email.upper())
+    issued(profile)
+    announce()
+    assert mails("invoice_ready") == [payer.email]
 
 
 def test_a_profile_that_wants_no_mail_gets_none(profile, payer):
