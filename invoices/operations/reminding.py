@@ -16,14 +16,13 @@ from django.urls import reverse
 from accounts.addressees import readers_of_reminders
 from accounts.models import BillingProfile
 from accounts.outbox import queue_to
+from accounts.zones import has_come
 from invoices.models import Invoice
 from invoices.plans import next_reminder
+from invoices.remittances import current_remittance
 from invoices.states import InvoiceStatus
 
 log = structlog.get_logger("portal.invoices")
-
-# Somewhere it is a day later than here.
-LATEST_DAY = timedelta(hours=14)
 
 
 def remind_due(*, at: datetime, limit: int) -> int:
@@ -32,16 +31,10 @@ def remind_due(*, at: datetime, limit: int) -> int:
     Safe from several workers at once: each profile's invoices are locked while their next day is written, together with
     the mail. A profile that fails is logged and comes up again.
     """
-    last_day = (at + LATEST_DAY).date()
-    waiting = Invoice.objects.filter(next_reminder_on__lte=last_day).order_by("next_reminder_on", "pk")
-    rows = waiting.values_list("profile_id", "profile__time_zone", "next_reminder_on")[:limit]
-    profiles = dict.fromkeys(
-        profile_id
-        for profile_id, time_zone, remind_on in rows
-        if remind_on is not None and remind_on <= BillingProfile(time_zone=time_zone).day_of(at)
-    )
+    come = has_come("next_reminder_on", zone="profile__time_zone", at=at)
+    waiting = Invoice.objects.filter(come, next_reminder_on__isnull=False).order_by("next_reminder_on", "pk")
     done = 0
-    for profile_id in profiles:
+    for profile_id in dict.fromkeys(waiting.values_list("profile_id", flat=True)[:limit]):
         try:
             done += _remind(profile_id, at=at)
         except Exception:
@@ -85,6 +78,7 @@ def _mail(profile: BillingProfile, invoices: list[Invoice], today: date, at: dat
     path = reverse("invoices:list", args=[profile.code])
     if len(invoices) == 1:
         path = reverse("invoices:detail", args=[profile.code, invoices[0].number])
+    remittance = current_remittance(profile.currency, today) if profile.pays_by_wire else None
     context = {
         "profile": profile.name,
         "currency": profile.currency,
@@ -92,11 +86,18 @@ def _mail(profile: BillingProfile, invoices: list[Invoice], today: date, at: dat
         "is_past_due": any(invoice.due_on is not None and invoice.due_on < today for invoice in invoices),
         "invoices": [_facts(invoice, today) for invoice in invoices],
         "pays_by_wire": profile.pays_by_wire,
+        "transfer": remittance.for_mail() if remittance is not None else {},
         "url": settings.PUBLIC_URL + path,
     }
     for reader in readers_of_reminders(profile):
-        key = f"reminder:{invoices[0].pk}:{today:%Y%m%d}:{reader.name}"  # no invoice is reminded of twice a day
-        queue_to(key=key, email=reader.email, language=reader.language, template="reminder", context=context, at=at)
+        queue_to(
+            key=f"reminder:{invoices[0].pk}:{today:%Y%m%d}:{reader.name}",  # no invoice is reminded of twice a day
+            email=reader.email,
+            language=reader.language,
+            template="reminder",
+            context=context | {"is_contact": True} if reader.is_contact else context,
+            at=at,
+        )
 
 
 def _facts(invoice: Invoice, today: date) -> dict[str, Any]:

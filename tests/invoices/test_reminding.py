@@ -6,7 +6,7 @@ import pytest
 from django.core import mail
 
 from accounts.mail import send_due
-from accounts.models import BillingContact, OutgoingMail
+from accounts.models import BillingContact, BillingProfile, OutgoingMail
 from invoices.models import Invoice
 from invoices.money import Money
 from invoices.operations import (
@@ -74,6 +74,29 @@ def test_it_says_what_is_late_and_how_to_pay(bill):
     assert message.subject == "€120.00 is past due · Operations NL"
     assert "INV-000001: €120.00, due 25 Nov 2026 (7 days late)" in message.body
     assert f"/profiles/{bill.profile.code}/invoices/INV-000001/" in message.body
+
+
+def test_who_pays_by_wire_reads_where_to_send_the_money_and_a_contact_is_not_asked_to_sign_in(bill):
+    BillingProfile.objects.update(default_method="check_wire")
+    BillingContact.objects.create(profile=bill.profile, email="payable@example.com")
+    run(date(2026, 12, 2))
+    send_due(at=NOW + timedelta(days=60))
+    to_manager, to_contact = sorted(mail.outbox, key=lambda message: message.to)
+    for message in (to_manager, to_contact):
+        assert "IBAN: NL00 EXAM 0000 0000 00" in message.body
+        assert bill.payment_reference in message.body
+    assert "/invoices/INV-000001/" in to_manager.body
+    assert "/invoices/" not in to_contact.body + str(to_contact.alternatives)
+
+
+def test_those_whose_day_is_yet_to_come_keep_nobody_waiting(bill):
+    """It is the 26th in Auckland already, and still the 25th in Amsterdam, where the older invoice is."""
+    there = BillingProfileFactory(time_zone="Pacific/Auckland", charges_automatically=False)
+    member(there, "invoice_manager", email="there@example.com")
+    issued(there)
+    Invoice.objects.update(next_reminder_on=date(2026, 11, 26))
+    assert remind_due(at=datetime(2026, 11, 25, 12, tzinfo=UTC), limit=1) == 1
+    assert reminded() == ["there@example.com INV-000002"]
 
 
 def test_before_the_due_date_it_says_due_soon(bill):
