@@ -10,7 +10,7 @@ from typing import NamedTuple
 from uuid import UUID, uuid5
 
 from django.conf import settings
-from django.db.models import QuerySet
+from django.db.models import Q, QuerySet
 
 from invoices.models import Invoice
 from invoices.states import InvoiceStatus
@@ -86,10 +86,13 @@ def next_card(charge: AutomaticCharge, *, at: datetime) -> Next:
 
 
 def is_capped(card: PaymentMethod, *, at: datetime) -> bool:
-    """Whether banks have refused automatic charges of this card as often as the card networks allow within 30 days.
-    Charges that succeeded do not count, and neither does what people tried."""
+    """Whether banks have refused automatic charges of this card as often as the card networks allow within 30 days,
+    wherever else it is or was stored. Charges that succeeded do not count, and neither does what people tried."""
+    same_card = Q(method=card)
+    if card.fingerprint:
+        same_card |= Q(method__gateway=card.gateway, method__fingerprint=card.fingerprint)
     refused = Payment.objects.filter(
-        method=card, is_automatic=True, status=PaymentStatus.DECLINED, started_at__gt=at - CAP_WINDOW
+        same_card, is_automatic=True, status=PaymentStatus.DECLINED, started_at__gt=at - CAP_WINDOW
     )
     return refused.count() >= settings.AUTOPAY_MOST_TRIES_OF_A_CARD
 
