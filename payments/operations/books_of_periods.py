@@ -9,7 +9,8 @@ from payments.operations.sums import SHOWN, sum_of
 
 
 def charges_against_invoices() -> Iterator[str]:
-    """An invoice that closed a period holds what its charges come to, and no other invoice has charges."""
+    """An invoice that closed a period holds what its charges come to, and no other invoice has charges. Profile and
+    period of the three are the same."""
     charges = Charge.objects.order_by()
     rows = Invoice.objects.filter(closing__isnull=False).annotate(
         recorded=sum_of(charges, "invoice", "amount_minor"), taxed=sum_of(charges, "invoice", "tax_minor")
@@ -20,6 +21,12 @@ def charges_against_invoices() -> Iterator[str]:
     stray = charges.filter(invoice__isnull=False, invoice__closing=None).select_related("invoice")
     for charge in stray[:SHOWN]:
         yield f"Invoice {charge.invoice}: charge {charge.pk} is on it, but it closed no period."
+    foreign = charges.filter(invoice__isnull=False).exclude(invoice__profile=F("profile")).select_related("invoice")
+    for charge in foreign[:SHOWN]:
+        yield f"Invoice {charge.invoice}: charge {charge.pk} is of another billing profile."
+    closings = PeriodClosing.objects.filter(invoice__isnull=False).select_related("invoice")
+    for closing in closings.exclude(invoice__profile=F("profile"), invoice__period_start_on=F("start_on"))[:SHOWN]:
+        yield f"Invoice {closing.invoice}: it closed a period of another billing profile, or another period."
 
 
 def periods_without_gaps() -> Iterator[str]:

@@ -38,6 +38,21 @@ def test_a_charge_that_was_put_on_an_invoice_by_hand(profile):
     assert check_books() == [f"Invoice {invoice}: charge {charge.pk} is on it, but it closed no period."]
 
 
+def test_a_charge_of_another_customer(profile):
+    """Of the same amount, so that every sum is right."""
+    invoice = Invoice.objects.earliest("number")
+    other = charged(billed_profile(), on=date(2026, 10, 7))
+    Charge.objects.filter(invoice=invoice).update(invoice=None)
+    Charge.objects.filter(pk=other.pk).update(invoice=invoice)
+    assert check_books() == [f"Invoice {invoice}: charge {other.pk} is of another billing profile."]
+
+
+def test_an_invoice_that_closed_another_period_than_it_says(profile):
+    invoice = Invoice.objects.earliest("number")
+    Invoice.objects.filter(pk=invoice.pk).update(period_start_on=date(2026, 9, 5))
+    assert check_books() == [f"Invoice {invoice}: it closed a period of another billing profile, or another period."]
+
+
 def test_a_period_that_is_missing(profile):
     PeriodClosing.objects.filter(outcome="nothing").delete()
     assert check_books() == [f"Billing profile {profile.code}: nothing was closed up to 2026-12-05."]
