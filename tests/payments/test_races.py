@@ -16,9 +16,11 @@ from payments.models import Payment, PaymentEvent, Refund
 from payments.operations import (
     CannotChangeMethod,
     CannotPay,
+    CannotRecord,
     CannotRefund,
     process_deliveries,
     receive,
+    record_payment,
     refund,
     remove_method,
 )
@@ -209,9 +211,23 @@ def test_two_clerks_cannot_refund_more_than_was_taken(profile, invoice, payer):
     assert books_are_clean()
 
 
-def test_a_wire_and_a_card_at_once_never_lose_money(profile, invoice, payer):
-    from payments.operations import record_payment
+def test_two_clerks_at_once_record_a_check_once(profile, invoice):
+    access = staff()
 
+    def clerk():
+        return record_payment(
+            access=access, invoice_id=invoice.pk, amount=Money(4000, "EUR"), channel="check",
+            bank_reference="000123", received_on=NOW.date(), attempt_key=uuid4(), at=NOW,
+        )  # fmt: skip
+
+    results = at_once(clerk, clerk)
+
+    assert Counter(type(result) for result in results) == {Payment: 1, CannotRecord: 1}
+    assert state(invoice) == ("open", 4000, 8000)
+    assert books_are_clean()
+
+
+def test_a_wire_and_a_card_at_once_never_lose_money(profile, invoice, payer):
     visa, access = card(profile), staff()
 
     def clerk():

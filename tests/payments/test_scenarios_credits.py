@@ -4,15 +4,16 @@ from datetime import timedelta
 from uuid import uuid4
 
 import pytest
+from django.db.models import Sum
 
 from accounts.models import BillingProfile
-from invoices.models import Credit, CreditEntry
+from invoices.models import Credit, CreditEntry, Invoice
 from invoices.money import Money
 from invoices.operations import apply_credits, credit_note, void
-from payments.models import Payment
+from payments.models import Payment, PaymentAllocation
 from payments.operations import CannotPay, charge_due, record_payment, refund
 from tests.factories import NOW, TODAY, granted, issued
-from tests.payments.acts import books_are_clean, card, charges, press_pay, staff, state
+from tests.payments.acts import books_are_clean, card, charges, press_pay, sandbox, staff, state
 
 pytestmark = pytest.mark.django_db
 
@@ -97,6 +98,28 @@ def test_a_surplus_pays_for_the_next_invoice_and_that_one_can_be_voided(profile)
     assert state(invoice) == ("paid", 0, 0)
     void(access=staff(), invoice_id=invoice.pk, reason="Sent twice", at=NOW)
     assert (state(invoice), Credit.objects.get().remaining_minor) == (("void", 0, 0), 5000)
+    assert books_are_clean()
+
+
+def test_what_the_gateway_took_is_what_the_books_say(profile, payer):
+    """Scenario 61: by hand and by itself, with a credit, a surplus, a decline and a refund, and no check of the books
+    that our own records alone could satisfy."""
+    visa = card(profile, is_default=True)
+    granted(profile, 3000)
+    with_credit, by_hand, by_wire = issued(profile, "100.00"), issued(profile, "50.00"), issued(profile, "20.00")
+    press_pay(payer, by_hand, card(profile, "0002"))
+    payment = press_pay(payer, by_hand, visa)
+    wire(by_wire, 2500)
+    charge_later(with_credit)
+    refund(access=staff(), payment_id=payment.pk, amount=Money(2000, "EUR"), reason="x", attempt_key=uuid4(), at=NOW)
+
+    assert sandbox().books.totals() == {"EUR": 7000 + 5000 - 2000}
+    by_card = PaymentAllocation.objects.filter(payment__status="succeeded", payment__channel="card")
+    sums = by_card.aggregate(Sum("amount_minor"), Sum("refunded_minor"))
+    assert sums == {"amount_minor__sum": 12000, "refunded_minor__sum": 2000}
+    paid = Invoice.objects.aggregate(Sum("paid_minor"))["paid_minor__sum"]
+    in_credits = Credit.objects.filter(source="overpayment").aggregate(Sum("remaining_minor"))["remaining_minor__sum"]
+    assert (paid, in_credits) == (7000 + 3000 + 2000, 500)
     assert books_are_clean()
 
 
