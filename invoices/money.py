@@ -14,11 +14,12 @@ from functools import lru_cache
 from typing import Self
 
 from babel import Locale
-from babel.numbers import NumberPattern
+from babel.numbers import NumberPattern, get_currency_symbol
 from django.utils.translation import get_language
 from iso4217 import Currency
 
 ONE, HUNDRED = Decimal(1), Decimal(100)
+NO_BREAK = "\N{NO-BREAK SPACE}"
 PLAIN = re.compile(r"^-?\d{1,15}(\.\d{1,4})?$", re.ASCII)
 
 
@@ -150,8 +151,17 @@ def format_minor(minor: int, currency: str, language: str) -> str:
 @lru_cache(maxsize=256)
 def _pattern(currency: str, language: str) -> tuple[NumberPattern, Locale, int]:
     """Babel's pattern of the language, with ISO's decimals: Babel's own table gives fewer for some currencies."""
-    locale = Locale.parse(language.replace("-", "_"))
     digits = exponent(currency)
-    pattern = copy(locale.currency_formats["standard"])
+    pattern, locale = currency_pattern(currency, language)
     pattern.frac_prec = (digits, digits)
     return pattern, locale, digits
+
+
+def currency_pattern(currency: str, language: str) -> tuple[NumberPattern, Locale]:
+    """How the language writes amounts of the currency. Unicode wants a space between letters and digits, ``KWD 1.234``,
+    which Babel leaves out where the pattern is made for a sign, ``€1.23``."""
+    locale = Locale.parse(language.replace("-", "_"))
+    pattern = copy(locale.currency_formats["standard"])
+    if get_currency_symbol(currency, locale)[-1].isalpha():
+        pattern.prefix = tuple(part + NO_BREAK if part.endswith("¤") else part for part in pattern.prefix)
+    return pattern, locale

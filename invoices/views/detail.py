@@ -1,14 +1,12 @@
 """One invoice: as a page of its own, or in the blade beside the list."""
 
 from collections.abc import Iterable
-from copy import copy
 from dataclasses import dataclass, field
 from datetime import date
 from decimal import Decimal
 from functools import lru_cache
 from typing import Any
 
-from babel import Locale
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, render
 from django.urls import reverse
@@ -23,7 +21,7 @@ from accounts.roles import Permission
 from accounts.scoping import profile_view
 from invoices.documents.figures import percentage, quantity
 from invoices.models import CreditNote, Invoice, InvoiceLine
-from invoices.money import Money, exponent
+from invoices.money import Money, currency_pattern, exponent
 from invoices.payability import Why, disputed_text, why_not
 from invoices.remittances import (
     IBAN,
@@ -179,7 +177,6 @@ def payment_code_image(_request: HttpRequest, access: Access, number: str) -> Ht
 @lru_cache(maxsize=2048)
 def price_text(price: Decimal, currency: str, language: str) -> str:
     """A price of one unit, in major units with at least the currency's decimals: ``€1.25``, ``€0.0312``."""
-    locale, digits = Locale.parse(language.replace("-", "_")), exponent(currency)
-    pattern = copy(locale.currency_formats["standard"])
+    (pattern, locale), digits = currency_pattern(currency, language), exponent(currency)
     pattern.frac_prec = (digits, max(digits, PRICE_DECIMALS))
     return str(pattern.apply(price, locale, currency=currency, currency_digits=False))

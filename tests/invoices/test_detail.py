@@ -87,12 +87,12 @@ def test_lines_stand_by_section_with_totals_and_tax_by_rate(read, client, payer,
         ("0.000001", "EUR", "en", "€0.000001"),
         ("165.000000", "EUR", "nl", "€\xa0165,00"),
         ("33.500000", "JPY", "en", "¥33.5"),
-        ("1.000000", "KWD", "en", "KWD1.000"),
+        ("1.000000", "KWD", "en", "KWD\xa01.000"),
         ("-1234.500000", "EUR", "en", "-€1,234.50"),
     ],
 )
 def test_prices_have_at_least_the_decimals_of_the_currency(price, currency, language, text):
-    assert price_text(Decimal(price), currency, language).replace("KWD\xa0", "KWD") == text
+    assert price_text(Decimal(price), currency, language) == text
 
 
 def test_a_payer_finds_the_buttons_and_both_ways_to_pay(read, profile):

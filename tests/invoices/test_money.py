@@ -89,7 +89,9 @@ def test_an_amount_in_major_units_reads_back_as_itself(minor, currency):
         (Money(123456, "EUR"), "nl", "€\xa01.234,56"),
         (Money(-5, "EUR"), "en", "-€0.05"),
         (Money(1234, "JPY"), "en", "¥1,234"),
-        (Money(1234, "KWD"), "en", "KWD1.234"),
+        (Money(1234, "KWD"), "en", "KWD\xa01.234"),
+        (Money(-1234, "KWD"), "en", "-KWD\xa01.234"),
+        (Money(1234, "KWD"), "nl", "KWD\xa01,234"),
     ],
 )
 def test_amounts_are_written_in_the_readers_language(money, language, text):
