@@ -89,11 +89,30 @@ def walk(page: Page, address: str) -> None:
     take(page, "dark")
 
 
+def look_around(page: Page, address: str) -> None:
+    """As an owner: cards and what is charged automatically, credits, the statement, where to send the money."""
+    sign_in(page, address, "owner")
+    for profile, menu, name in (
+        ("Tokyo office", "Payment methods", "methods"),
+        ("Operations NL", "Credits", "credits"),
+        ("Operations NL", "Statement of account", "statement"),
+        ("Head office, by wire", "Invoices", "wire"),
+    ):
+        page.goto(f"{address}/scopes/")
+        page.get_by_role("main").get_by_role("link", name=profile).first.click()
+        page.get_by_role("link", name=menu, exact=True).first.click()
+        if name == "wire":
+            page.locator("tbody tr").first.get_by_role("link").first.click()
+            page.locator("dialog#blade[open]").get_by_role("heading", name="How to pay").scroll_into_view_if_needed()
+        take(page, name)
+
+
 def main() -> None:
     executable = os.environ.get("CHROMIUM") or None
     with portal() as address, sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=executable, args=FLAGS)
         walk(browser.new_page(viewport={"width": 1280, "height": 800}, locale="en-GB"), address)
+        look_around(browser.new_page(viewport={"width": 1280, "height": 800}, locale="en-GB"), address)
         phone = browser.new_page(viewport={"width": 360, "height": 720}, locale="nl-NL")
         sign_in(phone, address, "reader")
         phone.get_by_role("link", name="Operations NL").click()
