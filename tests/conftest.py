@@ -20,6 +20,7 @@ def pytest_configure(config: pytest.Config) -> None:
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """What needs two connections and row locks runs on PostgreSQL; the SQLite run leaves it out, by name. It leaves out
     as well what may not touch the database at all, because that would only show the same once more."""
+    items.sort(key=lambda item: item.get_closest_marker("long") is None)  # the longest begin first
     if TEST_DATABASE == "postgresql":
         return
     items[:] = [item for item in items if not item.get_closest_marker("two_connections") and uses_database(item)]

@@ -22,7 +22,7 @@ from tests.payments.acts import books_are_clean, sandbox
 from tests.payments.processes import ended_well, in_another_process, kill_after
 from tests.payments.year import FIRST, live, morning, move_in, use
 
-pytestmark = [pytest.mark.two_connections, pytest.mark.django_db(transaction=True)]
+pytestmark = [pytest.mark.long, pytest.mark.two_connections, pytest.mark.django_db(transaction=True)]
 
 DAYS, PROFILES = 367, 50
 MONTHS = round(DAYS / 30.6)
