@@ -30,7 +30,7 @@ CASCADES = {
 # Look-ups in customers' views that need not start at `visible_to`, each for its reason.
 OPEN_LOOKUPS = {
     ("billing_portal/home.py", "User"),  # the reader's own row
-    ("payments/views/methods.py", "AutomaticCharge"),  # of invoices that were
+    ("payments/views/automatic.py", "AutomaticCharge"),  # of invoices that were
     ("payments/views/methods.py", "WireRequest"),  # whether the profile that was opened has asked
     ("payments/views/history.py", "PaymentAllocation"),  # prefetched for payments that were
     ("payments/views/paying.py", "Payment"),  # the open attempt of an invoice that was

@@ -208,7 +208,7 @@ def adopt_refund(*, payment_id: UUID, gateway_id: str, outcome: Outcome, at: dat
     if Refund.objects.filter(payment=payment, gateway_id=gateway_id).exists():
         return None
     if outcome.amount.currency != payment.currency:
-        _for_staff(payment, "refund_in_other_currency", outcome.amount, gateway_id, at)
+        _for_staff(payment, "refund_currency", outcome.amount, gateway_id, at)
         return None
     waiting = Refund.objects.filter(payment=payment, gateway_id="", status__in=REFUND_OPEN)
     if waiting.filter(amount_minor=outcome.amount.minor).exists():
@@ -217,7 +217,7 @@ def adopt_refund(*, payment_id: UUID, gateway_id: str, outcome: Outcome, at: dat
     if missing and waiting.exists():
         return None
     if missing:
-        _for_staff(payment, "refund_above_rest", missing, gateway_id, at)
+        _for_staff(payment, "refund_too_much", missing, gateway_id, at)
     reason = gettext_noop("Refunded at the payment provider.")  # translated where it is shown
     return _reserve(
         payment, outcome.amount, reason=reason, attempt_key=None, by=system_access(), at=at, gateway_id=gateway_id

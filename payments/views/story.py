@@ -133,8 +133,8 @@ STAFF_WORDS: dict[str, Text] = {
     "accepted": _("Accepted by our staff"),
     "refused": _("Paid back by our staff"),
     "handled": _("Looked at by our staff"),
-    "refund_above_rest": _("More was paid back than was left here; our staff look at it"),
-    "refund_in_other_currency": _("Money was paid back in another currency; our staff look at it"),
+    "refund_too_much": _("More was paid back than was left here; our staff look at it"),
+    "refund_currency": _("Money was paid back in another currency; our staff look at it"),
 }
 DISPUTE_WORDS: dict[str, Text] = {
     f"dispute_{D.OPEN}": _("The bank asked money back"),

@@ -3,6 +3,7 @@
 import os
 import signal
 from datetime import timedelta
+from threading import Barrier
 from time import sleep
 from uuid import uuid4
 
@@ -69,6 +70,17 @@ def slow_to_begin(monkeypatch):
     monkeypatch.setattr(charging, "begin_inside", begin)
 
 
+def together_at_the_begin(monkeypatch, workers: int):
+    """None begins before all of them have read what they decide on."""
+    real, barrier = charging.begin_inside, Barrier(workers)
+
+    def begin(**wish):
+        barrier.wait(30)
+        return real(**wish)
+
+    monkeypatch.setattr(charging, "begin_inside", begin)
+
+
 def without_row_locks(monkeypatch):
     monkeypatch.setattr(InvoiceQuerySet, "locked", lambda self: self.order_by("pk"))
 
@@ -121,7 +133,7 @@ def test_with_the_open_attempt_alone_there_is_one_charge(taken_up, no_key, monke
 
 def test_with_none_of_the_three_there_is_more_than_one(taken_up, no_key, no_index, monkeypatch):
     """The negative control: this load does find a missing guard."""
-    slow_to_begin(monkeypatch)
+    together_at_the_begin(monkeypatch, 4)
     without_row_locks(monkeypatch)
     at_once(*[clock] * 4)
     assert len(charges(taken_up)) > 1

@@ -109,7 +109,7 @@ def test_a_refund_from_the_provider_above_what_is_left_is_booked_and_what_is_mis
     again = adopt(payment, 1, gateway_id="re_2")
     assert (again.amount_minor, again.missing_minor) == (1, 1)
     assert adopt(payment, 1, gateway_id="re_2") is None
-    told = payment.events.filter(result="refund_above_rest").order_by("pk").values_list("detail", flat=True)
+    told = payment.events.filter(result="refund_too_much").order_by("pk").values_list("detail", flat=True)
     assert [(fact["gateway_id"], fact["amount_minor"]) for fact in told] == [("re_1", 1), ("re_2", 1)]
     assert books_are_clean()
 
@@ -119,7 +119,7 @@ def test_a_refund_from_the_provider_in_another_currency_is_for_staff_and_told_on
         assert adopt(payment, 500, "USD") is None
     payment.refresh_from_db()
     assert (payment.refunded_minor, payment.needs_staff) == (0, True)
-    assert payment.events.get(result="refund_in_other_currency").detail["currency"] == "USD"
+    assert payment.events.get(result="refund_currency").detail["currency"] == "USD"
 
 
 @pytest.mark.parametrize("ends", ["succeeded", "failed"])
