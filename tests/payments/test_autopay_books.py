@@ -1,12 +1,15 @@
 """The books find a plan that does not agree with its invoice, whoever changed it by hand."""
 
+from uuid import uuid4
+
 import pytest
 
 from invoices.models import Invoice
+from invoices.money import Money
 from payments.models import AutomaticCharge, Payment
-from payments.operations import check_books
+from payments.operations import check_books, plan_again, refund
 from tests.factories import issued
-from tests.payments.acts import books_are_clean, card, press_pay
+from tests.payments.acts import books_are_clean, card, press_pay, staff, state
 from tests.payments.autopaying import CHARGED, run
 
 pytestmark = pytest.mark.django_db
@@ -68,4 +71,16 @@ def test_two_automatic_payments_that_hold_money_of_one_invoice(profile, paid):
         is_automatic=True,
     )
     twice.allocations.create(invoice=paid, amount_minor=12000, is_open=False)
-    assert any("2 automatic payments hold money" in problem for problem in check_books())
+    assert any("automatic payments hold 24000 of it, its total is 12000" in problem for problem in check_books())
+
+
+def test_what_went_back_and_is_charged_again_is_no_second_charge(profile, paid):
+    first = Payment.objects.get()
+    refund(
+        access=staff(), payment_id=first.pk, amount=Money(4000, "EUR"), reason="x", attempt_key=uuid4(), at=CHARGED
+    )
+    plan_again(access=staff(), invoice_id=paid.pk, at=CHARGED)
+    run()
+    assert state(paid) == ("paid", 12000, 0)
+    assert list(Payment.objects.order_by("started_at").values_list("amount_minor", flat=True)) == [12000, 4000]
+    assert books_are_clean()
