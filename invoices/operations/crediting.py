@@ -16,7 +16,7 @@ from accounts.access import Access, NotAllowed, fresh
 from accounts.models import AuditEntry
 from invoices.models import Credit, CreditEntry, Invoice, InvoiceLine
 from invoices.operations.ledger import Movement, move
-from invoices.operations.standing import restore_standing
+from invoices.operations.standing import lock_standing, restore_standing
 from invoices.payability import in_progress_text
 from invoices.states import InvoiceStatus, check_move
 
@@ -70,6 +70,7 @@ def apply_credits(*, access: Access, invoice_id: int, at: datetime) -> Invoice:
         raise CannotCredit(
             _("A payment is in progress (%(text)s). Wait for it to end.") % {"text": in_progress_text(invoice)}
         )
+    lock_standing(invoice.profile)
     lots = list(Credit.objects.filter(profile=invoice.profile).usable_on(invoice.profile.day_of(at)).locked())
     used = _apply([invoice], lots, access=access, at=at)
     if not used:

@@ -47,6 +47,13 @@ def update_profile_statuses(*, at: datetime, limit: int) -> int:
     return done
 
 
+def lock_standing(profile: BillingProfile) -> None:
+    """For whoever will lock credits and then call `restore_standing`: the profile comes before its credits, as it does
+    when its period is closed, or the two would wait for each other. Its charges and payments can be written meanwhile.
+    """
+    BillingProfile.objects.filter(pk=profile.pk).order_by().select_for_update(no_key=True).values_list("pk").get()
+
+
 def restore_standing(profile: BillingProfile, *, at: datetime) -> None:
     """Makes a profile active again, inside the transaction that settled an invoice, when nothing past due is left of
     what had it warned. Costs nothing for a profile that is active."""

@@ -15,7 +15,7 @@ from invoices.models import CreditNote, Invoice, InvoiceLine
 from invoices.operations.correcting import rest_of, write_note
 from invoices.operations.crediting import give_credits_back
 from invoices.operations.drafting import recompute_draft
-from invoices.operations.standing import restore_standing
+from invoices.operations.standing import lock_standing, restore_standing
 from invoices.payability import in_progress_text
 from invoices.states import InvoiceStatus, check_move
 
@@ -61,6 +61,7 @@ def void(*, access: Access, invoice_id: int, reason: str, at: datetime) -> Invoi
     rest = rest_of(invoice)
     if sum(part.total_minor for part in rest) <= 0:
         raise CannotVoid(_("Credit notes have taken back all of this invoice already."))
+    lock_standing(invoice.profile)
     give_credits_back(invoice, access=access, at=at, note=reason)
     today = invoice.profile.day_of(at)
     note = write_note(invoice, rest, access=access, reason=reason, today=today, at=at, voids=True)
