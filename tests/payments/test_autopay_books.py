@@ -76,9 +76,7 @@ def test_two_automatic_payments_that_hold_money_of_one_invoice(profile, paid):
 
 def test_what_went_back_and_is_charged_again_is_no_second_charge(profile, paid):
     first = Payment.objects.get()
-    refund(
-        access=staff(), payment_id=first.pk, amount=Money(4000, "EUR"), reason="x", attempt_key=uuid4(), at=CHARGED
-    )
+    refund(access=staff(), payment_id=first.pk, amount=Money(4000, "EUR"), reason="x", attempt_key=uuid4(), at=CHARGED)
     plan_again(access=staff(), invoice_id=paid.pk, at=CHARGED)
     run()
     assert state(paid) == ("paid", 12000, 0)
