@@ -20,6 +20,9 @@ from accounts.models import BillingContact, BillingProfile, User, WireRequest
 from accounts.outbox import queue
 from accounts.roles import Permission
 
+# Staff get a mail for each request; one that is withdrawn or declined may be made anew, but not all day long.
+MOST_REQUESTS, WITHIN = 3, timedelta(days=1)
+
 
 class CannotAskForWire(Exception):
     """The request was not made, or not taken back. The message may be shown."""
@@ -45,7 +48,8 @@ def request_wire(*, access: Access, profile_id: int, facts: WireFacts, at: datet
     """Asks that a profile may pay its invoices by check or wire. Staff are told.
 
     Returns the request. Raises BillingProfile.DoesNotExist for a profile the person cannot see, NotAllowed, and
-    CannotAskForWire when it is approved already, a request is open, or the profile is closed.
+    CannotAskForWire when it is approved already, a request is open, the profile is closed, or `MOST_REQUESTS` were made
+    within a day.
     """
     try:
         return _request(access=access, profile_id=profile_id, facts=facts, at=at)
@@ -65,6 +69,8 @@ def _request(*, access: Access, profile_id: int, facts: WireFacts, at: datetime)
         raise CannotAskForWire(_("This billing profile is closed."))
     if profile.wire_requests.filter(status=WireRequest.Status.OPEN).exists():
         raise CannotAskForWire(_("A request for this billing profile is waiting for our answer."))
+    if profile.wire_requests.filter(requested_at__gt=at - WITHIN).count() >= MOST_REQUESTS:
+        raise CannotAskForWire(_("There were several requests today. Ask again tomorrow, or write to us."))
     request = WireRequest.objects.create(profile=profile, requested_at=at, requested_by=access.user, **facts)
     _record(access, at, "wire.requested", profile)
     staff = ModelBackend().with_perm("accounts.change_wirerequest").filter(is_staff=True)

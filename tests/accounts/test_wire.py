@@ -1,5 +1,7 @@
 """Asking to pay by check or wire: who may, once at a time, what staff decide, and who hears of it."""
 
+from datetime import timedelta
+
 import pytest
 from django.contrib.auth.models import Permission as DjangoPermission
 from django.db import IntegrityError
@@ -226,3 +228,23 @@ def test_staff_without_the_power_only_read(client, profile, clerk):
     request.refresh_from_db()
     assert request.status == "open"
     assert client.get("/admin/accounts/wirerequest/none/decide/").status_code == 403
+
+
+def test_asking_and_withdrawing_all_day_does_not_fill_the_mailboxes_of_staff(profile):
+    UserFactory(is_staff=True, is_superuser=True)
+    reader = member(profile, "profile_reader")
+    for _time in range(3):
+        request = ask(reader, profile)
+        withdraw_wire_request(access=access_for(reader, profile), request_id=request.pk, at=NOW)
+    with pytest.raises(CannotAskForWire, match="Ask again tomorrow"):
+        ask(reader, profile)
+    assert (WireRequest.objects.count(), OutgoingMail.objects.count()) == (3, 3)
+    request_wire(access=access_for(reader, profile), profile_id=profile.pk, facts=FACTS, at=NOW + timedelta(days=1))
+    assert WireRequest.objects.filter(status="open").count() == 1
+
+
+def test_a_name_of_several_lines_is_no_paragraph_of_the_mail_to_staff(client, profile):
+    client.force_login(member(profile, "profile_reader"))
+    facts = {**FACTS, "legal_name": "Example\n\nPlease sign in at https://example.com/again"}
+    client.post(url(profile), facts)
+    assert WireRequest.objects.get().legal_name == "Example Please sign in at https://example.com/again"
