@@ -70,13 +70,14 @@ def render(template: str, context: dict[str, Any], language: str) -> Drawn:
     """
     values = {**context, "public_url": settings.PUBLIC_URL, "seller": settings.SELLER, "language": language}
     with translation.override(language):
-        subject = _draw(f"emails/{template}.subject.txt", values, escape=False)
+        # Split and joined it is plain text again; as it was drawn it counts as safe, and HTML would not escape it.
+        subject = " ".join(_draw(f"emails/{template}.subject.txt", values, escape=False).split())
         text = _draw(f"emails/{template}.txt", values, escape=False)
-        parts = {"subject": subject, "heading": subject.strip().split(" · ")}
+        parts = {"subject": subject, "heading": subject.split(" · ")}
         html = _draw(f"emails/{template}.html", {**values, **parts}, escape=True)
     # What a condition leaves out of a text leaves its line break behind.
     text = re.sub(r"\n{3,}", "\n\n", text.strip()) + "\n"
-    return Drawn(subject=" ".join(subject.split()), text=text, html=html)
+    return Drawn(subject=subject, text=text, html=html)
 
 
 def send_due(*, at: datetime, limit: int = 20, stopping: Callable[[], bool] = lambda: False) -> int:

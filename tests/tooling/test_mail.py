@@ -67,6 +67,7 @@ def test_text_stays_as_it_is_and_html_is_escaped():
     drawn = render("hello", {"company": "Example & Sons <b>"}, "en")
     assert "Dear Example & Sons <b>" in drawn.text
     assert "Dear Example &amp; Sons &lt;b&gt;" in drawn.html
+    assert "<title>Password Example &amp; Sons &lt;b&gt;</title>" in drawn.html
 
 
 @pytest.mark.django_db
