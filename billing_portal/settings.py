@@ -222,7 +222,7 @@ SELLER = {
     "address": env.text(
         "SELLER_ADDRESS", "Voorbeeldkade 1\\n1011 AA Amsterdam\\nNetherlands" if DEBUG else None
     ).replace("\\n", "\n"),
-    "tax_id": env.text("SELLER_TAX_ID", ""),
+    "tax_id": env.text("SELLER_TAX_ID", "NL000000000B01" if DEMO else ""),
     "email": env.text("SELLER_EMAIL", DEFAULT_FROM_EMAIL),
     "account_holder": env.text("SELLER_ACCOUNT_HOLDER", "Example Cloud B.V." if DEMO else ""),
     "iban": env.text("SELLER_IBAN", "NL00EXAM0000000000" if DEMO else ""),
