@@ -10,7 +10,7 @@ from django.utils.translation import gettext as _
 from invoices.documents.figures import day
 from invoices.models import Invoice
 from invoices.payability import card_limit, card_limit_text, in_progress_text
-from invoices.remittances import IBAN, Remittance, payment_code, payment_code_svg
+from invoices.remittances import IBAN, Remittance, in_fours, payment_code, payment_code_svg
 from invoices.states import InvoiceStatus
 
 
@@ -68,7 +68,7 @@ def _bank(invoice: Invoice) -> dict[str, Any] | None:
         (_("IBAN") if IBAN.fullmatch(remittance.iban) else _("Account number"), remittance.grouped_iban),
         (_("BIC"), remittance.bic),
         (_("Bank"), remittance.bank),
-        (_("Reference"), invoice.payment_reference),
+        (_("Reference"), in_fours(invoice.payment_reference)),
         (_("Amount"), invoice.amount_due.format()),
         (_("Pay by"), day(invoice.due_on)),
     ]
