@@ -16,6 +16,7 @@ from zoneinfo import ZoneInfo
 from django.db.models import F, QuerySet, Sum
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext_lazy
 
 from accounts.models import BillingProfile
 from invoices.models import CreditEntry, CreditNote, Invoice
@@ -45,7 +46,7 @@ WORDS: dict[What, Promise] = {
     What.CREDIT: _("Credit applied"),
     What.CREDIT_BACK: _("Credit given back"),
     What.PAYMENT: _("Payment"),
-    What.REFUND: _("Refund"),
+    What.REFUND: pgettext_lazy("money paid back", "Refund"),
     What.CHARGEBACK: _("Taken back by the bank"),
 }
 

@@ -45,7 +45,7 @@ def statement_data(statement: Statement, *, at: datetime) -> dict[str, Any]:
             "rows": [
                 (_("Billing profile"), profile.name),
                 (_("Opening balance"), statement.opening.format()),
-                (_("Owed more"), statement.charged.format()),
+                (_("Added"), statement.charged.format()),
                 (_("Settled"), statement.settled.format()),
                 (_("Closing balance"), statement.closing.format()),
                 (_("Made on"), day(profile.day_of(at))),
@@ -54,7 +54,7 @@ def statement_data(statement: Statement, *, at: datetime) -> dict[str, Any]:
         "lines": {
             "title": _("What changed"),
             "note": _("Amounts in %(currency)s.") % {"currency": statement.currency},
-            "head": [_("Date"), _("What"), _("Invoice"), _("Reference"), _("Amount"), _("Balance")],
+            "head": [_("Date"), _("Description"), _("Invoice"), _("Reference"), _("Amount"), _("Balance")],
             "opening": [_("Opening balance"), figure(statement.opening)],
             "rows": [
                 [day(line.on), line.word, line.number, line.reference, figure(amount), figure(balance)]
@@ -62,5 +62,5 @@ def statement_data(statement: Statement, *, at: datetime) -> dict[str, Any]:
             ],
             "closing": [_("Closing balance"), figure(statement.closing)],
         },
-        "note": _("The balance is what is due of all invoices. Credits that are still to be used are not part of it."),
+        "note": _("The balance is what is still due on all invoices. Unused credits are not part of it."),
     }
