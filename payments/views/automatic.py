@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from django.conf import settings
 from django.db.models import QuerySet
 
 from accounts.access import Access
@@ -24,9 +25,10 @@ def failed_charges(access: Access) -> QuerySet[AutomaticCharge]:
 
 
 def automatic_charges(access: Access) -> dict[str, Any]:
-    """For the page of payment methods: the first few of both kinds."""
+    """For the page of payment methods: when charging happens, and the first few of both kinds."""
     planned = Invoice.objects.visible_to(access).filter(status=InvoiceStatus.OPEN, autopay_on__isnull=False)
     return {
+        "delay_days": settings.AUTOPAY_DELAY_DAYS,
         "planned": planned.order_by("autopay_on", "pk")[:SHOWN],
         "failed": failed_charges(access).select_related("invoice").order_by("invoice__due_on", "pk")[:SHOWN],
     }
