@@ -27,6 +27,7 @@ class WireRequestForm(forms.ModelForm):
         model = WireRequest
         fields = FACTS
         widgets = {"reason": forms.Textarea(attrs={"rows": 3})}
+        labels = {"reason": _("Why a card does not work for you")}
         help_texts = {
             "legal_name": _("As it stands in the trade register."),
             "monthly_amount": _("With the currency, such as EUR 2,500."),

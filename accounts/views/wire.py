@@ -86,7 +86,7 @@ def criteria_of(profile: BillingProfile, at: datetime) -> list[Criterion]:
             _("You have been our customer for six months or more."),
             (at - profile.account.created_at).days >= CUSTOMER_FOR_DAYS,
         ),
-        Criterion(_("The amount you expect a month makes up for the work of payments by hand.")),
+        Criterion(_("The amount you expect each month is worth the work of handling payments by hand.")),
     ]
 
 
