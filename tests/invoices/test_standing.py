@@ -18,7 +18,7 @@ from invoices.operations import (
 )
 from invoices.payability import why_not
 from payments.operations import record_payment
-from tests.factories import NOW, BillingProfileFactory, access_for, issued, member
+from tests.factories import NOW, TODAY, BillingProfileFactory, access_for, issued, member
 from tests.payments.acts import card, press_pay, staff
 
 pytestmark = pytest.mark.django_db
@@ -130,6 +130,13 @@ def test_a_payment_in_progress_or_a_dispute_makes_nothing_worse_and_nothing_bett
     clear_payment_started(bill)
     mark_disputed(bill, since=NOW)
     assert (run(40), status(bill)) == (0, "warned")
+
+
+def test_another_invoice_counts_by_its_own_days_while_the_older_one_is_disputed(bill):
+    """40 days late, of which nothing is held against them, and 20."""
+    issued(bill.profile, today=TODAY + timedelta(days=20))
+    mark_disputed(bill, since=NOW)
+    assert (run(40), status(bill)) == (1, "warned")
 
 
 def test_what_staff_closed_stays_closed(bill, payer):
