@@ -243,8 +243,9 @@ def test_a_day_written_on_an_invoice_whose_plan_is_over_charges_nothing(invoice)
     switched_off(invoice)
     run()
     BillingProfile.objects.update(charges_automatically=True)
+    invoice.refresh_from_db()
     plan_autopay(invoice, CHARGED.date())
-    run()
+    assert run() == 1
     assert not Payment.objects.exists()
     assert planned_on(invoice) is None
 
