@@ -10,7 +10,7 @@ The worker begins a pass every minute; ``manage.py run_due`` begins one now, by 
 import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 import structlog
 from django.contrib.sessions.models import Session
@@ -38,6 +38,7 @@ log = structlog.get_logger("portal.due")
 BITE = 100
 # A job that still finds work after so many bites is broken, or the next pass goes on where it stopped.
 MOST_BITES = 10_000
+KEPT_FOR = timedelta(days=366)
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,7 +122,9 @@ def _work_of_gateways(_at: datetime, _limit: int) -> int:
 
 
 def tidy(at: datetime, limit: int) -> int:
-    """Deletes sessions that have ended. Returns how many."""
+    """Deletes sessions that have ended, and what passes did more than a year ago. Returns how many rows."""
     ended = list(Session.objects.filter(expire_date__lt=at).values_list("pk", flat=True)[:limit])
     Session.objects.filter(pk__in=ended).delete()
-    return len(ended)
+    old = list(DueRun.objects.filter(started_at__lt=at - KEPT_FOR).values_list("pk", flat=True)[:limit])
+    DueRun.objects.filter(pk__in=old).delete()
+    return len(ended) + len(old)

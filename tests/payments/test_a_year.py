@@ -45,7 +45,7 @@ def one_pass(day: date):
 
 def live_through(day: date, chance: random.Random) -> None:
     """A day's passes: one is killed somewhere, two begin at once and end."""
-    kill_after(in_another_process(one_pass(day)), chance.uniform(0.02, 0.25))
+    kill_after(in_another_process(one_pass(day)), chance.uniform(0.02, 0.8))
     assert all([ended_well(child) for child in [in_another_process(one_pass(day)) for _twice in range(2)]])  # noqa: C419
 
 

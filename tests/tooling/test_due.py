@@ -98,6 +98,13 @@ def test_sessions_that_ended_are_tidied_away():
     assert due.tidy(NOW, 100) == 0
 
 
+def test_what_passes_did_is_kept_for_a_year():
+    for days in (367, 365):
+        DueRun.objects.create(started_at=NOW - timedelta(days=days), origin="worker", done={"mail": days})
+    assert due.tidy(NOW, 100) == 1
+    assert DueRun.objects.get().done == {"mail": 365}
+
+
 def test_the_command_says_what_it_did():
     out = StringIO()
     call_command("run_due", stdout=out)
