@@ -72,6 +72,7 @@ def make_customers(people: dict[str, User], *, at: datetime) -> list[tuple[Profi
         postal_code="1011 AA",
         city="Amsterdam",
         country="NL",
+        created_at=at - timedelta(days=410),
     )
     TaxId.objects.create(account=trading, kind=TaxId.Kind.VAT, value="NL000000000B00")
     sample = BillingAccount.objects.create(
