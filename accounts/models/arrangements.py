@@ -78,4 +78,4 @@ class WireRequest(models.Model):
         indexes = [models.Index(fields=["status", "requested_at"], name="wire_request_by_status")]
 
     def __str__(self) -> str:
-        return f"{self.profile} {self.get_status_display()}"
+        return f"{self.profile}: {self.get_status_display()}"
