@@ -10,10 +10,10 @@ from django.contrib.auth.models import Group, Permission
 
 from accounts.access import system_access
 from accounts.models import BillingContact, BillingProfile, DueRun, InvoiceSection, TaxId, User, WireRequest
-from invoices.models import Invoice, RemittanceAccount, TaxRate
+from invoices.models import Credit, Invoice, RemittanceAccount, TaxRate
 from invoices.money import Money
-from invoices.operations import close_due, void
-from payments.models import MethodSetup, Payment
+from invoices.operations import add_credit, close_due, void
+from payments.models import AutomaticCharge, MethodSetup, Payment
 from payments.operations import record_payment, refund, remove_method
 from tests.factories import NOW, BillingProfileFactory, UserFactory, draft, issued, member
 from tests.invoices.charging import charged
@@ -45,6 +45,11 @@ def busy_day(**fields) -> User:
     DueRun.objects.create(started_at=NOW, finished_at=NOW, origin="worker", done={"mail": 12}, failed=trouble)
     DueRun.objects.create(started_at=NOW, origin="command")
     paying_by_wire(profile, payer)
+    charged_by_itself(profile)
+    add_credit(
+        profile=profile, amount=Money(7500, "EUR"), source=Credit.Source.GOODWILL, description=LONG, at=NOW,
+        starts_on=date(2099, 1, 1),
+    )  # fmt: skip
     log = LogEntry.objects.log_actions
     log(boss.pk, invoices, CHANGE, [{"changed": {"fields": ["PO number"]}}])
     return boss
@@ -71,6 +76,16 @@ def charges_in_every_state(profile) -> None:
     close_due(at=NOW)
     charged(profile, "12.50", on=date(2026, 10, 20), kind="one_off", source_reference="USE-2026-10-0001")
     charged(profile, "-2.50", on=date(2026, 10, 21))
+
+
+def charged_by_itself(profile) -> None:
+    """One plan that goes on, and one that has stopped."""
+    for status, reason in (("planned", ""), ("stopped", "used_up")):
+        invoice = issued(profile)
+        AutomaticCharge.objects.create(
+            invoice=invoice, profile=profile, status=status, stopped_because=reason, tries=3, created_at=NOW,
+            changed_at=NOW,
+        )  # fmt: skip
 
 
 def paying_by_wire(profile, payer) -> None:

@@ -42,15 +42,16 @@ OF_INVOICES = {
     "pays_by_wire": True,
     "is_past_due": True,
 }
-OF_INVOICES["invoices"] = [
-    {
-        "number": "INV-000001",
-        "amount_minor": 12000,
-        "due_on": "2026-10-25",
-        "days_late": 1,
-        "reference": "RF00INV000001",
-    }
+
+
+REMINDED = [
+    {"number": "INV-000001", "amount_minor": 12000, "due_on": "2026-10-25", "days_late": 1, "reference": "RF00"}
 ]
+
+
+def context_of(template, payment):
+    """What a mail is drawn from: that of a payment, and what mails of other things say besides."""
+    return payment | OF_INVOICES | ({"invoices": REMINDED} if template == "reminder" else {})
 
 
 def mail(template, language="en"):
@@ -76,7 +77,7 @@ def test_a_success_names_amount_invoice_card_and_reference(payer, profile):
 @pytest.mark.parametrize("template", TEMPLATES)
 def test_every_mail_has_a_text_of_its_own_with_the_address_on_a_line_alone(payer, profile, template, language):
     payment = press_pay(payer, issued(profile), card(profile, "9995"))
-    context = OutgoingMail.objects.get().context | OF_INVOICES
+    context = context_of(template, OutgoingMail.objects.get().context)
     drawn = render(template, context, language)
     lines = drawn.text.splitlines()
     assert context["url"].endswith(page_of(payment))
