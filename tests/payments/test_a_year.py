@@ -1,9 +1,9 @@
 """A year in the life of fifty profiles, with the clock's passes killed at random moments and begun twice.
 
-The clock is looked at every three or four days only, so that everything is due late and together. Each time a pass
-begins and is killed somewhere; then two begin at once. Cards are charged, some are refused, some have backups, some get
-credits, some pay by wire and late. In the end each profile has one invoice for each of its periods, nothing was charged
-twice, every mail was sent once, and the books add up.
+The clock is looked at once a week only, so that everything is due late and together. Each time a pass begins and is
+killed somewhere; then two begin at once. Cards are charged, some are refused, some have backups, some get credits, some
+pay by wire and late. In the end each profile has one invoice for each of its periods, nothing was charged twice, every
+mail was sent once, and the books add up.
 """
 
 import random
@@ -57,7 +57,7 @@ def test_a_year_of_passes_that_are_killed_and_begun_twice(mails):
         for customer in customers:
             use(customer, day, rate, chance)
         sandbox().books.advance(24 * 3600)
-        if day.weekday() in {0, 3} or day == FIRST + timedelta(days=DAYS - 1):
+        if day.weekday() == 0 or day == FIRST + timedelta(days=DAYS - 1):
             live(customers, day, chance)
             live_through(day, chance)
     one_pass(FIRST + timedelta(days=DAYS))()  # what those that were killed at the very end had taken up

@@ -5,6 +5,7 @@ from datetime import timedelta
 
 import pytest
 from django.core.management import CommandError, call_command
+from django.db import transaction
 from django.test import Client
 from django.utils import timezone
 
@@ -20,9 +21,22 @@ from payments.operations import announce_due, charge_due, check_books
 pytestmark = pytest.mark.django_db
 
 
-@pytest.fixture
-def demo():
+FACTS = []
+
+
+def fact(check):
+    """Something that is true of the demo once it is built."""
+    FACTS.append(check)
+    return check
+
+
+def test_the_demo(subtests):
+    """Built once, because that takes longer than all that is looked at; each look leaves it as it was."""
     call_command("demo_data", verbosity=0)
+    for check in FACTS:
+        with subtests.test(check.__name__), transaction.atomic():
+            check()
+            transaction.set_rollback(True)
 
 
 def labels_by_profile():
@@ -35,7 +49,8 @@ def labels_by_profile():
     return found
 
 
-def test_every_state_can_be_seen(demo):
+@fact
+def every_state_can_be_seen():
     labels = labels_by_profile()
     assert labels["Operations NL"] >= {Label.DUE, Label.PAST_DUE, Label.PAID, Label.VOID}
     assert labels["Marketing UK"] >= {Label.IN_PROGRESS, Label.PAID}
@@ -48,7 +63,8 @@ def test_every_state_can_be_seen(demo):
     assert expired == ["Labs"]
 
 
-def test_what_was_agreed_can_be_seen(demo):
+@fact
+def what_was_agreed_can_be_seen():
     """One profile is warned, one pays by wire with contacts and our account, one waits for our answer."""
     assert list(BillingProfile.objects.exclude(status="active").values_list("name", "status")) == [("Labs", "warned")]
     wire = BillingProfile.objects.get(default_method="check_wire")
@@ -58,11 +74,13 @@ def test_what_was_agreed_can_be_seen(demo):
     assert WireRequest.objects.get().status == "open"
 
 
-def test_the_books_add_up(demo):
+@fact
+def the_books_add_up():
     assert check_books() == []
 
 
-def test_the_invoice_manager_has_one_profile_with_a_past_due_invoice_and_a_card_that_works(demo):
+@fact
+def the_invoice_manager_has_one_profile_with_a_past_due_invoice_and_a_card_that_works():
     manager = User.objects.get(email="manager@example.com")
     (profile,) = BillingProfile.objects.visible_to(access_of(manager))
     assert Label.PAST_DUE in labels_by_profile()[profile.name]
@@ -70,18 +88,21 @@ def test_the_invoice_manager_has_one_profile_with_a_past_due_invoice_and_a_card_
     assert profile.payment_methods.get(is_default=True).last_four == "4242"
 
 
-def test_everybody_can_sign_in(demo):
+@fact
+def everybody_can_sign_in():
     for person in SIGN_INS:
         answer = Client().post("/account/login/", {"login": person.email, "password": PASSWORD})
         assert answer.status_code == 302, person.email
 
 
-def test_the_stranger_belongs_to_another_customer(demo):
+@fact
+def the_stranger_belongs_to_another_customer():
     (own,) = RoleAssignment.objects.filter(user__email="stranger@example.com")
     assert own.profile.account.profiles.count() == 1
 
 
-def test_something_waits_for_the_next_invoice_day(demo):
+@fact
+def something_waits_for_the_next_invoice_day():
     """Half a period later every profile with a history gets an invoice more."""
     before = Invoice.objects.count()
     later = timezone.now() + timedelta(days=32)
@@ -91,21 +112,25 @@ def test_something_waits_for_the_next_invoice_day(demo):
     assert check_books() == []
 
 
-def test_invoice_numbers_follow_the_dates(demo):
+@fact
+def invoice_numbers_follow_the_dates():
     dates = list(Invoice.objects.order_by("number").values_list("issued_on", flat=True))
     assert dates == sorted(dates)
 
 
-def test_nobody_is_sent_mail_about_what_never_happened(demo):
+@fact
+def nobody_is_sent_mail_about_what_never_happened():
     assert not OutgoingMail.objects.exists()
 
 
-def test_nothing_is_charged_or_told_by_itself_before_somebody_who_tries_it(demo):
+@fact
+def nothing_is_charged_or_told_by_itself_before_somebody_who_tries_it():
     assert charge_due(at=timezone.now(), limit=10) == 0
     assert announce_due(at=timezone.now(), limit=10) == 0
 
 
-def test_one_charge_is_planned_and_one_was_refused_and_comes_again(demo):
+@fact
+def one_charge_is_planned_and_one_was_refused_and_comes_again():
     planned = Invoice.objects.filter(autopay_on__gt=timezone.localdate()).order_by("profile__name")
     assert [invoice.profile.name for invoice in planned] == ["Kuwait branch", "Tokyo office"]
     refused = AutomaticCharge.objects.get()
