@@ -11,11 +11,11 @@ import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from time import monotonic
 
 import structlog
 from django.contrib.sessions.models import Session
 from django.db import DatabaseError, connection
-from django.utils import timezone
 
 from accounts.mail import send_due
 from accounts.models import DueRun
@@ -78,7 +78,8 @@ def run_due(
     ``origin`` says who began it (``worker``, ``command``). A job that fails is logged and named in the row, and the
     others go on; whatever it left is still due. Never raises for a job.
     """
-    run = DueRun.objects.create(started_at=timezone.now(), origin=origin)
+    began = monotonic()
+    run = DueRun.objects.create(started_at=at, origin=origin)
     for job in jobs() if todo is None else todo:
         if stopping is not None and stopping.is_set():
             break
@@ -89,7 +90,7 @@ def run_due(
             run.failed[job.name] = problem
             if not connection.in_atomic_block:
                 connection.close_if_unusable_or_obsolete()  # the next job may need a new one
-    run.finished_at = timezone.now()
+    run.finished_at = at + timedelta(seconds=monotonic() - began)
     run.save(update_fields=["finished_at", "done", "failed"])
     if run.done or run.failed:
         log.info("due work done", origin=origin, **run.done, failed=sorted(run.failed))

@@ -1,8 +1,9 @@
 """Credits pay for an invoice when it is issued: in a fixed order, for what they may pay, and each of them once."""
 
+from contextlib import suppress
 from datetime import timedelta
 from decimal import Decimal
-from time import sleep
+from threading import Barrier, BrokenBarrierError
 
 import pytest
 from django.db import transaction
@@ -141,11 +142,14 @@ def apply_two_at_once(profile, monkeypatch):
     granted(profile, 5000)
     real = crediting.move
 
-    def slowly(*arguments, **options):
-        sleep(0.4)
+    both = Barrier(2)
+
+    def together(*arguments, **options):
+        with suppress(BrokenBarrierError):  # the other waits for a lock
+            both.wait(2)
         real(*arguments, **options)
 
-    monkeypatch.setattr(crediting, "move", slowly)
+    monkeypatch.setattr(crediting, "move", together)
 
     def act(invoice):
         def run():

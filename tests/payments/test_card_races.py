@@ -1,8 +1,7 @@
 """Cards that are changed by several connections at once, on PostgreSQL."""
 
 from collections import Counter
-from threading import Thread
-from time import sleep
+from threading import Barrier, Thread
 from uuid import uuid4
 
 import pytest
@@ -50,7 +49,8 @@ def test_without_the_lock_of_the_profile_more_would_get_through(profile, owner, 
     from payments.operations import adding
 
     monkeypatch.setattr(BillingProfileQuerySet, "locked", lambda rows: rows.order_by("pk"))
-    monkeypatch.setattr(adding, "fresh", lambda access: sleep(0.3) or access)  # until the others have come this far
+    all_five = Barrier(5)  # nobody counts before all of them have come this far
+    monkeypatch.setattr(adding, "fresh", lambda access: all_five.wait(30) is None or access)
     assert refused_cards_at_once(profile, owner)["declined"] > 1
 
 
