@@ -9,7 +9,7 @@ REPORTS = var/test-reports
 # A few tests take a minute: the worker that has nothing left takes over what waits behind them.
 PYTEST = $(PYTHON_IN) -m pytest -n 2 --dist worksteal -q --no-header
 
-.PHONY: help run setup test lint format types architecture checks test-postgresql test-sqlite test-browser bench screenshots messages clean
+.PHONY: help run setup test lint format types architecture checks test-postgresql test-sqlite test-browser year bench screenshots messages clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -53,6 +53,9 @@ test-sqlite: setup ## the suite on SQLite
 
 test-browser: setup ## the browser tests, in headless Chromium
 	CHROMIUM="$$(.ci/chromium)" && export CHROMIUM && TEST_DATABASE=postgresql $(PYTEST) -m browser --junit-xml=$(REPORTS)/browser.xml
+
+year: setup ## live through a year of billing periods with fifty profiles, killed and begun twice
+	TEST_DATABASE=postgresql YEAR_PROFILES=50 $(PYTEST) -n 0 tests/payments/test_a_year.py
 
 bench: setup ## measure paying, the invoice list, importing and closing periods against their floors
 	$(PYTHON_IN) -m bench

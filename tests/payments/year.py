@@ -1,4 +1,4 @@
-"""The people and the habits of `test_a_year`: fifty profiles, and what each of them does in a month."""
+"""The people and the habits of `test_a_year`: its profiles, and what each of them does in a month."""
 
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
