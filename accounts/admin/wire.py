@@ -92,7 +92,7 @@ class WireRequestAdmin(ReadOnlyAdmin):
             "other_answer": ("decline", gettext("Decline")),
             "back": back,
         }
-        return TemplateResponse(request, "admin/payments/ask.html", context, status=422 if form.errors else 200)
+        return TemplateResponse(request, "admin/ask.html", context, status=422 if form.errors else 200)
 
     def _decide(self, request: HttpRequest, row: WireRequest, *, approve: bool, answer: str) -> None:
         try:

@@ -48,4 +48,4 @@ def ask(
         "back": back,
     }
     status = 422 if form.is_bound and form.errors else 200
-    return TemplateResponse(request, "admin/invoices/ask.html", context, status=status)
+    return TemplateResponse(request, "admin/ask.html", context, status=status)

@@ -111,7 +111,7 @@ class DeedsAdmin(ReadOnlyAdmin):
             "back": self.page_of(row) if row is not None else queue,
         }
         status = 422 if form is not None and form.is_bound and form.errors else 200
-        return TemplateResponse(request, "admin/payments/ask.html", context, status=status)
+        return TemplateResponse(request, "admin/ask.html", context, status=status)
 
     def do(self, request: HttpRequest, deed: Callable[[], str | Promise], row: Model) -> HttpResponse:
         """Does it, tells what came of it (or why it was refused), and goes back to the row."""
