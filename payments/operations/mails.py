@@ -9,14 +9,13 @@ from django.contrib.auth.backends import ModelBackend
 from django.db.models import Q
 from django.urls import reverse
 
+from accounts.addressees import invoice_people
 from accounts.models import BillingProfile, RoleAssignment, User
 from accounts.outbox import queue
-from accounts.roles import Permission, Role, Scope, roles_with
+from accounts.roles import Permission, Scope, roles_with
 from invoices.models import Invoice
 from payments.models import Dispute, Payment, PaymentMethod, Refund
 from payments.states import ENDED_WITHOUT_MONEY, PaymentStatus
-
-MONEY_PEOPLE = (Role.PROFILE_OWNER, Role.PROFILE_CONTRIBUTOR, Role.INVOICE_MANAGER)
 
 
 def tell_payer(payment: Payment, invoices: Sequence[Invoice], *, at: datetime, was_unsure: bool = False) -> None:
@@ -38,7 +37,7 @@ def tell_payer(payment: Payment, invoices: Sequence[Invoice], *, at: datetime, w
         return
     context = payment_context(payment, invoices, at)
     recorded = payment.channel != Payment.Channel.CARD
-    people = money_people(payment.profile) if recorded or payment.started_by is None else [payment.started_by]
+    people = invoice_people(payment.profile) if recorded or payment.started_by is None else [payment.started_by]
     for person in people:
         queue(key=f"{fact}:{person.pk}", to=person, template=template, context=context, at=at)
 
@@ -48,7 +47,7 @@ def tell_of_refund(refund: Refund, *, at: datetime) -> None:
     payment = refund.payment
     invoices = [row.invoice for row in payment.allocations.select_related("invoice") if row.invoice is not None]
     context = payment_context(payment, invoices, at) | {"amount_minor": refund.amount_minor}
-    for person in money_people(payment.profile):
+    for person in invoice_people(payment.profile):
         queue(key=f"refund:{refund.pk}:{person.pk}", to=person, template="payment_refunded", context=context, at=at)
 
 
@@ -81,7 +80,7 @@ def tell_of_lost_dispute(dispute: Dispute, invoices: Sequence[Invoice], *, at: d
         "currency": dispute.currency,
     }
     template = "dispute_lost" if payment.channel == Payment.Channel.CARD else "payment_returned"
-    for person in money_people(payment.profile):
+    for person in invoice_people(payment.profile):
         queue(key=f"dispute-lost:{dispute.pk}:{person.pk}", to=person, template=template, context=context, at=at)
 
 
@@ -101,12 +100,6 @@ def tell_staff_of_dispute(dispute: Dispute, invoices: Sequence[Invoice], *, at: 
         queue(
             key=f"dispute-opened:{dispute.pk}:{person.pk}", to=person, template="dispute_opened", context=context, at=at
         )
-
-
-def money_people(profile: BillingProfile) -> list[User]:
-    """Those who handle the profile's invoices: its owners, contributors and invoice managers."""
-    held = RoleAssignment.objects.filter(profile=profile, role__in=MONEY_PEOPLE, user__is_active=True)
-    return list({row.user_id: row.user for row in held.select_related("user")}.values())
 
 
 def payment_context(payment: Payment, invoices: Sequence[Invoice], at: datetime) -> dict[str, Any]:

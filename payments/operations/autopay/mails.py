@@ -10,10 +10,10 @@ from typing import Any
 from django.conf import settings
 from django.urls import reverse
 
+from accounts.addressees import invoice_people
 from accounts.outbox import queue
 from invoices.models import Invoice
 from payments.models import AutomaticCharge, Payment, PaymentMethod
-from payments.operations.mails import money_people
 
 Stop = AutomaticCharge.Stop
 
@@ -53,7 +53,7 @@ def tell_of_stop(charge: AutomaticCharge, reason: Stop, *, at: datetime) -> None
 
 def _tell(charge: AutomaticCharge, template: str, context: dict[str, Any], *, at: datetime) -> None:
     fact = f"{template.replace('_', '-')}:{charge.invoice_id}:{charge.created_at:%Y%m%d%H%M%S}"
-    for person in money_people(charge.profile):
+    for person in invoice_people(charge.profile):
         queue(key=f"{fact}:{person.pk}", to=person, template=template, context=context, at=at)
 
 
