@@ -59,6 +59,12 @@ def profile_view(permission: Permission) -> Callable[[View], View]:
     return decorate
 
 
+def profile_of(access: Access) -> BillingProfile:
+    """The profile that a page is inside. For what `profile_view` has opened."""
+    assert access.profile is not None  # noqa: S101  profile_view puts it there
+    return access.profile
+
+
 def account_view(permission: Permission) -> Callable[[View], View]:
     """Decorates ``view(request, access, account, **rest)``; the address holds a billing account's code as ``account``.
 

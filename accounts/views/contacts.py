@@ -10,10 +10,10 @@ from django.views.decorators.http import require_POST, require_safe
 from accounts.access import Access, reason_for_role
 from accounts.addressees import invoice_people
 from accounts.forms import ContactForm, MailsForm
-from accounts.models import BillingContact, BillingProfile
+from accounts.models import BillingContact
 from accounts.operations import CannotChangeContacts, add_contact, choose_mails, remove_contact
 from accounts.roles import Permission
-from accounts.scoping import profile_view
+from accounts.scoping import profile_of, profile_view
 
 
 @require_safe
@@ -26,7 +26,7 @@ def contacts(request: HttpRequest, access: Access) -> HttpResponse:
 @profile_view(Permission.PROPERTIES_UPDATE)
 def choose(request: HttpRequest, access: Access) -> HttpResponse:
     """Switches the mail about new invoices on or off."""
-    form, profile = MailsForm(request.POST), _profile(access)
+    form, profile = MailsForm(request.POST), profile_of(access)
     if form.is_valid():
         wanted = form.cleaned_data["mails_invoices"]
         choose_mails(access=access, profile_id=profile.pk, mails_invoices=wanted, at=timezone.now())
@@ -37,7 +37,7 @@ def choose(request: HttpRequest, access: Access) -> HttpResponse:
 @require_POST
 @profile_view(Permission.PROPERTIES_UPDATE)
 def add(request: HttpRequest, access: Access) -> HttpResponse:
-    form, profile = ContactForm(request.POST), _profile(access)
+    form, profile = ContactForm(request.POST), profile_of(access)
     if form.is_valid():
         try:
             contact = add_contact(access=access, profile_id=profile.pk, at=timezone.now(), **form.cleaned_data)
@@ -52,7 +52,7 @@ def add(request: HttpRequest, access: Access) -> HttpResponse:
 @require_POST
 @profile_view(Permission.PROPERTIES_UPDATE)
 def remove(request: HttpRequest, access: Access, contact_id: int) -> HttpResponse:
-    profile = _profile(access)
+    profile = profile_of(access)
     try:
         remove_contact(access=access, profile_id=profile.pk, contact_id=contact_id, at=timezone.now())
     except BillingContact.DoesNotExist as error:
@@ -65,7 +65,7 @@ def remove(request: HttpRequest, access: Access, contact_id: int) -> HttpRespons
 
 
 def _page(request: HttpRequest, access: Access, form: ContactForm, *, status: int = 200) -> HttpResponse:
-    profile = _profile(access)
+    profile = profile_of(access)
     may_change = access.can(Permission.PROPERTIES_UPDATE)
     context = {
         "profile": profile,
@@ -77,8 +77,3 @@ def _page(request: HttpRequest, access: Access, form: ContactForm, *, status: in
         "form": form,
     }
     return render(request, "accounts/contacts.html", context, status=status)
-
-
-def _profile(access: Access) -> BillingProfile:
-    assert access.profile is not None  # noqa: S101  profile_view puts it there
-    return access.profile

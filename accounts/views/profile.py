@@ -6,15 +6,14 @@ from django.views.decorators.http import require_safe
 
 from accounts.access import Access
 from accounts.members import members_of_profile, role_table
-from accounts.models import BillingProfile
 from accounts.roles import Permission, Scope
-from accounts.scoping import profile_view
+from accounts.scoping import profile_of, profile_view
 
 
 @require_safe
 @profile_view(Permission.PROPERTIES_VIEW)
 def properties(request: HttpRequest, access: Access) -> HttpResponse:
-    profile = _profile(access)
+    profile = profile_of(access)
     tax_ids = profile.account.tax_ids.order_by("kind", "value")
     return render(request, "accounts/properties.html", {"profile": profile, "tax_ids": tax_ids})
 
@@ -22,11 +21,6 @@ def properties(request: HttpRequest, access: Access) -> HttpResponse:
 @require_safe
 @profile_view(Permission.ROLES_VIEW)
 def access_control(request: HttpRequest, access: Access) -> HttpResponse:
-    profile = _profile(access)
+    profile = profile_of(access)
     context = {"profile": profile, "members": members_of_profile(profile), "roles": role_table(Scope.PROFILE)}
     return render(request, "accounts/access.html", context)
-
-
-def _profile(access: Access) -> BillingProfile:
-    assert access.profile is not None  # noqa: S101  profile_view puts it there
-    return access.profile

@@ -15,7 +15,7 @@ from accounts.forms import WireRequestForm
 from accounts.models import BillingProfile, WireRequest
 from accounts.operations import CannotAskForWire, request_wire, withdraw_wire_request
 from accounts.roles import Permission
-from accounts.scoping import profile_view
+from accounts.scoping import profile_of, profile_view
 
 CUSTOMER_FOR_DAYS = 182
 
@@ -32,7 +32,7 @@ class Criterion:
 @profile_view(Permission.PROPERTIES_VIEW)
 def wire_request(request: HttpRequest, access: Access) -> HttpResponse:
     """The form, or how the last request stands. Whoever sees the profile may ask."""
-    profile, at = _profile(access), timezone.now()
+    profile, at = profile_of(access), timezone.now()
     form = WireRequestForm(request.POST if request.method == "POST" else None, initial=_first_words(profile))
     if request.method == "POST" and form.is_valid():
         try:
@@ -58,7 +58,7 @@ def wire_request(request: HttpRequest, access: Access) -> HttpResponse:
 @profile_view(Permission.PROPERTIES_VIEW)
 def withdraw(request: HttpRequest, access: Access) -> HttpResponse:
     """Takes the open request back."""
-    profile = _profile(access)
+    profile = profile_of(access)
     last = profile.wire_requests.filter(status=WireRequest.Status.OPEN).first()
     if last is None:
         messages.error(request, _("There is no open request."))
@@ -96,8 +96,3 @@ def _may_withdraw(access: Access, last: WireRequest | None) -> bool:
 
 def _first_words(profile: BillingProfile) -> dict[str, str]:
     return {"legal_name": profile.account.company}
-
-
-def _profile(access: Access) -> BillingProfile:
-    assert access.profile is not None  # noqa: S101  profile_view puts it there
-    return access.profile

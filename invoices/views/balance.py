@@ -15,14 +15,13 @@ from django.views.decorators.http import require_safe
 
 from accounts.access import Access
 from accounts.roles import Permission
-from accounts.scoping import profile_view
+from accounts.scoping import profile_of, profile_view
 from invoices.credit_states import LOOK_OF_CREDIT, SOON, CreditState
 from invoices.models import Credit, CreditEntry
 from invoices.money import Money
 from invoices.paging_by_id import page_by_id
 from invoices.querysets import CreditEntryQuerySet, CreditQuerySet
 from invoices.views.export import BYTE_ORDER_MARK, Echo, plain
-from invoices.views.rows import profile_of
 
 ROWS_AT_A_TIME = 500
 

@@ -18,7 +18,7 @@ from django.views.decorators.http import require_safe
 from accounts.access import Access
 from accounts.models import BillingAccount, BillingProfile
 from accounts.roles import Permission
-from accounts.scoping import profile_view
+from accounts.scoping import profile_of, profile_view
 from invoices.documents.figures import percentage, quantity
 from invoices.models import CreditNote, Invoice, InvoiceLine
 from invoices.money import Money, currency_pattern, exponent
@@ -33,7 +33,7 @@ from invoices.remittances import (
 )
 from invoices.states import LOOK, InvoiceStatus, label_of
 from invoices.summaries import summary_of
-from invoices.views.rows import Addresses, is_charged, profile_of
+from invoices.views.rows import Addresses, is_charged
 
 PRICE_DECIMALS = 6
 LATE = (BillingProfile.Status.WARNED, BillingProfile.Status.DISABLED)

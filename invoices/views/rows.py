@@ -12,6 +12,7 @@ from django.utils.translation import gettext as _
 from accounts.access import Access
 from accounts.models import BillingProfile
 from accounts.roles import Permission
+from accounts.scoping import profile_of
 from invoices.models import Invoice
 from invoices.money import format_minor
 from invoices.payability import Payability, Reason, Why, day_text, disputed_since
@@ -25,12 +26,6 @@ ROUTES = {
     "pay": "payments:pay",
     "payment": "payments:latest",
 }
-
-
-def profile_of(access: Access) -> BillingProfile:
-    """The profile that a page is inside."""
-    assert access.profile is not None  # noqa: S101  profile_view gives one
-    return access.profile
 
 
 class Addresses:

@@ -13,8 +13,7 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 from accounts.access import Access, reason_for_role
 from accounts.models import BillingProfile, WireRequest
 from accounts.roles import Permission
-from accounts.scoping import profile_view
-from invoices.views.rows import profile_of
+from accounts.scoping import profile_of, profile_view
 from payments.gateways.registry import default_gateway
 from payments.models import PaymentMethod
 from payments.operations import (
