@@ -1,9 +1,9 @@
 """Tables that are only ever added to, and the database that says so.
 
 ``AppendOnly("accounts_auditentry")`` is a migration operation: it puts a trigger on the table that refuses every UPDATE
-and DELETE, on PostgreSQL and on SQLite alike, whoever asks. A later migration that must change old rows says so in the
-open: it runs ``AppendOnly(...)`` backwards, does its work, and runs it again. On PostgreSQL, TRUNCATE fires no row
-trigger; the database's user in production need not hold that right.
+and DELETE, on PostgreSQL and on SQLite alike, whoever asks. A later migration that changes old rows or the table, which
+SQLite then makes anew and without its triggers, says so in the open: ``Unlocked(...)``, its work, ``AppendOnly(...)``.
+On PostgreSQL, TRUNCATE fires no row trigger; the database's user in production need not hold that right.
 
     class Migration(migrations.Migration):
         dependencies = [...]
@@ -79,3 +79,20 @@ class AppendOnly(Operation):
 
     def describe(self) -> str:
         return f"Make {self.table} append-only"
+
+
+class Unlocked(AppendOnly):
+    """Lets a migration change the table: the opposite of ``AppendOnly``, which must follow in the same migration."""
+
+    def database_forwards(
+        self, _app: str, schema_editor: BaseDatabaseSchemaEditor, _old: ProjectState, _new: ProjectState
+    ) -> None:
+        self._run(schema_editor, 1)
+
+    def database_backwards(
+        self, _app: str, schema_editor: BaseDatabaseSchemaEditor, _old: ProjectState, _new: ProjectState
+    ) -> None:
+        self._run(schema_editor, 0)
+
+    def describe(self) -> str:
+        return f"Let {self.table} be changed"

@@ -163,8 +163,8 @@ class CreditNoteAdmin(ReadOnlyAdmin):
     date_hierarchy = "issued_on"
     ordering = ("-pk",)
     fields = readonly_fields = (
-        "number", "invoice", "profile", "issued_on", "reason", "total", "applied", "credit", "voids_invoice",
-        "created_at", "created_by",
+        "number", "invoice", "profile", "issued_on", "reason", "total", "applied", "given_back", "credit",
+        "voids_invoice", "created_at", "created_by",
     )  # fmt: skip
     actions = None
 
@@ -175,3 +175,7 @@ class CreditNoteAdmin(ReadOnlyAdmin):
     @admin.display(description=_("taken off the invoice"))
     def applied(self, note: CreditNote) -> str:
         return Money(note.applied_minor, note.currency).format()
+
+    @admin.display(description=_("given back to credits"))
+    def given_back(self, note: CreditNote) -> str:
+        return note.given_back.format()

@@ -96,7 +96,7 @@ def _lines(note: CreditNote, parts: list[InvoiceLine]) -> dict[str, Any]:
         rows.append([part.description, amounts[0], percentage(part.tax_rate), *amounts[1:]])
     total = _figures(note.charges_minor, note.tax_minor, note.currency)
     return {
-        "title": _("What is taken back"),
+        "title": _("Credited lines"),
         "note": _("Amounts in %(currency)s.") % {"currency": note.currency},
         "head": [_("Description"), _("Charges"), _("Tax rate"), _("Tax"), _("Total")],
         "rows": rows,
@@ -108,14 +108,22 @@ def _figures(amount_minor: int, tax_minor: int, currency: str) -> list[str]:
     return [figure(Money(minor, currency)) for minor in (amount_minor, tax_minor, amount_minor + tax_minor)]
 
 
+def _given_back(note: CreditNote) -> list[str]:
+    if not note.given_back:
+        return []
+    return [_("%(amount)s was given back to the credits that had paid for it.") % {"amount": note.given_back}]
+
+
 def _follows(note: CreditNote) -> list[str]:
     if note.voids_invoice:
         text = _("Invoice %(number)s is void. Nothing has to be paid for it; do not pay it.")
-        return [text % {"number": note.invoice}]
+        return [text % {"number": note.invoice}, *_given_back(note)]
     sentences = []
-    if note.applied_minor:
+    due = Money(note.applied_minor, note.currency) - note.given_back
+    if due:
         text = _("%(amount)s was taken off what was still due on invoice %(number)s.")
-        sentences.append(text % {"amount": Money(note.applied_minor, note.currency), "number": note.invoice})
+        sentences.append(text % {"amount": due, "number": note.invoice})
+    sentences += _given_back(note)
     if note.kept:
         sentences.append(_("%(amount)s is kept as a credit and pays for later invoices.") % {"amount": note.kept})
     return sentences

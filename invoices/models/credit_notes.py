@@ -16,7 +16,8 @@ from invoices.querysets import CreditNoteQuerySet
 class CreditNote(models.Model):
     """Takes back all or part of an issued invoice. It has a number of its own and never changes.
 
-    What the invoice still owed is lowered by ``applied_minor``; the rest becomes a credit of the profile.
+    The invoice is lowered by ``applied_minor``: what it still owed, and what went back to the credits that had paid for
+    it. The rest was paid with money, and becomes a credit of the profile.
     """
 
     invoice = models.ForeignKey(Invoice, models.PROTECT, related_name="credit_notes", verbose_name=_("invoice"))
@@ -33,6 +34,7 @@ class CreditNote(models.Model):
     tax_minor = models.BigIntegerField(_("tax"))
     total_minor = models.BigIntegerField(_("total"))
     applied_minor = models.BigIntegerField(_("taken off the invoice"))
+    given_back_minor = models.BigIntegerField(_("given back to credits"), default=0)
     credit = models.OneToOneField(
         Credit, models.PROTECT, null=True, blank=True, related_name="credit_note", verbose_name=_("credit")
     )
@@ -55,6 +57,10 @@ class CreditNote(models.Model):
                 condition=Q(total_minor__gte=0, applied_minor__gte=0, applied_minor__lte=F("total_minor")),
                 name="credit_note_applied_within_total",
             ),
+            models.CheckConstraint(
+                condition=Q(given_back_minor__gte=0, given_back_minor__lte=F("applied_minor")),
+                name="credit_note_given_back_within_applied",
+            ),
             models.UniqueConstraint(
                 fields=["invoice"], condition=Q(voids_invoice=True), name="invoice_voided_by_one_note"
             ),
@@ -67,6 +73,11 @@ class CreditNote(models.Model):
     @property
     def total(self) -> Money:
         return Money(self.total_minor, self.currency)
+
+    @property
+    def given_back(self) -> Money:
+        """The part that went back to credits that had paid for it."""
+        return Money(self.given_back_minor, self.currency)
 
     @property
     def kept(self) -> Money:

@@ -1,7 +1,8 @@
 """Credit notes: what was billed is taken back, all of it or a part, by a document with a number of its own.
 
-What the invoice still owes is lowered first; what was paid already becomes a credit of the profile. A line is taken
-back with its tax, and never more of it than earlier notes have left.
+What the invoice still owes is lowered first. What was paid with money becomes a credit of the profile, which never
+expires; what was paid with credits goes back to those, with the days they have. A line is taken back with its tax, and
+never more of it than earlier notes have left.
 """
 
 from collections.abc import Mapping, Sequence
@@ -19,9 +20,9 @@ from accounts.access import Access
 from invoices.models import Credit, CreditNote, CreditNoteLine, Invoice, InvoiceLine
 from invoices.money import Money
 from invoices.numbering import take_numbers
-from invoices.operations.crediting import require_staff, settle_credited
+from invoices.operations.crediting import give_credits_back, require_staff, settle_credited
 from invoices.operations.ledger import add_credit
-from invoices.operations.standing import restore_standing
+from invoices.operations.standing import lock_standing, restore_standing
 from invoices.payability import in_progress_text
 from invoices.states import InvoiceStatus
 
@@ -72,7 +73,7 @@ def credit_note(
     ``amounts`` holds minor units with tax by line id, negative for a line that is; ``today`` is the note's date;
     ``shown_rest`` what the page said was left of the invoice, so that a form sent twice makes one note.
     Returns the note. Raises NotAllowed, Invoice.DoesNotExist, and CannotCorrect without a reason, for a draft, for a
-    void invoice, while a payment is in progress, and for more than is left of a line or of the invoice.
+    void invoice, while a payment is in progress or disputed, and for more than is left of a line or of the invoice.
     """
     require_staff(access)
     invoice = Invoice.objects.select_related("profile").locked().get(pk=invoice_id)
@@ -84,6 +85,8 @@ def credit_note(
         raise CannotCorrect(
             _("A payment is in progress (%(text)s). Wait for it to end.") % {"text": in_progress_text(invoice)}
         )
+    if invoice.disputed_at is not None:
+        raise CannotCorrect(_("A payment of this invoice is disputed. Wait for the outcome: its money may go back."))
     rest = rest_of(invoice)
     left = sum(part.total_minor for part in rest)
     if shown_rest not in {None, left}:
@@ -94,8 +97,15 @@ def credit_note(
         raise CannotCorrect(_("There is nothing to take back."))
     if total > left:
         raise CannotCorrect(_("That is more than what is left of the invoice."))
-    note = write_note(invoice, parts, access=access, reason=reason, today=today, at=at)
-    if note.applied_minor:
+    lock_standing(invoice.profile)
+    due = _due_minor(invoice)
+    given_back = _give_back(invoice, total - due, access=access, at=at, note=reason.strip())
+    note = write_note(
+        invoice, parts, access=access, reason=reason, today=today, at=at, due_minor=due, given_back_minor=given_back
+    )
+    if invoice.status == InvoiceStatus.PAID:
+        invoice.credited_minor += given_back  # taken off by the note, where credits had paid for it
+    elif note.applied_minor:
         settle_credited(invoice, note.applied_minor, at=at, paid_with=PAID_WITH)
         invoice.save(update_fields=SETTLED)
         restore_standing(invoice.profile, at=at)
@@ -130,15 +140,18 @@ def write_note(
     reason: str,
     today: date,
     at: datetime,
+    due_minor: int,
+    given_back_minor: int,
     voids: bool = False,
 ) -> CreditNote:
-    """Writes a note of a locked invoice, with its number, and the credit that its rest becomes. What it takes off the
-    invoice is left to the caller."""
+    """Writes a note of a locked invoice, with its number, and the credit that its rest becomes.
+
+    It takes off the invoice what was due, and what was given back to credits just before. That it does is left to the
+    caller to count on the invoice.
+    """
     number = take_numbers(settings.CREDIT_NOTE_NUMBER_PREFIX)[0]
     charges, tax = sum(part.amount_minor for part in parts), sum(part.tax_minor for part in parts)
-    is_open = invoice.status == InvoiceStatus.OPEN
-    due = invoice.total_minor - invoice.credited_minor - invoice.paid_minor if is_open else 0
-    applied = min(charges + tax, due)
+    applied = min(charges + tax, due_minor + given_back_minor)
     note = CreditNote(
         invoice=invoice,
         profile=invoice.profile,
@@ -152,6 +165,7 @@ def write_note(
         tax_minor=tax,
         total_minor=charges + tax,
         applied_minor=applied,
+        given_back_minor=given_back_minor,
         credit=_rest_as_credit(invoice, charges + tax - applied, number=number, access=access, at=at),
         voids_invoice=voids,
         created_at=at,
@@ -170,6 +184,21 @@ def write_note(
         invoice=invoice.number, total=note.total_minor, applied=applied, reason=note.reason,
     )  # fmt: skip
     return note
+
+
+def _due_minor(invoice: Invoice) -> int:
+    if invoice.status != InvoiceStatus.OPEN:
+        return 0
+    return invoice.total_minor - invoice.credited_minor - invoice.paid_minor
+
+
+def _give_back(invoice: Invoice, minor: int, *, access: Access, at: datetime, note: str) -> int:
+    """Of an amount beyond what is due, gives back to credits what no money was received for. Returns how much."""
+    kept = sum(note.kept.minor for note in CreditNote.objects.filter(invoice=invoice))
+    most = minor - max(0, invoice.paid_minor - kept)
+    if most <= 0:
+        return 0
+    return give_credits_back(invoice, access=access, at=at, note=note, most_minor=most)
 
 
 def _rest_as_credit(invoice: Invoice, minor: int, *, number: str, access: Access, at: datetime) -> Credit | None:

@@ -91,7 +91,7 @@ def _apply(invoices: Sequence[Invoice], lots: Sequence[Credit], *, access: Acces
     its id; the invoices still have to be saved."""
     creditable = _creditable(invoices)
     lots_of: dict[tuple[int, str], list[Credit]] = {}
-    for lot in sorted(lots, key=lambda lot: (lot.expires_on or date.max, lot.created_at, lot.pk)):
+    for lot in sorted(lots, key=_order_of_use):
         lots_of.setdefault((lot.profile_id, lot.currency), []).append(lot)
     left = {lot.pk: lot.remaining_minor for lot in lots}
     used: dict[int, int] = {}
@@ -126,16 +126,29 @@ def _take(most: int, lots: Iterable[Credit], left: dict[int, int]) -> Iterator[t
             yield lot, part
 
 
-def give_credits_back(invoice: Invoice, *, access: Access, at: datetime, note: str) -> None:
-    """Gives what credits paid of a locked invoice back to the same lots, because the invoice is void. A lot that has
-    expired meanwhile gets it too, and loses it again when it is next looked at. Does not save the invoice."""
+def give_credits_back(
+    invoice: Invoice, *, access: Access, at: datetime, note: str, most_minor: int | None = None
+) -> int:
+    """Gives what credits paid of a locked invoice back to the same lots, all of it or ``most_minor``. What was used
+    last goes back first. A lot that has expired meanwhile gets it too, and loses it again when it is next looked at.
+
+    Does not save the invoice. Returns how much was given back.
+    """
     used = CreditEntry.objects.filter(invoice=invoice).order_by().values_list("credit").annotate(Sum("amount_minor"))
     given = {pk: -minor for pk, minor in used if minor}
     lots = list(Credit.objects.filter(pk__in=given).locked())
-    if lots:
-        back = [Movement(lot, CreditEntry.Kind.GIVEN_BACK, given[lot.pk], invoice, note) for lot in lots]
+    most = sum(given.values()) if most_minor is None else most_minor
+    parts = _take(most, sorted(lots, key=_order_of_use, reverse=True), given)
+    back = [Movement(lot, CreditEntry.Kind.GIVEN_BACK, minor, invoice, note) for lot, minor in parts]
+    if back:
         move(back, at=at, actor=access.user)
-        invoice.credited_minor -= sum(given.values())
+    gone = sum(movement.minor for movement in back)
+    invoice.credited_minor -= gone
+    return gone
+
+
+def _order_of_use(lot: Credit) -> tuple[date, datetime, int]:
+    return lot.expires_on or date.max, lot.created_at, lot.pk
 
 
 def settle_credited(invoice: Invoice, minor: int, *, at: datetime, paid_with: str) -> None:

@@ -62,9 +62,13 @@ def void(*, access: Access, invoice_id: int, reason: str, at: datetime) -> Invoi
     if sum(part.total_minor for part in rest) <= 0:
         raise CannotVoid(_("Credit notes have taken back all of this invoice already."))
     lock_standing(invoice.profile)
-    give_credits_back(invoice, access=access, at=at, note=reason)
+    due = invoice.total_minor - invoice.credited_minor - invoice.paid_minor
+    given_back = give_credits_back(invoice, access=access, at=at, note=reason)
     today = invoice.profile.day_of(at)
-    note = write_note(invoice, rest, access=access, reason=reason, today=today, at=at, voids=True)
+    note = write_note(
+        invoice, rest, access=access, reason=reason, today=today, at=at, due_minor=due, given_back_minor=given_back,
+        voids=True,
+    )  # fmt: skip
     invoice.credited_minor += note.applied_minor
     invoice.status, invoice.void_reason, invoice.voided_at = InvoiceStatus.VOID, reason, at
     invoice.autopay_on = invoice.next_reminder_on = None

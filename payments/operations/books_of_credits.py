@@ -69,6 +69,14 @@ def invoices_against_credits() -> Iterator[str]:
             f"Invoice {name}: credited is {credited}, of which {at_issue} at issue; credits gave {-used} and credit"
             f" notes {noted}."
         )
+    given = rows.filter(credit_notes__isnull=False).annotate(
+        given=sum_of(entries.filter(kind=Kind.GIVEN_BACK), "invoice", "amount_minor"),
+        by_notes=sum_of(CreditNote.objects.all(), "invoice", "given_back_minor"),
+    )
+    for name, back, said in (
+        given.exclude(given=F("by_notes")).values_list("number", "given", "by_notes").distinct()[:SHOWN]
+    ):
+        yield f"Invoice {name}: {back} went back to credits, its credit notes say {said}."
     foreign = CreditEntry.objects.filter(
         ~Q(invoice__currency=F("credit__currency")) | ~Q(invoice__profile=F("credit__profile")), invoice__isnull=False
     )

@@ -1,5 +1,6 @@
 """Credit notes: what they take back of an invoice, what becomes of it, and what is refused."""
 
+from datetime import timedelta
 from decimal import Decimal
 
 import pytest
@@ -7,9 +8,10 @@ from django.db import DatabaseError, connection, transaction
 
 from accounts.access import NotAllowed, system_access
 from accounts.models import AuditEntry
-from invoices.models import Credit, CreditNote, CreditNoteLine, Invoice, InvoiceLine, NumberSeries
+from invoices.models import Credit, CreditEntry, CreditNote, CreditNoteLine, Invoice, InvoiceLine, NumberSeries
 from invoices.money import Money
 from invoices.operations import CannotCorrect, apply_payment, credit_note, issue, mark_payment_started, void
+from payments.operations import check_books
 from tests.factories import NOW, TODAY, access_for, draft, granted, issued, member
 from tests.payments.acts import at_once, books_are_clean, card, press_pay, staff
 
@@ -33,6 +35,10 @@ def two_lines(profile) -> Invoice:
 def stands(invoice):
     invoice.refresh_from_db()
     return invoice.status, invoice.credited_minor, invoice.amount_due_minor
+
+
+def remaining(lot) -> int:
+    return Credit.objects.get(pk=lot.pk).remaining_minor
 
 
 def test_all_of_an_open_invoice_leaves_nothing_due(profile):
@@ -109,22 +115,58 @@ def test_what_was_paid_already_becomes_a_credit(profile, payer):
     assert issued(profile, "100.00").credited_minor == 2500
 
 
-def test_due_is_lowered_first_and_the_rest_becomes_a_credit(profile):
-    granted(profile, 6000)
+def test_due_is_lowered_first_and_the_rest_goes_back_to_the_credits_that_paid(profile):
+    lot = granted(profile, 6000, expires_on=TODAY + timedelta(days=9))
     invoice = issued(profile, "100.00")
     note = note_of(invoice, {invoice.lines.get().pk: 7000})
-    assert (note.applied_minor, note.credit.amount_minor) == (4000, 3000)
+    assert (note.applied_minor, note.given_back_minor, note.credit) == (7000, 3000, None)
     assert stands(invoice) == ("paid", 10000, 0)
+    assert remaining(lot) == 3000
+    entry = CreditEntry.objects.get(kind="given_back")
+    assert (entry.credit, entry.invoice, entry.amount_minor, entry.note) == (lot, invoice, 3000, "Billed too much")
     assert books_are_clean()
+
+
+def test_credits_get_back_their_own_and_only_money_becomes_a_new_credit(profile, payer):
+    """40 by a credit that ends, 10 by one that does not, 50 by card: the money first, then what was used last."""
+    ends = granted(profile, 4000, expires_on=TODAY + timedelta(days=9))
+    lasts = granted(profile, 1000)
+    invoice = issued(profile, "100.00")
+    press_pay(payer, invoice, card(profile))
+    paid_at = Invoice.objects.get(pk=invoice.pk).paid_at
+    line = invoice.lines.get().pk
+    first = note_of(invoice, {line: 2000})
+    assert (first.applied_minor, first.given_back_minor, first.kept.minor) == (0, 0, 2000)
+    second = note_of(invoice, {line: 5500})
+    assert (second.applied_minor, second.given_back_minor, second.kept.minor) == (2500, 2500, 3000)
+    assert (remaining(ends), remaining(lasts)) == (1500, 1000)
+    third = note_of(invoice)
+    assert (third.applied_minor, third.given_back_minor, third.kept.minor) == (2500, 2500, 0)
+    assert (remaining(ends), remaining(lasts)) == (4000, 1000)
+    assert stands(invoice) == ("paid", 5000, 0)
+    invoice.refresh_from_db()
+    assert (invoice.paid_at, invoice.paid_with) == (paid_at, "Visa •••• 4242")
+    assert list(Credit.objects.filter(source="credit_note").values_list("amount_minor", flat=True)) == [2000, 3000]
+    assert books_are_clean()
+
+
+def test_the_books_miss_what_a_note_says_it_gave_back(profile):
+    granted(profile, 12000)
+    invoice = issued(profile, "100.00")
+    note_of(invoice)
+    lot = Credit.objects.get()
+    CreditEntry.objects.create(credit=lot, kind="given_back", amount_minor=1, invoice=invoice, at=NOW)
+    assert any("10001 went back to credits, its credit notes say 10000" in problem for problem in check_books())
 
 
 @pytest.mark.parametrize(
     ("spoil", "said"),
     [
         (lambda invoice: mark_payment_started(invoice, by=None, at=NOW), "payment is in progress"),
+        (lambda invoice: Invoice.objects.filter(pk=invoice.pk).update(disputed_at=NOW), "is disputed"),
         (lambda invoice: void(access=system_access(), invoice_id=invoice.pk, reason="x", at=NOW), "not void"),
     ],
-    ids=["in progress", "void"],
+    ids=["in progress", "disputed", "void"],
 )
 def test_it_is_refused_while_money_is_on_its_way_and_for_a_void_invoice(profile, spoil, said):
     invoice = issued(profile)
