@@ -27,6 +27,7 @@ SHOWN_IN_A_ROW = (
     "payment_started_by__email",
     "disputed_at",
     "autopay_on",
+    "autopay_declined_on",
     "paid_at",
     "paid_with",
     "void_reason",

@@ -110,6 +110,8 @@ class Invoice(models.Model):
     # once they were), the day the card is charged, the day we remind.
     announce_on = models.DateField(null=True, editable=False)
     autopay_on = models.DateField(_("charged automatically on"), null=True, editable=False)
+    # The last day on which that was tried and the bank declined; empty again once the invoice is paid.
+    autopay_declined_on = models.DateField(_("automatic charge declined on"), null=True, editable=False)
     next_reminder_on = models.DateField(_("next reminder"), null=True, editable=False)
     reminders_sent = models.PositiveSmallIntegerField(_("reminders sent"), default=0, db_default=0, editable=False)
     void_reason = models.CharField(_("reason for voiding"), max_length=200, blank=True, editable=False)

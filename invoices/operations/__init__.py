@@ -22,7 +22,7 @@ from invoices.operations.granting import GRANTABLE, expire_credits, grant_credit
 from invoices.operations.issuing import CannotIssue, issue, line_sums, parties_of, total_of, values_at_issue
 from invoices.operations.keeping import keep_document, kept_document
 from invoices.operations.ledger import add_credit, book_credit, change_credit
-from invoices.operations.planning import drop_autopay, mark_announced, plan_autopay
+from invoices.operations.planning import drop_autopay, mark_announced, note_declined, plan_autopay
 from invoices.operations.reminding import remind_due
 from invoices.operations.standing import restore_standing, update_profile_statuses
 from invoices.operations.voiding import CannotVoid, rebill, void
@@ -59,6 +59,7 @@ __all__ = [
     "mark_announced",
     "mark_disputed",
     "mark_payment_started",
+    "note_declined",
     "parties_of",
     "plan_autopay",
     "rebill",

@@ -42,8 +42,8 @@ def apply_payment(invoice: Invoice, amount: Money, *, at: datetime, paid_with: s
     if used and used == due:
         check_move(invoice.status, InvoiceStatus.PAID)
         invoice.status = InvoiceStatus.PAID
-        invoice.autopay_on = invoice.next_reminder_on = None
-        fields |= {"status", "autopay_on", "next_reminder_on"}
+        invoice.autopay_on = invoice.autopay_declined_on = invoice.next_reminder_on = None
+        fields |= {"status", "autopay_on", "autopay_declined_on", "next_reminder_on"}
     if ends_attempt or invoice.status == InvoiceStatus.PAID:
         invoice.payment_started_at = invoice.payment_started_by = None
         fields |= {"payment_started_at", "payment_started_by"}

@@ -27,7 +27,15 @@ from invoices.payability import in_progress_text
 from invoices.states import InvoiceStatus
 
 PAID_WITH = gettext_noop("Credit note")  # translated where it is shown
-SETTLED = ["credited_minor", "status", "paid_at", "paid_with", "autopay_on", "next_reminder_on"]
+SETTLED = [
+    "credited_minor",
+    "status",
+    "paid_at",
+    "paid_with",
+    "autopay_on",
+    "autopay_declined_on",
+    "next_reminder_on",
+]
 
 
 class CannotCorrect(Exception):

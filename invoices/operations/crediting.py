@@ -28,6 +28,7 @@ CHANGED = [
     "paid_at",
     "paid_with",
     "autopay_on",
+    "autopay_declined_on",
     "next_reminder_on",
 ]
 
@@ -157,7 +158,7 @@ def settle_credited(invoice: Invoice, minor: int, *, at: datetime, paid_with: st
     if invoice.total_minor == invoice.credited_minor + invoice.paid_minor:
         check_move(invoice.status, InvoiceStatus.PAID)
         invoice.status, invoice.paid_at, invoice.paid_with = InvoiceStatus.PAID, at, paid_with
-        invoice.autopay_on = invoice.next_reminder_on = None
+        invoice.autopay_on = invoice.autopay_declined_on = invoice.next_reminder_on = None
 
 
 def _write(invoices: Iterable[Invoice], used: dict[int, int]) -> None:

@@ -16,6 +16,12 @@ def plan_autopay(invoice: Invoice, on: date | None) -> None:
         Invoice.objects.filter(pk=invoice.pk).update(autopay_on=on)
 
 
+def note_declined(invoice: Invoice, on: date) -> None:
+    """The card was to be charged on this day, and its bank declined."""
+    invoice.autopay_declined_on = on
+    Invoice.objects.filter(pk=invoice.pk).update(autopay_declined_on=on)
+
+
 def drop_autopay(profile: BillingProfile) -> int:
     """No invoice of the profile is charged by itself any more. Returns how many would have been."""
     return Invoice.objects.filter(profile=profile, autopay_on__isnull=False).update(autopay_on=None)

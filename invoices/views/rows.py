@@ -16,7 +16,7 @@ from accounts.scoping import profile_of
 from invoices.models import Invoice
 from invoices.money import format_minor
 from invoices.payability import Payability, Reason, Why, day_text, disputed_since
-from invoices.states import LOOK, Label, label_of
+from invoices.states import LOOK, InvoiceStatus, Label, label_of
 from invoices.summaries import summary_of
 
 PLACE = "--number--"
@@ -69,6 +69,8 @@ class Rows:
         self.labels = {label: str(label.label) for label in Label}
         self.charges_cards = is_charged(self.profile)
         self.charge_words = _("Automatic charge on %(day)s")
+        self.again_words = _("Card declined; charged again on %(day)s")
+        self.declined_words = _("Automatic charge declined on %(day)s")
         self.role_words = _("Your role does not include paying.")
         self.texts = {"due_heading": _("Due date"), "pay_text": _("Pay now"), "payment_text": _("View the payment")}
 
@@ -93,7 +95,7 @@ class Rows:
             "look": LOOK[label],
             "is_late": label == Label.PAST_DUE,
             "is_void": label == Label.VOID,
-            "note": disputed_since(invoice, self.profile) or self._charged_on(invoice),
+            "note": disputed_since(invoice, self.profile) or self._charged(invoice),
             "why": self._short(why) if why else "",
             "detail_url": address("detail", invoice),
             "pay_url": "" if why else address("pay", invoice),
@@ -104,12 +106,18 @@ class Rows:
             "download_label": self.download_words % number,
         }
 
-    def _charged_on(self, invoice: Invoice) -> str:
-        """The day on which it is charged by itself; Pay now remains possible before that."""
-        if invoice.autopay_on is None or invoice.is_being_paid or not self.charges_cards:
+    def _charged(self, invoice: Invoice) -> str:
+        """The day on which it is charged by itself, or was and its bank declined; Pay now is always possible."""
+        if invoice.is_being_paid or invoice.status != InvoiceStatus.OPEN:
             return ""
-        pattern = "d MMM" if invoice.autopay_on.year == self.today.year else "d MMM y"
-        return self.charge_words % {"day": day_text(invoice.autopay_on, pattern, language=self.language)}
+        if invoice.autopay_on is not None and self.charges_cards:
+            words, day = self.again_words if invoice.autopay_declined_on else self.charge_words, invoice.autopay_on
+        elif invoice.autopay_declined_on is not None:
+            words, day = self.declined_words, invoice.autopay_declined_on
+        else:
+            return ""
+        pattern = "d MMM" if day.year == self.today.year else "d MMM y"
+        return words % {"day": day_text(day, pattern, language=self.language)}
 
     def _short(self, why: Reason) -> str:
         """The list names the roles that may pay once, above the rows."""

@@ -55,6 +55,25 @@ def test_an_invoice_that_is_not_going_to_be_charged_names_no_day(owner, profile,
         assert "Automatic charge on" not in text_of(owner.get(reverse(f"invoices:{name}", args=[profile.code, *rest])))
 
 
+def test_a_declined_charge_is_told_wherever_the_next_one_is(owner, profile, payer):
+    card(profile, "9995", is_default=True)
+    invoice = issued(profile)
+    detail = reverse("invoices:detail", args=[profile.code, invoice.number])
+    run()
+    Invoice.objects.update(due_on=date(2099, 11, 25), autopay_on=date(2099, 11, 1))
+    assert "Card declined; charged again on 1 Nov 2099" in text_of(
+        owner.get(reverse("invoices:list", args=[profile.code]))
+    )
+    assert "Automatic charge on 1 Nov 2099 The card was declined on 29 Oct 2026." in text_of(owner.get(detail))
+    assert "on 1 Nov 2099 (declined on 29 Oct 2026)" in page(owner, profile)
+    Invoice.objects.update(autopay_on=None)
+    assert "Automatic charge declined on 29 Oct" in text_of(owner.get(reverse("invoices:list", args=[profile.code])))
+    assert "The automatic charge was declined on 29 Oct 2026 It is not charged again" in text_of(owner.get(detail))
+    press_pay(payer, invoice, card(profile))
+    for address in (reverse("invoices:list", args=[profile.code]), detail):
+        assert "declined" not in text_of(owner.get(address))
+
+
 def test_the_page_names_what_is_charged_next_and_to_which_card(owner, profile, visa):
     invoice = issued(profile)
     assert f"{invoice.number} : €120.00 to Visa •••• 4242 on 29 Oct 2026" in page(owner, profile)

@@ -13,7 +13,7 @@ from django.db import transaction
 from accounts import audit
 from accounts.access import Access, system_access
 from invoices.models import Invoice
-from invoices.operations import plan_autopay
+from invoices.operations import note_declined, plan_autopay
 from payments.gateways.base import Bucket
 from payments.models import AutomaticCharge, Payment
 from payments.operations.autopay import mails
@@ -68,6 +68,8 @@ def go_on(*, invoice_id: int, at: datetime) -> bool:
 
 def _follow(charge: AutomaticCharge, payment: Payment | None, *, at: datetime) -> None:
     reason = why_stopped(charge.invoice)
+    if payment is not None and payment.status == PaymentStatus.DECLINED:
+        note_declined(charge.invoice, charge.profile.day_of(payment.started_at))
     if reason is not None or payment is None or payment.status == PaymentStatus.SUCCEEDED:
         end(charge, reason or Stop.NOTHING_DUE, at=at)
     elif payment.status != PaymentStatus.DECLINED:
