@@ -1,5 +1,7 @@
 """Fixtures that every test may use. People and invoices come from `tests.factories`."""
 
+import gc
+
 import pytest
 from django.conf import settings
 from django.utils import translation
@@ -13,6 +15,7 @@ from tests.factories import BillingProfileFactory, member
 ON_ONE_DATABASE = (
     "tests/test_permission_matrix.py",
     "tests/invoices/test_document",
+    "tests/payments/contract/",
     "tests/payments/test_pages_mails.py",
     "tests/shell/",
 )
@@ -32,6 +35,14 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     if TEST_DATABASE == "postgresql":
         return
     items[:] = [item for item in items if not item.get_closest_marker("two_connections") and uses_database(item)]
+
+
+def pytest_collection_finish() -> None:
+    """Modules, models and tests stay until the end. Looking through them for garbage again and again took a quarter of
+    the run."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(100_000, 50, 100)
 
 
 def uses_database(item: pytest.Item) -> bool:

@@ -1,6 +1,5 @@
 """Writing many rows at once: rows pass through, whatever their number."""
 
-import tracemalloc
 from collections.abc import Iterator
 
 import pytest
@@ -10,6 +9,7 @@ from django.test.utils import CaptureQueriesContext
 from invoices.bulk import BulkInsert
 from invoices.models import InvoiceLine
 from tests.factories import draft
+from tests.memory import peak_of
 
 pytestmark = pytest.mark.django_db
 
@@ -19,14 +19,11 @@ def rows(invoice_id: int, count: int) -> Iterator[tuple]:
         yield invoice_id, f"Hosting of machine {number}", number
 
 
-def peak_of(lines: BulkInsert, invoice_id: int, count: int) -> int:
-    """Bytes above the start, at the worst moment."""
-    tracemalloc.start()
-    try:
+def peak(lines: BulkInsert, invoice_id: int, count: int) -> int:
+    def write() -> None:
         assert lines.write(rows(invoice_id, count)) == count
-        return tracemalloc.get_traced_memory()[1]
-    finally:
-        tracemalloc.stop()
+
+    return peak_of(write)
 
 
 @pytest.mark.parametrize("debug", [False, True])
@@ -35,8 +32,8 @@ def test_ten_times_the_rows_need_no_more_memory(profile, settings, debug):
     settings.DEBUG = debug
     invoice = draft(profile)
     lines = BulkInsert(InvoiceLine, ["invoice_id", "description", "unit_price"])
-    peak_of(lines, invoice.pk, 2000)  # fills what is remembered
-    few, many = peak_of(lines, invoice.pk, 1000), peak_of(lines, invoice.pk, 10_000)
+    peak(lines, invoice.pk, 2000)  # fills what is remembered
+    few, many = peak(lines, invoice.pk, 1000), peak(lines, invoice.pk, 10_000)
     assert many - few < 200_000, f"{few:,} bytes for 1,000 rows, {many:,} for 10,000"
     reset_queries()
 

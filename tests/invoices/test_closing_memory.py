@@ -1,6 +1,5 @@
 """A long billing run: memory follows the chunk, and the work is done in bulk."""
 
-import tracemalloc
 from datetime import date
 
 import pytest
@@ -13,6 +12,7 @@ from invoices.operations import close_periods
 from invoices.operations.closing import running
 from tests.factories import NOW, BillingAccountFactory
 from tests.invoices.charging import noon, run
+from tests.memory import peak_of
 
 pytestmark = pytest.mark.django_db
 AT = noon(2026, 11, 5)
@@ -49,13 +49,8 @@ def profiles_with_charges(count: int, charges_each: int = 2) -> None:
 
 
 def peak() -> int:
-    """Bytes above the start of a run over all that is due, at the worst moment."""
-    tracemalloc.start()
-    try:
-        run(AT, chunk=25)
-        return tracemalloc.get_traced_memory()[1]
-    finally:
-        tracemalloc.stop()
+    """Of a run over all that is due."""
+    return peak_of(lambda: run(AT, chunk=25))
 
 
 def test_six_times_as_many_profiles_need_no_more_memory():

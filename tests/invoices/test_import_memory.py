@@ -1,6 +1,5 @@
 """Importing a long file: memory follows the batch, and the work is done in bulk."""
 
-import tracemalloc
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -12,6 +11,7 @@ from accounts.access import system_access
 from invoices.importing import Problems, UnusableFile, grouping, import_file
 from invoices.importing.resolving import Terms
 from invoices.models import Invoice, InvoiceLine
+from tests.memory import peak_of
 
 pytestmark = pytest.mark.django_db
 AT = datetime(2026, 10, 26, 8, 0, tzinfo=UTC)
@@ -33,22 +33,13 @@ def bring_in(path: Path, *, progress=lambda _deed, _reader: None, tell=lambda _p
     )
 
 
-def peak_of(path: Path) -> int:
-    """Bytes above the start, at the worst moment."""
-    tracemalloc.start()
-    try:
-        bring_in(path)
-        return tracemalloc.get_traced_memory()[1]
-    finally:
-        tracemalloc.stop()
-
-
 def test_a_file_six_times_as_long_needs_no_more_memory(profile, tmp_path, monkeypatch):
     """Kept whole, the rows of the longer file would take some ten megabytes more."""
     monkeypatch.setattr(grouping, "BATCH_INVOICES", 50)
     bring_in(write(tmp_path / "warm.csv", profile.code, "warm", 50))
-    short = peak_of(write(tmp_path / "short.csv", profile.code, "short", 150))
-    long = peak_of(write(tmp_path / "long.csv", profile.code, "long", 900))
+    short_file = write(tmp_path / "short.csv", profile.code, "short", 150)
+    long_file = write(tmp_path / "long.csv", profile.code, "long", 900)
+    short, long = peak_of(lambda: bring_in(short_file)), peak_of(lambda: bring_in(long_file))
     assert long - short < 1_000_000, f"{short:,} bytes for 300 rows, {long:,} for 1,800"
 
 
@@ -68,13 +59,15 @@ def test_debug_pages_do_not_make_it_grow(profile, tmp_path, monkeypatch, setting
 
 def test_a_long_file_of_bad_rows_needs_no_more_memory(profile, tmp_path):
     path = write(tmp_path / "bad.csv", profile.code, "bad", 5000, price="x")
-    tracemalloc.start()
-    with pytest.raises(Problems) as refused:
-        bring_in(path)
-    peak = tracemalloc.get_traced_memory()[1]
-    tracemalloc.stop()
-    assert refused.value.count == 10_000
-    assert peak < 1_000_000
+    refusals = []
+
+    def refused() -> None:
+        with pytest.raises(Problems) as refusal:
+            bring_in(path)
+        refusals.append(refusal.value.count)
+
+    assert peak_of(refused) < 1_000_000
+    assert refusals == [10_000]
 
 
 def test_queries_follow_batches_not_rows(profile, tmp_path):

@@ -7,7 +7,7 @@ import socket
 import subprocess
 import sys
 import time
-from contextlib import closing, suppress
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 
 import pytest
@@ -72,43 +72,44 @@ def alive(pids):
     return {pid for pid in pids if Path(f"/proc/{pid}").exists()}
 
 
-@pytest.fixture
+@contextmanager
 def running(tmp_path):
     port = free_port()
     process = start(tmp_path, port)
     written = read_until(process, "admin@example.com")
     everyone = family(process.pid)
     assert len(everyone) >= 4  # this one, the web server, its worker process, and the worker
-    yield process, port, written, everyone
-    process.kill()
-    process.wait()
-    process.stdout.close()
-    for pid in alive(everyone):
-        with suppress(ProcessLookupError):
-            os.kill(pid, signal.SIGKILL)
+    try:
+        yield process, port, written, everyone
+    finally:
+        process.kill()
+        process.wait()
+        process.stdout.close()
+        for pid in alive(everyone):
+            with suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
 
 
-def test_it_starts_answers_and_stops(running):
-    process, port, written, everyone = running
-    assert f"The portal runs on http://localhost:{port}" in written
-    assert "demo-portal-2026" in written
-    with closing(http.client.HTTPConnection("127.0.0.1", port)) as connection:
-        connection.request("GET", "/account/login/")
-        assert connection.getresponse().status == 200
-    process.send_signal(signal.SIGINT)
-    assert "Stopped." in process.communicate(timeout=30)[0]
-    assert process.returncode == 0
-    assert alive(everyone) == set()
-
-
-def test_nothing_is_left_behind_when_it_is_killed(running):
-    process, _port, _written, everyone = running
-    process.kill()
-    process.wait()
-    deadline = time.monotonic() + 30
-    while alive(everyone):
-        assert time.monotonic() < deadline, alive(everyone)
-        time.sleep(0.2)
+@pytest.mark.long
+def test_it_starts_answers_stops_and_leaves_nothing_behind_when_it_is_killed(tmp_path):
+    """Twice: the first start makes the demo's data, the second finds them."""
+    with running(tmp_path) as (process, port, written, everyone):
+        assert f"The portal runs on http://localhost:{port}" in written
+        assert "demo-portal-2026" in written
+        with closing(http.client.HTTPConnection("127.0.0.1", port)) as connection:
+            connection.request("GET", "/account/login/")
+            assert connection.getresponse().status == 200
+        process.send_signal(signal.SIGINT)
+        assert "Stopped." in process.communicate(timeout=30)[0]
+        assert process.returncode == 0
+        assert alive(everyone) == set()
+    with running(tmp_path) as (process, _port, _written, everyone):
+        process.kill()
+        process.wait()
+        deadline = time.monotonic() + 30
+        while alive(everyone):
+            assert time.monotonic() < deadline, alive(everyone)
+            time.sleep(0.2)
 
 
 def test_a_taken_port_is_one_sentence(tmp_path):
