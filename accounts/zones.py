@@ -1,6 +1,7 @@
 """Days as the clock of each billing profile has them, asked of the database in one condition."""
 
 from datetime import UTC, date, datetime, timedelta
+from functools import cache
 from zoneinfo import ZoneInfo, available_timezones
 
 from django.db.models import Q
@@ -25,4 +26,10 @@ def has_come(column: str, *, zone: str, at: datetime) -> Q:
 
 def _zones_in(day: date, moment: datetime) -> list[str]:
     """The zones in which this day has begun."""
-    return sorted(name for name in available_timezones() if moment.astimezone(ZoneInfo(name)).date() >= day)
+    return [name for name in _zones() if moment.astimezone(ZoneInfo(name)).date() >= day]
+
+
+@cache
+def _zones() -> list[str]:
+    """Read once: finding them means opening every file of the time zone database."""
+    return sorted(available_timezones())
