@@ -101,6 +101,10 @@ class Statement:
     def settled(self) -> Money:
         return Money(sum(line.amount_minor for line in self.lines if line.amount_minor < 0), self.currency)
 
+    def is_running(self, today: date) -> bool:
+        """Whether days of it are still to come, so that what it comes to is not its closing balance yet."""
+        return self.last_on > today
+
     def rows(self) -> Iterator[tuple[Line, Money, Money]]:
         """Each line with its amount and the balance after it."""
         for line in self.lines:

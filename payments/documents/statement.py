@@ -24,6 +24,8 @@ def statement_pdf(statement: Statement, *, at: datetime) -> bytes:
 def statement_data(statement: Statement, *, at: datetime) -> dict[str, Any]:
     """What the template prints. The seller is today's: a statement is no invoice, and is made when it is asked for."""
     profile = statement.profile
+    today = profile.day_of(at)
+    closing = _("Balance so far") if statement.is_running(today) else _("Closing balance")
     period = _("%(start)s to %(end)s") % {"start": day(statement.first_on), "end": day(statement.last_on)}
     return {
         "language": get_language() or "en",
@@ -36,9 +38,9 @@ def statement_data(statement: Statement, *, at: datetime) -> dict[str, Any]:
         **seller_data(settings.SELLER),
         "parties": [{"label": _("Bill to"), "lines": profile.address_lines}],
         "amount": {
-            "label": _("Closing balance"),
+            "label": closing,
             "value": statement.closing.format(),
-            "note": _("On %(day)s") % {"day": day(statement.last_on)},
+            "note": _("On %(day)s") % {"day": day(min(statement.last_on, today))},
         },
         "summary": {
             "title": _("Summary"),
@@ -47,8 +49,8 @@ def statement_data(statement: Statement, *, at: datetime) -> dict[str, Any]:
                 (_("Opening balance"), statement.opening.format()),
                 (_("Added"), statement.charged.format()),
                 (_("Settled"), statement.settled.format()),
-                (_("Closing balance"), statement.closing.format()),
-                (_("Made on"), day(profile.day_of(at))),
+                (closing, statement.closing.format()),
+                (_("Made on"), day(today)),
             ],
         },
         "lines": {
@@ -60,7 +62,7 @@ def statement_data(statement: Statement, *, at: datetime) -> dict[str, Any]:
                 [day(line.on), line.word, line.number, line.reference, figure(amount), figure(balance)]
                 for line, amount, balance in statement.rows()
             ],
-            "closing": [_("Closing balance"), figure(statement.closing)],
+            "closing": [closing, figure(statement.closing)],
         },
         "note": _("The balance is what is still due on all invoices. Unused credits are not part of it."),
     }

@@ -27,11 +27,14 @@ def statement(request: HttpRequest, access: Access) -> HttpResponse:
     """Of this month, unless others are asked for."""
     profile = _profile(access)
     first_on, last_on = _asked(request, profile)
+    found, today = statement_of(profile, first_on, last_on), profile.day_of(timezone.now())
     offered = [(f"{month:%Y-%m}", month, (first_on, last_on) == month_of(month)) for month in _months(profile)]
     query = urlencode({"from": first_on.isoformat(), "to": last_on.isoformat()})
     context = {
         "profile": profile,
-        "statement": statement_of(profile, first_on, last_on),
+        "statement": found,
+        "is_running": found.is_running(today),
+        "closing_on": min(last_on, today),
         "first_on": first_on,
         "last_on": last_on,
         "months": offered,

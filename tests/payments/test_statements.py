@@ -15,12 +15,14 @@ from accounts.models import BillingContact, OutgoingMail
 from invoices.models import Credit, CreditEntry, CreditNote, Invoice
 from invoices.money import Money
 from invoices.operations import void
+from payments.documents.statement import statement_data
 from payments.models import PaymentEvent
 from payments.operations import record_payment, refund, send_statements
 from payments.operations.disputing import book_dispute
 from payments.statements import statement_of
 from tests.factories import NOW, BillingProfileFactory, issued, member
 from tests.payments.acts import card, messages, press_pay, staff
+from tests.payments.pages import text_of
 from tests.payments.test_disputes import told
 
 pytestmark = pytest.mark.django_db
@@ -150,6 +152,19 @@ def test_the_page_and_the_file_show_the_month_that_is_asked_for(client, profile,
     answer = client.get(october.context["pdf_url"])
     assert answer["Content-Type"] == "application/pdf"
     assert "statement-2026-10-01-2026-10-31.pdf" in answer["Content-Disposition"]
+
+
+def test_a_month_that_is_not_over_has_a_balance_so_far(client, profile, monkeypatch):
+    client.force_login(member(profile, "profile_reader"))
+    url = reverse("payments:statement", args=[profile.code])
+    for day, label in [(25, "Balance so far"), (31, "Closing balance")]:
+        at = datetime(2026, 10, day, 12, tzinfo=UTC)
+        monkeypatch.setattr(timezone, "now", lambda at=at: at)
+        page = text_of(client.get(url))
+        assert f"{label} €0.00 {day} Oct 2026" in page
+        found = statement_data(statement_of(profile, date(2026, 10, 1), date(2026, 10, 31)), at=at)
+        assert (found["amount"]["label"], found["amount"]["note"]) == (label, f"On {day} October 2026")
+        assert found["lines"]["closing"][0] == label
 
 
 @pytest.mark.parametrize(
