@@ -130,7 +130,7 @@ def _change(profile: BillingProfile, new: BillingProfile.Status, *, oldest_on: d
             email=reader.email,
             language=reader.language,
             template=TEMPLATES[new],
-            context=context,
+            context=context | {"is_contact": True} if reader.is_contact else context,
             at=at,
         )
     return 1

@@ -7,7 +7,7 @@ from django.core import mail
 
 from accounts.access import system_access
 from accounts.mail import send_due
-from accounts.models import AuditEntry, BillingProfile, OutgoingMail
+from accounts.models import AuditEntry, BillingContact, BillingProfile, OutgoingMail
 from invoices.money import Money
 from invoices.operations import (
     clear_payment_started,
@@ -70,6 +70,20 @@ def test_both_are_mailed_with_what_is_late(bill):
         "Billing profile disabled · Operations NL",
     ]
     assert "€120.00 is past due. If it is not paid before 25 Dec 2026" in mail.outbox[0].body.replace("\n", " ")
+
+
+def test_a_contact_is_told_without_being_asked_to_sign_in(bill, payer):
+    BillingContact.objects.create(profile=bill.profile, email="payable@example.com")
+    for days in (7, 30):
+        run(days)
+    press_pay(payer, bill, card(bill.profile))
+    send_due(at=days_late(31))
+    told = [message for message in mail.outbox if "is past due" in message.body or "active again" in message.subject]
+    to_contact = [message for message in told if message.to == ["payable@example.com"]]
+    assert len(to_contact) == 3
+    assert len(told) == 9
+    for message in told:
+        assert ("/invoices/" in message.body + str(message.alternatives)) == (message not in to_contact)
 
 
 def test_a_standstill_skips_the_warning(bill):
