@@ -20,6 +20,7 @@ from invoices.operations import (
 from invoices.views.detail import in_fours, price_text
 from tests.factories import NOW, TODAY, BillingProfileFactory, draft, granted, issued, member
 from tests.invoices.pages import list_url
+from tests.payments.acts import card, press_pay
 
 pytestmark = pytest.mark.django_db
 
@@ -185,7 +186,10 @@ def test_the_chain_of_a_void_invoice_is_shown_on_both_pages(read, profile, clien
     assert "Replaced by" not in read(old)
     new = issue(access=system_access(), invoice_id=new.pk, today=TODAY, at=NOW)
     text = read(old)
-    for words in ("This invoice is void", "CN-000001", "Voids the invoice", "Replaced by", detail_url(new)):
+    for words in (
+        *("This invoice is void", "Credit note CN-000001 takes it back", "See invoice INV-000002, which replaces it"),
+        *("Voids the invoice", "Replaced by", detail_url(new)),
+    ):
         assert words in text
     assert f"{profile.code}/credit-notes/CN-000001/pdf" in text
     text = read(new)
@@ -202,6 +206,19 @@ def test_credits_and_credit_notes_are_told_apart_in_the_amounts(read, profile):
         today=TODAY, at=NOW,
     )  # fmt: skip
     text = read(invoice)
-    assert "<dt>Credits applied</dt><dd>-€30.00</dd>" in text
-    assert "<dt>Credit notes</dt><dd>-€90.00</dd>" in text
+    assert "<dt>Credits applied</dt><dd>-€20.00</dd>" in text
+    assert "<dt>Credit notes</dt><dd>-€100.00</dd>" in text
+    assert "€10.00 given back to credits" in text
+    assert "kept as a credit" not in text
+
+
+def test_what_a_credit_note_takes_back_of_money_is_kept_as_a_credit(read, profile, payer):
+    invoice = issued(profile)
+    press_pay(payer, invoice, card(profile))
+    credit_note(
+        access=system_access(), invoice_id=invoice.pk, amounts={invoice.lines.get().pk: 1000}, reason="Too much",
+        today=TODAY, at=NOW,
+    )  # fmt: skip
+    text = read(invoice)
     assert "€10.00 kept as a credit" in text
+    assert "given back to credits" not in text
