@@ -16,6 +16,7 @@ from time import monotonic
 import structlog
 from django.contrib.sessions.models import Session
 from django.db import DatabaseError, connection
+from django.utils.translation import gettext_noop as _
 
 from accounts.mail import send_due
 from accounts.models import DueRun
@@ -43,7 +44,10 @@ KEPT_FOR = timedelta(days=366)
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """``run`` does at most so much of what is due at a moment and returns how much it did; 0 when nothing is left."""
+    """``run`` does at most so much of what is due at a moment and returns how much it did; 0 when nothing is left.
+
+    ``name`` is translated where it is shown.
+    """
 
     name: str
     run: Callable[[datetime, int], int]
@@ -53,20 +57,20 @@ def jobs() -> list[Job]:
     """In the order in which one makes work for the next: credits that expired pay for nothing, a closed period is
     announced, then charged, then told by mail."""
     return [
-        Job("gateways", _work_of_gateways),
-        Job("deliveries", lambda at, limit: process_deliveries(at=at, limit=limit)),
-        Job("reconciliation", lambda at, limit: reconcile(at=at, limit=limit)),
-        Job("credits", lambda at, limit: expire_credits(at=at, limit=limit)),
-        Job("closing", lambda at, _limit: close_due(at=at)),
-        Job("announcements", lambda at, limit: announce_due(at=at, limit=limit)),
-        Job("automatic charges", lambda at, limit: charge_due(at=at, limit=limit)),
-        Job("cards", lambda at, limit: detach_due(at=at, limit=limit) + end_abandoned(at=at, limit=limit)),
-        Job("expiring cards", lambda at, limit: warn_of_expiring_cards(at=at, limit=limit)),
-        Job("reminders", lambda at, limit: remind_due(at=at, limit=limit)),
-        Job("profiles", lambda at, limit: update_profile_statuses(at=at, limit=limit)),
-        Job("statements", lambda at, limit: send_statements(at=at, limit=limit)),
-        Job("mail", lambda at, limit: send_due(at=at, limit=limit)),
-        Job("tidying", tidy),
+        Job(_("gateways"), _work_of_gateways),
+        Job(_("deliveries"), lambda at, limit: process_deliveries(at=at, limit=limit)),
+        Job(_("reconciliation"), lambda at, limit: reconcile(at=at, limit=limit)),
+        Job(_("credits"), lambda at, limit: expire_credits(at=at, limit=limit)),
+        Job(_("closing"), lambda at, _limit: close_due(at=at)),
+        Job(_("announcements"), lambda at, limit: announce_due(at=at, limit=limit)),
+        Job(_("automatic charges"), lambda at, limit: charge_due(at=at, limit=limit)),
+        Job(_("cards"), lambda at, limit: detach_due(at=at, limit=limit) + end_abandoned(at=at, limit=limit)),
+        Job(_("expiring cards"), lambda at, limit: warn_of_expiring_cards(at=at, limit=limit)),
+        Job(_("reminders"), lambda at, limit: remind_due(at=at, limit=limit)),
+        Job(_("profiles"), lambda at, limit: update_profile_statuses(at=at, limit=limit)),
+        Job(_("statements"), lambda at, limit: send_statements(at=at, limit=limit)),
+        Job(_("mail"), lambda at, limit: send_due(at=at, limit=limit)),
+        Job(_("tidying"), tidy),
     ]
 
 

@@ -37,8 +37,8 @@ class DueRunAdmin(ReadOnlyAdmin):
 
     @admin.display(description=_("done"))
     def what(self, run: DueRun) -> str:
-        return ", ".join(f"{name}: {count}" for name, count in run.done.items()) or gettext("nothing was due")
+        return ", ".join(f"{gettext(name)}: {count}" for name, count in run.done.items()) or gettext("nothing was due")
 
     @admin.display(description=_("failed"))
     def trouble(self, run: DueRun) -> str:
-        return "; ".join(f"{name}: {problem}" for name, problem in run.failed.items()) or "-"
+        return "; ".join(f"{gettext(name)}: {problem}" for name, problem in run.failed.items()) or "-"

@@ -31,7 +31,7 @@ SUMS = ("charges", "tax", "total", "credited", "paid", "paid_back", "charged_bac
 FACTS = (
     "number", "issued_on", "due_on", "payment_terms_days", "payment_reference", "pays_by_wire", "paid_at",
     "paid_with_label", "void_reason", "voided_at", "payment_started_at", "payer",
-    "disputed_at",
+    "disputed_at", "autopay_on", "autopay_declined_on",
 )  # fmt: skip
 
 
@@ -63,7 +63,7 @@ class InvoiceAdmin(PortalAdmin):
     search_help_text = _("Number, payment or source reference, or the name or code of a billing profile")
 
     charges, tax, total = _amount("charges", _("charges")), _amount("tax", _("tax")), _amount("total", _("total"))
-    credited, paid = _amount("credited", _("credits applied")), _amount("paid", _("paid"))
+    credited, paid = _amount("credited", _("credits and credit notes")), _amount("paid", _("paid"))
     charged_back, amount_due = (
         _amount("charged_back", _("taken back by the bank")),
         _amount("amount_due", _("amount due")),

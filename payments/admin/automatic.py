@@ -7,6 +7,7 @@ from django.utils.translation import gettext as _now
 from django.utils.translation import gettext_lazy as _
 
 from accounts.admin.base import access_of_staff
+from invoices.payability import day_text
 from payments.admin.base import DeedsAdmin
 from payments.models import AutomaticCharge
 from payments.operations import plan_again
@@ -28,8 +29,7 @@ class AutomaticChargeAdmin(DeedsAdmin):
 
     @admin.display(description=_("charged next on"), ordering="invoice__autopay_on")
     def next_on(self, charge: AutomaticCharge) -> str:
-        on = charge.invoice.autopay_on
-        return on.isoformat() if on else ""
+        return day_text(charge.invoice.autopay_on)
 
     def again_view(self, request: HttpRequest, object_id: str) -> HttpResponse:
         """Has the invoice charged today."""
