@@ -26,10 +26,10 @@ def has_come(column: str, *, zone: str, at: datetime) -> Q:
 
 def _zones_in(day: date, moment: datetime) -> list[str]:
     """The zones in which this day has begun."""
-    return [name for name in _zones() if moment.astimezone(ZoneInfo(name)).date() >= day]
+    return [name for name, zone in _zones() if moment.astimezone(zone).date() >= day]
 
 
 @cache
-def _zones() -> list[str]:
-    """Read once: finding them means opening every file of the time zone database."""
-    return sorted(available_timezones())
+def _zones() -> list[tuple[str, ZoneInfo]]:
+    """Read once: it means opening every file of the time zone database, of which Python itself keeps only a few."""
+    return [(name, ZoneInfo(name)) for name in sorted(available_timezones())]
