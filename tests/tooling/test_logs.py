@@ -15,19 +15,14 @@ SECRET = "canary-5f3a9c"
 
 
 @pytest.fixture
-def lines():
+def lines(same_logs):
     """Logs as JSON for the length of a test; returns what was written."""
-    root = logging.getLogger()
-    before = root.handlers, root.level
-    processors = structlog.get_config()["processors"]
     configure({"level": "DEBUG", "format": "json"})
-    # A logger that is used for the first time here keeps this list, and other tests capture what goes through it.
-    structlog.configure(processors=processors)
+    structlog.configure(processors=same_logs)
     written = io.StringIO()
-    (handler,) = root.handlers
+    (handler,) = logging.getLogger().handlers
     handler.setStream(written)
-    yield written.getvalue
-    root.handlers, root.level = before
+    return written.getvalue
 
 
 @pytest.mark.parametrize("number", [CARD, "4242 4242 4242 4242", "4242-4242-4242-4242", "378282246310005"])

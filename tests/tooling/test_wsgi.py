@@ -7,6 +7,8 @@ from billing_portal import serving
 from billing_portal.wsgi import checked_application
 from payments.gateways.registry import get_gateway
 
+pytestmark = pytest.mark.usefixtures("same_logs")
+
 
 def test_it_starts_with_a_good_configuration():
     assert callable(checked_application())
