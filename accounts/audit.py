@@ -1,11 +1,16 @@
-"""The audit trail: who did what to what. Written inside the operation's own transaction, so an act that was rolled
-back leaves no trace and one that was committed always does. The database refuses to change or delete an entry."""
+"""The audit trail: who did what to what, and from where. Written inside the operation's own transaction, so an act that
+was rolled back leaves no trace and one that was committed always does. The database refuses to change or delete an
+entry."""
 
 from datetime import datetime
 from typing import Any
 
+from allauth.account.adapter import get_adapter
+from allauth.core import context
+from django.core.exceptions import PermissionDenied
+
 from accounts.access import Access
-from accounts.models import AuditEntry, BillingAccount, BillingProfile
+from accounts.models import AuditEntry, BillingAccount, BillingProfile, User
 
 
 def record(
@@ -16,10 +21,12 @@ def record(
     subject: str,
     account: BillingAccount | None = None,
     profile: BillingProfile | None = None,
+    person: User | None = None,
     **detail: Any,
 ) -> AuditEntry:
-    """Adds an entry. ``action`` is ``thing.deed``, ``subject`` what it was done to in words a reader knows, ``detail``
-    JSON values without secrets."""
+    """Adds an entry. ``action`` is ``thing.deed``, ``subject`` what it was done to in words a reader knows, ``person``
+    whom it is about, ``detail`` JSON values without secrets. The internet address and the browser are those of the
+    request that is being answered; the portal's own jobs have none."""
     return AuditEntry.objects.create(
         at=at,
         actor=access.user,
@@ -27,5 +34,19 @@ def record(
         subject=subject,
         account=account,
         profile=profile,
+        person=person,
         detail=detail,
+        **origin(),
     )
+
+
+def origin() -> dict[str, str]:
+    """Where the request that is being answered came from, as columns of an entry; empty outside a request."""
+    request = context.request
+    if request is None:
+        return {}
+    try:
+        ip_address = get_adapter(request).get_client_ip(request)
+    except PermissionDenied:  # a proxy that says less than TRUSTED_PROXY_COUNT promises
+        return {"browser": request.META.get("HTTP_USER_AGENT", "")[:200]}
+    return {"ip_address": ip_address, "browser": request.META.get("HTTP_USER_AGENT", "")[:200]}

@@ -2,7 +2,7 @@
 
 from accounts.models.arrangements import BillingContact, WireRequest
 from accounts.models.customers import BillingAccount, BillingProfile, InvoiceSection, PostalAddress, TaxId, new_code
-from accounts.models.people import RoleAssignment, User
+from accounts.models.people import EmailChange, RoleAssignment, User
 from accounts.models.records import AuditEntry, DueRun, OutgoingMail
 
 __all__ = [
@@ -11,6 +11,7 @@ __all__ = [
     "BillingContact",
     "BillingProfile",
     "DueRun",
+    "EmailChange",
     "InvoiceSection",
     "OutgoingMail",
     "PostalAddress",

@@ -83,6 +83,12 @@ class BillingAccount(PostalAddress):
     agreement_type = models.CharField(
         _("agreement type"), max_length=16, choices=AgreementType, default=AgreementType.CUSTOMER
     )
+    requires_second_factor = models.BooleanField(
+        _("demand a second factor"),
+        default=False,
+        db_default=False,
+        help_text=_("Whoever pays or manages cards on its billing profiles must sign in with a second factor."),
+    )
     created_at = models.DateTimeField(_("created"), default=timezone.now, editable=False)
 
     objects = BillingAccountQuerySet.as_manager()

@@ -8,6 +8,7 @@ from django.db import models
 from django.db.models import Q
 from django.db.models.functions import Lower
 from django.utils import timezone
+from django.utils.crypto import salted_hmac
 from django.utils.translation import gettext_lazy as _
 
 from accounts.models.customers import BillingAccount, BillingProfile, InvoiceSection
@@ -41,6 +42,8 @@ class User(AbstractBaseUser, PermissionsMixin):
     is_staff = models.BooleanField(_("staff"), default=False, help_text=_("May sign in to the staff pages."))
     is_active = models.BooleanField(_("active"), default=True, help_text=_("Take this away instead of deleting."))
     joined_at = models.DateTimeField(_("joined"), default=timezone.now, editable=False)
+    # Counted up when the person's address or second factors change, which ends every session that began before.
+    sessions_version = models.PositiveIntegerField(default=0, db_default=0, editable=False)
 
     USERNAME_FIELD = "email"
     EMAIL_FIELD = "email"
@@ -59,6 +62,36 @@ class User(AbstractBaseUser, PermissionsMixin):
     @property
     def display_name(self) -> str:
         return self.name or self.email
+
+    def _get_session_auth_hash(self, secret: str | None = None) -> str:
+        """What a session must carry to stay valid: it changes with the password and with `sessions_version`."""
+        return salted_hmac(
+            "accounts.models.User.session",
+            f"{self.password}:{self.sessions_version}",
+            secret=secret,
+            algorithm="sha256",
+        ).hexdigest()
+
+
+class EmailChange(models.Model):
+    """The address that a person wants to have, until its mailbox has answered. Until then it counts for nothing.
+
+    One for each person, and no two persons wait for the same address.
+    """
+
+    user = models.OneToOneField(User, models.CASCADE, related_name="email_change", verbose_name=_("user"))
+    email = models.EmailField(_("new email address"), max_length=254)
+    requested_at = models.DateTimeField(_("asked"))
+    requested_by = models.ForeignKey(User, models.CASCADE, related_name="+", verbose_name=_("asked by"))
+    expires_at = models.DateTimeField(_("valid until"))
+
+    class Meta:
+        verbose_name = _("change of address")
+        verbose_name_plural = _("changes of address")
+        constraints = [models.UniqueConstraint(Lower("email"), name="email_change_unique")]
+
+    def __str__(self) -> str:
+        return f"{self.user} → {self.email}"
 
 
 class RoleAssignment(models.Model):

@@ -11,7 +11,8 @@ from accounts.roles import Scope
 
 
 class AuditEntry(models.Model):
-    """What was done, by whom, to what. Written in the transaction of the act; never changed, never deleted."""
+    """What was done, by whom, to what, and from where. Written in the transaction of the act; never changed, never
+    deleted. ``person`` is set where it is about somebody: their sign-ins, roles, address, password, second factor."""
 
     at = models.DateTimeField(_("at"))
     actor = models.ForeignKey(
@@ -37,6 +38,11 @@ class AuditEntry(models.Model):
         db_index=False,
     )
     subject = models.CharField(_("subject"), max_length=120)
+    person = models.ForeignKey(
+        User, models.PROTECT, null=True, blank=True, related_name="+", verbose_name=_("about"), db_index=False
+    )
+    ip_address = models.GenericIPAddressField(_("internet address"), null=True, blank=True)
+    browser = models.CharField(_("browser"), max_length=200, blank=True, default="", db_default="")
     detail = models.JSONField(_("detail"), default=dict)
 
     objects = AuditEntryQuerySet.as_manager()
@@ -47,6 +53,7 @@ class AuditEntry(models.Model):
         indexes = [
             models.Index(fields=["profile", "-id"], name="audit_by_profile"),
             models.Index(fields=["actor", "-id"], name="audit_by_actor"),
+            models.Index(fields=["person", "-id"], name="audit_by_person", condition=Q(person__isnull=False)),
         ]
 
     def __str__(self) -> str:

@@ -1,0 +1,74 @@
+import django.db.models.deletion
+import django.db.models.functions.text
+from django.conf import settings
+from django.db import migrations, models
+
+from accounts.append_only import AppendOnly, Unlocked
+
+
+class Migration(migrations.Migration):
+
+    dependencies = [
+        ('accounts', '0006_approved_for_wire_and_closed_by_staff'),
+    ]
+
+    operations = [
+        migrations.CreateModel(
+            name='EmailChange',
+            fields=[
+                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
+                ('email', models.EmailField(max_length=254, verbose_name='new email address')),
+                ('requested_at', models.DateTimeField(verbose_name='asked')),
+                ('expires_at', models.DateTimeField(verbose_name='valid until')),
+            ],
+            options={
+                'verbose_name': 'change of address',
+                'verbose_name_plural': 'changes of address',
+            },
+        ),
+        Unlocked("accounts_auditentry"),
+        migrations.AddField(
+            model_name='auditentry',
+            name='browser',
+            field=models.CharField(blank=True, db_default='', default='', max_length=200, verbose_name='browser'),
+        ),
+        migrations.AddField(
+            model_name='auditentry',
+            name='ip_address',
+            field=models.GenericIPAddressField(blank=True, null=True, verbose_name='internet address'),
+        ),
+        migrations.AddField(
+            model_name='auditentry',
+            name='person',
+            field=models.ForeignKey(blank=True, db_index=False, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to=settings.AUTH_USER_MODEL, verbose_name='about'),
+        ),
+        migrations.AddIndex(
+            model_name='auditentry',
+            index=models.Index(condition=models.Q(('person__isnull', False)), fields=['person', '-id'], name='audit_by_person'),
+        ),
+        AppendOnly("accounts_auditentry"),
+        migrations.AddField(
+            model_name='billingaccount',
+            name='requires_second_factor',
+            field=models.BooleanField(db_default=False, default=False, help_text='Whoever pays or manages cards on its billing profiles must sign in with a second factor.', verbose_name='demand a second factor'),
+        ),
+        migrations.AddField(
+            model_name='user',
+            name='sessions_version',
+            field=models.PositiveIntegerField(db_default=0, default=0, editable=False),
+        ),
+        migrations.AddField(
+            model_name='emailchange',
+            name='requested_by',
+            field=models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='+', to=settings.AUTH_USER_MODEL, verbose_name='asked by'),
+        ),
+        migrations.AddField(
+            model_name='emailchange',
+            name='user',
+            field=models.OneToOneField(on_delete=django.db.models.deletion.CASCADE, related_name='email_change', to=settings.AUTH_USER_MODEL, verbose_name='user'),
+        ),
+        migrations.AddConstraint(
+            model_name='emailchange',
+            constraint=models.UniqueConstraint(django.db.models.functions.text.Lower('email'), name='email_change_unique'),
+        ),
+    ]
