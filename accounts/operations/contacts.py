@@ -1,6 +1,7 @@
 """Which mail a billing profile wants, and who in accounts payable gets it. Owners and contributors decide."""
 
 from datetime import date, datetime, timedelta
+from typing import Any
 
 from django.core.exceptions import ValidationError
 from django.core.validators import validate_email
@@ -97,7 +98,7 @@ def _profile(access: Access, profile_id: int) -> BillingProfile:
     return profile
 
 
-def _record(access: Access, at: datetime, action: str, profile: BillingProfile, subject: str, **detail: bool) -> None:
+def _record(access: Access, at: datetime, action: str, profile: BillingProfile, subject: str, **detail: Any) -> None:
     audit.record(
         access=access, at=at, action=action, subject=subject[:120], account=profile.account, profile=profile, **detail
     )
