@@ -10,7 +10,14 @@ from typing import NamedTuple
 
 from django.db.models import Q
 
-from accounts.models import BillingContact, BillingProfile, RoleAssignment, User
+from accounts.models import (
+    BillingAccount,
+    BillingContact,
+    BillingProfile,
+    InvoiceSection,
+    RoleAssignment,
+    User,
+)
 from accounts.roles import Role
 
 INVOICE_ROLES = (Role.PROFILE_OWNER, Role.PROFILE_CONTRIBUTOR, Role.INVOICE_MANAGER)
@@ -31,12 +38,20 @@ def invoice_people(profile: BillingProfile) -> list[User]:
     return _once(held.select_related("user").order_by("user_id"))
 
 
-def owners(profile: BillingProfile) -> list[User]:
-    """The owners of the profile and of its account. One query."""
-    held = RoleAssignment.objects.filter(
-        Q(profile=profile, role=Role.PROFILE_OWNER) | Q(account=profile.account_id, role=Role.ACCOUNT_OWNER),
-        user__is_active=True,
-    )
+def owners(place: BillingAccount | BillingProfile | InvoiceSection) -> list[User]:
+    """The owners of a scope and of what it belongs to. One query; a section needs its ``profile``."""
+    match place:
+        case BillingAccount():
+            owning = Q(account=place, role=Role.ACCOUNT_OWNER)
+        case BillingProfile():
+            owning = Q(profile=place, role=Role.PROFILE_OWNER) | Q(account=place.account_id, role=Role.ACCOUNT_OWNER)
+        case InvoiceSection():
+            owning = (
+                Q(section=place, role=Role.SECTION_OWNER)
+                | Q(profile=place.profile_id, role=Role.PROFILE_OWNER)
+                | Q(account=place.profile.account_id, role=Role.ACCOUNT_OWNER)
+            )
+    held = RoleAssignment.objects.filter(owning, user__is_active=True)
     return _once(held.select_related("user").order_by("user_id"))
 
 

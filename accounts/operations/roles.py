@@ -10,11 +10,14 @@ from datetime import datetime
 from typing import TypedDict
 
 from django.db import transaction
+from django.utils import translation
 from django.utils.translation import gettext as _
 
 from accounts import audit
 from accounts.access import Access, NotAllowed, Place, fresh, reason_for_role, scope_of_place
+from accounts.addressees import owners
 from accounts.models import BillingAccount, BillingProfile, InvoiceSection, RoleAssignment, User
+from accounts.outbox import queue
 from accounts.roles import OWNERS, ROLES_OF, Permission, Role, Scope
 
 
@@ -33,7 +36,7 @@ def grant_role(*, access: Access, user: User, role: Role, place: Place, at: date
     """Gives a person a role at an account, a profile or a section.
 
     Raises NotAllowed when the asker may not assign roles there, CannotChangeRoles when the role does not exist at that
-    scope, the person is not active, or holds the role there already.
+    scope, the person is not active, holds the role there already, or is the member of staff who asks.
     """
     scope = scope_of_place(place)
     with transaction.atomic():
@@ -44,6 +47,8 @@ def grant_role(*, access: Access, user: User, role: Role, place: Place, at: date
                 _("%(role)s is not a role of this kind of scope. Choose one of: %(roles)s.")
                 % {"role": role.label, "roles": ", ".join(str(one.label) for one in ROLES_OF[scope])}
             )
+        if access.unlimited and access.user == user:
+            raise CannotChangeRoles(_("You cannot give yourself a role. Ask a colleague."))
         if not user.is_active:
             raise CannotChangeRoles(_("%(user)s is not active and cannot be given a role.") % {"user": user})
         assignment, is_new = RoleAssignment.objects.get_or_create(
@@ -54,6 +59,8 @@ def grant_role(*, access: Access, user: User, role: Role, place: Place, at: date
                 _("%(user)s is %(role)s of %(place)s already.") % {"user": user, "role": role.label, "place": place}
             )
         _record(access, at, "role.granted", assignment, place)
+        if access.unlimited and access.user is not None:
+            _tell_owners(assignment, place, at)
     return assignment
 
 
@@ -119,11 +126,31 @@ def _record(access: Access, at: datetime, action: str, assignment: RoleAssignmen
         at=at,
         action=action,
         subject=assignment.user.email[:120],
+        person=assignment.user,
         **_belongs_to(place),
         role=assignment.role,
         scope=scope_of_place(place).value,
         place=str(place),
     )
+
+
+def _tell_owners(assignment: RoleAssignment, place: Place, at: datetime) -> None:
+    """What staff grant is told to those who could have granted it, so that nobody gets in unseen."""
+    for owner in owners(place):
+        if owner.pk != assignment.user_id:
+            queue(
+                key=f"role-{assignment.pk}-granted-{owner.pk}",
+                to=owner,
+                template="role_granted",
+                # The label as it is in the source: the mail is translated when it is drawn.
+                context={"person": assignment.user.email, "role": _in_english(assignment), "place": str(place)},
+                at=at,
+            )
+
+
+def _in_english(assignment: RoleAssignment) -> str:
+    with translation.override("en"):
+        return str(Role(assignment.role).label)
 
 
 def _belongs_to(place: Place) -> At:
