@@ -1,13 +1,16 @@
-"""What a customer may send about a billing profile: the facts of a request to pay by wire, and whom we write to."""
+"""What people may send about themselves and about a billing profile: a new address or password, the facts of a request
+to pay by wire, and whom we write to."""
 
 from typing import cast
 
+from allauth.account.forms import ResetPasswordKeyForm
 from django import forms
 from django.conf import settings
+from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from accounts.models import BillingContact, WireRequest
-from accounts.operations import WireFacts
+from accounts.operations import WireFacts, set_password_by_link
 
 FACTS = (
     "legal_name",
@@ -18,6 +21,24 @@ FACTS = (
     "contact_phone",
     "reason",
 )
+
+
+class EmailAddressForm(forms.Form):
+    """Whether the address is free is for the operation to say."""
+
+    email = forms.EmailField(
+        label=_("New email address"),
+        max_length=254,
+        help_text=_("We mail a link there. Your address changes once you open it and confirm."),
+        widget=forms.EmailInput(attrs={"autocomplete": "email"}),
+    )
+
+
+class NewPasswordForm(ResetPasswordKeyForm):  # type: ignore[misc]
+    """The password that somebody chooses by a mailed link, which proves the address as well."""
+
+    def save(self) -> None:
+        set_password_by_link(user=self.user, password=self.cleaned_data["password1"], at=timezone.now())
 
 
 class WireRequestForm(forms.ModelForm):

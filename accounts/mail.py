@@ -23,7 +23,7 @@ from urllib.parse import urlsplit
 import structlog
 from django.conf import settings
 from django.core.mail import EmailMultiAlternatives
-from django.template import Context, engines
+from django.template import Context, TemplateDoesNotExist, engines
 from django.utils import translation
 
 from accounts.models import OutgoingMail
@@ -65,19 +65,34 @@ class Drawn:
 def render(template: str, context: dict[str, Any], language: str) -> Drawn:
     """Draws ``templates/emails/<template>`` (``.subject.txt``, ``.txt`` and ``.html``) in a language.
 
-    The templates see ``context`` and also ``public_url``, ``seller`` and ``language``. Line breaks in a subject become
-    spaces: a customer's name in it must not add headers.
+    The templates see ``context`` and also ``public_url``, ``seller`` and ``language``. Without a template of its own,
+    the HTML is made from the text. Line breaks in a subject become spaces: a customer's name in it must not add
+    headers.
     """
     values = {**context, "public_url": settings.PUBLIC_URL, "seller": settings.SELLER, "language": language}
     with translation.override(language):
         # Split and joined it is plain text again; as it was drawn it counts as safe, and HTML would not escape it.
         subject = " ".join(_draw(f"emails/{template}.subject.txt", values, escape=False).split())
         text = _draw(f"emails/{template}.txt", values, escape=False)
-        parts = {"subject": subject, "heading": subject.split(" · ")}
-        html = _draw(f"emails/{template}.html", {**values, **parts}, escape=True)
-    # What a condition leaves out of a text leaves its line break behind.
-    text = re.sub(r"\n{3,}", "\n\n", text.strip()) + "\n"
+        # What a condition leaves out of a text leaves its line break behind.
+        text = re.sub(r"\n{3,}", "\n\n", text.strip()) + "\n"
+        values |= {"subject": subject, "heading": subject.split(" · ")}
+        try:
+            html = _draw(f"emails/{template}.html", values, escape=True)
+        except TemplateDoesNotExist:
+            html = _draw("layouts/email_of_text.html", values | {"paragraphs": _paragraphs(text)}, escape=True)
     return Drawn(subject=subject, text=text, html=html)
+
+
+def _paragraphs(text: str) -> list[dict[str, str]]:
+    """The paragraphs above a text's footer. One whose last line is an address is a button: its first line is the label.
+    An address alone stays one."""
+    paragraphs = []
+    for paragraph in text.partition("\n-- \n")[0].strip().split("\n\n"):
+        label, _line_break, url = paragraph.strip().rpartition("\n")
+        is_link = url.startswith(("http://", "https://")) and " " not in url
+        paragraphs.append({"text": label.rstrip(":") if is_link else paragraph.strip(), "url": url if is_link else ""})
+    return paragraphs
 
 
 def send_due(*, at: datetime, limit: int = 20, stopping: Callable[[], bool] = lambda: False) -> int:

@@ -21,7 +21,7 @@ from accounts.models import BillingAccount, BillingProfile, InvoiceSection, User
 from accounts.roles import Permission, Scope
 from accounts.scopes import key_of, landing_for
 
-__all__ = ["access_for_request", "account_view", "landing_for", "profile_view", "section_view"]
+__all__ = ["access_for_request", "account_view", "landing_for", "profile_view", "section_view", "signed_in"]
 
 View = Callable[..., HttpResponseBase]
 
@@ -30,11 +30,15 @@ def access_for_request(request: HttpRequest) -> Access:
     """The signed-in person's access, read once a request."""
     access: Access | None = getattr(request, "access", None)
     if access is None:
-        user = request.user
-        assert isinstance(user, User)  # noqa: S101  the login middleware let nobody else through
-        access = access_of(user)
+        access = access_of(signed_in(request))
         request.access = access  # type: ignore[attr-defined]
     return access
+
+
+def signed_in(request: HttpRequest) -> User:
+    """Who asks, on a page that the login middleware guards."""
+    assert isinstance(request.user, User)  # noqa: S101  the login middleware let nobody else through
+    return request.user
 
 
 def profile_view(permission: Permission) -> Callable[[View], View]:

@@ -8,6 +8,7 @@ from typing import Any
 from django.contrib.admin import AdminSite
 from django.contrib.admin.apps import AdminConfig
 from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect
 from django.utils.translation import gettext_lazy as _
 
 
@@ -24,6 +25,14 @@ class PortalAdminSite(AdminSite):
 
         response: HttpResponse = secure_admin_login(super().login)(request, extra_context)
         return response
+
+    def password_change(  # type: ignore[override]
+        self,
+        request: HttpRequest,  # noqa: ARG002
+        extra_context: dict[str, Any] | None = None,  # noqa: ARG002
+    ) -> HttpResponse:
+        """Staff change their password where everybody does, with its limits, its mail and its entry in the audit."""
+        return redirect("account_change_password")
 
 
 class PortalAdminConfig(AdminConfig):

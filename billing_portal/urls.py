@@ -3,6 +3,7 @@
 from django.contrib import admin
 from django.urls import include, path
 
+from accounts.views import email_address
 from billing_portal import home, search
 from payments.gateways.registry import gateways
 
@@ -16,6 +17,11 @@ urlpatterns = [
     path("search/", search.search, name="search"),
     path("preferences/", home.preferences, name="preferences"),
     path("healthz", home.healthz, name="healthz"),
+    # An address is changed on pages of our own, which stand before those of the library.
+    path("account/email/", email_address.change, name="account_email"),
+    path("account/email/withdraw", email_address.withdraw, name="account_withdraw_email"),
+    path("account/confirm-email/<str:key>/", email_address.confirm, name="account_confirm_email"),
+    path("account/cancel-email/<str:key>/", email_address.cancel, name="account_cancel_email"),
     path("account/", include("allauth.urls")),
     path("admin/", admin.site.urls),
 ]

@@ -4,6 +4,7 @@ from datetime import UTC, date, datetime
 from decimal import Decimal
 
 import factory
+from allauth.account.models import EmailAddress
 from django.contrib.auth.hashers import make_password
 from factory.django import DjangoModelFactory
 
@@ -25,6 +26,13 @@ class UserFactory(DjangoModelFactory):
 
     email = factory.Sequence("person{}@example.com".format)
     password = factory.LazyFunction(lambda: make_password(None))
+
+
+def who_signs_in(password: str, **fields) -> User:
+    """Somebody whose mailbox has answered and who has chosen a password."""
+    user = UserFactory(password=make_password(password), **fields)
+    EmailAddress.objects.create(user=user, email=user.email, primary=True, verified=True)
+    return user
 
 
 class BillingAccountFactory(DjangoModelFactory):

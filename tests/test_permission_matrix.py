@@ -9,12 +9,24 @@ GET and POST. Everybody else gets 404, as if it did not exist; nobody who has no
 from typing import NamedTuple
 
 import pytest
+from allauth.account.models import EmailAddress
+from allauth.mfa.models import Authenticator
 from django.db import transaction
 from django.test import Client
 from django.urls import URLResolver, get_resolver, reverse
 
 from accounts.access import system_access
-from accounts.models import AuditEntry, BillingContact, BillingProfile, InvoiceSection, RoleAssignment, WireRequest
+from accounts.models import (
+    AuditEntry,
+    BillingContact,
+    BillingProfile,
+    EmailChange,
+    InvoiceSection,
+    OutgoingMail,
+    RoleAssignment,
+    User,
+    WireRequest,
+)
 from invoices.operations import credit_note
 from payments.models import MethodSetup, Payment, PaymentMethod, Refund
 from tests.factories import (
@@ -25,6 +37,7 @@ from tests.factories import (
     UserFactory,
     issued,
     member,
+    who_signs_in,
 )
 
 ROLES = {
@@ -71,6 +84,11 @@ ROUTES = {
     "search": Route(EVERYBODY, get=200),
     "preferences": Route(EVERYBODY, post=302, is_public=True),
     "healthz": Route(EVERYBODY, get=200, is_public=True),
+    # One's own address; the key in a link is checked by tests/accounts/test_addresses.py, and this one is wrong.
+    "account_email": Route(EVERYBODY, get=200, post=422),
+    "account_withdraw_email": Route(EVERYBODY, post=302),
+    "account_confirm_email": Route(EVERYBODY, get=404, post=404),
+    "account_cancel_email": Route(EVERYBODY, get=404, post=404, is_public=True),
     "accounts:scopes": Route(EVERYBODY, get=200),
     "accounts:account": Route(ACCOUNT, get=200),
     "accounts:account_access": Route(ACCOUNT, get=200),
@@ -118,8 +136,50 @@ ROUTES = {
     "sandbox-challenge": Route(EVERYBODY, get=404, post=404, is_public=True),
 }
 
-# Addresses that are not ours, and have tests of their own below.
+# Addresses that are not ours: those of Django's admin have tests in tests/test_library_pages.py.
 LIBRARIES = ("admin/", "account/")
+
+
+class LibraryRoute(NamedTuple):
+    """A page of the sign-in library: what a bare GET and POST get signed out, and signed in, by whoever it is. They are
+    about the person who asks, so no role matters; a place to be sent to is named by its route."""
+
+    signed_out: tuple[int | str, int | str]
+    signed_in: tuple[int | str, int | str]
+
+
+SIGN_IN, HOME, AGAIN = "account_login", "home", "account_reauthenticate"
+GUARDED = (SIGN_IN, SIGN_IN)
+LIBRARY_ROUTES = {
+    "account_login": LibraryRoute((200, 200), (HOME, HOME)),
+    "account_logout": LibraryRoute((HOME, HOME), (200, HOME)),
+    "account_inactive": LibraryRoute((200, 405), (200, 405)),
+    "account_signup": LibraryRoute((200, 200), (HOME, HOME)),  # says that it is closed
+    "account_reauthenticate": LibraryRoute(GUARDED, (200, 200)),
+    "account_email_verification_sent": LibraryRoute((200, 405), (200, 405)),
+    "account_change_password": LibraryRoute(GUARDED, (200, 200)),
+    "account_set_password": LibraryRoute(GUARDED, ("account_change_password", "account_change_password")),
+    "account_reset_password": LibraryRoute((200, 200), (200, 200)),
+    "account_reset_password_done": LibraryRoute((200, 405), (200, 405)),
+    "account_reset_password_from_key": LibraryRoute((200, 200), (200, 200)),  # says that the link no longer works
+    "account_reset_password_from_key_done": LibraryRoute((200, 405), (200, 405)),
+    "account_confirm_login_code": LibraryRoute(GUARDED, (HOME, HOME)),  # codes by mail are off
+    "mfa_authenticate": LibraryRoute(GUARDED, (HOME, HOME)),
+    "mfa_login_webauthn": LibraryRoute(GUARDED, (HOME, HOME)),
+    "mfa_index": LibraryRoute(GUARDED, (200, 405)),
+    "mfa_reauthenticate": LibraryRoute(GUARDED, (AGAIN, AGAIN)),
+    "mfa_reauthenticate_webauthn": LibraryRoute(GUARDED, (AGAIN, AGAIN)),
+    "mfa_activate_totp": LibraryRoute(GUARDED, (AGAIN, AGAIN)),
+    "mfa_deactivate_totp": LibraryRoute(GUARDED, (404, 404)),
+    "mfa_generate_recovery_codes": LibraryRoute(GUARDED, (AGAIN, AGAIN)),
+    "mfa_view_recovery_codes": LibraryRoute(GUARDED, (404, 405)),
+    "mfa_download_recovery_codes": LibraryRoute(GUARDED, (404, 404)),
+    "mfa_list_webauthn": LibraryRoute(GUARDED, (200, 405)),
+    "mfa_add_webauthn": LibraryRoute(GUARDED, (AGAIN, AGAIN)),
+    # Of somebody else's security key.
+    "mfa_edit_webauthn": LibraryRoute(GUARDED, (AGAIN, AGAIN)),
+    "mfa_remove_webauthn": LibraryRoute(GUARDED, (AGAIN, AGAIN)),
+}
 UNGUARDED_BY_CSRF = {"payments:webhook"}
 
 
@@ -282,3 +342,75 @@ def test_a_card_of_one_profile_is_not_found_under_another(client, world, name):
 def test_only_listed_addresses_accept_a_post_from_another_site():
     open_to_all = {name for name, pattern in routes() if getattr(pattern.callback, "csrf_exempt", False)}
     assert open_to_all == UNGUARDED_BY_CSRF
+
+
+def library_routes(patterns=None, parameters=frozenset()):
+    """``(name, names of the address's parameters)`` of every address of the sign-in library, but those that our own
+    pages stand before."""
+    if patterns is None:
+        patterns = [one for one in get_resolver().url_patterns if str(one.pattern) == "account/"]
+    for pattern in patterns:
+        here = parameters | set(pattern.pattern.converters) | set(pattern.pattern.regex.groupindex)
+        if isinstance(pattern, URLResolver):
+            yield from library_routes(pattern.url_patterns, here)
+        elif pattern.name not in ROUTES:
+            yield pattern.name, here
+
+
+PEOPLE_OF_THE_LIBRARY = {
+    SIGNED_OUT: None,
+    "customer": {},
+    "clerk": {"is_staff": True},
+    "superuser": {"is_staff": True, "is_superuser": True},
+}
+
+
+def identities():
+    """What no bare request may change: who has which address, password, second factor and power."""
+    return [
+        list(User.objects.order_by("pk").values_list("pk", "email", "password", "is_staff", "is_superuser")),
+        list(EmailAddress.objects.order_by("pk").values_list("user", "email", "verified", "primary")),
+        list(Authenticator.objects.order_by("pk").values_list("user", "type", "data")),
+        EmailChange.objects.count(),
+        OutgoingMail.objects.count(),
+    ]
+
+
+def test_every_address_of_the_sign_in_library_is_listed():
+    assert {name for name, _parameters in library_routes()} == set(LIBRARY_ROUTES)
+
+
+@pytest.mark.parametrize("person", PEOPLE_OF_THE_LIBRARY)
+@pytest.mark.parametrize("name", LIBRARY_ROUTES)
+def test_who_gets_what_of_the_sign_in_library(profile, name, person):
+    key = Authenticator.objects.create(user=UserFactory(), type="webauthn", data={"name": "Key", "credential": {}})
+    values = {"uidb36": "1", "key": "set-password", "pk": key.pk}
+    url = reverse(name, kwargs={parameter: values[parameter] for parameter in dict(library_routes())[name]})
+    powers = PEOPLE_OF_THE_LIBRARY[person]
+    user = who_signs_in("seven purple bicycles", **powers) if powers is not None else None
+    if person == "customer":
+        RoleAssignment.objects.create(user=user, role="account_owner", account=profile.account)
+    before = identities()
+    route = LIBRARY_ROUTES[name]
+    for method, wanted in zip(("get", "post"), route.signed_out if user is None else route.signed_in, strict=True):
+        client = Client()
+        if user is not None:
+            client.force_login(user)
+        response = getattr(client, method)(url)
+        if isinstance(wanted, int):
+            assert response.status_code == wanted, method
+        else:
+            assert (response.status_code, response.url.partition("?")[0]) == (302, reverse(wanted)), method
+    assert identities() == before
+
+
+@pytest.mark.parametrize("name", ["mfa_edit_webauthn", "mfa_remove_webauthn"])
+def test_a_security_key_of_somebody_else_is_not_found(client, db, name):
+    key = Authenticator.objects.create(user=UserFactory(), type="webauthn", data={"name": "Key", "credential": {}})
+    person = who_signs_in("seven purple bicycles")
+    client.force_login(person)
+    client.post(reverse("account_reauthenticate"), {"password": "seven purple bicycles"})
+    for method in (client.get, client.post):
+        assert method(reverse(name, args=[key.pk]), {"name": "Mine"}).status_code == 404
+    key.refresh_from_db()
+    assert key.data["name"] == "Key"

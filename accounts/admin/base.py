@@ -17,9 +17,9 @@ from django.utils import timezone
 from accounts import audit
 from accounts.access import Access, staff_access
 from accounts.models import BillingAccount, BillingProfile, User
-from accounts.operations import CannotChangeRoles, CannotDeactivate
+from accounts.operations import CannotChangeAddress, CannotChangeRoles, CannotDeactivate
 
-REFUSALS = (CannotChangeRoles, CannotDeactivate)
+REFUSALS = (CannotChangeAddress, CannotChangeRoles, CannotDeactivate)
 
 
 def access_of_staff(request: HttpRequest) -> Access:

@@ -1,30 +1,42 @@
-"""People who sign in. They set their own password, by the link in a mail; staff never see or type a hash."""
+"""People who sign in. They prove their address and set their password by a mailed link; staff do neither for them."""
 
 from typing import Any
 
-from allauth.account.models import EmailAddress
 from django import forms
 from django.conf import settings
-from django.contrib import admin
+from django.contrib import admin, messages
 from django.contrib.auth.admin import GroupAdmin as DjangoGroupAdmin
 from django.contrib.auth.admin import UserAdmin as DjangoUserAdmin
 from django.contrib.auth.models import Group
 from django.core.exceptions import PermissionDenied
 from django.forms import ModelForm
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.shortcuts import get_object_or_404
+from django.template.response import TemplateResponse
+from django.urls import URLPattern, path, reverse
 from django.utils import timezone
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from accounts.admin.base import KeptAdmin, ReadOnlyAdmin, access_of_staff
 from accounts.admin.roles import UserRolesInline
-from accounts.models import User
-from accounts.operations import change_activity
+from accounts.models import EmailChange, User
+from accounts.operations import (
+    CannotChangeAddress,
+    change_activity,
+    correct_unproven_address,
+    invite_person,
+    is_proven,
+    mail_password_link,
+    request_email_change,
+)
+from accounts.operations.addresses import refuse_taken_address, valid_address
 
 POWERS = ("is_staff", "is_superuser", "groups", "user_permissions")
 
 
 class UserForm(forms.ModelForm):
-    """A person without a password: a new one gets none, so that only the mailed link lets them in."""
+    """A person. The address of a new one is invited; later it changes with the person's own confirmation only."""
 
     language = forms.ChoiceField(
         label=_("Language"), required=False, choices=[("", _("As the browser")), *settings.LANGUAGES]
@@ -35,10 +47,19 @@ class UserForm(forms.ModelForm):
         fields = ("email", "name", "language", "is_active", *POWERS)
 
     def clean_email(self) -> str:
-        email = str(self.cleaned_data["email"]).strip().lower()
-        if User.objects.filter(email__iexact=email).exclude(pk=self.instance.pk).exists():
-            raise forms.ValidationError(_("There is a user with this email address already."))
+        """For a new person. The operation says the same under a lock."""
+        try:
+            email = valid_address(str(self.cleaned_data["email"]))
+            refuse_taken_address(email)
+        except CannotChangeAddress as refusal:
+            raise forms.ValidationError(str(refusal)) from refusal
         return email
+
+
+class AddressForm(forms.Form):
+    email = forms.EmailField(
+        label=_("New email address"), max_length=254, widget=forms.EmailInput(attrs={"class": "vTextField"})
+    )
 
 
 @admin.register(User)
@@ -51,46 +72,146 @@ class UserAdmin(KeptAdmin, DjangoUserAdmin):
     search_help_text = _("Email address or name")
     ordering = ("email",)
     fieldsets = (
-        (None, {"fields": ("email", "name", "language", "is_active", "joined_at", "last_login")}),
+        (None, {"fields": ("email", "proof", "name", "language", "is_active", "joined_at", "last_login")}),
         (_("Staff"), {"fields": POWERS, "classes": ("collapse",)}),
     )
-    add_fieldsets = ((None, {"fields": ("email", "name", "language")}),)
+    add_fieldsets = (
+        (
+            None,
+            {
+                "fields": ("email", "name", "language"),
+                "description": _("The person gets a mail with a link that sets a password and proves the address."),
+            },
+        ),
+    )
     inlines = (UserRolesInline,)
 
-    def get_readonly_fields(self, request: HttpRequest, _obj: User | None = None) -> tuple[str, ...]:
-        """Only a superuser hands out staff powers, or a clerk could make themselves one."""
-        always = ("joined_at", "last_login")
+    def get_urls(self) -> list[URLPattern]:
+        pages = {"address": self.address_view, "password-link": self.password_link_view}
+        own = [
+            path(
+                f"<path:object_id>/{name}/",
+                self.admin_site.admin_view(view),
+                name=f"accounts_user_{name.replace('-', '_')}",
+            )
+            for name, view in pages.items()
+        ]
+        return [*own, *super().get_urls()]
+
+    @admin.display(description=_("proven"))
+    def proof(self, user: User) -> str:
+        """Whether the mailbox has answered, and what is waited for."""
+        change = EmailChange.objects.filter(user=user, expires_at__gt=timezone.now()).first()
+        if change is not None:
+            return gettext("Waiting for %(email)s to be confirmed") % {"email": change.email}
+        return gettext("Yes") if is_proven(user) else gettext("No: the invitation has not been answered")
+
+    def get_readonly_fields(self, request: HttpRequest, obj: User | None = None) -> tuple[str, ...]:
+        """Only a superuser hands out staff powers, or a clerk could make themselves one. An address has a page of its
+        own."""
+        always = ("joined_at", "last_login", "proof") if obj is None else ("joined_at", "last_login", "proof", "email")
         return always if request.user.is_superuser else (*always, *POWERS)
 
     def has_change_permission(self, request: HttpRequest, obj: User | None = None) -> bool:
-        """Only a superuser changes a member of staff: a clerk who could change an address or a password would have the
-        powers of whoever it belongs to."""
+        """Only a superuser changes a member of staff: a clerk who could change one would have the powers of whoever it
+        is."""
         if obj is not None and (obj.is_staff or obj.is_superuser) and not request.user.is_superuser:
             return False
         return super().has_change_permission(request, obj)
 
-    def user_change_password(self, request: HttpRequest, id: str, form_url: str = "") -> HttpResponse:  # noqa: A002
-        """People set their own password; a clerk who could set it could pay in a customer's name."""
-        if not request.user.is_superuser:
-            raise PermissionDenied
-        return super().user_change_password(request, id, form_url)
+    def user_change_password(self, request: HttpRequest, id: str, form_url: str = "") -> HttpResponse:  # noqa: A002, ARG002
+        """Nobody sets the password of somebody else: they could pay in their name. Staff mail a link instead."""
+        raise PermissionDenied(gettext("Passwords are not set by staff. Mail the person a link to set a new one."))
 
     def get_inlines(self, request: HttpRequest, obj: User | None) -> Any:
         return super().get_inlines(request, obj) if obj is not None else []
 
     def save_model(self, request: HttpRequest, obj: User, form: ModelForm, change: bool) -> None:
+        access, at = access_of_staff(request), timezone.now()
+        if not change:
+            invited = invite_person(access=access, email=obj.email, name=obj.name, language=obj.language, at=at)
+            obj.pk = invited.pk
+            obj.refresh_from_db()
+            self.audit_change(request, obj, form.changed_data, is_new=True)
+            return
         is_active = obj.is_active
-        if change:
-            obj.is_active = bool(form.initial["is_active"])
-        else:
-            obj.set_unusable_password()
+        obj.is_active = bool(form.initial["is_active"])
         super().save_model(request, obj, form, change)
-        self.audit_change(request, obj, form.changed_data, is_new=not change)
-        if "email" in form.changed_data:
-            # allauth keeps addresses of its own, and would let the old one sign in.
-            EmailAddress.objects.filter(user=obj).exclude(email=obj.email).delete()
-        if change and "is_active" in form.changed_data:
-            change_activity(access=access_of_staff(request), user=obj, is_active=is_active, at=timezone.now())
+        self.audit_change(request, obj, form.changed_data, is_new=False)
+        if "is_active" in form.changed_data:
+            change_activity(access=access, user=obj, is_active=is_active, at=at)
+
+    def address_view(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        """Proposes an address to somebody, or corrects one that nobody has proven."""
+        user = self._changeable(request, object_id)
+        proven = is_proven(user)
+        form = AddressForm(request.POST if request.method == "POST" else None)
+        if form.is_valid() and self._set_address(request, user, form, proven=proven):
+            return HttpResponseRedirect(reverse("admin:accounts_user_change", args=[user.pk]))
+        text = (
+            gettext("A link goes to the new address, and a warning to the present one."),
+            gettext("The address changes once the person has opened the link and confirmed, signed in as before."),
+            gettext("Somebody who can no longer sign in is invited anew, as another person, and given the roles anew."),
+        )
+        unproven = (
+            gettext("Nobody has answered the invitation to this address, so it can be corrected."),
+            gettext("The person is invited at the new address. The earlier link no longer works."),
+        )
+        return self._ask(
+            request,
+            user,
+            title=gettext("Propose another address") if proven else gettext("Correct the address"),
+            text=text if proven else unproven,
+            form=form,
+            button=gettext("Send the link") if proven else gettext("Invite"),
+        )
+
+    def password_link_view(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        """Mails somebody the link with which they set a password themselves."""
+        user = self._changeable(request, object_id)
+        if request.method == "POST":
+            try:
+                mail_password_link(access=access_of_staff(request), user_id=user.pk, at=timezone.now())
+            except CannotChangeAddress as refusal:
+                self.message_user(request, str(refusal), messages.ERROR)
+            else:
+                sent = gettext("A link to set a password was mailed to %(email)s.") % {"email": user.email}
+                self.message_user(request, sent, messages.SUCCESS)
+            return HttpResponseRedirect(reverse("admin:accounts_user_change", args=[user.pk]))
+        text = gettext("%(email)s gets a mail with a link to set a password. The present one works until then.")
+        return self._ask(
+            request,
+            user,
+            title=gettext("Mail a password link") if is_proven(user) else gettext("Send the invitation again"),
+            text=[text % {"email": user.email}],
+            button=gettext("Send the link"),
+        )
+
+    def _changeable(self, request: HttpRequest, object_id: str) -> User:
+        pk = int(object_id) if object_id.isascii() and object_id.isdigit() and len(object_id) < 19 else None
+        user: User = get_object_or_404(self.get_queryset(request), pk=pk)
+        if not self.has_change_permission(request, user):
+            raise PermissionDenied(gettext("Your staff account may look at this, but not act on it."))
+        return user
+
+    def _set_address(self, request: HttpRequest, user: User, form: AddressForm, *, proven: bool) -> bool:
+        """Whether it was done; what is refused stands at the field."""
+        act = request_email_change if proven else correct_unproven_address
+        email = form.cleaned_data["email"]
+        try:
+            act(access=access_of_staff(request), user_id=user.pk, email=email, at=timezone.now())
+        except CannotChangeAddress as refusal:
+            form.add_error("email", str(refusal))
+            return False
+        self.message_user(request, gettext("A link was sent to %(email)s.") % {"email": email}, messages.SUCCESS)
+        return True
+
+    def _ask(self, request: HttpRequest, user: User, **context: Any) -> HttpResponse:
+        back = reverse("admin:accounts_user_change", args=[user.pk])
+        form = context.get("form")
+        status = 422 if form is not None and form.errors else 200
+        page = {**self.admin_site.each_context(request), "opts": self.opts, "row": user, "back": back, **context}
+        return TemplateResponse(request, "admin/ask.html", page, status=status)
 
 
 admin.site.unregister(Group)

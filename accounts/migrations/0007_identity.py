@@ -9,6 +9,7 @@ from accounts.append_only import AppendOnly, Unlocked
 class Migration(migrations.Migration):
 
     dependencies = [
+        ('account', '0009_emailaddress_unique_primary_email'),
         ('accounts', '0006_approved_for_wire_and_closed_by_staff'),
     ]
 
@@ -70,5 +71,14 @@ class Migration(migrations.Migration):
         migrations.AddConstraint(
             model_name='emailchange',
             constraint=models.UniqueConstraint(django.db.models.functions.text.Lower('email'), name='email_change_unique'),
+        ),
+        # One address a person, one person an address, also in the table that the sign-in library keeps.
+        migrations.RunSQL(
+            "CREATE UNIQUE INDEX account_emailaddress_one_a_person ON account_emailaddress (user_id)",
+            "DROP INDEX account_emailaddress_one_a_person",
+        ),
+        migrations.RunSQL(
+            "CREATE UNIQUE INDEX account_emailaddress_one_person ON account_emailaddress (LOWER(email))",
+            "DROP INDEX account_emailaddress_one_person",
         ),
     ]

@@ -1,7 +1,19 @@
 """What may be done with people, roles, mail and the way a profile pays. Interfaces import from here."""
 
+from accounts.operations.addresses import (
+    CannotChangeAddress,
+    cancel_email_change,
+    cancel_email_change_by_link,
+    confirm_email_change,
+    correct_unproven_address,
+    is_proven,
+    mail_password_link,
+    queue_password_link,
+    request_email_change,
+    set_password_by_link,
+)
 from accounts.operations.contacts import CannotChangeContacts, add_contact, choose_mails, remove_contact
-from accounts.operations.people import CannotDeactivate, change_activity
+from accounts.operations.people import CannotDeactivate, change_activity, invite_person
 from accounts.operations.roles import CannotChangeRoles, grant_role, remove_role
 from accounts.operations.wire import (
     CannotAskForWire,
@@ -14,18 +26,29 @@ from accounts.operations.wire import (
 
 __all__ = [
     "CannotAskForWire",
+    "CannotChangeAddress",
     "CannotChangeContacts",
     "CannotChangeRoles",
     "CannotDeactivate",
     "CannotDecide",
     "WireFacts",
     "add_contact",
+    "cancel_email_change",
+    "cancel_email_change_by_link",
     "change_activity",
     "choose_mails",
+    "confirm_email_change",
+    "correct_unproven_address",
     "decide_wire_request",
     "grant_role",
+    "invite_person",
+    "is_proven",
+    "mail_password_link",
+    "queue_password_link",
     "remove_contact",
     "remove_role",
+    "request_email_change",
     "request_wire",
+    "set_password_by_link",
     "withdraw_wire_request",
 ]

@@ -1,4 +1,4 @@
-"""Letting a person sign in, and stopping it.
+"""Inviting a person, letting them sign in, and stopping it.
 
 People are never deleted: what they did keeps their name. Deactivating somebody is refused while a scope would be left
 without an owner, for the same reason as removing the last owner's role.
@@ -6,18 +6,40 @@ without an owner, for the same reason as removing the last owner's role.
 
 from datetime import datetime
 
-from django.db import transaction
+from allauth.account.models import EmailAddress
+from django.db import IntegrityError, transaction
 from django.utils.translation import gettext as _
 
 from accounts import audit
 from accounts.access import Access, NotAllowed, Place, fresh
-from accounts.models import BillingAccount, BillingProfile, InvoiceSection, RoleAssignment, User
+from accounts.models import BillingAccount, BillingProfile, EmailChange, InvoiceSection, RoleAssignment, User
+from accounts.operations.addresses import address_taken, invite, refuse_taken_address, valid_address
 from accounts.operations.roles import has_other_owner
 from accounts.roles import OWNERS
 
 
 class CannotDeactivate(Exception):
     """The person stays active. The message may be shown."""
+
+
+def invite_person(*, access: Access, email: str, name: str, language: str, at: datetime) -> User:
+    """Adds a person without a password and mails them the link that sets one and proves the address. For staff.
+
+    Returns the person. Raises NotAllowed, CannotChangeAddress for an address that is none or that a user has.
+    """
+    email = valid_address(email)
+    try:
+        with transaction.atomic():
+            if not fresh(access).unlimited:
+                raise NotAllowed(_("Only staff may do this."))
+            refuse_taken_address(email)
+            EmailChange.objects.filter(email__iexact=email).delete()
+            user = User.objects.create_user(email, name=name.strip(), language=language, joined_at=at)
+            EmailAddress.objects.create(user=user, email=user.email, primary=True, verified=False)
+            invite(access=access, user=user, at=at)
+    except IntegrityError as taken:
+        raise address_taken() from taken
+    return user
 
 
 def change_activity(*, access: Access, user: User, is_active: bool, at: datetime) -> None:
@@ -34,7 +56,7 @@ def change_activity(*, access: Access, user: User, is_active: bool, at: datetime
         User.objects.filter(pk=user.pk).update(is_active=is_active)
         user.is_active = is_active
         action = "user.activated" if is_active else "user.deactivated"
-        audit.record(access=access, at=at, action=action, subject=user.email[:120])
+        audit.record(access=access, at=at, action=action, subject=user.email[:120], person=user)
 
 
 def _refuse_when_needed(access: Access, user: User) -> None:

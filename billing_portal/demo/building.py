@@ -8,6 +8,7 @@ import secrets
 from datetime import datetime, timedelta
 from decimal import Decimal
 
+from allauth.account.models import EmailAddress
 from django.contrib.auth.hashers import make_password
 from django.db import transaction
 
@@ -59,6 +60,7 @@ def make_people() -> dict[str, User]:
         people[name] = User.objects.create(
             email=person.email, name=str(person.label), password=password, is_staff=is_staff, is_superuser=is_staff
         )
+        EmailAddress.objects.create(user=people[name], email=person.email, primary=True, verified=True)
     return people
 
 

@@ -72,8 +72,10 @@ def day(moment: date | datetime | str | None) -> str:
 
 
 @register.filter
-def clock(moment: datetime | None) -> str:
-    """``5 Oct 2026, 09:14``, in the portal's time zone."""
+def clock(moment: datetime | str | None) -> str:
+    """``5 Oct 2026, 09:14``, in the portal's time zone. A text is a moment that a stored mail holds in ISO."""
+    if isinstance(moment, str):
+        moment = datetime.fromisoformat(moment) if moment else None
     if moment is None:
         return ""
     return format_datetime(localtime(moment), "d MMM y, HH:mm", locale=_locale(get_language() or "en"))

@@ -3,18 +3,17 @@
 import pytest
 from django.core.cache import cache
 from django.urls import reverse
+from django.utils import timezone
 
-from tests.factories import UserFactory
+from accounts.mail import send_due
+from tests.factories import who_signs_in
 
 PASSWORD = "correct horse battery staple"
 
 
 @pytest.fixture
 def person(db):
-    user = UserFactory(email="manager@example.com")
-    user.set_password(PASSWORD)
-    user.save()
-    return user
+    return who_signs_in(PASSWORD, email="manager@example.com")
 
 
 @pytest.fixture(autouse=True)
@@ -67,6 +66,7 @@ def test_a_changed_password_is_told_by_mail_with_an_address_to_press(client, per
     client.force_login(person)
     new = "a quite different staple"
     client.post(reverse("account_change_password"), {"oldpassword": PASSWORD, "password1": new, "password2": new})
+    send_due(at=timezone.now())
     (message,) = mailoutbox
     assert message.to == [person.email]
     assert words in message.body

@@ -3,8 +3,10 @@
 import pytest
 from django.core import mail
 from django.urls import reverse
+from django.utils import timezone
 
-from tests.factories import UserFactory
+from accounts.mail import send_due
+from tests.factories import who_signs_in
 
 pytestmark = pytest.mark.django_db
 PASSWORD = "a-long-enough-password"
@@ -12,10 +14,7 @@ PASSWORD = "a-long-enough-password"
 
 @pytest.fixture
 def person():
-    user = UserFactory(email="finance@example.com")
-    user.set_password(PASSWORD)
-    user.save()
-    return user
+    return who_signs_in(PASSWORD, email="finance@example.com")
 
 
 def test_a_person_signs_in_with_email_and_password(client, person):
@@ -51,6 +50,7 @@ def test_who_left_the_company_does_not_get_in(client, person):
 
 def test_the_mail_to_reset_a_password_names_the_portal_and_leads_to_the_form(client, person):
     client.post(reverse("account_reset_password"), {"email": person.email})
+    send_due(at=timezone.now())
     (message,) = mail.outbox
     assert message.subject == "Billing portal: reset your password"
     (link,) = [word for word in message.body.split() if "/account/password/reset/key/" in word]
@@ -67,6 +67,7 @@ def test_asking_for_an_unknown_address_looks_the_same(client, person):
 
 def test_the_mail_to_an_unknown_address_offers_no_sign_up(client):
     client.post(reverse("account_reset_password"), {"email": "nobody@example.com"})
+    send_due(at=timezone.now())
     (message,) = mail.outbox
     assert "There is no such account here" in message.body
     assert "signup" not in message.body

@@ -1,0 +1,293 @@
+"""The address under which a person signs in: whose it is, and how it becomes another.
+
+A person has one address. It is theirs once its mailbox has answered: a link that was mailed there set the password. To
+change it, a person or staff name the new address; a link goes to the new mailbox and a warning to the old one. The
+change is made by the person alone, who must open that link *and* be signed in: the link alone would hand an account to
+whoever reads the mail at a mistyped address, or to a clerk who named an address of their own. Staff can replace an
+address directly only while nobody has proven it, such as one mistyped in an invitation.
+
+An address that any user has, or that somebody else waits for, is refused. Two unique indexes say the same.
+"""
+
+from datetime import datetime, timedelta
+from typing import Any
+
+from allauth.account.models import EmailAddress
+from django.core import signing
+from django.core.exceptions import ValidationError
+from django.core.validators import validate_email
+from django.db import IntegrityError, transaction
+from django.db.models import F
+from django.utils.translation import gettext as _
+
+from accounts import audit
+from accounts.access import Access, NotAllowed, fresh
+from accounts.models import AuditEntry, EmailChange, User
+from accounts.outbox import queue, queue_to
+
+CONFIRM, CANCEL = "accounts.email-change.confirm", "accounts.email-change.cancel"
+VALID_FOR = timedelta(days=1)
+# Each request mails two mailboxes, one of which may be a stranger's.
+MAX_REQUESTS, WITHIN = 5, timedelta(days=1)
+
+
+class CannotChangeAddress(Exception):
+    """The address stays as it is. The message may be shown."""
+
+
+def is_proven(user: User) -> bool:
+    """Whether the person's mailbox has ever answered."""
+    return bool(EmailAddress.objects.filter(user=user, email=user.email, verified=True).exists())
+
+
+def email_change_key(change_id: int, purpose: str) -> str:
+    """The secret part of a link about a waiting change; ``purpose`` is `CONFIRM` or `CANCEL`."""
+    return signing.dumps(change_id, salt=purpose)
+
+
+def email_change_of(key: str, purpose: str, *, at: datetime) -> EmailChange | None:
+    """The change that a link is about; None when it was made, withdrawn or replaced, or its time is over."""
+    try:
+        change_id = signing.loads(key, salt=purpose)
+    except signing.BadSignature:
+        return None
+    waiting = EmailChange.objects.select_related("user", "requested_by")
+    return waiting.filter(pk=change_id, expires_at__gt=at, user__is_active=True).first()
+
+
+def request_email_change(*, access: Access, user_id: int, email: str, at: datetime) -> EmailChange:
+    """Writes down the address that a person wants, and mails both mailboxes. Nothing else changes yet.
+
+    For the person, and for staff who propose an address. A second request replaces the first. Raises NotAllowed for
+    anybody else, CannotChangeAddress for an address that is none, is the person's own, is another user's, or is waited
+    for by somebody else, and after `MAX_REQUESTS` within a day.
+    """
+    email = valid_address(email)
+    try:
+        with transaction.atomic():
+            user = _locked(access, user_id)
+            EmailChange.objects.filter(expires_at__lte=at).delete()
+            EmailChange.objects.filter(user=user).delete()
+            if email == user.email:
+                raise CannotChangeAddress(_("This is the current address already."))
+            _refuse_taken(email, user)
+            _refuse_too_many(user, at)
+            assert access.user is not None  # noqa: S101  people ask, no job does
+            change = EmailChange.objects.create(
+                user=user, email=email, requested_at=at, requested_by=access.user, expires_at=at + VALID_FOR
+            )
+            _record(access, user, at, "address.requested", before=user.email, after=email)
+            facts = {"change": change.pk, "old": user.email, "new": email, "by_staff": access.user != user}
+            key = f"email-change-{change.pk}"
+            queue_to(
+                key=f"{key}-confirm", email=email, language=user.language, template="address_confirm", context=facts,
+                at=at,
+            )  # fmt: skip
+            queue(key=f"{key}-requested", to=user, template="address_requested", context=facts, at=at)
+    except IntegrityError as taken:  # somebody else asked for it at the same moment
+        raise address_taken() from taken
+    return change
+
+
+def confirm_email_change(*, access: Access, key: str, at: datetime) -> User:
+    """Makes the address of a link's change the person's own, ends their other sessions, and tells the old mailbox.
+
+    ``access`` must be the person's: see the module. Returns the person. Raises CannotChangeAddress when the link is no
+    longer valid, was made for somebody else, or the address has become another user's meanwhile.
+    """
+    try:
+        with transaction.atomic():
+            waiting = email_change_of(key, CONFIRM, at=at)
+            if waiting is None:
+                raise CannotChangeAddress(_("This link is no longer valid. Ask for the change again."))
+            if access.user is None or access.user.pk != waiting.user_id:
+                raise CannotChangeAddress(
+                    _("This link changes the address of another account. Sign out, and sign in to that account first.")
+                )
+            user = _locked(access, waiting.user_id)
+            # Read again under the lock: the person may have withdrawn it at the same moment.
+            change = EmailChange.objects.filter(pk=waiting.pk).first()
+            if change is None:
+                raise CannotChangeAddress(_("This link is no longer valid. Ask for the change again."))
+            before = user.email
+            _refuse_taken(change.email, user)
+            _replace(user, change.email, is_verified=True)
+            change.delete()
+            _record(access, user, at, "address.changed", before=before, after=user.email)
+            queue_to(
+                key=f"email-change-{waiting.pk}-changed", email=before, language=user.language,
+                template="address_changed", context={"old": before, "new": user.email}, at=at,
+            )  # fmt: skip
+    except IntegrityError as taken:
+        raise address_taken() from taken
+    return user
+
+
+def cancel_email_change(*, access: Access, user_id: int, at: datetime) -> None:
+    """Withdraws a person's waiting change, if there is one. For the person and for staff. Raises NotAllowed."""
+    with transaction.atomic():
+        user = _locked(access, user_id)
+        _withdraw(access, user, at)
+
+
+def cancel_email_change_by_link(*, key: str, at: datetime) -> bool:
+    """The same by the link in the mail to the old mailbox, for whoever reads that. False when there is nothing left to
+    withdraw."""
+    change = email_change_of(key, CANCEL, at=at)
+    if change is None:
+        return False
+    with transaction.atomic():
+        user = User.objects.select_for_update(no_key=True).get(pk=change.user_id)
+        return _withdraw(Access(user=user), user, at)
+
+
+def correct_unproven_address(*, access: Access, user_id: int, email: str, at: datetime) -> User:
+    """Replaces an address that nobody has proven, and invites the person there. The link in the earlier invitation no
+    longer works, and its mailbox is told so. For staff.
+
+    Returns the person. Raises NotAllowed, CannotChangeAddress.
+    """
+    email = valid_address(email)
+    try:
+        with transaction.atomic():
+            user = _locked(access, user_id)
+            if not access.unlimited:
+                raise NotAllowed(_("Only staff may do this."))
+            if is_proven(user):
+                raise CannotChangeAddress(_("This person has proven the address. Propose the new one instead."))
+            if email == user.email:
+                raise CannotChangeAddress(_("This is the current address already."))
+            refuse_taken_address(email)
+            EmailChange.objects.filter(email__iexact=email).delete()
+            before = user.email
+            _replace(user, email, is_verified=False)
+            _record(access, user, at, "address.corrected", before=before, after=email)
+            queue_to(
+                key=f"invitation-{user.pk}-{at.isoformat()}-withdrawn", email=before, language=user.language,
+                template="invitation_withdrawn", context={}, at=at,
+            )  # fmt: skip
+            invite(access=access, user=user, at=at)
+    except IntegrityError as taken:
+        raise address_taken() from taken
+    return user
+
+
+def invite(*, access: Access, user: User, at: datetime) -> None:
+    """Mails the link with which a person sets the first password and so proves the address. Inside a transaction."""
+    key = f"invitation-{user.pk}-{user.sessions_version}-{at.isoformat()}"
+    queue(key=key, to=user, template="invitation", context={"user": user.pk}, at=at)
+    _record(access, user, at, "invitation.sent", email=user.email)
+
+
+def mail_password_link(*, access: Access, user_id: int, at: datetime) -> User:
+    """Staff's way to a new password: the person gets the link, and staff never see it. Somebody who has not proven the
+    address is invited again.
+
+    Returns the person. Raises NotAllowed, and CannotChangeAddress for somebody who is not active.
+    """
+    with transaction.atomic():
+        user = _locked(access, user_id)
+        if not user.is_active:
+            raise CannotChangeAddress(_("%(user)s is not active and cannot sign in.") % {"user": user})
+        if is_proven(user):
+            queue_password_link(user, at=at)
+            _record(access, user, at, "password.link_sent", email=user.email)
+        else:
+            invite(access=access, user=user, at=at)
+    return user
+
+
+def queue_password_link(user: User, *, at: datetime) -> None:
+    """Asks for the mail with the link to set a new password. The link is made when the mail is sent, so that the secret
+    in it is stored nowhere."""
+    key = f"password-link-{user.pk}-{at.isoformat()}"
+    queue(key=key, to=user, template="password_link", context={"user": user.pk}, at=at)
+
+
+def set_password_by_link(*, user: User, password: str, at: datetime) -> None:
+    """Stores the password that somebody chose by a mailed link, which proves the address it was mailed to. Every
+    session of the person ends. ``password`` has been validated; the link has been checked."""
+    with transaction.atomic():
+        user = User.objects.select_for_update(no_key=True).get(pk=user.pk)
+        was_proven = is_proven(user)
+        user.set_password(password)
+        user.save(update_fields=["password"])
+        _replace(user, user.email, is_verified=True)
+        if not was_proven:
+            _record(Access(user=user), user, at, "address.proven", email=user.email)
+
+
+def refuse_taken_address(email: str) -> None:
+    """For a new person. Raises CannotChangeAddress when a user has the address. That somebody waits for it is no claim
+    against a person whom staff know."""
+    if User.objects.filter(email__iexact=email).exists() or EmailAddress.objects.filter(email__iexact=email).exists():
+        raise address_taken()
+
+
+def valid_address(email: str) -> str:
+    """The address as it is stored, in lower case. Raises CannotChangeAddress when it is none."""
+    email = email.strip().lower()
+    try:
+        validate_email(email)
+    except ValidationError as error:
+        raise CannotChangeAddress(_("Enter a valid e-mail address.")) from error
+    if len(email) > 254:
+        raise CannotChangeAddress(_("Enter a valid e-mail address."))
+    return email
+
+
+def _locked(access: Access, user_id: int) -> User:
+    """The person's row, locked, for the person and for staff. Members of staff are changed by superusers alone, who
+    could as well be the one who is changed."""
+    user = User.objects.select_for_update(no_key=True).get(pk=user_id)
+    asker = fresh(access)
+    if asker.user is not None and asker.user.pk == user.pk and user.is_active:
+        return user
+    if not asker.unlimited:
+        raise NotAllowed(_("Only the person and our staff may do this."))
+    if (user.is_staff or user.is_superuser) and not (asker.user is not None and asker.user.is_superuser):
+        raise NotAllowed(_("Only a superuser may do this to a member of staff."))
+    return user
+
+
+def _refuse_taken(email: str, user: User) -> None:
+    if (
+        User.objects.filter(email__iexact=email).exclude(pk=user.pk).exists()
+        or EmailAddress.objects.filter(email__iexact=email).exclude(user=user).exists()
+        or EmailChange.objects.filter(email__iexact=email).exclude(user=user).exists()
+    ):
+        raise address_taken()
+
+
+def address_taken() -> CannotChangeAddress:
+    """Why an address is refused. It does not say whose it is."""
+    return CannotChangeAddress(_("This address belongs to another user, or another user is about to confirm it."))
+
+
+def _refuse_too_many(user: User, at: datetime) -> None:
+    asked = AuditEntry.objects.filter(person=user, action="address.requested", at__gt=at - WITHIN)
+    if asked.count() >= MAX_REQUESTS:
+        raise CannotChangeAddress(_("A change was asked for too often today. Try again tomorrow."))
+
+
+def _replace(user: User, email: str, *, is_verified: bool) -> None:
+    """One address a person, in our row and in the library's. A new one ends every session but the current."""
+    if user.email != email:
+        user.email = email
+        User.objects.filter(pk=user.pk).update(email=email, sessions_version=F("sessions_version") + 1)
+        user.refresh_from_db(fields=["sessions_version"])
+    EmailAddress.objects.filter(user=user).exclude(email=email).delete()
+    EmailAddress.objects.update_or_create(user=user, email=email, defaults={"verified": is_verified, "primary": True})
+
+
+def _withdraw(access: Access, user: User, at: datetime) -> bool:
+    change = EmailChange.objects.filter(user=user).first()
+    if change is None:
+        return False
+    change.delete()
+    _record(access, user, at, "address.withdrawn", email=change.email)
+    return True
+
+
+def _record(access: Access, user: User, at: datetime, action: str, **detail: Any) -> None:
+    audit.record(access=access, at=at, action=action, subject=user.email[:120], person=user, **detail)

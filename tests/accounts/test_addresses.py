@@ -1,0 +1,403 @@
+"""An address is a person's once its mailbox has answered, and changes only with the person's own sign-in."""
+
+from datetime import timedelta
+
+import pytest
+from allauth.account.models import EmailAddress
+from django.core import mail
+from django.db import IntegrityError, transaction
+from django.test import Client
+from django.urls import reverse
+from django.utils import timezone
+
+from accounts.access import Access, NotAllowed, access_of, staff_access
+from accounts.mail import send_due
+from accounts.models import AuditEntry, EmailChange, OutgoingMail, User
+from accounts.operations import (
+    CannotChangeAddress,
+    cancel_email_change,
+    confirm_email_change,
+    correct_unproven_address,
+    invite_person,
+    request_email_change,
+)
+from accounts.operations.addresses import CANCEL, CONFIRM, MAX_REQUESTS, email_change_key
+from tests.factories import NOW, UserFactory, who_signs_in
+
+pytestmark = pytest.mark.django_db
+PASSWORD = "seven purple bicycles"
+
+
+@pytest.fixture
+def person():
+    return who_signs_in(PASSWORD, email="old@example.com", name="Finance")
+
+
+@pytest.fixture
+def signed_in(client, person):
+    """Just now, with the password."""
+    client.post(reverse("account_login"), {"login": person.email, "password": PASSWORD})
+    client.post(reverse("account_reauthenticate"), {"password": PASSWORD})
+    return client
+
+
+def ask(person, email="new@example.com", *, at=NOW, by=None):
+    return request_email_change(access=by or access_of(person), user_id=person.pk, email=email, at=at)
+
+
+def confirm(change, person, *, at=NOW):
+    return confirm_email_change(access=access_of(person), key=email_change_key(change.pk, CONFIRM), at=at)
+
+
+def mails():
+    return [(row.to, row.template) for row in OutgoingMail.objects.order_by("pk")]
+
+
+def link_in(message):
+    (link,) = [word for word in message.body.split() if "email/" in word and word.startswith("http://testserver/")]
+    return link.removeprefix("http://testserver")
+
+
+# The operation ---------------------------------------------------------------------------------------------------
+
+
+def test_a_new_address_counts_for_nothing_before_its_mailbox_has_answered(person):
+    ask(person)
+    person.refresh_from_db()
+    assert person.email == "old@example.com"
+    assert list(EmailAddress.objects.values_list("email", "verified")) == [("old@example.com", True)]
+    assert mails() == [("new@example.com", "address_confirm"), ("old@example.com", "address_requested")]
+    entry = AuditEntry.objects.get()
+    assert (entry.action, entry.person, entry.actor) == ("address.requested", person, person)
+    assert entry.detail == {"before": "old@example.com", "after": "new@example.com"}
+
+
+def test_confirmed_it_is_the_only_address_and_the_old_one_is_told(person):
+    change = ask(person)
+    version = person.sessions_version
+    confirm(change, person)
+    person.refresh_from_db()
+    assert person.email == "new@example.com"
+    assert person.sessions_version == version + 1
+    assert list(EmailAddress.objects.values_list("email", "verified", "primary")) == [("new@example.com", True, True)]
+    assert not EmailChange.objects.exists()
+    assert mails()[-1] == ("old@example.com", "address_changed")
+    entry = AuditEntry.objects.latest("pk")
+    assert (entry.action, entry.person) == ("address.changed", person)
+    assert entry.detail == {"before": "old@example.com", "after": "new@example.com"}
+
+
+@pytest.mark.parametrize("typed", ["taken@example.com", "TAKEN@Example.com", " taken@example.com "])
+def test_an_address_that_any_user_has_is_refused(person, typed):
+    UserFactory(email="taken@example.com", is_active=False)
+    with pytest.raises(CannotChangeAddress, match="belongs to another user"):
+        ask(person, typed)
+    assert mails() == []
+    assert not AuditEntry.objects.exists()
+
+
+def test_an_address_that_somebody_else_waits_for_is_refused_until_their_day_is_over(person):
+    other = UserFactory()
+    ask(other)
+    with pytest.raises(CannotChangeAddress, match="about to confirm"):
+        ask(person)
+    ask(person, at=NOW + timedelta(days=1))
+    assert EmailChange.objects.get().user == person
+
+
+def test_an_address_that_became_somebodys_meanwhile_is_refused_at_the_confirmation(person):
+    change = ask(person)
+    User.objects.create_user("new@example.com")
+    with pytest.raises(CannotChangeAddress, match="belongs to another user"):
+        confirm(change, person)
+    person.refresh_from_db()
+    assert person.email == "old@example.com"
+
+
+def test_the_link_of_one_person_does_not_work_for_another(person):
+    change = ask(person)
+    other = UserFactory()
+    with pytest.raises(CannotChangeAddress, match="another account"):
+        confirm(change, other)
+    with pytest.raises(CannotChangeAddress, match="another account"):
+        confirm_email_change(access=Access(user=None), key=email_change_key(change.pk, CONFIRM), at=NOW)
+    person.refresh_from_db()
+    assert person.email == "old@example.com"
+
+
+def test_a_link_works_once_for_a_day_and_only_the_last_one(person):
+    first = ask(person)
+    second = ask(person, "other@example.com")
+    for change, at in ((first, NOW), (second, NOW + timedelta(days=1))):
+        with pytest.raises(CannotChangeAddress, match="no longer valid"):
+            confirm(change, person, at=at)
+    confirm(second, person)
+    with pytest.raises(CannotChangeAddress, match="no longer valid"):
+        confirm(second, person)
+
+
+def test_the_key_that_stops_a_change_does_not_confirm_it(person):
+    change = ask(person)
+    with pytest.raises(CannotChangeAddress, match="no longer valid"):
+        confirm_email_change(access=access_of(person), key=email_change_key(change.pk, CANCEL), at=NOW)
+
+
+def test_the_same_address_and_what_is_none_are_refused_and_leave_the_waiting_one(person):
+    ask(person)
+    for email in ("old@example.com", "nonsense", "x" * 250 + "@example.com"):
+        with pytest.raises(CannotChangeAddress):
+            ask(person, email)
+    assert EmailChange.objects.get().email == "new@example.com"
+
+
+def test_only_so_many_changes_are_asked_for_in_a_day(person):
+    for number in range(MAX_REQUESTS):
+        ask(person, f"new{number}@example.com")
+    with pytest.raises(CannotChangeAddress, match="too often today"):
+        ask(person, "one-more@example.com")
+    ask(person, "one-more@example.com", at=NOW + timedelta(days=1, seconds=1))
+
+
+def test_nobody_but_the_person_and_staff_may_ask(person):
+    colleague, clerk, boss = UserFactory(), UserFactory(is_staff=True), UserFactory(is_staff=True)
+    with pytest.raises(NotAllowed):
+        ask(person, by=access_of(colleague))
+    with pytest.raises(NotAllowed, match="superuser"):
+        ask(boss, by=staff_access(clerk))
+    assert not EmailChange.objects.exists()
+    assert ask(person, by=staff_access(clerk)).requested_by == clerk
+
+
+def test_what_staff_propose_needs_the_persons_own_confirmation_and_warns_the_old_mailbox(person):
+    clerk = UserFactory(is_staff=True)
+    change = ask(person, "clerk@example.com", by=staff_access(clerk))
+    assert mails() == [("clerk@example.com", "address_confirm"), ("old@example.com", "address_requested")]
+    with pytest.raises(CannotChangeAddress):
+        confirm(change, clerk)
+    person.refresh_from_db()
+    assert person.email == "old@example.com"
+
+
+def test_a_person_withdraws_a_change_and_nobody_elses(person):
+    ask(person)
+    with pytest.raises(NotAllowed):
+        cancel_email_change(access=access_of(UserFactory()), user_id=person.pk, at=NOW)
+    assert EmailChange.objects.exists()
+    cancel_email_change(access=access_of(person), user_id=person.pk, at=NOW)
+    assert not EmailChange.objects.exists()
+    assert AuditEntry.objects.latest("pk").action == "address.withdrawn"
+
+
+@pytest.mark.parametrize("email", ["second@example.com", "OLD@example.com"])
+def test_the_database_knows_one_address_a_person(person, email):
+    with pytest.raises(IntegrityError), transaction.atomic():
+        EmailAddress.objects.create(user=person, email=email)
+
+
+def test_the_database_knows_one_person_an_address(person):
+    with pytest.raises(IntegrityError), transaction.atomic():
+        EmailAddress.objects.create(user=UserFactory(), email="OLD@example.com")
+    ask(person)
+    with pytest.raises(IntegrityError), transaction.atomic():
+        EmailChange.objects.create(
+            user=UserFactory(), email="NEW@example.com", requested_at=NOW, requested_by=person, expires_at=NOW
+        )
+
+
+# Invitations -----------------------------------------------------------------------------------------------------
+
+
+def test_a_claim_that_nobody_has_proven_does_not_keep_staff_from_inviting_the_real_person(person):
+    ask(person, "real@example.com")
+    clerk = UserFactory(is_staff=True)
+    invited = invite_person(access=staff_access(clerk), email="real@example.com", name="", language="nl", at=NOW)
+    assert invited.email == "real@example.com"
+    assert not EmailChange.objects.exists()
+
+
+def test_an_address_mistyped_in_an_invitation_is_corrected_and_its_link_dies(client):
+    clerk = UserFactory(is_staff=True)
+    access, at = staff_access(clerk), timezone.now()
+    invited = invite_person(access=access, email="mistyped@example.com", name="New", language="en", at=at)
+    send_due(at=at)
+    dead = next(word for word in mail.outbox[0].body.split() if "/password/reset/key/" in word)
+    correct_unproven_address(access=access, user_id=invited.pk, email="right@example.com", at=at)
+    assert mails()[1:] == [("mistyped@example.com", "invitation_withdrawn"), ("right@example.com", "invitation")]
+    assert "This link no longer works" in client.get(dead.removeprefix("http://testserver"), follow=True).text
+
+
+def test_a_proven_address_is_not_corrected(person):
+    clerk = UserFactory(is_staff=True)
+    with pytest.raises(CannotChangeAddress, match="Propose"):
+        correct_unproven_address(access=staff_access(clerk), user_id=person.pk, email="new@example.com", at=NOW)
+
+
+def test_only_staff_invite_and_correct(person):
+    with pytest.raises(NotAllowed):
+        invite_person(access=access_of(person), email="new@example.com", name="", language="", at=NOW)
+    unproven = UserFactory()
+    with pytest.raises(NotAllowed):
+        correct_unproven_address(access=access_of(unproven), user_id=unproven.pk, email="new@example.com", at=NOW)
+    assert not User.objects.filter(email="new@example.com").exists()
+
+
+def test_the_link_of_an_invitation_sets_the_password_proves_the_address_and_works_once(client):
+    clerk = UserFactory(is_staff=True)
+    at = timezone.now()
+    invited = invite_person(access=staff_access(clerk), email="Invited@Example.com", name="N", language="nl", at=at)
+    assert AuditEntry.objects.get(action="invitation.sent").person == invited
+    send_due(at=at)
+    (message,) = mail.outbox
+    assert message.to == ["invited@example.com"]
+    (link,) = [word for word in message.body.split() if "/password/reset/key/" in word]
+    page = client.get(link.removeprefix("http://testserver"), follow=True)
+    form = {"password1": PASSWORD, "password2": PASSWORD}
+    assert client.post(page.redirect_chain[-1][0], form).status_code == 302
+    assert EmailAddress.objects.get(user=invited).verified
+    assert AuditEntry.objects.filter(action="address.proven", person=invited).exists()
+    assert OutgoingMail.objects.count() == 1  # nobody is told that a password they never had was reset
+
+    again = Client().get(link.removeprefix("http://testserver"), follow=True)
+    assert "This link no longer works" in again.text
+    client.post(reverse("account_login"), {"login": "invited@example.com", "password": PASSWORD})
+    assert client.session["_auth_user_id"] == str(invited.pk)
+
+
+def test_nobody_signs_in_before_the_mailbox_has_answered(client):
+    unproven = UserFactory(email="unproven@example.com")
+    unproven.set_password(PASSWORD)
+    unproven.save()
+    page = client.post(reverse("account_login"), {"login": unproven.email, "password": PASSWORD}, follow=True)
+    assert "_auth_user_id" not in client.session
+    assert "has not been confirmed yet" in page.text
+    assert mails() == [("unproven@example.com", "password_link")]
+
+
+# The pages -------------------------------------------------------------------------------------------------------
+
+
+def test_a_person_changes_the_address_on_the_pages(signed_in, person):
+    elsewhere = Client()
+    elsewhere.force_login(person)
+    answer = signed_in.post(reverse("account_email"), {"email": "New@Example.com"})
+    assert answer.status_code == 302
+    send_due(at=timezone.now())
+    to_new, to_old = mail.outbox
+    assert (to_new.to, to_old.to) == (["new@example.com"], ["old@example.com"])
+    link = link_in(to_new)
+    assert "old@example.com" in signed_in.get(link).text
+    person.refresh_from_db()
+    assert person.email == "old@example.com"  # a program that reads mail opens links
+
+    assert signed_in.post(link).status_code == 302
+    person.refresh_from_db()
+    assert person.email == "new@example.com"
+    assert signed_in.get(reverse("account_email")).status_code == 200
+    assert elsewhere.get(reverse("account_email")).status_code == 302  # signed out there
+
+
+def test_the_link_leads_a_signed_out_person_through_the_sign_in_page(client, person):
+    change = ask(person, at=timezone.now())
+    link = reverse("account_confirm_email", args=[email_change_key(change.pk, CONFIRM)])
+    for method in (client.get, client.post):
+        answer = method(link)
+        assert answer.status_code == 302
+        assert answer.url.startswith(reverse("account_login"))
+    person.refresh_from_db()
+    assert person.email == "old@example.com"
+
+
+def test_a_stranger_with_the_link_changes_nothing(client, person):
+    change = ask(person, at=timezone.now())
+    client.force_login(UserFactory())
+    link = reverse("account_confirm_email", args=[email_change_key(change.pk, CONFIRM)])
+    page = client.get(link)
+    assert page.status_code == 404
+    assert "old@example.com" not in page.text
+    assert client.post(link).status_code == 404
+    person.refresh_from_db()
+    assert person.email == "old@example.com"
+
+
+def test_whoever_reads_the_old_mailbox_stops_the_change_without_signing_in(client, person):
+    at = timezone.now()
+    change = ask(person, at=at)
+    send_due(at=at)
+    link = link_in(mail.outbox[1])
+    assert client.get(link).status_code == 200
+    assert EmailChange.objects.exists()
+    assert "stays as it is" in client.post(link).text
+    assert not EmailChange.objects.exists()
+    assert client.post(link).status_code == 404
+    with pytest.raises(CannotChangeAddress):
+        confirm(change, person, at=at)
+
+
+def test_the_page_asks_for_the_password_again_before_it_writes(client, person):
+    client.force_login(person)
+    answer = client.post(reverse("account_email"), {"email": "new@example.com"})
+    assert answer.url.startswith(reverse("account_reauthenticate"))
+    assert not EmailChange.objects.exists()
+
+
+@pytest.mark.parametrize(
+    "old_form",
+    [
+        {"action_add": "", "email": "taken@example.com"},
+        {"action_primary": "", "email": "taken@example.com"},
+        {"action_remove": "", "email": "old@example.com"},
+        {"action_send": "", "email": "old@example.com"},
+    ],
+)
+def test_the_forms_of_the_librarys_page_do_nothing(signed_in, person, old_form):
+    UserFactory(email="taken@example.com")
+    assert signed_in.post(reverse("account_email"), old_form).status_code == 422
+    person.refresh_from_db()
+    assert person.email == "old@example.com"
+    assert list(EmailAddress.objects.values_list("email", flat=True)) == ["old@example.com"]
+    assert not EmailChange.objects.exists()
+
+
+def test_the_key_in_the_address_of_a_link_is_not_logged(client, person):
+    from structlog.testing import capture_logs
+
+    change = ask(person, at=timezone.now())
+    for name, purpose in (("account_confirm_email", CONFIRM), ("account_cancel_email", CANCEL)):
+        key = email_change_key(change.pk, purpose)
+        with capture_logs() as lines:
+            client.get(reverse(name, args=[key]))
+        assert key not in str(lines)
+
+
+@pytest.mark.parametrize("host", ["testserver", "localhost"])
+def test_links_in_mails_follow_the_public_address_whatever_the_host_header_says(client, person, host):
+    client.post(reverse("account_reset_password"), {"email": person.email}, headers={"host": host})
+    client.post(reverse("account_login"), {"login": person.email, "password": PASSWORD}, headers={"host": host})
+    client.post(
+        reverse("account_change_password"),
+        {"oldpassword": PASSWORD, "password1": "nine orange canoes", "password2": "nine orange canoes"},
+        headers={"host": host},
+    )
+    send_due(at=timezone.now())
+    bodies = [message.body for message in mail.outbox]
+    assert len(bodies) == 2
+    for body in bodies:
+        links = [word for word in body.split() if word.startswith("http")]
+        assert links
+        assert all(link.startswith("http://testserver/") for link in links)
+
+
+def test_the_outbox_holds_no_secret_of_a_link(client, person):
+    at = timezone.now()
+    change = ask(person, at=at)
+    client.post(reverse("account_reset_password"), {"email": person.email})
+    stored = str(list(OutgoingMail.objects.values()))
+    send_due(at=at + timedelta(minutes=1))
+    secrets = [
+        word.rstrip("/").rpartition("/")[2] for message in mail.outbox for word in message.body.split() if "://" in word
+    ]
+    assert len(secrets) == 4
+    keys = [secret for secret in secrets if secret != "reset"]
+    assert len(keys) == 3
+    assert not any(key in stored for key in keys)
+    assert change.pk
