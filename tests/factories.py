@@ -28,11 +28,16 @@ class UserFactory(DjangoModelFactory):
     password = factory.LazyFunction(lambda: make_password(None))
 
 
-def who_signs_in(password: str, **fields) -> User:
-    """Somebody whose mailbox has answered and who has chosen a password."""
-    user = UserFactory(password=make_password(password), **fields)
+def proven(user: User, password: str) -> User:
+    """The person after their mailbox has answered and they have chosen a password."""
+    user.set_password(password)
+    user.save(update_fields=["password"])
     EmailAddress.objects.create(user=user, email=user.email, primary=True, verified=True)
     return user
+
+
+def who_signs_in(password: str, **fields) -> User:
+    return proven(UserFactory(**fields), password)
 
 
 class BillingAccountFactory(DjangoModelFactory):

@@ -5,8 +5,11 @@ from uuid import uuid4
 
 import pytest
 from django.urls import reverse
+from django.utils import timezone
 
 from accounts.models import BillingContact, BillingProfile, InvoiceSection, WireRequest
+from accounts.operations import request_email_change
+from accounts.operations.addresses import CONFIRM, email_change_key
 from invoices.money import Money
 from payments.operations import record_payment, refund
 from tests.browser.accessibility import DARK, LIGHT, PHONE_DARK, PHONE_LIGHT, bring_axe, problems_of, show
@@ -47,6 +50,9 @@ def rich(profile):
         access=staff(), invoice_id=parted.pk, amount=Money(5000, "EUR"), channel="wire", bank_reference="B-1",
         received_on=NOW.date(), attempt_key=uuid4(), at=NOW,
     )  # fmt: skip
+    change = request_email_change(
+        access=access_for(owner), user_id=owner.pk, email="new-address@example.com", at=timezone.now()
+    )
     invoice = reverse("invoices:detail", args=[profile.code, due.number])
     pay = reverse("payments:pay", args=[profile.code, due.number])
     again = reverse("payments:pay", args=[profile.code, late.number])
@@ -84,11 +90,21 @@ def rich(profile):
         "search": "/search/?q=inv",
         "not found": "/profiles/none/invoices/",
         "change password": "/account/password/change/",
+        "email address": "/account/email/",
+        "confirm the new address": reverse("account_confirm_email", args=[email_change_key(change.pk, CONFIRM)]),
+        "confirm with a dead link": "/account/confirm-email/dead/",
         "security": "/account/2fa/",
     }
 
 
-SIGNED_OUT = {"sign in": "/account/login/", "reset": "/account/password/reset/", "signed out 404": "/nowhere/"}
+SIGNED_OUT = {
+    "sign in": "/account/login/",
+    "reset": "/account/password/reset/",
+    "a reset link that is dead": "/account/password/reset/key/1-dead/",
+    "a stop link that is dead": "/account/cancel-email/dead/",
+    "not confirmed yet": "/account/confirm-email/",
+    "signed out 404": "/nowhere/",
+}
 
 
 @pytest.fixture

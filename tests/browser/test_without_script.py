@@ -8,7 +8,7 @@ from django.conf import settings
 from playwright.sync_api import expect
 
 from tests.browser.test_keyboard import tab_to
-from tests.factories import issued, member
+from tests.factories import issued, member, proven
 from tests.payments.acts import card, charges
 
 pytestmark = [
@@ -39,8 +39,7 @@ def test_an_invoice_is_paid(profile, page, live_server, english):
     invoice = issued(profile)
     card(profile, is_default=True)
     person = member(profile, "invoice_manager", email="noor@example.com", name="Noor")
-    person.set_password(PASSWORD)
-    person.save()
+    proven(person, PASSWORD)
 
     def press(role, name):
         """By Tab and Enter, on a page that holds no English and does not scroll sideways."""
