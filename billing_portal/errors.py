@@ -10,6 +10,7 @@ from django.template.loader import render_to_string
 from django.utils.translation import get_language
 
 from accounts.access import NotAllowed
+from payments.operations import NotTheirs
 
 
 def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:  # noqa: ARG001  Django passes it
@@ -19,7 +20,8 @@ def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:  # 
 def forbidden(request: HttpRequest, exception: Exception) -> HttpResponse:
     """The reason is shown when it was written for people."""
     reason = str(exception) if isinstance(exception, NotAllowed) else ""
-    return render(request, "403.html", {"reason": reason}, status=403)
+    context = {"reason": reason, "a_role_helps": not isinstance(exception, NotTheirs)}
+    return render(request, "403.html", context, status=403)
 
 
 def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:

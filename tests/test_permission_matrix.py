@@ -2,7 +2,8 @@
 
 A new address fails `test_every_address_is_listed` until it has a line in `ROUTES`. A line says which roles of the
 portal may (``may``), which only know that the thing exists (``sees``, and get 403), and what somebody who may gets for
-GET and POST. Everybody else gets 404, as if it did not exist; nobody who has not signed in gets past the sign-in page.
+GET and POST. With ``started_by`` that holds for whoever started the payment, and for no colleague whatever their role.
+Everybody else gets 404, as if it did not exist; nobody who has not signed in gets past the sign-in page.
 405 is the answer to a method that the page does not have.
 """
 
@@ -76,6 +77,7 @@ class Route(NamedTuple):
     sees: str = ""
     is_public: bool = False
     payment: str = "succeeded"
+    started_by: bool = False
 
 
 ROUTES = {
@@ -116,7 +118,7 @@ ROUTES = {
     "payments:detail": Route(PROFILE, get=200),
     "payments:receipt": Route(PROFILE, get=200),
     "payments:return": Route(PROFILE, get=303),
-    "payments:check": Route(PAYERS, get=303, sees=PROFILE, payment="needs_customer"),
+    "payments:check": Route(PAYERS, get=303, sees=PROFILE, payment="needs_customer", started_by=True),
     "payments:cancel": Route(PAYERS, post=303, sees=PROFILE, payment="needs_customer"),
     "payments:statement": Route(PROFILE, get=200),
     "payments:statement_pdf": Route(PROFILE, get=200),
@@ -289,6 +291,8 @@ def test_every_address_is_listed():
 def wrong_answers(name, person, world):
     """What this person gets at this address, where it is not what `ROUTES` says."""
     route, url, client = ROUTES[name], address(name, world), signed_in(person, world)
+    if route.started_by:
+        Payment.objects.update(started_by=client.session.get("_auth_user_id"))
     for method in ("get", "post"):
         before = traces()
         response = getattr(client, method)(url)
@@ -311,6 +315,16 @@ def test_who_gets_what(world, name):
         wrong += wrong_answers(name, person, world)
         transaction.savepoint_rollback(savepoint)
     assert wrong == []
+
+
+@pytest.mark.parametrize("name", [name for name, route in ROUTES.items() if route.started_by])
+@pytest.mark.parametrize("person", [*PAYERS.split(), "automatic"])
+def test_what_one_person_started_is_for_no_colleague_whatever_their_role(world, name, person):
+    starter = None if person == "automatic" else member(world["profile"], "profile_owner")
+    Payment.objects.update(status=ROUTES[name].payment, started_by=starter)
+    client, before = signed_in("BPO" if person == "automatic" else person, world), traces()
+    assert client.get(address(name, world)).status_code == 403
+    assert traces() == before
 
 
 @pytest.mark.parametrize("name", [name for name, pattern in routes() if "number" in pattern.pattern.converters])

@@ -18,7 +18,7 @@ from payments.operations.backups import drop_backup, make_backup, move_backup
 from payments.operations.beginning import AmountChanged, CannotPay
 from payments.operations.blockers import Blocker, blockers_of
 from payments.operations.books import check_books
-from payments.operations.checking import check_of
+from payments.operations.checking import NotTheirs, check_of, may_approve
 from payments.operations.default_method import set_default_method
 from payments.operations.detaching import detach_due
 from payments.operations.disputing import look_up_dispute, mark_dispute_handled
@@ -42,6 +42,7 @@ __all__ = [
     "CannotRecord",
     "CannotRefund",
     "NoAnswer",
+    "NotTheirs",
     "add_card",
     "announce_due",
     "blockers_of",
@@ -63,6 +64,7 @@ __all__ = [
     "make_default",
     "mark_dispute_handled",
     "mark_handled",
+    "may_approve",
     "move_backup",
     "pay",
     "plan_again",

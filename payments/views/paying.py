@@ -61,7 +61,7 @@ def pay_invoice(request: HttpRequest, access: Access, number: str) -> HttpRespon
     except UnknownGateway:
         error_text = _("This card can no longer be used. Choose another one.")
         return _draw(request, access, invoice, at=at, error=error_text, form=form)
-    return go_on(request, payment)
+    return go_on(request, payment, access)
 
 
 def _return_path(access: Access, payment: Payment) -> str:

@@ -7,7 +7,9 @@ from django.urls import reverse
 from django.utils.http import url_has_allowed_host_and_scheme
 from django_htmx.http import HttpResponseClientRedirect
 
+from accounts.access import Access
 from payments.models import Payment
+from payments.operations import may_approve
 from payments.states import ENDED_WITHOUT_MONEY, PaymentStatus
 
 
@@ -49,9 +51,10 @@ def to_bank(request: HttpRequest, next_url: str) -> HttpResponse | None:
     return None
 
 
-def go_on(request: HttpRequest, payment: Payment) -> HttpResponse:
-    """To the bank's check, back to the choice of a method, or to the payment's own page."""
-    if payment.status == PaymentStatus.NEEDS_CUSTOMER:
+def go_on(request: HttpRequest, payment: Payment, access: Access, *, asks_bank: bool = True) -> HttpResponse:
+    """To the bank's approval where it waits for this person and ``asks_bank``, back to the choice of a method, or to
+    the payment's own page."""
+    if asks_bank and payment.status == PaymentStatus.NEEDS_CUSTOMER and may_approve(access, payment):
         leads_there = to_bank(request, payment.next_url) if payment.next_url else SeeOther(check_url(payment))
         if leads_there is not None:
             return leads_there

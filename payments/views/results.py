@@ -21,7 +21,7 @@ from invoices.views.rows import row_context
 from payments.declines import explain
 from payments.gateways.registry import UnknownGateway
 from payments.models import Payment, PaymentAllocation
-from payments.operations import CannotPay, NoAnswer, cancel_attempt, come_back
+from payments.operations import CannotPay, NoAnswer, cancel_attempt, come_back, may_approve
 from payments.states import ENDED_WITHOUT_MONEY, PAYMENT_LOOK, PaymentStatus
 from payments.views.automatic import failed_charges
 from payments.views.responses import SeeOther, check_url, go_on, is_htmx, payment_url
@@ -56,6 +56,7 @@ def _context(access: Access, payment: Payment) -> dict[str, Any]:
     allocations = list(payment.allocations.select_related("invoice", "credit").order_by("pk"))
     invoices = [row.invoice for row in allocations if row.invoice is not None]
     events = payment.events.order_by("at", "pk")
+    waits, is_own = payment.status == PaymentStatus.NEEDS_CUSTOMER, may_approve(access, payment)
     return {
         "payment": payment,
         "profile": payment.profile,
@@ -64,7 +65,7 @@ def _context(access: Access, payment: Payment) -> dict[str, Any]:
         "refunds": payment.refunds.order_by("started_at"),
         "disputes": payment.disputes.order_by("opened_at"),
         "events": [(event, event_text(event)) for event in events],
-        "story": story_of(payment, invoices),
+        "story": story_of(payment, invoices, access),
         "look": PAYMENT_LOOK[PaymentStatus(payment.status)],
         "explanation": explain(payment.decline_code),
         "is_ended": payment.status in ENDED_WITHOUT_MONEY,
@@ -74,7 +75,8 @@ def _context(access: Access, payment: Payment) -> dict[str, Any]:
         and payment.status == PaymentStatus.SUCCEEDED
         and access.can(Permission.INVOICE_PAY)
         and failed_charges(access).exists(),
-        "check_url": check_url(payment) if payment.status == PaymentStatus.NEEDS_CUSTOMER else "",
+        "may_approve": is_own,
+        "check_url": check_url(payment) if waits and is_own and access.can(Permission.INVOICE_PAY) else "",
     }
 
 
@@ -96,9 +98,7 @@ def returned(request: HttpRequest, access: Access, reference: str) -> HttpRespon
         raise Http404 from error
     except (NoAnswer, UnknownGateway):
         return SeeOther(payment_url(_payment(access, reference)))
-    if payment.status == PaymentStatus.NEEDS_CUSTOMER:
-        return SeeOther(payment_url(payment))
-    return go_on(request, payment)
+    return go_on(request, payment, access, asks_bank=False)
 
 
 @require_POST
@@ -112,6 +112,4 @@ def cancel(request: HttpRequest, access: Access, reference: str) -> HttpResponse
         raise PermissionDenied(str(error)) from error
     except UnknownGateway:
         return SeeOther(payment_url(payment))
-    if payment.status == PaymentStatus.NEEDS_CUSTOMER:
-        return SeeOther(reverse("payments:detail", args=[payment.profile.code, payment.reference]))
-    return go_on(request, payment)
+    return go_on(request, payment, access, asks_bank=False)

@@ -7,9 +7,11 @@ from django.utils.functional import Promise
 from django.utils.translation import gettext as _now
 from django.utils.translation import gettext_lazy as _
 
+from accounts.access import Access
 from invoices.models import Invoice
 from invoices.states import InvoiceStatus
 from payments.models import Payment, PaymentEvent
+from payments.operations import may_approve
 from payments.states import DisputeStatus, PaymentStatus
 
 Text = str | Promise
@@ -97,12 +99,18 @@ CHARGED_BACK = Story(_("Payment taken back"), "bad", "undo-2", _("Your bank took
 CHARGED_BACK_IN_PART = Story(
     _("Payment taken back in part"), "bad", "undo-2", _("Your bank took a part of this money back"), TAKEN
 )
+WAITS_FOR_THE_STARTER = Story(
+    _("Waiting for bank approval"), "busy", "clock", _("This payment waits for bank approval")
+)
 REFUNDED = Story(_("Payment refunded"), "good", "undo-2")
 RECEIVED = Story(_("Payment received"), "good", "circle-check")
 
 
-def story_of(payment: Payment, invoices: Sequence[Invoice]) -> Story:
-    """How a payment stands, for a reader. It says "paid" only of invoices on which nothing is left to pay."""
+def story_of(payment: Payment, invoices: Sequence[Invoice], access: Access) -> Story:
+    """How a payment stands, for a reader. It says "paid" only of invoices on which nothing is left to pay, and leads
+    only the person who started the payment to their bank."""
+    if payment.status == S.NEEDS_CUSTOMER and not may_approve(access, payment):
+        return WAITS_FOR_THE_STARTER
     if payment.status == S.SUCCEEDED:
         if payment.disputed_at is not None:
             return DISPUTED
