@@ -283,6 +283,12 @@ for slug in gateways_wanted:
     PAYMENT_GATEWAYS[slug] = GATEWAYS_KNOWN[slug]
 # The most that a profile whose default is check or wire may pay by card, per currency, in major units. None: no limit.
 CARD_LIMITS_FOR_WIRE = env.mapping("PORTAL_CARD_LIMITS", "{}")
+# The most within any hour, paying and adding cards together: tries that came to nothing, and new cards however they
+# ended. A profile has room for more than one person, so that nobody can hold their colleagues up alone.
+CARD_TRIES_PER_HOUR = env.number("PORTAL_CARD_TRIES_PER_HOUR", 10, at_least=1)
+CARD_TRIES_PER_HOUR_OF_PROFILE = env.number("PORTAL_CARD_TRIES_PER_HOUR_OF_PROFILE", 20, at_least=1)
+NEW_CARDS_PER_HOUR = env.number("PORTAL_NEW_CARDS_PER_HOUR", 30, at_least=1)
+NEW_CARDS_PER_HOUR_OF_PROFILE = env.number("PORTAL_NEW_CARDS_PER_HOUR_OF_PROFILE", 60, at_least=1)
 
 # Logs -----------------------------------------------------------------------------------------------------------
 LOG_LEVEL = env.choice("LOG_LEVEL", "INFO", ("DEBUG", "INFO", "WARNING", "ERROR"))

@@ -6,10 +6,11 @@ from typing import Any
 
 from django.db.models import QuerySet
 from django.urls import reverse
+from django.utils import timezone
 from django.utils.translation import ngettext
 
 from accounts.models import DueRun, OutgoingMail, User, WireRequest
-from payments.models import Dispute, Payment, Refund, WebhookDelivery
+from payments.models import CardHold, Dispute, Payment, Refund, WebhookDelivery
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +51,22 @@ KINDS = [
         "status__exact=open",
         lambda count: ngettext(
             "%(count)s request to pay by check or wire", "%(count)s requests to pay by check or wire", count
+        ),
+    ),
+    Kind(
+        lambda: CardHold.objects.current(timezone.now()).filter(profile=None).values("person").distinct(),
+        "now=people",
+        lambda count: ngettext(
+            "%(count)s person held for trying too many cards", "%(count)s people held for trying too many cards", count
+        ),
+    ),
+    Kind(
+        lambda: CardHold.objects.current(timezone.now()).filter(person=None).values("profile").distinct(),
+        "now=profiles",
+        lambda count: ngettext(
+            "%(count)s billing profile held for too many tries of cards",
+            "%(count)s billing profiles held for too many tries of cards",
+            count,
         ),
     ),
     Kind(

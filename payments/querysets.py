@@ -11,7 +11,7 @@ from accounts.roles import Permission
 
 if TYPE_CHECKING:
     from accounts.access import Access
-    from payments.models import MethodSetup, Payment, PaymentMethod  # noqa: F401  named in the bases below
+    from payments.models import CardHold, MethodSetup, Payment, PaymentMethod  # noqa: F401  named in the bases below
 
 
 class PaymentQuerySet(QuerySet["Payment"]):
@@ -52,3 +52,9 @@ class MethodSetupQuerySet(QuerySet["MethodSetup"]):
     def locked(self) -> Self:
         """Rows locked in one fixed order, after their profile. Evaluate it at once."""
         return self.order_by("pk").select_for_update(of=("self",))
+
+
+class CardHoldQuerySet(QuerySet["CardHold"]):
+    def current(self, at: datetime) -> Self:
+        """Holds that are neither over nor released."""
+        return self.filter(released_at=None, until__gt=at)

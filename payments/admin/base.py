@@ -17,9 +17,12 @@ from django.utils.translation import gettext as _
 from accounts.access import NotAllowed
 from accounts.admin.base import PortalInline, ReadOnlyAdmin
 from payments.gateways.registry import UnknownGateway
-from payments.operations import CannotChangeMethod, CannotPlan, CannotRecord, CannotRefund, NoAnswer
+from payments.operations import CannotChangeMethod, CannotPlan, CannotRecord, CannotRefund, CannotRelease, NoAnswer
 
-REFUSALS = (CannotChangeMethod, CannotPlan, CannotRecord, CannotRefund, NoAnswer, NotAllowed, UnknownGateway)
+REFUSALS = (
+    *(CannotChangeMethod, CannotPlan, CannotRecord, CannotRefund, CannotRelease),
+    *(NoAnswer, NotAllowed, UnknownGateway),
+)
 
 
 class ReadOnlyInline(PortalInline):

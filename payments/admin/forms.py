@@ -61,6 +61,12 @@ class NoteForm(forms.Form):
     note = forms.CharField(label=_("What was done"), max_length=300)
 
 
+class ReasonForm(forms.Form):
+    """Why staff do it."""
+
+    reason = forms.CharField(label=_("Reason"), max_length=300)
+
+
 class RecordForm(AttemptForm):
     """Money that came by check or wire. ``cleaned_data`` holds ``invoice`` as a row and ``amount`` as Money."""
 

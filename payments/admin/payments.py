@@ -50,11 +50,16 @@ class GatewayFilter(admin.SimpleListFilter):
 
 @admin.register(Payment)
 class PaymentAdmin(DeedsAdmin):
-    list_display = ("reference", "money", "status", "profile", "paid_by", "started_at", "queue")
+    list_display = ("reference", "money", "status", "profile", "paid_by", "started_at", "started_by", "queue")
     list_filter = ("needs_staff", "status", "channel", GatewayFilter, ("started_at", admin.DateFieldListFilter))
-    list_select_related = ("profile",)
-    search_fields = ("=reference", "=gateway_id", "=allocations__invoice__number", "=bank_reference", "=profile__code")
-    search_help_text = _("Reference, gateway's payment id, invoice number, bank or check reference, or profile code")
+    list_select_related = ("profile", "started_by")
+    search_fields = (
+        *("=reference", "=gateway_id", "=allocations__invoice__number", "=bank_reference", "=profile__code"),
+        "=started_by__email",
+    )
+    search_help_text = _(
+        "Reference, gateway's id, invoice number, bank or check reference, profile code, email address"
+    )
     ordering = ("-started_at", "-id")
     inlines = (AllocationsInline, RefundsInline, DisputesInline, EventsInline)
     fieldsets = (

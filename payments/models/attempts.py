@@ -109,6 +109,11 @@ class Payment(models.Model):
         indexes = [
             models.Index(fields=["profile", "-started_at", "-id"], name="payment_by_profile"),
             models.Index(
+                fields=["started_by", "-started_at"],
+                condition=Q(started_by__isnull=False),
+                name="payment_by_person",
+            ),
+            models.Index(
                 fields=["next_lookup_at", "id"], condition=Q(next_lookup_at__isnull=False), name="payment_to_look_up"
             ),
             models.Index(fields=["-started_at", "-id"], condition=Q(needs_staff=True), name="payment_for_staff"),

@@ -65,6 +65,7 @@ class MethodSetup(models.Model):
         ]
         indexes = [
             models.Index(fields=["profile", "-created_at"], name="setup_by_profile"),
+            models.Index(fields=["created_by", "-created_at"], name="setup_by_person"),
             models.Index(
                 fields=["next_look_at", "id"], condition=Q(next_look_at__isnull=False), name="setup_to_look_at"
             ),

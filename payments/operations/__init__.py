@@ -18,6 +18,7 @@ from payments.operations.backups import drop_backup, make_backup, move_backup
 from payments.operations.beginning import AmountChanged, CannotPay
 from payments.operations.blockers import Blocker, blockers_of
 from payments.operations.books import check_books
+from payments.operations.card_holds import CannotRelease, release_hold
 from payments.operations.checking import NotTheirs, check_of, may_approve
 from payments.operations.default_method import set_default_method
 from payments.operations.detaching import detach_due
@@ -41,6 +42,7 @@ __all__ = [
     "CannotPlan",
     "CannotRecord",
     "CannotRefund",
+    "CannotRelease",
     "NoAnswer",
     "NotTheirs",
     "add_card",
@@ -75,6 +77,7 @@ __all__ = [
     "record_payment",
     "record_return",
     "refund",
+    "release_hold",
     "remove_method",
     "resolve_mismatch",
     "send_statements",

@@ -5,7 +5,7 @@ row. The browser only ever names the key that was minted with the page; the gate
 """
 
 from collections.abc import Callable, Mapping
-from datetime import datetime, timedelta
+from datetime import datetime
 from uuid import UUID
 
 import structlog
@@ -20,13 +20,12 @@ from payments.gateways.base import DeclineCode, Gateway, MethodInfo, SetupStep
 from payments.gateways.registry import UnknownGateway, default_gateway, get_gateway
 from payments.models import MethodSetup, PaymentMethod
 from payments.operations.asking import NoAnswer, draws_checks, payer_at, reach
+from payments.operations.card_holds import TooManyTries, note_hold, refuse_too_many, tries_of
 from payments.operations.methods import Keeping, may_keep, remember_card, replace_method
 from payments.operations.schedule import ABANDONED_AFTER, CALL_BUDGET, DAY
 
 log = structlog.get_logger("portal.payments")
 
-TRIES_PER_HOUR = 10  # that came to nothing
-CARDS_PER_HOUR = 30  # however they ended: valid cards can be tried out too
 S = MethodSetup.Status
 
 
@@ -63,6 +62,9 @@ def add_card(
         setup = _begin(
             access, gateway, key=key, card_token=card_token, make_default=make_default, replaces=replaces, at=at
         )
+    except TooManyTries as refusal:
+        note_hold(refusal, access=access, action="method.held", at=at)
+        raise CannotAddCard(str(refusal), code="throttled") from refusal
     except IntegrityError as taken:  # by another profile, whose lock is not ours
         raise _stale() from taken
     except OperationalError as busy:
@@ -101,7 +103,7 @@ def _begin(
     replaces: int | None,
     at: datetime,
 ) -> MethodSetup:
-    """The row of this attempt, under the lock that counts the attempts of a profile."""
+    """The row of this attempt, under the lock of the profile's cards. Raises TooManyTries besides."""
     assert access.user is not None  # noqa: S101  cards are added by people
     profile = BillingProfile.objects.visible_to(access).locked().get()
     fresh(access).require(Permission.METHODS_MANAGE, profile)
@@ -110,15 +112,7 @@ def _begin(
         if earlier.profile_id != profile.pk or earlier.created_by != access.user:
             raise _stale()
         return earlier
-    tried = MethodSetup.objects.filter(profile=profile, created_at__gt=at - timedelta(hours=1))
-    if tried.filter(status__in=(S.DECLINED, S.CREATED)).count() >= TRIES_PER_HOUR:
-        raise CannotAddCard(
-            _("Too many cards were refused within an hour. Wait an hour, then try again."), code="throttled"
-        )
-    if tried.count() >= CARDS_PER_HOUR:
-        raise CannotAddCard(
-            _("Too many cards were tried within an hour. Wait an hour, then try again."), code="throttled"
-        )
+    refuse_too_many(tries_of(access.user, profile, at=at), access.user, profile, is_new_card=True, at=at)
     # The id of a stored card is no card just typed in: it may be somebody else's, or removed.
     if PaymentMethod.objects.filter(gateway=gateway.slug, gateway_method=card_token).exists():
         raise CannotAddCard(_("Enter the details of the new card."), code="no_card")

@@ -7,12 +7,11 @@ is unique, and so is the open allocation of an invoice.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import NamedTuple
 from uuid import UUID
 
 from django.db import transaction
-from django.db.models import Q
 from django.utils.translation import gettext as _
 
 from accounts.access import Access, NotAllowed, fresh
@@ -25,10 +24,9 @@ from invoices.payability import why_not
 from payments.gateways.base import Gateway
 from payments.gateways.registry import UnknownGateway, default_gateway, get_gateway
 from payments.models import Payment, PaymentAllocation, PaymentEvent, PaymentMethod
+from payments.operations.card_holds import refuse_too_many, tries_of
 from payments.operations.schedule import first_look
 from payments.states import PaymentStatus
-
-DECLINES_PER_HOUR = 10
 
 # Only the columns that paying decides on. Built once, because naming them costs as much as reading them.
 PAYABLE = Invoice.objects.select_related("profile__account").only(
@@ -39,7 +37,6 @@ PAYABLE = Invoice.objects.select_related("profile__account").only(
 CHARGEABLE = PaymentMethod.objects.active().only(
     *("brand", "last_four", "expiry_month", "expiry_year", "gateway", "gateway_customer", "gateway_method"),
 )
-ATTEMPT_KEYS = Payment.objects.values_list("attempt_key", flat=True)
 
 
 class CannotPay(Exception):
@@ -93,25 +90,24 @@ def begin_inside(*, access: Access, wish: Wish, at: datetime) -> Begun:
     the gateway is called after its commit.
 
     When this attempt was begun before (a double click, a page sent twice), nothing is written and the earlier payment
-    is returned. Raises Invoice.DoesNotExist for invoices the person cannot see, NotAllowed without the role, CannotPay
-    for every other reason; IntegrityError when another connection won the race, see `paying.pay`.
+    is returned. Raises Invoice.DoesNotExist for invoices the person cannot see, NotAllowed without the role,
+    TooManyTries, CannotPay for every other reason; IntegrityError when another connection won the race (`paying.pay`).
     """
     invoices = _lock_invoices(access, wish.invoice_ids)
     profile = invoices[0].profile
     now = fresh(access).inside(profile)
-    declined = _earlier_attempts(profile, wish.attempt_key, at)
-    if wish.attempt_key in declined:
+    payer = access.user
+    tries = tries_of(payer, profile, wish.attempt_key, at=at) if payer else []
+    is_sent_again = any(attempt.key == wish.attempt_key for attempt in tries)
+    if is_sent_again or (payer is None and Payment.objects.filter(attempt_key=wish.attempt_key).exists()):
         return Begun(_same_attempt(wish, now), is_new=False)
     now.require(Permission.INVOICE_PAY)
     _check_invoices(invoices, now)
     due = Money.total((invoice.amount_due for invoice in invoices), profile.currency)
     if due != wish.shown:
         raise AmountChanged(due)
-    if access.user and len(declined) >= DECLINES_PER_HOUR:
-        raise CannotPay(
-            _("Too many payments were declined within an hour. Wait an hour, or pay by wire transfer."),
-            code="throttled",
-        )
+    if payer is not None:
+        refuse_too_many(tries, payer, profile, is_new_card=wish.method_id is None, at=at)
     method, gateway = _method_and_gateway(profile, wish, at)
     _check_gateway(gateway, due)
     if (wish.save_method or wish.make_default) and not now.can(Permission.METHODS_MANAGE):
@@ -157,13 +153,6 @@ def _lock_invoices(access: Access, ids: Sequence[int]) -> list[Invoice]:
     if len({invoice.profile_id for invoice in invoices}) != 1 or len({invoice.currency for invoice in invoices}) != 1:
         raise CannotPay(_("Pay invoices of one billing profile and one currency at a time."), code="mixed")
     return invoices
-
-
-def _earlier_attempts(profile: BillingProfile, attempt_key: UUID, at: datetime) -> list[UUID]:
-    """The key of this very page, if it was sent before, and those of what people had declined within the hour."""
-    since = at - timedelta(hours=1)
-    recent = Q(profile=profile, status=PaymentStatus.DECLINED, started_at__gte=since, is_automatic=False)
-    return list(ATTEMPT_KEYS.filter(Q(attempt_key=attempt_key) | recent))
 
 
 def _same_attempt(wish: Wish, access: Access) -> Payment:

@@ -15,6 +15,7 @@ from payments.gateways.registry import get_gateway
 from payments.models import Payment, PaymentEvent
 from payments.operations.asking import ask, attempt_of, draws_checks
 from payments.operations.beginning import Begun, CannotPay, Wish, begin
+from payments.operations.card_holds import TooManyTries, note_hold
 from payments.operations.settling import settle
 
 log = structlog.get_logger("portal.payments")
@@ -60,6 +61,9 @@ def pay(
     started = monotonic()
     try:
         begun = begin(access=access, wish=wish, at=at)
+    except TooManyTries as refusal:
+        note_hold(refusal, access=access, action="payment.held", at=at)
+        raise CannotPay(str(refusal), code="throttled") from refusal
     except IntegrityError as race:
         return _lost_race(race, access, attempt_key)
     except OperationalError as busy:

@@ -121,7 +121,10 @@ def test_ten_refused_cards_show_the_sentence(owner, profile):
         send(owner, profile, "0002")
     response = send(owner, profile)
     assert response.status_code == 422
-    assert "Too many cards were refused within an hour. Wait an hour, then try again." in text_of(response)
+    assert (
+        "Too many of your tries to pay or to add a card failed within an hour. You can try again in 60 minutes."
+        in text_of(response)
+    )
 
 
 def test_the_check_in_the_page_and_back(owner, profile):

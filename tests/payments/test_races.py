@@ -93,7 +93,7 @@ def slow_before_insert(monkeypatch):
         real(*arguments)
 
     monkeypatch.setattr(beginning, "_check_gateway", slowly)
-    sandbox().switches.arm("delay", times=20, value=900)
+    sandbox().switches.arm("delay", times=20, value=2000)  # six take turns in counting their tries
     return in_the_gap
 
 

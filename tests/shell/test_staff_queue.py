@@ -1,11 +1,14 @@
 """The first staff page says what waits for a person, and leads to it; to each only what they may see."""
 
+from datetime import timedelta
+
 import pytest
 from django.contrib.auth.models import Permission
+from django.utils import timezone
 
 from accounts.models import DueRun, OutgoingMail, WireRequest
 from billing_portal.staff_queue import KINDS, what_waits
-from payments.models import Dispute, Payment, Refund, WebhookDelivery
+from payments.models import CardHold, Dispute, Payment, Refund, WebhookDelivery
 from tests.factories import NOW, UserFactory
 
 pytestmark = pytest.mark.django_db
@@ -54,6 +57,19 @@ def failed_message(_profile):
     )
 
 
+def held_person(_profile):
+    return hold(person=UserFactory())
+
+
+def held_profile(profile):
+    return hold(profile=profile)
+
+
+def hold(**whose):
+    now = timezone.now()
+    return CardHold.objects.create(reason="failed", tries=10, since=now, until=now + timedelta(minutes=5), **whose)
+
+
 def unsent_mail(_profile):
     return OutgoingMail.objects.create(
         key="fact", to="a@example.com", language="en", template="payment_failed", created_at=NOW, tries=8
@@ -71,6 +87,8 @@ def failed_run(_profile):
         (waiting_refund, "1 refund needs staff"),
         (waiting_dispute, "1 dispute needs staff"),
         (wire_request, "1 request to pay by check or wire"),
+        (held_person, "1 person held for trying too many cards"),
+        (held_profile, "1 billing profile held for too many tries of cards"),
         (failed_message, "1 message of a provider failed"),
         (unsent_mail, "1 mail could not be sent"),
         (failed_run, "the last run of what is due failed"),
@@ -95,7 +113,19 @@ def test_what_is_over_does_not_wait(boss, profile):
     OutgoingMail.objects.create(
         key="later", to="a@example.com", language="en", template="payment_failed", created_at=NOW, next_try_at=NOW
     )
+    CardHold.objects.create(
+        person=boss, reason="failed", tries=10, since=NOW - timedelta(hours=2), until=NOW - timedelta(hours=1)
+    )
+    released = {"released_at": timezone.now(), "released_by": UserFactory(), "release_reason": "Own cards"}
+    CardHold.objects.filter(pk=held_profile(profile).pk).update(**released)
     assert what_waits(boss) == []
+
+
+def test_a_person_who_is_held_twice_is_one_person(boss, profile):
+    person = UserFactory()
+    hold(person=person)
+    CardHold.objects.filter(pk=hold(person=person).pk).update(reason="new_cards")
+    assert [one.text for one in what_waits(boss)] == ["1 person held for trying too many cards"]
 
 
 def test_a_clerk_is_told_only_what_they_may_see(profile):

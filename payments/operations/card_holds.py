@@ -1,0 +1,288 @@
+"""How many cards may be tried within an hour, who is over that, and how staff let them go on.
+
+Whoever tests stolen cards tries one after the other, pays and adds cards in turn, on every billing profile they can
+reach, leaves bank approvals unfinished, and sends many forms at once. So every try is counted for the person and for
+the profile, payments and added cards together, whether it was declined, given up, or is still open; and counting and
+writing the next try down is one turn, which only one connection has at a time.
+
+What succeeds with a stored card is not counted at all. A new card is, however it ends, up to a limit of its own: a
+valid card can be tested too. What never reached the provider (`not_sent`) says nothing about a card.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from math import ceil
+from typing import NamedTuple
+from uuid import UUID
+
+import structlog
+from django.conf import settings
+from django.db import OperationalError, connection, transaction
+from django.db.models import BooleanField, IntegerField, Q, QuerySet, Value
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
+
+from accounts import audit
+from accounts.access import Access, NotAllowed, fresh
+from accounts.models import BillingProfile, User
+from payments.models import CardHold, MethodSetup, Payment
+from payments.states import PaymentStatus
+
+log = structlog.get_logger("portal.payments")
+
+HOUR = timedelta(hours=1)
+# Of payments and of cards that are added. What is still open has not succeeded yet.
+FAILED = (
+    *(PaymentStatus.CREATED, PaymentStatus.NEEDS_CUSTOMER, PaymentStatus.UNKNOWN),
+    *(PaymentStatus.DECLINED, PaymentStatus.EXPIRED),
+)
+Reason = CardHold.Reason
+
+# Both in one order, the person's first, so that no two wait for each other. Locks of their own and not of the rows:
+# whoever changes the cards of a profile has its row locked, and keeps no payer waiting.
+TAKE_TURN = "SELECT pg_advisory_xact_lock(hashtextextended(%s, 0)), pg_advisory_xact_lock(hashtextextended(%s, 0))"
+
+# In the columns of `CardTry`. Built once, because every payment asks for them.
+PAYMENTS = Payment.objects.values_list(
+    *("attempt_key", "started_at", "started_by_id", "profile_id", "status", "method_id", "save_method")
+)
+COUNTED_PAYMENTS = PAYMENTS.filter(
+    Q(status__in=FAILED) | Q(method=None) | Q(save_method=True), channel=Payment.Channel.CARD, is_automatic=False
+)
+SETUPS = MethodSetup.objects.values_list(
+    *("key", "created_at", "created_by_id", "profile_id", "status"),
+    Value(None, output_field=IntegerField()),
+    Value(True, output_field=BooleanField()),
+)
+RELEASES = CardHold.objects.values_list("person_id", "profile_id", "reason", "released_at")
+
+
+class CannotRelease(Exception):
+    """Nobody was released. The message may be shown to staff."""
+
+
+class CardTry(NamedTuple):
+    """A card that was tried, in paying or in adding it. ``is_kept`` says that it was to be stored."""
+
+    key: UUID
+    at: datetime
+    person_id: int
+    profile_id: int
+    status: str
+    method_id: int | None
+    is_kept: bool
+
+    @property
+    def has_failed(self) -> bool:
+        return self.status in FAILED
+
+    @property
+    def is_new_card(self) -> bool:
+        """A new card that was paid with and stored has become the method of its payment."""
+        return self.method_id is None or self.is_kept
+
+
+class Release(NamedTuple):
+    """What staff have forgiven: tries of a person or on a profile up to then."""
+
+    person_id: int | None
+    profile_id: int | None
+    reason: str
+    at: datetime | None
+
+
+@dataclass(frozen=True)
+class Limit:
+    """``tries`` is what counts against a person or a profile for one reason, the oldest first."""
+
+    reason: CardHold.Reason
+    tries: Sequence[CardTry]
+    most: int
+    person: User | None = None
+    profile: BillingProfile | None = None
+
+    @property
+    def is_reached(self) -> bool:
+        return len(self.tries) >= self.most
+
+    @property
+    def until(self) -> datetime:
+        """When enough of the tries are an hour old."""
+        return self.tries[-self.most].at + HOUR
+
+    @property
+    def holds(self) -> QuerySet[CardHold]:
+        return CardHold.objects.filter(person=self.person, profile=self.profile, reason=self.reason)
+
+    def without(self, releases: Sequence[Release]) -> "Limit":
+        """The same without what staff have forgiven. Releasing a person forgives their tries on every profile."""
+        return replace(self, tries=[attempt for attempt in self.tries if not self._is_forgiven(attempt, releases)])
+
+    def _is_forgiven(self, attempt: CardTry, releases: Sequence[Release]) -> bool:
+        return any(
+            release.reason == self.reason
+            and release.at is not None
+            and release.at >= attempt.at
+            and (release.person_id == attempt.person_id or (self.profile and release.profile_id == self.profile.pk))
+            for release in releases
+        )
+
+
+class TooManyTries(Exception):
+    """A try was refused: too many went before it. The message may be shown. `note_hold` must follow, once the
+    transaction that was refused has ended."""
+
+    def __init__(self, reached: Sequence[Limit], person: User, profile: BillingProfile, at: datetime) -> None:
+        self.reached, self.person, self.profile = reached, person, profile
+        last = max(reached, key=lambda limit: limit.until)
+        minutes = max(1, ceil((last.until - at) / timedelta(minutes=1)))
+        super().__init__(f"{_what_was_too_much(last)} {_when(last.reason, minutes)}")
+
+
+def tries_of(person: User, profile: BillingProfile, key: UUID | None = None, *, at: datetime) -> list[CardTry]:
+    """The tries of the hour that count against a person or a profile, and the payment with this attempt key.
+
+    Must run inside the transaction that writes the next try down: until that ends, nobody else counts those of this
+    person or of this profile. One query, and one to wait for the turn.
+    """
+    _take_turn(person, profile)
+    since = at - HOUR
+    parts = [
+        COUNTED_PAYMENTS.filter(Q(started_by=person.pk) | Q(profile=profile.pk), started_at__gt=since),
+        SETUPS.filter(Q(created_by=person.pk) | Q(profile=profile.pk), created_at__gt=since),
+    ]
+    if key is not None:
+        parts.append(PAYMENTS.filter(attempt_key=key))
+    return [CardTry(*row) for row in parts[0].union(*parts[1:], all=True)]
+
+
+def _take_turn(person: User, profile: BillingProfile) -> None:
+    """Waits until no other connection counts tries of the person or the profile. On SQLite transactions that write
+    take turns anyway."""
+    if connection.vendor == "postgresql":
+        with connection.cursor() as cursor:
+            cursor.execute(TAKE_TURN, [f"card tries of person {person.pk}", f"card tries of profile {profile.pk}"])
+
+
+def refuse_too_many(
+    tries: Sequence[CardTry], person: User, profile: BillingProfile, *, is_new_card: bool, at: datetime
+) -> None:
+    """Raises TooManyTries when the person or the profile has reached a limit. ``tries`` come from `tries_of`. No query
+    while no limit is reached."""
+    recent = sorted((attempt for attempt in tries if attempt.at > at - HOUR), key=lambda attempt: attempt.at)
+    matter = (limit for limit in _limits(recent, person, profile) if is_new_card or limit.reason == Reason.FAILED)
+    reached = [limit for limit in matter if limit.is_reached]
+    if reached:
+        releases = [Release(*row) for row in RELEASES.filter(released_at__gt=at - HOUR)]
+        reached = [limit for limit in (limit.without(releases) for limit in reached) if limit.is_reached]
+    if reached:
+        raise TooManyTries(reached, person, profile, at)
+
+
+def _limits(tries: Sequence[CardTry], person: User, profile: BillingProfile) -> list[Limit]:
+    of_person = [attempt for attempt in tries if attempt.person_id == person.pk]
+    of_profile = [attempt for attempt in tries if attempt.profile_id == profile.pk]
+    return [
+        Limit(Reason.FAILED, _failed(of_person), settings.CARD_TRIES_PER_HOUR, person=person),
+        Limit(Reason.FAILED, _failed(of_profile), settings.CARD_TRIES_PER_HOUR_OF_PROFILE, profile=profile),
+        Limit(Reason.NEW_CARDS, _new_cards(of_person), settings.NEW_CARDS_PER_HOUR, person=person),
+        Limit(Reason.NEW_CARDS, _new_cards(of_profile), settings.NEW_CARDS_PER_HOUR_OF_PROFILE, profile=profile),
+    ]
+
+
+def _failed(tries: Sequence[CardTry]) -> list[CardTry]:
+    return [attempt for attempt in tries if attempt.has_failed]
+
+
+def _new_cards(tries: Sequence[CardTry]) -> list[CardTry]:
+    return [attempt for attempt in tries if attempt.is_new_card]
+
+
+def _what_was_too_much(limit: Limit) -> str:
+    if limit.reason == Reason.NEW_CARDS:
+        return _("Too many new cards were tried within an hour.")
+    if limit.profile is not None:
+        return _("Too many tries to pay or to add a card failed on this billing profile within an hour.")
+    return _("Too many of your tries to pay or to add a card failed within an hour.")
+
+
+def _when(reason: CardHold.Reason, minutes: int) -> str:
+    words = {"count": minutes}
+    if reason == Reason.NEW_CARDS:
+        return (
+            ngettext(
+                "You can try a new card in %(count)s minute. Until then you can pay with a stored card or by wire "
+                "transfer.",
+                "You can try a new card in %(count)s minutes. Until then you can pay with a stored card or by wire "
+                "transfer.",
+                minutes,
+            )
+            % words
+        )
+    return (
+        ngettext(
+            "You can try again in %(count)s minute. Until then you can pay by wire transfer.",
+            "You can try again in %(count)s minutes. Until then you can pay by wire transfer.",
+            minutes,
+        )
+        % words
+    )
+
+
+def note_hold(refusal: TooManyTries, *, access: Access, action: str, at: datetime) -> None:
+    """Writes down for staff who is held, with one audit entry, ``action``. Whoever goes on trying while being held
+    only has the end of the hold moved. A database that is busy notes it at the next refusal."""
+    try:
+        _note_hold(refusal, access=access, action=action, at=at)
+    except OperationalError:
+        log.warning("hold not noted", person=refusal.person.pk, profile=refusal.profile.pk)
+
+
+@transaction.atomic
+def _note_hold(refusal: TooManyTries, *, access: Access, action: str, at: datetime) -> None:
+    _take_turn(refusal.person, refusal.profile)
+    is_new = False
+    for limit in refusal.reached:
+        hold = limit.holds.filter(released_at=None, since__gt=at - HOUR).first()
+        if hold is None:
+            is_new = True
+            whose = {"person": limit.person, "profile": limit.profile, "reason": limit.reason}
+            CardHold.objects.create(**whose, tries=len(limit.tries), since=at, until=limit.until)
+        elif limit.until > hold.until:
+            hold.tries, hold.until = len(limit.tries), limit.until
+            hold.save(update_fields=["tries", "until"])
+    if is_new:
+        person, profile = refusal.person, refusal.profile
+        audit.record(access=access, at=at, action=action, subject=person.email[:120], person=person, profile=profile)
+
+
+@transaction.atomic
+def release_hold(*, access: Access, hold_id: int, reason: str, at: datetime) -> CardHold:
+    """Lets somebody who is held try again at once: what they tried before counts no longer. For staff, with a reason.
+
+    Raises NotAllowed, CardHold.DoesNotExist, CannotRelease without a reason, when the hold is over, and for oneself.
+    """
+    if not (access.unlimited and access.user is not None and fresh(access).unlimited):
+        raise NotAllowed(_("Only staff may do this."))
+    hold = CardHold.objects.select_for_update(of=("self",)).select_related("person", "profile").get(pk=hold_id)
+    if hold.person_id == access.user.pk:
+        raise CannotRelease(_("You cannot release yourself. Ask a colleague."))
+    if hold.released_at is not None:
+        raise CannotRelease(_("This hold has already been released."))
+    if hold.until <= at:
+        raise CannotRelease(_("This hold is over."))
+    if not reason.strip():
+        raise CannotRelease(_("Give the reason; it is kept with the hold."))
+    hold.released_at, hold.released_by, hold.release_reason = at, access.user, reason.strip()[:300]
+    hold.save(update_fields=["released_at", "released_by", "release_reason"])
+    audit.record(
+        access=access,
+        at=at,
+        action="hold.released",
+        subject=str(hold)[:120],
+        person=hold.person,
+        profile=hold.profile,
+        reason=hold.release_reason,
+    )
+    return hold
