@@ -100,7 +100,8 @@ class Gateway(Protocol):
     def expire(self, attempt: Attempt) -> Outcome:
         """Closes an attempt so that it can never be charged any more, also one the provider has not seen yet.
 
-        EXPIRED is a promise. When it is too late the true state is returned instead.
+        EXPIRED is a promise. When it is too late the true state is returned instead. A decline stays one, and no other
+        card can be tried with the attempt.
         """
 
     def check(self, attempt: Attempt) -> Mapping[str, str]:
@@ -115,6 +116,10 @@ class Gateway(Protocol):
 
     def finish_setup(self, setup_id: str) -> SetupStep:
         """After the person came back from the bank's check."""
+
+    def expire_setup(self, setup_id: str) -> SetupStep:
+        """Closes a card being added, so that neither it nor any other card can be tried with it any more. Returns how
+        it then stands: with ``decline``, or with ``method`` when it is too late. Raises GatewayError."""
 
     def check_setup(self, setup_id: str) -> Mapping[str, str]:
         """The same as `check` for a card that is being added."""

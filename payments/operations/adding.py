@@ -143,9 +143,17 @@ def finish_adding(*, access: Access, key: UUID, at: datetime) -> MethodSetup:
     setup = _own(access, key)
     if setup.status in {S.SUCCEEDED, S.DECLINED} or not setup.setup_id:
         return setup
-    gateway = get_gateway(setup.gateway)
-    step = reach(lambda: gateway.finish_setup(setup.setup_id), subject=f"card being added {setup.pk}")
-    return _record(setup.pk, step, at=at)
+    return _record(setup.pk, _how_it_stands(setup), at=at)
+
+
+def _how_it_stands(setup: MethodSetup) -> SetupStep:
+    """Asks the gateway. What the bank declined is closed there too: the payer's browser may hold what lets it try
+    further cards in the same attempt. Raises UnknownGateway, NoAnswer."""
+    gateway, subject = get_gateway(setup.gateway), f"card being added {setup.pk}"
+    step = reach(lambda: gateway.finish_setup(setup.setup_id), subject=subject)
+    if step.decline is not None:
+        return reach(lambda: gateway.expire_setup(setup.setup_id), subject=subject)
+    return step
 
 
 def check_of_setup(*, access: Access, key: UUID) -> Mapping[str, str]:
@@ -177,7 +185,7 @@ def _record(setup_id: UUID, step: SetupStep, *, at: datetime) -> MethodSetup:
     if step.method is not None and (method := _keep(setup, step.method, at)):
         setup.method = method
         _end(setup, S.SUCCEEDED, at)
-    elif step.method is not None or step.decline is not None:
+    elif (step.method is not None or step.decline is not None) and setup.status != S.EXPIRED:
         setup.decline_code = step.decline.code if step.decline else DeclineCode.GENERIC
         _end(setup, S.DECLINED, at)
         who = Access(user=setup.created_by)
@@ -228,12 +236,16 @@ def end_abandoned(*, at: datetime, limit: int = 100) -> int:
 
 def _end_abandoned(setup_id: UUID, at: datetime) -> None:
     setup = MethodSetup.objects.select_related("profile", "created_by").get(pk=setup_id)
-    if setup.setup_id and at - setup.created_at < DAY and may_keep(setup.created_by, setup.profile):
+    if setup.setup_id and at - setup.created_at < DAY:
         try:
-            gateway = get_gateway(setup.gateway)
-            step = reach(lambda: gateway.finish_setup(setup.setup_id), subject=f"card being added {setup.pk}")
+            step = _how_it_stands(setup)
+            if step.method is None and step.decline is None:
+                gateway = get_gateway(setup.gateway)
+                closed = reach(lambda: gateway.expire_setup(setup.setup_id), subject=f"card being added {setup.pk}")
+                step = closed if closed.method is not None else step
         except (NoAnswer, UnknownGateway):
             return  # asked again when the lease is over, for a day
-        _record(setup.pk, step, at=at)
+        if (step.method or step.decline) and may_keep(setup.created_by, setup.profile):
+            _record(setup.pk, step, at=at)
     waiting = MethodSetup.objects.filter(pk=setup.pk, status__in=(S.CREATED, S.NEEDS_CUSTOMER))
     waiting.update(status=S.EXPIRED, finished_at=at, next_look_at=None, next_url="")

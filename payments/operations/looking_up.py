@@ -38,10 +38,10 @@ Asked = Payment | Refund | Dispute
 def look_up(*, payment_id: UUID, source: PaymentEvent.Source, at: datetime, by: User | None = None) -> Payment:
     """Asks the gateway and settles. Returns the payment; one that succeeded is returned as it is.
 
-    An attempt the gateway has never seen, or a check that nobody finished, is closed at the gateway first; only when
-    the gateway promised that it can no longer be charged does it end here. Raises Payment.DoesNotExist,
-    UnknownGateway, and NoAnswer when whoever asks must ask again: for an attempt that had ended, which has no next
-    look-up, and for a message of the gateway, because the next look-up may be a day away.
+    An attempt the gateway has never seen, a check that nobody finished, and one that was declined are closed at the
+    gateway first; only when the gateway promised that it can no longer be charged does it end here. Raises
+    Payment.DoesNotExist, UnknownGateway, and NoAnswer when whoever asks must ask again: for an attempt that had ended,
+    which has no next look-up, and for a message of the gateway, because the next look-up may be a day away.
     """
     payment = Payment.objects.select_related("profile", "method").get(pk=payment_id)
     if payment.status == PaymentStatus.SUCCEEDED or payment.channel != Payment.Channel.CARD:
@@ -61,10 +61,14 @@ def look_up(*, payment_id: UUID, source: PaymentEvent.Source, at: datetime, by: 
 
 
 def _should_close(payment: Payment, outcome: Outcome, source: PaymentEvent.Source, at: datetime) -> bool:
-    """Whether the attempt must be fenced off at the gateway, so that it cannot take money later."""
+    """Whether the attempt must be fenced off at the gateway, so that it cannot take money later. One that the bank
+    declined too: a payer who was led to the bank may hold what lets a browser try further cards in the same attempt,
+    and those would be counted by nobody."""
     age = at - payment.started_at
     if outcome.result == Result.NOT_FOUND:
         return age >= CALL_BUDGET or (payment.status == PaymentStatus.UNKNOWN and source != PaymentEvent.Source.WEBHOOK)
+    if outcome.result == Result.DECLINED:
+        return True
     if outcome.result == Result.NEEDS_CUSTOMER:
         return age >= ABANDONED_AFTER or not payment.allocations.filter(invoice__status=InvoiceStatus.OPEN).exists()
     return False

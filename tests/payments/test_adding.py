@@ -236,11 +236,38 @@ def test_an_attempt_whose_process_was_killed_ends_too(profile, owner):
     assert MethodSetup.objects.get().status == "expired"
 
 
-def test_a_check_passed_after_the_attempt_had_ended_still_adds_the_card_when_the_person_comes_back(owner):
+def test_what_nobody_came_back_for_is_closed_at_the_gateway_so_that_a_late_answer_adds_nothing(owner):
     setup = add(owner, "3184")
     end_abandoned(at=NOW + timedelta(minutes=31))
     answer(setup)
-    assert finish_adding(access=owner, key=setup.key, at=NOW + timedelta(hours=1)).status == "succeeded"
+    assert finish_adding(access=owner, key=setup.key, at=NOW + timedelta(hours=1)).status == "expired"
+    assert cards_at_the_gateway() == 0
+
+
+def test_a_gateway_that_cannot_close_an_attempt_is_asked_again(owner):
+    setup = add(owner, "3184")
+    sandbox().switches.arm("drop_before", on="expire_setup")
+    end_abandoned(at=NOW + timedelta(minutes=31))
+    setup.refresh_from_db()
+    assert setup.status == "needs_customer"
+    end_abandoned(at=NOW + timedelta(minutes=34))
+    setup.refresh_from_db()
+    assert setup.status == "expired"
+
+
+def test_a_card_that_was_passed_in_the_second_of_closing_is_kept(owner, monkeypatch):
+    setup = add(owner, "3184")
+    real = sandbox().finish_setup
+
+    def finish_setup(setup_id):
+        step = real(setup_id)
+        answer(setup)
+        return step
+
+    monkeypatch.setattr(sandbox(), "finish_setup", finish_setup)
+    end_abandoned(at=NOW + timedelta(minutes=31))
+    setup.refresh_from_db()
+    assert (setup.status, PaymentMethod.objects.count()) == ("succeeded", 1)
 
 
 def test_a_card_whose_id_another_profile_has_is_not_taken_from_it(profile, owner, monkeypatch):

@@ -88,6 +88,18 @@ def test_a_failed_check_is_a_decline_and_another_card_pays(waiting, payer, profi
     assert charges(invoice) == [12000]
 
 
+def test_what_the_bank_declined_after_it_had_asked_is_closed_so_that_no_other_card_is_tried_in_it(waiting, payer):
+    _invoice, payment = waiting
+    answer(payment, approved=False)
+    sandbox().switches.arm("drop_before", on="expire")
+    assert returned(payment, payer).status == "unknown"
+    run_reconciler(1)
+    payment.refresh_from_db()
+    assert (payment.status, payment.decline_code) == ("declined", "challenge_failed")
+    with sandbox().books.reading() as book:
+        assert len(book.rows("SELECT 1 FROM fences WHERE reference = ?", payment.reference)) == 1
+
+
 def test_coming_back_without_having_answered_changes_nothing(waiting, payer):
     invoice, payment = waiting
     assert returned(payment, payer).status == "needs_customer"

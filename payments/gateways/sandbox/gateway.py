@@ -126,6 +126,11 @@ class SandboxGateway:
         with self._asking("finish_setup") as book:
             return stored.step_of(stored.being_added(book, setup_id), self.slug)
 
+    def expire_setup(self, setup_id: str) -> SetupStep:
+        with self._asking("expire_setup") as book:
+            stored.answer_challenge(book, stored.being_added(book, setup_id), approved=False)
+            return stored.step_of(stored.being_added(book, setup_id), self.slug)
+
     def check_setup(self, setup_id: str) -> dict[str, str]:
         with self._asking("check") as book:
             return charges.check_of(stored.being_added(book, setup_id), self.slug, about="card")

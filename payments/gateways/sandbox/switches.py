@@ -14,7 +14,7 @@ from payments.gateways.sandbox.books import Books
 OPERATIONS = frozenset(
     {
         *("charge", "lookup", "expire", "refund", "lookup_refund", "lookup_dispute", "check"),
-        *("setup", "finish_setup", "lookup_method", "detach"),
+        *("setup", "finish_setup", "expire_setup", "lookup_method", "detach"),
     }
 )
 

@@ -85,6 +85,9 @@ class StripeGateway:
     def finish_setup(self, setup_id: str) -> SetupStep:
         return setups.finish(self.account, setup_id)
 
+    def expire_setup(self, setup_id: str) -> SetupStep:
+        return setups.expire(self.account, setup_id)
+
     def check_setup(self, setup_id: str) -> Mapping[str, str]:
         return setups.to_pass(self.account, setup_id)
 

@@ -49,6 +49,22 @@ def finish(account: Account, setup_id: str) -> SetupStep:
     return step_of(_retrieve(account, setup_id))
 
 
+def expire(account: Account, setup_id: str) -> SetupStep:
+    """Cancels a set-up: its secret, which a browser had, could otherwise be used to try one card after the other. A
+    decline stays one. Raises GatewayError."""
+    setup = _retrieve(account, setup_id)
+    if setup["status"] in {"succeeded", "canceled"}:
+        return step_of(setup)
+    try:
+        asked: Any = {"cancellation_reason": "abandoned"}
+        canceled = account.call(lambda client: client.v1.setup_intents.cancel(setup_id, asked)).to_dict()
+    except stripe.InvalidRequestError:
+        return step_of(_retrieve(account, setup_id))
+    except stripe.StripeError as error:
+        raise trouble(error) from error
+    return step_of(setup if setup["status"] == "requires_payment_method" else canceled)
+
+
 def to_pass(account: Account, setup_id: str) -> dict[str, str]:
     """What the browser needs to pass a check inside the page; empty when there is none to pass there."""
     return needed_for(_retrieve(account, setup_id))

@@ -90,6 +90,24 @@ def test_there_is_nothing_to_pass_in_the_page_for_a_card_that_is_checked_elsewhe
         assert not bench.gateway.check_setup(step.setup_id)
 
 
+def test_a_card_being_added_that_was_closed_is_never_kept(bench):
+    for in_page in (False, True):
+        step = add(bench, bench.challenge_card(), in_page=in_page)
+
+        closed = bench.gateway.expire_setup(step.setup_id)
+
+        assert closed.decline
+        assert (closed.method, closed.next_url) == (None, "")
+        assert not bench.gateway.check_setup(step.setup_id)
+        assert bench.gateway.finish_setup(step.setup_id) == bench.gateway.expire_setup(step.setup_id) == closed
+
+
+def test_a_card_that_was_added_cannot_be_closed_any_more(bench):
+    step = add(bench, bench.good_card())
+
+    assert bench.gateway.expire_setup(step.setup_id).method == step.method
+
+
 def look_up(bench, method, **changes):
     asked = {"gateway_method": method.gateway_method, "gateway_customer": method.gateway_customer}
     return bench.gateway.lookup_method(**asked | changes)

@@ -9,12 +9,25 @@ from django.utils.timezone import now
 from invoices.money import Money
 from payments.gateways.registry import get_gateway
 from payments.models import Payment
-from payments.operations import CannotPay, check_books, process_deliveries, receive, reconcile, refund
+from payments.operations import (
+    CannotPay,
+    check_books,
+    come_back,
+    end_abandoned,
+    finish_adding,
+    process_deliveries,
+    receive,
+    reconcile,
+    refund,
+)
 from payments.operations.refunding import look_up_refund
-from tests.factories import issued
+from tests.factories import access_for, issued, member
 from tests.payments.acts import press_pay, staff, state
+from tests.payments.adding import add
+from tests.payments.stripe import asks
 from tests.payments.stripe.asks import CHARGE
 from tests.payments.stripe.bench import ACCOUNT, SECRET, TRIES
+from tests.payments.stripe.test_charges import at_the_bank
 
 GOOD, POOR = "4242424242424242", "4000000000009995"
 
@@ -133,6 +146,31 @@ def test_after_a_decline_another_card_pays(payer, invoice, shop):
     is_paid_once(shop, invoice)
 
 
+def test_an_approval_that_failed_leaves_nothing_in_which_a_browser_could_try_other_cards(payer, invoice, shop):
+    """The secret of an intent is in the payer's browser by then, and Stripe takes further cards with it."""
+    payment = press(payer, invoice, shop, "4000002760003184")
+    at_the_bank(payment.next_url, "fail")
+    come_back(access=access_for(payer, invoice.profile), reference=payment.reference, at=now())
+    payment.refresh_from_db()
+    assert (payment.status, payment.decline_code) == ("declined", "challenge_failed")
+    assert [sent["cancellation_reason"] for sent in asks.sent(shop, "POST payment_intents/{id}/cancel")] == [
+        "abandoned"
+    ]
+
+
+def test_adding_a_card_that_failed_or_was_left_at_the_bank_is_cancelled_at_stripe(profile, shop):
+    owner = access_for(member(profile, "profile_owner"), profile)
+    failed, left = (add(owner, card_token=shop.card("4000002760003184"), at=now()) for _card in range(2))
+    at_the_bank(failed.next_url, "fail")
+    assert finish_adding(access=owner, key=failed.key, at=now()).status == "declined"
+    end_abandoned(at=now() + timedelta(minutes=31))
+    left.refresh_from_db()
+    assert left.status == "expired"
+    assert len(asks.sent(shop, "POST setup_intents/{id}/cancel")) == 2
+    for setup in (failed, left):
+        assert get_gateway("stripe").finish_setup(setup.setup_id).decline
+
+
 def test_another_amount_than_was_asked_goes_to_staff_and_pays_nothing(payer, invoice, shop):
     shop("arm", name="drop_after", route=CHARGE, times=TRIES)
     payment = press(payer, invoice, shop)
@@ -189,7 +227,9 @@ def test_a_refund_begun_in_the_dashboard_is_booked_once(payer, invoice, shop):
     assert check_books() == []
 
 
-def test_with_every_third_answer_lost_each_invoice_is_still_paid_once(profile, payer, shop):
+def test_with_every_third_answer_lost_each_invoice_is_still_paid_once(profile, payer, shop, settings):
+    settings.CARD_TRIES_PER_HOUR = settings.NEW_CARDS_PER_HOUR = 100  # more than one person may
+    settings.CARD_TRIES_PER_HOUR_OF_PROFILE = settings.NEW_CARDS_PER_HOUR_OF_PROFILE = 100
     invoices = [issued(profile) for _number in range(50)]
     statuses = []
 

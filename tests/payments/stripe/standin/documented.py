@@ -28,6 +28,7 @@ ENDPOINTS = {
     ("GET", "refunds/{id}"): "RefundRetrieveParams",
     ("POST", "setup_intents"): "SetupIntentCreateParams",
     ("GET", "setup_intents/{id}"): "SetupIntentRetrieveParams",
+    ("POST", "setup_intents/{id}/cancel"): "SetupIntentCancelParams",
 }
 
 

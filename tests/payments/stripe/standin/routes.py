@@ -80,4 +80,5 @@ HANDLERS = {
     ("GET", "refunds/{id}"): money_back.retrieve,
     ("POST", "setup_intents"): lambda shop, account, id_, given: setups.create(shop, account, given),
     ("GET", "setup_intents/{id}"): setups.retrieve,
+    ("POST", "setup_intents/{id}/cancel"): setups.cancel,
 }

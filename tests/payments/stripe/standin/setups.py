@@ -1,7 +1,7 @@
 """SetupIntents: a card that is kept without a charge."""
 
 from tests.payments.stripe.standin import numbers
-from tests.payments.stripe.standin.books import Refusal, missing
+from tests.payments.stripe.standin.books import Refusal, invalid, missing
 from tests.payments.stripe.standin.intents import next_action
 from tests.payments.stripe.standin.shop import Shop
 
@@ -65,6 +65,15 @@ def retrieve(shop: Shop, account, setup, given):
     if shop.owner.get(setup) != account:
         raise missing("setupintent", setup, "intent")
     return export(shop, setup, given.get("expand", ()))
+
+
+def cancel(shop: Shop, account, setup, given):
+    status = retrieve(shop, account, setup, {})["status"]
+    if status in {"succeeded", "canceled"}:
+        message = f"You cannot cancel this SetupIntent because it has a status of {status}."
+        raise invalid(message, code="setup_intent_unexpected_state")
+    shop.more[setup] |= {"status": "canceled", "cancellation_reason": given.get("cancellation_reason")}
+    return export(shop, setup)
 
 
 def export(shop: Shop, setup, expand=()):
