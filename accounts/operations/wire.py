@@ -20,8 +20,9 @@ from accounts.models import BillingContact, BillingProfile, User, WireRequest
 from accounts.outbox import queue
 from accounts.roles import Permission
 
-# Staff get a mail for each request; one that is withdrawn or declined may be made anew, but not all day long.
-MOST_REQUESTS, WITHIN = 3, timedelta(days=1)
+# Staff get a mail for each request; one that is withdrawn or declined may be made anew, but not all day long, and not
+# by one person for one profile after the other.
+MOST_REQUESTS, MOST_REQUESTS_OF_PERSON, WITHIN = 3, 20, timedelta(days=1)
 
 
 class CannotAskForWire(Exception):
@@ -48,8 +49,8 @@ def request_wire(*, access: Access, profile_id: int, facts: WireFacts, at: datet
     """Asks that a profile may pay its invoices by check or wire. Staff are told.
 
     Returns the request. Raises BillingProfile.DoesNotExist for a profile the person cannot see, NotAllowed, and
-    CannotAskForWire when it is approved already, a request is open, the profile is closed, or `MOST_REQUESTS` were made
-    within a day.
+    CannotAskForWire when it is approved already, a request is open, the profile is closed, or `MOST_REQUESTS` for it
+    or `MOST_REQUESTS_OF_PERSON` by this person were made within a day.
     """
     try:
         return _request(access=access, profile_id=profile_id, facts=facts, at=at)
@@ -71,6 +72,11 @@ def _request(*, access: Access, profile_id: int, facts: WireFacts, at: datetime)
         raise CannotAskForWire(_("A request for this billing profile is waiting for our answer."))
     if profile.wire_requests.filter(requested_at__gt=at - WITHIN).count() >= MOST_REQUESTS:
         raise CannotAskForWire(_("There were several requests today. Ask again tomorrow, or write to us."))
+    # Requests of one person for several profiles are counted one after the other.
+    person = User.objects.select_for_update(of=("self",), no_key=True).get(pk=access.user.pk)
+    theirs = WireRequest.objects.filter(requested_by=person, requested_at__gt=at - WITHIN)
+    if theirs.count() >= MOST_REQUESTS_OF_PERSON:
+        raise CannotAskForWire(_("You made many requests today. Ask again tomorrow, or write to us."))
     request = WireRequest.objects.create(profile=profile, requested_at=at, requested_by=access.user, **facts)
     _record(access, at, "wire.requested", profile)
     staff = ModelBackend().with_perm("accounts.change_wirerequest").filter(is_staff=True)

@@ -69,7 +69,7 @@ class CardHoldAdmin(DeedsAdmin):
         if request.method == "POST" and form.is_valid():
             return self.do(request, lambda: self._release(request, hold, form.cleaned_data["reason"]), hold)
         text = [
-            _("What was tried so far counts no longer, so cards can be tried again at once, up to the same limit."),
+            _("The tries so far no longer count, so cards can be tried again at once, up to the same limit."),
             _("Make sure first that these are cards of the customer's own: many different ones can be stolen."),
         ]
         facts = [(_("Held"), hold), (_("What was counted"), hold.get_reason_display()), (_("Tries"), hold.tries)]

@@ -141,7 +141,8 @@ class TooManyTries(Exception):
 
 
 def tries_of(person: User, profile: BillingProfile, key: UUID | None = None, *, at: datetime) -> list[CardTry]:
-    """The tries of the hour that count against a person or a profile, and the payment with this attempt key.
+    """The tries of the hour that count against a person or a profile; and the payment with this attempt key, whenever
+    it was: then nothing else in them matters.
 
     Must run inside the transaction that writes the next try down: until that ends, nobody else counts those of this
     person or of this profile. One query, and one to wait for the turn.
@@ -170,8 +171,8 @@ def refuse_too_many(
 ) -> None:
     """Raises TooManyTries when the person or the profile has reached a limit. ``tries`` come from `tries_of`. No query
     while no limit is reached."""
-    recent = sorted((attempt for attempt in tries if attempt.at > at - HOUR), key=lambda attempt: attempt.at)
-    matter = (limit for limit in _limits(recent, person, profile) if is_new_card or limit.reason == Reason.FAILED)
+    in_order = sorted(tries, key=lambda attempt: attempt.at)
+    matter = (limit for limit in _limits(in_order, person, profile) if is_new_card or limit.reason == Reason.FAILED)
     reached = [limit for limit in matter if limit.is_reached]
     if reached:
         releases = [Release(*row) for row in RELEASES.filter(released_at__gt=at - HOUR)]

@@ -17,6 +17,7 @@ from accounts.operations import (
     withdraw_wire_request,
 )
 from tests.factories import NOW, BillingProfileFactory, UserFactory, access_for, member
+from tests.payments.acts import at_once
 
 pytestmark = pytest.mark.django_db
 
@@ -248,3 +249,30 @@ def test_a_name_of_several_lines_is_no_paragraph_of_the_mail_to_staff(client, pr
     facts = {**FACTS, "legal_name": "Example\n\nPlease sign in at https://example.com/again"}
     client.post(url(profile), facts)
     assert WireRequest.objects.get().legal_name == "Example Please sign in at https://example.com/again"
+
+
+def asked_by(person, account, count):
+    """Requests of one person, each for a profile of its own, made an hour ago."""
+    for profile in BillingProfileFactory.create_batch(count, account=account):
+        earlier = NOW - timedelta(hours=1)
+        WireRequest.objects.create(profile=profile, requested_at=earlier, requested_by=person, **FACTS)
+
+
+def test_nor_does_asking_for_one_profile_after_the_other(profile):
+    owner = member(profile.account, "account_owner")
+    asked_by(owner, profile.account, 20)
+    with pytest.raises(CannotAskForWire, match="many requests"):
+        ask(owner, profile)
+    assert not profile.wire_requests.exists()
+    assert not OutgoingMail.objects.exists()
+    assert ask(member(profile, "profile_owner"), profile).status == "open"
+
+
+@pytest.mark.two_connections
+@pytest.mark.django_db(transaction=True)
+def test_requests_for_several_profiles_at_once_are_counted_one_after_the_other(profile):
+    owner = member(profile.account, "account_owner")
+    asked_by(owner, profile.account, 19)
+    profiles = BillingProfileFactory.create_batch(8, account=profile.account)
+    results = at_once(*[lambda each=each: ask(owner, each) for each in profiles])
+    assert sorted(type(result).__name__ for result in results) == ["CannotAskForWire"] * 7 + ["WireRequest"]

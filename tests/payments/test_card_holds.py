@@ -205,6 +205,18 @@ def test_what_the_portal_charges_by_itself_is_nobodys_try(owner, profile):
     assert not is_held(owner, profile)
 
 
+def test_wires_that_staff_recorded_are_no_cards(owner, profile, settings):
+    settings.NEW_CARDS_PER_HOUR_OF_PROFILE = 4
+    Payment.objects.bulk_create(
+        Payment(
+            profile=profile, amount_minor=100, currency="EUR", started_at=NOW, started_by=owner, channel="wire",
+            bank_reference=f"LINE {number}", status="succeeded",
+        )
+        for number in range(40)
+    )  # fmt: skip
+    assert not is_held(owner, profile)
+
+
 def test_the_page_says_when_and_what_helps_and_nothing_reaches_the_bank(owner, profile):
     now = timezone.now()
     for _time in range(10):
