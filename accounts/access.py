@@ -4,13 +4,19 @@ An `Access` is made once a request (or once by a job) and handed to every operat
 holds the person's role assignments and, when a page is inside one billing profile, that profile. Nothing in it is a
 promise for later: operations that move money make a fresh one under their lock (`fresh`), because a role may have been
 taken away since the page was drawn.
+
+A billing account may demand a second factor of whoever pays or manages cards. Who has none then holds neither
+permission there, whatever the role; so pages, operations and `fresh` all refuse it, and no query is spent on asking:
+the one that reads the roles reads this too.
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from functools import cached_property
 
+from allauth.mfa.models import Authenticator
 from django.core.exceptions import PermissionDenied
-from django.db.models import Q
+from django.db.models import Case, Exists, OuterRef, Q, When
 from django.utils.translation import gettext as _
 
 from accounts.models import BillingAccount, BillingProfile, InvoiceSection, RoleAssignment, User
@@ -18,22 +24,62 @@ from accounts.roles import Permission, Role, Scope, permissions_of, roles_with
 
 Place = BillingAccount | BillingProfile | InvoiceSection
 
-# The columns of `Held`, in its order. Built once, because every page and every payment asks for it.
-HELD = RoleAssignment.objects.filter(user__is_active=True).values_list("role", "account", "profile", "section")
+# What an account may demand a second factor for.
+PROTECTED = frozenset({Permission.INVOICE_PAY, Permission.METHODS_MANAGE})
+
+# What counts as a second factor. Recovery codes alone do not: they stand in for one that was lost.
+SECOND_FACTORS = (Authenticator.Type.TOTP, Authenticator.Type.WEBAUTHN)
+
+# Of role assignments: whether the person has a second factor.
+WITH_SECOND_FACTOR = Exists(Authenticator.objects.filter(user=OuterRef("user"), type__in=SECOND_FACTORS))
+
+# The columns of `Held`, in its order. Built once, because every page and every payment asks for it. A section's roles
+# hold nothing that is protected.
+HELD = (
+    RoleAssignment.objects.filter(user__is_active=True)
+    .annotate(
+        lacks_second_factor=Case(
+            When(
+                Q(account__requires_second_factor=True) | Q(profile__account__requires_second_factor=True),
+                then=~WITH_SECOND_FACTOR,
+            ),
+            default=False,
+        )
+    )
+    .values_list("role", "account", "profile", "section", "lacks_second_factor")
+)
 
 
 class NotAllowed(PermissionDenied):
-    """The person may see the object but may not do this with it. The message may be shown."""
+    """The person may see the object but may not do this with it. The message may be shown; ``remedy`` says what helps,
+    for the page that shows it: another role, a second factor, or nothing that the person could do here."""
+
+    remedy = "role"
+
+
+class NeedsSecondFactor(NotAllowed):
+    """The role would do, but this is done with a second factor only, and the person has none."""
+
+    remedy = "second_factor"
 
 
 @dataclass(frozen=True)
 class Held:
-    """One role of a person and the id of the one scope it was granted on."""
+    """One role of a person and the id of the one scope it was granted on. ``lacks_second_factor``: its account demands
+    a second factor, and the person has none."""
 
     role: Role
     account_id: int | None = None
     profile_id: int | None = None
     section_id: int | None = None
+    lacks_second_factor: bool = False
+
+    def reaches(self, profile: BillingProfile) -> bool:
+        """Whether it was granted on the profile or is inherited from its account."""
+        return self.profile_id == profile.pk or (self.account_id is not None and self.account_id == profile.account_id)
+
+    def grants(self, permission: Permission, scope: Scope) -> bool:
+        return self.role in roles_with(permission, scope) and not (self.lacks_second_factor and permission in PROTECTED)
 
 
 @dataclass(frozen=True)
@@ -52,40 +98,59 @@ class Access:
         if self.unlimited:
             return frozenset(Permission)
         if self.profile is None:
-            return permissions_of(frozenset(held.role for held in self.held if held.account_id), Scope.ACCOUNT)
+            return permissions_with((held for held in self.held if held.account_id), Scope.ACCOUNT)
         return self.permissions_on(self.profile)
+
+    def held_at(self, place: Place) -> tuple[Held, ...]:
+        """The roles that reach an account, a profile or a section (which needs ``profile`` loaded), inherited ones
+        included."""
+        if isinstance(place, BillingAccount):
+            return tuple(held for held in self.held if held.account_id == place.pk)
+        if isinstance(place, BillingProfile):
+            return tuple(held for held in self.held if held.reaches(place))
+        return tuple(held for held in self.held if held.section_id == place.pk or held.reaches(place.profile))
 
     def roles_on(self, profile: BillingProfile) -> frozenset[Role]:
         """The roles that reach a profile: its own and those inherited from its account."""
-        return frozenset(
-            held.role
-            for held in self.held
-            if held.profile_id == profile.pk or (held.account_id is not None and held.account_id == profile.account_id)
-        )
+        return self.roles_at(profile)
 
     def roles_at(self, place: Place) -> frozenset[Role]:
-        """The roles that reach an account, a profile or a section (which needs ``profile`` loaded)."""
-        if isinstance(place, BillingProfile):
-            return self.roles_on(place)
-        if isinstance(place, InvoiceSection):
-            direct = frozenset(held.role for held in self.held if held.section_id == place.pk)
-            return direct | self.roles_on(place.profile)
-        return frozenset(held.role for held in self.held if held.account_id == place.pk)
+        return frozenset(held.role for held in self.held_at(place))
 
     def permissions_at(self, place: Place) -> frozenset[Permission]:
-        return frozenset(Permission) if self.unlimited else permissions_of(self.roles_at(place), scope_of_place(place))
+        if self.unlimited:
+            return frozenset(Permission)
+        return permissions_with(self.held_at(place), scope_of_place(place))
 
     def permissions_on(self, profile: BillingProfile) -> frozenset[Permission]:
-        return frozenset(Permission) if self.unlimited else permissions_of(self.roles_on(profile), Scope.PROFILE)
+        return self.permissions_at(profile)
 
     def can(self, permission: Permission) -> bool:
         return permission in self.permissions
 
     def require(self, permission: Permission, profile: BillingProfile | None = None) -> None:
-        """Raises NotAllowed, with a sentence that says which roles would do."""
+        """Raises NotAllowed, with a sentence that says which roles would do; NeedsSecondFactor where the role does."""
         allowed = self.permissions if profile is None else self.permissions_on(profile)
         if permission not in allowed:
-            raise NotAllowed(reason_for_role(permission))
+            raise self.refusal(permission, profile)
+
+    def refusal(self, permission: Permission, profile: BillingProfile | None = None) -> NotAllowed:
+        """Why a permission is not held on a profile, or on the one this is inside."""
+        place = profile or self.profile
+        roles = self.roles_on(place) if place is not None else frozenset()
+        if permission in PROTECTED and roles & roles_with(permission, Scope.PROFILE):
+            return NeedsSecondFactor(
+                _(
+                    "Your organization demands a second factor for paying. "
+                    "Set it up under Account > Two-factor authentication."
+                )
+                if permission == Permission.INVOICE_PAY
+                else _(
+                    "Your organization demands a second factor for managing payment methods. "
+                    "Set it up under Account > Two-factor authentication."
+                )
+            )
+        return NotAllowed(reason_for_role(permission))
 
     def inside(self, profile: BillingProfile) -> "Access":
         """The same person, looking at one profile."""
@@ -101,10 +166,20 @@ class Access:
             return Q(**{own: [self.profile.pk]}) if self.can(permission) else Q(pk__in=[])
         if self.unlimited:
             return Q()
-        roles = roles_with(permission, Scope.PROFILE)
-        profiles = {held.profile_id for held in self.held if held.profile_id and held.role in roles}
-        accounts = {held.account_id for held in self.held if held.account_id and held.role in roles}
+        holding = [held for held in self.held if held.grants(permission, Scope.PROFILE)]
+        profiles = {held.profile_id for held in holding if held.profile_id}
+        accounts = {held.account_id for held in holding if held.account_id}
         return Q(**{own: profiles}) | Q(**{above: accounts})
+
+
+def permissions_with(held: Iterable[Held], scope: Scope) -> frozenset[Permission]:
+    """What these roles allow at a scope that they reach; nothing that is protected through one that lacks the second
+    factor."""
+    lacking, full = set[Role](), set[Role]()
+    for one in held:
+        (lacking if one.lacks_second_factor else full).add(one.role)
+    allowed = permissions_of(frozenset(full), scope)
+    return allowed | (permissions_of(frozenset(lacking), scope) - PROTECTED) if lacking else allowed
 
 
 def scope_of_place(place: Place) -> Scope:
@@ -115,7 +190,11 @@ def scope_of_place(place: Place) -> Scope:
 
 def access_of(user: User) -> Access:
     """What a person may do, read now. One query. A person who is not active holds nothing."""
-    return Access(user=user, held=tuple(Held(Role(role), *place) for role, *place in HELD.filter(user=user)))
+    held = tuple(
+        Held(Role(role), account, profile, section, lacks)
+        for role, account, profile, section, lacks in HELD.filter(user=user)
+    )
+    return Access(user=user, held=held)
 
 
 def fresh(access: Access) -> Access:
@@ -138,6 +217,11 @@ def staff_access(user: User) -> Access:
     if not (user.is_staff and user.is_active):
         raise NotAllowed(_("Only staff may do this."))
     return Access(user=user, unlimited=True)
+
+
+def has_second_factor(user: User) -> bool:
+    """Whether a person signs in with more than a password. One query."""
+    return bool(Authenticator.objects.filter(user=user.pk, type__in=SECOND_FACTORS).exists())
 
 
 def reason_for_role(permission: Permission, scope: Scope = Scope.PROFILE) -> str:

@@ -1,14 +1,14 @@
 """Who has access to a scope, and what each role may do there: what the page "Access control" shows."""
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date
 
-from django.db.models import Q
+from django.db.models import Q, QuerySet
 from django.utils import timezone
 
-from accounts.models import BillingAccount, BillingProfile, RoleAssignment
-from accounts.roles import GRANTS, ROLES_OF, Permission, Role, Scope, scope_of, short_label
+from accounts.access import PROTECTED, WITH_SECOND_FACTOR
+from accounts.models import BillingAccount, BillingProfile, RoleAssignment, User
+from accounts.roles import GRANTS, ROLES_OF, Permission, Role, Scope, roles_with, scope_of, short_label
 
 
 @dataclass(frozen=True)
@@ -20,6 +20,7 @@ class Member:
     role_name: str
     is_inherited: bool
     is_active: bool
+    has_second_factor: bool
     since: date
 
 
@@ -43,13 +44,13 @@ def members_of_profile(profile: BillingProfile) -> list[Member]:
     assignments = RoleAssignment.objects.filter(Q(profile=profile) | Q(account=profile.account_id))
     return [
         _member(assignment, Scope.PROFILE, profile.day_of(assignment.created_at))
-        for assignment in _in_order(assignments.select_related("user"))
+        for assignment in _in_order(assignments)
     ]
 
 
 def members_of_account(account: BillingAccount) -> list[Member]:
     """Everybody with a role on the account itself. One query."""
-    assignments = RoleAssignment.objects.filter(account=account).select_related("user")
+    assignments = RoleAssignment.objects.filter(account=account)
     return [
         _member(assignment, Scope.ACCOUNT, timezone.localdate(assignment.created_at))
         for assignment in _in_order(assignments)
@@ -66,11 +67,21 @@ def role_table(scope: Scope) -> RoleTable:
     )
 
 
-def _in_order(assignments: Iterable[RoleAssignment]) -> list[RoleAssignment]:
-    """By scope and role, the highest first, then by address."""
+def people_stopped(account: BillingAccount) -> list[User]:
+    """Whom a demand for a second factor stops: active people whose role lets them pay or manage cards on a profile of
+    the account, and who have none. By address. One query."""
+    roles = {role for permission in PROTECTED for role in roles_with(permission, Scope.PROFILE)}
+    stopped = RoleAssignment.objects.filter(~WITH_SECOND_FACTOR, Q(account=account) | Q(profile__account=account))
+    people = User.objects.filter(is_active=True, pk__in=stopped.filter(role__in=roles).values("user"))
+    return list(people.order_by("email"))
+
+
+def _in_order(assignments: QuerySet[RoleAssignment]) -> list[RoleAssignment]:
+    """By scope and role, the highest first, then by address; each with whether its person has a second factor."""
     roles = [role for scope in Scope for role in ROLES_OF[scope]]
     order = {role.value: place for place, role in enumerate(roles)}
-    return sorted(assignments, key=lambda assignment: (order[assignment.role], assignment.user.email))
+    rows = assignments.select_related("user").annotate(has_second_factor=WITH_SECOND_FACTOR)
+    return sorted(rows, key=lambda assignment: (order[assignment.role], assignment.user.email))
 
 
 def _member(assignment: RoleAssignment, scope: Scope, since: date) -> Member:
@@ -82,5 +93,6 @@ def _member(assignment: RoleAssignment, scope: Scope, since: date) -> Member:
         role_name=str(role.label) if is_inherited else short_label(role),
         is_inherited=is_inherited,
         is_active=assignment.user.is_active,
+        has_second_factor=assignment.has_second_factor,  # type: ignore[attr-defined]  # annotated by `_in_order`
         since=since,
     )

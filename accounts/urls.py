@@ -9,6 +9,7 @@ urlpatterns = [
     path("scopes/", scopes.scope_list, name="scopes"),
     path("billing-accounts/<str:account>/", account.overview, name="account"),
     path("billing-accounts/<str:account>/access/", account.access_control, name="account_access"),
+    path("billing-accounts/<str:account>/second-factor/", account.second_factor, name="second_factor"),
     path("profiles/<str:profile>/properties/", profile.properties, name="properties"),
     path("profiles/<str:profile>/access/", profile.access_control, name="access"),
     path("profiles/<str:profile>/mail/", contacts.contacts, name="contacts"),

@@ -10,7 +10,6 @@ from django.template.loader import render_to_string
 from django.utils.translation import get_language
 
 from accounts.access import NotAllowed
-from payments.operations import NotTheirs
 
 
 def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:  # noqa: ARG001  Django passes it
@@ -18,9 +17,10 @@ def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:  # 
 
 
 def forbidden(request: HttpRequest, exception: Exception) -> HttpResponse:
-    """The reason is shown when it was written for people."""
-    reason = str(exception) if isinstance(exception, NotAllowed) else ""
-    context = {"reason": reason, "a_role_helps": not isinstance(exception, NotTheirs)}
+    """The reason is shown when it was written for people, and what helps."""
+    context = {"reason": "", "remedy": NotAllowed.remedy}
+    if isinstance(exception, NotAllowed):
+        context = {"reason": str(exception), "remedy": exception.remedy}
     return render(request, "403.html", context, status=403)
 
 

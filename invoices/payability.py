@@ -17,7 +17,7 @@ from django.utils import timezone
 from django.utils.translation import get_language
 from django.utils.translation import gettext as _
 
-from accounts.access import Access, reason_for_role
+from accounts.access import Access, NeedsSecondFactor
 from accounts.models import BillingProfile
 from accounts.roles import Permission
 from invoices.models import Invoice
@@ -27,6 +27,7 @@ from invoices.states import InvoiceStatus
 
 class Why(StrEnum):
     ROLE = "role"
+    SECOND_FACTOR = "second_factor"
     DRAFT = "draft"
     PAID = "paid"
     VOID = "void"
@@ -93,7 +94,9 @@ class Payability:
     def _of_all(self) -> Reason | None:
         """Why no invoice of the profile can be paid, whatever the invoice."""
         if Permission.INVOICE_PAY not in self.access.permissions_on(self.profile):
-            return Reason(Why.ROLE, reason_for_role(Permission.INVOICE_PAY))
+            refusal = self.access.refusal(Permission.INVOICE_PAY, self.profile)
+            code = Why.SECOND_FACTOR if isinstance(refusal, NeedsSecondFactor) else Why.ROLE
+            return Reason(code, str(refusal))
         if not self.profile.account.can_pay_by_card:
             name = self.profile.account.get_agreement_type_display()
             return Reason(Why.AGREEMENT, _("Not payable by card under this agreement type: %(type)s.") % {"type": name})

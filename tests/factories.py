@@ -5,6 +5,8 @@ from decimal import Decimal
 
 import factory
 from allauth.account.models import EmailAddress
+from allauth.mfa.models import Authenticator
+from allauth.mfa.totp.internal.auth import TOTP
 from django.contrib.auth.hashers import make_password
 from factory.django import DjangoModelFactory
 
@@ -16,6 +18,7 @@ from invoices.money import Money
 from invoices.operations import add_credit, issue
 from payments.models import PaymentMethod
 
+TOTP_SECRET = "JBSWY3DPEHPK3PXPJBSWY3DPEHPK3PXP"
 NOW = datetime(2026, 10, 26, 8, 0, tzinfo=UTC)
 TODAY = date(2026, 10, 26)
 
@@ -74,6 +77,16 @@ def member(scope: BillingAccount | BillingProfile | InvoiceSection, role: str | 
     user = UserFactory(**user_fields)
     field = {Scope.ACCOUNT: "account", Scope.PROFILE: "profile", Scope.SECTION: "section"}[scope_of(Role(role))]
     RoleAssignment.objects.create(user=user, role=role, **{field: scope})
+    return user
+
+
+def with_second_factor(user: User, kind: str = "totp") -> User:
+    """The same person with an authenticator app (of `TOTP_SECRET`) or a security key, and a mailbox that answered."""
+    EmailAddress.objects.get_or_create(user=user, email=user.email, defaults={"verified": True, "primary": True})
+    if kind == "totp":
+        TOTP.activate(user, TOTP_SECRET)
+    else:
+        Authenticator.objects.create(user=user, type=kind, data={"name": "Key", "credential": {}})
     return user
 
 

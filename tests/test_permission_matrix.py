@@ -94,6 +94,8 @@ ROUTES = {
     "accounts:scopes": Route(EVERYBODY, get=200),
     "accounts:account": Route(ACCOUNT, get=200),
     "accounts:account_access": Route(ACCOUNT, get=200),
+    # Only somebody who has a second factor may demand one: the owner here has none.
+    "accounts:second_factor": Route("BAO", get=200, post=403, sees=ACCOUNT),
     "accounts:properties": Route(PROFILE, get=200),
     "accounts:access": Route(PROFILE, get=200),
     "accounts:contacts": Route(PROFILE, get=200),

@@ -7,11 +7,13 @@ from django.contrib import admin
 from django.db.models import Field
 from django.forms import ModelForm
 from django.http import HttpRequest
+from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
-from accounts.admin.base import KeptAdmin, PortalInline
+from accounts.admin.base import KeptAdmin, PortalInline, access_of_staff
 from accounts.admin.roles import AccountRolesInline, ProfileRolesInline, SectionRolesInline
 from accounts.models import BillingAccount, BillingContact, BillingProfile, InvoiceSection, TaxId
+from accounts.operations import demand_second_factor
 
 ADDRESS = ("company", "attention", "street", "postal_code", "city", "region", "country")
 
@@ -56,7 +58,7 @@ class BillingAccountAdmin(KeptAdmin):
     ordering = ("name", "pk")
     readonly_fields = ("code", "created_at")
     fieldsets = (
-        (None, {"fields": ("name", "code", "agreement_type", "created_at")}),
+        (None, {"fields": ("name", "code", "agreement_type", "requires_second_factor", "created_at")}),
         (_("Sold to"), {"fields": ADDRESS}),
     )
     inlines = (TaxIdInline, ProfilesInline, AccountRolesInline)
@@ -65,8 +67,14 @@ class BillingAccountAdmin(KeptAdmin):
         return super().get_inlines(request, obj) if obj is not None else [TaxIdInline]
 
     def save_model(self, request: HttpRequest, obj: BillingAccount, form: ModelForm, change: bool) -> None:
+        demanded = obj.requires_second_factor
+        if change:
+            obj.requires_second_factor = bool(form.initial["requires_second_factor"])
         super().save_model(request, obj, form, change)
         self.audit_change(request, obj, form.changed_data, account=obj, is_new=not change)
+        if change and "requires_second_factor" in form.changed_data:
+            access = access_of_staff(request)
+            demand_second_factor(access=access, account_id=obj.pk, demanded=demanded, at=timezone.now())
 
 
 @admin.register(BillingProfile)

@@ -15,6 +15,9 @@ from accounts.operations.addresses import (
 from accounts.operations.contacts import CannotChangeContacts, add_contact, choose_mails, remove_contact
 from accounts.operations.people import CannotDeactivate, change_activity, invite_person
 from accounts.operations.roles import CannotChangeRoles, grant_role, remove_role
+from accounts.operations.second_factors import (
+    demand_second_factor,
+)
 from accounts.operations.wire import (
     CannotAskForWire,
     CannotDecide,
@@ -40,6 +43,7 @@ __all__ = [
     "confirm_email_change",
     "correct_unproven_address",
     "decide_wire_request",
+    "demand_second_factor",
     "grant_role",
     "invite_person",
     "is_proven",

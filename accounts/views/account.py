@@ -1,12 +1,16 @@
 """The pages of a billing account, for people with a role on the account itself."""
 
+from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
-from django.shortcuts import render
-from django.views.decorators.http import require_safe
+from django.shortcuts import redirect, render
+from django.utils import timezone
+from django.utils.translation import gettext as _
+from django.views.decorators.http import require_http_methods, require_safe
 
-from accounts.access import Access
-from accounts.members import members_of_account, role_table
+from accounts.access import Access, has_second_factor
+from accounts.members import members_of_account, people_stopped, role_table
 from accounts.models import BillingAccount, BillingProfile
+from accounts.operations import demand_second_factor
 from accounts.roles import Permission, Scope
 from accounts.scoping import account_view
 
@@ -21,10 +25,31 @@ def overview(request: HttpRequest, access: Access, account: BillingAccount) -> H
 
 @require_safe
 @account_view(Permission.ROLES_VIEW)
-def access_control(request: HttpRequest, _access: Access, account: BillingAccount) -> HttpResponse:
+def access_control(request: HttpRequest, access: Access, account: BillingAccount) -> HttpResponse:
     context = {
         "account": account,
         "members": members_of_account(account),
         "roles": role_table(Scope.ACCOUNT),
+        "is_demanded": account.requires_second_factor,
+        "may_demand": Permission.ROLES_ASSIGN in access.permissions_at(account),
     }
     return render(request, "accounts/access.html", context)
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@account_view(Permission.ROLES_ASSIGN)
+def second_factor(request: HttpRequest, access: Access, account: BillingAccount) -> HttpResponse:
+    """Says what demanding a second factor changes, or no longer demanding it; a POST does it: ``on`` is 1 or 0."""
+    if request.method != "POST":
+        has_own = access.user is not None and has_second_factor(access.user)
+        context = {"account": account, "has_own": has_own, "stopped": people_stopped(account)}
+        return render(request, "accounts/second_factor.html", context)
+    demanded = request.POST.get("on") == "1"
+    demand_second_factor(access=access, account_id=account.pk, demanded=demanded, at=timezone.now())
+    messages.success(
+        request,
+        _("Paying and managing cards now take a second factor.")
+        if demanded
+        else _("Paying and managing cards no longer take a second factor."),
+    )
+    return redirect("accounts:account_access", account=account.code)

@@ -22,5 +22,10 @@ def properties(request: HttpRequest, access: Access) -> HttpResponse:
 @profile_view(Permission.ROLES_VIEW)
 def access_control(request: HttpRequest, access: Access) -> HttpResponse:
     profile = profile_of(access)
-    context = {"profile": profile, "members": members_of_profile(profile), "roles": role_table(Scope.PROFILE)}
+    context = {
+        "profile": profile,
+        "members": members_of_profile(profile),
+        "roles": role_table(Scope.PROFILE),
+        "is_demanded": profile.account.requires_second_factor,
+    }
     return render(request, "accounts/access.html", context)

@@ -44,6 +44,7 @@ def _row(row: Mapping[str, Any], *, oob: bool) -> str:
         is_zero=row["is_zero"],
         has_note=bool(row["note"]),
         is_payable=bool(row["pay_url"]),
+        has_remedy=bool(row["why_url"]),
         has_payment=bool(row["payment_url"]),
         has_pdf=bool(row["pdf_url"]),
     )
@@ -59,6 +60,7 @@ def _markup(
     is_zero: bool,
     has_note: bool,
     is_payable: bool,
+    has_remedy: bool,
     has_payment: bool,
     has_pdf: bool,
 ) -> str:
@@ -67,7 +69,8 @@ def _markup(
     due_on = '<span class="late">{due_on}</span>' if is_late else "{due_on}"
     zero = " zero" if is_zero else ""
     note = '<span class="reason">{note}</span>' if has_note else ""
-    action = _button("pay", "btn-primary btn-row") if is_payable else '<span class="reason">{why}</span>'
+    why = '<a href="{why_url}">{why}</a>' if has_remedy else "{why}"
+    action = _button("pay", "btn-primary btn-row") if is_payable else f'<span class="reason">{why}</span>'
     if has_payment:
         action += _button("payment", "btn-row")
     download = (

@@ -10,7 +10,7 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_safe
 
-from accounts.access import Access, reason_for_role
+from accounts.access import Access
 from accounts.models import InvoiceSection
 from accounts.roles import Permission
 from accounts.scoping import profile_view
@@ -44,7 +44,7 @@ def invoice_list(request: HttpRequest, access: Access) -> HttpResponse:
         "statuses": _options(((status.value, str(status.label)) for status in STATUSES), filters.status),
         "periods": _options(((period.value, str(period.label)) for period in Period), filters.period),
         "sections": _options(((section.pk, section.name) for section in sections), filters.section),
-        "why_role": "" if access.can(Permission.INVOICE_PAY) else reason_for_role(Permission.INVOICE_PAY),
+        "refusal": None if access.can(Permission.INVOICE_PAY) else access.refusal(Permission.INVOICE_PAY),
     }
     return render(request, "invoices/list.html", context)
 

@@ -3,7 +3,7 @@
 from datetime import datetime
 from functools import lru_cache
 from typing import Any
-from urllib.parse import quote
+from urllib.parse import quote, urlencode
 
 from django.urls import reverse
 from django.utils.translation import get_language
@@ -72,6 +72,9 @@ class Rows:
         self.again_words = _("Card declined; charged again on %(day)s")
         self.declined_words = _("Automatic charge declined on %(day)s")
         self.role_words = _("Your role does not include paying.")
+        self.second_factor_words = _("Set up two-factor authentication to pay")
+        back = reverse("invoices:list", args=[self.profile.code])
+        self.second_factor_url = f"{reverse('mfa_index')}?{urlencode({'next': back})}"
         self.texts = {"due_heading": _("Due date"), "pay_text": _("Pay now"), "payment_text": _("View the payment")}
 
     def row(self, invoice: Invoice) -> dict[str, Any]:
@@ -97,6 +100,7 @@ class Rows:
             "is_void": label == Label.VOID,
             "note": disputed_since(invoice, self.profile) or self._charged(invoice),
             "why": self._short(why) if why else "",
+            "why_url": self.second_factor_url if why and why.code == Why.SECOND_FACTOR else "",
             "detail_url": address("detail", invoice),
             "pay_url": "" if why else address("pay", invoice),
             "pay_label": "" if why else self.pay_words % number,
@@ -120,7 +124,9 @@ class Rows:
         return words % {"day": day_text(day, pattern, language=self.language)}
 
     def _short(self, why: Reason) -> str:
-        """The list names the roles that may pay once, above the rows."""
+        """The list says once, above the rows, which roles may pay or that a second factor is demanded."""
+        if why.code == Why.SECOND_FACTOR:
+            return self.second_factor_words
         return self.role_words if why.code == Why.ROLE else why.text
 
 

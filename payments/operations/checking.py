@@ -22,6 +22,8 @@ from payments.states import PaymentStatus
 class NotTheirs(NotAllowed):
     """It is for one person, and no role helps anybody else. The message may be shown."""
 
+    remedy = ""
+
 
 def check_of(*, access: Access, reference: str) -> Mapping[str, str]:
     """What the page needs for the check of a payment; empty when there is nothing to pass in the page, because the

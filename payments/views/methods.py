@@ -10,7 +10,7 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
-from accounts.access import Access, reason_for_role
+from accounts.access import Access
 from accounts.models import BillingProfile, WireRequest
 from accounts.roles import Permission
 from accounts.scoping import profile_of, profile_view
@@ -64,7 +64,7 @@ def methods(request: HttpRequest, access: Access) -> HttpResponse:
         "others": [row(card) for card in stored if not card.is_default and not card.backup_order],
         "may_manage": may_manage,
         "may_add": may_manage and default_gateway() is not None,
-        "why_not": "" if may_manage else reason_for_role(Permission.METHODS_MANAGE),
+        "refusal": None if may_manage else access.refusal(Permission.METHODS_MANAGE),
         "wire_is_asked": _wire_is_asked(profile),
         "may_pay": access.can(Permission.INVOICE_PAY),
     }
