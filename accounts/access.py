@@ -15,6 +15,7 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 
 from allauth.mfa.models import Authenticator
+from django.conf import settings
 from django.core.exceptions import PermissionDenied
 from django.db.models import Case, Exists, OuterRef, Q, When
 from django.utils.translation import gettext as _
@@ -202,8 +203,10 @@ def fresh(access: Access) -> Access:
     if access.user is None:
         return access
     if access.unlimited:
-        still_staff = User.objects.filter(pk=access.user.pk, is_active=True, is_staff=True).exists()
-        return replace(access, unlimited=still_staff)
+        staff = User.objects.filter(pk=access.user.pk, is_active=True, is_staff=True)
+        if settings.STAFF_SECOND_FACTOR:
+            staff = staff.filter(authenticator__type__in=SECOND_FACTORS)
+        return replace(access, unlimited=staff.exists())
     return replace(access, held=access_of(access.user).held)
 
 
@@ -213,15 +216,26 @@ def system_access(profile: BillingProfile | None = None) -> Access:
 
 
 def staff_access(user: User) -> Access:
-    """A member of staff in admin. Raises NotAllowed for anybody else."""
+    """A member of staff in admin. Raises NotAllowed for anybody else, NeedsSecondFactor for staff without one."""
     if not (user.is_staff and user.is_active):
         raise NotAllowed(_("Only staff may do this."))
+    if lacks_second_factor_of_staff(user):
+        raise NeedsSecondFactor(second_factor_of_staff_text())
     return Access(user=user, unlimited=True)
 
 
 def has_second_factor(user: User) -> bool:
     """Whether a person signs in with more than a password. One query."""
     return bool(Authenticator.objects.filter(user=user.pk, type__in=SECOND_FACTORS).exists())
+
+
+def lacks_second_factor_of_staff(user: User) -> bool:
+    """Whether the staff pages stay closed to a member of staff: `STAFF_SECOND_FACTOR` is on, and they have none."""
+    return bool(settings.STAFF_SECOND_FACTOR) and not has_second_factor(user)
+
+
+def second_factor_of_staff_text() -> str:
+    return _("Staff pages open with a second factor only. Set up an authenticator app or a security key, then go on.")
 
 
 def reason_for_role(permission: Permission, scope: Scope = Scope.PROFILE) -> str:

@@ -7,8 +7,9 @@ from typing import Any
 
 from django.contrib.admin import AdminSite
 from django.contrib.admin.apps import AdminConfig
-from django.http import HttpRequest, HttpResponse
-from django.shortcuts import redirect
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.urls import reverse
+from django.utils.http import urlencode
 from django.utils.translation import gettext_lazy as _
 
 
@@ -19,20 +20,38 @@ class PortalAdminSite(AdminSite):
     site_url = "/"
     enable_nav_sidebar = False  # the lists of invoices and payments need the width
 
-    def login(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
-        """Sends people who are not signed in to the portal's own page; refuses customers."""
+    def has_permission(self, request: HttpRequest) -> bool:
+        """Every staff page asks this first. Staff without a second factor get in nowhere while they must have one."""
+        from accounts.access import lacks_second_factor_of_staff  # noqa: PLC0415  needs the apps to be loaded
+
+        return super().has_permission(request) and not lacks_second_factor_of_staff(request.user)  # type: ignore[arg-type]
+
+    def login(self, request: HttpRequest, _extra_context: dict[str, Any] | None = None) -> HttpResponse:
+        """Sends people who are not signed in to the portal's own page, and staff without a second factor to where they
+        set one up; refuses customers.
+
+        Django's own form is neither shown nor read: it takes a password alone, and would let somebody who is signed in
+        become anybody else whose password they know, without that person's second factor.
+        """
         from allauth.account.decorators import secure_admin_login  # noqa: PLC0415  needs the apps to be loaded
 
-        response: HttpResponse = secure_admin_login(super().login)(request, extra_context)
+        response: HttpResponse = secure_admin_login(self._let_in)(request)
         return response
 
-    def password_change(  # type: ignore[override]
-        self,
-        request: HttpRequest,  # noqa: ARG002
-        extra_context: dict[str, Any] | None = None,  # noqa: ARG002
+    def _let_in(self, request: HttpRequest) -> HttpResponse:
+        """For staff who are signed in: to the page they wanted, or to where they set up a second factor first."""
+        from allauth.account.utils import get_next_redirect_url  # noqa: PLC0415
+
+        wanted = get_next_redirect_url(request) or reverse("admin:index")
+        if self.has_permission(request):
+            return HttpResponseRedirect(wanted)
+        return HttpResponseRedirect(f"{reverse('mfa_index')}?{urlencode({'next': wanted})}")
+
+    def password_change(  # type: ignore[override]  # a redirect where Django draws a page
+        self, _request: HttpRequest, _extra_context: dict[str, Any] | None = None
     ) -> HttpResponse:
-        """Staff change their password where everybody does, with its limits, its mail and its entry in the audit."""
-        return redirect("account_change_password")
+        """On the portal's own page, which counts the tries, writes to the person and ends their sessions."""
+        return HttpResponseRedirect(reverse("account_change_password"))
 
 
 class PortalAdminConfig(AdminConfig):

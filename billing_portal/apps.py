@@ -7,4 +7,4 @@ class BillingPortalConfig(AppConfig):
     verbose_name = _("Billing portal")
 
     def ready(self) -> None:
-        from billing_portal import checks  # noqa: F401  registers the system checks
+        from billing_portal import checks, sign_in  # noqa: F401  registers the system checks, and what follows a sign-in

@@ -48,3 +48,13 @@ def check_mail(**_options: Any) -> list[CheckMessage]:
         return []
     directory = mailer["OPTIONS"]["file_path"]
     return [Caution(f"EMAIL_HOST is not set: mails are written to files in {directory}.", id="billing_portal.W001")]
+
+
+@register(Tags.security, deploy=True)
+def check_second_factors(**_options: Any) -> list[CheckMessage]:
+    """Staff move money and change who may."""
+    problems: list[CheckMessage] = []
+    if not settings.STAFF_SECOND_FACTOR:
+        hint = "Leave out PORTAL_STAFF_SECOND_FACTOR, and PORTAL_DEMO where the portal is no demo."
+        problems.append(Caution("Staff may sign in with a password alone.", hint=hint, id="billing_portal.W003"))
+    return problems

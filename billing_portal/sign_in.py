@@ -1,21 +1,38 @@
-"""What the portal asks of the sign-in library (django-allauth): nobody opens an account alone, and its mails are ours.
+"""What the portal asks of the sign-in library (django-allauth).
 
-Each mail is a row of the outbox like any other: the worker sends it, in its reader's language, its links follow
-PUBLIC_URL, and the secrets in them are made when it is sent.
+Nobody opens an account alone. The library's mails are ours: rows of the outbox like any other, which the worker sends in
+their reader's language, whose links follow PUBLIC_URL, and whose secrets are made when they are sent. A second factor
+guards what is dangerous, and a change of one ends the person's other sessions.
 """
 
 import secrets
 from typing import Any
 
 from allauth.account.adapter import DefaultAccountAdapter
-from django.http import HttpRequest
+from allauth.account.utils import get_next_redirect_url
+from allauth.mfa.adapter import DefaultMFAAdapter
+from allauth.mfa.base.views import index
+from allauth.mfa.models import Authenticator
+from allauth.mfa.signals import authenticator_added, authenticator_removed, authenticator_reset
+from allauth.mfa.webauthn.views import remove_webauthn
+from django.contrib import messages
+from django.contrib.auth import update_session_auth_hash
+from django.dispatch import receiver
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect
+from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import get_language
 
 from accounts import audit
 from accounts.models import User
 from accounts.operations import queue_password_link
+from accounts.operations.second_factors import NEEDED, end_sessions, is_needed
 from accounts.outbox import queue, queue_to
+
+# In the session: the ``page`` that somebody wanted who was sent to set up a second factor, whether it is for staff, and
+# whether it is open to them now.
+WAY_BACK = "way_back"
 
 
 class InvitedOnly(DefaultAccountAdapter):  # type: ignore[misc]
@@ -62,3 +79,55 @@ class InvitedOnly(DefaultAccountAdapter):  # type: ignore[misc]
             context={"email": email},
             at=timezone.now(),
         )
+
+    def get_reauthentication_methods(self, user: Any) -> list[dict[str, Any]]:
+        """Who has a second factor confirms with it. The password alone would let whoever knows it take the second
+        factor away in a browser that was left open, or read its recovery codes."""
+        methods: list[dict[str, Any]] = super().get_reauthentication_methods(user)
+        return [method for method in methods if method["id"] != "reauthenticate"] or methods
+
+
+class SecondFactors(DefaultMFAAdapter):  # type: ignore[misc]
+    error_messages = DefaultMFAAdapter.error_messages | {"cannot_delete_authenticator": NEEDED}
+
+    def can_delete_authenticator(self, authenticator: Authenticator) -> bool:
+        return not is_needed(authenticator)
+
+
+@receiver([authenticator_added, authenticator_removed, authenticator_reset])
+def end_other_sessions(request: HttpRequest, user: User, **_more: Any) -> None:
+    """A session that began with less than the person now has must not go on; the one they are in does."""
+    end_sessions(user)
+    update_session_auth_hash(request, user)
+
+
+@receiver(authenticator_added)
+def find_way_back(request: HttpRequest, **_more: Any) -> None:
+    """Whoever was sent to set up a second factor may go on."""
+    if WAY_BACK in request.session:
+        request.session[WAY_BACK] = {**request.session[WAY_BACK], "is_open": True}
+
+
+def second_factor_pages(request: HttpRequest) -> HttpResponse:
+    """The page of the person's second factors. ``next`` is the page that they wanted, kept until they can go on."""
+    wanted = get_next_redirect_url(request)
+    if wanted:
+        is_staff_page = wanted.startswith(reverse("admin:index"))
+        request.session[WAY_BACK] = {"page": wanted, "is_staff_page": is_staff_page, "is_open": False}
+    response: HttpResponse = index(request)
+    return response
+
+
+def go_back(request: HttpRequest) -> HttpResponse:
+    """To the page that somebody wanted who was sent to set up a second factor."""
+    return redirect(request.session.pop(WAY_BACK, {}).get("page", "home"))
+
+
+def remove_key(request: HttpRequest, pk: int) -> HttpResponse:
+    """allauth asks `can_delete_authenticator` for an authenticator app only; a security key is held up here."""
+    key = Authenticator.objects.filter(user=request.user.pk, type=Authenticator.Type.WEBAUTHN, pk=pk).first()
+    if key is not None and is_needed(key):
+        messages.error(request, str(NEEDED))
+        return redirect("mfa_list_webauthn")
+    response: HttpResponse = remove_webauthn(request, pk=pk)
+    return response

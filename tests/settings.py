@@ -11,6 +11,7 @@ os.environ.update(
         "EMAIL_FROM": "billing@example.com",
         "LOG_LEVEL": "ERROR",
         "PAYMENT_GATEWAYS": "sandbox",
+        "PORTAL_STAFF_SECOND_FACTOR": "false",  # the tests about it switch it on
         "PORTAL_VAR_DIR": os.environ["TEST_VAR_DIR"],
         "PUBLIC_URL": "http://testserver",
         "SANDBOX_ALLOWED": "true",

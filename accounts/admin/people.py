@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from allauth.mfa.models import Authenticator
 from django import forms
 from django.conf import settings
 from django.contrib import admin, messages
@@ -18,16 +19,19 @@ from django.utils import timezone
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
+from accounts.access import NotAllowed
 from accounts.admin.base import KeptAdmin, ReadOnlyAdmin, access_of_staff
 from accounts.admin.roles import UserRolesInline
 from accounts.models import EmailChange, User
 from accounts.operations import (
     CannotChangeAddress,
+    CannotRemoveSecondFactor,
     change_activity,
     correct_unproven_address,
     invite_person,
     is_proven,
     mail_password_link,
+    remove_second_factor,
     request_email_change,
 )
 from accounts.operations.addresses import refuse_taken_address, valid_address
@@ -233,8 +237,8 @@ class GroupAdmin(DjangoGroupAdmin):
 
 
 class SecondFactorAdmin(ReadOnlyAdmin):
-    """The second factors of people, without their secrets. Removing one lets somebody who lost it sign in again; only
-    a superuser takes one from a member of staff."""
+    """The second factors of people, without their secrets. Removing one lets somebody who lost it sign in again, and
+    ends their sessions; only a superuser takes one from a member of staff."""
 
     list_display = ("user", "type", "created_at", "last_used_at")
     list_filter = ("type",)
@@ -248,3 +252,13 @@ class SecondFactorAdmin(ReadOnlyAdmin):
         if obj is not None and (obj.user.is_staff or obj.user.is_superuser) and not request.user.is_superuser:
             return False
         return request.user.has_perm("mfa.delete_authenticator")
+
+    def delete_model(self, request: HttpRequest, obj: Authenticator) -> None:
+        remove_second_factor(access=access_of_staff(request), authenticator_id=obj.pk, at=timezone.now())
+
+    def delete_view(self, request: HttpRequest, object_id: str, extra_context: Any = None) -> HttpResponse:
+        try:
+            return super().delete_view(request, object_id, extra_context)
+        except (CannotRemoveSecondFactor, NotAllowed) as refusal:
+            self.message_user(request, str(refusal), messages.ERROR)
+            return HttpResponseRedirect(reverse("admin:mfa_authenticator_change", args=[object_id]))

@@ -16,7 +16,9 @@ from accounts.operations.contacts import CannotChangeContacts, add_contact, choo
 from accounts.operations.people import CannotDeactivate, change_activity, invite_person
 from accounts.operations.roles import CannotChangeRoles, grant_role, remove_role
 from accounts.operations.second_factors import (
+    CannotRemoveSecondFactor,
     demand_second_factor,
+    remove_second_factor,
 )
 from accounts.operations.wire import (
     CannotAskForWire,
@@ -34,6 +36,7 @@ __all__ = [
     "CannotChangeRoles",
     "CannotDeactivate",
     "CannotDecide",
+    "CannotRemoveSecondFactor",
     "WireFacts",
     "add_contact",
     "cancel_email_change",
@@ -51,6 +54,7 @@ __all__ = [
     "queue_password_link",
     "remove_contact",
     "remove_role",
+    "remove_second_factor",
     "request_email_change",
     "request_wire",
     "set_password_by_link",

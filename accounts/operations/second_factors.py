@@ -1,12 +1,17 @@
-"""Second factors, demanded by a customer's owner."""
+"""Second factors: demanded by a customer's owner, and taken away by staff."""
 
 from datetime import datetime
 
+from allauth.mfa.models import Authenticator
+from django.conf import settings
 from django.db import transaction
+from django.db.models import F
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 
 from accounts import audit
 from accounts.access import (
+    SECOND_FACTORS,
     Access,
     NeedsSecondFactor,
     NotAllowed,
@@ -14,8 +19,14 @@ from accounts.access import (
     has_second_factor,
     reason_for_role,
 )
-from accounts.models import BillingAccount
+from accounts.models import BillingAccount, User
 from accounts.roles import Permission, Scope
+
+NEEDED = gettext_lazy("Staff must have a second factor. Add another one before you remove this one.")
+
+
+class CannotRemoveSecondFactor(Exception):
+    """The second factor stays. The message may be shown."""
 
 
 @transaction.atomic
@@ -45,3 +56,52 @@ def demand_second_factor(*, access: Access, account_id: int, demanded: bool, at:
     action = "account.second_factor_demanded" if demanded else "account.second_factor_not_demanded"
     audit.record(access=access, at=at, action=action, subject=account.name, account=account)
     return account
+
+
+@transaction.atomic
+def remove_second_factor(*, access: Access, authenticator_id: int, at: datetime) -> User:
+    """Takes a second factor from somebody who lost it, with the recovery codes when none is left that they stand in
+    for. All of the person's sessions end. For staff; only a superuser takes one from a member of staff.
+
+    Returns the person. Raises Authenticator.DoesNotExist, NotAllowed, and CannotRemoveSecondFactor for one's own last
+    while staff must have one.
+    """
+    now = fresh(access)
+    if not now.unlimited:
+        raise NotAllowed(_("Only staff may do this."))
+    found = Authenticator.objects.select_related("user").get(pk=authenticator_id)
+    # Of two that are removed at the same moment, one is the last.
+    person = User.objects.select_for_update(no_key=True).get(pk=found.user_id)
+    if (person.is_staff or person.is_superuser) and now.user is not None and not now.user.is_superuser:
+        raise NotAllowed(_("Only a superuser removes a second factor of a member of staff."))
+    if person == now.user and is_needed(found):
+        raise CannotRemoveSecondFactor(str(NEEDED))
+    kind = found.type
+    found.delete()
+    if not has_second_factor(person):
+        Authenticator.objects.filter(user=person, type=Authenticator.Type.RECOVERY_CODES).delete()
+    end_sessions(person)
+    audit.record(
+        access=access,
+        at=at,
+        action="user.second_factor_removed",
+        subject=person.email[:120],
+        person=person,
+        type=kind,
+    )
+    return person
+
+
+def is_needed(authenticator: Authenticator) -> bool:
+    """Whether it is the last second factor of a member of staff while staff must have one."""
+    person: User = authenticator.user
+    if not (settings.STAFF_SECOND_FACTOR and person.is_staff and authenticator.type in SECOND_FACTORS):
+        return False
+    others = Authenticator.objects.filter(user=person, type__in=SECOND_FACTORS).exclude(pk=authenticator.pk)
+    return not others.exists()
+
+
+def end_sessions(person: User) -> None:
+    """Ends every session of a person. Their row in memory is brought up to date, for whoever keeps one of them."""
+    User.objects.filter(pk=person.pk).update(sessions_version=F("sessions_version") + 1)
+    person.refresh_from_db(fields=["sessions_version"])

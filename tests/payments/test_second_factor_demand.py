@@ -146,6 +146,13 @@ def test_a_reader_is_told_about_the_role_as_ever(demanding):
     assert SET_UP + "?next" not in page.text
 
 
+def test_set_up_leads_back_to_the_invoice(demanding, payer):
+    invoice, client = issued(demanding), browser(payer)
+    page = client.get(f"{SET_UP}?next={pay_url(invoice)}")
+    assert "Your organization demands a second factor for what you wanted to do." in page.text
+    assert client.get(reverse("second_factor_back")).url == pay_url(invoice)
+
+
 # Cards ---------------------------------------------------------------------------------------------------------------
 
 

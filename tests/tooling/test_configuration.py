@@ -95,6 +95,17 @@ def test_an_installation_without_a_mail_server_is_warned_that_its_mails_are_file
 
 
 @pytest.mark.parametrize(
+    ("environ", "warning"),
+    [
+        ({"PORTAL_STAFF_SECOND_FACTOR": "false"}, "billing_portal.W003"),
+        ({"PORTAL_DEMO": "true"}, "billing_portal.W003"),
+    ],
+)
+def test_an_installation_is_warned_where_second_factors_protect_less_than_they_could(installation, environ, warning):
+    assert warning in start(installation, "check", "--deploy", **environ).stderr
+
+
+@pytest.mark.parametrize(
     ("environ", "sentence"),
     [
         ({"SECRET_KEY": None}, "Configuration: SECRET_KEY is not set."),

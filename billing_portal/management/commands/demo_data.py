@@ -17,6 +17,8 @@ class Command(BaseCommand):
     def handle(self, *_args: Any, verbosity: int, **_options: Any) -> None:
         if "sandbox" not in settings.PAYMENT_GATEWAYS:
             raise CommandError("Demo data needs the sandbox: PAYMENT_GATEWAYS must name it.")
+        if settings.STAFF_SECOND_FACTOR:
+            raise CommandError("The staff of the demo sign in with a password alone: set PORTAL_DEMO=true.")
         if User.objects.exists() or BillingAccount.objects.exists():
             raise CommandError("This database holds data already. Demo data goes into an empty one only.")
         build(at=timezone.now())
