@@ -52,8 +52,12 @@ def check_mail(**_options: Any) -> list[CheckMessage]:
 
 @register(Tags.security, deploy=True)
 def check_second_factors(**_options: Any) -> list[CheckMessage]:
-    """Staff move money and change who may."""
+    """Staff move money and change who may; and SECRET_KEY is changed when it leaks, which must cost nobody their
+    second factor."""
     problems: list[CheckMessage] = []
+    if not settings.SECOND_FACTOR_KEYS:
+        hint = "Give the secrets of second factors a key of their own; SECRET_KEY still decrypts what it encrypted."
+        problems.append(Caution("PORTAL_SECOND_FACTOR_KEYS is not set.", hint=hint, id="billing_portal.W002"))
     if not settings.STAFF_SECOND_FACTOR:
         hint = "Leave out PORTAL_STAFF_SECOND_FACTOR, and PORTAL_DEMO where the portal is no demo."
         problems.append(Caution("Staff may sign in with a password alone.", hint=hint, id="billing_portal.W003"))

@@ -61,6 +61,13 @@ class Env:
         """A list separated by commas."""
         return [word.strip() for word in self.text(name, default).split(",") if word.strip()]
 
+    def secrets(self, name: str, *, at_least: int) -> list[str]:
+        """A list of secret texts separated by commas, each of so many characters at least. They are never repeated."""
+        secrets = self.words(name)
+        if any(len(secret) < at_least for secret in secrets):
+            raise ImproperlyConfigured(f"{name} must be texts of at least {at_least} characters, separated by commas.")
+        return secrets
+
     def days(self, name: str, default: str) -> list[int]:
         """Whole numbers of days separated by commas, each larger than the one before; negative ones are before."""
         words = self.words(name, default)

@@ -135,6 +135,7 @@ ACCOUNT_LOGOUT_ON_PASSWORD_CHANGE = True
 ACCOUNT_SESSION_REMEMBER = False
 ALLAUTH_TRUSTED_PROXY_COUNT = env.number("TRUSTED_PROXY_COUNT", 0)
 MFA_ADAPTER = "billing_portal.sign_in.SecondFactors"
+MFA_FORMS = {"activate_totp": "billing_portal.sign_in.ActivateApp"}
 MFA_SUPPORTED_TYPES = ["totp", "webauthn", "recovery_codes"]
 MFA_PASSKEY_LOGIN_ENABLED = True
 MFA_ALLOW_UNVERIFIED_EMAIL = False
@@ -142,6 +143,8 @@ MFA_WEBAUTHN_ALLOW_INSECURE_ORIGIN = DEBUG
 MFA_TOTP_ISSUER = "Billing portal"
 # Whether the staff pages stay closed to staff who sign in with a password alone.
 STAFF_SECOND_FACTOR = env.flag("PORTAL_STAFF_SECOND_FACTOR", default=not DEMO)
+# What the secrets of second factors are encrypted with: the first encrypts, all decrypt, and so does SECRET_KEY.
+SECOND_FACTOR_KEYS = env.secrets("PORTAL_SECOND_FACTOR_KEYS", at_least=32)
 
 # Browser --------------------------------------------------------------------------------------------------------
 SECURE_CSP = {

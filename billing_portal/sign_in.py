@@ -1,8 +1,8 @@
 """What the portal asks of the sign-in library (django-allauth).
 
-Nobody opens an account alone. The library's mails are ours: rows of the outbox like any other, which the worker sends in
-their reader's language, whose links follow PUBLIC_URL, and whose secrets are made when they are sent. A second factor
-guards what is dangerous, and a change of one ends the person's other sessions.
+Nobody opens an account alone. The library's mails are ours: rows of the outbox like any other, which the worker sends
+in their reader's language, whose links follow PUBLIC_URL, and whose secrets are made when they are sent. Second factors
+have their secrets encrypted, and a change of one ends the person's other sessions.
 """
 
 import secrets
@@ -10,10 +10,13 @@ from typing import Any
 
 from allauth.account.adapter import DefaultAccountAdapter
 from allauth.account.utils import get_next_redirect_url
+from allauth.core import context
 from allauth.mfa.adapter import DefaultMFAAdapter
 from allauth.mfa.base.views import index
 from allauth.mfa.models import Authenticator
 from allauth.mfa.signals import authenticator_added, authenticator_removed, authenticator_reset
+from allauth.mfa.totp.forms import ActivateTOTPForm
+from allauth.mfa.totp.internal.auth import SECRET_SESSION_KEY
 from allauth.mfa.webauthn.views import remove_webauthn
 from django.contrib import messages
 from django.contrib.auth import update_session_auth_hash
@@ -24,7 +27,7 @@ from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import get_language
 
-from accounts import audit
+from accounts import audit, second_factors
 from accounts.models import User
 from accounts.operations import queue_password_link
 from accounts.operations.second_factors import NEEDED, end_sessions, is_needed
@@ -90,8 +93,27 @@ class InvitedOnly(DefaultAccountAdapter):  # type: ignore[misc]
 class SecondFactors(DefaultMFAAdapter):  # type: ignore[misc]
     error_messages = DefaultMFAAdapter.error_messages | {"cannot_delete_authenticator": NEEDED}
 
+    def encrypt(self, text: str) -> str:
+        return second_factors.encrypt(text)
+
+    def decrypt(self, encrypted_text: str) -> str:
+        return second_factors.decrypt(encrypted_text)
+
     def can_delete_authenticator(self, authenticator: Authenticator) -> bool:
         return not is_needed(authenticator)
+
+
+class ActivateApp(ActivateTOTPForm):  # type: ignore[misc]
+    """Keeps the secret encrypted in the session as well, where it waits for the first code: sessions are rows of the
+    database, and what is activated is this very secret."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        session = context.request.session
+        kept = session.get(SECRET_SESSION_KEY)
+        super().__init__(*args, **kwargs)
+        if self.is_bound and kept:
+            self.secret = second_factors.decrypt(kept)
+        session[SECRET_SESSION_KEY] = second_factors.encrypt(self.secret)
 
 
 @receiver([authenticator_added, authenticator_removed, authenticator_reset])

@@ -9,13 +9,13 @@ from payments.gateways.registry import gateways
 
 # Pages of our own that stand before those of the sign-in library: the first that fits answers.
 account_urls = [
-    path("email/", email_address.change, name="account_email"),
-    path("email/withdraw", email_address.withdraw, name="account_withdraw_email"),
-    path("confirm-email/<str:key>/", email_address.confirm, name="account_confirm_email"),
-    path("cancel-email/<str:key>/", email_address.cancel, name="account_cancel_email"),
-    path("2fa/", sign_in.second_factor_pages, name="mfa_index"),
-    path("2fa/back/", sign_in.go_back, name="second_factor_back"),
-    path("2fa/webauthn/keys/<int:pk>/remove/", sign_in.remove_key, name="mfa_remove_webauthn"),
+    path("account/email/", email_address.change, name="account_email"),
+    path("account/email/withdraw", email_address.withdraw, name="account_withdraw_email"),
+    path("account/confirm-email/<str:key>/", email_address.confirm, name="account_confirm_email"),
+    path("account/cancel-email/<str:key>/", email_address.cancel, name="account_cancel_email"),
+    path("account/2fa/", sign_in.second_factor_pages, name="mfa_index"),
+    path("account/2fa/back/", sign_in.go_back, name="second_factor_back"),
+    path("account/2fa/webauthn/keys/<int:pk>/remove/", sign_in.remove_key, name="mfa_remove_webauthn"),
 ]
 
 urlpatterns = [
@@ -28,7 +28,7 @@ urlpatterns = [
     path("search/", search.search, name="search"),
     path("preferences/", home.preferences, name="preferences"),
     path("healthz", home.healthz, name="healthz"),
-    path("account/", include(account_urls)),
+    path("", include(account_urls)),
     path("account/", include("allauth.urls")),
     path("admin/", admin.site.urls),
 ]

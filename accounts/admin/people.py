@@ -35,6 +35,7 @@ from accounts.operations import (
     request_email_change,
 )
 from accounts.operations.addresses import refuse_taken_address, valid_address
+from accounts.second_factors import is_readable
 
 POWERS = ("is_staff", "is_superuser", "groups", "user_permissions")
 
@@ -240,11 +241,11 @@ class SecondFactorAdmin(ReadOnlyAdmin):
     """The second factors of people, without their secrets. Removing one lets somebody who lost it sign in again, and
     ends their sessions; only a superuser takes one from a member of staff."""
 
-    list_display = ("user", "type", "created_at", "last_used_at")
+    list_display = ("user", "type", "created_at", "last_used_at", "can_be_used")
     list_filter = ("type",)
     list_select_related = ("user",)
     search_fields = ("user__email",)
-    fields = ("user", "type", "created_at", "last_used_at")
+    fields = ("user", "type", "created_at", "last_used_at", "secret")
     ordering = ("-pk",)
     actions = None  # one by one: of many at once nobody would ask whose each is
 
@@ -252,6 +253,20 @@ class SecondFactorAdmin(ReadOnlyAdmin):
         if obj is not None and (obj.user.is_staff or obj.user.is_superuser) and not request.user.is_superuser:
             return False
         return request.user.has_perm("mfa.delete_authenticator")
+
+    @admin.display(description=_("can be used"), boolean=True)
+    def can_be_used(self, obj: Authenticator) -> bool:
+        return is_readable(obj.data)
+
+    @admin.display(description=_("secret"))
+    def secret(self, obj: Authenticator) -> str:
+        """Whether there is one and it decrypts; never what it is."""
+        if not is_readable(obj.data):
+            return gettext(
+                "No key of PORTAL_SECOND_FACTOR_KEYS decrypts it, so nobody can sign in with it. Put the key back with "
+                "which it was encrypted, or remove this second factor; then the person sets up a new one."
+            )
+        return gettext("None: a public key") if obj.type == Authenticator.Type.WEBAUTHN else gettext("Encrypted")
 
     def delete_model(self, request: HttpRequest, obj: Authenticator) -> None:
         remove_second_factor(access=access_of_staff(request), authenticator_id=obj.pk, at=timezone.now())

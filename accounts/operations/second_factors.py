@@ -1,5 +1,7 @@
-"""Second factors: demanded by a customer's owner, and taken away by staff."""
+"""Second factors: demanded by a customer's owner, taken away by staff, and encrypted with a new key."""
 
+from collections.abc import Iterator
+from dataclasses import dataclass, field
 from datetime import datetime
 
 from allauth.mfa.models import Authenticator
@@ -21,7 +23,9 @@ from accounts.access import (
 )
 from accounts.models import BillingAccount, User
 from accounts.roles import Permission, Scope
+from accounts.second_factors import UnreadableSecret, rotated
 
+BATCH = 200
 NEEDED = gettext_lazy("Staff must have a second factor. Add another one before you remove this one.")
 
 
@@ -105,3 +109,45 @@ def end_sessions(person: User) -> None:
     """Ends every session of a person. Their row in memory is brought up to date, for whoever keeps one of them."""
     User.objects.filter(pk=person.pk).update(sessions_version=F("sessions_version") + 1)
     person.refresh_from_db(fields=["sessions_version"])
+
+
+@dataclass
+class Rotation:
+    """What `rotate_secrets` has done so far. ``unreadable`` names the rows that no key decrypts."""
+
+    encrypted: int = 0
+    kept: int = 0
+    unreadable: list[str] = field(default_factory=list)
+
+
+def rotate_secrets() -> Iterator[Rotation]:
+    """Encrypts every secret that is not yet under the first key with it, and yields what was done after each batch.
+
+    Each batch is a transaction of its own and each row stands for itself, so this may be stopped anywhere, started
+    again, and run while people sign in. A row that no key decrypts stays as it is.
+    """
+    done, last = Rotation(), 0
+    secrets = Authenticator.objects.exclude(type=Authenticator.Type.WEBAUTHN).order_by("pk")
+    while True:
+        with transaction.atomic():
+            rows = list(secrets.filter(pk__gt=last).select_for_update(of=("self",)).select_related("user")[:BATCH])
+            for row in rows:
+                _rotate(row, done)
+        if not rows:
+            return
+        last = rows[-1].pk
+        yield done
+
+
+def _rotate(row: Authenticator, done: Rotation) -> None:
+    try:
+        data = rotated(row.data)
+    except UnreadableSecret:
+        done.unreadable.append(f"{row.get_type_display()} of {row.user.email} (row {row.pk})")
+        return
+    if data == row.data:
+        done.kept += 1
+        return
+    row.data = data
+    row.save(update_fields=["data"])
+    done.encrypted += 1

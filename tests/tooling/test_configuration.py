@@ -16,6 +16,7 @@ PRODUCTION = {
     "ALLOWED_HOSTS": "billing.example.com",
     "EMAIL_FROM": "billing@example.com",
     "EMAIL_HOST": "mail.example.com",
+    "PORTAL_SECOND_FACTOR_KEYS": "tests-only-" + "k" * 32,
     "PUBLIC_URL": "https://billing.example.com",
     "SECRET_KEY": "a" * 25 + "b" * 25 + "cdefg",
     "SELLER_ADDRESS": "Voorbeeldkade 1",
@@ -97,6 +98,7 @@ def test_an_installation_without_a_mail_server_is_warned_that_its_mails_are_file
 @pytest.mark.parametrize(
     ("environ", "warning"),
     [
+        ({"PORTAL_SECOND_FACTOR_KEYS": None}, "billing_portal.W002"),
         ({"PORTAL_STAFF_SECOND_FACTOR": "false"}, "billing_portal.W003"),
         ({"PORTAL_DEMO": "true"}, "billing_portal.W003"),
     ],
@@ -114,6 +116,10 @@ def test_an_installation_is_warned_where_second_factors_protect_less_than_they_c
         ({"PAYMENT_GATEWAYS": "strype"}, "Configuration: PAYMENT_GATEWAYS names 'strype'; known gateways: "),
         ({"DATABASE_URL": "nonsense"}, "Configuration: DATABASE_URL is not the address of a database."),
         ({"PORTAL_CARD_LIMITS": "50000"}, "Configuration: PORTAL_CARD_LIMITS must be a JSON object"),
+        (
+            {"PORTAL_SECOND_FACTOR_KEYS": f"{'k' * 40},too-short"},
+            "Configuration: PORTAL_SECOND_FACTOR_KEYS must be texts of at least 32 characters",
+        ),
     ],
 )
 def test_a_mistake_stops_the_start_with_one_sentence(installation, environ, sentence):
