@@ -23,7 +23,8 @@ def local_environment(base: Path, environ: MutableMapping[str, str]) -> None:
     """Fills in what neither the environment nor ``.env`` gives."""
     given = {**dotenv_values(base / ".env"), **environ}
     # A line for every request would push the address and the sign-ins off the screen.
-    for name, value in (("DEBUG", "true"), ("PORTAL_DEMO", "true"), ("LOG_LEVEL", "WARNING")):
+    debug = given.get("DEBUG") or "true"  # without it the demo must not run
+    for name, value in (("DEBUG", debug), ("PORTAL_DEMO", debug), ("LOG_LEVEL", "WARNING")):
         if not given.get(name):
             environ[name] = value
     if not given.get("SECRET_KEY"):
@@ -45,7 +46,7 @@ def main() -> None:
     local_environment(BASE_DIR, os.environ)
     try:
         django.setup()
-        call_command("run_portal")
+        call_command("run_portal", skip_checks=False)
     except ImproperlyConfigured as problem:
         sys.exit(f"Configuration: {problem}")
     except CommandError as problem:

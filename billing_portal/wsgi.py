@@ -1,7 +1,7 @@
 """The WSGI entry point: ``gunicorn billing_portal.wsgi``.
 
 Refuses to start with a configuration that the system checks call an error, such as the sandbox gateway on a real
-installation. Commands check by themselves; a web server would not.
+installation, or with the demo's people in its database. Commands check by themselves; a web server would not.
 """
 
 import os
@@ -15,7 +15,8 @@ from django.core.wsgi import get_wsgi_application
 def checked_application() -> WSGIHandler:
     """The application. Raises ImproperlyConfigured, with everything that is wrong."""
     made = get_wsgi_application()
-    problems = [str(found.msg) for found in run_checks(tags=[Tags.security]) if found.is_serious()]
+    serious = [found for found in run_checks(tags=[Tags.security]) if found.is_serious()]
+    problems = [f"{found.msg} {found.hint or ''}".strip() for found in serious]
     if problems:
         raise ImproperlyConfigured(" ".join(problems))
     return made

@@ -15,7 +15,7 @@ os.environ.update(
         "PORTAL_VAR_DIR": os.environ["TEST_VAR_DIR"],
         "PUBLIC_URL": "http://testserver",
         "SANDBOX_ALLOWED": "true",
-        "SECRET_KEY": "tests-only-" + "x" * 50,
+        "SECRET_KEY": "only-for-tests-Zk3vQ8rT1mXw7yLd9pHs5bJf2nGc6aUe4i0oRqBv",
         # Of the stand-in, which each test run starts for itself; where it listens is known only then.
         "STRIPE_API_BASE": "http://127.0.0.1:9",
         "STRIPE_PUBLISHABLE_KEY": "pk_live_standin",

@@ -18,9 +18,10 @@ PRODUCTION = {
     "EMAIL_HOST": "mail.example.com",
     "PORTAL_SECOND_FACTOR_KEYS": "tests-only-" + "k" * 32,
     "PUBLIC_URL": "https://billing.example.com",
-    "SECRET_KEY": "a" * 25 + "b" * 25 + "cdefg",
+    "SECRET_KEY": "only-for-tests-Zk3vQ8rT1mXw7yLd9pHs5bJf2nGc6aUe4i0oRqBv",
     "SELLER_ADDRESS": "Voorbeeldkade 1",
     "SELLER_NAME": "Example Cloud B.V.",
+    "TRUSTED_PROXY_COUNT": "1",
 }
 
 
@@ -71,6 +72,7 @@ def test_the_readme_explains_every_setting_and_no_other():
     assert set(re.findall(r"^\| `([A-Z_]+)` \|", text, re.MULTILINE)) == portal_settings.env.known
 
 
+@pytest.mark.django_db
 def test_a_card_limit_that_is_no_amount_is_found_at_start(settings):
     settings.CARD_LIMITS_FOR_WIRE = {"EUR": "fifty thousand", "JPY": "100.50", "GBP": "100"}
     found = [error.msg for error in run_checks(tags=[Tags.security]) if error.id == "billing_portal.E002"]
@@ -79,6 +81,7 @@ def test_a_card_limit_that_is_no_amount_is_found_at_start(settings):
     assert "JPY" in found[1]
 
 
+@pytest.mark.django_db
 def test_an_iban_needs_the_name_of_its_holder(settings):
     settings.SELLER = {**settings.SELLER, "account_holder": ""}
     assert "billing_portal.E001" in [error.id for error in run_checks(tags=[Tags.security])]

@@ -21,6 +21,11 @@ from payments.operations import announce_due, charge_due, check_books
 pytestmark = pytest.mark.django_db
 
 
+@pytest.fixture(autouse=True)
+def _on_a_developers_machine(settings):
+    settings.DEBUG = True
+
+
 FACTS = []
 
 
@@ -136,6 +141,13 @@ def one_charge_is_planned_and_one_was_refused_and_comes_again():
     refused = AutomaticCharge.objects.get()
     assert (refused.invoice, refused.status, refused.tries) == (planned[0], "planned", 1)
     assert refused.last_payment.decline_code == "insufficient_funds"
+
+
+def test_nothing_is_made_where_debug_is_off(settings):
+    settings.DEBUG = False
+    with pytest.raises(CommandError, match="DEBUG on only"):
+        call_command("demo_data")
+    assert not User.objects.exists()
 
 
 def test_a_database_with_data_is_left_alone(profile):

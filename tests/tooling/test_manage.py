@@ -14,7 +14,7 @@ def manage(tmp_path, *words, database):
         "PORTAL_VAR_DIR": str(tmp_path),
         "DATABASE_URL": database,
         "DEBUG": "true",
-        "SECRET_KEY": "tests-only-" + "x" * 50,
+        "SECRET_KEY": "only-for-tests-Zk3vQ8rT1mXw7yLd9pHs5bJf2nGc6aUe4i0oRqBv",
     }
     return subprocess.run(
         [sys.executable, "manage.py", *words],

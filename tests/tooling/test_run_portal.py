@@ -15,6 +15,15 @@ from django.conf import settings
 
 from billing_portal.local import local_environment
 
+# What a server needs besides.
+SERVER = {
+    "ALLOWED_HOSTS": "localhost",
+    "EMAIL_FROM": "billing@example.com",
+    "PUBLIC_URL": "http://localhost",
+    "SELLER_ADDRESS": "Voorbeeldkade 1",
+    "SELLER_NAME": "Example Cloud B.V.",
+}
+
 
 def free_port():
     with socket.socket() as probe:
@@ -28,7 +37,7 @@ def start(tmp_path, port, **environ):
         "PORTAL_VAR_DIR": str(tmp_path),
         "DATABASE_URL": f"sqlite:///{tmp_path}/portal.sqlite3",
         "PORT": str(port),
-        "SECRET_KEY": "tests-only-" + "x" * 50,
+        "SECRET_KEY": "only-for-tests-Zk3vQ8rT1mXw7yLd9pHs5bJf2nGc6aUe4i0oRqBv",
         "PYTHONUNBUFFERED": "1",
         **environ,
     }
@@ -137,6 +146,21 @@ def test_what_somebody_has_set_is_kept(tmp_path):
     environ = {"PORTAL_DEMO": "false"}
     local_environment(tmp_path, environ)
     assert environ == {"PORTAL_DEMO": "false", "LOG_LEVEL": "WARNING"}
+
+
+def test_without_debug_make_run_starts_no_demo(tmp_path):
+    environ = {"DEBUG": "false"}
+    local_environment(tmp_path, environ)
+    assert environ["PORTAL_DEMO"] == "false"
+
+
+def test_it_does_not_start_the_demo_without_debug(tmp_path):
+    process = start(tmp_path, free_port(), DEBUG="false", PORTAL_DEMO="true", **SERVER)
+    written, _ = process.communicate(timeout=60)
+    assert "PORTAL_DEMO is on and DEBUG is off" in written
+    assert "Traceback" not in written
+    assert process.returncode == 1
+    assert "database" not in written
 
 
 def test_a_secret_key_is_made_once_and_kept_to_oneself(tmp_path):

@@ -128,6 +128,7 @@ def test_the_command_ends_when_it_is_asked_to(tmp_path):
         **os.environ,
         "DATABASE_URL": f"sqlite:///{tmp_path}/portal.sqlite3",
         "PORTAL_VAR_DIR": str(tmp_path),
+        "PUBLIC_URL": "https://billing.example.com",
         "DJANGO_SETTINGS_MODULE": "billing_portal.settings",
     }
     worker = subprocess.Popen(

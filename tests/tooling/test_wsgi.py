@@ -4,23 +4,55 @@ import pytest
 from django.core.exceptions import ImproperlyConfigured
 
 from billing_portal import serving
-from billing_portal.wsgi import checked_application
 from payments.gateways.registry import get_gateway
+from tests.factories import UserFactory
 
-pytestmark = pytest.mark.usefixtures("same_logs")
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("same_logs")]
 
 
-def test_it_starts_with_a_good_configuration():
+@pytest.fixture
+def checked_application(settings):
+    """The module makes an application when it is imported."""
+    settings.PUBLIC_URL = "https://billing.example.com"
+    from billing_portal.wsgi import checked_application
+
+    return checked_application
+
+
+def test_it_starts_with_a_good_configuration(checked_application):
     assert callable(checked_application())
 
 
-def test_it_does_not_start_with_the_sandbox_where_nobody_allowed_it(settings):
+def test_it_does_not_start_with_the_sandbox_where_nobody_allowed_it(settings, checked_application):
     settings.DEBUG = False
     gateways = {"sandbox": {**settings.PAYMENT_GATEWAYS["sandbox"]}}
     gateways["sandbox"]["options"] = {**gateways["sandbox"]["options"], "allowed": False}
     settings.PAYMENT_GATEWAYS = gateways
     get_gateway.cache_clear()
     with pytest.raises(ImproperlyConfigured, match="SANDBOX_ALLOWED"):
+        checked_application()
+
+
+def test_it_does_not_start_with_the_demos_people_where_debug_is_off(settings, checked_application):
+    UserFactory(email="manager@example.com")
+    with pytest.raises(ImproperlyConfigured, match=r"manager@example\.com"):
+        checked_application()
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "sentence"),
+    [
+        ("DEMO", True, "PORTAL_DEMO is on and DEBUG is off"),
+        ("SECRET_KEY", "django-insecure-", "SECRET_KEY is easy to guess"),
+        ("PUBLIC_URL", "http://billing.example.com", "without https"),
+        ("ALLOWED_HOSTS", ["*"], "ALLOWED_HOSTS holds"),
+    ],
+)
+def test_it_does_not_start_with_what_only_a_developers_machine_may_have(
+    settings, checked_application, name, value, sentence
+):
+    setattr(settings, name, value)
+    with pytest.raises(ImproperlyConfigured, match=sentence):
         checked_application()
 
 

@@ -15,6 +15,8 @@ class Command(BaseCommand):
     help = "Fills an empty database with a customer in every state and one person for each role."
 
     def handle(self, *_args: Any, verbosity: int, **_options: Any) -> None:
+        if not settings.DEBUG:
+            raise CommandError("Demo data has a public password. It goes into a database with DEBUG on only.")
         if "sandbox" not in settings.PAYMENT_GATEWAYS:
             raise CommandError("Demo data needs the sandbox: PAYMENT_GATEWAYS must name it.")
         if settings.STAFF_SECOND_FACTOR:

@@ -3,6 +3,7 @@
 from argparse import ArgumentParser
 from typing import Any
 
+from django.core.checks import Tags
 from django.core.management.base import BaseCommand, CommandError
 from django.utils import timezone
 
@@ -14,6 +15,7 @@ class Command(BaseCommand):
         "Do everything that is due now: close billing periods, charge cards, look payments up, remind, expire, send "
         "mail, tidy. Safe to run at any time and from several machines at once. The worker does the same every minute."
     )
+    requires_system_checks = [Tags.security]  # these look into the database as well
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         names = [job.name for job in jobs()]

@@ -10,6 +10,7 @@ from contextlib import closing
 from typing import Any
 
 from django.conf import settings
+from django.core.checks import Tags
 from django.core.management import call_command
 from django.core.management.base import BaseCommand, CommandError
 from django.db import connection
@@ -27,6 +28,7 @@ PATIENCE = 60.0
 
 class Command(BaseCommand):
     help = "Prepares the database, then runs the web server and the worker together until Ctrl-C."
+    requires_system_checks = [Tags.security]  # these look into the database as well
 
     def handle(self, *_args: Any, **_options: Any) -> None:
         check_port(settings.PORT)

@@ -4,6 +4,7 @@ import signal
 import threading
 from typing import Any
 
+from django.core.checks import Tags
 from django.core.management.base import BaseCommand
 
 from billing_portal.processes import end_with_parent
@@ -12,6 +13,7 @@ from billing_portal.working import duties, work
 
 class Command(BaseCommand):
     help = "Works on gateways' messages, outgoing mail and payments whose outcome is not known, until it is stopped."
+    requires_system_checks = [Tags.security]  # these look into the database as well
 
     def handle(self, *_args: Any, **_options: Any) -> None:
         stopping = threading.Event()

@@ -1,0 +1,27 @@
+"""``manage.py check``: Django's own, and one look into the database, where the demo's people must not be.
+
+A database that does not answer is a warning: Django asks it which features it has, and would end there.
+"""
+
+from typing import Any
+
+from django.core import checks
+from django.core.management.commands.check import Command as DjangoCheck
+from django.db import Error
+
+from billing_portal.checks import DEMO
+from billing_portal.database import why_unreachable
+
+
+class Command(DjangoCheck):
+    def handle(self, *app_labels: Any, **options: Any) -> None:
+        if not app_labels and not options["tags"] and not options["list_tags"]:
+            self.check(tags=[DEMO], fail_level=getattr(checks, options["fail_level"]))
+        try:
+            super().handle(*app_labels, **options)
+        except Error:
+            sentence = why_unreachable()
+            if not sentence:
+                raise
+            self.stderr.write(f"{sentence} What is in it was not checked.")
+            super().handle(*app_labels, **options | {"databases": []})
