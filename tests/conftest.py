@@ -8,7 +8,7 @@ from django.utils import translation
 
 from billing_portal.translations import compile_catalogues
 from tests.environment import TEST_DATABASE
-from tests.factories import BillingProfileFactory, member
+from tests.factories import BillingProfileFactory, UserFactory, member
 
 # Who may open which address, documents and the frame of pages: rows are read and written there as everywhere else, so
 # that a second database would show nothing that the other tests do not. The same holds for what is asked of a provider.
@@ -82,6 +82,12 @@ def profile(db):
 def payer(profile):
     """An invoice manager of `profile`."""
     return member(profile, "invoice_manager")
+
+
+@pytest.fixture
+def admin_user(db):
+    """A superuser; the one of pytest-django has a password that is refused."""
+    return UserFactory(email="admin@example.com", is_staff=True, is_superuser=True)
 
 
 @pytest.fixture

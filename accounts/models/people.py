@@ -4,6 +4,7 @@ from typing import Any, ClassVar
 
 from django.contrib.auth.base_user import AbstractBaseUser, BaseUserManager
 from django.contrib.auth.models import PermissionsMixin
+from django.contrib.auth.password_validation import validate_password
 from django.db import models
 from django.db.models import Q
 from django.db.models.functions import Lower
@@ -23,9 +24,14 @@ class UserManager(BaseUserManager["User"]):
         return user
 
     def create_superuser(self, email: str, password: str | None = None, **fields: Any) -> "User":
-        """Somebody who administers the machine vouches for the address: mail may not even be set up yet."""
+        """Somebody who administers the machine vouches for the address: mail may not even be set up yet.
+
+        Raises ValidationError for a weak password, because `createsuperuser` offers to bypass its own test of it and
+        leaves it out with --no-input."""
         from allauth.account.models import EmailAddress  # noqa: PLC0415  needs the apps to be loaded
 
+        if password is not None:
+            validate_password(password, self.model(email=email, **fields))
         user = self.create_user(email, password, is_staff=True, is_superuser=True, **fields)
         EmailAddress.objects.using(self._db).create(user=user, email=user.email, primary=True, verified=True)
         return user

@@ -101,9 +101,9 @@ def test_an_installation_without_a_mail_server_is_warned_that_its_mails_are_file
 @pytest.mark.parametrize(
     ("environ", "warning"),
     [
-        ({"PORTAL_SECOND_FACTOR_KEYS": None}, "billing_portal.W002"),
-        ({"PORTAL_STAFF_SECOND_FACTOR": "false"}, "billing_portal.W003"),
-        ({"PORTAL_DEMO": "true"}, "billing_portal.W003"),
+        ({"PORTAL_SECOND_FACTOR_KEYS": None}, "billing_portal.W006"),
+        ({"PORTAL_STAFF_SECOND_FACTOR": "false"}, "billing_portal.W007"),
+        ({"PORTAL_DEMO": "true"}, "billing_portal.W007"),
     ],
 )
 def test_an_installation_is_warned_where_second_factors_protect_less_than_they_could(installation, environ, warning):
