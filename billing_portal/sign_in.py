@@ -3,14 +3,21 @@
 Nobody opens an account alone. The library's mails are ours: rows of the outbox like any other, which the worker sends
 in their reader's language, whose links follow PUBLIC_URL, and whose secrets are made when they are sent. Second factors
 have their secrets encrypted, and a change of one ends the person's other sessions.
+
+Guessing is stopped by the library's limits, with `ACCOUNT_RATE_LIMITS`: wrong passwords are counted for each network,
+and for each address within a network, so that nobody is locked out by wrong passwords that strangers type elsewhere.
+Codes of a second factor are counted for each person; only whoever knows the password gets to type one.
 """
 
+import ipaddress
 import secrets
+import unicodedata
 from typing import Any
 
 from allauth.account.adapter import DefaultAccountAdapter
 from allauth.account.utils import get_next_redirect_url
 from allauth.core import context
+from allauth.core.internal.ratelimit import get_ip
 from allauth.mfa.adapter import DefaultMFAAdapter
 from allauth.mfa.base.views import index
 from allauth.mfa.models import Authenticator
@@ -41,6 +48,22 @@ WAY_BACK = "way_back"
 class InvitedOnly(DefaultAccountAdapter):  # type: ignore[misc]
     def is_open_for_signup(self, request: HttpRequest) -> bool:  # noqa: ARG002  allauth passes it
         return False
+
+    def get_client_ip(self, request: HttpRequest) -> str:
+        """An IPv4 address as such, also where a socket or a proxy writes it as IPv6: the limits hold for networks of
+        IPv6, and all of IPv4 would be one of them."""
+        address = ipaddress.ip_address(super().get_client_ip(request))
+        return str(getattr(address, "ipv4_mapped", None) or address)
+
+    def _get_login_attempts_cache_key(self, request: HttpRequest, **credentials: Any) -> str:
+        """What wrong passwords are counted by: the address that was typed, within the network it was typed in.
+
+        The network is one address of IPv4, which people pay for, and a /64 of IPv6, which every computer gets whole.
+        A wider one would let neighbors lock each other out. The address is folded as allauth folds it to find the
+        person. The host that the browser named is left out, because it may name any port and be counted anew.
+        """
+        address = unicodedata.normalize("NFKC", str(credentials.get("email", ""))).casefold()
+        return f"{address} {get_ip(request)}"
 
     def send_password_reset_mail(self, user: User, email: str, context: dict[str, Any]) -> None:  # noqa: ARG002
         queue_password_link(user, at=timezone.now())
