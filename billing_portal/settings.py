@@ -118,10 +118,7 @@ PASSWORD_HASHERS = [
 validators = "django.contrib.auth.password_validation"
 AUTH_PASSWORD_VALIDATORS = [
     {"NAME": "billing_portal.passwords.StrengthValidator"},
-    {
-        "NAME": f"{validators}.UserAttributeSimilarityValidator",
-        "OPTIONS": {"user_attributes": ["email", "name"]},
-    },
+    {"NAME": f"{validators}.UserAttributeSimilarityValidator", "OPTIONS": {"user_attributes": ["email", "name"]}},
     {"NAME": f"{validators}.CommonPasswordValidator"},
     {"NAME": f"{validators}.NumericPasswordValidator"},
 ]
