@@ -8,6 +8,7 @@ from typing import Any
 from allauth.account.adapter import get_adapter
 from allauth.core import context
 from django.core.exceptions import PermissionDenied
+from django.http import HttpRequest
 
 from accounts.access import Access
 from accounts.models import AuditEntry, BillingAccount, BillingProfile, User
@@ -48,5 +49,10 @@ def origin() -> dict[str, str]:
     try:
         ip_address = get_adapter(request).get_client_ip(request)
     except PermissionDenied:  # a proxy that says less than TRUSTED_PROXY_COUNT promises
-        return {"browser": request.META.get("HTTP_USER_AGENT", "")[:200]}
-    return {"ip_address": ip_address, "browser": request.META.get("HTTP_USER_AGENT", "")[:200]}
+        return {"browser": _browser(request)}
+    return {"ip_address": ip_address, "browser": _browser(request)}
+
+
+def _browser(request: HttpRequest) -> str:
+    """As it names itself. PostgreSQL stores no NUL."""
+    return str(request.META.get("HTTP_USER_AGENT", "")).replace("\x00", "")[:200]

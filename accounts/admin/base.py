@@ -1,14 +1,13 @@
-"""What the staff pages of accounts share: nothing is deleted, refusals are told, changes are audited."""
+"""What the staff pages share: refusals are told, and every change is audited with the values before and after."""
 
-from collections.abc import Sequence
 from typing import Any
 
 from django.contrib import admin, messages
 from django.contrib.admin.options import IncorrectLookupParameters
 from django.contrib.admin.views.main import ChangeList
 from django.core.exceptions import FieldDoesNotExist, ValidationError
-from django.db import DataError
-from django.db.models import ForeignKey, Model
+from django.db import DataError, transaction
+from django.db.models import ForeignKey, Model, QuerySet
 from django.forms import ModelForm, Widget
 from django.forms.models import BaseInlineFormSet
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
@@ -16,7 +15,9 @@ from django.utils import timezone
 
 from accounts import audit
 from accounts.access import Access, staff_access
-from accounts.models import BillingAccount, BillingProfile, User
+from accounts.admin.changes import belongs_to, differences, stored_values
+from accounts.audit_words import thing_of
+from accounts.models import User
 from accounts.operations import CannotChangeAddress, CannotChangeRoles, CannotDeactivate
 
 REFUSALS = (CannotChangeAddress, CannotChangeRoles, CannotDeactivate)
@@ -27,7 +28,92 @@ def access_of_staff(request: HttpRequest) -> Access:
     return staff_access(request.user)
 
 
-class PortalAdmin(admin.ModelAdmin):
+class AuditedAdmin(admin.ModelAdmin):
+    """Leaves an entry for each row that a form adds, changes or deletes, of its own model and of those below it.
+
+    The entry is written in the transaction of the change, after everything that follows from it was saved, so it holds
+    what the database holds, and a change that is refused leaves none. Django's own log beside it names fields only.
+    """
+
+    # The action under which an operation that this page calls records a new row itself.
+    addition_recorded_as = ""
+    # Fields whose change an operation that this page calls records itself.
+    recorded_fields: tuple[str, ...] = ()
+
+    def get_object(self, request: HttpRequest, object_id: str, from_field: str | None = None) -> Any:
+        """Locked while it is being written: the whole row is saved, and must not put back what somebody else has just
+        changed in it."""
+        row = super().get_object(request, object_id, from_field)
+        is_written = request.method == "POST" and transaction.get_connection().in_atomic_block
+        if row is None or not is_written or not self.has_change_permission(request, row):
+            return row
+        return self.get_queryset(request).select_for_update(of=("self",), no_key=True).get(pk=row.pk)
+
+    def save_form(self, request: HttpRequest, form: Any, change: bool) -> Any:
+        form.stored_before = stored_values(self.model, [form.instance.pk] if change else [])
+        return super().save_form(request, form, change)
+
+    def save_formset(self, request: HttpRequest, form: Any, formset: Any, change: bool) -> None:
+        formset.stored_before = stored_values(formset.model, [one.instance.pk for one in formset.initial_forms])
+        rows = [one.instance for one in formset.deleted_forms if one.instance.pk is not None]
+        formset.rows_to_delete = [(row.pk, str(row)) for row in rows]
+        super().save_formset(request, form, formset, change)
+
+    def construct_change_message(self, request: HttpRequest, form: Any, formsets: Any, add: bool = False) -> Any:
+        """Django calls this once, after the row and all below it were saved, and before the transaction ends."""
+        row = form.instance
+        if not (add and self.addition_recorded_as):
+            self.record_saved(request, [row], form.stored_before, belongs_to(row))
+        for formset in formsets or []:
+            rows = [*formset.new_objects, *(changed for changed, _fields in formset.changed_objects)]
+            self.record_saved(request, rows, formset.stored_before, belongs_to(row))
+            for pk, name in formset.rows_to_delete:
+                self.record_deleted(request, formset.model, name, formset.stored_before[pk], belongs_to(row))
+        return super().construct_change_message(request, form, formsets, add)
+
+    def delete_model(self, request: HttpRequest, obj: Any) -> None:
+        before, belongs, name = stored_values(type(obj), [obj.pk])[obj.pk], belongs_to(obj), str(obj)
+        self.record_deleted(request, type(obj), name, before, belongs)
+        super().delete_model(request, obj)
+
+    def delete_queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> None:
+        """One by one, all or none, so that each leaves its entry."""
+        with transaction.atomic():
+            for row in queryset.order_by("pk"):
+                self.delete_model(request, row)
+
+    def record_saved(
+        self, request: HttpRequest, rows: list[Any], before: dict[Any, Any], parent: dict[str, Any]
+    ) -> None:
+        """An entry for each of these rows of one model, which were saved, if anything in it is new."""
+        after = stored_values(type(rows[0]), [row.pk for row in rows]) if rows else {}
+        for row in rows:
+            old = {name: value for name, value in before.get(row.pk, {}).items() if name not in self.recorded_fields}
+            new = {name: value for name, value in after[row.pk].items() if name not in self.recorded_fields}
+            detail = differences(type(row), old, new)
+            if detail:
+                deed = "changed" if old else "added"
+                self._leave_entry(request, f"{thing_of(type(row))}.{deed}", str(row), belongs_to(row) or parent, detail)
+
+    def record_deleted(
+        self, request: HttpRequest, model: type[Model], name: str, before: dict[str, Any], belongs: dict[str, Any]
+    ) -> None:
+        self._leave_entry(request, f"{thing_of(model)}.deleted", name, belongs, differences(model, before, {}))
+
+    def _leave_entry(
+        self, request: HttpRequest, action: str, subject: str, belongs: dict[str, Any], detail: dict[str, Any]
+    ) -> None:
+        audit.record(
+            access=access_of_staff(request),
+            at=timezone.now(),
+            action=action,
+            subject=subject[:120],
+            **belongs,
+            **detail,
+        )
+
+
+class PortalAdmin(AuditedAdmin):
     """Stands addresses that somebody typed by hand, with values in them that mean nothing."""
 
     def get_changeform_initial_data(self, request: HttpRequest) -> dict[str, Any]:
@@ -89,28 +175,6 @@ class KeptAdmin(PortalAdmin):
         except REFUSALS as refusal:
             self.message_user(request, str(refusal), messages.ERROR)
             return HttpResponseRedirect(request.get_full_path())
-
-    def audit_change(
-        self,
-        request: HttpRequest,
-        obj: Model,
-        fields: Sequence[str],
-        *,
-        account: BillingAccount | None = None,
-        profile: BillingProfile | None = None,
-        is_new: bool,
-    ) -> None:
-        """Notes that staff added or changed a row, and which fields; not the values, which are in the row."""
-        name = self.opts.verbose_name_raw.replace(" ", "_")
-        audit.record(
-            access=access_of_staff(request),
-            at=timezone.now(),
-            action=f"{name}.added" if is_new else f"{name}.changed",
-            subject=str(obj)[:120],
-            account=account,
-            profile=profile,
-            fields=list(fields),
-        )
 
 
 class ReadOnlyAdmin(PortalAdmin):

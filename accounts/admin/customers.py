@@ -71,7 +71,6 @@ class BillingAccountAdmin(KeptAdmin):
         if change:
             obj.requires_second_factor = bool(form.initial["requires_second_factor"])
         super().save_model(request, obj, form, change)
-        self.audit_change(request, obj, form.changed_data, account=obj, is_new=not change)
         if change and "requires_second_factor" in form.changed_data:
             access = access_of_staff(request)
             demand_second_factor(access=access, account_id=obj.pk, demanded=demanded, at=timezone.now())
@@ -112,14 +111,6 @@ class BillingProfileAdmin(KeptAdmin):
     def get_inlines(self, request: HttpRequest, obj: BillingProfile | None) -> Any:
         return super().get_inlines(request, obj) if obj is not None else [SectionsInline]
 
-    def get_object(self, request: HttpRequest, object_id: str, from_field: str | None = None) -> BillingProfile | None:
-        """Locked while it is being written: the whole row is saved, and must not put back an invoice day that the
-        billing run has just moved on."""
-        profile: BillingProfile | None = super().get_object(request, object_id, from_field)
-        if profile is not None and request.method == "POST":
-            return BillingProfile.objects.select_for_update(no_key=True).get(pk=profile.pk)
-        return profile
-
     def formfield_for_choice_field(self, db_field: Field, request: HttpRequest, **kwargs: Any) -> Any:
         """Staff open and close a profile; warned and disabled come and go by themselves, and stay as they are here."""
         field = super().formfield_for_choice_field(db_field, request, **kwargs)
@@ -133,7 +124,6 @@ class BillingProfileAdmin(KeptAdmin):
         if obj.pays_by_wire:
             obj.is_wire_approved = True
         super().save_model(request, obj, form, change)
-        self.audit_change(request, obj, form.changed_data, account=obj.account, profile=obj, is_new=not change)
 
 
 @admin.register(InvoiceSection)

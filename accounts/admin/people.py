@@ -1,5 +1,6 @@
 """People who sign in. They prove their address and set their password by a mailed link; staff do neither for them."""
 
+from contextlib import suppress
 from typing import Any
 
 from allauth.mfa.models import Authenticator
@@ -20,7 +21,7 @@ from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from accounts.access import NotAllowed
-from accounts.admin.base import KeptAdmin, ReadOnlyAdmin, access_of_staff
+from accounts.admin.base import KeptAdmin, PortalAdmin, ReadOnlyAdmin, access_of_staff
 from accounts.admin.roles import UserRolesInline
 from accounts.models import EmailChange, User
 from accounts.operations import (
@@ -90,6 +91,7 @@ class UserAdmin(KeptAdmin, DjangoUserAdmin):
         ),
     )
     inlines = (UserRolesInline,)
+    recorded_fields = ("is_active",)  # by change_activity
 
     def get_urls(self) -> list[URLPattern]:
         pages = {"address": self.address_view, "password-link": self.password_link_view}
@@ -137,12 +139,10 @@ class UserAdmin(KeptAdmin, DjangoUserAdmin):
             invited = invite_person(access=access, email=obj.email, name=obj.name, language=obj.language, at=at)
             obj.pk = invited.pk
             obj.refresh_from_db()
-            self.audit_change(request, obj, form.changed_data, is_new=True)
             return
         is_active = obj.is_active
         obj.is_active = bool(form.initial["is_active"])
         super().save_model(request, obj, form, change)
-        self.audit_change(request, obj, form.changed_data, is_new=False)
         if "is_active" in form.changed_data:
             change_activity(access=access, user=obj, is_active=is_active, at=at)
 
@@ -223,7 +223,7 @@ admin.site.unregister(Group)
 
 
 @admin.register(Group)
-class GroupAdmin(DjangoGroupAdmin):
+class GroupAdmin(PortalAdmin, DjangoGroupAdmin):
     """Groups of staff. Only a superuser makes and changes them: what a group may do, its members may do, and a clerk
     could be one of them."""
 
@@ -269,7 +269,8 @@ class SecondFactorAdmin(ReadOnlyAdmin):
         return gettext("None: a public key") if obj.type == Authenticator.Type.WEBAUTHN else gettext("Encrypted")
 
     def delete_model(self, request: HttpRequest, obj: Authenticator) -> None:
-        remove_second_factor(access=access_of_staff(request), authenticator_id=obj.pk, at=timezone.now())
+        with suppress(Authenticator.DoesNotExist):  # removed meanwhile
+            remove_second_factor(access=access_of_staff(request), authenticator_id=obj.pk, at=timezone.now())
 
     def delete_view(self, request: HttpRequest, object_id: str, extra_context: Any = None) -> HttpResponse:
         try:

@@ -81,6 +81,7 @@ class RoleAssignmentAdmin(KeptAdmin):
     fields = ("user", "role", "account", "profile", "section")
     ordering = ("-pk",)
     actions = None
+    addition_recorded_as = "role.granted"
 
     def has_change_permission(self, _request: HttpRequest, _obj: RoleAssignment | None = None) -> bool:
         return False

@@ -22,6 +22,7 @@ from accounts.access import (
     reason_for_role,
 )
 from accounts.models import BillingAccount, User
+from accounts.outbox import queue
 from accounts.roles import Permission, Scope
 from accounts.second_factors import UnreadableSecret, rotated
 
@@ -67,8 +68,8 @@ def remove_second_factor(*, access: Access, authenticator_id: int, at: datetime)
     """Takes a second factor from somebody who lost it, with the recovery codes when none is left that they stand in
     for. All of the person's sessions end. For staff; only a superuser takes one from a member of staff.
 
-    Returns the person. Raises Authenticator.DoesNotExist, NotAllowed, and CannotRemoveSecondFactor for one's own last
-    while staff must have one.
+    The person is told by mail. Returns them. Raises Authenticator.DoesNotExist, NotAllowed, and
+    CannotRemoveSecondFactor for one's own last while staff must have one.
     """
     now = fresh(access)
     if not now.unlimited:
@@ -80,18 +81,26 @@ def remove_second_factor(*, access: Access, authenticator_id: int, at: datetime)
         raise NotAllowed(_("Only a superuser removes a second factor of a member of staff."))
     if person == now.user and is_needed(found):
         raise CannotRemoveSecondFactor(str(NEEDED))
-    kind = found.type
+    removed = [str(found.type)]
     found.delete()
     if not has_second_factor(person):
-        Authenticator.objects.filter(user=person, type=Authenticator.Type.RECOVERY_CODES).delete()
+        codes = Authenticator.objects.filter(user=person, type=Authenticator.Type.RECOVERY_CODES)
+        removed += [Authenticator.Type.RECOVERY_CODES.value] * codes.delete()[0]
     end_sessions(person)
-    audit.record(
+    entry = audit.record(
         access=access,
         at=at,
-        action="user.second_factor_removed",
+        action="second_factor.removed",
         subject=person.email[:120],
         person=person,
-        type=kind,
+        methods=removed,
+    )
+    queue(
+        key=f"second-factor-removed-{entry.pk}",
+        to=person,
+        template="second_factor_removed",
+        context={"email": person.email},
+        at=at,
     )
     return person
 

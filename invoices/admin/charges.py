@@ -91,6 +91,7 @@ class ChargeAdmin(PortalAdmin):
     show_full_result_count = False
     search_fields = ("description", "source_reference", "profile__name", "profile__code", "section__name")
     search_help_text = _("Description, reference, section, or the name or code of a billing profile")
+    addition_recorded_as = "charge.recorded"
 
     @admin.display(description=_("billing profile"), ordering="profile__name")
     def profile_link(self, charge: Charge) -> SafeString:
@@ -200,10 +201,6 @@ class TaxRateAdmin(KeptAdmin):
 
     def get_readonly_fields(self, _request: HttpRequest, obj: TaxRate | None = None) -> tuple[str, ...]:
         return ("percent", "is_reverse_charge") if obj is not None and is_used(obj) else ()
-
-    def save_model(self, request: HttpRequest, obj: TaxRate, form: ModelForm, change: bool) -> None:
-        super().save_model(request, obj, form, change)
-        self.audit_change(request, obj, form.changed_data, is_new=not change)
 
 
 def is_used(rate: TaxRate) -> bool:

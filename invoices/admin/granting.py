@@ -81,6 +81,7 @@ class CreditAdmin(ReadOnlyAdmin):
     date_hierarchy = "created_at"
     ordering = ("-created_at", "-pk")
     actions = None
+    addition_recorded_as = "credit.granted"
     shown = (
         "profile", "source", "amount", "remaining", "description", "starts_on", "expires_on", "created_at",
         "created_by",

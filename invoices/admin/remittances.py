@@ -4,7 +4,6 @@ from typing import Any
 
 from django import forms
 from django.contrib import admin, messages
-from django.forms import ModelForm
 from django.http import HttpRequest, HttpResponse
 from django.utils import timezone
 from django.utils.translation import gettext
@@ -55,7 +54,3 @@ class RemittanceAccountAdmin(KeptAdmin):
             text = gettext("No account to send money to in: %(currencies)s. Invoices say to contact us.")
             self.message_user(request, text % {"currencies": ", ".join(missing)}, messages.WARNING)
         return super().changelist_view(request, extra_context)
-
-    def save_model(self, request: HttpRequest, obj: RemittanceAccount, form: ModelForm, change: bool) -> None:
-        super().save_model(request, obj, form, change)
-        self.audit_change(request, obj, form.changed_data, is_new=not change)

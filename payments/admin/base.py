@@ -11,11 +11,14 @@ from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import get_object_or_404
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, path, reverse
+from django.utils import timezone
 from django.utils.functional import Promise
 from django.utils.translation import gettext as _
 
+from accounts import audit
 from accounts.access import NotAllowed
-from accounts.admin.base import PortalInline, ReadOnlyAdmin
+from accounts.admin.base import PortalInline, ReadOnlyAdmin, access_of_staff
+from accounts.admin.changes import belongs_to
 from payments.gateways.registry import UnknownGateway
 from payments.operations import CannotChangeMethod, CannotPlan, CannotRecord, CannotRefund, CannotRelease, NoAnswer
 
@@ -116,12 +119,22 @@ class DeedsAdmin(ReadOnlyAdmin):
         status = 422 if form is not None and form.is_bound and form.errors else 200
         return TemplateResponse(request, "admin/ask.html", context, status=status)
 
-    def do(self, request: HttpRequest, deed: Callable[[], str | Promise], row: Model) -> HttpResponse:
-        """Does it, tells what came of it (or why it was refused), and goes back to the row."""
+    def do(
+        self, request: HttpRequest, deed: Callable[[], str | Promise], row: Model, *, action: str = ""
+    ) -> HttpResponse:
+        """Does it, tells what came of it (or why it was refused), and goes back to the row.
+
+        ``action`` is audited afterwards, where the operation itself does not know who asked for it.
+        """
         try:
             said = deed()
         except REFUSALS as refusal:
             self.message_user(request, str(refusal), messages.ERROR)
         else:
+            if action:
+                belongs = belongs_to(getattr(row, "payment", row))
+                audit.record(
+                    access=access_of_staff(request), at=timezone.now(), action=action, subject=str(row)[:120], **belongs
+                )
             self.message_user(request, str(said), messages.SUCCESS)
         return HttpResponseRedirect(self.page_of(row))

@@ -24,7 +24,7 @@ class WebhookDeliveryAdmin(DeedsAdmin):
         """Works on a message again."""
         delivery = self.row(request, object_id)
         if request.method == "POST":
-            return self.do(request, lambda: self._process(delivery), delivery)
+            return self.do(request, lambda: self._process(delivery), delivery, action="delivery.processed")
         text = [_("What the message is about is looked up at the gateway again. Doing so twice changes nothing.")]
         return self.ask(request, title=_("Process again"), text=text, button=_("Process again"), row=delivery)
 

@@ -53,7 +53,7 @@ class DisputeAdmin(DeedsAdmin):
         """Asks the gateway how a dispute stands."""
         dispute = self.row(request, object_id)
         if request.method == "POST":
-            return self.do(request, lambda: self._look_up(dispute), dispute)
+            return self.do(request, lambda: self._look_up(dispute), dispute, action="dispute.looked_up")
         text = [_("The gateway is asked how this dispute stands, and what it says is recorded.")]
         return self.ask(request, title=_("Look up again"), text=text, button=_("Look up"), row=dispute)
 

@@ -123,7 +123,7 @@ class PaymentAdmin(DeedsAdmin):
         """Asks the gateway how a payment stands."""
         payment = self.row(request, object_id)
         if request.method == "POST":
-            return self.do(request, lambda: self._look_up(request, payment), payment)
+            return self.do(request, lambda: self._look_up(request, payment), payment, action="payment.looked_up")
         text = [_("The gateway is asked how this payment stands, and what it says is recorded. Nothing is charged.")]
         return self.ask(request, title=_("Look up again"), text=text, button=_("Look up"), row=payment)
 

@@ -37,7 +37,7 @@ class RefundAdmin(DeedsAdmin):
         """Asks the gateway how a refund stands."""
         refund = self.row(request, object_id)
         if request.method == "POST":
-            return self.do(request, lambda: self._look_up(refund), refund)
+            return self.do(request, lambda: self._look_up(refund), refund, action="refund.looked_up")
         text = [_("The gateway is asked how this refund stands, and what it says is recorded.")]
         return self.ask(request, title=_("Look up again"), text=text, button=_("Look up"), row=refund)
 

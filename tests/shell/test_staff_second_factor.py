@@ -327,7 +327,7 @@ def test_staff_take_a_lost_one_away_with_its_recovery_codes_and_every_session_en
     client.post(reverse("admin:mfa_authenticator_delete", args=[factor.pk]), {"post": "yes"})
     assert not Authenticator.objects.filter(user=lost).exists()
     assert not is_signed_in(theirs)
-    entry = AuditEntry.objects.get(action="user.second_factor_removed")
+    entry = AuditEntry.objects.get(action="second_factor.removed")
     assert (entry.actor, entry.person, entry.subject, entry.detail) == (
         boss,
         lost,
