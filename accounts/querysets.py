@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Self
 
-from django.db.models import Q, QuerySet
+from django.db.models import FETCH_RAISE, Q, QuerySet
 
 from accounts.roles import Permission, Scope, roles_with
 
 if TYPE_CHECKING:
     from accounts.access import Access
-    from accounts.models import AuditEntry, BillingAccount, BillingProfile, InvoiceSection  # noqa: F401
+    from accounts.models import AuditEntry, BillingAccount, BillingProfile, InvoiceSection, User  # noqa: F401
 
 
 class BillingAccountQuerySet(QuerySet["BillingAccount"]):
@@ -51,4 +51,14 @@ class InvoiceSectionQuerySet(QuerySet["InvoiceSection"]):
 
 class AuditEntryQuerySet(QuerySet["AuditEntry"]):
     def visible_to(self, access: Access) -> Self:
-        return self.filter(access.scope_filter(Permission.INVOICE_VIEW, "profile"))
+        """What was done on the profiles whose invoices the person may see. What is of no profile, as everything around
+        signing in is, is not among it; and from where somebody did it is not for other members: asking such a row
+        raises FieldFetchBlocked, so load with it whatever it points to."""
+        entries = self.filter(access.scope_filter(Permission.INVOICE_VIEW, "profile"))
+        if access.unlimited:
+            return entries
+        return entries.filter(profile__isnull=False).defer("ip_address", "browser").fetch_mode(FETCH_RAISE)
+
+    def about(self, person: User) -> Self:
+        """What happened to somebody's own account, by themselves or by others."""
+        return self.filter(person=person)

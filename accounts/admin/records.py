@@ -1,20 +1,11 @@
-"""What was done, and the mails that followed: to be read."""
+"""The mails that followed from what was done, and what the clock did: to be read."""
 
 from django.contrib import admin
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from accounts.admin.base import ReadOnlyAdmin
-from accounts.models import AuditEntry, DueRun, OutgoingMail
-
-
-@admin.register(AuditEntry)
-class AuditEntryAdmin(ReadOnlyAdmin):
-    list_display = ("at", "actor", "action", "subject", "account", "profile")
-    list_select_related = ("actor", "account", "profile")
-    search_fields = ("action", "subject", "actor__email", "profile__code", "account__code")
-    search_help_text = _("Action, subject, email address of who did it, or code of the scope")
-    ordering = ("-pk",)
+from accounts.models import DueRun, OutgoingMail
 
 
 @admin.register(OutgoingMail)

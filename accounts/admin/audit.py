@@ -1,0 +1,148 @@
+"""The audit trail for staff: what was done in words, by whom, about whom, from where, and the values before and after.
+
+The list holds millions of rows. It is narrowed by kind and by date; a search looks up people, scopes and internet
+addresses and is then exact, and looks for any other text in the newest entries only. Nothing counts further than
+`MOST_COUNTED`.
+"""
+
+import re
+from collections.abc import Iterable
+from functools import cached_property
+from ipaddress import ip_address
+from typing import Any
+
+from django.contrib import admin
+from django.core.paginator import Paginator
+from django.db.models import Max, Q, QuerySet
+from django.http import HttpRequest
+from django.utils.html import format_html, format_html_join
+from django.utils.safestring import SafeString, mark_safe
+from django.utils.translation import gettext_lazy as _
+
+from accounts.admin.base import ReadOnlyAdmin
+from accounts.audit_words import Kind, action_in_words, actions_of, detail_in_words, field_in_words, kind_of
+from accounts.browsers import browser_in_words
+from accounts.models import AuditEntry, BillingAccount, BillingProfile, User
+
+MOST_COUNTED = 10_000
+NEWEST = 50_000
+MOST_PEOPLE = 50
+CODE = re.compile(r"[A-Z0-9]{4}-[A-Z0-9]{4}")
+
+
+class CappedPaginator(Paginator):
+    """Counts no further than `MOST_COUNTED`: the exact number of a long list costs more than the list."""
+
+    @cached_property
+    def count(self) -> int:
+        entries: QuerySet[Any] = self.object_list  # type: ignore[assignment]
+        return entries.order_by()[:MOST_COUNTED].count()
+
+
+class KindFilter(admin.SimpleListFilter):
+    title = _("kind")
+    parameter_name = "kind"
+
+    def lookups(self, _request: HttpRequest, _model_admin: Any) -> list[tuple[str, str]]:
+        return [(kind.value, str(kind.label)) for kind in Kind]
+
+    def queryset(self, _request: HttpRequest, queryset: QuerySet[AuditEntry]) -> QuerySet[AuditEntry]:
+        kind = self.value()
+        return queryset.filter(action__in=actions_of([Kind(kind)])) if kind in Kind.values else queryset
+
+
+@admin.register(AuditEntry)
+class AuditEntryAdmin(ReadOnlyAdmin):
+    list_display = ("at", "what", "subject", "actor", "person", "profile", "ip_address", "browser_name")
+    list_filter = (KindFilter, ("at", admin.DateFieldListFilter))
+    list_select_related = ("actor", "person", "profile")
+    paginator = CappedPaginator
+    search_fields = ("subject",)  # shows the search box; get_search_results says what it finds
+    search_help_text = _(
+        "Email address of a person, code of a billing account or profile, or an internet address. "
+        "Any other text is looked for in the subjects of the newest entries."
+    )
+    ordering = ("-pk",)
+    fields = (
+        "at", "kind", "what", "subject", "actor", "person", "account", "profile", "ip_address", "browser_name",
+        "browser", "values", "more",
+    )  # fmt: skip
+
+    class Media:
+        css = {"all": ("admin-theme/payments.css",)}
+
+    @admin.display(description=_("action"), ordering="action")
+    def what(self, entry: AuditEntry) -> str:
+        detail = detail_in_words(entry.action, entry.detail)
+        return f"{action_in_words(entry.action)}: {detail}" if detail else action_in_words(entry.action)
+
+    @admin.display(description=_("kind"))
+    def kind(self, entry: AuditEntry) -> str:
+        return str(kind_of(entry.action).label)
+
+    @admin.display(description=_("browser"))
+    def browser_name(self, entry: AuditEntry) -> str:
+        return browser_in_words(entry.browser)
+
+    @admin.display(description=_("values"))
+    def values(self, entry: AuditEntry) -> SafeString | str:
+        """Each field that changed, with what it held before and what it holds since."""
+        before, after = entry.detail.get("before", {}), entry.detail.get("after", {})
+        if not before and not after:
+            return "-"
+        rows = [
+            (field_in_words(entry.action, name), _in_words(before.get(name)), _in_words(after.get(name)))
+            for name in {**before, **after}
+        ]
+        return format_html(
+            '<table><thead><tr><th scope="col">{}</th><th scope="col">{}</th><th scope="col">{}</th></tr></thead>'
+            "<tbody>{}</tbody></table>",
+            _("Field"),
+            _("Before"),
+            _("After"),
+            format_html_join("", '<tr><th scope="row">{}</th><td>{}</td><td>{}</td></tr>', rows),
+        )
+
+    @admin.display(description=_("more"))
+    def more(self, entry: AuditEntry) -> SafeString | str:
+        """The other facts of the entry, one a line."""
+        facts = [(name.replace("_", " "), _in_words(value)) for name, value in entry.detail.items()]
+        rows = [fact for fact in facts if fact[0] not in ("before", "after")]
+        return format_html_join(mark_safe("<br>"), "{}: {}", rows) or "-"
+
+    def get_search_results(
+        self, _request: HttpRequest, queryset: QuerySet[AuditEntry], search_term: str
+    ) -> tuple[QuerySet[AuditEntry], bool]:
+        term = search_term.strip()
+        return (queryset.filter(_found(term)) if term else queryset), False
+
+
+def _found(term: str) -> Q:
+    """What a search means. By people and scopes it uses their indexes; anything else looks at the newest entries."""
+    newest = (AuditEntry.objects.aggregate(last=Max("pk"))["last"] or 0) - NEWEST
+    within = Q(pk__gt=newest)
+    if CODE.fullmatch(term.upper()):
+        profiles = BillingProfile.objects.filter(Q(code=term.upper()) | Q(account__code=term.upper()))
+        accounts = BillingAccount.objects.filter(code=term.upper())
+        return Q(profile__in=_keys(profiles)) | (within & Q(account__in=_keys(accounts)))
+    try:
+        return within & Q(ip_address=str(ip_address(term)))
+    except ValueError:
+        pass
+    people = _keys(User.objects.filter(email__icontains=term).order_by("pk")[:MOST_PEOPLE])
+    return Q(person__in=people) | Q(actor__in=people) | (within & Q(subject__icontains=term))
+
+
+def _keys(rows: Iterable[Any]) -> list[int]:
+    return [row.pk for row in rows]
+
+
+def _in_words(value: Any) -> str:
+    """A value that an entry keeps: another row by its name, a list by its members."""
+    if isinstance(value, dict) and "text" in value:
+        return f"{value['text']} ({value['pk']})"
+    if isinstance(value, list):
+        return ", ".join(_in_words(one) for one in value) or "-"
+    if isinstance(value, bool):
+        return str(_("Yes") if value else _("No"))
+    return "-" if value in (None, "") else str(value)
