@@ -67,6 +67,7 @@ ACTIONS: dict[Kind, dict[str, Any]] = {
     },
     Kind.PASSWORDS: {
         "password.reset_requested": _("Password reset requested"),
+        "password.link_sent": _("Password link mailed by staff"),
         "password.reset": _("Password reset"),
         "password.set": _("Password set for the first time"),
         "password.changed": _("Password changed"),
@@ -78,7 +79,14 @@ ACTIONS: dict[Kind, dict[str, Any]] = {
         "recovery_codes.renewed": _("Recovery codes created anew"),
         "recovery_code.used": _("Recovery code used"),
     },
-    Kind.ADDRESSES: {},
+    Kind.ADDRESSES: {
+        "invitation.sent": _("Invitation sent"),
+        "address.proven": _("Email address confirmed"),
+        "address.requested": _("Change of email address requested"),
+        "address.changed": _("Email address changed"),
+        "address.withdrawn": _("Change of email address stopped"),
+        "address.corrected": _("Unconfirmed email address corrected"),
+    },
     Kind.ROLES: {
         "role.granted": _("Role granted"),
         "role.removed": _("Role removed"),

@@ -1,16 +1,14 @@
-"""What people may send about themselves and about a billing profile: a new address or password, the facts of a request
-to pay by wire, and whom we write to."""
+"""What people may send about themselves and about a billing profile: a new address, the facts of a request to
+pay by wire, and whom we write to."""
 
 from typing import cast
 
-from allauth.account.forms import ResetPasswordKeyForm
 from django import forms
 from django.conf import settings
-from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from accounts.models import BillingContact, WireRequest
-from accounts.operations import WireFacts, set_password_by_link
+from accounts.operations import WireFacts
 
 FACTS = (
     "legal_name",
@@ -32,13 +30,6 @@ class EmailAddressForm(forms.Form):
         help_text=_("We mail a link there. Your address changes once you open it and confirm."),
         widget=forms.EmailInput(attrs={"autocomplete": "email"}),
     )
-
-
-class NewPasswordForm(ResetPasswordKeyForm):  # type: ignore[misc]
-    """The password that somebody chooses by a mailed link, which proves the address as well."""
-
-    def save(self) -> None:
-        set_password_by_link(user=self.user, password=self.cleaned_data["password1"], at=timezone.now())
 
 
 class WireRequestForm(forms.ModelForm):

@@ -7,4 +7,4 @@ class BillingPortalConfig(AppConfig):
     verbose_name = _("Billing portal")
 
     def ready(self) -> None:
-        from billing_portal import checks, sign_in  # noqa: F401  registers the system checks, and what follows a sign-in
+        from billing_portal import checks, security_events, sign_in  # noqa: F401  registers checks and receivers

@@ -10,6 +10,7 @@ from django.template.loader import render_to_string
 from django.utils.translation import get_language
 
 from accounts.access import NotAllowed
+from billing_portal import security_events
 
 
 def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:  # noqa: ARG001  Django passes it
@@ -32,6 +33,15 @@ def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:
 
 def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:  # noqa: ARG001  Django passes it
     return render(request, "404.html", status=404)
+
+
+def too_many_requests(request: HttpRequest) -> HttpResponse:
+    """What allauth answers where one of its limits is reached. It looks for this by name, as Django does for the
+    others."""
+    page = request.resolver_match.url_name if request.resolver_match is not None else None
+    what = security_events.BLOCKED_ON.get(page or "", "request")
+    security_events.attempts_blocked(request, what, address=request.POST.get("email", "").strip())
+    return render(request, "429.html", status=429)
 
 
 def server_error(request: HttpRequest) -> HttpResponse:

@@ -128,7 +128,6 @@ ACCOUNT_ADAPTER = "billing_portal.sign_in.InvitedOnly"
 ACCOUNT_USER_MODEL_USERNAME_FIELD = None
 ACCOUNT_LOGIN_METHODS = {"email"}
 ACCOUNT_SIGNUP_FIELDS = ["email*", "password1*", "password2*"]
-ACCOUNT_FORMS = {"reset_password_from_key": "accounts.forms.NewPasswordForm"}
 ACCOUNT_EMAIL_VERIFICATION = "mandatory"  # nobody signs in before the mailbox has answered
 ACCOUNT_MAX_EMAIL_ADDRESSES = 1
 ACCOUNT_EMAIL_NOTIFICATIONS = True
@@ -138,8 +137,17 @@ ACCOUNT_LOGOUT_ON_PASSWORD_CHANGE = True
 ACCOUNT_SESSION_REMEMBER = False
 ACCOUNT_RATE_LIMITS = {"reset_password": "20/m/ip,5/m/key,10/h/key"}  # whoever has to wait has mails that still work
 ALLAUTH_TRUSTED_PROXY_COUNT = env.number("TRUSTED_PROXY_COUNT", 0)
+forms = "billing_portal.sign_in_forms"
+ACCOUNT_FORMS = {
+    "change_password": f"{forms}.ChangePasswordForm", "reset_password": f"{forms}.ResetPasswordForm",
+    "reset_password_from_key": f"{forms}.ResetPasswordKeyForm",
+}  # fmt: skip
+MFA_FORMS = {
+    "activate_totp": f"{forms}.ActivateTOTPForm", "authenticate": f"{forms}.AuthenticateForm",
+    "authenticate_webauthn": f"{forms}.AuthenticateWebAuthnForm", "login_webauthn": f"{forms}.LoginWebAuthnForm",
+    "reauthenticate": f"{forms}.ReauthenticateForm", "reauthenticate_webauthn": f"{forms}.ReauthenticateWebAuthnForm",
+}  # fmt: skip
 MFA_ADAPTER = "billing_portal.sign_in.SecondFactors"
-MFA_FORMS = {"activate_totp": "billing_portal.sign_in.ActivateApp"}
 MFA_SUPPORTED_TYPES = ["totp", "webauthn", "recovery_codes"]
 MFA_PASSKEY_LOGIN_ENABLED = True
 MFA_ALLOW_UNVERIFIED_EMAIL = False

@@ -4,9 +4,10 @@ Nobody opens an account alone. The library's mails are ours: rows of the outbox 
 in their reader's language, whose links follow PUBLIC_URL, and whose secrets are made when they are sent. Second factors
 have their secrets encrypted, and a change of one ends the person's other sessions.
 
-Guessing is stopped by the library's limits, with `ACCOUNT_RATE_LIMITS`: wrong passwords are counted for each network,
-and for each address within a network, so that nobody is locked out by wrong passwords that strangers type elsewhere.
-Codes of a second factor are counted for each person; only whoever knows the password gets to type one.
+What happens at the door is audited (`billing_portal.security_events`). Guessing is stopped by the library's limits,
+with `ACCOUNT_RATE_LIMITS`: wrong passwords are counted for each network, and for each address within a network, so that
+nobody is locked out by wrong passwords that strangers type elsewhere. Codes of a second factor are counted for each
+person; only whoever knows the password gets to type one.
 """
 
 import ipaddress
@@ -16,17 +17,16 @@ from typing import Any
 
 from allauth.account.adapter import DefaultAccountAdapter
 from allauth.account.utils import get_next_redirect_url
-from allauth.core import context
 from allauth.core.internal.ratelimit import get_ip
 from allauth.mfa.adapter import DefaultMFAAdapter
 from allauth.mfa.base.views import index
 from allauth.mfa.models import Authenticator
 from allauth.mfa.signals import authenticator_added, authenticator_removed, authenticator_reset
-from allauth.mfa.totp.forms import ActivateTOTPForm
-from allauth.mfa.totp.internal.auth import SECRET_SESSION_KEY
 from allauth.mfa.webauthn.views import remove_webauthn
 from django.contrib import messages
 from django.contrib.auth import update_session_auth_hash
+from django.core.exceptions import ValidationError
+from django.db import transaction
 from django.dispatch import receiver
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
@@ -39,6 +39,7 @@ from accounts.models import User
 from accounts.operations import queue_password_link
 from accounts.operations.second_factors import NEEDED, end_sessions, is_needed
 from accounts.outbox import queue, queue_to
+from billing_portal import security_events
 
 # In the session: the ``page`` that somebody wanted who was sent to set up a second factor, whether it is for staff, and
 # whether it is open to them now.
@@ -64,6 +65,32 @@ class InvitedOnly(DefaultAccountAdapter):  # type: ignore[misc]
         """
         address = unicodedata.normalize("NFKC", str(credentials.get("email", ""))).casefold()
         return f"{address} {get_ip(request)}"
+
+    def authenticate(self, request: HttpRequest, **credentials: Any) -> User | None:
+        """The person whose password it is, at signing in or when somebody confirms who they are. Raises ValidationError
+        after too many wrong ones."""
+        try:
+            return super().authenticate(request, **credentials)  # type: ignore[no-any-return]
+        except ValidationError:
+            what = "reauthentication" if security_events.signed_in(request) else "sign_in"
+            security_events.attempts_blocked(request, what, address=credentials.get("email", ""))
+            raise
+
+    def authentication_failed(self, request: HttpRequest, **credentials: Any) -> None:
+        super().authentication_failed(request, **credentials)
+        security_events.attempt_failed(request, address=credentials.get("email", ""))
+
+    def respond_user_inactive(self, request: HttpRequest, user: User) -> HttpResponse:
+        security_events.inactive_person_refused(request, user)
+        response: HttpResponse = super().respond_user_inactive(request, user)
+        return response
+
+    @transaction.atomic
+    def set_password(self, user: User, password: str) -> None:
+        """Set, changed or reset by the person. The password and its entry in the audit are one commit."""
+        is_first = not user.has_usable_password()
+        super().set_password(user, password)
+        security_events.password_saved(user, is_first=is_first)
 
     def send_password_reset_mail(self, user: User, email: str, context: dict[str, Any]) -> None:  # noqa: ARG002
         queue_password_link(user, at=timezone.now())
@@ -124,19 +151,6 @@ class SecondFactors(DefaultMFAAdapter):  # type: ignore[misc]
 
     def can_delete_authenticator(self, authenticator: Authenticator) -> bool:
         return not is_needed(authenticator)
-
-
-class ActivateApp(ActivateTOTPForm):  # type: ignore[misc]
-    """Keeps the secret encrypted in the session as well, where it waits for the first code: sessions are rows of the
-    database, and what is activated is this very secret."""
-
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        session = context.request.session
-        kept = session.get(SECRET_SESSION_KEY)
-        super().__init__(*args, **kwargs)
-        if self.is_bound and kept:
-            self.secret = second_factors.decrypt(kept)
-        session[SECRET_SESSION_KEY] = second_factors.encrypt(self.secret)
 
 
 @receiver([authenticator_added, authenticator_removed, authenticator_reset])

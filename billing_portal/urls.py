@@ -35,5 +35,6 @@ urlpatterns = [
 
 handler400 = "billing_portal.errors.bad_request"
 handler403 = "billing_portal.errors.forbidden"
+handler429 = "billing_portal.errors.too_many_requests"  # allauth's
 handler404 = "billing_portal.errors.not_found"
 handler500 = "billing_portal.errors.server_error"

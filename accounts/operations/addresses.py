@@ -209,10 +209,11 @@ def set_password_by_link(*, user: User, password: str, at: datetime) -> None:
     session of the person ends. ``password`` has been validated; the link has been checked."""
     with transaction.atomic():
         user = User.objects.select_for_update(no_key=True).get(pk=user.pk)
-        was_proven = is_proven(user)
+        was_proven, is_first = is_proven(user), not user.has_usable_password()
         user.set_password(password)
         user.save(update_fields=["password"])
         _replace(user, user.email, is_verified=True)
+        _record(Access(user=user), user, at, "password.set" if is_first else "password.reset")
         if not was_proven:
             _record(Access(user=user), user, at, "address.proven", email=user.email)
 

@@ -1,0 +1,173 @@
+"""What happens around signing in, written to the audit trail with the internet address and the browser it came from.
+
+allauth does the signing in; its signals and the hooks of its adapter (`billing_portal.sign_in`) and of its forms
+(`billing_portal.sign_in_forms`) end here. An entry is about a person (``person``), and done by somebody (``actor``):
+nobody, until they have proved who they are. An address that nobody has is the subject as it was typed; a password is
+never kept. A password changes in one transaction with its entry. allauth tells of second factors, sign-ins and
+sign-outs outside a transaction, after the fact or just before it: an entry that cannot be written there fails the
+request, so that it is seen.
+
+Anybody can ask for what `_is_within_limits` guards, so each network leaves only so many entries about a person, and
+about all addresses that nobody has together. What goes beyond is in the log.
+"""
+
+from typing import Any
+
+import structlog
+from allauth.account.authentication import get_authentication_records
+from allauth.account.signals import user_logged_in
+from allauth.core import context
+from allauth.core.internal import ratelimit
+from allauth.mfa import signals as second_factors
+from allauth.mfa.models import Authenticator
+from django.contrib.auth.models import AnonymousUser
+from django.contrib.auth.signals import user_logged_out
+from django.dispatch import receiver
+from django.http import HttpRequest
+from django.utils import timezone
+
+from accounts import audit
+from accounts.access import Access
+from accounts.models import User
+
+# Of one network, about one person or about nobody that there is.
+ATTEMPTS = "20/h/ip"
+LOCKOUTS = "1/5m/ip"
+# What somebody was doing when allauth answered that it was too much, by the name of the page.
+BLOCKED_ON = {
+    "account_login": "sign_in",
+    "mfa_login_webauthn": "sign_in",
+    "account_change_password": "password",
+    "account_set_password": "password",
+    "account_reset_password": "password",
+    "account_reset_password_from_key": "password",
+    "account_reauthenticate": "reauthentication",
+    "mfa_reauthenticate": "reauthentication",
+    "mfa_reauthenticate_webauthn": "reauthentication",
+}
+
+log = structlog.get_logger("portal.security")
+
+
+def attempt_failed(request: HttpRequest, *, address: str = "", methods: tuple[str, ...] = ("password",)) -> None:
+    """Somebody could not prove who they are: at signing in, or once more while they are signed in."""
+    user = signed_in(request)
+    person = user or person_with(address)
+    action = "reauthentication.failed" if user else "sign_in.failed"
+    _record_attempt(request, action, person=person, by=user, address=address, methods=methods)
+
+
+def attempts_blocked(request: HttpRequest, what: str, *, address: str = "", person: User | None = None) -> None:
+    """A limit was reached. ``what`` is the first part of an action ``<what>.blocked``."""
+    user = signed_in(request)
+    _record_attempt(request, f"{what}.blocked", person=user or person or person_with(address), by=user, address=address)
+
+
+def inactive_person_refused(request: HttpRequest, person: User) -> None:
+    """Somebody with the right password who may not sign in any more."""
+    _record_attempt(request, "sign_in.refused", person=person)
+
+
+def reset_requested(request: HttpRequest, address: str) -> None:
+    """A link to set a new password was asked for, whether somebody has the address or not."""
+    _record_attempt(request, "password.reset_requested", person=person_with(address), address=address)
+
+
+def password_saved(person: User, *, is_first: bool) -> None:
+    """Call it inside the transaction that saves the password. Only its owner gets there, by their old password; what is
+    set by a mailed link is recorded where that is done."""
+    by = person if context.request is not None else None
+    record("password.set" if is_first else "password.changed", person=person, by=by)
+
+
+def record(action: str, *, person: User | None, by: User | None, address: str = "", **detail: Any) -> None:
+    audit.record(
+        access=Access(user=by),
+        at=timezone.now(),
+        action=action,
+        subject=(person.email if person is not None else address)[:120],
+        person=person,
+        **detail,
+    )
+
+
+def person_with(address: str) -> User | None:
+    """Who could sign in with an address, whether they are active or not."""
+    return User.objects.filter(email__iexact=address).first() if address else None
+
+
+def signed_in(request: HttpRequest) -> User | None:
+    return request.user if isinstance(request.user, User) else None
+
+
+def _record_attempt(
+    request: HttpRequest,
+    action: str,
+    *,
+    person: User | None,
+    by: User | None = None,
+    address: str = "",
+    **detail: Any,
+) -> None:
+    if _is_within_limits(request, action, person):
+        record(action, person=person, by=by, address=address, **detail)
+    else:
+        log.warning("security event beyond its limit", action=action, person=person.pk if person is not None else None)
+
+
+def _is_within_limits(request: HttpRequest, action: str, person: User | None) -> bool:
+    name = f"{action}:{person.pk if person is not None else 'unknown'}"
+    rate = LOCKOUTS if action.endswith(".blocked") else ATTEMPTS
+    usage = ratelimit.consume(request, app="billing_portal", action=name, config={name: rate}, limit_get=True)
+    return usage is not None
+
+
+@receiver(user_logged_in)
+def _signed_in(request: HttpRequest, user: User, **_more: Any) -> None:
+    records = get_authentication_records(request, user)
+    methods = ["passkey" if one.get("passwordless") else one.get("type", one["method"]) for one in records]
+    record("sign_in.succeeded", person=user, by=user, methods=list(dict.fromkeys(methods)))
+
+
+@receiver(user_logged_out)
+def _signed_out(user: User | AnonymousUser | None, **_more: Any) -> None:
+    if isinstance(user, User):
+        record("sign_out.succeeded", person=user, by=user)
+
+
+@receiver(second_factors.authenticator_added)
+def _second_factor_added(authenticator: Authenticator, **_more: Any) -> None:
+    person = authenticator.user
+    record("second_factor.added", person=person, by=person, methods=[str(authenticator.type)])
+
+
+@receiver(second_factors.authenticator_removed)
+def _second_factor_removed(authenticator: Authenticator, **_more: Any) -> None:
+    person = authenticator.user
+    record("second_factor.removed", person=person, by=person, methods=[str(authenticator.type)])
+
+
+@receiver(second_factors.authenticator_reset)
+def _recovery_codes_renewed(user: User, **_more: Any) -> None:
+    record("recovery_codes.renewed", person=user, by=user)
+
+
+@receiver(second_factors.authenticator_used)
+def _second_factor_used(user: User, authenticator: Authenticator, **_more: Any) -> None:
+    """Which other factor was used stands with the sign-in; a recovery code is used up."""
+    if authenticator.type == Authenticator.Type.RECOVERY_CODES:
+        authenticator = Authenticator.objects.get(pk=authenticator.pk)  # the one at hand does not know that it was used
+        left = len(authenticator.wrap().get_unused_codes())
+        record("recovery_code.used", person=user, by=user, left=left)
+
+
+@receiver(second_factors.authentication_failed)
+def _second_factor_failed(request: HttpRequest, user: User, authenticator: Authenticator, **_more: Any) -> None:
+    second_factor_failed(request, user, str(authenticator.type))
+
+
+def second_factor_failed(request: HttpRequest, person: User, method: str) -> None:
+    """At signing in, after the right password; or when a person who is signed in has to prove it once more."""
+    by = signed_in(request)
+    action = "reauthentication.failed" if by else "second_factor.failed"
+    _record_attempt(request, action, person=person, by=by, methods=[method])

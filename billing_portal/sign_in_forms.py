@@ -1,0 +1,119 @@
+"""The forms of allauth where the portal does more than it does.
+
+Where somebody may fail to prove who they are and allauth has no signal for that, the failure is left in the audit trail
+(`billing_portal.security_events`). A mailed link proves the address, and a secret is encrypted wherever it waits.
+"""
+
+from typing import Any
+
+from allauth.account import forms as account
+from allauth.core import context
+from allauth.mfa.adapter import get_adapter
+from allauth.mfa.base import forms as codes
+from allauth.mfa.models import Authenticator
+from allauth.mfa.totp import forms as totp
+from allauth.mfa.totp.internal.auth import SECRET_SESSION_KEY
+from allauth.mfa.webauthn import forms as webauthn
+from django.core.exceptions import ValidationError
+from django.utils import timezone
+
+from accounts import second_factors
+from accounts.operations import set_password_by_link
+from billing_portal import security_events
+
+LIMITS = ("too_many_login_attempts", "rate_limited")
+
+
+class ResetPasswordForm(account.ResetPasswordForm):  # type: ignore[misc]
+    def save(self, request: Any, **options: Any) -> str:
+        security_events.reset_requested(request, self.cleaned_data["email"])
+        return str(super().save(request, **options))
+
+
+class ResetPasswordKeyForm(account.ResetPasswordKeyForm):  # type: ignore[misc]
+    """The password that somebody chooses by a mailed link, which proves the address as well."""
+
+    def save(self) -> None:
+        set_password_by_link(user=self.user, password=self.cleaned_data["password1"], at=timezone.now())
+
+
+class ChangePasswordForm(account.ChangePasswordForm):  # type: ignore[misc]
+    def clean_oldpassword(self) -> str:
+        try:
+            return str(super().clean_oldpassword())
+        except ValidationError:
+            security_events.attempt_failed(context.request)
+            raise
+
+
+class CodeForm:
+    """A code of a second factor. Of a wrong one allauth tells by a signal, of too many it does not."""
+
+    user: Any
+
+    def clean_code(self) -> str:
+        try:
+            return str(super().clean_code())  # type: ignore[misc]
+        except ValidationError as error:
+            if error.code in LIMITS:
+                security_events.attempts_blocked(context.request, "second_factor", person=self.user)
+            raise
+
+
+class AuthenticateForm(CodeForm, codes.AuthenticateForm):  # type: ignore[misc]
+    pass
+
+
+class ReauthenticateForm(CodeForm, codes.ReauthenticateForm):  # type: ignore[misc]
+    pass
+
+
+class ActivateTOTPForm(CodeForm, totp.ActivateTOTPForm):  # type: ignore[misc]
+    """Keeps the secret encrypted in the session as well, where it waits for the first code: sessions are rows of the
+    database, and what is activated is this very secret."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        session = context.request.session
+        kept = session.get(SECRET_SESSION_KEY)
+        super().__init__(*args, **kwargs)
+        if self.is_bound and kept:
+            self.secret = second_factors.decrypt(kept)
+        session[SECRET_SESSION_KEY] = second_factors.encrypt(self.secret)
+
+
+class KeyForm:
+    """A security key or passkey. Of a wrong one allauth tells nothing. At signing in with a passkey alone the browser
+    only claims whose it is, so the entry is about nobody."""
+
+    user: Any
+
+    def clean_credential(self) -> Authenticator:
+        try:
+            return self._authenticator()
+        except ValidationError as error:
+            if error.code in LIMITS:
+                security_events.attempts_blocked(context.request, "second_factor", person=self.user)
+            elif self.user is None:
+                security_events.attempt_failed(context.request, methods=("passkey",))
+            else:
+                security_events.second_factor_failed(context.request, self.user, Authenticator.Type.WEBAUTHN.value)
+            raise
+
+    def _authenticator(self) -> Authenticator:
+        """Raises ValidationError also for an answer without the parts that the library takes for granted."""
+        try:
+            return super().clean_credential()  # type: ignore[misc]
+        except (AttributeError, KeyError) as error:
+            raise get_adapter().validation_error("incorrect_code") from error
+
+
+class AuthenticateWebAuthnForm(KeyForm, webauthn.AuthenticateWebAuthnForm):  # type: ignore[misc]
+    pass
+
+
+class LoginWebAuthnForm(KeyForm, webauthn.LoginWebAuthnForm):  # type: ignore[misc]
+    pass
+
+
+class ReauthenticateWebAuthnForm(KeyForm, webauthn.ReauthenticateWebAuthnForm):  # type: ignore[misc]
+    pass
