@@ -52,6 +52,12 @@ PAGES = (
         "mfa_index",
         "two-step two-factor verification authenticator passkey security verificatie twee stappen beveiliging",
     ),
+    Page(
+        _("Security activity"),
+        "list-checks",
+        "security_activity",
+        "security activity sign-ins log history audit beveiliging activiteit aanmeldingen logboek",
+    ),
 )
 
 

@@ -5,6 +5,7 @@ from django.urls import include, path
 
 from accounts.views import email_address
 from billing_portal import home, search, sign_in
+from billing_portal.security_activity import security_activity
 from payments.gateways.registry import gateways
 
 # Pages of our own that stand before those of the sign-in library: the first that fits answers.
@@ -13,6 +14,7 @@ account_urls = [
     path("account/email/withdraw", email_address.withdraw, name="account_withdraw_email"),
     path("account/confirm-email/<str:key>/", email_address.confirm, name="account_confirm_email"),
     path("account/cancel-email/<str:key>/", email_address.cancel, name="account_cancel_email"),
+    path("account/security/", security_activity, name="security_activity"),
     path("account/2fa/", sign_in.second_factor_pages, name="mfa_index"),
     path("account/2fa/back/", sign_in.go_back, name="second_factor_back"),
     path("account/2fa/webauthn/keys/<int:pk>/remove/", sign_in.remove_key, name="mfa_remove_webauthn"),

@@ -84,6 +84,7 @@ ROUTES = {
     "home": Route(EVERYBODY, get=302),
     "scope-menu": Route(EVERYBODY, get=200),
     "search": Route(EVERYBODY, get=200),
+    "security_activity": Route(EVERYBODY, get=200),
     "preferences": Route(EVERYBODY, post=302, is_public=True),
     "healthz": Route(EVERYBODY, get=200, is_public=True),
     # One's own address; the key in a link is checked by tests/accounts/test_addresses.py, and this one is wrong.

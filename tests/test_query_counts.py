@@ -13,7 +13,8 @@ from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 from django.utils import timezone
 
-from accounts.access import system_access
+from accounts import audit
+from accounts.access import Access, system_access
 from accounts.models import InvoiceSection
 from invoices.models import InvoiceLine
 from invoices.money import Money
@@ -24,6 +25,7 @@ from tests.factories import (
     BillingAccountFactory,
     BillingProfileFactory,
     PaymentMethodFactory,
+    UserFactory,
     access_for,
     granted,
     issued,
@@ -59,6 +61,7 @@ PAGES = {
     "payment": ("payments:detail", "profile reference", "", {}, 9),
     "statement": ("payments:statement", "profile", "", {}, 20),
     "payment methods": ("payments:methods", "profile", "", {}, 8),
+    "security activity": ("security_activity", "", "", {}, 3),
     "search": ("search", "", "?q=IN", {}, 5),
     "search of a number": ("search", "", "?q=INV-00", {}, 6),
     "scopes in the menu": ("scope-menu", "profile", "", {}, 4),
@@ -87,7 +90,12 @@ class World:
             credit_note(access=system_access(), invoice_id=noted.pk, reason="Test", today=TODAY, at=timezone.now())
         self.payment = payment
         self.browser = Client()
-        self.browser.force_login(member(self.account, "account_owner"))
+        owner = member(self.account, "account_owner")
+        for _number in range(size):
+            audit.record(
+                access=Access(user=UserFactory()), at=timezone.now(), action="role.granted", subject="x", person=owner
+            )
+        self.browser.force_login(owner)
 
     def address(self, route: str, words: str) -> str:
         known = {
