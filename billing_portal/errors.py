@@ -3,6 +3,8 @@
 The page for 500 is drawn without a request, so that a broken database or session cannot break it too.
 """
 
+from django.conf import settings
+from django.core.exceptions import RequestDataTooBig, TooManyFieldsSent, TooManyFilesSent
 from django.http import HttpRequest, HttpResponse
 from django.middleware.csrf import REASON_NO_CSRF_COOKIE
 from django.shortcuts import render
@@ -13,8 +15,21 @@ from accounts.access import NotAllowed
 from billing_portal import security_events
 
 
-def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:  # noqa: ARG001  Django passes it
+def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
+    """What Django finds while it reads a form has a status of its own where HTTP has one."""
+    if isinstance(exception, RequestDataTooBig | TooManyFieldsSent):
+        return too_large(request)
+    if isinstance(exception, TooManyFilesSent):
+        return render(request, "415.html", status=415)
     return render(request, "400.html", status=400)
+
+
+def without_length(request: HttpRequest) -> HttpResponse:
+    return render(request, "400.html", status=411)
+
+
+def too_large(request: HttpRequest) -> HttpResponse:
+    return render(request, "413.html", {"largest": settings.DATA_UPLOAD_MAX_MEMORY_SIZE}, status=413)
 
 
 def forbidden(request: HttpRequest, exception: Exception) -> HttpResponse:

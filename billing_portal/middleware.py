@@ -4,11 +4,14 @@ import time
 from collections.abc import Callable
 
 import structlog
+from django.conf import settings
 from django.core.exceptions import BadRequest
 from django.http import HttpRequest, HttpResponse
 from django.urls import Resolver404, ResolverMatch, resolve
 from django.utils import translation
 from django.utils.cache import patch_cache_control
+
+from billing_portal.errors import too_large, without_length
 
 GetResponse = Callable[[HttpRequest], HttpResponse]
 log = structlog.get_logger("portal.request")
@@ -75,6 +78,21 @@ def no_nul(get_response: GetResponse) -> GetResponse:
             raise BadRequest("The address has a NUL character in it.")
         while "%00" in request.META.get("QUERY_STRING", ""):
             request.META["QUERY_STRING"] = request.META["QUERY_STRING"].replace("%00", "")
+        return get_response(request)
+
+    return middleware
+
+
+def body_limit(get_response: GetResponse) -> GetResponse:
+    """Refuses a body before any of it is read: one that says it is larger than `DATA_UPLOAD_MAX_MEMORY_SIZE`, of
+    whatever kind, and one that does not say how large it is (Django would take that for an empty one)."""
+
+    def middleware(request: HttpRequest) -> HttpResponse:
+        length = request.META.get("CONTENT_LENGTH") or "0"
+        if "HTTP_TRANSFER_ENCODING" in request.META:
+            return without_length(request)
+        if length.isdecimal() and int(length) > settings.DATA_UPLOAD_MAX_MEMORY_SIZE:
+            return too_large(request)
         return get_response(request)
 
     return middleware

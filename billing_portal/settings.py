@@ -66,6 +66,7 @@ MIDDLEWARE = [
     "allauth.account.middleware.AccountMiddleware",
     "django_htmx.middleware.HtmxMiddleware",
     "billing_portal.middleware.no_nul",
+    "billing_portal.middleware.body_limit",  # what checks the token of a form, and so reads it, runs after all of these
 ]
 
 TEMPLATE_DIRS = [BASE_DIR / "templates"]  # and those of the gateways, below
@@ -185,7 +186,10 @@ SECURE_HSTS_INCLUDE_SUBDOMAINS = SECURE_HSTS_PRELOAD = HTTPS
 SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if ALLAUTH_TRUSTED_PROXY_COUNT else None
 SECURE_REFERRER_POLICY = "same-origin"
 X_FRAME_OPTIONS = "DENY"
-DATA_UPLOAD_MAX_MEMORY_SIZE = 2 * 1024 * 1024
+# The most that anything sends: a form of a staff page has some 10 KiB, a provider's message fewer than 256. No page
+# takes a file; at the first one in a body the reading ends, before anything of it is put on a disk.
+DATA_UPLOAD_MAX_MEMORY_SIZE = 256 * 1024
+DATA_UPLOAD_MAX_NUMBER_FILES = 0
 
 STATIC_URL = "static/"
 STATIC_ROOT = VAR_DIR / "static"

@@ -10,24 +10,16 @@ from payments.gateways.base import BadSignature
 from payments.gateways.registry import UnknownGateway
 from payments.operations import receive
 
-LARGEST_BODY = 256 * 1024
-
 
 @csrf_exempt
 @login_not_required
 @require_POST
 def webhook(request: HttpRequest, gateway: str) -> HttpResponse:
     """200 once the message is stored, also when it was stored before or cannot be read. 400 for a message that its
-    provider did not sign, 404 for a provider we do not have, 413 for more than 256 KiB."""
+    provider did not sign, 404 for a provider we do not have. A message that is too large never comes here."""
     try:
-        body = request.read(LARGEST_BODY + 1)
-    except UnreadablePostError:
-        return HttpResponse(status=400)
-    if len(body) > LARGEST_BODY:
-        return HttpResponse(status=413)
-    try:
-        receive(gateway_slug=gateway, body=body, headers=request.headers, at=timezone.now())
-    except BadSignature:
+        receive(gateway_slug=gateway, body=request.body, headers=request.headers, at=timezone.now())
+    except (BadSignature, UnreadablePostError):
         return HttpResponse(status=400)
     except UnknownGateway:
         return HttpResponse(status=404)

@@ -289,3 +289,12 @@ def test_the_card_field_sends_nothing_that_is_typed():
     assert "3782 822463 10005" in html
     assert "<script" not in html
     assert "style=" not in html
+
+
+def test_a_form_is_no_card():
+    """Where its token is looked for, a form is read, and nothing is left of it to read again."""
+    client = Client(enforce_csrf_checks=True)
+    client.get("/account/login/")
+    client.force_login(UserFactory())
+    form = TYPED | {"csrfmiddlewaretoken": client.cookies["csrf"].value}
+    assert client.post("/gateways/sandbox/tokens", form).status_code == 400

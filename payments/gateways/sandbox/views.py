@@ -35,7 +35,9 @@ def _books(slug: str) -> Books:
 def tokens(request: HttpRequest, slug: str) -> JsonResponse:
     """A token for a typed test card, as JSON; or what is wrong with it, a sentence for each field."""
     try:
-        typed = json.loads(request.body) if len(request.body) <= LARGEST else None
+        # A form was read already where its token was looked for, and has no body any more.
+        is_readable = request.content_type == "application/json" and len(request.body) <= LARGEST
+        typed = json.loads(request.body) if is_readable else None
     except ValueError:
         typed = None
     if not isinstance(typed, dict):
