@@ -1,7 +1,8 @@
 """How gunicorn serves the portal: ``gunicorn --config python:billing_portal.serving billing_portal.wsgi``.
 
-Threads, because a request that pays waits for a gateway most of its time. What differs between machines comes from
-gunicorn's own ``GUNICORN_CMD_ARGS``.
+Threads, because a request that pays waits for a gateway most of its time; a worker of our own around them, because
+gunicorn's lets a client that sends half a request keep a thread. What differs between machines comes from gunicorn's
+own ``GUNICORN_CMD_ARGS``; docs/deploying.md says what that is.
 """
 
 import os
@@ -20,8 +21,10 @@ def port() -> str:
 
 
 bind = f"127.0.0.1:{port()}"
+worker_class = "billing_portal.request_buffer.BufferingWorker"
 workers = 1
 threads = 8
+worker_connections = 500
 timeout = 60
 graceful_timeout = 20
 keepalive = 5
