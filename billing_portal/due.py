@@ -16,6 +16,7 @@ from time import monotonic
 import structlog
 from django.contrib.sessions.models import Session
 from django.db import DatabaseError, connection
+from django.utils import timezone
 from django.utils.translation import gettext_noop as _
 
 from accounts.mail import send_due
@@ -40,6 +41,20 @@ BITE = 100
 # A job that still finds work after so many bites is broken, or the next pass goes on where it stopped.
 MOST_BITES = 10_000
 KEPT_FOR = timedelta(days=366)
+# A pass begins every minute. After so long without one the worker is missed. A pass that closes the periods of a
+# hundred thousand profiles takes its time, and until then nothing tells it from one that was killed.
+MISSED_AFTER = timedelta(minutes=5)
+LONGEST_PASS = timedelta(hours=1)
+# A machine that starts brings the web server and the worker up in any order.
+STARTED_AT = timezone.now()
+
+
+@dataclass(frozen=True, slots=True)
+class WorkerStatus:
+    """``last_seen_at`` is when the newest pass ended, or began if it has not; None when there never was one."""
+
+    is_missed: bool
+    last_seen_at: datetime | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,6 +116,17 @@ def run_due(
     else:
         DueRun.objects.filter(done={}, failed={}, finished_at__isnull=False, pk__lt=run.pk).delete()
     return run
+
+
+def worker_status(*, at: datetime) -> WorkerStatus:
+    """Whether passes are begun as they should, whoever begins them: a worker, one of several, or cron. One query on an
+    index."""
+    newest = DueRun.objects.order_by("-started_at", "-pk").values_list("started_at", "finished_at").first()
+    begun, ended = newest or (None, None)
+    last_seen_at = ended or begun
+    patience = LONGEST_PASS if begun and not ended else MISSED_AFTER
+    is_late = last_seen_at is None or at - last_seen_at > patience
+    return WorkerStatus(is_late and at - STARTED_AT > MISSED_AFTER, last_seen_at)
 
 
 def _run(job: Job, at: datetime, stopping: threading.Event | None) -> tuple[int, str]:

@@ -1,19 +1,20 @@
-"""The way in, the reader's preferences, and the page that a monitor asks."""
+"""The way in, the reader's preferences, and the pages that a monitor asks."""
 
-from datetime import timedelta
+from datetime import UTC, timedelta
 
 from django.conf import settings
 from django.contrib.auth.decorators import login_not_required
-from django.db import connection
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
+from django.utils import timezone
 from django.utils.http import url_has_allowed_host_and_scheme
 from django.views.decorators.http import require_GET, require_POST
 
 from accounts.models import BillingProfile, User
 from accounts.scopes import landing_for
 from accounts.scoping import access_for_request
+from billing_portal.due import WorkerStatus, worker_status
 from billing_portal.layout import first_page
 
 SCOPES_IN_MENU = 10
@@ -59,10 +60,25 @@ def preferences(request: HttpRequest) -> HttpResponse:
 @login_not_required
 @require_GET
 def healthz(_request: HttpRequest) -> HttpResponse:
-    """200 when the server and its database answer; for monitors and load balancers."""
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT 1")
-    return HttpResponse("ok", content_type="text/plain")
+    """200 when the server and its database answer, also without a worker: a load balancer that took the web server out
+    for that would take the portal from everybody. The second line says how the worker is. For monitors."""
+    return HttpResponse(f"ok\n{_worker_line(worker_status(at=timezone.now()))}\n", content_type="text/plain")
+
+
+@login_not_required
+@require_GET
+def worker_healthz(_request: HttpRequest) -> HttpResponse:
+    """503 when the worker has not run for some minutes, for a monitor that wakes somebody up."""
+    status = worker_status(at=timezone.now())
+    return HttpResponse(f"{_worker_line(status)}\n", status=503 if status.is_missed else 200, content_type="text/plain")
+
+
+def _worker_line(status: WorkerStatus) -> str:
+    if not status.is_missed:
+        return "worker: ok"
+    if status.last_seen_at is None:
+        return "worker: never run"
+    return f"worker: not run since {status.last_seen_at.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}"
 
 
 def _remember(response: HttpResponse, name: str, value: str) -> None:

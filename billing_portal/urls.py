@@ -30,6 +30,7 @@ urlpatterns = [
     path("search/", search.search, name="search"),
     path("preferences/", home.preferences, name="preferences"),
     path("healthz", home.healthz, name="healthz"),
+    path("healthz/worker", home.worker_healthz, name="worker-healthz"),
     path("", include(account_urls)),
     path("account/", include("allauth.urls")),
     path("admin/", admin.site.urls),

@@ -15,12 +15,14 @@ from allauth.mfa.models import Authenticator
 from django.db import transaction
 from django.test import Client
 from django.urls import URLResolver, get_resolver, reverse
+from django.utils import timezone
 
 from accounts.access import system_access
 from accounts.models import (
     AuditEntry,
     BillingContact,
     BillingProfile,
+    DueRun,
     EmailChange,
     InvoiceSection,
     OutgoingMail,
@@ -87,6 +89,7 @@ ROUTES = {
     "security_activity": Route(EVERYBODY, get=200),
     "preferences": Route(EVERYBODY, post=302, is_public=True),
     "healthz": Route(EVERYBODY, get=200, is_public=True),
+    "worker-healthz": Route(EVERYBODY, get=200, is_public=True),
     # One's own address; the key in a link is checked by tests/accounts/test_addresses.py, and this one is wrong.
     "account_email": Route(EVERYBODY, get=200, post=422),
     "account_withdraw_email": Route(EVERYBODY, post=302),
@@ -202,6 +205,7 @@ def routes(patterns=None, prefix="", names=()):
 @pytest.fixture
 def world(db):
     """One profile with one of everything; the profile beside it; and another customer."""
+    DueRun.objects.create(started_at=timezone.now(), origin="worker")
     profile = BillingProfileFactory()
     invoice = issued(profile)
     note = credit_note(

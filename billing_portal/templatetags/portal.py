@@ -14,10 +14,11 @@ from django import template
 from django.conf import settings
 from django.utils.html import format_html
 from django.utils.safestring import SafeString, mark_safe
-from django.utils.timezone import localtime
+from django.utils.timezone import localtime, now
 from django.utils.translation import get_language
 
 from accounts.models import User
+from billing_portal.due import WorkerStatus, worker_status
 from billing_portal.staff_queue import Waiting, what_waits
 from invoices.money import Money
 from invoices.states import Look
@@ -117,3 +118,9 @@ def drawing(svg: str) -> SafeString:
 def staff_queue(user: User) -> list[Waiting]:
     """What waits for this member of staff."""
     return what_waits(user)
+
+
+@register.simple_tag
+def worker() -> WorkerStatus:
+    """Whether the worker runs, as far as its passes show."""
+    return worker_status(at=now())

@@ -26,6 +26,7 @@ ADDRESSES = [
     "/admin/",
     "/admin/login/",
     "/healthz",
+    "/healthz/worker",
     "/nowhere/",
     "/denied/",
     "/suspicious/",

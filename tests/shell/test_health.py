@@ -1,0 +1,135 @@
+"""What a monitor is told, and what staff are told on their first page when the worker has not run."""
+
+from datetime import timedelta
+
+import pytest
+from django.contrib.auth.models import Permission
+from django.utils import timezone
+
+from accounts.models import DueRun
+from billing_portal import due
+from billing_portal.due import run_due
+from tests.factories import UserFactory
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture(autouse=True)
+def _up_for_long(monkeypatch):
+    monkeypatch.setattr(due, "STARTED_AT", timezone.now() - timedelta(days=1))
+
+
+def ago(**time):
+    return timezone.now() - timedelta(**time)
+
+
+def begun(at, *, ended=None, origin="worker"):
+    return DueRun.objects.create(started_at=at, finished_at=ended, origin=origin)
+
+
+def told(client):
+    """The lines of /healthz, and the status of the page for the worker alone."""
+    web, worker = client.get("/healthz"), client.get("/healthz/worker")
+    assert (web.status_code, web.text.splitlines()[0]) == (200, "ok")
+    assert web.text.splitlines()[1:] == worker.text.splitlines()
+    return worker.text.strip(), worker.status_code
+
+
+def test_a_worker_that_runs_is_well(client):
+    run_due(at=timezone.now(), origin="worker", todo=[])
+    assert told(client) == ("worker: ok", 200)
+
+
+def test_a_pass_from_cron_counts_too(client):
+    run_due(at=timezone.now(), origin="command", todo=[])
+    assert told(client) == ("worker: ok", 200)
+
+
+def test_four_minutes_without_a_pass_are_no_alarm(client):
+    begun(ago(minutes=4), ended=ago(minutes=4))
+    assert told(client) == ("worker: ok", 200)
+
+
+def test_six_minutes_without_a_pass_are_told_with_the_moment(client):
+    last = ago(minutes=6)
+    begun(last, ended=last)
+    assert told(client) == (f"worker: not run since {last:%Y-%m-%dT%H:%M:%SZ}", 503)
+
+
+def test_a_portal_whose_worker_was_never_started_says_so(client):
+    assert told(client) == ("worker: never run", 503)
+
+
+def test_a_pass_may_take_half_an_hour(client):
+    begun(ago(minutes=30))
+    assert told(client) == ("worker: ok", 200)
+
+
+def test_a_pass_of_two_hours_was_killed(client):
+    begun(ago(hours=2))
+    assert told(client)[1] == 503
+
+
+def test_the_minute_after_a_long_pass_is_no_alarm(client):
+    begun(ago(minutes=30), ended=ago(minutes=1))
+    assert told(client) == ("worker: ok", 200)
+
+
+def test_while_one_worker_is_at_a_long_pass_the_others_count(client):
+    begun(ago(hours=2))
+    begun(ago(minutes=1), ended=ago(minutes=1))
+    assert told(client) == ("worker: ok", 200)
+
+
+def test_a_machine_that_starts_may_bring_the_worker_up_last(client, monkeypatch):
+    begun(ago(days=2), ended=ago(days=2))
+    monkeypatch.setattr(due, "STARTED_AT", ago(minutes=1))
+    assert told(client) == ("worker: ok", 200)
+
+
+def test_a_monitor_costs_one_query(client, django_assert_num_queries):
+    begun(ago(minutes=6), ended=ago(minutes=6))
+    with django_assert_num_queries(1):
+        client.get("/healthz")
+
+
+def test_the_worker_is_asked_after_without_a_redirect_to_https(client, settings):
+    settings.SECURE_SSL_REDIRECT = True
+    assert [client.get(address).status_code for address in ("/healthz", "/healthz/worker")] == [200, 503]
+
+
+@pytest.fixture
+def clerk():
+    """A member of staff who may see hardly anything."""
+    clerk = UserFactory(is_staff=True)
+    clerk.user_permissions.add(Permission.objects.get(codename="view_user"))
+    return clerk
+
+
+@pytest.mark.parametrize(
+    ("language", "sentence"),
+    [
+        ("en", "The worker has not run since 5 Oct 2026, 09:14."),
+        ("nl", "5 okt 2026, 09:14."),
+    ],
+)
+def test_every_member_of_staff_is_told_since_when_and_what_to_do(client, clerk, language, sentence):
+    last = timezone.datetime.fromisoformat("2026-10-05T07:14:00+00:00")
+    begun(last, ended=last)
+    clerk.language = language
+    clerk.save()
+    client.force_login(clerk)
+    page = client.get("/admin/").text
+    assert sentence in page
+    assert "manage.py run_worker" in page
+
+
+def test_staff_are_told_of_a_worker_that_never_ran(client, clerk):
+    client.force_login(clerk)
+    assert "The worker has never run." in client.get("/admin/").text
+
+
+def test_staff_read_nothing_of_a_worker_that_runs(client, clerk):
+    begun(ago(minutes=1), ended=ago(minutes=1))
+    client.force_login(clerk)
+    assert "The worker" not in client.get("/admin/").text
