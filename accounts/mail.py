@@ -126,11 +126,12 @@ def _claim(mail: OutgoingMail, *, at: datetime) -> bool:
 
 
 def _try_later(mail: OutgoingMail, error: Exception, *, at: datetime) -> None:
+    """The reason is kept with the mail only: a mail server's words name the address, which a log must not."""
     given_up = mail.tries >= MOST_TRIES
     next_try_at = None if given_up else at + PAUSES[mail.tries - 1]
     reason = f"{type(error).__name__}: {error}"
     OutgoingMail.objects.filter(pk=mail.pk).update(next_try_at=next_try_at, last_error=reason[:300])
-    log.error("mail not sent", mail=mail.key, tries=mail.tries, given_up=given_up, error=reason)
+    log.error("mail not sent", mail=mail.key, tries=mail.tries, given_up=given_up, error=type(error).__name__)
 
 
 def _message(mail: OutgoingMail) -> EmailMultiAlternatives:

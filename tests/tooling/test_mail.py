@@ -208,3 +208,14 @@ def test_a_mail_that_another_worker_sent_since_it_was_found_is_not_sent_again():
     assert send_due(at=NOW, stopping=meanwhile) == 0
     assert sent_by_the_other == [1]
     assert len(mail.outbox) == 1
+
+
+@pytest.mark.django_db
+def test_the_log_says_what_kind_of_failure_it_was_and_names_no_address(settings, caplog):
+    row = asked(email="jan@example.com")
+    with_server(settings, "RefusingBackend")
+    send_due(at=NOW)
+    row.refresh_from_db()
+    assert "jan@example.com" in row.last_error
+    assert "SMTPRecipientsRefused" in caplog.text
+    assert "jan@example.com" not in caplog.text
