@@ -8,6 +8,9 @@ On PostgreSQL, TRUNCATE fires no row trigger; the database's user in production 
     class Migration(migrations.Migration):
         dependencies = [...]
         operations = [AppendOnly("payments_paymentevent")]
+
+The audit trail names people, who may ask to be erased. ``Redactable`` is its trigger: it lets through an UPDATE that
+only blanks personal data, and refuses every other one (docs/decisions/012).
 """
 
 from typing import Any
@@ -96,3 +99,88 @@ class Unlocked(AppendOnly):
 
     def describe(self) -> str:
         return f"Let {self.table} be changed"
+
+
+# What stands in a text instead of what was erased from it.
+ERASED = "(erased)"
+
+# Conditions under which a column was at most blanked. Of a text: the new one, with each ERASED in it as a wildcard, is
+# a pattern that the old one matches, so that nothing is written that was not there. In JSON the wildcard stays inside
+# one string, so that numbers, names and the values beside it are what they were.
+POSTGRESQL_ESCAPED = r"regexp_replace({new}, '([].*+?^${{}}()|\\[])', '\\\1', 'g')"
+POSTGRESQL_BLANKED = {
+    "text": r"OLD.{column} ~ ('^' || replace({escaped}, '\(erased\)', '.*') || '$')",
+    "json": r"""OLD.{column}::text ~ ('^' || replace({escaped}, '\(erased\)', '(?:[^"\\]|\\.)*') || '$')""",
+    "emptied": "NEW.{column} IN (OLD.{column}, '')",
+    "removed": "(NEW.{column} IS NULL OR NEW.{column} IS NOT DISTINCT FROM OLD.{column})",
+}
+POSTGRESQL_REDACTABLE = """
+    CREATE FUNCTION {table}_append_only() RETURNS trigger LANGUAGE plpgsql AS $$
+    BEGIN
+        IF TG_OP = 'UPDATE' THEN
+            IF to_jsonb(NEW) - ARRAY[{columns}] = to_jsonb(OLD) - ARRAY[{columns}] AND {blanked} THEN
+                RETURN NEW;
+            END IF;
+        END IF;
+        RAISE EXCEPTION 'rows of {table} are never changed or deleted' USING ERRCODE = 'restrict_violation';
+    END $$
+    """
+SQLITE_PATTERN = "replace(replace(replace(replace({new}, '[', '[[]'), '*', '[*]'), '?', '[?]'), '(erased)', '*')"
+SQLITE_BLANKED = {
+    "text": "OLD.{column} GLOB {pattern}",
+    "json": """(SELECT count(*) FROM json_tree(OLD.{column})) = (SELECT count(*) FROM json_tree(NEW.{column}))
+        AND NOT EXISTS (
+            SELECT 1 FROM json_tree(OLD.{column}) AS was
+            LEFT JOIN json_tree(NEW.{column}) AS becomes ON becomes.fullkey = was.fullkey
+            WHERE becomes.type IS NOT was.type
+               OR (was.type = 'text' AND (was.atom GLOB {pattern}) IS NOT TRUE)
+               OR (was.type <> 'text' AND becomes.atom IS NOT was.atom)
+        )""",
+    "emptied": POSTGRESQL_BLANKED["emptied"],
+    "removed": "(NEW.{column} IS NULL OR NEW.{column} IS OLD.{column})",
+}
+SQLITE_REDACTABLE = """
+    CREATE TRIGGER {table}_no_update BEFORE UPDATE ON {table} WHEN ({kept} AND {blanked}) IS NOT TRUE
+    BEGIN SELECT RAISE(ABORT, 'rows of {table} are never changed or deleted'); END
+    """
+
+
+class Redactable(AppendOnly):
+    """Makes a table append-only, except that personal data in it may be blanked. Follows ``Unlocked`` in the migration.
+
+    ``blanked`` maps a column to what may become of it: ``text`` and ``json`` have parts of their texts replaced by
+    ``ERASED``, ``emptied`` becomes an empty text, ``removed`` becomes NULL. ``kept`` names every other column: they
+    never change.
+    """
+
+    def __init__(self, table: str, *, kept: list[str], blanked: dict[str, str]) -> None:
+        super().__init__(table)
+        self.kept, self.blanked = kept, blanked
+
+    def deconstruct(self) -> tuple[str, list[Any], dict[str, Any]]:
+        return (type(self).__name__, [self.table], {"kept": self.kept, "blanked": self.blanked})
+
+    def database_forwards(
+        self, _app: str, schema_editor: BaseDatabaseSchemaEditor, _old: ProjectState, _new: ProjectState
+    ) -> None:
+        on_postgresql = schema_editor.connection.vendor == "postgresql"
+        statements = (POSTGRESQL_REDACTABLE, POSTGRESQL[1]) if on_postgresql else (SQLITE_REDACTABLE, SQLITE[1])
+        values = {
+            "table": self.table,
+            "columns": ", ".join(f"'{column}'" for column in self.blanked),
+            "kept": " AND ".join(f"NEW.{column} IS OLD.{column}" for column in self.kept),
+            "blanked": " AND ".join(_blanked(column, change, on_postgresql) for column, change in self.blanked.items()),
+        }
+        for statement in statements:
+            schema_editor.execute(statement.format(**values))
+
+    def describe(self) -> str:
+        return f"Make {self.table} append-only but for the erasure of personal data"
+
+
+def _blanked(column: str, change: str, on_postgresql: bool) -> str:
+    if on_postgresql:
+        new = f"NEW.{column}::text" if change == "json" else f"NEW.{column}"
+        return POSTGRESQL_BLANKED[change].format(column=column, escaped=POSTGRESQL_ESCAPED.format(new=new))
+    new = "becomes.atom" if change == "json" else f"NEW.{column}"
+    return SQLITE_BLANKED[change].format(column=column, pattern=SQLITE_PATTERN.format(new=new))

@@ -10,10 +10,14 @@ from django.db.models import Q
 from django.db.models.functions import Lower
 from django.utils import timezone
 from django.utils.crypto import salted_hmac
+from django.utils.translation import gettext as _now
 from django.utils.translation import gettext_lazy as _
 
 from accounts.models.customers import BillingAccount, BillingProfile, InvoiceSection
 from accounts.roles import ROLES_OF, Role, Scope
+
+# Where the addresses of people lie who were erased: a domain that can have no mailbox (RFC 2606).
+ERASED_DOMAIN = "erased.invalid"
 
 
 class UserManager(BaseUserManager["User"]):
@@ -65,14 +69,25 @@ class User(AbstractBaseUser, PermissionsMixin):
     class Meta:
         verbose_name = _("user")
         verbose_name_plural = _("users")
+        permissions = [
+            ("export_user", _("Can export the personal data of a user")),
+            ("erase_user", _("Can erase the personal data of a user")),
+        ]
         constraints = [models.UniqueConstraint(Lower("email"), name="user_email_unique")]
 
     def __str__(self) -> str:
-        return self.email
+        return self.display_name if self.is_erased else self.email
 
     @property
     def display_name(self) -> str:
+        if self.is_erased:
+            return _now("Erased person %(number)s") % {"number": self.pk}
         return self.name or self.email
+
+    @property
+    def is_erased(self) -> bool:
+        """Whether the personal data of this person was erased; only what they did is left."""
+        return self.email.endswith(f"@{ERASED_DOMAIN}")
 
     def _get_session_auth_hash(self, secret: str | None = None) -> str:
         """What a session must carry to stay valid: it changes with the password and with `sessions_version`."""

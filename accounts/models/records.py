@@ -12,7 +12,8 @@ from accounts.roles import Scope
 
 class AuditEntry(models.Model):
     """What was done, by whom, to what, and from where. Written in the transaction of the act; never changed, never
-    deleted. ``person`` is set where it is about somebody: their sign-ins, roles, address, password, second factor."""
+    deleted. ``person`` is set where it is about somebody: their sign-ins, roles, address, password, second factor. Only
+    what names somebody who was erased is blanked, by a rule of the database (`accounts.append_only.Redactable`)."""
 
     at = models.DateTimeField(_("at"))
     actor = models.ForeignKey(
