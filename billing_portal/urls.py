@@ -5,6 +5,7 @@ from django.urls import include, path
 
 from accounts.views import email_address
 from billing_portal import home, search, sign_in
+from billing_portal.personal_data.views import own_data
 from billing_portal.security_activity import security_activity
 from payments.gateways.registry import gateways
 
@@ -14,6 +15,7 @@ account_urls = [
     path("account/email/withdraw", email_address.withdraw, name="account_withdraw_email"),
     path("account/confirm-email/<str:key>/", email_address.confirm, name="account_confirm_email"),
     path("account/cancel-email/<str:key>/", email_address.cancel, name="account_cancel_email"),
+    path("account/data/", own_data, name="own_data"),
     path("account/security/", security_activity, name="security_activity"),
     path("account/2fa/", sign_in.second_factor_pages, name="mfa_index"),
     path("account/2fa/back/", sign_in.go_back, name="second_factor_back"),

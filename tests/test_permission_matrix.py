@@ -88,6 +88,7 @@ ROUTES = {
     "search": Route(EVERYBODY, get=200),
     "security_activity": Route(EVERYBODY, get=200),
     "preferences": Route(EVERYBODY, post=302, is_public=True),
+    "own_data": Route(EVERYBODY, get=200, post=200),
     "healthz": Route(EVERYBODY, get=200, is_public=True),
     "worker-healthz": Route(EVERYBODY, get=200, is_public=True),
     # One's own address; the key in a link is checked by tests/accounts/test_addresses.py, and this one is wrong.
@@ -303,6 +304,8 @@ def wrong_answers(name, person, world):
     for method in ("get", "post"):
         before = traces()
         response = getattr(client, method)(url)
+        if response.streaming:
+            b"".join(response.streaming_content)  # which closes the file
         wanted = expected(route, person, method)
         if response.status_code != wanted:
             yield f"{method} as {person}: {response.status_code}, not {wanted}"

@@ -94,6 +94,7 @@ def rich(profile):
         "confirm the new address": reverse("account_confirm_email", args=[email_change_key(change.pk, CONFIRM)]),
         "confirm with a dead link": "/account/confirm-email/dead/",
         "security": "/account/2fa/",
+        "own data": "/account/data/",
     }
 
 
