@@ -7,6 +7,9 @@ and nothing else. Failures are tried again with growing pauses and the last erro
 A worker claims a row by moving its next try ahead, in one conditional UPDATE, so two workers never send the same mail.
 One that is killed between the mail server's answer and our commit leaves a row that is sent again after the lease;
 both copies carry the same Message-ID, made from the row's key, and count as one for whoever receives them.
+
+The row of a sent mail stays, as a record of what was told. That of a mail to somebody who was erased does not: its
+address is the last thing we hold of that person.
 """
 
 import hashlib
@@ -40,6 +43,8 @@ PAUSES = (
     timedelta(hours=12),
 )
 MOST_TRIES = len(PAUSES) + 1
+# Their row is deleted once they were sent, or given up.
+NOT_RECORDED = frozenset({"person_erased"})
 # Not this mail's fault: the server is away, and the next mail would wait as long in vain.
 UNREACHABLE = (
     ConnectionError,
@@ -113,7 +118,7 @@ def send_due(*, at: datetime, limit: int = 20, stopping: Callable[[], bool] = la
             if isinstance(error, UNREACHABLE):
                 break
         else:
-            OutgoingMail.objects.filter(pk=mail.pk).update(sent_at=at, next_try_at=None, last_error="")
+            _record_sent(mail, at=at)
             sent += 1
     return sent
 
@@ -125,12 +130,23 @@ def _claim(mail: OutgoingMail, *, at: datetime) -> bool:
     return unchanged.update(next_try_at=at + LEASE, tries=mail.tries) == 1
 
 
+def _record_sent(mail: OutgoingMail, *, at: datetime) -> None:
+    row = OutgoingMail.objects.filter(pk=mail.pk)
+    if mail.template in NOT_RECORDED:
+        row.delete()
+    else:
+        row.update(sent_at=at, next_try_at=None, last_error="")
+
+
 def _try_later(mail: OutgoingMail, error: Exception, *, at: datetime) -> None:
     """The reason is kept with the mail only: a mail server's words name the address, which a log must not."""
     given_up = mail.tries >= MOST_TRIES
     next_try_at = None if given_up else at + PAUSES[mail.tries - 1]
-    reason = f"{type(error).__name__}: {error}"
-    OutgoingMail.objects.filter(pk=mail.pk).update(next_try_at=next_try_at, last_error=reason[:300])
+    row = OutgoingMail.objects.filter(pk=mail.pk)
+    if given_up and mail.template in NOT_RECORDED:
+        row.delete()
+    else:
+        row.update(next_try_at=next_try_at, last_error=f"{type(error).__name__}: {error}"[:300])
     log.error("mail not sent", mail=mail.key, tries=mail.tries, given_up=given_up, error=type(error).__name__)
 
 

@@ -58,13 +58,17 @@ class PortalAdminConfig(AdminConfig):
     default_site = "billing_portal.admin_site.PortalAdminSite"
 
     def ready(self) -> None:
-        """Takes away what allauth registers: addresses are changed with the user, and secrets are nobody's to read."""
+        """Takes away what allauth registers: addresses are changed with the user, and secrets are nobody's to read. The
+        page of a person has ways on that reach into every app, and belongs to none of them."""
         super().ready()
         from allauth.account.models import EmailAddress  # noqa: PLC0415
         from allauth.mfa.models import Authenticator  # noqa: PLC0415
         from django.contrib.admin import site  # noqa: PLC0415
 
         from accounts.admin.people import SecondFactorAdmin  # noqa: PLC0415
+        from accounts.models import User  # noqa: PLC0415
+        from billing_portal.personal_data.admin import PersonAdmin  # noqa: PLC0415
 
-        site.unregister([EmailAddress, Authenticator])
+        site.unregister([EmailAddress, Authenticator, User])
         site.register(Authenticator, SecondFactorAdmin)
+        site.register(User, PersonAdmin)

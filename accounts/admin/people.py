@@ -121,7 +121,9 @@ class UserAdmin(KeptAdmin, DjangoUserAdmin):
 
     def has_change_permission(self, request: HttpRequest, obj: User | None = None) -> bool:
         """Only a superuser changes a member of staff: a clerk who could change one would have the powers of whoever it
-        is."""
+        is. Nobody changes a person who was erased: somebody else would get their past."""
+        if obj is not None and obj.is_erased:
+            return False
         if obj is not None and (obj.is_staff or obj.is_superuser) and not request.user.is_superuser:
             return False
         return super().has_change_permission(request, obj)

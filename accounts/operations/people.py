@@ -45,14 +45,16 @@ def invite_person(*, access: Access, email: str, name: str, language: str, at: d
 def change_activity(*, access: Access, user: User, is_active: bool, at: datetime) -> None:
     """Makes a person active or not. For staff.
 
-    Raises NotAllowed for anybody else, CannotDeactivate when the person is the last owner of something, or asks to shut
-    out themselves.
+    Raises NotAllowed for anybody else, CannotDeactivate when the person is the last owner of something, asks to shut
+    out themselves, or is to be active again after they were erased.
     """
     with transaction.atomic():
         if not fresh(access).unlimited:
             raise NotAllowed(_("Only staff may do this."))
         if not is_active:
             _refuse_when_needed(access, user)
+        elif user.is_erased:
+            raise CannotDeactivate(_("This person was erased. Add somebody new instead."))
         User.objects.filter(pk=user.pk).update(is_active=is_active)
         user.is_active = is_active
         action = "user.activated" if is_active else "user.deactivated"
@@ -62,12 +64,18 @@ def change_activity(*, access: Access, user: User, is_active: bool, at: datetime
 def _refuse_when_needed(access: Access, user: User) -> None:
     if access.user == user:
         raise CannotDeactivate(_("You cannot deactivate yourself."))
-    alone = [str(place) for place in _locked_places_owned_by(user) if not has_other_owner(place, user)]
+    alone = places_owned_alone(user)
     if alone:
         raise CannotDeactivate(
             _("%(user)s is the last owner of %(places)s. Make somebody else owner first.")
             % {"user": user, "places": ", ".join(alone)}
         )
+
+
+def places_owned_alone(user: User) -> list[str]:
+    """The names of the scopes that would have no active owner without this person. Locks every scope they own, so that
+    it stays true until the transaction ends."""
+    return [str(place) for place in _locked_places_owned_by(user) if not has_other_owner(place, user)]
 
 
 def _locked_places_owned_by(user: User) -> list[Place]:

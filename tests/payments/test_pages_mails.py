@@ -18,8 +18,9 @@ from tests.payments.pages import page_of
 TEMPLATES = sorted(
     path.stem for path in (settings.BASE_DIR / "templates/emails").glob("*.html") if "facts" not in path.stem
 )
-# To people who sign in nowhere, so it leads nowhere.
+# To people who sign in nowhere, so they lead nowhere.
 TEMPLATES.remove("statement")
+TEMPLATES.remove("person_erased")
 
 pytestmark = pytest.mark.django_db
 

@@ -1,0 +1,251 @@
+"""Erasing a person: afterwards nothing in the database says who they were, and the books are what they were.
+
+The row of the person stays, without an address and a name, because payments, roles' history and the audit trail point
+to it: what "Erased person 12" did still adds up. Texts that name the person are blanked where they stand, also in the
+audit trail, whose rows the database lets be blanked and nothing else (docs/decisions/012). What was issued to a
+customer stays as it was issued.
+
+All of it is one transaction. It begins with the locks that every act of the person would need, so that an act that is
+under way ends before, and one that comes later finds a person without a role.
+"""
+
+from collections.abc import Collection
+from datetime import datetime
+
+from allauth.account.models import EmailAddress
+from allauth.mfa.models import Authenticator
+from django.db import transaction
+from django.db.models import Model, Q, TextField
+from django.db.models.functions import Cast
+from django.utils.translation import gettext as _
+
+from accounts import audit
+from accounts.access import Access, access_of
+from accounts.append_only import ERASED
+from accounts.models import (
+    AuditEntry,
+    BillingAccount,
+    BillingContact,
+    BillingProfile,
+    EmailChange,
+    InvoiceSection,
+    OutgoingMail,
+    RoleAssignment,
+    User,
+    WireRequest,
+)
+from accounts.models.people import ERASED_DOMAIN
+from accounts.operations import CannotChangeContacts, remove_contact, remove_role
+from accounts.operations.people import places_owned_alone
+from accounts.outbox import queue_to
+from billing_portal.personal_data.export import require_power_over
+from billing_portal.personal_data.held import SWEPT
+from billing_portal.personal_data.people import (
+    ADDRESS,
+    Redaction,
+    every_address,
+    in_texts,
+    is_only_name,
+    sessions_of,
+)
+from billing_portal.personal_data.remains import Left, contacts_of, left_of
+from invoices.models import Invoice
+from invoices.states import InvoiceStatus
+from payments.models import Payment
+from payments.states import OPEN
+
+BATCH = 500
+
+
+class CannotErase(Exception):
+    """The person was not erased, and nothing was changed. The message may be shown."""
+
+
+@transaction.atomic
+def why_not(access: Access, user: User) -> str:
+    """Why this person cannot be erased now, in a sentence; empty when nothing stands against it.
+
+    Inside a transaction that holds their locks it stays true until the end; elsewhere it is only for a page.
+    """
+    if user.is_erased:
+        return _("This person has been erased already.")
+    if access.user == user:
+        return _("You cannot erase yourself. Ask another superuser.")
+    if alone := places_owned_alone(user):
+        return _("%(user)s is the last owner of %(places)s. Make somebody else owner first.") % {
+            "user": user,
+            "places": ", ".join(alone),
+        }
+    theirs = Payment.objects.filter(started_by=user)
+    if open_ones := list(theirs.filter(status__in=OPEN).values_list("reference", flat=True)[:5]):
+        return _("A payment of this person has not ended: %(references)s. Try again when it has.") % {
+            "references": ", ".join(open_ones)
+        }
+    if disputed := list(theirs.filter(disputed_at__isnull=False).values_list("reference", flat=True)[:5]):
+        return _("A bank disputes a payment of this person: %(references)s. Try again when it has decided.") % {
+            "references": ", ".join(disputed)
+        }
+    return ""
+
+
+def erase_person(*, access: Access, user_id: int, reason: str, at: datetime, contact_ids: Collection[int] = ()) -> Left:
+    """Erases a person for good. For staff; a member of staff is erased by a superuser only.
+
+    ``contact_ids`` are those of `contacts_of` that are removed as well. The person is told by a mail, whose row goes
+    with it. Returns what still names them. Raises User.DoesNotExist, NotAllowed, and CannotErase when `why_not` has an
+    answer, without a reason, and for a contact that is not theirs or has to stay.
+    """
+    with transaction.atomic():
+        _lock_everything_they_may_change(User.objects.get(pk=user_id), contact_ids)
+        user = User.objects.select_for_update().get(pk=user_id)
+        require_power_over(access, user)
+        if refusal := why_not(access, user):
+            raise CannotErase(refusal)
+        if not reason.strip():
+            raise CannotErase(_("Give the reason. It is recorded with the erasure."))
+        kept = _remove_contacts(access, contacts_of(user), contact_ids, at)
+        left = left_of(user, contacts=kept)
+        _remove_roles(access, user, at)
+        address, language, addresses, name = user.email, user.language, every_address(user), user.name
+        words = [*addresses, name] if is_only_name(user) else [*addresses]
+        counts = {
+            "mails": _erase_mails(user, addresses, kept),
+            "wire_requests": _erase_contact_facts(user, addresses),
+            "sessions": _end_sessions(user),
+            "second_factors": Authenticator.objects.filter(user=user).delete()[0],
+            "addresses": EmailAddress.objects.filter(user=user).delete()[0],
+        }
+        EmailChange.objects.filter(user=user).delete()
+        counts["entries"] = _blank_own_entries(user, Redaction([*addresses, name]))
+        _erase_row(user)
+        redaction = Redaction(words)
+        counts["texts"] = sum(_sweep(model, columns, redaction) for model, columns in SWEPT.items())
+        audit.record(
+            access=access,
+            at=at,
+            action="person.erased",
+            subject=f"user {user.pk}",
+            person=user,
+            reason=redaction.of(reason.strip()[:500]),
+            erased={name: count for name, count in counts.items() if count},
+        )
+        key = f"person-erased:{user.pk}"
+        queue_to(key=key, email=address, language=language, template="person_erased", context={}, at=at)
+    return left
+
+
+def _lock_everything_they_may_change(user: User, contact_ids: Collection[int]) -> None:
+    """Invoices, then the scopes, in the order in which every operation locks them. Paying locks the invoice and then
+    reads the roles, and so do the scopes' own operations with their row."""
+    visible = BillingProfile.objects.visible_to(access_of(user)).values("pk")
+    list(Invoice.objects.filter(status=InvoiceStatus.OPEN, profile__in=visible).only("pk").locked())
+    held = RoleAssignment.objects.filter(user=user)
+    list(BillingAccount.objects.filter(pk__in=held.values("account")).only("pk").locked())
+    of_contacts = BillingContact.objects.filter(pk__in=contact_ids).values("profile")
+    list(BillingProfile.objects.filter(Q(pk__in=visible) | Q(pk__in=of_contacts)).only("pk").locked())
+    list(InvoiceSection.objects.filter(pk__in=held.values("section")).only("pk").locked())
+
+
+def _remove_contacts(
+    access: Access, contacts: list[BillingContact], chosen: Collection[int], at: datetime
+) -> list[BillingContact]:
+    """Returns those that stay."""
+    if set(chosen) - {contact.pk for contact in contacts}:
+        raise CannotErase(_("The contacts have changed meanwhile. Look at them again."))
+    for contact in contacts:
+        if contact.pk in chosen:
+            try:
+                remove_contact(access=access, profile_id=contact.profile_id, contact_id=contact.pk, at=at)
+            except CannotChangeContacts as refusal:
+                raise CannotErase(f"{contact.profile.name}: {refusal}") from refusal
+    return [contact for contact in contacts if contact.pk not in chosen]
+
+
+def _remove_roles(access: Access, user: User, at: datetime) -> None:
+    assignments = RoleAssignment.objects.filter(user=user).select_related("account", "profile", "section")
+    for assignment in assignments.order_by("account_id", "profile_id", "section_id", "pk"):
+        place = assignment.account or assignment.profile or assignment.section
+        assert place is not None  # noqa: S101  a constraint says so
+        remove_role(access=access, assignment_id=assignment.pk, place=place, at=at)
+
+
+def _erase_mails(user: User, addresses: set[str], kept: list[BillingContact]) -> int:
+    """Unsent mails are dropped, sent ones are left as bare facts. The mails of a contact that stays are left alone."""
+    mails = OutgoingMail.objects.filter(_any_of("to", addresses))
+    for contact in kept:
+        mails = mails.exclude(Q(key__endswith=f":contact-{contact.pk}") | Q(key__startswith=f"statement:{contact.pk}:"))
+    dropped, _by_model = mails.filter(sent_at=None).delete()
+    return dropped + mails.update(to=_erased_address(user), context={}, last_error="")
+
+
+def _erase_contact_facts(user: User, addresses: set[str]) -> int:
+    return WireRequest.objects.filter(_any_of("contact_email", addresses)).update(
+        contact_name=ERASED, contact_email=_erased_address(user), contact_phone=""
+    )
+
+
+def _end_sessions(user: User) -> int:
+    ended = [session.delete() for session, _content in sessions_of(user)]
+    return len(ended)
+
+
+def _blank_own_entries(user: User, redaction: Redaction) -> int:
+    """Entries about the person name nobody at all: who did it stands in a column of its own. Where an act came from is
+    erased from what the person did, and from what nobody did who was signed in; others keep theirs."""
+    about = AuditEntry.objects.filter(person=user)
+    changed = 0
+    for entry in about.only("subject", "detail").order_by("pk").iterator(chunk_size=BATCH):
+        subject, detail = (
+            in_texts(redaction.of(value), lambda text: ADDRESS.sub(ERASED, text))
+            for value in (entry.subject, entry.detail)
+        )
+        subject = subject if len(subject) <= 120 else ERASED
+        if (subject, detail) != (entry.subject, entry.detail):
+            changed += AuditEntry.objects.filter(pk=entry.pk).update(subject=subject, detail=detail)
+    own = AuditEntry.objects.filter(Q(actor=user) | Q(actor=None, person=user))
+    return changed + own.exclude(ip_address=None, browser="").update(ip_address=None, browser="")
+
+
+def _erase_row(user: User) -> None:
+    user.set_unusable_password()
+    user.email, user.name = _erased_address(user), ""
+    user.language = user.theme = user.last_scope = ""
+    user.last_login = None
+    user.is_active = user.is_staff = user.is_superuser = False
+    user.sessions_version += 1
+    user.save()
+    user.groups.clear()
+    user.user_permissions.clear()
+
+
+def _sweep(model: type[Model], columns: tuple[str, ...], redaction: Redaction) -> int:
+    """Blanks the words in some columns of a whole table. Returns how many rows named the person."""
+    rows = model._default_manager.annotate(  # noqa: SLF001  public, in spite of its name
+        **{f"{column}_text": Cast(column, TextField()) for column in columns}
+    )
+    named = Q(pk__in=[])
+    for column in columns:
+        for needle in redaction.needles:
+            named |= Q(**{f"{column}_text__icontains": needle})
+    changed, keys = 0, list(rows.filter(named).order_by("pk").values_list("pk", flat=True))
+    for key in keys:
+        row = model._default_manager.filter(pk=key)  # noqa: SLF001
+        was = row.values(*columns).get()
+        becomes = {
+            column: redaction.of(value, getattr(model._meta.get_field(column), "max_length", None))  # noqa: SLF001
+            for column, value in was.items()
+        }
+        if becomes != was:
+            changed += row.update(**becomes)
+    return changed
+
+
+def _any_of(column: str, addresses: set[str]) -> Q:
+    found = Q(pk__in=[])
+    for address in addresses:
+        found |= Q(**{f"{column}__iexact": address})
+    return found
+
+
+def _erased_address(user: User) -> str:
+    return f"erased-{user.pk}@{ERASED_DOMAIN}"
