@@ -10,7 +10,6 @@ from django.core.exceptions import PermissionDenied
 from django.http import FileResponse, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.http.response import HttpResponseBase
 from django.shortcuts import get_object_or_404
-from django.template.response import TemplateResponse
 from django.urls import URLPattern, path, reverse
 from django.utils import timezone
 from django.utils.translation import gettext
@@ -102,7 +101,8 @@ class PersonAdmin(UserAdmin):
             gettext("You get a ZIP file with what the portal holds about this person, and nothing about anybody else."),
             gettext("Hand it to nobody but the person, who sees among their security activity that it was made."),
         ]
-        return self._ask(request, user, form, title=gettext("Export data"), text=text, button=gettext("Export"))
+        title, button = gettext("Export data"), gettext("Export")
+        return self._ask(request, user, form=form, title=title, text=text, button=button, facts=self._facts(user))
 
     def erase_view(self, request: HttpRequest, object_id: str) -> HttpResponseBase:
         """Says what will happen and what stays, then does it."""
@@ -138,9 +138,8 @@ class PersonAdmin(UserAdmin):
             stays % {"number": user.pk},
             *left_of(user, contacts=[]).sentences(),
         ]
-        return self._ask(
-            request, user, form, title=gettext("Erase person"), text=text, button=gettext("Erase for good")
-        )
+        title, button = gettext("Erase person"), gettext("Erase for good")
+        return self._ask(request, user, form=form, title=title, text=text, button=button, facts=self._facts(user))
 
     def _user(self, request: HttpRequest, object_id: str, may: Callable[[HttpRequest, User], bool]) -> User:
         pk = int(object_id) if object_id.isascii() and object_id.isdigit() and len(object_id) < 19 else None
@@ -149,18 +148,6 @@ class PersonAdmin(UserAdmin):
             raise PermissionDenied(gettext("Your staff account may not do this."))
         return user
 
-    def _ask(
-        self, request: HttpRequest, user: User, form: forms.Form, *, title: str, text: list[str], button: str
-    ) -> HttpResponse:
-        context = {
-            **self.admin_site.each_context(request),
-            "title": title,
-            "opts": self.opts,
-            "row": user,
-            "text": text,
-            "facts": [(gettext("Email address"), user.email), (gettext("Name"), user.name or "-")],
-            "form": form,
-            "button": button,
-            "back": reverse("admin:accounts_user_change", args=[user.pk]),
-        }
-        return TemplateResponse(request, "admin/ask.html", context, status=422 if form.errors else 200)
+    @staticmethod
+    def _facts(user: User) -> list[tuple[str, str]]:
+        return [(gettext("Email address"), user.email), (gettext("Name"), user.name or "-")]
