@@ -35,6 +35,7 @@ from django.utils import timezone
 from django.utils.translation import get_language
 
 from accounts import audit, second_factors
+from accounts.access import has_second_factor
 from accounts.models import User
 from accounts.operations import queue_password_link
 from accounts.operations.second_factors import NEEDED, end_sessions, is_needed
@@ -171,8 +172,12 @@ def second_factor_pages(request: HttpRequest) -> HttpResponse:
     """The page of the person's second factors. ``next`` is the page that they wanted, kept until they can go on."""
     wanted = get_next_redirect_url(request)
     if wanted:
-        is_staff_page = wanted.startswith(reverse("admin:index"))
-        request.session[WAY_BACK] = {"page": wanted, "is_staff_page": is_staff_page, "is_open": False}
+        assert isinstance(request.user, User)  # noqa: S101  the login middleware let nobody else through
+        request.session[WAY_BACK] = {
+            "page": wanted,
+            "is_staff_page": wanted.startswith(reverse("admin:index")),
+            "is_open": has_second_factor(request.user),
+        }
     response: HttpResponse = index(request)
     return response
 

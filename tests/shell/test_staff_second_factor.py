@@ -155,6 +155,14 @@ def test_the_first_superuser_signs_in_sets_up_an_app_and_goes_on(client):
     assert client.get(reverse("second_factor_back")).url == reverse("home")
 
 
+def test_who_has_one_already_may_go_on_at_once(client):
+    client.force_login(staff("totp"))
+    page = client.get(f"{reverse('mfa_index')}?next={INDEX}")
+    assert "A second factor is needed" not in page.text
+    assert "Continue to the page you wanted" in page.text
+    assert client.get(reverse("second_factor_back")).url == INDEX
+
+
 def test_the_way_back_leads_to_our_own_pages_only(client):
     client.force_login(staff())
     client.get(f"{reverse('mfa_index')}?next=https://evil.example/")
