@@ -33,7 +33,7 @@ def environment(tmp_path_factory):
         "LOG_LEVEL": "ERROR",
         "PORTAL_VAR_DIR": str(directory),
         "DATABASE_URL": f"sqlite:///{directory}/portal.sqlite3",
-        "SECRET_KEY": "tests-only-" + "x" * 50,
+        "SECRET_KEY": settings.SECRET_KEY,
     }
     subprocess.run([sys.executable, "manage.py", "migrate", "-v0"], cwd=settings.BASE_DIR, env=environment, check=True)
     return environment
