@@ -71,7 +71,6 @@ ACTIONS: dict[Kind, dict[str, Any]] = {
         "password.reset": _("Password reset"),
         "password.set": _("Password set for the first time"),
         "password.changed": _("Password changed"),
-        "password.removed": _("Password removed"),
     },
     Kind.SECOND_FACTORS: {
         "second_factor.added": _("Second factor added"),

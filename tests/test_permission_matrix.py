@@ -95,6 +95,10 @@ ROUTES = {
     "account_email": Route(EVERYBODY, get=200, post=422),
     "account_withdraw_email": Route(EVERYBODY, post=302),
     "account_confirm_email": Route(EVERYBODY, get=404, post=404),
+    "mfa_index": Route(EVERYBODY, get=200),
+    "second_factor_back": Route(EVERYBODY, get=302, post=302),
+    # Of somebody else's security key.
+    "mfa_remove_webauthn": Route(EVERYBODY, get=302, post=302),
     "account_cancel_email": Route(EVERYBODY, get=404, post=404, is_public=True),
     "accounts:scopes": Route(EVERYBODY, get=200),
     "accounts:account": Route(ACCOUNT, get=200),
@@ -175,7 +179,6 @@ LIBRARY_ROUTES = {
     "account_confirm_login_code": LibraryRoute(GUARDED, (HOME, HOME)),  # codes by mail are off
     "mfa_authenticate": LibraryRoute(GUARDED, (HOME, HOME)),
     "mfa_login_webauthn": LibraryRoute(GUARDED, (HOME, HOME)),
-    "mfa_index": LibraryRoute(GUARDED, (200, 405)),
     "mfa_reauthenticate": LibraryRoute(GUARDED, (AGAIN, AGAIN)),
     "mfa_reauthenticate_webauthn": LibraryRoute(GUARDED, (AGAIN, AGAIN)),
     "mfa_activate_totp": LibraryRoute(GUARDED, (AGAIN, AGAIN)),
@@ -185,9 +188,7 @@ LIBRARY_ROUTES = {
     "mfa_download_recovery_codes": LibraryRoute(GUARDED, (404, 404)),
     "mfa_list_webauthn": LibraryRoute(GUARDED, (200, 405)),
     "mfa_add_webauthn": LibraryRoute(GUARDED, (AGAIN, AGAIN)),
-    # Of somebody else's security key.
-    "mfa_edit_webauthn": LibraryRoute(GUARDED, (AGAIN, AGAIN)),
-    "mfa_remove_webauthn": LibraryRoute(GUARDED, (AGAIN, AGAIN)),
+    "mfa_edit_webauthn": LibraryRoute(GUARDED, (AGAIN, AGAIN)),  # of somebody else's security key
 }
 UNGUARDED_BY_CSRF = {"payments:webhook"}
 

@@ -161,6 +161,7 @@ def set_first(client, person, password, _mailoutbox):
 
 def reset(client, person, password, mailoutbox):
     client.post(reverse("account_reset_password"), {"email": person.email})
+    send_due(at=timezone.now())
     (link,) = [word for word in mailoutbox[0].body.split() if "/account/password/reset/key/" in word]
     form = client.get(link.partition("testserver")[2]).headers["Location"]
     client.post(form, {"password1": password, "password2": password})

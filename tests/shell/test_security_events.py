@@ -1,21 +1,22 @@
 """Whatever happens at the door is in the audit, with the internet address and the browser that it came from."""
 
 import pytest
-from django.contrib.auth.hashers import make_password
 from django.core import mail
 from django.core.cache import cache
 from django.db import DatabaseError
 from django.test import Client
 from django.urls import reverse
+from django.utils import timezone
 
+from accounts.mail import send_due
 from accounts.models import AuditEntry
-from tests.factories import UserFactory
+from tests.factories import who_signs_in
 from tests.shell.doors import FIREFOX, NEW_PASSWORD, PASSWORD, actions, confirm, new_password, sign_in, the_entry, who
 
 
 @pytest.fixture
 def person(db):
-    return UserFactory(email="manager@example.com", password=make_password(PASSWORD))
+    return who_signs_in(PASSWORD, email="manager@example.com")
 
 
 @pytest.fixture
@@ -121,7 +122,8 @@ def test_a_reset_that_is_asked_for_somebody_who_left_is_about_them(visitor, pers
 
 def reset_by_link(visitor, person):
     visitor.post(reverse("account_reset_password"), {"email": person.email})
-    link = next(word for word in mail.outbox[-1].body.split() if "/password/reset/key/" in word)
+    send_due(at=timezone.now())
+    link = next(word for word in mail.outbox[0].body.split() if "/password/reset/key/" in word)
     form = visitor.get(link.removeprefix("http://testserver")).url
     visitor.post(form, {"password1": NEW_PASSWORD, "password2": NEW_PASSWORD})
     person.refresh_from_db()

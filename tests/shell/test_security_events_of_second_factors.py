@@ -5,20 +5,19 @@ from allauth.mfa.models import Authenticator
 from allauth.mfa.recovery_codes.internal.auth import RecoveryCodes
 from allauth.mfa.totp.internal.auth import TOTP, format_hotp_value, generate_totp_secret, hotp_value
 from allauth.mfa.totp.internal.auth import yield_hotp_counters_from_time as counters
-from django.contrib.auth.hashers import make_password
 from django.core.cache import cache
 from django.test import Client
 from django.urls import reverse
 
 from accounts.mail import send_due
 from accounts.models import AuditEntry, OutgoingMail
-from tests.factories import UserFactory
+from tests.factories import UserFactory, who_signs_in
 from tests.shell.doors import FIREFOX, PASSWORD, actions, confirm, sign_in, the_entry, who
 
 
 @pytest.fixture
 def person(db):
-    return UserFactory(email="manager@example.com", password=make_password(PASSWORD))
+    return who_signs_in(PASSWORD, email="manager@example.com")
 
 
 @pytest.fixture
@@ -142,14 +141,14 @@ def test_a_recovery_code_is_used_up(visitor, person, secret):
 @pytest.mark.django_db(transaction=True)
 def test_recovery_codes_are_made_anew(visitor, person, secret):
     visitor.force_login(person)
-    confirm(visitor)
+    with_code(visitor, code_of(secret), "mfa_reauthenticate")
     visitor.post(reverse("mfa_generate_recovery_codes"))
     assert who(the_entry("recovery_codes.renewed")) == (person, person, "manager@example.com")
 
 
 def test_a_person_removes_their_app_and_with_it_the_recovery_codes(visitor, person, secret):
     visitor.force_login(person)
-    confirm(visitor)
+    with_code(visitor, code_of(secret), "mfa_reauthenticate")
     visitor.post(reverse("mfa_deactivate_totp"))
     entries = AuditEntry.objects.filter(action="second_factor.removed")
     assert {entry.detail["methods"][0] for entry in entries} == {"totp", "recovery_codes"}
