@@ -57,7 +57,7 @@ class AuditEntryQuerySet(QuerySet["AuditEntry"]):
         entries = self.filter(access.scope_filter(Permission.INVOICE_VIEW, "profile"))
         if access.unlimited:
             return entries
-        return entries.filter(profile__isnull=False).defer("ip_address", "browser").fetch_mode(FETCH_RAISE)
+        return entries.defer("ip_address", "browser").fetch_mode(FETCH_RAISE)
 
     def about(self, person: User) -> Self:
         """What happened to somebody's own account, by themselves or by others."""

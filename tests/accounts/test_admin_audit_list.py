@@ -100,6 +100,10 @@ def test_a_long_list_is_not_counted_to_its_end(client, staff, monkeypatch):
     assert client.get(LIST).context["cl"].result_count == 10
 
 
+def test_nothing_is_counted_for_each_filter(client, staff):
+    assert not client.get(LIST, {"_facets": "True"}).context["cl"].add_facets
+
+
 def test_a_list_costs_as_many_queries_however_long_it_is(client, staff):
     counts = []
     for _round in range(2):

@@ -4,7 +4,6 @@ import pytest
 from allauth.mfa.models import Authenticator
 from django.contrib.admin.models import LogEntry
 from django.contrib.auth.models import Group, Permission
-from django.urls import reverse
 
 from accounts.admin.changes import differences, stored_values
 from accounts.models import (

@@ -9,7 +9,7 @@ from django.contrib.admin.models import CHANGE, LogEntry
 from django.contrib.auth.models import Group, Permission
 
 from accounts.access import system_access
-from accounts.models import BillingContact, BillingProfile, DueRun, InvoiceSection, TaxId, User, WireRequest
+from accounts.models import AuditEntry, BillingContact, BillingProfile, DueRun, InvoiceSection, TaxId, User, WireRequest
 from invoices.models import Credit, Invoice, RemittanceAccount, TaxRate
 from invoices.money import Money
 from invoices.operations import add_credit, close_due, void
@@ -49,6 +49,11 @@ def busy_day(**fields) -> User:
     add_credit(
         profile=profile, amount=Money(7500, "EUR"), source=Credit.Source.GOODWILL, description=LONG, at=NOW,
         starts_on=date(2099, 1, 1),
+    )  # fmt: skip
+    AuditEntry.objects.create(
+        at=NOW, actor=boss, action="user.changed", subject=LONG_EMAIL, person=payer, ip_address="2001:db8::8a2e:370",
+        browser="Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0",
+        detail={"before": {"email": LONG_EMAIL, "groups": []}, "after": {"email": LONG_EMAIL, "groups": ["Clerks"]}},
     )  # fmt: skip
     log = LogEntry.objects.log_actions
     log(boss.pk, invoices, CHANGE, [{"changed": {"fields": ["PO number"]}}])

@@ -7,13 +7,13 @@ import pytest
 from django.urls import reverse
 from django.utils import timezone
 
-from accounts.models import BillingContact, BillingProfile, InvoiceSection, WireRequest
+from accounts.models import AuditEntry, BillingContact, BillingProfile, InvoiceSection, WireRequest
 from accounts.operations import request_email_change
 from accounts.operations.addresses import CONFIRM, email_change_key
 from invoices.money import Money
 from payments.operations import record_payment, refund
 from tests.browser.accessibility import DARK, LIGHT, PHONE_DARK, PHONE_LIGHT, bring_axe, problems_of, show
-from tests.factories import NOW, BillingProfileFactory, access_for, issued, member
+from tests.factories import NOW, BillingProfileFactory, UserFactory, access_for, issued, member
 from tests.payments.acts import card, press_pay, staff
 from tests.payments.adding import add
 
@@ -36,6 +36,7 @@ def rich(profile):
     WireRequest.objects.create(profile=other, requested_at=NOW, requested_by=owner, legal_name="Example UK Ltd")
     BillingContact.objects.create(profile=profile, name="Payable", email="accounts-payable@example.com")
     BillingProfile.objects.filter(pk=profile.pk).update(status="warned")
+    around_the_account_of(owner)
     due, late, paid, waiting, parted, checked = (issued(profile, due_on=date(2026, 10, 1)) for _state in range(6))
     due.lines.update(section=section, section_name=section.name)
     payment = press_pay(owner, paid, default)
@@ -95,7 +96,23 @@ def rich(profile):
         "confirm with a dead link": "/account/confirm-email/dead/",
         "security": "/account/2fa/",
         "own data": "/account/data/",
+        "security activity": "/account/security/",
+        "no security activity": "/account/security/?kind=addresses",
     }
+
+
+def around_the_account_of(person):
+    """What the person did, what somebody tried, and what staff changed."""
+    agent = "Mozilla/5.0 (iPhone; CPU iPhone OS 18_5 like Mac OS X) Version/18.5 Mobile/1 Safari/604.1"
+    where = {"at": NOW, "subject": person.email, "person": person, "browser": agent, "ip_address": "2001:db8::8a2e:370"}
+    AuditEntry.objects.create(
+        action="sign_in.succeeded", actor=person, detail={"methods": ["password", "totp"]}, **where
+    )
+    AuditEntry.objects.create(action="second_factor.blocked", **where)
+    AuditEntry.objects.create(
+        action="user.changed", actor=UserFactory(is_staff=True),
+        detail={"before": {"is_staff": False}, "after": {"is_staff": True}}, **where,
+    )  # fmt: skip
 
 
 SIGNED_OUT = {

@@ -9,9 +9,11 @@ from django.core.cache import cache
 from django.test import Client
 from django.urls import reverse
 
+from accounts.access import NotAllowed, access_of
 from accounts.mail import send_due
 from accounts.models import AuditEntry, OutgoingMail
-from tests.factories import UserFactory, who_signs_in
+from accounts.operations import remove_second_factor
+from tests.factories import NOW, UserFactory, who_signs_in
 from tests.shell.doors import FIREFOX, PASSWORD, actions, confirm, sign_in, the_entry, who
 
 
@@ -181,4 +183,11 @@ def test_a_clerk_who_may_not_remove_a_second_factor_leaves_nothing(visitor, pers
     factor = Authenticator.objects.get(type="totp")
     answer = visitor.post(reverse("admin:mfa_authenticator_delete", args=[factor.pk]), {"post": "yes"})
     assert answer.status_code == 403
+    assert (Authenticator.objects.count(), AuditEntry.objects.count(), OutgoingMail.objects.count()) == (2, 0, 0)
+
+
+def test_only_staff_remove_a_second_factor_of_somebody(person, secret):
+    factor = Authenticator.objects.get(type="totp")
+    with pytest.raises(NotAllowed, match="Only staff may do this"):
+        remove_second_factor(access=access_of(person), authenticator_id=factor.pk, at=NOW)
     assert (Authenticator.objects.count(), AuditEntry.objects.count(), OutgoingMail.objects.count()) == (2, 0, 0)
