@@ -48,7 +48,7 @@ class AuditedAdmin(admin.ModelAdmin):
         is_written = request.method == "POST" and transaction.get_connection().in_atomic_block
         if row is None or not is_written or not self.has_change_permission(request, row):
             return row
-        return self.get_queryset(request).select_for_update(of=("self",), no_key=True).get(pk=row.pk)
+        return self.get_queryset(request).select_for_update(no_key=True).get(pk=row.pk)
 
     def save_form(self, request: HttpRequest, form: Any, change: bool) -> Any:
         form.stored_before = stored_values(self.model, [form.instance.pk] if change else [])

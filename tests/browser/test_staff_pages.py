@@ -50,7 +50,7 @@ def test_every_page_of_the_site_itself(boss, tour):
     assert {pattern.name for pattern in admin.site.get_urls() if hasattr(pattern, "name")} == PAGES | NO_PAGES
     tour.walk(["/admin/", "/admin/password_change/", "/admin/password_change/done/"])
     tour.page.goto(f"{tour.server}/admin/password_change/")
-    assert tour.page.url == f"{tour.server}/account/password/change/"
+    assert "/account/password/" in tour.page.url  # the portal's own
     tour.open("/admin/nowhere/", status=404)
     assert tour.found == {}
 
