@@ -98,5 +98,6 @@ def reason(result: dict[str, Any]) -> str:
     if not parts:
         return ""
     longest = max(parts, key=lambda part: len(part["token"]))
-    kind = longest.get("dictionary_name", "")
-    return _(REASONS["user_inputs" if kind == "user_inputs" else longest["pattern"]])
+    is_own = longest.get("dictionary_name") == "user_inputs"
+    sentence = REASONS["user_inputs" if is_own else longest["pattern"]]
+    return _(sentence)

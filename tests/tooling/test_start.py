@@ -209,7 +209,8 @@ def test_a_server_that_answers_to_any_name_is_an_error(settings, hosts, is_error
 
 
 def test_what_is_worth_a_look_is_a_warning_before_a_deployment_and_no_error(settings):
-    settings.HTTPS = True
+    settings.HTTPS = settings.STAFF_SECOND_FACTOR = True
+    settings.SECOND_FACTOR_KEYS = ["a key of second factors, of its own"]
     settings.ALLAUTH_TRUSTED_PROXY_COUNT = 0
     settings.MAILERS = {
         "default": {
@@ -227,7 +228,8 @@ def test_what_is_worth_a_look_is_a_warning_before_a_deployment_and_no_error(sett
 
 
 def test_what_a_server_should_have_is_not_warned_of(settings):
-    settings.HTTPS = True
+    settings.HTTPS = settings.STAFF_SECOND_FACTOR = True
+    settings.SECOND_FACTOR_KEYS = ["a key of second factors, of its own"]
     settings.ALLAUTH_TRUSTED_PROXY_COUNT = 1
     settings.PAYMENT_GATEWAYS = {}
     for options in (
