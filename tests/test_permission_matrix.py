@@ -248,6 +248,7 @@ def address(name, world):
         "method_id": world["method"].pk,
         "contact_id": world["contact"].pk,
         "key": world["setup"].key,
+        "pk": 0,
         "gateway": "sandbox",
         "challenge": "no-such-challenge",
     }
