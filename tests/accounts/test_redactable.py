@@ -116,6 +116,8 @@ def test_a_subject_says_nothing_that_it_did_not_say(entry, subject):
         with_detail(reason='(erased)", "amount_minor": 1, "x": "'),
         with_detail(added="(erased)"),
         with_detail(seen=[False, None, {"from": "jan@example.com", "share": 0.5}]),
+        with_detail(seen=[1, None, {"from": "jan@example.com", "share": 0.5}]),
+        with_detail(seen=[True, {}, {"from": "jan@example.com", "share": 0.5}]),
         with_detail(seen=[True, None]),
         with_detail(seen=[True, None, {"from": "jan@example.com", "share": 0.5}, "(erased)"]),
         with_detail(seen=[True, None, {"from": "jan@example.com", "share": 0.7}]),
