@@ -82,6 +82,7 @@ ACTIONS: dict[Kind, dict[str, Any]] = {
         "invitation.sent": _("Invitation sent"),
         "address.proven": _("Email address confirmed"),
         "address.requested": _("Change of email address requested"),
+        "address.refused": _("Change of email address refused: the address is taken"),
         "address.changed": _("Email address changed"),
         "address.withdrawn": _("Change of email address stopped"),
         "address.corrected": _("Unconfirmed email address corrected"),

@@ -27,12 +27,19 @@ from accounts.outbox import queue, queue_to
 
 CONFIRM, CANCEL = "accounts.email-change.confirm", "accounts.email-change.cancel"
 VALID_FOR = timedelta(days=1)
-# Each request mails two mailboxes, one of which may be a stranger's.
+# Each request mails two mailboxes, one of which may be a stranger's, or says that somebody has an address.
 MAX_REQUESTS, WITHIN = 5, timedelta(days=1)
 
 
 class CannotChangeAddress(Exception):
     """The address stays as it is. The message may be shown."""
+
+
+class AddressTaken(CannotChangeAddress):
+    """It is another user's, or another user waits for it. The message does not say whose it is."""
+
+    def __init__(self) -> None:
+        super().__init__(_("This address belongs to another user, or another user is about to confirm it."))
 
 
 def is_proven(user: User) -> bool:
@@ -59,10 +66,11 @@ def request_email_change(*, access: Access, user_id: int, email: str, at: dateti
     """Writes down the address that a person wants, and mails both mailboxes. Nothing else changes yet.
 
     For the person, and for staff who propose an address. A second request replaces the first. Raises NotAllowed for
-    anybody else, CannotChangeAddress for an address that is none, is the person's own, is another user's, or is waited
-    for by somebody else, and after `MAX_REQUESTS` within a day.
+    anybody else, AddressTaken, and CannotChangeAddress for an address that is none or is the person's own, and after
+    `MAX_REQUESTS` within a day; what was refused as taken counts among them, or addresses could be tried out.
     """
     email = valid_address(email)
+    user = User.objects.get(pk=user_id)
     try:
         with transaction.atomic():
             user = _locked(access, user_id)
@@ -70,8 +78,8 @@ def request_email_change(*, access: Access, user_id: int, email: str, at: dateti
             EmailChange.objects.filter(user=user).delete()
             if email == user.email:
                 raise CannotChangeAddress(_("This is the current address already."))
-            _refuse_taken(email, user)
             _refuse_too_many(user, at)
+            _refuse_taken(email, user)
             assert access.user is not None  # noqa: S101  people ask, no job does
             change = EmailChange.objects.create(
                 user=user, email=email, requested_at=at, requested_by=access.user, expires_at=at + VALID_FOR
@@ -84,8 +92,9 @@ def request_email_change(*, access: Access, user_id: int, email: str, at: dateti
                 at=at,
             )  # fmt: skip
             queue(key=f"{key}-requested", to=user, template="address_requested", context=facts, at=at)
-    except IntegrityError as taken:  # somebody else asked for it at the same moment
-        raise address_taken() from taken
+    except (AddressTaken, IntegrityError) as taken:  # the latter when somebody else asked for it at the same moment
+        _record(access, user, at, "address.refused", before=user.email, after=email)
+        raise AddressTaken from taken
     return change
 
 
@@ -119,7 +128,7 @@ def confirm_email_change(*, access: Access, key: str, at: datetime) -> User:
                 template="address_changed", context={"old": before, "new": user.email}, at=at,
             )  # fmt: skip
     except IntegrityError as taken:
-        raise address_taken() from taken
+        raise AddressTaken from taken
     return user
 
 
@@ -168,7 +177,7 @@ def correct_unproven_address(*, access: Access, user_id: int, email: str, at: da
             )  # fmt: skip
             invite(access=access, user=user, at=at)
     except IntegrityError as taken:
-        raise address_taken() from taken
+        raise AddressTaken from taken
     return user
 
 
@@ -222,7 +231,7 @@ def refuse_taken_address(email: str) -> None:
     """For a new person. Raises CannotChangeAddress when a user has the address. That somebody waits for it is no claim
     against a person whom staff know."""
     if User.objects.filter(email__iexact=email).exists() or EmailAddress.objects.filter(email__iexact=email).exists():
-        raise address_taken()
+        raise AddressTaken
 
 
 def valid_address(email: str) -> str:
@@ -257,16 +266,12 @@ def _refuse_taken(email: str, user: User) -> None:
         or EmailAddress.objects.filter(email__iexact=email).exclude(user=user).exists()
         or EmailChange.objects.filter(email__iexact=email).exclude(user=user).exists()
     ):
-        raise address_taken()
-
-
-def address_taken() -> CannotChangeAddress:
-    """Why an address is refused. It does not say whose it is."""
-    return CannotChangeAddress(_("This address belongs to another user, or another user is about to confirm it."))
+        raise AddressTaken
 
 
 def _refuse_too_many(user: User, at: datetime) -> None:
-    asked = AuditEntry.objects.filter(person=user, action="address.requested", at__gt=at - WITHIN)
+    actions = ("address.requested", "address.refused")
+    asked = AuditEntry.objects.filter(person=user, action__in=actions, at__gt=at - WITHIN)
     if asked.count() >= MAX_REQUESTS:
         raise CannotChangeAddress(_("A change was asked for too often today. Try again tomorrow."))
 

@@ -13,7 +13,7 @@ from django.utils.translation import gettext as _
 from accounts import audit
 from accounts.access import Access, NotAllowed, Place, fresh
 from accounts.models import BillingAccount, BillingProfile, EmailChange, InvoiceSection, RoleAssignment, User
-from accounts.operations.addresses import address_taken, invite, refuse_taken_address, valid_address
+from accounts.operations.addresses import AddressTaken, invite, refuse_taken_address, valid_address
 from accounts.operations.roles import has_other_owner
 from accounts.roles import OWNERS
 
@@ -38,7 +38,7 @@ def invite_person(*, access: Access, email: str, name: str, language: str, at: d
             EmailAddress.objects.create(user=user, email=user.email, primary=True, verified=False)
             invite(access=access, user=user, at=at)
     except IntegrityError as taken:
-        raise address_taken() from taken
+        raise AddressTaken from taken
     return user
 
 

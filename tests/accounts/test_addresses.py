@@ -93,7 +93,8 @@ def test_an_address_that_any_user_has_is_refused(person, typed):
     with pytest.raises(CannotChangeAddress, match="belongs to another user"):
         ask(person, typed)
     assert mails() == []
-    assert not AuditEntry.objects.exists()
+    assert not EmailChange.objects.exists()
+    assert AuditEntry.objects.get().action == "address.refused"
 
 
 def test_an_address_that_somebody_else_waits_for_is_refused_until_their_day_is_over(person):
@@ -156,6 +157,16 @@ def test_only_so_many_changes_are_asked_for_in_a_day(person):
     with pytest.raises(CannotChangeAddress, match="too often today"):
         ask(person, "one-more@example.com")
     ask(person, "one-more@example.com", at=NOW + timedelta(days=1, seconds=1))
+
+
+def test_addresses_are_not_tried_out_until_one_is_somebodys(person):
+    UserFactory(email="taken@example.com")
+    for _try in range(MAX_REQUESTS):
+        with pytest.raises(CannotChangeAddress, match="belongs to another"):
+            ask(person, "taken@example.com")
+    for email in ("taken@example.com", "free@example.com"):
+        with pytest.raises(CannotChangeAddress, match="too often today"):
+            ask(person, email)
 
 
 def test_nobody_but_the_person_and_staff_may_ask(person):
