@@ -1,6 +1,7 @@
 """The portal's own settings in a test run: fixed values, fast password hashes, mail in memory."""
 
 import os
+import sys
 
 from tests import environment
 
@@ -13,7 +14,8 @@ os.environ.update(
         "PAYMENT_GATEWAYS": "sandbox",
         "PORTAL_STAFF_SECOND_FACTOR": "false",  # the tests about it switch it on
         "PORTAL_VAR_DIR": os.environ["TEST_VAR_DIR"],
-        "PUBLIC_URL": "http://testserver",
+        # The address of the test client. Outside pytest the settings pass `manage.py check`.
+        "PUBLIC_URL": "http://testserver" if "pytest" in sys.modules else "http://localhost",
         "SANDBOX_ALLOWED": "true",
         "SECRET_KEY": "only-for-tests-Zk3vQ8rT1mXw7yLd9pHs5bJf2nGc6aUe4i0oRqBv",
         # Of the stand-in, which each test run starts for itself; where it listens is known only then.
