@@ -10,7 +10,7 @@ On PostgreSQL, TRUNCATE fires no row trigger; the database's user in production 
         operations = [AppendOnly("payments_paymentevent")]
 
 The audit trail names people, who may ask to be erased. ``Redactable`` is its trigger: it lets through an UPDATE that
-only blanks personal data, and refuses every other one (docs/decisions/012).
+only blanks personal data, and refuses every other one (docs/decisions/013).
 """
 
 from typing import Any

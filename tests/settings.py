@@ -47,4 +47,3 @@ if environment.TEST_DATABASE == "sqlite":
     # A file, as in real use: one in memory has no write-ahead log and no second connection.
     DATABASES["default"]["TEST"] = {"NAME": VAR_DIR / "tests.sqlite3"}  # noqa: F405
 STATIC_ROOT.mkdir(exist_ok=True)  # noqa: F405  the file server warns when it is missing
-SILENCED_SYSTEM_CHECKS = [*SILENCED_SYSTEM_CHECKS, "billing_portal.E007"]  # noqa: F405  http://testserver is no server

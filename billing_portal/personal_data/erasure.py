@@ -2,7 +2,7 @@
 
 The row of the person stays, without an address and a name, because payments, roles' history and the audit trail point
 to it: what "Erased person 12" did still adds up. Texts that name the person are blanked where they stand, also in the
-audit trail, whose rows the database lets be blanked and nothing else (docs/decisions/012). What was issued to a
+audit trail, whose rows the database lets be blanked and nothing else (docs/decisions/013). What was issued to a
 customer stays as it was issued.
 
 All of it is one transaction. It begins with the locks that every act of the person would need, so that an act that is

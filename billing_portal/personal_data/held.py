@@ -26,7 +26,7 @@ from accounts.models import (
 )
 from billing_portal.personal_data.people import Person
 from invoices.models import Charge, Credit, CreditEntry, CreditNote, Invoice
-from payments.models import MethodSetup, Payment, PaymentMethod, Refund
+from payments.models import CardHold, MethodSetup, Payment, PaymentMethod, Refund
 
 Row = dict[str, Any]
 
@@ -134,6 +134,10 @@ KINDS = (
         ("profile__code", "status", "gateway", "decline_code", "created_at", "finished_at"),
     ),
     Kind(
+        "card_holds", _("When you could try no cards for a while, and whom you released from that."), CardHold,
+        ("person", "released_by"), ("reason", "tries", "since", "until", "released_at"),
+    ),
+    Kind(
         "refunds", _("The refunds that you started."), Refund, ("started_by",),
         ("payment__reference", "status", "amount_minor", "currency", "reason", "started_at"),
     ),
@@ -216,6 +220,7 @@ SWEPT: dict[type[Model], tuple[str, ...]] = {
     LogEntry: ("object_repr", "change_message"),
     DueRun: ("failed",),
     Payment: ("gateway_message",),
+    CardHold: ("release_reason",),
     Refund: ("reason", "gateway_message"),
     Credit: ("description",),
     Invoice: ("void_reason",),

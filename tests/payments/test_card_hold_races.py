@@ -79,6 +79,27 @@ def test_without_the_lock_more_would_reach_the_bank(profiles, monkeypatch):
     assert tries_at_the_bank() > 10
 
 
+def refused_at_once(profiles, monkeypatch):
+    """Eight forms of somebody who has reached the limit, with a gap between looking for a hold and writing one."""
+    tester = member(profiles[0].account, "account_owner")
+    for _time in range(10):
+        press_pay(tester, issued(profiles[0]), token=declined_token())
+    real = CardHold.objects.create
+
+    def slowly(**values):
+        sleep(0.2)
+        return real(**values)
+
+    monkeypatch.setattr(CardHold.objects, "create", slowly)
+    invoices = [issued(profiles[index % 6]) for index in range(8)]
+    return at_once(*[lambda each=each: press_pay(tester, each, token=declined_token()) for each in invoices])
+
+
+def test_refused_forms_at_once_are_one_hold_and_one_entry_in_the_audit(profiles, monkeypatch):
+    assert {type(result) for result in refused_at_once(profiles, monkeypatch)} == {CannotPay}
+    assert CardHold.objects.count() == AuditEntry.objects.filter(action="payment.held").count() == 1
+
+
 def presses_of_four_colleagues(profile):
     """Four people try six cards each, for which the profile has room for twelve."""
     people = [member(profile, "profile_owner") for _person in range(4)]

@@ -10,7 +10,7 @@ from django.test import Client
 from django.urls import reverse
 
 from accounts.models import AuditEntry, BillingContact, User
-from tests.factories import BillingProfileFactory, UserFactory, member
+from tests.factories import BillingProfileFactory, UserFactory, member, proven
 from tests.payments.pages import text_of
 
 pytestmark = pytest.mark.django_db
@@ -124,8 +124,7 @@ def test_who_was_erased_can_be_looked_at_but_not_changed_even_by_a_superuser(adm
 
 
 def signed_in(person):
-    person.set_password(PASSWORD)
-    person.save()
+    proven(person, PASSWORD)
     client = Client()
     client.post(reverse("account_login"), {"login": person.email, "password": PASSWORD})
     return client
