@@ -20,7 +20,6 @@ TEMPLATES = sorted(
 )
 # To people who sign in nowhere, so they lead nowhere.
 TEMPLATES.remove("statement")
-TEMPLATES.remove("person_erased")
 
 pytestmark = pytest.mark.django_db
 
