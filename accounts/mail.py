@@ -30,6 +30,7 @@ from django.template import Context, TemplateDoesNotExist, engines
 from django.utils import translation
 
 from accounts.models import OutgoingMail
+from accounts.outbox import Withdrawn
 
 # A sending worker keeps its claim for longer than the slowest answer of a mail server.
 LEASE = timedelta(minutes=10)
@@ -113,6 +114,8 @@ def send_due(*, at: datetime, limit: int = 20, stopping: Callable[[], bool] = la
             continue
         try:
             _message(mail).send()
+        except Withdrawn:
+            mail.delete()
         except Exception as error:  # noqa: BLE001  whatever it is, it is kept with the mail and tried again
             _try_later(mail, error, at=at)
             if isinstance(error, UNREACHABLE):

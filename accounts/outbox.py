@@ -6,6 +6,10 @@ from typing import Any
 from accounts.models import OutgoingMail, User
 
 
+class Withdrawn(Exception):
+    """A mail must not be sent any more, because what it says is no longer so. Raised while it is drawn."""
+
+
 def queue(*, key: str, to: User, template: str, context: dict[str, Any], at: datetime) -> None:
     """Asks for one mail to one person, in that person's language. Call it inside the transaction of the fact.
 

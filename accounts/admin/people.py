@@ -30,6 +30,7 @@ from accounts.operations import (
     change_activity,
     correct_unproven_address,
     invite_person,
+    is_only_invited,
     is_proven,
     mail_password_link,
     remove_second_factor,
@@ -151,9 +152,9 @@ class UserAdmin(KeptAdmin, DjangoUserAdmin):
     def address_view(self, request: HttpRequest, object_id: str) -> HttpResponse:
         """Proposes an address to somebody, or corrects one that nobody has proven."""
         user = self._changeable(request, object_id)
-        proven = is_proven(user)
+        proposes = not is_only_invited(user)
         form = AddressForm(request.POST if request.method == "POST" else None)
-        if form.is_valid() and self._set_address(request, user, form, proven=proven):
+        if form.is_valid() and self._set_address(request, user, form, proposes=proposes):
             return HttpResponseRedirect(reverse("admin:accounts_user_change", args=[user.pk]))
         text = (
             gettext("A link goes to the new address, and a warning to the present one."),
@@ -167,10 +168,10 @@ class UserAdmin(KeptAdmin, DjangoUserAdmin):
         return self._ask(
             request,
             user,
-            title=gettext("Propose another address") if proven else gettext("Correct the address"),
-            text=text if proven else unproven,
+            title=gettext("Propose another address") if proposes else gettext("Correct the address"),
+            text=text if proposes else unproven,
             form=form,
-            button=gettext("Send the link") if proven else gettext("Invite"),
+            button=gettext("Send the link") if proposes else gettext("Invite"),
         )
 
     def password_link_view(self, request: HttpRequest, object_id: str) -> HttpResponse:
@@ -201,9 +202,9 @@ class UserAdmin(KeptAdmin, DjangoUserAdmin):
             raise PermissionDenied(gettext("Your staff account may look at this, but not act on it."))
         return user
 
-    def _set_address(self, request: HttpRequest, user: User, form: AddressForm, *, proven: bool) -> bool:
+    def _set_address(self, request: HttpRequest, user: User, form: AddressForm, *, proposes: bool) -> bool:
         """Whether it was done; what is refused stands at the field."""
-        act = request_email_change if proven else correct_unproven_address
+        act = request_email_change if proposes else correct_unproven_address
         email = form.cleaned_data["email"]
         try:
             act(access=access_of_staff(request), user_id=user.pk, email=email, at=timezone.now())

@@ -6,6 +6,21 @@ from django.db import migrations, models
 from accounts.append_only import AppendOnly, Unlocked
 
 
+def keep_one_address(apps, schema_editor):
+    """Of each person the address that they sign in with, in the library's table too. Nothing says which of them was ever
+    proven, so each mailbox answers once, at the next sign-in; but for superusers, who could not let anybody in without
+    mail, and whose address whoever administers the machine vouches for."""
+    User, EmailAddress = apps.get_model("accounts", "User"), apps.get_model("account", "EmailAddress")
+    own = EmailAddress.objects.filter(email__iexact=models.F("user__email"))
+    kept = dict(own.order_by("-pk").values_list("user_id", "pk"))
+    EmailAddress.objects.exclude(pk__in=kept.values()).delete()
+    for user in User.objects.filter(models.Q(pk__in=kept) | models.Q(is_superuser=True)).iterator():
+        values = {"email": user.email.lower(), "primary": True, "verified": user.is_superuser}
+        EmailAddress.objects.update_or_create(user=user, defaults=values)
+    if schema_editor.connection.vendor == "postgresql":
+        schema_editor.execute("SET CONSTRAINTS ALL IMMEDIATE")  # or the table could not get an index before the commit
+
+
 class Migration(migrations.Migration):
 
     dependencies = [
@@ -72,6 +87,7 @@ class Migration(migrations.Migration):
             model_name='emailchange',
             constraint=models.UniqueConstraint(django.db.models.functions.text.Lower('email'), name='email_change_unique'),
         ),
+        migrations.RunPython(keep_one_address, migrations.RunPython.noop),
         # One address a person, one person an address, also in the table that the sign-in library keeps.
         migrations.RunSQL(
             "CREATE UNIQUE INDEX account_emailaddress_one_a_person ON account_emailaddress (user_id)",

@@ -4,7 +4,7 @@ A person has one address. It is theirs once its mailbox has answered: a link tha
 change it, a person or staff name the new address; a link goes to the new mailbox and a warning to the old one. The
 change is made by the person alone, who must open that link *and* be signed in: the link alone would hand an account to
 whoever reads the mail at a mistyped address, or to a clerk who named an address of their own. Staff can replace an
-address directly only while nobody has proven it, such as one mistyped in an invitation.
+address directly only while its person has nothing to lose: no password, no role, no answer to the invitation.
 
 An address that any user has, or that somebody else waits for, is refused. Two unique indexes say the same.
 """
@@ -45,6 +45,11 @@ class AddressTaken(CannotChangeAddress):
 def is_proven(user: User) -> bool:
     """Whether the person's mailbox has ever answered."""
     return bool(EmailAddress.objects.filter(user=user, email=user.email, verified=True).exists())
+
+
+def is_only_invited(user: User) -> bool:
+    """Whether the person has nothing yet but an invitation that nobody answered."""
+    return user.last_login is None and not user.has_usable_password() and not is_proven(user)
 
 
 def email_change_key(change_id: int, purpose: str) -> str:
@@ -120,8 +125,9 @@ def confirm_email_change(*, access: Access, key: str, at: datetime) -> User:
                 raise CannotChangeAddress(_("This link is no longer valid. Ask for the change again."))
             before = user.email
             _refuse_taken(change.email, user)
-            _replace(user, change.email, is_verified=True)
+            # Before the address is written, as an invitation does it: or two of them would wait for each other.
             change.delete()
+            _replace(user, change.email, is_verified=True)
             _record(access, user, at, "address.changed", before=before, after=user.email)
             queue_to(
                 key=f"email-change-{waiting.pk}-changed", email=before, language=user.language,
@@ -136,7 +142,7 @@ def cancel_email_change(*, access: Access, user_id: int, at: datetime) -> None:
     """Withdraws a person's waiting change, if there is one. For the person and for staff. Raises NotAllowed."""
     with transaction.atomic():
         user = _locked(access, user_id)
-        _withdraw(access, user, at)
+        _withdraw(access, EmailChange.objects.filter(user=user).first(), at)
 
 
 def cancel_email_change_by_link(*, key: str, at: datetime) -> bool:
@@ -146,15 +152,15 @@ def cancel_email_change_by_link(*, key: str, at: datetime) -> bool:
     if change is None:
         return False
     with transaction.atomic():
-        user = User.objects.select_for_update(no_key=True).get(pk=change.user_id)
-        return _withdraw(Access(user=user), user, at)
+        return _withdraw(Access(user=None), change, at)
 
 
 def correct_unproven_address(*, access: Access, user_id: int, email: str, at: datetime) -> User:
     """Replaces an address that nobody has proven, and invites the person there. The link in the earlier invitation no
     longer works, and its mailbox is told so. For staff.
 
-    Returns the person. Raises NotAllowed, CannotChangeAddress.
+    Returns the person. Raises NotAllowed, AddressTaken, and CannotChangeAddress for somebody who has ever signed in or
+    chosen a password, and for who holds a role: the owners, who were told of it, meant the person at that address.
     """
     email = valid_address(email)
     try:
@@ -162,12 +168,14 @@ def correct_unproven_address(*, access: Access, user_id: int, email: str, at: da
             user = _locked(access, user_id)
             if not access.unlimited:
                 raise NotAllowed(_("Only staff may do this."))
-            if is_proven(user):
-                raise CannotChangeAddress(_("This person has proven the address. Propose the new one instead."))
+            if not is_only_invited(user):
+                raise CannotChangeAddress(_("This person has used the address. Propose the new one instead."))
+            if user.assignments.exists():
+                raise CannotChangeAddress(_("Remove the roles of this person first, and grant them anew afterwards."))
             if email == user.email:
                 raise CannotChangeAddress(_("This is the current address already."))
             refuse_taken_address(email)
-            EmailChange.objects.filter(email__iexact=email).delete()
+            drop_claims(access=access, email=email, at=at)
             before = user.email
             _replace(user, email, is_verified=False)
             _record(access, user, at, "address.corrected", before=before, after=email)
@@ -184,7 +192,7 @@ def correct_unproven_address(*, access: Access, user_id: int, email: str, at: da
 def invite(*, access: Access, user: User, at: datetime) -> None:
     """Mails the link with which a person sets the first password and so proves the address. Inside a transaction."""
     key = f"invitation-{user.pk}-{user.sessions_version}-{at.isoformat()}"
-    queue(key=key, to=user, template="invitation", context={"user": user.pk}, at=at)
+    queue(key=key, to=user, template="invitation", context={"user": user.pk, "address": user.email}, at=at)
     _record(access, user, at, "invitation.sent", email=user.email)
 
 
@@ -210,14 +218,18 @@ def queue_password_link(user: User, *, at: datetime) -> None:
     """Asks for the mail with the link to set a new password. The link is made when the mail is sent, so that the secret
     in it is stored nowhere."""
     key = f"password-link-{user.pk}-{at.isoformat()}"
-    queue(key=key, to=user, template="password_link", context={"user": user.pk}, at=at)
+    queue(key=key, to=user, template="password_link", context={"user": user.pk, "address": user.email}, at=at)
 
 
 def set_password_by_link(*, user: User, password: str, at: datetime) -> None:
     """Stores the password that somebody chose by a mailed link, which proves the address it was mailed to. Every
-    session of the person ends. ``password`` has been validated; the link has been checked."""
+    session of the person ends. ``password`` has been validated; the link has been checked. Raises NotAllowed when the
+    address became another meanwhile, or the person may no longer sign in."""
     with transaction.atomic():
+        address = user.email
         user = User.objects.select_for_update(no_key=True).get(pk=user.pk)
+        if user.email != address or not user.is_active:
+            raise NotAllowed(_("This link no longer works. Ask for a new one."))
         was_proven, is_first = is_proven(user), not user.has_usable_password()
         user.set_password(password)
         user.save(update_fields=["password"])
@@ -232,6 +244,12 @@ def refuse_taken_address(email: str) -> None:
     against a person whom staff know."""
     if User.objects.filter(email__iexact=email).exists() or EmailAddress.objects.filter(email__iexact=email).exists():
         raise AddressTaken
+
+
+def drop_claims(*, access: Access, email: str, at: datetime) -> None:
+    """Withdraws what somebody who has not proven an address waits for, in favor of a person whom staff know there."""
+    for change in EmailChange.objects.filter(email__iexact=email).select_related("user"):
+        _withdraw(access, change, at)
 
 
 def valid_address(email: str) -> str:
@@ -286,12 +304,11 @@ def _replace(user: User, email: str, *, is_verified: bool) -> None:
     EmailAddress.objects.update_or_create(user=user, email=email, defaults={"verified": is_verified, "primary": True})
 
 
-def _withdraw(access: Access, user: User, at: datetime) -> bool:
-    change = EmailChange.objects.filter(user=user).first()
-    if change is None:
+def _withdraw(access: Access, change: EmailChange | None, at: datetime) -> bool:
+    """Whether there was something to withdraw: it may have been confirmed at the same moment."""
+    if change is None or not EmailChange.objects.filter(pk=change.pk).delete()[0]:
         return False
-    change.delete()
-    _record(access, user, at, "address.withdrawn", email=change.email)
+    _record(access, change.user, at, "address.withdrawn", email=change.email)
     return True
 
 

@@ -12,8 +12,8 @@ from django.utils.translation import gettext as _
 
 from accounts import audit
 from accounts.access import Access, NotAllowed, Place, fresh
-from accounts.models import BillingAccount, BillingProfile, EmailChange, InvoiceSection, RoleAssignment, User
-from accounts.operations.addresses import AddressTaken, invite, refuse_taken_address, valid_address
+from accounts.models import BillingAccount, BillingProfile, InvoiceSection, RoleAssignment, User
+from accounts.operations.addresses import AddressTaken, drop_claims, invite, refuse_taken_address, valid_address
 from accounts.operations.roles import has_other_owner
 from accounts.roles import OWNERS
 
@@ -33,7 +33,7 @@ def invite_person(*, access: Access, email: str, name: str, language: str, at: d
             if not fresh(access).unlimited:
                 raise NotAllowed(_("Only staff may do this."))
             refuse_taken_address(email)
-            EmailChange.objects.filter(email__iexact=email).delete()
+            drop_claims(access=access, email=email, at=at)
             user = User.objects.create_user(email, name=name.strip(), language=language, joined_at=at)
             EmailAddress.objects.create(user=user, email=user.email, primary=True, verified=False)
             invite(access=access, user=user, at=at)

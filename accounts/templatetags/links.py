@@ -8,6 +8,7 @@ from django.urls import reverse
 
 from accounts.models import User
 from accounts.operations.addresses import CANCEL, CONFIRM, email_change_key
+from accounts.outbox import Withdrawn
 
 register = template.Library()
 
@@ -23,9 +24,15 @@ def page_link(name: str) -> str:
 
 
 @register.simple_tag
-def password_link(user_id: int) -> str:
-    """Sets a new password, once, within PASSWORD_RESET_TIMEOUT, while the address stays the same."""
+def password_link(user_id: int, address: str) -> str:
+    """Sets a new password, once, within PASSWORD_RESET_TIMEOUT, while the address stays the same.
+
+    ``address`` is where the mail goes. Raises Withdrawn when it is no longer the person's: a mail that waited must not
+    hand the account to a mailbox that was given up, or was mistyped.
+    """
     user = User.objects.get(pk=user_id)
+    if user.email != address or not user.is_active:
+        raise Withdrawn
     key = {"uidb36": user_pk_to_url_str(user), "key": default_token_generator.make_token(user)}
     return public(reverse("account_reset_password_from_key", kwargs=key))
 

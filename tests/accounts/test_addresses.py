@@ -16,13 +16,14 @@ from accounts.models import AuditEntry, EmailChange, OutgoingMail, User
 from accounts.operations import (
     CannotChangeAddress,
     cancel_email_change,
+    cancel_email_change_by_link,
     confirm_email_change,
     correct_unproven_address,
     invite_person,
     request_email_change,
 )
 from accounts.operations.addresses import CANCEL, CONFIRM, MAX_REQUESTS, email_change_key
-from tests.factories import NOW, UserFactory, who_signs_in
+from tests.factories import NOW, UserFactory, member, who_signs_in
 
 pytestmark = pytest.mark.django_db
 PASSWORD = "seven purple bicycles"
@@ -224,6 +225,7 @@ def test_a_claim_that_nobody_has_proven_does_not_keep_staff_from_inviting_the_re
     invited = invite_person(access=staff_access(clerk), email="real@example.com", name="", language="nl", at=NOW)
     assert invited.email == "real@example.com"
     assert not EmailChange.objects.exists()
+    assert AuditEntry.objects.get(action="address.withdrawn").person == person
 
 
 def test_an_address_mistyped_in_an_invitation_is_corrected_and_its_link_dies(client):
@@ -237,10 +239,65 @@ def test_an_address_mistyped_in_an_invitation_is_corrected_and_its_link_dies(cli
     assert "This link no longer works" in client.get(dead.removeprefix("http://testserver"), follow=True).text
 
 
-def test_a_proven_address_is_not_corrected(person):
+def without_proof(person):
+    """Somebody from before addresses were proven, who has signed in for years."""
+    EmailAddress.objects.filter(user=person).update(verified=False)
+
+
+def who_once_signed_in(person):
+    without_proof(person)
+    User.objects.filter(pk=person.pk).update(password="!", last_login=NOW)
+
+
+@pytest.mark.parametrize("become", [lambda _person: None, without_proof, who_once_signed_in])
+def test_the_address_of_somebody_who_has_used_it_is_not_corrected(person, become):
+    become(person)
     clerk = UserFactory(is_staff=True)
     with pytest.raises(CannotChangeAddress, match="Propose"):
         correct_unproven_address(access=staff_access(clerk), user_id=person.pk, email="new@example.com", at=NOW)
+    assert mails() == []
+
+
+def test_the_address_of_who_holds_a_role_is_not_corrected(profile):
+    invited, clerk = member(profile, "profile_owner"), UserFactory(is_staff=True)
+    with pytest.raises(CannotChangeAddress, match="Remove the roles"):
+        correct_unproven_address(access=staff_access(clerk), user_id=invited.pk, email="new@example.com", at=NOW)
+    assert mails() == []
+
+
+def test_an_invitation_that_waits_is_not_sent_to_an_address_that_was_corrected():
+    access, at = staff_access(UserFactory(is_staff=True)), timezone.now()
+    invited = invite_person(access=access, email="mistyped@example.com", name="New", language="en", at=at)
+    correct_unproven_address(access=access, user_id=invited.pk, email="right@example.com", at=at)
+    send_due(at=at)
+    links = [message.to for message in mail.outbox if "/password/reset/key/" in message.body]
+    assert links == [["right@example.com"]]
+    assert not OutgoingMail.objects.filter(sent_at=None).exists()
+
+
+def test_a_password_link_that_waits_is_not_sent_to_an_address_that_was_given_up(client, person):
+    change = ask(person, at=timezone.now())
+    client.post(reverse("account_reset_password"), {"email": person.email})
+    confirm(change, person, at=timezone.now())
+    send_due(at=timezone.now())
+    assert not [message for message in mail.outbox if "/password/reset/key/" in message.body]
+
+
+def test_a_password_link_is_not_sent_to_somebody_who_was_deactivated_meanwhile(client, person):
+    client.post(reverse("account_reset_password"), {"email": person.email})
+    User.objects.filter(pk=person.pk).update(is_active=False)
+    assert send_due(at=timezone.now()) == 0
+    assert not OutgoingMail.objects.exists()
+
+
+def test_the_link_that_stops_a_change_does_not_stop_the_next_one(person):
+    first = ask(person)
+    second = ask(person, "other@example.com")
+    assert not cancel_email_change_by_link(key=email_change_key(first.pk, CANCEL), at=NOW)
+    assert EmailChange.objects.get() == second
+    assert cancel_email_change_by_link(key=email_change_key(second.pk, CANCEL), at=NOW)
+    entry = AuditEntry.objects.latest("pk")
+    assert (entry.action, entry.person, entry.actor) == ("address.withdrawn", person, None)
 
 
 def test_only_staff_invite_and_correct(person):

@@ -1,0 +1,95 @@
+"""Two at once, with one address: what one of them has decided is what the other finds."""
+
+import threading
+import time
+
+import pytest
+from django.db import connection, transaction
+
+from accounts.access import NotAllowed, access_of
+from accounts.models import AuditEntry, EmailChange, User
+from accounts.operations import (
+    CannotChangeAddress,
+    cancel_email_change_by_link,
+    confirm_email_change,
+    request_email_change,
+    set_password_by_link,
+)
+from accounts.operations.addresses import CANCEL, CONFIRM, email_change_key
+from tests.factories import NOW, who_signs_in
+
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.two_connections]
+PASSWORD = "seven purple bicycles"
+
+
+@pytest.fixture
+def person():
+    return who_signs_in(PASSWORD, email="old@example.com")
+
+
+def ask(person, email="new@example.com"):
+    return request_email_change(access=access_of(person), user_id=person.pk, email=email, at=NOW)
+
+
+def confirm(change, person):
+    return confirm_email_change(access=access_of(person), key=email_change_key(change.pk, CONFIRM), at=NOW)
+
+
+def meanwhile(first, second):
+    """What ``second`` returned or raised, begun on another connection after ``first`` and before its commit."""
+    results = []
+
+    def other():
+        try:
+            results.append(second())
+        except Exception as problem:
+            results.append(problem)
+        finally:
+            connection.close()
+
+    thread = threading.Thread(target=other)
+    with transaction.atomic():
+        first()
+        thread.start()
+        time.sleep(0.7)
+    thread.join(30)
+    return results[0]
+
+
+def test_a_change_that_is_being_withdrawn_is_not_made(person):
+    change = ask(person)
+
+    def withdraw():
+        User.objects.select_for_update().get(pk=person.pk)
+        EmailChange.objects.all().delete()
+
+    assert isinstance(meanwhile(withdraw, lambda: confirm(change, person)), CannotChangeAddress)
+    person.refresh_from_db()
+    assert person.email == "old@example.com"
+
+
+def test_a_change_that_is_being_made_is_not_said_to_be_stopped(person):
+    change = ask(person)
+    key = email_change_key(change.pk, CANCEL)
+    assert meanwhile(lambda: confirm(change, person), lambda: cancel_email_change_by_link(key=key, at=NOW)) is False
+    person.refresh_from_db()
+    assert person.email == "new@example.com"
+    assert not AuditEntry.objects.filter(action="address.withdrawn").exists()
+
+
+def test_of_two_requests_of_a_person_the_later_stays(person):
+    change = meanwhile(lambda: ask(person, "first@example.com"), lambda: ask(person, "second@example.com"))
+    assert change == EmailChange.objects.get()
+    assert change.email == "second@example.com"
+
+
+def test_a_link_to_an_address_that_is_being_given_up_sets_no_password(person):
+    change = ask(person)
+    with_the_link = User.objects.get(pk=person.pk)
+
+    def use_it():
+        return set_password_by_link(user=with_the_link, password="nine orange canoes", at=NOW)
+
+    assert isinstance(meanwhile(lambda: confirm(change, person), use_it), NotAllowed)
+    person.refresh_from_db()
+    assert person.check_password(PASSWORD)
