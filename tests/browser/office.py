@@ -7,13 +7,14 @@ from uuid import uuid4
 from allauth.mfa.models import Authenticator
 from django.contrib.admin.models import CHANGE, LogEntry
 from django.contrib.auth.models import Group, Permission
+from django.utils import timezone
 
 from accounts.access import system_access
 from accounts.models import AuditEntry, BillingContact, BillingProfile, DueRun, InvoiceSection, TaxId, User, WireRequest
 from invoices.models import Credit, Invoice, RemittanceAccount, TaxRate
 from invoices.money import Money
 from invoices.operations import add_credit, close_due, void
-from payments.models import AutomaticCharge, MethodSetup, Payment
+from payments.models import AutomaticCharge, CardHold, MethodSetup, Payment
 from payments.operations import record_payment, refund, remove_method
 from tests.factories import NOW, BillingProfileFactory, UserFactory, draft, issued, member
 from tests.invoices.charging import charged
@@ -38,6 +39,9 @@ def busy_day(**fields) -> User:
     member(section, "section_owner")
     payer = member(profile, "invoice_manager", name="Accounts payable, North Sea")
     Authenticator.objects.create(user=payer, type="totp", data={})
+    CardHold.objects.create(
+        person=payer, reason="failed", tries=10, since=NOW, until=timezone.now() + timedelta(hours=1)
+    )
     invoices = invoices_in_every_state(profile, section)
     charges_in_every_state(profile)
     payments_in_every_state(profile, payer)
