@@ -17,12 +17,12 @@ from django.core import signing
 from django.core.exceptions import ValidationError
 from django.core.validators import validate_email
 from django.db import IntegrityError, transaction
-from django.db.models import F
 from django.utils.translation import gettext as _
 
 from accounts import audit
 from accounts.access import Access, NotAllowed, fresh
 from accounts.models import AuditEntry, EmailChange, User
+from accounts.operations.second_factors import end_sessions
 from accounts.outbox import queue, queue_to
 
 CONFIRM, CANCEL = "accounts.email-change.confirm", "accounts.email-change.cancel"
@@ -298,8 +298,8 @@ def _replace(user: User, email: str, *, is_verified: bool) -> None:
     """One address a person, in our row and in the library's. A new one ends every session but the current."""
     if user.email != email:
         user.email = email
-        User.objects.filter(pk=user.pk).update(email=email, sessions_version=F("sessions_version") + 1)
-        user.refresh_from_db(fields=["sessions_version"])
+        User.objects.filter(pk=user.pk).update(email=email)
+        end_sessions(user)
     EmailAddress.objects.filter(user=user).exclude(email=email).delete()
     EmailAddress.objects.update_or_create(user=user, email=email, defaults={"verified": is_verified, "primary": True})
 

@@ -37,6 +37,7 @@ from accounts.models import (
 from accounts.models.people import ERASED_DOMAIN
 from accounts.operations import CannotChangeContacts, remove_contact, remove_role
 from accounts.operations.people import places_owned_alone
+from accounts.operations.second_factors import end_sessions
 from accounts.outbox import queue_to
 from billing_portal.personal_data.export import require_power_over
 from billing_portal.personal_data.held import SWEPT
@@ -212,8 +213,8 @@ def _erase_row(user: User) -> None:
     user.language = user.theme = user.last_scope = ""
     user.last_login = None
     user.is_active = user.is_staff = user.is_superuser = False
-    user.sessions_version += 1
     user.save()
+    end_sessions(user)
     user.groups.clear()
     user.user_permissions.clear()
 

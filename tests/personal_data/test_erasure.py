@@ -108,6 +108,14 @@ def test_the_person_cannot_get_in_any_more_and_holds_nothing(client, canary):
     assert str(person.pk) not in {session.get_decoded().get("_auth_user_id") for session in Session.objects.all()}
 
 
+def test_a_session_that_began_as_the_person_was_erased_ends_too(canary):
+    """Its row was not there yet when the others were deleted."""
+    version = canary.user.sessions_version
+    erase(canary.user)
+    canary.user.refresh_from_db()
+    assert canary.user.sessions_version == version + 1
+
+
 def test_the_end_of_each_role_is_in_the_audit_trail(canary):
     erased(canary)
     removed = AuditEntry.objects.filter(action="role.removed", actor=canary.boss)
