@@ -83,6 +83,17 @@ def no_nul(get_response: GetResponse) -> GetResponse:
     return middleware
 
 
+def no_nul_in_cookies(get_response: GetResponse) -> GetResponse:
+    """A cookie may write a NUL character as ``\\000``. Such a cookie is left out. Must run before sessions are
+    read."""
+
+    def middleware(request: HttpRequest) -> HttpResponse:
+        request.COOKIES = {name: value for name, value in request.COOKIES.items() if "\x00" not in value}
+        return get_response(request)
+
+    return middleware
+
+
 def body_limit(get_response: GetResponse) -> GetResponse:
     """Refuses a body before any of it is read: one that says it is larger than `DATA_UPLOAD_MAX_MEMORY_SIZE`, of
     whatever kind, and one that does not say how large it is (Django would take that for an empty one)."""

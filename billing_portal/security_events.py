@@ -85,15 +85,18 @@ def record(action: str, *, person: User | None, by: User | None, address: str = 
         access=Access(user=by),
         at=timezone.now(),
         action=action,
-        subject=(person.email if person is not None else address)[:120],
+        subject=(person.email if person is not None else address.replace("\x00", ""))[:120],
         person=person,
         **detail,
     )
 
 
 def person_with(address: str) -> User | None:
-    """Who could sign in with an address, whether they are active or not."""
-    return User.objects.filter(email__iexact=address).first() if address else None
+    """Who could sign in with an address, whether they are active or not. PostgreSQL takes no NUL, and nobody's address
+    has one."""
+    if not address or "\x00" in address:
+        return None
+    return User.objects.filter(email__iexact=address).first()
 
 
 def signed_in(request: HttpRequest) -> User | None:

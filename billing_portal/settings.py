@@ -55,6 +55,7 @@ MIDDLEWARE = [
     "billing_portal.card_fields.card_field_policy",
     "billing_portal.middleware.request_log",
     "billing_portal.middleware.private_pages",
+    "billing_portal.middleware.no_nul_in_cookies",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
