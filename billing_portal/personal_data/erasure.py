@@ -22,6 +22,7 @@ from django.utils.translation import gettext as _
 from accounts import audit
 from accounts.access import Access, access_of
 from accounts.append_only import ERASED
+from accounts.audit_words import thing_of
 from accounts.models import (
     AuditEntry,
     BillingAccount,
@@ -45,8 +46,10 @@ from billing_portal.personal_data.people import (
     ADDRESS,
     Redaction,
     every_address,
+    every_name,
     in_texts,
     is_only_name,
+    names_in,
     sessions_of,
 )
 from billing_portal.personal_data.remains import Left, contacts_of, left_of
@@ -107,8 +110,8 @@ def erase_person(*, access: Access, user_id: int, reason: str, at: datetime, con
         kept = _remove_contacts(access, contacts_of(user), contact_ids, at)
         left = left_of(user, contacts=kept)
         _remove_roles(access, user, at)
-        address, language, addresses, name = user.email, user.language, every_address(user), user.name
-        words = [*addresses, name] if is_only_name(user) else [*addresses]
+        address, language, addresses, names = user.email, user.language, every_address(user), every_name(user)
+        words = [*addresses, *(name for name in names if is_only_name(name, user))]
         counts = {
             "mails": _erase_mails(user, addresses, kept),
             "wire_requests": _erase_contact_facts(user, addresses),
@@ -117,7 +120,7 @@ def erase_person(*, access: Access, user_id: int, reason: str, at: datetime, con
             "addresses": EmailAddress.objects.filter(user=user).delete()[0],
         }
         EmailChange.objects.filter(user=user).delete()
-        counts["entries"] = _blank_own_entries(user, Redaction([*addresses, name]))
+        counts["entries"] = _blank_own_entries(user, Redaction([*addresses, *names])) + _blank_contact_names(addresses)
         _erase_row(user)
         redaction = Redaction(words)
         counts["texts"] = sum(_sweep(model, columns, redaction) for model, columns in SWEPT.items())
@@ -205,6 +208,20 @@ def _blank_own_entries(user: User, redaction: Redaction) -> int:
             changed += AuditEntry.objects.filter(pk=entry.pk).update(subject=subject, detail=detail)
     own = AuditEntry.objects.filter(Q(actor=user) | Q(actor=None, person=user))
     return changed + own.exclude(ip_address=None, browser="").update(ip_address=None, browser="")
+
+
+def _blank_contact_names(addresses: set[str]) -> int:
+    """What customers call the person as a contact may be another name than the person's own, or that of a department.
+    So it is blanked in the entries about the contact, and in no other text."""
+    entries = AuditEntry.objects.filter(
+        _any_of("subject", addresses), action__startswith=f"{thing_of(BillingContact)}."
+    )
+    changed = 0
+    for entry in entries.only("detail").order_by("pk"):
+        detail = Redaction(names_in(entry.detail)).of(entry.detail)
+        if detail != entry.detail:
+            changed += AuditEntry.objects.filter(pk=entry.pk).update(detail=detail)
+    return changed
 
 
 def _erase_row(user: User) -> None:

@@ -5,6 +5,7 @@ import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import chain
 from typing import Any
 
 from allauth.account.models import EmailAddress
@@ -13,6 +14,7 @@ from django.contrib.sessions.models import Session
 from django.db.models import Q
 
 from accounts.append_only import ERASED
+from accounts.audit_words import thing_of
 from accounts.models import AuditEntry, BillingContact, EmailChange, User
 
 ADDRESS = re.compile(r"[\w.!#$%&'*+/=?^`{|}~-]+@[\w-]+(?:\.[\w-]+)+")
@@ -115,9 +117,24 @@ def _is_of_somebody_else(address: str, user: User) -> bool:
     return User.objects.filter(email__iexact=address).exclude(pk=user.pk).exists()
 
 
-def is_only_name(user: User) -> bool:
-    """Whether a text that holds the name can only mean this person: it has two words, and nobody else bears it."""
-    same = {"name__iexact": user.name}
+def every_name(user: User) -> set[str]:
+    """The person's name, and those they had before: an entry in the audit holds what staff changed."""
+    changes = AuditEntry.objects.filter(person=user, action__startswith=f"{thing_of(User)}.")
+    former = (names_in(detail) for detail in changes.values_list("detail", flat=True))
+    return {user.name, *chain.from_iterable(former)} - {""}
+
+
+def names_in(detail: dict[str, Any]) -> set[str]:
+    """The names before and after a change that staff made to a row, from the detail of its entry."""
+    sides = (detail.get("before"), detail.get("after"))
+    names = {side.get("name") for side in sides if isinstance(side, dict)}
+    return {name for name in names if isinstance(name, str)}
+
+
+def is_only_name(name: str, user: User) -> bool:
+    """Whether a text that holds a name of this person can only mean them: it has two words, and nobody else bears
+    it."""
+    same = {"name__iexact": name}
     others = User.objects.filter(**same).exclude(pk=user.pk).exists()
     contacts = BillingContact.objects.filter(**same).exclude(email__iexact=user.email).exists()
-    return len(user.name.split()) > 1 and not others and not contacts
+    return len(name.split()) > 1 and not others and not contacts

@@ -7,7 +7,7 @@ from django.db.models.functions import Cast
 from django.utils.translation import gettext as _
 
 from accounts.models import BillingAccount, BillingContact, BillingProfile, User
-from billing_portal.personal_data.people import Redaction, person_of
+from billing_portal.personal_data.people import Redaction, every_name, person_of
 from invoices.models import CreditNote, Invoice
 from invoices.states import InvoiceStatus
 
@@ -49,12 +49,14 @@ def contacts_of(user: User) -> list[BillingContact]:
 
 def left_of(user: User, *, contacts: list[BillingContact]) -> Left:
     """What will go on naming the person, or does so after an erasure."""
-    attention = {"attention__icontains": user.name}
-    places = (BillingAccount, BillingProfile) if user.name else ()
+    names = every_name(user)
+    attention = Q(pk__in=[])
+    for name in names:
+        attention |= Q(attention__icontains=name)
     return Left(
         contacts=contacts,
-        addresses=sum(model.objects.filter(**attention).count() for model in places),
-        documents=_documents_that_name([*person_of(user).addresses, user.name]),
+        addresses=sum(model.objects.filter(attention).count() for model in (BillingAccount, BillingProfile)),
+        documents=_documents_that_name([*person_of(user).addresses, *names]),
     )
 
 

@@ -10,6 +10,7 @@ from allauth.mfa.models import Authenticator
 from django.contrib.sessions.models import Session
 from django.core import mail
 from django.db import transaction
+from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
 
@@ -106,6 +107,52 @@ def test_the_person_cannot_get_in_any_more_and_holds_nothing(client, canary):
     for model in (RoleAssignment, EmailAddress, Authenticator, EmailChange):
         assert not model.objects.filter(user=person).exists()
     assert str(person.pk) not in {session.get_decoded().get("_auth_user_id") for session in Session.objects.all()}
+
+
+def rename(user, name):
+    """As staff do it on the page of the person."""
+    desk = Client()
+    desk.force_login(UserFactory(is_staff=True, is_superuser=True))
+    form = {"name": name, "is_active": "on", "assignments-TOTAL_FORMS": 0, "assignments-INITIAL_FORMS": 0}
+    assert desk.post(reverse("admin:accounts_user_change", args=[user.pk]), form).status_code == 302
+
+
+def test_a_former_name_goes_too():
+    user = UserFactory(name="Jan Oldname")
+    rename(user, "Jan Newname")
+    entry = AuditEntry.objects.get(action="user.changed")
+    assert entry.detail == {"before": {"name": "Jan Oldname"}, "after": {"name": "Jan Newname"}}
+    elsewhere = WireRequest.objects.create(
+        profile=BillingProfileFactory(), requested_at=NOW, requested_by=UserFactory(), reason="Ask Jan Oldname"
+    )
+    erase(user)
+    entry.refresh_from_db()
+    elsewhere.refresh_from_db()
+    assert entry.detail == {"before": {"name": "(erased)"}, "after": {"name": "(erased)"}}
+    assert elsewhere.reason == "Ask (erased)"
+    assert places_of("Oldname", "Newname") == set()
+
+
+def test_a_former_name_on_documents_and_in_addresses_of_customers_is_counted():
+    user = UserFactory(name="Jan Oldname")
+    rename(user, "Jan Newname")
+    issued(BillingProfileFactory(attention="Jan Oldname"))
+    left = erase(user)
+    assert (left.addresses, left.documents) == (1, 1)
+
+
+def test_what_a_customer_called_the_person_as_a_contact_goes_from_the_entries_about_the_contact(profile):
+    desk = UserFactory(is_staff=True)
+    about = {"at": NOW, "actor": desk, "action": "accounts_payable_contact.added", "profile": profile}
+    entry = AuditEntry.objects.create(
+        subject=ADDRESS, detail={"after": {"name": "Accounts Payable", "email": ADDRESS, "language": "nl"}}, **about
+    )
+    other = AuditEntry.objects.create(subject="ap@example.com", detail={"after": {"name": "Accounts Payable"}}, **about)
+    erase(UserFactory(email=ADDRESS))
+    entry.refresh_from_db()
+    other.refresh_from_db()
+    assert entry.detail == {"after": {"name": "(erased)", "email": "(erased)", "language": "nl"}}
+    assert other.detail == {"after": {"name": "Accounts Payable"}}
 
 
 def test_a_session_that_began_as_the_person_was_erased_ends_too(canary):

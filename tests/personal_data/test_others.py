@@ -51,6 +51,20 @@ def test_a_name_that_somebody_else_bears_too_is_left_in_texts_about_other_things
     assert request.reason == f"Ask {NAME}"
 
 
+def test_a_former_name_that_somebody_else_bears_by_now_is_left_to_them():
+    user, _heir = UserFactory(name="Jan Newname"), UserFactory(name="Jan Oldname")
+    renamed = {"before": {"name": "Jan Oldname"}, "after": {"name": "Jan Newname"}}
+    own = AuditEntry.objects.create(at=NOW, action="user.changed", subject=user.email, person=user, detail=renamed)
+    request = WireRequest.objects.create(
+        profile=BillingProfileFactory(), requested_at=NOW, requested_by=UserFactory(), reason="Ask Jan Oldname"
+    )
+    erase(user)
+    own.refresh_from_db()
+    request.refresh_from_db()
+    assert own.detail == {"before": {"name": "(erased)"}, "after": {"name": "(erased)"}}
+    assert request.reason == "Ask Jan Oldname"
+
+
 def test_a_short_name_takes_no_part_of_other_words_along():
     user = UserFactory(email="jan@example.com", name="Jan")
     request = WireRequest.objects.create(
