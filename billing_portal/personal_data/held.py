@@ -61,13 +61,16 @@ class Kind:
 
 
 def _activity(row: Row, person: Person) -> Row:
-    """Where an act came from belongs to whoever did it, and whom it was about to that person."""
+    """Where an act came from belongs to whoever did it; whom and what it was about to that person. What a record held
+    that is about no user belongs to a customer, and may name people."""
     actor, about = row.pop("actor_id"), row.pop("person_id")
     row["by"] = "you" if actor == person.user.pk else "the portal" if actor is None else "somebody else"
     if actor not in (person.user.pk, None):
         row["ip_address"], row["browser"] = None, ""
     if about not in (person.user.pk, None):
-        row["subject"] = "somebody else"
+        row["subject"], row["detail"] = "somebody else", {}
+    elif about is None:
+        row["detail"] = {name: value for name, value in row["detail"].items() if name not in ("before", "after")}
     return row
 
 

@@ -96,6 +96,34 @@ def test_it_holds_nothing_about_anybody_else(canary):
     assert theirs.contact_email == ADDRESS
 
 
+def activity_of(user, action):
+    (row,) = [row for row in rows(export(user), "activity") if row["action"] == action]
+    return row
+
+
+def test_a_copy_for_staff_does_not_hold_what_they_changed_about_somebody(client):
+    clerk = UserFactory(is_staff=True, is_superuser=True)
+    other = UserFactory(name="Klaas Ander")
+    client.force_login(clerk)
+    form = {"name": "Klaas Anders", "is_active": "on", "assignments-TOTAL_FORMS": 0, "assignments-INITIAL_FORMS": 0}
+    assert client.post(f"/admin/accounts/user/{other.pk}/change/", form).status_code == 302
+    assert AuditEntry.objects.get(action="user.changed").detail["before"] == {"name": "Klaas Ander"}
+    row = activity_of(clerk, "user.changed")
+    assert (row["by"], row["subject"], row["detail"]) == ("you", "somebody else", {})
+    assert activity_of(other, "user.changed")["detail"]["after"] == {"name": "Klaas Anders"}
+    assert "Klaas" not in everything(export(clerk))
+
+
+def test_a_copy_for_staff_does_not_hold_what_they_changed_in_a_customers_records(profile):
+    clerk = UserFactory(is_staff=True)
+    added = {"after": {"name": "Klaas Ander", "email": "klaas@example.org"}, "reason": "By letter"}
+    audit.record(
+        access=staff_access(clerk), at=NOW, action="accounts_payable_contact.added", subject="klaas@example.org",
+        profile=profile, **added,
+    )  # fmt: skip
+    assert activity_of(clerk, "accounts_payable_contact.added")["detail"] == {"reason": "By letter"}
+
+
 def test_an_address_that_the_person_only_claims_opens_nothing(canary):
     OutgoingMail.objects.create(key="to a stranger", to=PENDING, language="en", template="reminder", created_at=NOW)
     assert PENDING not in {row["to"] for row in rows(export(canary.user), "mails")}
