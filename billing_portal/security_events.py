@@ -3,9 +3,9 @@
 allauth does the signing in; its signals and the hooks of its adapter (`billing_portal.sign_in`) and of its forms
 (`billing_portal.sign_in_forms`) end here. An entry is about a person (``person``), and done by somebody (``actor``):
 nobody, until they have proved who they are. An address that nobody has is the subject as it was typed; a password is
-never kept. A password changes in one transaction with its entry. allauth tells of second factors, sign-ins and
-sign-outs outside a transaction, after the fact or just before it: an entry that cannot be written there fails the
-request, so that it is seen.
+never kept. A password and a second factor change in one transaction with their entry. allauth tells of sign-ins,
+sign-outs and recovery codes that were used outside a transaction, after the fact or just before it: an entry that
+cannot be written there fails the request, so that it is seen and nobody is let in.
 
 Anybody can ask for what `_is_within_limits` guards, so each network leaves only so many entries about a person, and
 about all addresses that nobody has together. What goes beyond is in the log.
@@ -138,21 +138,20 @@ def _signed_out(user: User | AnonymousUser | None, **_more: Any) -> None:
         record("sign_out.succeeded", person=user, by=user)
 
 
-@receiver(second_factors.authenticator_added)
-def _second_factor_added(authenticator: Authenticator, **_more: Any) -> None:
-    person = authenticator.user
-    record("second_factor.added", person=person, by=person, methods=[str(authenticator.type)])
-
-
-@receiver(second_factors.authenticator_removed)
-def _second_factor_removed(authenticator: Authenticator, **_more: Any) -> None:
-    person = authenticator.user
-    record("second_factor.removed", person=person, by=person, methods=[str(authenticator.type)])
-
-
-@receiver(second_factors.authenticator_reset)
-def _recovery_codes_renewed(user: User, **_more: Any) -> None:
-    record("recovery_codes.renewed", person=user, by=user)
+def second_factors_changed(person: User, *, before: dict[int, str], after: dict[int, str]) -> None:
+    """Call it inside the transaction in which a person changed their second factors, with the types by their ids. Of
+    recovery codes that were replaced there is one entry, of everything else one each."""
+    removed = [kind for key, kind in before.items() if key not in after]
+    added = [kind for key, kind in after.items() if key not in before]
+    codes = Authenticator.Type.RECOVERY_CODES.value
+    if codes in removed and codes in added:
+        removed.remove(codes)
+        added.remove(codes)
+        record("recovery_codes.renewed", person=person, by=person)
+    for kind in removed:
+        record("second_factor.removed", person=person, by=person, methods=[kind])
+    for kind in added:
+        record("second_factor.added", person=person, by=person, methods=[kind])
 
 
 @receiver(second_factors.authenticator_used)

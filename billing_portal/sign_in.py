@@ -13,6 +13,8 @@ person; only whoever knows the password gets to type one.
 import ipaddress
 import secrets
 import unicodedata
+from collections.abc import Callable
+from functools import wraps
 from typing import Any
 
 from allauth.account.adapter import DefaultAccountAdapter
@@ -21,18 +23,17 @@ from allauth.core.internal.ratelimit import get_ip
 from allauth.mfa.adapter import DefaultMFAAdapter
 from allauth.mfa.base.views import index
 from allauth.mfa.models import Authenticator
-from allauth.mfa.signals import authenticator_added, authenticator_removed, authenticator_reset
 from allauth.mfa.webauthn.views import remove_webauthn
 from django.contrib import messages
 from django.contrib.auth import update_session_auth_hash
 from django.core.exceptions import ValidationError
 from django.db import transaction
-from django.dispatch import receiver
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import get_language
+from django.views.decorators.http import require_http_methods
 
 from accounts import audit, second_factors
 from accounts.access import has_second_factor
@@ -40,6 +41,7 @@ from accounts.models import User
 from accounts.operations import queue_password_link
 from accounts.operations.second_factors import NEEDED, end_sessions, is_needed
 from accounts.outbox import queue, queue_to
+from accounts.scoping import signed_in
 from billing_portal import security_events
 
 # In the session: the ``page`` that somebody wanted who was sent to set up a second factor, whether it is for staff, and
@@ -154,18 +156,41 @@ class SecondFactors(DefaultMFAAdapter):  # type: ignore[misc]
         return not is_needed(authenticator)
 
 
-@receiver([authenticator_added, authenticator_removed, authenticator_reset])
-def end_other_sessions(request: HttpRequest, user: User, **_more: Any) -> None:
-    """A session that began with less than the person now has must not go on; the one they are in does."""
-    end_sessions(user)
-    update_session_auth_hash(request, user)
+def changes_second_factors(page: Callable[..., HttpResponse]) -> Callable[..., HttpResponse]:
+    """Decorates a page of allauth on which people change their own second factors. The change, its entries in the audit
+    and the end of the person's other sessions are one commit.
+
+    What changed is read from the rows: allauth sends its signals outside the transaction of a change, or after it. A
+    session that began with less than the person now has must not go on; the one they are in does. Whoever was sent to
+    set up a second factor may go on to the page they wanted. The DELETE that Django's views answer would pass by what
+    allauth does on a POST.
+    """
+
+    @require_http_methods(["GET", "HEAD", "POST"])
+    @wraps(page)
+    def wrapped(request: HttpRequest, **parts: Any) -> HttpResponse:
+        if request.method != "POST":
+            return page(request, **parts)
+        with transaction.atomic():
+            # Of two that are removed at the same moment, one is the last. New recovery codes take this lock as well.
+            person = User.objects.select_for_update().get(pk=signed_in(request).pk)
+            before = _second_factors(person)
+            response = page(request, **parts)
+            after = _second_factors(person)
+            if after != before:
+                security_events.second_factors_changed(person, before=before, after=after)
+                end_sessions(person)
+                update_session_auth_hash(request, person)
+                if WAY_BACK in request.session and after.keys() - before:
+                    request.session[WAY_BACK] = {**request.session[WAY_BACK], "is_open": True}
+        return response
+
+    return wrapped
 
 
-@receiver(authenticator_added)
-def find_way_back(request: HttpRequest, **_more: Any) -> None:
-    """Whoever was sent to set up a second factor may go on."""
-    if WAY_BACK in request.session:
-        request.session[WAY_BACK] = {**request.session[WAY_BACK], "is_open": True}
+def _second_factors(person: User) -> dict[int, str]:
+    """Their types by their ids."""
+    return dict(Authenticator.objects.filter(user=person).order_by("pk").values_list("pk", "type"))
 
 
 def second_factor_pages(request: HttpRequest) -> HttpResponse:
