@@ -21,6 +21,7 @@ from accounts.access import (
     has_second_factor,
     reason_for_role,
 )
+from accounts.addressees import owners
 from accounts.models import BillingAccount, User
 from accounts.outbox import queue
 from accounts.roles import Permission, Scope
@@ -39,9 +40,9 @@ def demand_second_factor(*, access: Access, account_id: int, demanded: bool, at:
     """Has a billing account demand a second factor of whoever pays or manages cards on its profiles, or stop it.
 
     Whoever decides must have one themselves: they would lock themselves out of paying, and somebody who only knows
-    their password could lift the demand. Staff decide at the customer's wish. Choosing what holds already changes
-    nothing. Returns the account. Raises BillingAccount.DoesNotExist for one the person cannot see, NotAllowed without
-    the right to assign roles there, NeedsSecondFactor.
+    their password could lift the demand. Staff decide at the customer's wish. The other owners are told by mail.
+    Choosing what holds already changes nothing. Returns the account. Raises BillingAccount.DoesNotExist for one the
+    person cannot see, NotAllowed without the right to assign roles there, NeedsSecondFactor.
     """
     account = BillingAccount.objects.visible_to(access).locked().get(pk=account_id)
     now = fresh(access)
@@ -59,7 +60,17 @@ def demand_second_factor(*, access: Access, account_id: int, demanded: bool, at:
     account.requires_second_factor = demanded
     account.save(update_fields=["requires_second_factor"])
     action = "account.second_factor_demanded" if demanded else "account.second_factor_not_demanded"
-    audit.record(access=access, at=at, action=action, subject=account.name, account=account)
+    entry = audit.record(access=access, at=at, action=action, subject=account.name, account=account)
+    by = "" if access.unlimited or access.user is None else access.user.email
+    for owner in owners(account):
+        if owner != access.user:
+            queue(
+                key=f"second-factor-demand-{entry.pk}-{owner.pk}",
+                to=owner,
+                template="second_factor_demand",
+                context={"place": account.name, "demanded": demanded, "by": by},
+                at=at,
+            )
     return account
 
 

@@ -1,6 +1,8 @@
 """The pages of a billing account, for people with a role on the account itself."""
 
+from allauth.account.decorators import reauthentication_required
 from django.contrib import messages
+from django.core.exceptions import BadRequest
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.utils import timezone
@@ -36,15 +38,23 @@ def access_control(request: HttpRequest, access: Access, account: BillingAccount
     return render(request, "accounts/access.html", context)
 
 
+def _stops_demanding(request: HttpRequest) -> bool:
+    return request.method == "POST" and request.POST.get("on") == "0"
+
+
 @require_http_methods(["GET", "HEAD", "POST"])
 @account_view(Permission.ROLES_ASSIGN)
+@reauthentication_required(enabled=_stops_demanding, app="allauth.account")  # type: ignore[untyped-decorator]
 def second_factor(request: HttpRequest, access: Access, account: BillingAccount) -> HttpResponse:
-    """Says what demanding a second factor changes, or no longer demanding it; a POST does it: ``on`` is 1 or 0."""
+    """Says what demanding a second factor changes, or no longer demanding it; a POST does it: ``on`` is 1 or 0. Who
+    stops it confirms who they are: a browser that was left open is not enough."""
     if request.method != "POST":
         has_own = access.user is not None and has_second_factor(access.user)
         context = {"account": account, "has_own": has_own, "stopped": people_stopped(account)}
         return render(request, "accounts/second_factor.html", context)
-    demanded = request.POST.get("on") == "1"
+    if request.POST.get("on") not in ("0", "1"):
+        raise BadRequest("on is neither 0 nor 1")
+    demanded = request.POST["on"] == "1"
     demand_second_factor(access=access, account_id=account.pk, demanded=demanded, at=timezone.now())
     messages.success(
         request,

@@ -1,10 +1,14 @@
 """A customer's owner demands a second factor of all who pay or manage cards: who may, whom it stops."""
 
+from time import sleep
+
 import pytest
 from django.urls import reverse
+from django.utils.http import urlencode
 
 from accounts.access import NeedsSecondFactor, NotAllowed, access_of, staff_access
-from accounts.models import AuditEntry, BillingAccount
+from accounts.mail import render
+from accounts.models import AuditEntry, BillingAccount, OutgoingMail
 from accounts.operations import demand_second_factor
 from accounts.roles import Permission
 from tests.factories import (
@@ -14,10 +18,14 @@ from tests.factories import (
     UserFactory,
     access_for,
     member,
+    proven,
     with_second_factor,
 )
+from tests.payments.acts import at_once
+from tests.second_factors import accept_codes, code_now
 
 pytestmark = pytest.mark.django_db
+MAIL = "second_factor_demand"
 ROLES = {
     "account_owner": {"invoice:pay", "methods:manage"},
     "account_contributor": {"methods:manage"},
@@ -134,6 +142,11 @@ def page_of(account):
     return reverse("accounts:second_factor", args=[account.code])
 
 
+@pytest.fixture(autouse=True)
+def _codes(settings):
+    accept_codes(settings)
+
+
 @pytest.fixture
 def account():
     return BillingAccountFactory(name="Acme Holding")
@@ -144,8 +157,20 @@ def owner(account):
     return with_second_factor(member(account, "account_owner", email="director@example.com"))
 
 
+def confirm(client):
+    """Once more who they are, with the second factor."""
+    return client.post(reverse("mfa_reauthenticate"), {"code": code_now()})
+
+
+def told():
+    """Who was written to, how it was put, and where."""
+    rows = OutgoingMail.objects.order_by("pk").values_list("to", "template", "context")
+    return [(to, context["demanded"], context["by"]) for to, template, context in rows if template == MAIL]
+
+
 def test_the_owner_demands_it_and_no_longer_does(client, account, owner):
     client.force_login(owner)
+    confirm(client)
     done = client.post(page_of(account), {"on": "1"}, follow=True)
     assert done.redirect_chain == [(reverse("accounts:account_access", args=[account.code]), 302)]
     assert "Paying and managing cards now take a second factor." in done.text
@@ -154,11 +179,109 @@ def test_the_owner_demands_it_and_no_longer_does(client, account, owner):
     client.post(page_of(account), {"on": "0"})
     account.refresh_from_db()
     assert not account.requires_second_factor
-    entries = AuditEntry.objects.order_by("pk").values_list("action", "subject", "account", "actor")
+    entries = AuditEntry.objects.filter(account=account).order_by("pk")
+    entries = entries.values_list("action", "subject", "account", "actor")
     assert list(entries) == [
         ("account.second_factor_demanded", "Acme Holding", account.pk, owner.pk),
         ("account.second_factor_not_demanded", "Acme Holding", account.pk, owner.pk),
     ]
+
+
+@pytest.mark.parametrize("is_on", [False, True])
+@pytest.mark.parametrize("form", [{}, {"on": ""}, {"on": "2"}, {"on": "off"}, {"on": ["1", "0x"]}])
+def test_a_form_that_says_neither_yes_nor_no_changes_nothing(client, account, owner, is_on, form):
+    BillingAccount.objects.update(requires_second_factor=is_on)
+    client.force_login(owner)
+    confirm(client)
+    before = AuditEntry.objects.count()
+    assert client.post(page_of(account), form).status_code == 400
+    account.refresh_from_db()
+    assert account.requires_second_factor is is_on
+    assert (AuditEntry.objects.count(), told()) == (before, [])
+
+
+def test_who_stops_demanding_it_confirms_with_the_second_factor_first(client, account, owner):
+    BillingAccount.objects.update(requires_second_factor=True)
+    owner.set_password("a-long-enough-password")
+    owner.save()
+    client.force_login(owner)
+    client.post(reverse("account_reauthenticate"), {"password": "a-long-enough-password"})
+    assert client.get(page_of(account)).status_code == 200
+    asked = client.post(page_of(account), {"on": "0"})
+    assert asked.url == f"{reverse('mfa_reauthenticate')}?{urlencode({'next': page_of(account)})}"
+    account.refresh_from_db()
+    assert account.requires_second_factor
+    assert told() == []
+    assert not AuditEntry.objects.filter(account=account).exists()
+    done = client.post(asked.url, {"code": code_now()}, follow=True)
+    assert "Paying and managing cards no longer take a second factor." in done.text
+    account.refresh_from_db()
+    assert not account.requires_second_factor
+
+
+def test_demanding_it_takes_no_confirming(client, account, owner):
+    client.force_login(owner)
+    client.post(page_of(account), {"on": "1"})
+    account.refresh_from_db()
+    assert account.requires_second_factor
+
+
+def test_the_other_owners_are_told_who_decided_what(account, owner):
+    member(account, "account_owner", email="chair@example.com")
+    member(account, "account_owner", email="gone@example.com", is_active=False)
+    member(account, "account_contributor", email="contributor@example.com")
+    member(BillingProfileFactory(account=account), "profile_owner", email="branch@example.com")
+    for demanded in (True, True, False):
+        demand_second_factor(access=access_of(owner), account_id=account.pk, demanded=demanded, at=NOW)
+    assert told() == [
+        ("chair@example.com", True, "director@example.com"),
+        ("chair@example.com", False, "director@example.com"),
+    ]
+
+
+def test_every_owner_is_told_what_staff_decided(account, owner):
+    demand_second_factor(access=staff_access(UserFactory(is_staff=True)), account_id=account.pk, demanded=True, at=NOW)
+    assert told() == [("director@example.com", True, "")]
+
+
+@pytest.mark.parametrize("by", ["chair@example.com", ""])
+@pytest.mark.parametrize(
+    ("demanded", "subject", "sentence"),
+    [
+        (True, "A second factor is now demanded", "decided that whoever pays or manages cards"),
+        (False, "A second factor is no longer demanded", "decided that a password alone is enough to pay"),
+    ],
+)
+def test_the_mail_says_it(by, demanded, subject, sentence):
+    mail = render(MAIL, {"place": "Acme <Holding>", "demanded": demanded, "by": by}, "en")
+    assert mail.subject == f"{subject} · Acme <Holding>"
+    assert f"{by or 'Our staff'} {sentence}" in mail.text
+    assert "on the billing profiles of Acme <Holding>" in mail.text
+    assert "tell us at once at billing@example.com" in mail.text
+    assert "Acme &lt;Holding&gt;" in mail.html
+
+
+@pytest.mark.two_connections
+@pytest.mark.django_db(transaction=True)
+def test_two_owners_who_decide_the_same_at_once_decide_it_once(account, owner, monkeypatch):
+    other = with_second_factor(member(account, "account_owner", email="chair@example.com"))
+    real = BillingAccount.save
+
+    def slowly(self, **options):
+        sleep(0.5)  # opens the gap between looking and writing
+        real(self, **options)
+
+    monkeypatch.setattr(BillingAccount, "save", slowly)
+    accesses = [access_of(owner), access_of(other)]
+    at_once(
+        *[
+            lambda access=access: demand_second_factor(access=access, account_id=account.pk, demanded=True, at=NOW)
+            for access in accesses
+        ]
+    )
+    account.refresh_from_db()
+    assert account.requires_second_factor
+    assert AuditEntry.objects.count() == len(told()) == 1
 
 
 def test_demanding_what_is_demanded_already_leaves_no_trace(account, owner):
@@ -170,7 +293,8 @@ def test_demanding_what_is_demanded_already_leaves_no_trace(account, owner):
 @pytest.mark.parametrize("is_on", [False, True])
 def test_an_owner_without_one_is_told_to_set_one_up_first_and_changes_nothing(client, account, is_on):
     BillingAccount.objects.update(requires_second_factor=is_on)
-    client.force_login(member(account, "account_owner"))
+    client.force_login(proven(member(account, "account_owner"), "a-long-enough-password"))
+    client.post(reverse("account_reauthenticate"), {"password": "a-long-enough-password"})
     page = client.get(page_of(account))
     assert "Set up a second factor for yourself first" in page.text
     assert reverse("mfa_index") in page.text
