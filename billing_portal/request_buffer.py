@@ -10,12 +10,17 @@ come, and a thread never reads from a connection at all. So
   (`billing_portal.middleware.body_limit`), and the connection is closed, because what follows on it is no request;
 - when the connections run out, the one that has been arriving longest is given up for the new one;
 - an answer is left to the operating system as far as `SEND_BUFFER` goes; a client that takes longer than
-  `TAKEN_WITHIN` seconds over a piece of a larger one is cut off.
+  `TAKEN_WITHIN` seconds over a piece of a larger one is cut off;
+- a client that asks again before it has taken its answer gets no other one, or it could fill that buffer and keep a
+  thread after all. Browsers and proxies wait.
 
 The parser, the framing of requests and the answers to malformed ones are gunicorn's.
 """
 
+import fcntl
 import socket
+import struct
+import termios
 import time
 from collections.abc import Iterator
 from concurrent.futures import Future
@@ -40,7 +45,7 @@ END_OF_HEAD = b"\r\n\r\n"
 
 
 class RequestBuffer:
-    """What has arrived of one request, and of those sent behind it without waiting."""
+    """What has arrived of one request, and of what was sent behind it without waiting."""
 
     def __init__(self, config: Any, client: Any) -> None:
         self.config, self.client = config, client
@@ -74,6 +79,10 @@ class RequestBuffer:
         self.expects_continue = message._expected_100_continue  # noqa: SLF001  gunicorn has no other name for it
 
     @property
+    def is_followed(self) -> bool:
+        return self.size is not None and len(self.data) > self.size
+
+    @property
     def is_head_too_large(self) -> bool:
         return self.size is None and not self.is_cut and len(self.data) > LARGEST_HEAD
 
@@ -105,15 +114,10 @@ class BufferingWorker(ThreadWorker):  # type: ignore[misc]
         """gunicorn calls it for a new connection, and for a kept one on which the next request begins."""
         if conn.parser is None:
             conn.sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SEND_BUFFER)
-            sent_ahead = b""
-        else:
-            sent_ahead = conn.parser.unreader.take_buffered()
         conn.sock.setblocking(False)
         conn.buffer = RequestBuffer(self.cfg, conn.client)
         self.arriving[conn] = time.monotonic() + ARRIVES_WITHIN
         self.poller.register(conn.sock, EVENT_READ, partial(self._read, conn))
-        if sent_ahead:
-            self._take_in(conn, sent_ahead)
 
     def _read(self, conn: Any, _sock: Any) -> None:
         if conn not in self.arriving:
@@ -124,7 +128,7 @@ class BufferingWorker(ThreadWorker):  # type: ignore[misc]
             return
         except OSError:
             data = b""
-        if data:
+        if data and not _has_unsent(conn.sock):
             self._take_in(conn, data)
         else:
             self._drop(conn)
@@ -146,7 +150,7 @@ class BufferingWorker(ThreadWorker):  # type: ignore[misc]
     def handle_request(self, req: Any, conn: Any) -> bool:
         """In a thread. False closes the connection."""
         conn.sock.settimeout(TAKEN_WITHIN)
-        if conn.buffer.is_cut:
+        if conn.buffer.is_cut or conn.buffer.is_followed:
             req.force_close()
         try:
             return bool(super().handle_request(req, conn))
@@ -229,3 +233,12 @@ def _ended(waiting: dict[Any, float], until: float) -> Iterator[Any]:
         if deadline > until:
             return
         yield conn
+
+
+def _has_unsent(sock: socket.socket) -> bool:
+    """Whether the client has not taken all of its last answer yet."""
+    try:
+        unsent = fcntl.ioctl(sock, termios.TIOCOUTQ, struct.pack("i", 0))
+    except OSError:
+        return False
+    return bool(struct.unpack("i", unsent)[0])

@@ -30,6 +30,7 @@ graceful_timeout = 20
 keepalive = 5
 loglevel = "warning"
 forwarded_allow_ips = "127.0.0.1"
+forwarder_headers = ""  # no client says under which path the portal lies, whatever address it has
 control_socket_disable = True
 
 
