@@ -83,11 +83,12 @@ def check_addresses(**_options: Any) -> list[CheckMessage]:
     """What a developer's machine may do and a server must not: plain http, debug pages, any host name."""
     address = urlsplit(settings.PUBLIC_URL)
     problems: list[CheckMessage] = []
-    if settings.DEBUG and not _is_private(address.hostname):
+    public = [host for host in (address.hostname, *settings.ALLOWED_HOSTS) if not _is_private(host)]
+    if settings.DEBUG and public:
         problems.append(
             Error(
-                f"DEBUG is on and PUBLIC_URL is {settings.PUBLIC_URL}: its error pages would show secrets.",
-                hint="Turn DEBUG off, or remove PUBLIC_URL on a developer's machine.",
+                f"DEBUG is on and the portal answers as {public[0]}: its error pages would show secrets.",
+                hint="Turn DEBUG off; on a developer's machine remove PUBLIC_URL and ALLOWED_HOSTS.",
                 id="billing_portal.E006",
             )
         )
@@ -120,12 +121,17 @@ def _is_this_machine(host: str | None) -> bool:
         return False
 
 
+LOCAL_NAMES = (".local", ".internal", ".test")
+
+
 def _is_private(host: str | None) -> bool:
-    """This machine, or an address of a private network."""
+    """This machine, an address of a private network (in brackets, too, as a host is written), or a name that only a
+    local network knows."""
+    host = (host or "").strip("[]")
     try:
-        return _is_this_machine(host) or ipaddress.ip_address(host or "").is_private
+        return _is_this_machine(host) or ipaddress.ip_address(host).is_private
     except ValueError:
-        return False
+        return host != "*" and ("." not in host or host.endswith(LOCAL_NAMES))
 
 
 @register(Tags.security)

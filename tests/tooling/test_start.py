@@ -192,7 +192,24 @@ def test_no_command_that_runs_the_portal_starts_on_the_demos_people(command):
 def test_debug_stays_on_a_private_network_and_plain_http_on_this_machine(settings, debug, address, problem):
     settings.DEBUG = debug
     settings.PUBLIC_URL = address
+    settings.ALLOWED_HOSTS = ["localhost"]
     assert errors() & {"billing_portal.E006", "billing_portal.E007"} == ({problem} if problem else set())
+
+
+@pytest.mark.parametrize(
+    ("hosts", "is_error"),
+    [
+        (["localhost", "127.0.0.1", "[::1]", "10.0.0.5", "laptop", "laptop.local"], False),
+        (["localhost", "billing.example.com"], True),
+        ([".example.com"], True),
+        (["*"], True),
+    ],
+)
+def test_debug_answers_under_no_public_name(settings, hosts, is_error):
+    settings.DEBUG = True
+    settings.PUBLIC_URL = "http://localhost:8000"
+    settings.ALLOWED_HOSTS = hosts
+    assert ("billing_portal.E006" in errors()) is is_error
 
 
 @pytest.mark.parametrize(
