@@ -34,7 +34,7 @@ log = structlog.get_logger("portal.payments")
 HOUR = timedelta(hours=1)
 # Of payments and of cards that are added. What is still open has not succeeded yet.
 FAILED = (
-    *(PaymentStatus.CREATED, PaymentStatus.NEEDS_CUSTOMER, PaymentStatus.UNKNOWN),
+    *(PaymentStatus.CREATED, PaymentStatus.NEEDS_CUSTOMER, PaymentStatus.UNKNOWN, PaymentStatus.PENDING),
     *(PaymentStatus.DECLINED, PaymentStatus.EXPIRED),
 )
 Reason = CardHold.Reason

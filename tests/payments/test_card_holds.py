@@ -122,7 +122,7 @@ def test_every_state_of_a_payment_is_a_try_or_is_not(owner, profile, status):
         )
         for _time in range(10)
     )  # fmt: skip
-    harmless = {"pending", "mismatch", "succeeded", "not_sent"}
+    harmless = {"mismatch", "succeeded", "not_sent"}
     assert is_held(owner, profile) == (status not in harmless)
 
 
@@ -139,10 +139,9 @@ def test_two_hundred_invoices_paid_with_a_stored_card_hold_nobody(owner, profile
     Payment.objects.bulk_create(
         Payment(
             profile=profile, amount_minor=12000, currency="EUR", started_at=NOW, started_by=owner, method=visa,
-            gateway="sandbox", status=status,
+            gateway="sandbox", status="succeeded",
         )
-        for status in ["succeeded", "pending"]
-        for _time in range(100)
+        for _time in range(200)
     )  # fmt: skip
     for invoice in invoices:
         assert press_pay(owner, invoice, visa).status == "succeeded"
