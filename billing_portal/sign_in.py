@@ -26,7 +26,7 @@ from allauth.mfa.models import Authenticator
 from allauth.mfa.webauthn.views import remove_webauthn
 from django.contrib import messages
 from django.contrib.auth import update_session_auth_hash
-from django.core.exceptions import ValidationError
+from django.core.exceptions import ImproperlyConfigured, PermissionDenied, ValidationError
 from django.db import transaction
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
@@ -56,7 +56,10 @@ class InvitedOnly(DefaultAccountAdapter):  # type: ignore[misc]
     def get_client_ip(self, request: HttpRequest) -> str:
         """An IPv4 address as such, also where a socket or a proxy writes it as IPv6: the limits hold for networks of
         IPv6, and all of IPv4 would be one of them."""
-        address = ipaddress.ip_address(super().get_client_ip(request))
+        try:
+            address = ipaddress.ip_address(super().get_client_ip(request))
+        except ImproperlyConfigured as error:  # fewer proxies in the header than TRUSTED_PROXY_COUNT says
+            raise PermissionDenied(str(error)) from error
         return str(getattr(address, "ipv4_mapped", None) or address)
 
     def _get_login_attempts_cache_key(self, request: HttpRequest, **credentials: Any) -> str:

@@ -103,7 +103,7 @@ ROUTES = {
     "accounts:account": Route(ACCOUNT, get=200),
     "accounts:account_access": Route(ACCOUNT, get=200),
     # Only somebody who has a second factor may demand one: the owner here has none.
-    "accounts:second_factor": Route("BAO", get=200, post=403, sees=ACCOUNT),
+    "accounts:second_factor": Route("BAO", get=200, post=400, sees=ACCOUNT),
     "accounts:properties": Route(PROFILE, get=200),
     "accounts:access": Route(PROFILE, get=200),
     "accounts:contacts": Route(PROFILE, get=200),
@@ -199,7 +199,7 @@ def routes(patterns=None, prefix="", names=()):
             if str(pattern.pattern) not in LIBRARIES:
                 inner = (*names, pattern.namespace) if pattern.namespace else names
                 yield from routes(pattern.url_patterns, prefix + str(pattern.pattern), inner)
-        else:
+        elif pattern.name not in LIBRARY_ROUTES:
             yield ":".join((*names, pattern.name or prefix)), pattern
 
 

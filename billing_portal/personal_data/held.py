@@ -69,6 +69,8 @@ def _activity(row: Row, person: Person) -> Row:
         row["ip_address"], row["browser"] = None, ""
     if about not in (person.user.pk, None):
         row["subject"], row["detail"] = "somebody else", {}
+        if actor is None:  # at an address that was theirs before it was yours
+            row["ip_address"], row["browser"] = None, ""
     elif about is None:
         row["detail"] = {name: value for name, value in row["detail"].items() if name not in ("before", "after")}
     return row
