@@ -27,7 +27,8 @@ def record(
 ) -> AuditEntry:
     """Adds an entry. ``action`` is ``thing.deed``, ``subject`` what it was done to in words a reader knows, ``person``
     whom it is about, ``detail`` JSON values without secrets. The internet address and the browser are those of the
-    request that is being answered; the portal's own jobs have none."""
+    request that is being answered, unless somebody else than ``access.user`` is signed in on it; the portal's own jobs
+    have none."""
     return AuditEntry.objects.create(
         at=at,
         actor=access.user,
@@ -37,8 +38,16 @@ def record(
         profile=profile,
         person=person,
         detail=detail,
-        **origin(),
+        **(origin() if _may_come_from(access.user) else {}),
     )
+
+
+def _may_come_from(user: User | None) -> bool:
+    """Whether the request that is being answered may be this person's. It is not where a colleague cancels a payment or
+    staff have a message processed again: what comes of it is still recorded as the payer's. Nobody is signed in where
+    somebody fails to sign in, or uses a link out of a mail."""
+    visitor = getattr(context.request, "user", None)
+    return visitor is None or visitor.pk is None or visitor == user
 
 
 def origin() -> dict[str, str]:

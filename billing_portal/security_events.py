@@ -54,13 +54,13 @@ def attempt_failed(request: HttpRequest, *, address: str = "", methods: tuple[st
     user = signed_in(request)
     person = user or person_with(address)
     action = "reauthentication.failed" if user else "sign_in.failed"
-    _record_attempt(request, action, person=person, by=user, address=address, methods=methods)
+    _record_attempt(request, action, person=person, address=address, methods=methods)
 
 
 def attempts_blocked(request: HttpRequest, what: str, *, address: str = "", person: User | None = None) -> None:
     """A limit was reached. ``what`` is the first part of an action ``<what>.blocked``."""
-    user = signed_in(request)
-    _record_attempt(request, f"{what}.blocked", person=user or person or person_with(address), by=user, address=address)
+    person = signed_in(request) or person or person_with(address)
+    _record_attempt(request, f"{what}.blocked", person=person, address=address)
 
 
 def inactive_person_refused(request: HttpRequest, person: User) -> None:
@@ -108,12 +108,12 @@ def _record_attempt(
     action: str,
     *,
     person: User | None,
-    by: User | None = None,
     address: str = "",
     **detail: Any,
 ) -> None:
+    """By whoever is signed in, who may ask for a link about somebody else too."""
     if _is_within_limits(request, action, person):
-        record(action, person=person, by=by, address=address, **detail)
+        record(action, person=person, by=signed_in(request), address=address, **detail)
     else:
         log.warning("security event beyond its limit", action=action, person=person.pk if person is not None else None)
 
@@ -170,6 +170,5 @@ def _second_factor_failed(request: HttpRequest, user: User, authenticator: Authe
 
 def second_factor_failed(request: HttpRequest, person: User, method: str) -> None:
     """At signing in, after the right password; or when a person who is signed in has to prove it once more."""
-    by = signed_in(request)
-    action = "reauthentication.failed" if by else "second_factor.failed"
-    _record_attempt(request, action, person=person, by=by, methods=[method])
+    action = "reauthentication.failed" if signed_in(request) else "second_factor.failed"
+    _record_attempt(request, action, person=person, methods=[method])

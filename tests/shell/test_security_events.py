@@ -8,9 +8,12 @@ from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
 
+from accounts.access import access_of
 from accounts.mail import send_due
 from accounts.models import AuditEntry
-from tests.factories import who_signs_in
+from accounts.operations import request_email_change
+from accounts.operations.addresses import CANCEL, email_change_key
+from tests.factories import UserFactory, who_signs_in
 from tests.shell.doors import FIREFOX, NEW_PASSWORD, PASSWORD, actions, confirm, new_password, sign_in, the_entry, who
 
 
@@ -120,6 +123,13 @@ def test_a_reset_that_is_asked_for_somebody_who_left_is_about_them(visitor, pers
     assert who(the_entry("password.reset_requested")) == (person, None, "manager@example.com")
 
 
+def test_a_reset_that_somebody_signed_in_asks_for_another_person_is_done_by_them(visitor, person):
+    colleague = UserFactory()
+    visitor.force_login(colleague)
+    visitor.post(reverse("account_reset_password"), {"email": person.email})
+    assert who(the_entry("password.reset_requested")) == (person, colleague, "manager@example.com")
+
+
 def reset_by_link(visitor, person):
     visitor.post(reverse("account_reset_password"), {"email": person.email})
     send_due(at=timezone.now())
@@ -133,6 +143,15 @@ def reset_by_link(visitor, person):
 def test_a_reset_by_the_link_in_the_mail(visitor, person):
     reset_by_link(visitor, person)
     assert who(the_entry("password.reset")) == (person, person, "manager@example.com")
+
+
+def test_a_reset_in_a_browser_where_a_colleague_was_signed_in(visitor, person):
+    """The library signs the colleague out first."""
+    colleague = UserFactory(email="colleague@example.com")
+    visitor.force_login(colleague)
+    reset_by_link(visitor, person)
+    assert who(the_entry("password.reset")) == (person, person, "manager@example.com")
+    assert who(the_entry("sign_out.succeeded")) == (colleague, colleague, "colleague@example.com")
 
 
 def test_the_first_password_is_set_not_reset(visitor, person):
@@ -168,6 +187,27 @@ def test_a_password_that_cannot_be_audited_is_not_changed(visitor, person, monke
         new_password(visitor)
     person.refresh_from_db()
     assert person.check_password(PASSWORD)
+
+
+# A change of address that is stopped by the link in the mail to the old one -------------------------------------
+
+
+def stop_change(visitor, person):
+    at = timezone.now()
+    change = request_email_change(access=access_of(person), user_id=person.pk, email="new@example.com", at=at)
+    visitor.post(reverse("account_cancel_email", args=[email_change_key(change.pk, CANCEL)]))
+    return AuditEntry.objects.get(action="address.withdrawn")
+
+
+def test_by_somebody_who_is_not_signed_in(visitor, person):
+    stop_change(visitor, person)
+    assert who(the_entry("address.withdrawn")) == (person, person, "manager@example.com")
+
+
+def test_in_a_browser_where_somebody_else_is_signed_in(visitor, person):
+    visitor.force_login(UserFactory())
+    entry = stop_change(visitor, person)
+    assert (entry.actor, entry.ip_address, entry.browser) == (person, None, "")
 
 
 # Confirming who one is -------------------------------------------------------------------------------------------
