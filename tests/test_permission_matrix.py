@@ -97,12 +97,16 @@ ROUTES = {
     "account_confirm_email": Route(EVERYBODY, get=404, post=404),
     "mfa_index": Route(EVERYBODY, get=200),
     "second_factor_back": Route(EVERYBODY, get=302, post=302),
+    # Pages of the library that change second factors: they ask first who it is.
+    "mfa_activate_totp": Route(EVERYBODY, get=302, post=302),
+    "mfa_deactivate_totp": Route(EVERYBODY, get=404, post=404),  # nobody here has an app
+    "mfa_generate_recovery_codes": Route(EVERYBODY, get=302, post=302),
+    "mfa_add_webauthn": Route(EVERYBODY, get=302, post=302),
     "mfa_remove_webauthn": Route(EVERYBODY, get=404, post=404),  # of a security key that is not one's own
     "account_cancel_email": Route(EVERYBODY, get=404, post=404, is_public=True),
     "accounts:scopes": Route(EVERYBODY, get=200),
     "accounts:account": Route(ACCOUNT, get=200),
     "accounts:account_access": Route(ACCOUNT, get=200),
-    # Only somebody who has a second factor may demand one: the owner here has none.
     "accounts:second_factor": Route("BAO", get=200, post=400, sees=ACCOUNT),
     "accounts:properties": Route(PROFILE, get=200),
     "accounts:access": Route(PROFILE, get=200),
@@ -141,7 +145,7 @@ ROUTES = {
     "payments:make_default": Route(MANAGERS, post=302, sees=PROFILE),
     "payments:remove_method": Route(MANAGERS, get=200, post=302, sees=PROFILE),
     "payments:backup": Route(MANAGERS, post=302, sees=PROFILE),
-    "payments:autopay": Route(MANAGERS, post=302, sees=PROFILE),
+    "payments:autopay": Route(MANAGERS, post=400, sees=PROFILE),
     "payments:webhook": Route(EVERYBODY, post=400, is_public=True),
     "sandbox-tokens": Route(EVERYBODY, post=400),
     # The bank's page stands outside the portal; its address is a secret of its own, and this one is wrong.
@@ -180,13 +184,9 @@ LIBRARY_ROUTES = {
     "mfa_login_webauthn": LibraryRoute(GUARDED, (HOME, HOME)),
     "mfa_reauthenticate": LibraryRoute(GUARDED, (AGAIN, AGAIN)),
     "mfa_reauthenticate_webauthn": LibraryRoute(GUARDED, (AGAIN, AGAIN)),
-    "mfa_activate_totp": LibraryRoute(GUARDED, (AGAIN, AGAIN)),
-    "mfa_deactivate_totp": LibraryRoute(GUARDED, (404, 404)),
-    "mfa_generate_recovery_codes": LibraryRoute(GUARDED, (AGAIN, AGAIN)),
     "mfa_view_recovery_codes": LibraryRoute(GUARDED, (404, 405)),
     "mfa_download_recovery_codes": LibraryRoute(GUARDED, (404, 404)),
     "mfa_list_webauthn": LibraryRoute(GUARDED, (200, 405)),
-    "mfa_add_webauthn": LibraryRoute(GUARDED, (AGAIN, AGAIN)),
     "mfa_edit_webauthn": LibraryRoute(GUARDED, (AGAIN, AGAIN)),  # of somebody else's security key
 }
 UNGUARDED_BY_CSRF = {"payments:webhook"}

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from django.contrib import messages
+from django.core.exceptions import BadRequest
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils import timezone
@@ -106,6 +107,8 @@ def set_default(request: HttpRequest, access: Access, method_id: int) -> HttpRes
 def backup(request: HttpRequest, access: Access, method_id: int) -> HttpResponse:
     """Puts a card among the backups, takes it out, or changes its place there: ``act`` in the form says which."""
     method, at, act = _method(access, method_id), timezone.now(), request.POST.get("act", "add")
+    if act not in ("add", "drop", "up", "down"):
+        raise BadRequest("act is none of add, drop, up and down")
     try:
         if act == "add":
             make_backup(access=access, method_id=method.pk, at=at)
@@ -124,7 +127,9 @@ def backup(request: HttpRequest, access: Access, method_id: int) -> HttpResponse
 @profile_view(Permission.METHODS_MANAGE)
 def autopay(request: HttpRequest, access: Access) -> HttpResponse:
     """Switches automatic charging on or off: ``on`` in the form is 1 or 0."""
-    on = request.POST.get("on") == "1"
+    if request.POST.get("on") not in ("0", "1"):
+        raise BadRequest("on is neither 0 nor 1")
+    on = request.POST["on"] == "1"
     try:
         switch_autopay(access=access, on=on, at=timezone.now())
     except BillingProfile.DoesNotExist as error:

@@ -8,7 +8,7 @@ from django.contrib.auth.models import Permission as DjangoPermission
 from django.db import connection
 from django.urls import reverse
 
-from accounts.models import BillingProfile
+from accounts.models import AuditEntry, BillingProfile
 from invoices.models import Invoice
 from payments.models import AutomaticCharge, PaymentMethod
 from tests.factories import TODAY, UserFactory, issued, member
@@ -92,6 +92,26 @@ def test_the_switch_is_there_for_those_who_may(owner, profile, visa, payer):
     assert not BillingProfile.objects.get().charges_automatically
     owner.post(url("autopay", profile), {"on": "1"})
     assert BillingProfile.objects.get().charges_automatically
+
+
+@pytest.mark.parametrize("form", [{}, {"on": ""}, {"on": "off"}])
+def test_a_form_that_says_neither_yes_nor_no_switches_nothing_off(owner, profile, form):
+    assert owner.post(url("autopay", profile), form).status_code == 400
+    assert BillingProfile.objects.get().charges_automatically
+    assert not AuditEntry.objects.exists()
+
+
+@pytest.mark.parametrize("form", [{"act": ""}, {"act": "sideways"}])
+def test_a_form_that_does_not_say_what_becomes_of_a_backup_changes_none(owner, profile, visa, form):
+    first, second = card(profile, "4444"), card(profile, "1881")
+    for each in (first, second):
+        owner.post(url("backup", profile, each.pk), {"act": "add"})
+    before = [(entry.pk, entry.action) for entry in AuditEntry.objects.all()]
+    order = list(PaymentMethod.objects.order_by("pk").values_list("backup_order", flat=True))
+    for each in (visa, first):
+        assert owner.post(url("backup", profile, each.pk), form).status_code == 400
+    assert list(PaymentMethod.objects.order_by("pk").values_list("backup_order", flat=True)) == order
+    assert [(entry.pk, entry.action) for entry in AuditEntry.objects.all()] == before
 
 
 def test_what_failed_is_offered_to_be_paid_and_never_charged_by_itself(owner, profile):
