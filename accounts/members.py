@@ -6,7 +6,7 @@ from datetime import date
 from django.db.models import Q, QuerySet
 from django.utils import timezone
 
-from accounts.access import PROTECTED, WITH_SECOND_FACTOR
+from accounts.access import PROTECTED, WITH_SECOND_FACTOR, Access, scope_of_place
 from accounts.models import BillingAccount, BillingProfile, RoleAssignment, User
 from accounts.roles import GRANTS, ROLES_OF, Permission, Role, Scope, roles_with, scope_of, short_label
 
@@ -20,7 +20,7 @@ class Member:
     role_name: str
     is_inherited: bool
     is_active: bool
-    has_second_factor: bool
+    lacks_second_factor: bool  # False also where the reader is not told
     since: date
 
 
@@ -39,20 +39,21 @@ class RoleTable:
     rows: list[tuple[Permission, list[bool]]]
 
 
-def members_of_profile(profile: BillingProfile) -> list[Member]:
-    """Everybody whose role reaches the profile, inherited ones first. One query."""
+def members_of_profile(profile: BillingProfile, access: Access) -> list[Member]:
+    """Everybody whose role reaches the profile, inherited ones first, as ``access`` may know them. One query; needs the
+    profile's account."""
     assignments = RoleAssignment.objects.filter(Q(profile=profile) | Q(account=profile.account_id))
     return [
-        _member(assignment, Scope.PROFILE, profile.day_of(assignment.created_at))
+        _member(assignment, profile, access, profile.day_of(assignment.created_at))
         for assignment in _in_order(assignments)
     ]
 
 
-def members_of_account(account: BillingAccount) -> list[Member]:
-    """Everybody with a role on the account itself. One query."""
+def members_of_account(account: BillingAccount, access: Access) -> list[Member]:
+    """Everybody with a role on the account itself, as ``access`` may know them. One query."""
     assignments = RoleAssignment.objects.filter(account=account)
     return [
-        _member(assignment, Scope.ACCOUNT, timezone.localdate(assignment.created_at))
+        _member(assignment, account, access, timezone.localdate(assignment.created_at))
         for assignment in _in_order(assignments)
     ]
 
@@ -70,10 +71,13 @@ def role_table(scope: Scope) -> RoleTable:
 def people_stopped(account: BillingAccount) -> list[User]:
     """Whom a demand for a second factor stops: active people whose role lets them pay or manage cards on a profile of
     the account, and who have none. By address. One query."""
-    roles = {role for permission in PROTECTED for role in roles_with(permission, Scope.PROFILE)}
     stopped = RoleAssignment.objects.filter(~WITH_SECOND_FACTOR, Q(account=account) | Q(profile__account=account))
-    people = User.objects.filter(is_active=True, pk__in=stopped.filter(role__in=roles).values("user"))
+    people = User.objects.filter(is_active=True, pk__in=stopped.filter(role__in=_roles_stopped()).values("user"))
     return list(people.order_by("email"))
+
+
+def _roles_stopped() -> set[Role]:
+    return {role for permission in PROTECTED for role in roles_with(permission, Scope.PROFILE)}
 
 
 def _in_order(assignments: QuerySet[RoleAssignment]) -> list[RoleAssignment]:
@@ -84,15 +88,26 @@ def _in_order(assignments: QuerySet[RoleAssignment]) -> list[RoleAssignment]:
     return sorted(rows, key=lambda assignment: (order[assignment.role], assignment.user.email))
 
 
-def _member(assignment: RoleAssignment, scope: Scope, since: date) -> Member:
+def _member(assignment: RoleAssignment, place: BillingAccount | BillingProfile, access: Access, since: date) -> Member:
     role = Role(assignment.role)
-    is_inherited = scope_of(role) != scope
+    is_inherited = scope_of(role) != scope_of_place(place)
     return Member(
         email=assignment.user.email,
         name=assignment.user.name,
         role_name=str(role.label) if is_inherited else short_label(role),
         is_inherited=is_inherited,
         is_active=assignment.user.is_active,
-        has_second_factor=assignment.has_second_factor,  # type: ignore[attr-defined]  # annotated by `_in_order`
+        lacks_second_factor=not assignment.has_second_factor  # type: ignore[attr-defined]  # annotated by `_in_order`
+        and _may_know_factor(assignment, place, access),
         since=since,
     )
+
+
+def _may_know_factor(assignment: RoleAssignment, place: BillingAccount | BillingProfile, access: Access) -> bool:
+    """Whose password alone lets somebody in is told to those who decide about roles. Others read it of themselves,
+    where it stops them."""
+    if Permission.ROLES_ASSIGN in access.permissions_at(place):
+        return True
+    account = place if isinstance(place, BillingAccount) else place.account
+    is_stopped = account.requires_second_factor and assignment.role in _roles_stopped()
+    return is_stopped and assignment.user == access.user

@@ -30,7 +30,7 @@ def overview(request: HttpRequest, access: Access, account: BillingAccount) -> H
 def access_control(request: HttpRequest, access: Access, account: BillingAccount) -> HttpResponse:
     context = {
         "account": account,
-        "members": members_of_account(account),
+        "members": members_of_account(account, access),
         "roles": role_table(Scope.ACCOUNT),
         "is_demanded": account.requires_second_factor,
         "may_demand": Permission.ROLES_ASSIGN in access.permissions_at(account),

@@ -24,7 +24,7 @@ def access_control(request: HttpRequest, access: Access) -> HttpResponse:
     profile = profile_of(access)
     context = {
         "profile": profile,
-        "members": members_of_profile(profile),
+        "members": members_of_profile(profile, access),
         "roles": role_table(Scope.PROFILE),
         "is_demanded": profile.account.requires_second_factor,
     }

@@ -8,7 +8,7 @@ from django.utils.http import urlencode
 
 from accounts.access import NeedsSecondFactor, NotAllowed, access_of, staff_access
 from accounts.mail import render
-from accounts.models import AuditEntry, BillingAccount, OutgoingMail
+from accounts.models import AuditEntry, BillingAccount, OutgoingMail, User
 from accounts.operations import demand_second_factor
 from accounts.roles import Permission
 from tests.factories import (
@@ -349,13 +349,61 @@ def test_the_page_says_whom_it_stops_before_it_is_demanded(client, account, owne
         assert email not in page
 
 
-def test_the_member_list_says_who_has_none(client, account, owner):
-    member(account, "account_reader", email="reader@example.com")
-    client.force_login(owner)
-    page = client.get(reverse("accounts:account_access", args=[account.code])).text
-    rows = {row.partition("@")[0].split()[-1]: row for row in page.split("</tr>") if "@example.com" in row}
-    assert "No second factor yet" in rows["reader"]
-    assert "No second factor yet" not in page[page.index("<tbody>") :].split("</tr>")[0]
+def without_one(client, address):
+    """Of whom the list of members says that they have no second factor, by the name in their address."""
+    rows = [row for row in client.get(address).text.split("</tr>") if "@example.com" in row]
+    return {row.partition("@")[0].split()[-1] for row in rows if "No second factor yet" in row}
+
+
+@pytest.fixture
+def organization(account):
+    """A billing account and a profile of it whose people have no second factor yet, but one."""
+    profile = BillingProfileFactory(account=account)
+    for role in ("account_owner", "account_contributor", "account_reader"):
+        member(account, role, email=f"{role}@example.com")
+    for role in ("profile_owner", "profile_contributor", "invoice_manager", "profile_reader"):
+        member(profile, role, email=f"{role}@example.com")
+    with_second_factor(member(profile, "invoice_manager", email="ready@example.com"))
+    return profile
+
+
+ON_ACCOUNT = {"account_owner", "account_contributor", "account_reader"}
+ON_PROFILE = ON_ACCOUNT | {"profile_owner", "profile_contributor", "invoice_manager", "profile_reader"}
+
+
+@pytest.mark.parametrize("on", [False, True])
+@pytest.mark.parametrize(
+    ("role", "on_account", "on_profile"),
+    [("account_owner", ON_ACCOUNT, ON_PROFILE), ("profile_owner", None, ON_PROFILE)],
+)
+def test_owners_read_who_has_none(client, organization, on, role, on_account, on_profile):
+    demand(organization, on=on)
+    client.force_login(User.objects.get(email=f"{role}@example.com"))
+    if on_account is not None:
+        assert without_one(client, reverse("accounts:account_access", args=[organization.account.code])) == on_account
+    assert without_one(client, reverse("accounts:access", args=[organization.code])) == on_profile
+
+
+@pytest.mark.parametrize(
+    ("role", "is_stopped"),
+    [
+        ("account_contributor", True),
+        ("account_reader", False),
+        ("profile_contributor", True),
+        ("invoice_manager", True),
+        ("profile_reader", False),
+    ],
+)
+def test_others_read_it_of_themselves_and_only_where_it_stops_them(client, organization, role, is_stopped):
+    addresses = [reverse("accounts:access", args=[organization.code])]
+    if role.startswith("account"):
+        addresses.append(reverse("accounts:account_access", args=[organization.account.code]))
+    client.force_login(User.objects.get(email=f"{role}@example.com"))
+    for address in addresses:
+        demand(organization, on=False)
+        assert without_one(client, address) == set()
+        demand(organization)
+        assert without_one(client, address) == ({role} if is_stopped else set())
 
 
 @pytest.mark.parametrize(("role", "may"), [("account_owner", True), ("account_reader", False)])
