@@ -97,11 +97,6 @@ ROUTES = {
     "account_confirm_email": Route(EVERYBODY, get=404, post=404),
     "mfa_index": Route(EVERYBODY, get=200),
     "second_factor_back": Route(EVERYBODY, get=302, post=302),
-    # Pages of the library that change second factors: they ask first who it is.
-    "mfa_activate_totp": Route(EVERYBODY, get=302, post=302),
-    "mfa_deactivate_totp": Route(EVERYBODY, get=404, post=404),  # nobody here has an app
-    "mfa_generate_recovery_codes": Route(EVERYBODY, get=302, post=302),
-    "mfa_add_webauthn": Route(EVERYBODY, get=302, post=302),
     "mfa_remove_webauthn": Route(EVERYBODY, get=404, post=404),  # of a security key that is not one's own
     "account_cancel_email": Route(EVERYBODY, get=404, post=404, is_public=True),
     "accounts:scopes": Route(EVERYBODY, get=200),
@@ -184,16 +179,21 @@ LIBRARY_ROUTES = {
     "mfa_login_webauthn": LibraryRoute(GUARDED, (HOME, HOME)),
     "mfa_reauthenticate": LibraryRoute(GUARDED, (AGAIN, AGAIN)),
     "mfa_reauthenticate_webauthn": LibraryRoute(GUARDED, (AGAIN, AGAIN)),
+    "mfa_activate_totp": LibraryRoute(GUARDED, (AGAIN, AGAIN)),
+    "mfa_deactivate_totp": LibraryRoute(GUARDED, (404, 404)),
+    "mfa_generate_recovery_codes": LibraryRoute(GUARDED, (AGAIN, AGAIN)),
     "mfa_view_recovery_codes": LibraryRoute(GUARDED, (404, 405)),
     "mfa_download_recovery_codes": LibraryRoute(GUARDED, (404, 404)),
     "mfa_list_webauthn": LibraryRoute(GUARDED, (200, 405)),
+    "mfa_add_webauthn": LibraryRoute(GUARDED, (AGAIN, AGAIN)),
     "mfa_edit_webauthn": LibraryRoute(GUARDED, (AGAIN, AGAIN)),  # of somebody else's security key
 }
 UNGUARDED_BY_CSRF = {"payments:webhook"}
 
 
 def routes(patterns=None, prefix="", names=()):
-    """``(name, the address's parameters, view)`` of every address but the libraries'."""
+    """``(name, the address's parameters, view)`` of every address but the libraries'. Some of those have a decorator
+    of ours around them."""
     for pattern in get_resolver().url_patterns if patterns is None else patterns:
         if isinstance(pattern, URLResolver):
             if str(pattern.pattern) not in LIBRARIES:
