@@ -19,6 +19,7 @@ from django.utils import timezone
 
 from accounts import second_factors
 from accounts.operations import set_password_by_link
+from accounts.second_factors import UnreadableSecret
 from billing_portal import security_events
 
 LIMITS = ("too_many_login_attempts", "rate_limited")
@@ -60,11 +61,38 @@ class CodeForm:
             raise
 
 
-class AuthenticateForm(CodeForm, codes.AuthenticateForm):  # type: ignore[misc]
+class AnyCodeForm(CodeForm):
+    """A code of the app or a recovery code. The library stops at the first secret that no key decrypts; here the codes
+    that can still be read go on being good, so that whoever lost the one gets in with the other."""
+
+    cleaned_data: dict[str, Any]
+
+    def clean_code(self) -> str:
+        try:
+            return super().clean_code()
+        except UnreadableSecret:
+            if not self._is_readable_code(self.cleaned_data["code"]):
+                raise
+            return str(self.cleaned_data["code"])
+
+    def _is_readable_code(self, code: str) -> bool:
+        rows = Authenticator.objects.filter(user=self.user).exclude(type=Authenticator.Type.WEBAUTHN)
+        readable = [row for row in rows if second_factors.is_readable(row.data)]
+        for row in readable:
+            if row.wrap().validate_code(code):
+                row.user = self.user
+                self.authenticator = row
+                return True
+        for row in readable[:1]:
+            security_events.second_factor_failed(context.request, self.user, str(row.type))
+        return False
+
+
+class AuthenticateForm(AnyCodeForm, codes.AuthenticateForm):  # type: ignore[misc]
     pass
 
 
-class ReauthenticateForm(CodeForm, codes.ReauthenticateForm):  # type: ignore[misc]
+class ReauthenticateForm(AnyCodeForm, codes.ReauthenticateForm):  # type: ignore[misc]
     pass
 
 

@@ -7,12 +7,14 @@ import pytest
 from allauth.account.models import EmailAddress
 from allauth.mfa.models import Authenticator
 from allauth.mfa.recovery_codes.internal.auth import RecoveryCodes
+from cryptography.fernet import Fernet
 from django.contrib.sessions.models import Session
 from django.core.management import CommandError, call_command
 from django.db import connection
 from django.test import Client
 from django.urls import reverse
 
+from accounts.models import AuditEntry
 from accounts.operations import second_factors as operations
 from accounts.second_factors import UnreadableSecret, decrypt, encrypt
 from tests.factories import TOTP_SECRET, UserFactory, with_second_factor
@@ -200,6 +202,43 @@ def test_who_signs_in_reads_a_sentence(client, person, lost_key):
     assert page.status_code == 200
     assert SENTENCE in page.text
     assert "_auth_user_id" not in client.session
+
+
+@pytest.fixture
+def lost_app(person):
+    """No key decrypts the secret of the app, one does the recovery codes. Returns these."""
+    secret = Fernet(Fernet.generate_key()).encrypt(b"secret").decode()
+    Authenticator.objects.filter(user=person).update(data={"secret": secret})
+    return RecoveryCodes.activate(person).generate_codes()
+
+
+def test_a_recovery_code_still_signs_in_who_can_then_remove_the_app(client, person, lost_app):
+    first, second, third, *_others = lost_app
+    assert signs_in(client, person, first)
+    assert AuditEntry.objects.get(action="sign_in.succeeded").detail == {"methods": ["password", "recovery_codes"]}
+    assert not signs_in(Client(), person, first)
+    assert signs_in(Client(), person, second)
+    client.post(reverse("mfa_reauthenticate"), {"code": third})
+    assert client.post(reverse("mfa_deactivate_totp")).url == reverse("mfa_index")
+    assert not Authenticator.objects.filter(user=person, type="totp").exists()
+
+
+def test_a_wrong_code_beside_an_unreadable_app_is_in_the_audit_and_limited(client, person, lost_app):
+    for _try in range(6):
+        assert not signs_in(client, person, "00000000")
+    entries = AuditEntry.objects.order_by("pk").values_list("action", "person", "detail__methods")
+    failed = ("second_factor.failed", person.pk, ["recovery_codes"])
+    assert list(entries) == [failed] * 5 + [("second_factor.blocked", person.pk, None)]
+    assert not signs_in(client, person, lost_app[0])
+
+
+def test_a_code_of_the_app_still_signs_in_where_the_recovery_codes_are_unreadable(client, person):
+    """Also where they are the older row."""
+    Authenticator.objects.all().delete()
+    codes = {"seed": Fernet(Fernet.generate_key()).encrypt(b"x").decode(), "used_mask": 0}
+    Authenticator.objects.create(user=person, type="recovery_codes", data=codes)
+    with_second_factor(person)
+    assert signs_in(client, person, code_now())
 
 
 @pytest.mark.parametrize(
