@@ -85,9 +85,10 @@ def remove_second_factor(*, access: Access, authenticator_id: int, at: datetime)
     now = fresh(access)
     if not now.unlimited:
         raise NotAllowed(_("Only staff may do this."))
-    found = Authenticator.objects.select_related("user").get(pk=authenticator_id)
-    # Of two that are removed at the same moment, one is the last.
+    found = Authenticator.objects.get(pk=authenticator_id)
+    # Of two that are removed at the same moment, one is the last; and one removed twice is gone the second time.
     person = User.objects.select_for_update(no_key=True).get(pk=found.user_id)
+    found = Authenticator.objects.select_related("user").get(pk=authenticator_id)
     if (person.is_staff or person.is_superuser) and now.user is not None and not now.user.is_superuser:
         raise NotAllowed(_("Only a superuser removes a second factor of a member of staff."))
     if person == now.user and is_needed(found):

@@ -1,6 +1,8 @@
 """Taking a second factor away, and the sessions that end: by the person, and by staff."""
 
 from datetime import timedelta
+from functools import partial
+from time import sleep
 
 import pytest
 from allauth.mfa.models import Authenticator
@@ -9,9 +11,10 @@ from django.contrib.auth.models import Permission
 from django.urls import reverse
 
 from accounts.access import NotAllowed, staff_access
-from accounts.models import AuditEntry
+from accounts.models import AuditEntry, OutgoingMail
 from accounts.operations import CannotRemoveSecondFactor, remove_second_factor
 from tests.factories import NOW, UserFactory, access_for, member, with_second_factor
+from tests.payments.acts import at_once
 from tests.second_factors import INDEX, PASSWORD, accept_codes, browser, code_now, leads_to_set_up, secret_on, staff
 
 pytestmark = pytest.mark.django_db
@@ -170,6 +173,47 @@ def test_nobody_takes_their_own_last_one_by_the_staff_pages(client):
     assert boss.sessions_version == 0
     with pytest.raises(CannotRemoveSecondFactor):
         remove_second_factor(access=staff_access(boss), authenticator_id=factor.pk, at=NOW)
+
+
+def removed_at_once(monkeypatch, access, factors):
+    """Each is removed by a connection of its own, with a gap between looking at the others and removing it."""
+    real = Authenticator.delete
+
+    def slowly(self, *arguments, **more):
+        sleep(0.5)
+        return real(self, *arguments, **more)
+
+    monkeypatch.setattr(Authenticator, "delete", slowly)
+    acts = [partial(remove_second_factor, access=access, authenticator_id=factor.pk, at=NOW) for factor in factors]
+    return sorted(type(result).__name__ for result in at_once(*acts))
+
+
+@pytest.mark.two_connections
+@pytest.mark.django_db(transaction=True)
+def test_of_ones_own_two_that_are_removed_at_once_one_stays(monkeypatch):
+    boss = staff("totp", "webauthn")
+    results = removed_at_once(monkeypatch, staff_access(boss), Authenticator.objects.filter(user=boss))
+    assert results == ["CannotRemoveSecondFactor", "User"]
+    assert Authenticator.objects.filter(user=boss).count() == AuditEntry.objects.count() == 1
+
+
+@pytest.mark.two_connections
+@pytest.mark.django_db(transaction=True)
+def test_no_recovery_codes_stay_when_both_that_they_stood_in_for_are_removed_at_once(monkeypatch):
+    access, lost = staff_access(staff("totp")), with_second_factor(with_second_factor(UserFactory()), "webauthn")
+    RecoveryCodes.activate(lost)
+    factors = Authenticator.objects.filter(user=lost).exclude(type="recovery_codes")
+    assert removed_at_once(monkeypatch, access, factors) == ["User", "User"]
+    assert not Authenticator.objects.filter(user=lost).exists()
+
+
+@pytest.mark.two_connections
+@pytest.mark.django_db(transaction=True)
+def test_one_that_is_removed_twice_at_once_is_one_entry_and_one_mail(monkeypatch):
+    access, lost = staff_access(staff("totp")), with_second_factor(UserFactory())
+    factor = Authenticator.objects.get(user=lost)
+    assert removed_at_once(monkeypatch, access, [factor, factor]) == ["DoesNotExist", "User"]
+    assert AuditEntry.objects.count() == OutgoingMail.objects.count() == 1
 
 
 def test_a_superuser_takes_a_colleagues_last_one_and_they_set_up_a_new_one(client):
