@@ -9,6 +9,7 @@ address directly only while its person has nothing to lose: no password, no role
 An address that any user has, or that somebody else waits for, is refused. Two unique indexes say the same.
 """
 
+import unicodedata
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -253,8 +254,9 @@ def drop_claims(*, access: Access, email: str, at: datetime) -> None:
 
 
 def valid_address(email: str) -> str:
-    """The address as it is stored, in lower case. Raises CannotChangeAddress when it is none."""
-    email = email.strip().lower()
+    """The address as it is stored, in lower case, and each letter that is another way to write one as that one. Raises
+    CannotChangeAddress when it is none."""
+    email = unicodedata.normalize("NFKC", email.strip()).lower()
     try:
         validate_email(email)
     except ValidationError as error:

@@ -88,7 +88,9 @@ def test_confirmed_it_is_the_only_address_and_the_old_one_is_told(person):
     assert entry.detail == {"before": "old@example.com", "after": "new@example.com"}
 
 
-@pytest.mark.parametrize("typed", ["taken@example.com", "TAKEN@Example.com", " taken@example.com "])
+@pytest.mark.parametrize(
+    "typed", ["taken@example.com", "TAKEN@Example.com", " taken@example.com ", "taken@ｅxample.com"]
+)
 def test_an_address_that_any_user_has_is_refused(person, typed):
     UserFactory(email="taken@example.com", is_active=False)
     with pytest.raises(CannotChangeAddress, match="belongs to another user"):
@@ -96,6 +98,13 @@ def test_an_address_that_any_user_has_is_refused(person, typed):
     assert mails() == []
     assert not EmailChange.objects.exists()
     assert AuditEntry.objects.get().action == "address.refused"
+
+
+def test_a_long_s_is_an_s(person):
+    """Django's validator takes it for one in the part before the @."""
+    UserFactory(email="sales@example.com")
+    with pytest.raises(CannotChangeAddress, match="belongs to another user"):
+        ask(person, "ſales@example.com")
 
 
 def test_an_address_that_somebody_else_waits_for_is_refused_until_their_day_is_over(person):
