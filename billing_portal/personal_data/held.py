@@ -5,7 +5,7 @@ in `KINDS` or, with the reason, in `LEFT_OUT`; and in `OWN`, `SWEPT` or, with th
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from allauth.account.models import EmailAddress
@@ -41,6 +41,9 @@ class Kind:
 
     ``by`` names the columns that point to the person: foreign keys, and columns that hold an address. ``what`` is
     translated where it is shown. ``shape`` may take out of a row what belongs to somebody else.
+
+    An address may have been another person's before. Rows found by it alone are therefore only those that were written
+    since (``moment`` names the column that says when), and only those that ``at_address`` lets through.
     """
 
     name: str
@@ -49,6 +52,8 @@ class Kind:
     by: tuple[str, ...]
     columns: tuple[str, ...]
     shape: Callable[[Row, Person], Row] = _as_it_is
+    moment: str = ""
+    at_address: Q = field(default_factory=Q)
 
     def rows(self, person: Person) -> QuerySet[Any, Row]:
         about = Q()
@@ -56,7 +61,7 @@ class Kind:
             if self.model._meta.get_field(column).is_relation:  # noqa: SLF001  public, in spite of its name
                 about |= Q(**{column: person.user})
             else:
-                about |= person.has(column)
+                about |= person.has(column, moment=self.moment) & self.at_address
         return self.model._default_manager.filter(about).order_by("pk").values(*self.columns)  # noqa: SLF001
 
 
@@ -69,8 +74,6 @@ def _activity(row: Row, person: Person) -> Row:
         row["ip_address"], row["browser"] = None, ""
     if about not in (person.user.pk, None):
         row["subject"], row["detail"] = "somebody else", {}
-        if actor is None:  # at an address that was theirs before it was yours
-            row["ip_address"], row["browser"] = None, ""
     elif about is None:
         row["detail"] = {name: value for name, value in row["detail"].items() if name not in ("before", "after")}
     return row
@@ -80,10 +83,17 @@ def _wire_request(row: Row, person: Person) -> Row:
     """A colleague who asked may have named you, and you may have named a colleague."""
     asked, decided = row.pop("requested_by_id"), row.pop("decided_by_id")
     row["you_asked"], row["you_decided"] = asked == person.user.pk, decided == person.user.pk
-    if row["contact_email"].lower() not in person.addresses:
+    if not person.had(row["contact_email"], row["requested_at"]):
         del row["contact_name"], row["contact_email"], row["contact_phone"]
     if not row["you_asked"]:
         del row["reason"], row["legal_name"], row["registration_number"], row["monthly_amount"]
+    return row
+
+
+def _contact(row: Row, person: Person) -> Row:
+    """A contact goes on when its address passes to somebody else, and may still bear the name of the one before."""
+    if row["email"].lower() in person.somebody_elses_until:
+        del row["name"]
     return row
 
 
@@ -114,7 +124,7 @@ KINDS = (
         "activity", _("What you did and what was done with your account, from where, as our records have it."),
         AuditEntry, ("actor", "person", "subject"),
         ("at", "action", "subject", "account__code", "profile__code", "ip_address", "browser", "detail", "actor_id",
-         "person_id"), _activity,
+         "person_id"), _activity, "at", Q(person=None),
     ),
     Kind(
         "staff_pages", _("What you changed in the staff pages."), LogEntry, ("user",),
@@ -167,16 +177,16 @@ KINDS = (
         WireRequest, ("requested_by", "decided_by", "contact_email"),
         ("profile__code", "status", "legal_name", "registration_number", "monthly_amount", "contact_name",
          "contact_email", "contact_phone", "reason", "requested_at", "decided_at", "requested_by_id", "decided_by_id"),
-        _wire_request,
+        _wire_request, "requested_at",
     ),
     Kind(
         "contacts", _("Billing profiles that have your address as a contact in accounts payable."), BillingContact,
         ("email",), ("profile__code", "name", "email", "language", "gets_invoices", "gets_reminders",
-                     "gets_statements"),
+                     "gets_statements"), _contact,
     ),
     Kind(
         "mails", _("The mails that we sent to you or are about to send: which and when, not their text."), OutgoingMail,
-        ("to",), ("to", "language", "template", "created_at", "sent_at", "tries"),
+        ("to",), ("to", "language", "template", "created_at", "sent_at", "tries"), moment="created_at",
     ),
 )  # fmt: skip
 

@@ -3,7 +3,8 @@
 import json
 import re
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from datetime import datetime
 from functools import cached_property
 from itertools import chain
 from typing import Any
@@ -11,7 +12,7 @@ from typing import Any
 from allauth.account.models import EmailAddress
 from django.contrib.auth import SESSION_KEY
 from django.contrib.sessions.models import Session
-from django.db.models import Q
+from django.db.models import Max, Q
 
 from accounts.append_only import ERASED
 from accounts.audit_words import thing_of
@@ -25,18 +26,29 @@ SUBJECT_LENGTH = 120
 @dataclass(frozen=True)
 class Person:
     """``addresses``, in lower case, are those whose mailbox the person has shown to be theirs. ``known`` are besides
-    those that they had, or have asked for: no rows are looked up by them, but they name nobody else."""
+    those that they had, or have asked for: no rows are looked up by them, but they name nobody else.
+    ``somebody_elses_until`` holds those of ``addresses`` that another person had, with the last moment of that."""
 
     user: User
     addresses: frozenset[str]
     known: frozenset[str]
+    somebody_elses_until: dict[str, datetime] = field(default_factory=dict)
 
-    def has(self, column: str) -> Q:
-        """Rows where a column holds one of the addresses, and nothing else."""
+    def has(self, column: str, *, moment: str = "") -> Q:
+        """Rows where a column holds one of the addresses, and nothing else. With the name of a column that says when
+        the row was written, without those of the time when the address was somebody else's."""
         found = Q(pk__in=[])
         for address in self.addresses:
-            found |= Q(**{f"{column}__iexact": address})
+            same = Q(**{f"{column}__iexact": address})
+            if moment and (until := self.somebody_elses_until.get(address)):
+                same &= Q(**{f"{moment}__gt": until})
+            found |= same
         return found
+
+    def had(self, address: str, at: datetime) -> bool:
+        """Whether an address was the person's at a moment, as far as we know."""
+        until = self.somebody_elses_until.get(address.lower())
+        return address.lower() in self.addresses and (until is None or at > until)
 
     def without_others(self, value: Any) -> Any:
         """The same value with the addresses of everybody else taken out of its texts, however deep they lie."""
@@ -55,7 +67,19 @@ def person_of(user: User) -> Person:
     """What an export looks for. An address that nobody has confirmed may be somebody else's, and opens nothing."""
     confirmed = EmailAddress.objects.filter(user=user, verified=True).values_list("email", flat=True)
     addresses = frozenset(address.lower() for address in (user.email, *confirmed))
-    return Person(user, addresses, addresses | every_address(user))
+    until = {address: moment for address in addresses if (moment := _last_with_somebody_else(address, user))}
+    return Person(user, addresses, addresses | every_address(user), until)
+
+
+def _last_with_somebody_else(address: str, user: User) -> datetime | None:
+    """When another person is last known to have had the address: an entry about them bears it, or says that they had
+    it before. None when nobody else is known to have had it."""
+    gave_up = Q(action__in=("address.changed", "address.corrected"), detail__before=address)
+    others = AuditEntry.objects.exclude(person=None).exclude(person=user)
+    last: datetime | None = others.filter(gave_up | Q(subject__iexact=address[:SUBJECT_LENGTH])).aggregate(
+        last=Max("at")
+    )["last"]
+    return last
 
 
 def sessions_of(user: User) -> Iterator[tuple[Session, dict[str, Any]]]:

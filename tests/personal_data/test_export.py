@@ -12,7 +12,9 @@ from django.utils import timezone
 
 from accounts import audit
 from accounts.access import access_of, staff_access, system_access
-from accounts.models import AuditEntry, OutgoingMail, WireRequest
+from accounts.models import AuditEntry, EmailChange, OutgoingMail, WireRequest
+from accounts.operations import add_contact
+from accounts.operations.addresses import CONFIRM, confirm_email_change, email_change_key, request_email_change
 from billing_portal.personal_data.export import CannotExport, export_person, file_name
 from tests.factories import NOW, BillingProfileFactory, UserFactory, member
 from tests.memory import peak_of
@@ -127,6 +129,43 @@ def test_a_copy_for_staff_does_not_hold_what_they_changed_in_a_customers_records
 def test_an_address_that_the_person_only_claims_opens_nothing(canary):
     OutgoingMail.objects.create(key="to a stranger", to=PENDING, language="en", template="reminder", created_at=NOW)
     assert PENDING not in {row["to"] for row in rows(export(canary.user), "mails")}
+
+
+def test_a_copy_holds_nothing_of_whoever_had_the_address_before(profile):
+    """Klaas has it, does things, gives it up by a change that is confirmed; Els has it from then on."""
+    shared, start = "facturen@example.com", NOW - timedelta(days=90)
+    klaas = UserFactory(email=shared, name="Klaas Ander")
+    AuditEntry.objects.create(
+        at=start, action="sign_in.succeeded", actor=klaas, person=klaas, subject=shared, ip_address="192.0.2.77"
+    )
+    AuditEntry.objects.create(at=start, action="sign_in.failed", subject=shared, ip_address="192.0.2.78")
+    changed = start + timedelta(days=30)
+    request_email_change(access=access_of(klaas), user_id=klaas.pk, email="klaas@example.org", at=changed)
+    key = email_change_key(EmailChange.objects.get(user=klaas).pk, CONFIRM)
+    confirm_email_change(access=access_of(klaas), key=key, at=changed)
+    mail = {"to": shared, "language": "en", "next_try_at": None}
+    OutgoingMail.objects.create(key="to him", template="payment_failed", created_at=start, **mail)
+    closed = {"status": "withdrawn", "decided_at": NOW, "profile": profile, "contact_email": shared}
+    WireRequest.objects.create(requested_by=klaas, requested_at=start, contact_name="Klaas Ander", **closed)
+    add_contact(access=system_access(), profile_id=profile.pk, name="Klaas", email=shared, language="en", at=start)
+
+    els = UserFactory(email=shared, name="Els")
+    since = changed + timedelta(days=10)
+    OutgoingMail.objects.create(key="to her", template="reminder", created_at=since, **mail)
+    WireRequest.objects.create(requested_by=els, requested_at=since, contact_name="Els", **closed)
+    AuditEntry.objects.create(at=since, action="sign_in.failed", subject=shared, ip_address="192.0.2.79")
+    decided = {"requested_by": UserFactory(), "decided_by": els, "contact_name": "Klaas Ander"}
+    WireRequest.objects.create(requested_at=start, **closed | decided)
+
+    archive = export(els)
+    text = everything(archive)
+    for trace in ("Klaas", "klaas@", "192.0.2.77", "192.0.2.78", "somebody else"):
+        assert trace not in text, trace
+    assert [row["template"] for row in rows(archive, "mails")] == ["reminder"]
+    assert [row["action"] for row in rows(archive, "activity")] == ["sign_in.failed", "person.exported"]
+    assert [row.get("contact_name") for row in rows(archive, "wire_requests")] == ["Els", None]
+    assert [row["email"] for row in rows(archive, "contacts")] == [shared]
+    assert {"payment_failed", "address_confirm"} & {row["template"] for row in rows(export(klaas), "mails")}
 
 
 def test_it_is_recorded_and_the_person_can_see_it(canary):
