@@ -51,9 +51,22 @@ def meanwhile(first, second):
     with transaction.atomic():
         first()
         thread.start()
-        time.sleep(0.7)
+        wait_until_blocked(thread)
     thread.join(30)
     return results[0]
+
+
+def wait_until_blocked(thread):
+    """Until the other connection waits for a lock of ours, or has ended without one."""
+    blocked = "SELECT count(*) FROM pg_locks WHERE NOT granted AND pg_backend_pid() = ANY (pg_blocking_pids(pid))"
+    deadline = time.monotonic() + 30
+    with connection.cursor() as cursor:
+        while thread.is_alive():
+            cursor.execute(blocked)
+            if cursor.fetchone()[0]:
+                return
+            assert time.monotonic() < deadline, "the other one neither waits nor ends"
+            time.sleep(0.01)
 
 
 def test_a_change_that_is_being_withdrawn_is_not_made(person):

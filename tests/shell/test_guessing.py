@@ -122,6 +122,14 @@ def test_behind_a_proxy_the_address_that_it_saw_counts_and_not_what_the_browser_
     assert try_password(PASSWORD, where="127.0.0.1", HTTP_X_FORWARDED_FOR=ELSEWHERE)
 
 
+def test_a_header_with_fewer_proxies_than_there_are_signs_nobody_in(person, settings):
+    settings.ALLAUTH_TRUSTED_PROXY_COUNT = 2
+    browser = Client(REMOTE_ADDR="127.0.0.1", headers={"X-Forwarded-For": HERE})
+    form = {"login": person.email, "password": PASSWORD}
+    assert browser.post(reverse("account_login"), form).status_code == 403
+    assert "_auth_user_id" not in browser.session
+
+
 def test_a_new_password_opens_the_network_that_asked_for_it(person, mailoutbox):
     type_wrong_passwords(5)
     client = Client(REMOTE_ADDR=HERE)

@@ -291,3 +291,10 @@ def test_a_body_that_is_too_large_is_answered_with_the_portals_page(portal):
 )
 def test_a_large_head_is_refused(portal, head, status):
     assert statuses(exchange(portal, head)) == [status]
+
+
+def test_no_header_says_under_which_path_the_portal_lies(portal):
+    """gunicorn would believe it of whoever connects from this machine, such as a proxy that hands everything on."""
+    received = exchange(portal, b"GET / HTTP/1.1\r\n" + HOST + b"SCRIPT_NAME: /elsewhere\r\n" + CLOSE + b"\r\n")
+    assert statuses(received) == [302]
+    assert b"elsewhere" not in received
