@@ -191,7 +191,7 @@ METHODS = {
 
 def thing_of(model: type[Model]) -> str:
     """What the actions of a model's changes begin with, such as ``billing_profile``."""
-    return re.sub(r"\W+", "_", model._meta.verbose_name_raw).lower()  # noqa: SLF001  Django's own name
+    return re.sub(r"\W+", "_", model._meta.verbose_name_raw).lower()
 
 
 def action_in_words(action: str) -> str:
@@ -203,7 +203,7 @@ def action_in_words(action: str) -> str:
     model = _things().get(thing)
     if model is None or change not in CHANGES:
         return action
-    name = str(model._meta.verbose_name)  # noqa: SLF001
+    name = str(model._meta.verbose_name)
     return gettext(CHANGES[change]) % {"thing": name[:1].upper() + name[1:]}
 
 
@@ -221,7 +221,7 @@ def field_in_words(action: str, name: str) -> str:
     """What the forms call a field of what was changed."""
     model = _things().get(action.partition(".")[0])
     try:
-        return str(model._meta.get_field(name).verbose_name) if model else name  # type: ignore[union-attr]  # noqa: SLF001
+        return str(model._meta.get_field(name).verbose_name) if model else name  # type: ignore[union-attr]  # no relation
     except FieldDoesNotExist:
         return name.replace("_", " ")
 

@@ -168,5 +168,5 @@ def _message(mail: OutgoingMail) -> EmailMultiAlternatives:
 
 def _draw(name: str, values: dict[str, Any], *, escape: bool) -> str:
     """Plain text is not escaped: an ampersand in a company's name stays one."""
-    template = engines["django"].engine.get_template(name)  # type: ignore[attr-defined]
+    template = engines["django"].engine.get_template(name)  # type: ignore[attr-defined]  # a Django engine
     return str(template.render(Context(values, autoescape=escape)))

@@ -96,7 +96,7 @@ def tables(models: Sequence[str]) -> Iterator[tuple[str, str]]:
     from django.apps import apps  # noqa: PLC0415  needs django.setup
 
     for model in models:
-        table = apps.get_model(model)._meta  # noqa: SLF001  public, in spite of its name
+        table = apps.get_model(model)._meta
         yield table.db_table, ", ".join(field.column for field in table.concrete_fields if not field.generated)
 
 

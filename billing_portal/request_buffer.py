@@ -87,7 +87,7 @@ class RequestBuffer:
         return self.size is None and not self.is_cut and len(self.data) > LARGEST_HEAD
 
 
-class BufferingWorker(ThreadWorker):  # type: ignore[misc]
+class BufferingWorker(ThreadWorker):
     """Runs in the loop's thread, except `handle_request` and `handle_error`."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:

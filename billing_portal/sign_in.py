@@ -49,7 +49,7 @@ from billing_portal import security_events
 WAY_BACK = "way_back"
 
 
-class InvitedOnly(DefaultAccountAdapter):  # type: ignore[misc]
+class InvitedOnly(DefaultAccountAdapter):
     def is_open_for_signup(self, request: HttpRequest) -> bool:  # noqa: ARG002  allauth passes it
         return False
 
@@ -76,7 +76,7 @@ class InvitedOnly(DefaultAccountAdapter):  # type: ignore[misc]
         """The person whose password it is, at signing in or when somebody confirms who they are. Raises ValidationError
         after too many wrong ones."""
         try:
-            return super().authenticate(request, **credentials)  # type: ignore[no-any-return]
+            return super().authenticate(request, **credentials)
         except ValidationError:
             what = "reauthentication" if security_events.signed_in(request) else "sign_in"
             security_events.attempts_blocked(request, what, address=credentials.get("email", ""))
@@ -146,7 +146,7 @@ class InvitedOnly(DefaultAccountAdapter):  # type: ignore[misc]
         return [method for method in methods if method["id"] != "reauthenticate"] or methods
 
 
-class SecondFactors(DefaultMFAAdapter):  # type: ignore[misc]
+class SecondFactors(DefaultMFAAdapter):
     error_messages = DefaultMFAAdapter.error_messages | {"cannot_delete_authenticator": NEEDED}
 
     def encrypt(self, text: str) -> str:

@@ -25,20 +25,20 @@ from billing_portal import security_events
 LIMITS = ("too_many_login_attempts", "rate_limited")
 
 
-class ResetPasswordForm(account.ResetPasswordForm):  # type: ignore[misc]
+class ResetPasswordForm(account.ResetPasswordForm):
     def save(self, request: Any, **options: Any) -> str:
         security_events.reset_requested(request, self.cleaned_data["email"])
         return str(super().save(request, **options))
 
 
-class ResetPasswordKeyForm(account.ResetPasswordKeyForm):  # type: ignore[misc]
+class ResetPasswordKeyForm(account.ResetPasswordKeyForm):
     """The password that somebody chooses by a mailed link, which proves the address as well."""
 
     def save(self) -> None:
         set_password_by_link(user=self.user, password=self.cleaned_data["password1"], at=timezone.now())
 
 
-class ChangePasswordForm(account.ChangePasswordForm):  # type: ignore[misc]
+class ChangePasswordForm(account.ChangePasswordForm):
     def clean_oldpassword(self) -> str:
         try:
             return str(super().clean_oldpassword())
@@ -54,7 +54,7 @@ class CodeForm:
 
     def clean_code(self) -> str:
         try:
-            return str(super().clean_code())  # type: ignore[misc]
+            return str(super().clean_code())  # type: ignore[misc]  # of the form beside it
         except ValidationError as error:
             if error.code in LIMITS:
                 security_events.attempts_blocked(context.request, "second_factor", person=self.user)
@@ -88,15 +88,15 @@ class AnyCodeForm(CodeForm):
         return False
 
 
-class AuthenticateForm(AnyCodeForm, codes.AuthenticateForm):  # type: ignore[misc]
+class AuthenticateForm(AnyCodeForm, codes.AuthenticateForm):
     pass
 
 
-class ReauthenticateForm(AnyCodeForm, codes.ReauthenticateForm):  # type: ignore[misc]
+class ReauthenticateForm(AnyCodeForm, codes.ReauthenticateForm):
     pass
 
 
-class ActivateTOTPForm(CodeForm, totp.ActivateTOTPForm):  # type: ignore[misc]
+class ActivateTOTPForm(CodeForm, totp.ActivateTOTPForm):
     """Keeps the secret encrypted in the session as well, where it waits for the first code: sessions are rows of the
     database, and what is activated is this very secret."""
 
@@ -130,18 +130,18 @@ class KeyForm:
     def _authenticator(self) -> Authenticator:
         """Raises ValidationError also for an answer without the parts that the library takes for granted."""
         try:
-            return super().clean_credential()  # type: ignore[misc]
+            return super().clean_credential()  # type: ignore[misc]  # of the form beside it
         except (AttributeError, KeyError) as error:
             raise get_adapter().validation_error("incorrect_code") from error
 
 
-class AuthenticateWebAuthnForm(KeyForm, webauthn.AuthenticateWebAuthnForm):  # type: ignore[misc]
+class AuthenticateWebAuthnForm(KeyForm, webauthn.AuthenticateWebAuthnForm):
     pass
 
 
-class LoginWebAuthnForm(KeyForm, webauthn.LoginWebAuthnForm):  # type: ignore[misc]
+class LoginWebAuthnForm(KeyForm, webauthn.LoginWebAuthnForm):
     pass
 
 
-class ReauthenticateWebAuthnForm(KeyForm, webauthn.ReauthenticateWebAuthnForm):  # type: ignore[misc]
+class ReauthenticateWebAuthnForm(KeyForm, webauthn.ReauthenticateWebAuthnForm):
     pass

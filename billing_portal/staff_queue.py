@@ -94,7 +94,7 @@ def what_waits(user: User) -> list[Waiting]:
     found = []
     for kind in KINDS:
         rows = kind.rows()
-        options = rows.model._meta  # noqa: SLF001  the way Django offers
+        options = rows.model._meta
         if user.has_perm(f"{options.app_label}.view_{options.model_name}") and (count := rows.count()):
             url = reverse(f"admin:{options.app_label}_{options.model_name}_changelist")
             found.append(Waiting(kind.words(count) % {"count": count}, f"{url}?{kind.where}".rstrip("?")))

@@ -53,7 +53,7 @@ class BulkInsert:
 
     def __init__(self, model: type[models.Model], columns: Sequence[str]) -> None:
         """Raises ValueError for a column that the table does not have, or that the database computes."""
-        table = model._meta  # noqa: SLF001  public, in spite of its name
+        table = model._meta
         fields = {field.attname: field for field in table.concrete_fields if not field.generated}
         if unknown := [name for name in columns if name not in fields]:
             raise ValueError(f"{model.__name__} has no columns to write named {', '.join(unknown)}.")
@@ -123,7 +123,7 @@ class _Source:
 def reserve_ids(model: type[models.Model], count: int) -> list[int]:
     """So many new primary keys that no other row will get. On SQLite inside a transaction, which holds the only write
     lock from then on."""
-    described = model._meta  # noqa: SLF001  public, in spite of its name
+    described = model._meta
     table = described.db_table
     with connection.cursor() as cursor:
         if connection.vendor == "postgresql":

@@ -108,7 +108,7 @@ class CreditQuerySet(QuerySet["Credit"]):
 
     def with_expiry(self) -> Self:
         """With ``has_expired``: whether something of it was taken away because its time was over."""
-        entries = self.model._meta.get_field("entries").related_model  # noqa: SLF001  public, in spite of its name
+        entries = self.model._meta.get_field("entries").related_model
         expired: QuerySet[Any] = QuerySet(entries).filter(credit=OuterRef("pk"), kind="expired")
         return self.annotate(has_expired=Exists(expired))
 

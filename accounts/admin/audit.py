@@ -35,7 +35,7 @@ class CappedPaginator(Paginator):
 
     @cached_property
     def count(self) -> int:
-        entries: QuerySet[Any] = self.object_list  # type: ignore[assignment]
+        entries: QuerySet[Any] = self.object_list  # type: ignore[assignment]  # the admin pages a QuerySet
         return entries.order_by()[:MOST_COUNTED].count()
 
 

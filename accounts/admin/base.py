@@ -127,7 +127,7 @@ class PortalAdmin(AuditedAdmin):
             field = self.opts.get_field(name)
             if not isinstance(field, ForeignKey):
                 return True
-            return bool(field.related_model._default_manager.filter(pk=value).exists())  # noqa: SLF001
+            return bool(field.related_model._default_manager.filter(pk=value).exists())
         except FieldDoesNotExist:
             return True
         except (ValueError, TypeError, ValidationError):

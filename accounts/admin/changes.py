@@ -24,7 +24,7 @@ CHANGED = "changed"
 
 def stored_values(model: type[Model], keys: Iterable[Any]) -> dict[Any, dict[str, Any]]:
     """The rows with these keys as the database has them now: by key, the value of each field by its name."""
-    rows = model._base_manager.filter(pk__in=list(keys))  # noqa: SLF001  also rows that a manager hides
+    rows = model._base_manager.filter(pk__in=list(keys))
     return {row.pk: _values(row) for row in rows}
 
 
@@ -56,7 +56,7 @@ def belongs_to(row: Model) -> dict[str, Any]:
 
 
 def _fields(model: type[Model]) -> list[Any]:
-    meta = model._meta  # noqa: SLF001
+    meta = model._meta
     return [
         field for field in (*meta.concrete_fields, *meta.many_to_many) if not field.primary_key and not field.generated
     ]
@@ -82,10 +82,10 @@ def _kept(field: Any, value: Any) -> Any:
     if SECRET.search(field.name):
         return CHANGED
     if isinstance(field, ManyToManyField):
-        return sorted(str(row) for row in field.related_model._base_manager.filter(pk__in=value))  # noqa: SLF001
+        return sorted(str(row) for row in field.related_model._base_manager.filter(pk__in=value))
     if isinstance(field, ForeignKey) and value is not None:
         try:
-            text = str(field.related_model._base_manager.get(**{field.target_field.attname: value}))  # noqa: SLF001
+            text = str(field.related_model._base_manager.get(**{field.target_field.attname: value}))
         except ObjectDoesNotExist:
             text = ""
         return {"pk": _plain(value), "text": text}

@@ -44,7 +44,7 @@ def _stops_demanding(request: HttpRequest) -> bool:
 
 @require_http_methods(["GET", "HEAD", "POST"])
 @account_view(Permission.ROLES_ASSIGN)
-@reauthentication_required(enabled=_stops_demanding, app="allauth.account")  # type: ignore[untyped-decorator]
+@reauthentication_required(enabled=_stops_demanding, app="allauth.account")
 def second_factor(request: HttpRequest, access: Access, account: BillingAccount) -> HttpResponse:
     """Says what demanding a second factor changes, or no longer demanding it; a POST does it: ``on`` is 1 or 0. Who
     stops it confirms who they are: a browser that was left open is not enough."""

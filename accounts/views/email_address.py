@@ -28,8 +28,8 @@ from accounts.scoping import access_for_request, signed_in
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
-@rate_limit(action="manage_email")  # type: ignore[untyped-decorator]
-@reauthentication_required(allow_get=True, app="allauth.account")  # type: ignore[untyped-decorator]
+@rate_limit(action="manage_email")
+@reauthentication_required(allow_get=True, app="allauth.account")
 def change(request: HttpRequest) -> HttpResponse:
     """The address as it stands, the one that waits to be confirmed, and the form for a new one."""
     user, at = signed_in(request), timezone.now()

@@ -238,7 +238,7 @@ def _erase_row(user: User) -> None:
 
 def _sweep(model: type[Model], columns: tuple[str, ...], redaction: Redaction) -> int:
     """Blanks the words in some columns of a whole table. Returns how many rows named the person."""
-    rows = model._default_manager.annotate(  # noqa: SLF001  public, in spite of its name
+    rows = model._default_manager.annotate(
         **{f"{column}_text": Cast(column, TextField()) for column in columns}
     )
     named = Q(pk__in=[])
@@ -247,10 +247,10 @@ def _sweep(model: type[Model], columns: tuple[str, ...], redaction: Redaction) -
             named |= Q(**{f"{column}_text__icontains": needle})
     changed, keys = 0, list(rows.filter(named).order_by("pk").values_list("pk", flat=True))
     for key in keys:
-        row = model._default_manager.filter(pk=key)  # noqa: SLF001
+        row = model._default_manager.filter(pk=key)
         was = row.values(*columns).get()
         becomes = {
-            column: redaction.of(value, getattr(model._meta.get_field(column), "max_length", None))  # noqa: SLF001
+            column: redaction.of(value, getattr(model._meta.get_field(column), "max_length", None))
             for column, value in was.items()
         }
         if becomes != was:

@@ -58,11 +58,11 @@ class Kind:
     def rows(self, person: Person) -> QuerySet[Any, Row]:
         about = Q()
         for column in self.by:
-            if self.model._meta.get_field(column).is_relation:  # noqa: SLF001  public, in spite of its name
+            if self.model._meta.get_field(column).is_relation:
                 about |= Q(**{column: person.user})
             else:
                 about |= person.has(column, moment=self.moment) & self.at_address
-        return self.model._default_manager.filter(about).order_by("pk").values(*self.columns)  # noqa: SLF001
+        return self.model._default_manager.filter(about).order_by("pk").values(*self.columns)
 
 
 def _activity(row: Row, person: Person) -> Row:

@@ -17,7 +17,7 @@ from billing_portal.personal_data.export import IN_MEMORY, CannotExport, descrip
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
-@reauthentication_required  # type: ignore[untyped-decorator]
+@reauthentication_required
 def own_data(request: HttpRequest) -> HttpResponseBase:
     """The page, and by its button the file. Both only shortly after the person has shown again who they are."""
     if request.method != "POST":

@@ -72,11 +72,11 @@ class LinesInline(PortalInline):
     def has_delete_permission(self, request: HttpRequest, obj: Invoice | None = None) -> bool:
         return _is_draft(obj) and super().has_delete_permission(request, obj)
 
-    @admin.display(description=InvoiceLine._meta.get_field("amount_minor").verbose_name)  # noqa: SLF001
+    @admin.display(description=InvoiceLine._meta.get_field("amount_minor").verbose_name)
     def amount(self, line: InvoiceLine) -> str:
         return Money(line.amount_minor, line.invoice.currency).format() if line.pk else ""
 
-    @admin.display(description=InvoiceLine._meta.get_field("tax_minor").verbose_name)  # noqa: SLF001
+    @admin.display(description=InvoiceLine._meta.get_field("tax_minor").verbose_name)
     def tax(self, line: InvoiceLine) -> str:
         return Money(line.tax_minor, line.invoice.currency).format() if line.pk else ""
 

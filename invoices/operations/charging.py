@@ -164,7 +164,7 @@ def _recorded_before(charge: Charge) -> Charge | None:
 
 
 def _label(name: str) -> str:
-    field: Any = Charge._meta.get_field(name.removesuffix("_id"))  # noqa: SLF001  public, in spite of its name
+    field: Any = Charge._meta.get_field(name.removesuffix("_id"))
     return str(field.verbose_name)
 
 
