@@ -238,9 +238,7 @@ def _erase_row(user: User) -> None:
 
 def _sweep(model: type[Model], columns: tuple[str, ...], redaction: Redaction) -> int:
     """Blanks the words in some columns of a whole table. Returns how many rows named the person."""
-    rows = model._default_manager.annotate(
-        **{f"{column}_text": Cast(column, TextField()) for column in columns}
-    )
+    rows = model._default_manager.annotate(**{f"{column}_text": Cast(column, TextField()) for column in columns})
     named = Q(pk__in=[])
     for column in columns:
         for needle in redaction.needles:

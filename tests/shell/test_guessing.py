@@ -25,13 +25,6 @@ def person(db):
     return who_signs_in(PASSWORD, email="finance@example.com")
 
 
-@pytest.fixture(autouse=True)
-def _nobody_tried_before():
-    cache.clear()
-    yield
-    cache.clear()
-
-
 def try_password(password, *, of="finance@example.com", where=HERE, **headers):
     """Whether it signs somebody in, in a browser of its own."""
     client = Client()

@@ -1,7 +1,6 @@
 """A NUL character in an address is never a failure of ours, on any page or database."""
 
 import pytest
-from django.core.cache import cache
 from django.urls import reverse
 
 from accounts.models import AuditEntry
@@ -13,13 +12,6 @@ pytestmark = [pytest.mark.django_db]
 @pytest.fixture
 def profile():
     return BillingProfileFactory()
-
-
-@pytest.fixture(autouse=True)
-def _nobody_tried_before():
-    cache.clear()
-    yield
-    cache.clear()
 
 
 @pytest.mark.parametrize(

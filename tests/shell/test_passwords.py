@@ -9,7 +9,6 @@ from unittest.mock import patch
 
 import pytest
 from django.contrib.auth.password_validation import validate_password
-from django.core.cache import cache
 from django.core.exceptions import ValidationError
 from django.core.management import CommandError, call_command
 from django.urls import reverse
@@ -27,13 +26,6 @@ PASSWORD = "correct horse battery staple"
 @pytest.fixture
 def person(db):
     return who_signs_in(PASSWORD, email="manager@example.com", name="Anna van Berg")
-
-
-@pytest.fixture(autouse=True)
-def _nobody_tried_before():
-    cache.clear()
-    yield
-    cache.clear()
 
 
 # What somebody who guesses tries first. The comment says which rule alone refuses it, where it is not the estimate.

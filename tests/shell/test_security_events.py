@@ -2,9 +2,7 @@
 
 import pytest
 from django.core import mail
-from django.core.cache import cache
 from django.db import DatabaseError
-from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
 
@@ -13,26 +11,8 @@ from accounts.mail import send_due
 from accounts.models import AuditEntry
 from accounts.operations import request_email_change
 from accounts.operations.addresses import CANCEL, email_change_key
-from tests.factories import UserFactory, who_signs_in
-from tests.shell.doors import FIREFOX, NEW_PASSWORD, PASSWORD, actions, confirm, new_password, sign_in, the_entry, who
-
-
-@pytest.fixture
-def person(db):
-    return who_signs_in(PASSWORD, email="manager@example.com")
-
-
-@pytest.fixture
-def visitor():
-    return Client(headers={"user-agent": FIREFOX})
-
-
-@pytest.fixture(autouse=True)
-def _nobody_tried_before():
-    cache.clear()
-    yield
-    cache.clear()
-
+from tests.factories import UserFactory
+from tests.shell.doors import NEW_PASSWORD, PASSWORD, actions, confirm, new_password, sign_in, the_entry, who
 
 # Passwords ------------------------------------------------------------------------------------------------------
 

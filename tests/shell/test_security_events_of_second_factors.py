@@ -5,7 +5,6 @@ from allauth.mfa.models import Authenticator
 from allauth.mfa.recovery_codes.internal.auth import RecoveryCodes
 from allauth.mfa.totp.internal.auth import TOTP, format_hotp_value, generate_totp_secret, hotp_value
 from allauth.mfa.totp.internal.auth import yield_hotp_counters_from_time as counters
-from django.core.cache import cache
 from django.test import Client
 from django.urls import reverse
 
@@ -13,25 +12,8 @@ from accounts.access import NotAllowed, access_of
 from accounts.mail import send_due
 from accounts.models import AuditEntry, OutgoingMail
 from accounts.operations import remove_second_factor
-from tests.factories import NOW, UserFactory, who_signs_in
-from tests.shell.doors import FIREFOX, PASSWORD, actions, confirm, sign_in, the_entry, who
-
-
-@pytest.fixture
-def person(db):
-    return who_signs_in(PASSWORD, email="manager@example.com")
-
-
-@pytest.fixture
-def visitor():
-    return Client(headers={"user-agent": FIREFOX})
-
-
-@pytest.fixture(autouse=True)
-def _nobody_tried_before():
-    cache.clear()
-    yield
-    cache.clear()
+from tests.factories import NOW, UserFactory
+from tests.shell.doors import FIREFOX, actions, confirm, sign_in, the_entry, who
 
 
 def code_of(secret):
