@@ -15,7 +15,7 @@ if __name__ == "__main__":
     except ImproperlyConfigured as problem:
         sys.exit(f"Configuration: {problem}")
     except DatabaseProblem:
-        from billing_portal.database import why_unreachable
+        from billing_portal.core.database import why_unreachable
 
         if sentence := why_unreachable():
             sys.exit(sentence)

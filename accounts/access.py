@@ -210,6 +210,15 @@ def fresh(access: Access) -> Access:
     return replace(access, held=access_of(access.user).held)
 
 
+def require_staff(access: Access) -> Access:
+    """Raises NotAllowed unless whoever asks is staff, or the portal itself, now as well as when the page was opened.
+    Returns the access as it is now. Call it under the locks of an act that only staff may do."""
+    now = fresh(access) if access.unlimited else access
+    if not now.unlimited:
+        raise NotAllowed(_("Only staff may do this."))
+    return now
+
+
 def system_access(profile: BillingProfile | None = None) -> Access:
     """The portal's own jobs. The books call them "Automatic"."""
     return Access(user=None, profile=profile, unlimited=True)

@@ -18,8 +18,8 @@ from django.utils import timezone
 
 from accounts.models import BillingProfile, InvoiceSection
 from bench.filling import add_history, make_profile
+from billing_portal.core.paging import Sort, write_cursor
 from invoices.models import Invoice
-from invoices.paging import Cursor, Sort
 from invoices.summaries import summary_of
 
 HTMX = {"HX-Request": "true", "HX-Target": "invoice-grid"}
@@ -118,7 +118,7 @@ def after(part: float) -> Callable[[Place], Callable[[], object]]:
         rows = Invoice.objects.filter(profile=place.profile).order_by(*sort.order())
         number = max(49, int(place.rows * part))
         edge = rows[number]
-        path = place.path("?page=" + Cursor(edge.issued_on, edge.pk).pack(sort))
+        path = place.path("?page=" + write_cursor(edge, sort))
         return lambda: place.get(path, **HTMX)
 
     return prepare

@@ -14,7 +14,7 @@ from django.views.decorators.http import require_GET, require_POST
 from accounts.models import BillingProfile, User
 from accounts.scopes import landing_for
 from accounts.scoping import access_for_request
-from billing_portal.due import WorkerStatus, worker_status
+from billing_portal.core.jobs import WorkerStatus, worker_status
 from billing_portal.layout import first_page
 
 SCOPES_IN_MENU = 10

@@ -12,7 +12,7 @@ from django.views.decorators.http import require_GET
 from accounts.audit_words import PERSONAL, Kind, action_in_words, actions_of, detail_in_words
 from accounts.browsers import browser_in_words
 from accounts.models import AuditEntry, User
-from invoices.paging_by_id import PageOf, page_by_id
+from billing_portal.core.paging import Page, page_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,9 +35,9 @@ def security_activity(request: HttpRequest) -> HttpResponse:
     kind = request.GET.get("kind", "")
     kinds = [Kind(kind)] if kind in PERSONAL else list(PERSONAL)
     entries = AuditEntry.objects.about(request.user).filter(action__in=actions_of(kinds)).select_related("actor")
-    page = page_by_id(entries, request.GET.get("page", ""))
+    page = page_of(entries, request.GET.get("page", ""))
     context = {
-        "page": PageOf([_event(entry, request.user) for entry in page.rows], page.newer, page.older),
+        "page": Page([_event(entry, request.user) for entry in page.rows], page.newer, page.older),
         "kind": kind,
         "kinds": [(one.value, one.label) for one in PERSONAL],
         "newer": urlencode({"kind": kind, "page": page.newer}),

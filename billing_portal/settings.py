@@ -29,6 +29,7 @@ DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 INSTALLED_APPS = [
     "billing_portal.apps.BillingPortalConfig",
+    "billing_portal.core",
     "accounts",
     "invoices",
     "payments",

@@ -40,9 +40,9 @@ from accounts.access import has_second_factor
 from accounts.models import User
 from accounts.operations import queue_password_link
 from accounts.operations.second_factors import NEEDED, end_sessions, is_needed
-from accounts.outbox import queue, queue_to
 from accounts.scoping import signed_in
 from billing_portal import security_events
+from billing_portal.core.outbox import queue, queue_to
 
 # In the session: the ``page`` that somebody wanted who was sent to set up a second factor, whether it is for staff, and
 # whether it is open to them now.

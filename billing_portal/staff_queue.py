@@ -9,7 +9,8 @@ from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import ngettext
 
-from accounts.models import DueRun, OutgoingMail, User, WireRequest
+from accounts.models import User, WireRequest
+from billing_portal.core.models import JobRun, OutgoingMail
 from payments.models import CardHold, Dispute, Payment, Refund, WebhookDelivery
 
 
@@ -82,7 +83,7 @@ KINDS = [
         lambda count: ngettext("%(count)s mail could not be sent", "%(count)s mails could not be sent", count),
     ),
     Kind(
-        lambda: DueRun.objects.filter(pk=DueRun.objects.order_by("-pk").values("pk")[:1]).exclude(failed={}),
+        lambda: JobRun.objects.filter(pk=JobRun.objects.order_by("-pk").values("pk")[:1]).exclude(failed={}),
         "",
         lambda count: ngettext("the last run of what is due failed", "the last run of what is due failed", count),
     ),

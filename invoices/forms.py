@@ -12,8 +12,8 @@ from django.db.models import Exists, OuterRef
 from django.utils.translation import gettext_lazy as _
 
 from accounts.models import InvoiceSection
+from billing_portal.core.paging import Sort
 from invoices.models import InvoiceLine
-from invoices.paging import Sort
 from invoices.querysets import InvoiceQuerySet
 from invoices.states import Label
 

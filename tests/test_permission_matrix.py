@@ -22,14 +22,13 @@ from accounts.models import (
     AuditEntry,
     BillingContact,
     BillingProfile,
-    DueRun,
     EmailChange,
     InvoiceSection,
-    OutgoingMail,
     RoleAssignment,
     User,
     WireRequest,
 )
+from billing_portal.core.models import JobRun, OutgoingMail
 from invoices.operations import credit_note
 from payments.models import MethodSetup, Payment, PaymentMethod, Refund
 from tests.factories import (
@@ -206,7 +205,7 @@ def routes(patterns=None, prefix="", names=()):
 @pytest.fixture
 def world(db):
     """One profile with one of everything; the profile beside it; and another customer."""
-    DueRun.objects.create(started_at=timezone.now(), origin="worker")
+    JobRun.objects.create(started_at=timezone.now(), origin="worker")
     profile = BillingProfileFactory()
     invoice = issued(profile)
     note = credit_note(

@@ -14,7 +14,6 @@ from django.core.exceptions import PermissionDenied
 from django.forms import ModelForm
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import get_object_or_404
-from django.template.response import TemplateResponse
 from django.urls import URLPattern, path, reverse
 from django.utils import timezone
 from django.utils.translation import gettext
@@ -38,6 +37,7 @@ from accounts.operations import (
 )
 from accounts.operations.addresses import refuse_taken_address, valid_address
 from accounts.second_factors import is_readable
+from billing_portal.core.staff_pages import confirm
 
 POWERS = ("is_staff", "is_superuser", "groups", "user_permissions")
 
@@ -165,7 +165,7 @@ class UserAdmin(KeptAdmin, DjangoUserAdmin):
             gettext("Nobody has answered the invitation to this address, so it can be corrected."),
             gettext("The person is invited at the new address. The earlier link no longer works."),
         )
-        return self._ask(
+        return self._confirm(
             request,
             user,
             title=gettext("Propose another address") if proposes else gettext("Correct the address"),
@@ -187,7 +187,7 @@ class UserAdmin(KeptAdmin, DjangoUserAdmin):
                 self.message_user(request, sent, messages.SUCCESS)
             return HttpResponseRedirect(reverse("admin:accounts_user_change", args=[user.pk]))
         text = gettext("%(email)s gets a mail with a link to set a password. The present one works until then.")
-        return self._ask(
+        return self._confirm(
             request,
             user,
             title=gettext("Mail a password link") if is_proven(user) else gettext("Send the invitation again"),
@@ -214,12 +214,9 @@ class UserAdmin(KeptAdmin, DjangoUserAdmin):
         self.message_user(request, gettext("A link was sent to %(email)s.") % {"email": email}, messages.SUCCESS)
         return True
 
-    def _ask(self, request: HttpRequest, user: User, **context: Any) -> HttpResponse:
+    def _confirm(self, request: HttpRequest, user: User, **page: Any) -> HttpResponse:
         back = reverse("admin:accounts_user_change", args=[user.pk])
-        form = context.get("form")
-        status = 422 if form is not None and form.errors else 200
-        page = {**self.admin_site.each_context(request), "opts": self.opts, "row": user, "back": back, **context}
-        return TemplateResponse(request, "admin/ask.html", page, status=status)
+        return confirm(self, request, row=user, back=back, **page)
 
 
 admin.site.unregister(Group)

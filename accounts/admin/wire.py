@@ -8,7 +8,6 @@ from django.contrib.admin.utils import label_for_field
 from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import get_object_or_404
-from django.template.response import TemplateResponse
 from django.urls import URLPattern, path, reverse
 from django.utils import timezone
 from django.utils.translation import gettext
@@ -19,6 +18,7 @@ from accounts.admin.base import ReadOnlyAdmin, access_of_staff
 from accounts.forms import FACTS
 from accounts.models import WireRequest
 from accounts.operations import CannotDecide, decide_wire_request
+from billing_portal.core.staff_pages import confirm
 
 
 class AnswerForm(forms.Form):
@@ -71,28 +71,27 @@ class WireRequestAdmin(ReadOnlyAdmin):
         if form.is_valid() and decision in ("approve", "decline"):
             self._decide(request, row, approve=decision == "approve", answer=form.cleaned_data["answer"])
             return HttpResponseRedirect(back)
-        context = {
-            **self.admin_site.each_context(request),
-            "title": gettext("Decide on the request"),
-            "opts": self.opts,
-            "row": row,
-            "text": [
+        return confirm(
+            self,
+            request,
+            title=gettext("Decide on the request"),
+            row=row,
+            text=[
                 gettext("Approved, the profile may choose check or wire transfer as its default payment method."),
                 gettext("Declined, nothing changes and it may ask again. Whoever asked and the owners are told."),
             ],
-            "facts": [
+            facts=[
                 (gettext("Billing profile"), row.profile),
                 (gettext("Agreement type"), row.profile.account.get_agreement_type_display()),
                 (gettext("Status"), row.profile.get_status_display()),
                 *((str(label_for_field(name, WireRequest)).capitalize(), getattr(row, name)) for name in FACTS),
             ],
-            "form": form,
-            "button": gettext("Approve"),
-            "answer": ("decision", "approve"),
-            "other_answer": ("decline", gettext("Decline")),
-            "back": back,
-        }
-        return TemplateResponse(request, "admin/ask.html", context, status=422 if form.errors else 200)
+            form=form,
+            button=gettext("Approve"),
+            answer=("decision", "approve"),
+            other_answer=("decline", gettext("Decline")),
+            back=back,
+        )
 
     def _decide(self, request: HttpRequest, row: WireRequest, *, approve: bool, answer: str) -> None:
         try:

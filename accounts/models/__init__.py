@@ -1,19 +1,25 @@
 """People, the customers they act for, who holds which role where, and what was done."""
 
-from accounts.models.arrangements import BillingContact, WireRequest
-from accounts.models.customers import BillingAccount, BillingProfile, InvoiceSection, PostalAddress, TaxId, new_code
+from accounts.models.audit import AuditEntry
+from accounts.models.customers import (
+    BillingAccount,
+    BillingContact,
+    BillingProfile,
+    InvoiceSection,
+    PostalAddress,
+    TaxId,
+    new_code,
+)
 from accounts.models.people import EmailChange, RoleAssignment, User
-from accounts.models.records import AuditEntry, DueRun, OutgoingMail
+from accounts.models.wire import WireRequest
 
 __all__ = [
     "AuditEntry",
     "BillingAccount",
     "BillingContact",
     "BillingProfile",
-    "DueRun",
     "EmailChange",
     "InvoiceSection",
-    "OutgoingMail",
     "PostalAddress",
     "RoleAssignment",
     "TaxId",

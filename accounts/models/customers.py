@@ -10,6 +10,7 @@ from django.core.exceptions import ValidationError
 from django.core.validators import MaxValueValidator, MinValueValidator, RegexValidator
 from django.db import models
 from django.db.models import Q
+from django.db.models.functions import Lower
 from django.utils import timezone
 from django.utils.translation import get_language
 from django.utils.translation import gettext_lazy as _
@@ -242,3 +243,29 @@ class InvoiceSection(models.Model):
 
     def __str__(self) -> str:
         return self.name
+
+
+class BillingContact(models.Model):
+    """Somebody in accounts payable who gets a profile's mail and signs in nowhere."""
+
+    profile = models.ForeignKey(
+        BillingProfile, models.CASCADE, related_name="contacts", verbose_name=_("billing profile")
+    )
+    name = models.CharField(_("name"), max_length=120, blank=True)
+    email = models.EmailField(_("e-mail address"), max_length=254)
+    language = models.CharField(
+        _("language"), max_length=8, default="en", choices=[("en", _("English")), ("nl", _("Dutch"))]
+    )
+    gets_invoices = models.BooleanField(_("new invoices"), default=True)
+    gets_reminders = models.BooleanField(_("reminders"), default=True)
+    gets_statements = models.BooleanField(_("statements"), default=True)
+    # The first day of the last month whose statement was sent; empty before the first.
+    last_statement_on = models.DateField(_("last statement"), null=True, blank=True, editable=False)
+
+    class Meta:
+        verbose_name = _("accounts payable contact")
+        verbose_name_plural = _("accounts payable contacts")
+        constraints = [models.UniqueConstraint(Lower("email"), "profile", name="contact_once_per_profile")]
+
+    def __str__(self) -> str:
+        return self.email

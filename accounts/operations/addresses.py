@@ -21,10 +21,10 @@ from django.db import IntegrityError, transaction
 from django.utils.translation import gettext as _
 
 from accounts import audit
-from accounts.access import Access, NotAllowed, fresh
+from accounts.access import Access, NotAllowed, fresh, require_staff
 from accounts.models import AuditEntry, EmailChange, User
 from accounts.operations.second_factors import end_sessions
-from accounts.outbox import queue, queue_to
+from billing_portal.core.outbox import queue, queue_to
 
 CONFIRM, CANCEL = "accounts.email-change.confirm", "accounts.email-change.cancel"
 VALID_FOR = timedelta(days=1)
@@ -167,8 +167,7 @@ def correct_unproven_address(*, access: Access, user_id: int, email: str, at: da
     try:
         with transaction.atomic():
             user = _locked(access, user_id)
-            if not access.unlimited:
-                raise NotAllowed(_("Only staff may do this."))
+            require_staff(access)
             if not is_only_invited(user):
                 raise CannotChangeAddress(_("This person has used the address. Propose the new one instead."))
             if user.assignments.exists():

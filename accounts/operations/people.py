@@ -11,7 +11,7 @@ from django.db import IntegrityError, transaction
 from django.utils.translation import gettext as _
 
 from accounts import audit
-from accounts.access import Access, NotAllowed, Place, fresh
+from accounts.access import Access, Place, require_staff
 from accounts.models import BillingAccount, BillingProfile, InvoiceSection, RoleAssignment, User
 from accounts.operations.addresses import AddressTaken, drop_claims, invite, refuse_taken_address, valid_address
 from accounts.operations.roles import has_other_owner
@@ -30,8 +30,7 @@ def invite_person(*, access: Access, email: str, name: str, language: str, at: d
     email = valid_address(email)
     try:
         with transaction.atomic():
-            if not fresh(access).unlimited:
-                raise NotAllowed(_("Only staff may do this."))
+            require_staff(access)
             refuse_taken_address(email)
             drop_claims(access=access, email=email, at=at)
             user = User.objects.create_user(email, name=name.strip(), language=language, joined_at=at)
@@ -49,8 +48,7 @@ def change_activity(*, access: Access, user: User, is_active: bool, at: datetime
     out themselves, or is to be active again after they were erased.
     """
     with transaction.atomic():
-        if not fresh(access).unlimited:
-            raise NotAllowed(_("Only staff may do this."))
+        require_staff(access)
         if not is_active:
             _refuse_when_needed(access, user)
         elif user.is_erased:

@@ -15,10 +15,10 @@ from django.utils.translation import gettext as _
 
 from accounts import audit
 from accounts.access import Access, NotAllowed, Place, fresh, reason_for_role, scope_of_place
-from accounts.addressees import owners
 from accounts.models import BillingAccount, BillingProfile, InvoiceSection, RoleAssignment, User
-from accounts.outbox import queue
+from accounts.recipients import owners
 from accounts.roles import OWNERS, ROLES_OF, Permission, Role, Scope
+from billing_portal.core.outbox import queue
 
 
 class CannotChangeRoles(Exception):

@@ -20,12 +20,13 @@ from accounts.access import (
     fresh,
     has_second_factor,
     reason_for_role,
+    require_staff,
 )
-from accounts.addressees import owners
 from accounts.models import BillingAccount, User
-from accounts.outbox import queue
+from accounts.recipients import owners
 from accounts.roles import Permission, Scope
 from accounts.second_factors import UnreadableSecret, rotated
+from billing_portal.core.outbox import queue
 
 BATCH = 200
 NEEDED = gettext_lazy("Staff must have a second factor. Add another one before you remove this one.")
@@ -82,9 +83,7 @@ def remove_second_factor(*, access: Access, authenticator_id: int, at: datetime)
     The person is told by mail. Returns them. Raises Authenticator.DoesNotExist, NotAllowed, and
     CannotRemoveSecondFactor for one's own last while staff must have one.
     """
-    now = fresh(access)
-    if not now.unlimited:
-        raise NotAllowed(_("Only staff may do this."))
+    now = require_staff(access)
     found = Authenticator.objects.get(pk=authenticator_id)
     # Of two that are removed at the same moment, one is the last; and one removed twice is gone the second time.
     person = User.objects.select_for_update(no_key=True).get(pk=found.user_id)

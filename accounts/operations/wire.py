@@ -14,11 +14,11 @@ from django.urls import reverse
 from django.utils.translation import gettext as _
 
 from accounts import audit
-from accounts.access import Access, NotAllowed, fresh
-from accounts.addressees import owners
+from accounts.access import Access, NotAllowed, fresh, require_staff
 from accounts.models import BillingContact, BillingProfile, User, WireRequest
-from accounts.outbox import queue
+from accounts.recipients import owners
 from accounts.roles import Permission
+from billing_portal.core.outbox import queue
 
 # Staff get a mail for each request; one that is withdrawn or declined may be made anew, but not all day long, and not
 # by one person for one profile after the other.
@@ -114,8 +114,7 @@ def decide_wire_request(*, access: Access, request_id: int, approve: bool, answe
 
     Raises NotAllowed, WireRequest.DoesNotExist, CannotDecide without a reason or when it is open no more.
     """
-    if not (access.unlimited and fresh(access).unlimited):
-        raise NotAllowed(_("Only staff may do this."))
+    require_staff(access)
     request = _locked(request_id)
     if request.status != WireRequest.Status.OPEN:
         raise CannotDecide(_("This request is open no more."))

@@ -8,7 +8,7 @@ from django.urls import reverse
 
 from accounts.models import User
 from accounts.operations.addresses import CANCEL, CONFIRM, email_change_key
-from accounts.outbox import Withdrawn
+from billing_portal.core.outbox import Withdrawn
 
 register = template.Library()
 

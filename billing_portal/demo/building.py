@@ -13,9 +13,10 @@ from django.contrib.auth.hashers import make_password
 from django.db import transaction
 
 from accounts.access import staff_access, system_access
-from accounts.models import BillingAccount, BillingProfile, InvoiceSection, OutgoingMail, TaxId, User
+from accounts.models import BillingAccount, BillingProfile, InvoiceSection, TaxId, User
 from accounts.operations import grant_role
 from accounts.roles import Role
+from billing_portal.core.models import OutgoingMail
 from billing_portal.demo import PASSWORD, SIGN_INS
 from billing_portal.demo.arranging import arrange, open_accounts
 from billing_portal.demo.charging import record_usage

@@ -102,7 +102,7 @@ class PersonAdmin(UserAdmin):
             gettext("Hand it to nobody but the person, who sees among their security activity that it was made."),
         ]
         title, button = gettext("Export data"), gettext("Export")
-        return self._ask(request, user, form=form, title=title, text=text, button=button, facts=self._facts(user))
+        return self._confirm(request, user, form=form, title=title, text=text, button=button, facts=self._facts(user))
 
     def erase_view(self, request: HttpRequest, object_id: str) -> HttpResponseBase:
         """Says what will happen and what stays, then does it."""
@@ -139,7 +139,7 @@ class PersonAdmin(UserAdmin):
             *left_of(user, contacts=[]).sentences(),
         ]
         title, button = gettext("Erase person"), gettext("Erase for good")
-        return self._ask(request, user, form=form, title=title, text=text, button=button, facts=self._facts(user))
+        return self._confirm(request, user, form=form, title=title, text=text, button=button, facts=self._facts(user))
 
     def _user(self, request: HttpRequest, object_id: str, may: Callable[[HttpRequest, User], bool]) -> User:
         pk = int(object_id) if object_id.isascii() and object_id.isdigit() and len(object_id) < 19 else None

@@ -21,7 +21,6 @@ from django.utils.translation import gettext as _
 
 from accounts import audit
 from accounts.access import Access, access_of
-from accounts.append_only import ERASED
 from accounts.audit_words import thing_of
 from accounts.models import (
     AuditEntry,
@@ -30,7 +29,6 @@ from accounts.models import (
     BillingProfile,
     EmailChange,
     InvoiceSection,
-    OutgoingMail,
     RoleAssignment,
     User,
     WireRequest,
@@ -39,7 +37,9 @@ from accounts.models.people import ERASED_DOMAIN
 from accounts.operations import CannotChangeContacts, remove_contact, remove_role
 from accounts.operations.people import places_owned_alone
 from accounts.operations.second_factors import end_sessions
-from accounts.outbox import queue_to
+from billing_portal.core.append_only import ERASED
+from billing_portal.core.models import OutgoingMail
+from billing_portal.core.outbox import queue_to
 from billing_portal.personal_data.export import require_power_over
 from billing_portal.personal_data.held import SWEPT
 from billing_portal.personal_data.people import (

@@ -20,7 +20,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_noop, override
 
 from accounts import audit
-from accounts.access import Access, NotAllowed, fresh
+from accounts.access import Access, NotAllowed, require_staff
 from accounts.models import AuditEntry, User
 from billing_portal.personal_data.held import KINDS, Row
 from billing_portal.personal_data.people import Person, person_of, sessions_of
@@ -65,8 +65,7 @@ def export_person(*, access: Access, user: User, stream: IO[bytes], at: datetime
 def require_power_over(access: Access, user: User) -> None:
     """Raises NotAllowed unless staff may handle this person's data: that of staff is for superusers. Whoever runs a
     command on the server may handle everybody's."""
-    if not (access.unlimited and fresh(access).unlimited):
-        raise NotAllowed(_("Only staff may do this."))
+    require_staff(access)
     if (user.is_staff or user.is_superuser) and access.user is not None and not access.user.is_superuser:
         raise NotAllowed(_("Only a superuser may do this with a member of staff."))
 

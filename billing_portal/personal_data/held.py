@@ -14,16 +14,8 @@ from django.contrib.admin.models import LogEntry
 from django.db.models import Model, Q, QuerySet
 from django.utils.translation import gettext_noop as _
 
-from accounts.models import (
-    AuditEntry,
-    BillingContact,
-    DueRun,
-    EmailChange,
-    OutgoingMail,
-    RoleAssignment,
-    User,
-    WireRequest,
-)
+from accounts.models import AuditEntry, BillingContact, EmailChange, RoleAssignment, User, WireRequest
+from billing_portal.core.models import JobRun, OutgoingMail
 from billing_portal.personal_data.people import Person
 from invoices.models import Charge, Credit, CreditEntry, CreditNote, Invoice
 from payments.models import CardHold, MethodSetup, Payment, PaymentMethod, Refund
@@ -219,7 +211,7 @@ OWN = frozenset(
         "accounts.WireRequest.contact_name",
         "accounts.WireRequest.contact_email",
         "accounts.AuditEntry.browser",
-        "accounts.OutgoingMail.to",
+        "core.OutgoingMail.to",
         "account.EmailAddress.email",
         "account.EmailConfirmation.key",
         "mfa.Authenticator.data",
@@ -233,7 +225,7 @@ SWEPT: dict[type[Model], tuple[str, ...]] = {
     OutgoingMail: ("context", "last_error"),
     WireRequest: ("legal_name", "reason", "answer"),
     LogEntry: ("object_repr", "change_message"),
-    DueRun: ("failed",),
+    JobRun: ("failed",),
     Payment: ("gateway_message",),
     CardHold: ("release_reason",),
     Refund: ("reason", "gateway_message"),
@@ -287,8 +279,8 @@ KEPT = {
     ),
     **dict.fromkeys(
         (
-            "accounts.OutgoingMail.key",
-            "accounts.DueRun.done",
+            "core.OutgoingMail.key",
+            "core.JobRun.done",
             "invoices.Invoice.source_digest",
             "invoices.IssuedDocument.digest",
             "invoices.TaxRate.note",

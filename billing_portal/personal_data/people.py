@@ -14,9 +14,9 @@ from django.contrib.auth import SESSION_KEY
 from django.contrib.sessions.models import Session
 from django.db.models import Max, Q
 
-from accounts.append_only import ERASED
 from accounts.audit_words import thing_of
 from accounts.models import AuditEntry, BillingContact, EmailChange, User
+from billing_portal.core.append_only import ERASED
 
 ADDRESS = re.compile(r"[\w.!#$%&'*+/=?^`{|}~-]+@[\w-]+(?:\.[\w-]+)+")
 # An audit entry names its subject in so many letters.

@@ -18,7 +18,7 @@ from django.utils.timezone import localtime, now
 from django.utils.translation import get_language
 
 from accounts.models import User
-from billing_portal.due import WorkerStatus, worker_status
+from billing_portal.core.jobs import WorkerStatus, worker_status
 from billing_portal.staff_queue import Waiting, what_waits
 from invoices.money import Money
 from invoices.states import Look

@@ -15,7 +15,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
 from accounts.admin.base import access_of_staff
-from invoices.admin.asking import ReasonForm
+from invoices.admin.forms import ReasonForm
 from invoices.models import Invoice
 from invoices.money import Money
 from invoices.operations import CannotCredit, CannotIssue, CannotVoid, apply_credits, issue, rebill, void

@@ -13,7 +13,8 @@ from django.utils.translation import gettext as _now
 from django.utils.translation import gettext_lazy as _
 
 from accounts.admin.base import PortalInline, ReadOnlyAdmin, access_of_staff
-from invoices.admin.asking import ReasonForm, ask
+from billing_portal.core.staff_pages import confirm
+from invoices.admin.forms import ReasonForm
 from invoices.models import CreditNote, CreditNoteLine, Invoice
 from invoices.money import Money
 from invoices.operations import CannotCorrect, chosen_parts, credit_note, rest_of
@@ -91,12 +92,12 @@ def credit_note_view(model_admin: admin.ModelAdmin, request: HttpRequest, pk: in
     if not form.by_line:
         text.append(_("The invoice has too many lines to choose from: all that is left of it is taken back."))
     if not form.is_valid():
-        return ask(model_admin, request, title=title, row=invoice, text=text, form=form, button=button, back=back)
+        return confirm(model_admin, request, title=title, row=invoice, text=text, form=form, button=button, back=back)
     if "confirmed" in request.POST:
         return _make(model_admin, request, form, back)
     facts = [*_facts(invoice, form.total), (_("Reason"), form.cleaned_data["reason"])]
     form.hide()
-    return ask(
+    return confirm(
         model_admin, request, title=title, row=invoice, text=text, form=form, facts=facts, back=back,
         button=_("Make the credit note"), answer=("confirmed", "yes"),
     )  # fmt: skip

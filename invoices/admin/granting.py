@@ -13,7 +13,8 @@ from django.utils.translation import gettext as _now
 from django.utils.translation import gettext_lazy as _
 
 from accounts.admin.base import PortalInline, ReadOnlyAdmin, access_of_staff
-from invoices.admin.asking import ReasonForm, ask
+from billing_portal.core.staff_pages import confirm
+from invoices.admin.forms import ReasonForm
 from invoices.models import Credit, CreditEntry
 from invoices.money import Money
 from invoices.operations import GRANTABLE, CannotCredit, grant_credit, take_back_credit
@@ -159,4 +160,4 @@ class CreditAdmin(ReadOnlyAdmin):
             _("This cannot be undone."),
         ]
         title = _("Take back a credit")
-        return ask(self, request, title=title, row=credit, text=text, form=form, button=_("Take back"), back=back)
+        return confirm(self, request, title=title, row=credit, text=text, form=form, button=_("Take back"), back=back)

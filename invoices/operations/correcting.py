@@ -16,11 +16,11 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_noop
 
 from accounts import audit
-from accounts.access import Access
+from accounts.access import Access, require_staff
 from invoices.models import Credit, CreditNote, CreditNoteLine, Invoice, InvoiceLine
 from invoices.money import Money
 from invoices.numbering import take_numbers
-from invoices.operations.crediting import give_credits_back, require_staff, settle_credited
+from invoices.operations.crediting import give_credits_back, settle_credited
 from invoices.operations.ledger import add_credit
 from invoices.operations.standing import lock_standing, restore_standing
 from invoices.payability import in_progress_text

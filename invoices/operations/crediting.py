@@ -12,7 +12,7 @@ from django.db.models import F, Sum
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_noop
 
-from accounts.access import Access, NotAllowed, fresh
+from accounts.access import Access, require_staff
 from accounts.models import AuditEntry
 from invoices.models import Credit, CreditEntry, Invoice, InvoiceLine
 from invoices.operations.ledger import Movement, move
@@ -79,12 +79,6 @@ def apply_credits(*, access: Access, invoice_id: int, at: datetime) -> Invoice:
     _write([invoice], used)
     restore_standing(invoice.profile, at=at)
     return invoice
-
-
-def require_staff(access: Access) -> None:
-    """Raises NotAllowed for anybody else; rights are read again."""
-    if not (access.unlimited and fresh(access).unlimited):
-        raise NotAllowed(_("Only staff may do this."))
 
 
 def _apply(invoices: Sequence[Invoice], lots: Sequence[Credit], *, access: Access, at: datetime) -> dict[int, int]:

@@ -9,11 +9,11 @@ from django.db.models import Q
 from django.utils.translation import gettext as _
 
 from accounts import audit
-from accounts.access import Access
+from accounts.access import Access, require_staff
 from accounts.models import BillingProfile
 from invoices.models import Credit, CreditEntry
 from invoices.money import Money
-from invoices.operations.crediting import CannotCredit, require_staff
+from invoices.operations.crediting import CannotCredit
 from invoices.operations.ledger import Movement, add_credit, move
 
 # The others come from a payment or a credit note, and would not add up without it.

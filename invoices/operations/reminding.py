@@ -13,10 +13,10 @@ from django.conf import settings
 from django.db import transaction
 from django.urls import reverse
 
-from accounts.addressees import readers_of_reminders
 from accounts.models import BillingProfile
-from accounts.outbox import queue_to
-from accounts.zones import has_come
+from accounts.recipients import readers_of_reminders
+from billing_portal.core.outbox import queue_to
+from billing_portal.core.time_zones import has_come
 from invoices.models import Invoice
 from invoices.plans import next_reminder
 from invoices.remittances import current_remittance

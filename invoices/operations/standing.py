@@ -13,10 +13,11 @@ from django.urls import reverse
 
 from accounts import audit
 from accounts.access import system_access
-from accounts.addressees import readers_of_reminders
 from accounts.models import BillingProfile
-from accounts.outbox import queue_to
 from accounts.querysets import BillingProfileQuerySet
+from accounts.recipients import readers_of_reminders
+from billing_portal.core.outbox import queue_to
+from billing_portal.core.time_zones import latest_day
 from invoices.models import Invoice
 from invoices.querysets import InvoiceQuerySet
 from invoices.states import InvoiceStatus
@@ -26,8 +27,6 @@ log = structlog.get_logger("portal.invoices")
 Status = BillingProfile.Status
 ORDER = [Status.ACTIVE, Status.WARNED, Status.DISABLED]
 TEMPLATES = {Status.ACTIVE: "profile_restored", Status.WARNED: "profile_warned", Status.DISABLED: "profile_disabled"}
-# Somewhere it is a day later than here.
-LATEST_DAY = timedelta(hours=14)
 
 
 def update_profile_statuses(*, at: datetime, limit: int) -> int:
@@ -36,7 +35,7 @@ def update_profile_statuses(*, at: datetime, limit: int) -> int:
 
     Safe from several workers at once: a change is one conditional UPDATE together with its audit entry and mail.
     """
-    day, done = (at + LATEST_DAY).date(), 0
+    day, done = latest_day(at), 0
     for profile in _to_look_at(day):
         if done >= limit:
             break

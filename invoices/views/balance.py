@@ -16,14 +16,12 @@ from django.views.decorators.http import require_safe
 from accounts.access import Access
 from accounts.roles import Permission
 from accounts.scoping import profile_of, profile_view
+from billing_portal.core.paging import in_pages, page_of
 from invoices.credit_states import LOOK_OF_CREDIT, SOON, CreditState
 from invoices.models import Credit, CreditEntry
 from invoices.money import Money
-from invoices.paging_by_id import page_by_id
 from invoices.querysets import CreditEntryQuerySet, CreditQuerySet
 from invoices.views.export import BYTE_ORDER_MARK, Echo, plain
-
-ROWS_AT_A_TIME = 500
 
 
 @require_safe
@@ -38,8 +36,8 @@ def credit_list(request: HttpRequest, access: Access) -> HttpResponse:
     shown = owned.with_expiry()
     if state:
         shown = shown.in_state(CreditState(state), today)
-    lots = page_by_id(shown, request.GET.get("credits", ""))
-    entries = page_by_id(_ledger(access), request.GET.get("page", ""))
+    lots = page_of(shown, request.GET.get("credits", ""))
+    entries = page_of(_ledger(access), request.GET.get("page", ""))
     context = {
         "profile": profile,
         "balances": _balances(owned, today, profile.currency),
@@ -114,7 +112,7 @@ def _csv_lines(access: Access) -> Iterator[str]:
     profile = profile_of(access)
     head = [_("Date"), _("Movement"), _("Credit"), _("Source"), _("Invoice"), _("Currency"), _("Amount"), _("Note")]
     yield BYTE_ORDER_MARK + write(head)
-    for entry in _all(_ledger(access)):
+    for entry in in_pages(_ledger(access)):
         cells = [
             profile.day_of(entry.at),
             str(entry.get_kind_display()),
@@ -126,11 +124,3 @@ def _csv_lines(access: Access) -> Iterator[str]:
             entry.note,
         ]
         yield write([plain(cell) if isinstance(cell, str) else cell for cell in cells])
-
-
-def _all(entries: CreditEntryQuerySet) -> Iterator[CreditEntry]:
-    page = page_by_id(entries, size=ROWS_AT_A_TIME)
-    yield from page.rows
-    while page.older:
-        page = page_by_id(entries, page.older, size=ROWS_AT_A_TIME)
-        yield from page.rows

@@ -17,15 +17,13 @@ from accounts.access import Access
 from accounts.models import InvoiceSection
 from accounts.roles import Permission
 from accounts.scoping import profile_view
+from billing_portal.core.paging import Sort, in_pages
 from invoices.forms import Filters
 from invoices.models import Invoice
-from invoices.paging import Sort, page_of
-from invoices.querysets import InvoiceQuerySet
 from invoices.states import Label, label_of
 from invoices.views.rows import Rows
 
 BYTE_ORDER_MARK = "\ufeff"  # without it spreadsheets read the file as if it were not UTF-8
-ROWS_AT_A_TIME = 500
 STARTS_A_FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
 
@@ -47,18 +45,10 @@ def invoice_csv(request: HttpRequest, access: Access) -> StreamingHttpResponse:
     sort = Sort("issued_on") if filters.order.column == "amount_due_minor" else filters.order
     name = f"invoices-{rows.profile.code}-{rows.today.isoformat()}.csv"
     return StreamingHttpResponse(
-        _lines(_read(invoices, sort), rows),
+        _lines(in_pages(invoices, sort=sort), rows),
         content_type="text/csv; charset=utf-8",
         headers={"Content-Disposition": f'attachment; filename="{name}"'},
     )
-
-
-def _read(invoices: InvoiceQuerySet, sort: Sort) -> Iterator[Invoice]:
-    page = page_of(invoices, sort, size=ROWS_AT_A_TIME)
-    yield from page.rows
-    while page.older:
-        page = page_of(invoices, sort, page.older, size=ROWS_AT_A_TIME)
-        yield from page.rows
 
 
 def _lines(invoices: Iterator[Invoice], rows: Rows) -> Iterator[str]:

@@ -14,9 +14,9 @@ from accounts.access import Access
 from accounts.models import InvoiceSection
 from accounts.roles import Permission
 from accounts.scoping import profile_view
+from billing_portal.core.paging import page_of
 from invoices.forms import SORTS, STATUSES, Filters, Period
 from invoices.models import Invoice
-from invoices.paging import page_of
 from invoices.summaries import summary_of
 from invoices.views.rows import Rows
 
@@ -53,7 +53,7 @@ def _grid(rows: Rows, filters: Filters, word: str) -> dict[str, Any]:
     """What `invoices/_grid.html` needs: the rows of one page, and the addresses of everything around them."""
     access, path = rows.access, reverse("invoices:list", args=[rows.profile.code])
     invoices = filters.apply(Invoice.objects.visible_to(access), rows.today)
-    page = page_of(invoices.for_rows(), filters.order, word)
+    page = page_of(invoices.for_rows(), word, sort=filters.order)
     is_whole = not (page.newer or page.older)
     csv = reverse("invoices:csv", args=[rows.profile.code]) if rows.may_download else ""
     return {

@@ -1,6 +1,6 @@
 """What the staff pages of payments share: rows that cannot be edited, and deeds that ask first."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Any
 
 from django import forms
@@ -9,7 +9,6 @@ from django.core.exceptions import PermissionDenied
 from django.db.models import Model
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import get_object_or_404
-from django.template.response import TemplateResponse
 from django.urls import URLPattern, path, reverse
 from django.utils import timezone
 from django.utils.functional import Promise
@@ -19,6 +18,7 @@ from accounts import audit
 from accounts.access import NotAllowed
 from accounts.admin.base import PortalInline, ReadOnlyAdmin, access_of_staff
 from accounts.admin.changes import belongs_to
+from billing_portal.core.staff_pages import confirm
 from payments.gateways.registry import UnknownGateway
 from payments.operations import CannotChangeMethod, CannotPlan, CannotRecord, CannotRefund, CannotRelease, NoAnswer
 
@@ -85,39 +85,10 @@ class DeedsAdmin(ReadOnlyAdmin):
     def page_of(self, row: Model) -> str:
         return reverse(f"admin:{self.opts.app_label}_{self.opts.model_name}_change", args=[row.pk])
 
-    def ask(
-        self,
-        request: HttpRequest,
-        *,
-        title: str | Promise,
-        text: Sequence[str | Promise],
-        button: str | Promise,
-        row: Model | None = None,
-        form: forms.Form | None = None,
-        facts: Sequence[tuple[Any, Any]] = (),
-        answer: tuple[str, str] = ("", ""),
-        other_answer: tuple[str, str | Promise] = ("", ""),
-    ) -> HttpResponse:
-        """The page that says what will happen, with the button that does it.
-
-        ``answer`` is the name and value that the button sends; ``other_answer`` the value and label of a second one.
-        """
+    def ask(self, request: HttpRequest, *, row: Model | None = None, **page: Any) -> HttpResponse:
+        """The page that says what will happen, with the button that does it."""
         queue = reverse(f"admin:{self.opts.app_label}_payment_changelist")
-        context = {
-            **self.admin_site.each_context(request),
-            "title": title,
-            "opts": self.opts,
-            "row": row,
-            "text": text,
-            "facts": facts,
-            "form": form,
-            "button": button,
-            "answer": answer,
-            "other_answer": other_answer,
-            "back": self.page_of(row) if row is not None else queue,
-        }
-        status = 422 if form is not None and form.is_bound and form.errors else 200
-        return TemplateResponse(request, "admin/ask.html", context, status=status)
+        return confirm(self, request, row=row, back=self.page_of(row) if row is not None else queue, **page)
 
     def do(
         self, request: HttpRequest, deed: Callable[[], str | Promise], row: Model, *, action: str = ""

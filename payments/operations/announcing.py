@@ -11,7 +11,7 @@ import structlog
 from django.db import OperationalError, transaction
 from django.db.models import Q
 
-from accounts.zones import has_come
+from billing_portal.core.time_zones import has_come
 from invoices.models import Invoice
 from invoices.operations import mark_announced
 from invoices.states import InvoiceStatus

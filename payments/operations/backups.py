@@ -6,12 +6,12 @@ from django.db import transaction
 from django.utils.translation import gettext as _
 
 from accounts.access import Access
+from billing_portal.core.database import translate_lock_timeout
 from payments.models import PaymentMethod
-from payments.operations.busy import refuses_when_busy
 from payments.operations.methods import CannotChangeMethod, lock_method, record
 
 
-@refuses_when_busy(CannotChangeMethod)
+@translate_lock_timeout(CannotChangeMethod)
 @transaction.atomic
 def make_backup(*, access: Access, method_id: int, at: datetime) -> PaymentMethod:
     """Puts a card at the end of the backups; one that is there stays where it is.
@@ -29,7 +29,7 @@ def make_backup(*, access: Access, method_id: int, at: datetime) -> PaymentMetho
     return method
 
 
-@refuses_when_busy(CannotChangeMethod)
+@translate_lock_timeout(CannotChangeMethod)
 @transaction.atomic
 def drop_backup(*, access: Access, method_id: int, at: datetime) -> PaymentMethod:
     """Takes a card out of the backups; it stays on the profile. Raises PaymentMethod.DoesNotExist, NotAllowed."""
@@ -40,7 +40,7 @@ def drop_backup(*, access: Access, method_id: int, at: datetime) -> PaymentMetho
     return method
 
 
-@refuses_when_busy(CannotChangeMethod)
+@translate_lock_timeout(CannotChangeMethod)
 @transaction.atomic
 def move_backup(*, access: Access, method_id: int, earlier: bool, at: datetime) -> PaymentMethod:
     """Changes places with the backup before it or after it; the first and the last stay where they are.

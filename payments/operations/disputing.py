@@ -14,7 +14,7 @@ from django.db.models import Min
 from django.utils.translation import gettext as _
 
 from accounts import audit
-from accounts.access import Access, NotAllowed, fresh, system_access
+from accounts.access import Access, require_staff, system_access
 from invoices.models import Invoice
 from invoices.money import Money
 from invoices.operations import mark_disputed
@@ -155,8 +155,7 @@ def look_up_dispute(*, dispute_id: int, source: PaymentEvent.Source, at: datetim
 def mark_dispute_handled(*, access: Access, dispute_id: int, note: str, at: datetime) -> Dispute:
     """Takes a dispute out of the staff queue, with a note of what was done about it. When the bank decides against us
     it comes back into the queue. Raises NotAllowed, Dispute.DoesNotExist, CannotRecord."""
-    if not (access.unlimited and fresh(access).unlimited):
-        raise NotAllowed(_("Only staff may do this."))
+    require_staff(access)
     payment_id = Dispute.objects.values_list("payment_id", flat=True).get(pk=dispute_id)
     payment = lock(payment_id)[0].payment
     row = Dispute.objects.get(pk=dispute_id)

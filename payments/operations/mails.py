@@ -9,10 +9,10 @@ from django.contrib.auth.backends import ModelBackend
 from django.db.models import Q
 from django.urls import reverse
 
-from accounts.addressees import invoice_people
 from accounts.models import BillingProfile, RoleAssignment, User
-from accounts.outbox import queue
+from accounts.recipients import invoice_people
 from accounts.roles import Permission, Scope, roles_with
+from billing_portal.core.outbox import queue
 from invoices.models import Invoice
 from payments.models import Dispute, Payment, PaymentMethod, Refund
 from payments.states import ENDED_WITHOUT_MONEY, PaymentStatus

@@ -6,8 +6,8 @@ from typing import Any
 from django.conf import settings
 from django.urls import reverse
 
-from accounts.addressees import readers_of_invoices
-from accounts.outbox import queue, queue_to
+from accounts.recipients import readers_of_invoices
+from billing_portal.core.outbox import queue, queue_to
 from invoices.models import Invoice
 from invoices.remittances import Remittance
 from payments.models import PaymentMethod

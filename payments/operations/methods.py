@@ -10,10 +10,10 @@ from accounts import audit
 from accounts.access import Access, access_of, fresh, system_access
 from accounts.models import BillingProfile, User
 from accounts.roles import Permission
+from billing_portal.core.database import translate_lock_timeout
 from payments.gateways.base import MethodInfo
 from payments.models import Detachment, PaymentMethod
 from payments.operations.blockers import blockers_of
-from payments.operations.busy import refuses_when_busy
 from payments.operations.detaching import detach_due, give_up_id
 
 
@@ -91,7 +91,7 @@ def take_over(method: PaymentMethod, info: MethodInfo) -> None:
     method.expiry_month, method.expiry_year = info.expiry_month, info.expiry_year
 
 
-@refuses_when_busy(CannotChangeMethod)
+@translate_lock_timeout(CannotChangeMethod)
 @transaction.atomic
 def make_default(*, access: Access, method_id: int, at: datetime) -> PaymentMethod:
     """Makes a card the one that is charged automatically, from the next charge on. What failed before is not charged by
@@ -105,7 +105,7 @@ def make_default(*, access: Access, method_id: int, at: datetime) -> PaymentMeth
     return method
 
 
-@refuses_when_busy(CannotChangeMethod)
+@translate_lock_timeout(CannotChangeMethod)
 def remove_method(*, access: Access, method_id: int, at: datetime) -> PaymentMethod:
     """Takes a card off the profile, here first and then at the gateway, where "already gone" counts as done. A gateway
     that does not answer is asked again by the worker.

@@ -8,7 +8,7 @@ from django.db import IntegrityError, transaction
 from django.utils.translation import gettext as _
 
 from accounts import audit
-from accounts.access import Access, NotAllowed, fresh
+from accounts.access import Access, require_staff
 from invoices.models import Invoice
 from invoices.money import Money
 from invoices.states import InvoiceStatus
@@ -123,8 +123,7 @@ def _record(
 
 
 def _require_staff(access: Access) -> None:
-    if not (access.unlimited and fresh(access).unlimited):
-        raise NotAllowed(_("Only staff may do this."))
+    require_staff(access)
 
 
 def _check(invoice: Invoice, amount: Money, *, channel: str, bank_reference: str) -> None:

@@ -13,7 +13,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_noop
 
 from accounts import audit
-from accounts.access import Access, NotAllowed, fresh, system_access
+from accounts.access import Access, require_staff, system_access
 from invoices.money import Money
 from payments.gateways.base import Outcome, Result
 from payments.gateways.registry import get_gateway
@@ -63,8 +63,7 @@ def refund(*, access: Access, payment_id: UUID, amount: Money, reason: str, atte
 def _begin(
     *, access: Access, payment_id: UUID, amount: Money, reason: str, attempt_key: UUID, at: datetime
 ) -> tuple[Refund, bool]:
-    if not (access.unlimited and fresh(access).unlimited):
-        raise NotAllowed(_("Only staff may do this."))
+    require_staff(access)
     payment = lock(payment_id)[0].payment
     earlier = Refund.objects.filter(attempt_key=attempt_key, payment=payment).select_related("payment").first()
     if earlier is not None:

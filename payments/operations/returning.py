@@ -11,7 +11,7 @@ from django.db import transaction
 from django.utils.translation import gettext as _
 
 from accounts import audit
-from accounts.access import Access, NotAllowed, fresh
+from accounts.access import Access, require_staff
 from payments.gateways import base
 from payments.models import Payment, PaymentEvent
 from payments.operations.disputing import book_on_locked
@@ -27,8 +27,7 @@ def record_return(*, access: Access, payment_id: UUID, reason: str, at: datetime
     Returns the payment. Raises NotAllowed, Payment.DoesNotExist, and CannotRecord without a reason, for a card payment,
     and when it has all gone back already.
     """
-    if not (access.unlimited and fresh(access).unlimited):
-        raise NotAllowed(_("Only staff may do this."))
+    require_staff(access)
     rows = lock(payment_id)
     payment = rows[0].payment
     if payment.channel == Payment.Channel.CARD or payment.status != PaymentStatus.SUCCEEDED:

@@ -4,7 +4,7 @@ The contacts have no account here, so the mail itself says everything. When a co
 row, which is moved in the same commit as the mail; so each gets each month's once, whoever runs this and how often.
 """
 
-from datetime import date, datetime, timedelta
+from datetime import date, datetime
 from typing import Any
 
 import structlog
@@ -12,14 +12,13 @@ from django.db import transaction
 from django.db.models import Q
 
 from accounts.models import BillingContact, BillingProfile
-from accounts.outbox import queue_to
+from billing_portal.core.outbox import queue_to
+from billing_portal.core.time_zones import latest_day
 from payments.statements import Statement, month_before, statement_of
 
 log = structlog.get_logger("portal.payments")
 
 MOST_LINES = 200
-# Somewhere it is a day later than here.
-LATEST_DAY = timedelta(hours=14)
 
 
 def send_statements(*, at: datetime, limit: int) -> int:
@@ -29,7 +28,7 @@ def send_statements(*, at: datetime, limit: int) -> int:
     A month in which nothing was owed and nothing happened makes no mail. Safe from several workers at once; a contact
     that fails is logged and comes up again. After a standstill only the last month is sent.
     """
-    newest_on, _last_on = month_before((at + LATEST_DAY).date())
+    newest_on, _last_on = month_before(latest_day(at))
     waiting = BillingContact.objects.filter(
         Q(last_statement_on=None) | Q(last_statement_on__lt=newest_on),
         gets_statements=True,

@@ -10,9 +10,9 @@ from django.views.decorators.http import require_GET
 from accounts.access import Access
 from accounts.roles import Permission
 from accounts.scoping import profile_view
+from billing_portal.core.paging import Sort, page_of
 from invoices.models import Invoice
 from payments.models import Payment, PaymentAllocation
-from payments.paging import page_of
 from payments.querysets import PaymentQuerySet
 from payments.states import PaymentStatus
 from payments.views.responses import is_htmx
@@ -31,7 +31,7 @@ def history(request: HttpRequest, access: Access) -> HttpResponse:
     payments = _payments(access)
     if status in PaymentStatus.values:
         payments = payments.filter(status=status)
-    page = page_of(payments, request.GET.get("page", ""))
+    page = page_of(payments, request.GET.get("page", ""), sort=Sort("started_at"))
     context = {
         "profile": access.profile,
         "page": page,

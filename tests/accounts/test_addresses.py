@@ -11,8 +11,7 @@ from django.urls import reverse
 from django.utils import timezone
 
 from accounts.access import Access, NotAllowed, access_of, staff_access
-from accounts.mail import send_due
-from accounts.models import AuditEntry, EmailChange, OutgoingMail, User
+from accounts.models import AuditEntry, EmailChange, User
 from accounts.operations import (
     CannotChangeAddress,
     cancel_email_change,
@@ -23,6 +22,8 @@ from accounts.operations import (
     request_email_change,
 )
 from accounts.operations.addresses import CANCEL, CONFIRM, MAX_REQUESTS, email_change_key
+from billing_portal.core.mail import send_due
+from billing_portal.core.models import OutgoingMail
 from tests.factories import NOW, UserFactory, member, who_signs_in
 
 pytestmark = pytest.mark.django_db

@@ -6,8 +6,9 @@ from allauth.mfa.models import Authenticator
 from django.contrib.auth.models import Group, Permission
 from django.urls import reverse
 
-from accounts.mail import render
-from accounts.models import EmailChange, OutgoingMail, RoleAssignment, User
+from accounts.models import EmailChange, RoleAssignment, User
+from billing_portal.core.mail import render
+from billing_portal.core.models import OutgoingMail
 from tests.factories import UserFactory, member, who_signs_in
 
 pytestmark = pytest.mark.django_db

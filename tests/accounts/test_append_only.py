@@ -5,8 +5,8 @@ from django.db import DatabaseError, connection, transaction
 
 from accounts import audit
 from accounts.access import system_access
-from accounts.append_only import AppendOnly
 from accounts.models import AuditEntry
+from billing_portal.core.append_only import AppendOnly
 from payments.models import Payment, PaymentEvent
 from tests.factories import NOW
 

@@ -4,10 +4,10 @@ import pytest
 from django.urls import reverse
 
 from accounts.access import NotAllowed
-from accounts.addressees import readers_of_invoices, readers_of_reminders
 from accounts.models import AuditEntry, BillingContact, BillingProfile
 from accounts.operations import CannotChangeContacts, add_contact, choose_mails, remove_contact
-from accounts.outbox import queue_to
+from accounts.recipients import readers_of_invoices, readers_of_reminders
+from billing_portal.core.outbox import queue_to
 from tests.factories import NOW, BillingProfileFactory, access_for, member
 
 pytestmark = pytest.mark.django_db
@@ -136,7 +136,7 @@ def test_reminders_reach_the_profiles_own_people_and_the_contacts_that_want_them
 def test_a_mail_to_an_address_goes_out_once_in_its_language():
     from django.core import mail
 
-    from accounts.mail import send_due
+    from billing_portal.core.mail import send_due
 
     for _again in range(2):
         queue_to(

@@ -7,10 +7,11 @@ from django.urls import reverse
 from django.utils.http import urlencode
 
 from accounts.access import NeedsSecondFactor, NotAllowed, access_of, staff_access
-from accounts.mail import render
-from accounts.models import AuditEntry, BillingAccount, OutgoingMail, User
+from accounts.models import AuditEntry, BillingAccount, User
 from accounts.operations import demand_second_factor
 from accounts.roles import Permission
+from billing_portal.core.mail import render
+from billing_portal.core.models import OutgoingMail
 from tests.factories import (
     NOW,
     BillingAccountFactory,

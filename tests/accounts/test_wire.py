@@ -8,7 +8,7 @@ from django.db import IntegrityError
 from django.urls import reverse
 
 from accounts.access import NotAllowed, access_of, staff_access, system_access
-from accounts.models import AuditEntry, BillingContact, BillingProfile, OutgoingMail, WireRequest
+from accounts.models import AuditEntry, BillingContact, BillingProfile, WireRequest
 from accounts.operations import (
     CannotAskForWire,
     CannotDecide,
@@ -16,6 +16,7 @@ from accounts.operations import (
     request_wire,
     withdraw_wire_request,
 )
+from billing_portal.core.models import OutgoingMail
 from tests.factories import NOW, BillingProfileFactory, UserFactory, access_for, member
 from tests.payments.acts import at_once
 

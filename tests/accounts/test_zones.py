@@ -5,7 +5,7 @@ from datetime import UTC, date, datetime
 import pytest
 
 from accounts.models import BillingProfile
-from accounts.zones import has_come
+from billing_portal.core.time_zones import has_come
 from tests.factories import BillingProfileFactory
 
 pytestmark = pytest.mark.django_db

@@ -10,7 +10,8 @@ from django.contrib.auth.models import Group, Permission
 from django.utils import timezone
 
 from accounts.access import system_access
-from accounts.models import AuditEntry, BillingContact, BillingProfile, DueRun, InvoiceSection, TaxId, User, WireRequest
+from accounts.models import AuditEntry, BillingContact, BillingProfile, InvoiceSection, TaxId, User, WireRequest
+from billing_portal.core.models import JobRun
 from invoices.models import Credit, Invoice, RemittanceAccount, TaxRate
 from invoices.money import Money
 from invoices.operations import add_credit, close_due, void
@@ -46,8 +47,8 @@ def busy_day(**fields) -> User:
     charges_in_every_state(profile)
     payments_in_every_state(profile, payer)
     trouble = {"mail": "ConnectionRefusedError: the mail server at mail.example.com did not answer within 20 seconds"}
-    DueRun.objects.create(started_at=NOW, finished_at=NOW, origin="worker", done={"mail": 12}, failed=trouble)
-    DueRun.objects.create(started_at=NOW, origin="command")
+    JobRun.objects.create(started_at=NOW, finished_at=NOW, origin="worker", done={"mail": 12}, failed=trouble)
+    JobRun.objects.create(started_at=NOW, origin="command")
     paying_by_wire(profile, payer)
     charged_by_itself(profile)
     add_credit(

@@ -10,8 +10,8 @@ from django.urls import reverse
 from django.utils import timezone
 from playwright.sync_api import expect
 
-from accounts.mail import send_due
 from accounts.models import AuditEntry
+from billing_portal.core.mail import send_due
 from tests.factories import UserFactory, member, proven, who_signs_in
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]

@@ -5,8 +5,8 @@ from itertools import product
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 
-from accounts.mail import render
-from accounts.models import OutgoingMail
+from billing_portal.core.mail import render
+from billing_portal.core.models import OutgoingMail
 from tests.factories import issued, member
 from tests.payments.acts import card, press_pay
 from tests.payments.test_pages_mails import TEMPLATES, context_of

@@ -7,9 +7,9 @@ from itertools import chain
 
 import pytest
 
+from billing_portal.core.paging import Sort, page_of, read_cursor
 from invoices.forms import SORTS
 from invoices.models import Invoice
-from invoices.paging import Cursor, Sort, page_of
 from tests.factories import BillingProfileFactory, issued
 from tests.invoices.pages import list_url, numbers
 
@@ -28,16 +28,16 @@ def eleven(profile):
 
 def walk(sort: Sort, size: int, *, back: bool = False) -> list[list[int]]:
     """The ids of each page from the first to the last, or from the last back to the first."""
-    page, pages = page_of(Invoice.objects.all(), sort, size=size), []
+    page, pages = page_of(Invoice.objects.all(), sort=sort, size=size), []
     while page.older:
         pages.append([row.pk for row in page.rows])
-        page = page_of(Invoice.objects.all(), sort, page.older, size=size)
+        page = page_of(Invoice.objects.all(), page.older, sort=sort, size=size)
     pages.append([row.pk for row in page.rows])
     if not back:
         return pages
     backwards = [pages[-1]]
     while page.newer:
-        page = page_of(Invoice.objects.all(), sort, page.newer, size=size)
+        page = page_of(Invoice.objects.all(), page.newer, sort=sort, size=size)
         backwards.insert(0, [row.pk for row in page.rows])
     return backwards
 
@@ -58,18 +58,19 @@ def test_a_full_last_page_offers_no_page_after_it(eleven):
 
 
 def test_going_back_past_the_beginning_shows_a_whole_first_page(eleven):
-    second = page_of(Invoice.objects.all(), BY_DATE, page_of(Invoice.objects.all(), BY_DATE, size=4).older, size=4)
+    first = page_of(Invoice.objects.all(), sort=BY_DATE, size=4)
+    second = page_of(Invoice.objects.all(), first.older, sort=BY_DATE, size=4)
     Invoice.objects.filter(pk=Invoice.objects.order_by(*BY_DATE.order())[0].pk).update(issued_on="2020-01-01")
-    page = page_of(Invoice.objects.all(), BY_DATE, second.newer, size=4)
+    page = page_of(Invoice.objects.all(), second.newer, sort=BY_DATE, size=4)
     assert len(page.rows) == 4
     assert page.newer == ""
 
 
 def test_a_row_that_arrives_meanwhile_moves_nothing_on_the_next_page(eleven):
-    first = page_of(Invoice.objects.all(), BY_DATE, size=4)
-    expected = [row.pk for row in page_of(Invoice.objects.all(), BY_DATE, first.older, size=4).rows]
+    first = page_of(Invoice.objects.all(), sort=BY_DATE, size=4)
+    expected = [row.pk for row in page_of(Invoice.objects.all(), first.older, sort=BY_DATE, size=4).rows]
     issued(eleven, today=date(2026, 12, 1))
-    assert [row.pk for row in page_of(Invoice.objects.all(), BY_DATE, first.older, size=4).rows] == expected
+    assert [row.pk for row in page_of(Invoice.objects.all(), first.older, sort=BY_DATE, size=4).rows] == expected
 
 
 def packed(*parts: object) -> str:
@@ -95,7 +96,7 @@ GARBAGE = [
 
 @pytest.mark.parametrize("word", GARBAGE, ids=range(len(GARBAGE)))
 def test_a_word_that_means_nothing_gives_page_one(word):
-    assert Cursor.unpack(word, BY_DATE) is None
+    assert read_cursor(word, Invoice, BY_DATE) is None
 
 
 @pytest.mark.parametrize(
@@ -110,7 +111,7 @@ def test_a_word_that_means_nothing_gives_page_one(word):
     ],
 )
 def test_values_that_no_column_holds_give_page_one(sort, value):
-    assert Cursor.unpack(packed(sort.column, True, value, 1, False), sort) is None
+    assert read_cursor(packed(sort.column, True, value, 1, False), Invoice, sort) is None
 
 
 def test_garbage_in_the_address_shows_page_one(client, eleven, payer):
@@ -123,7 +124,7 @@ def test_garbage_in_the_address_shows_page_one(client, eleven, payer):
 def test_a_word_made_for_another_profile_still_shows_only_ones_own_rows(client, payer, profile):
     issued(profile)
     foreign = issued(BillingProfileFactory(), today=date(2027, 1, 1))
-    word = Cursor(date(2027, 1, 1), foreign.pk + 1).pack(BY_DATE)
+    word = packed("issued_on", True, "2027-01-01", foreign.pk + 1, False)
     client.force_login(payer)
     assert numbers(client.get(list_url(profile, page=word))) == ["INV-000001"]
 

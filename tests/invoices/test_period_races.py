@@ -2,8 +2,9 @@
 
 import pytest
 
-from accounts.models import AuditEntry, BillingContact, OutgoingMail, WireRequest
+from accounts.models import AuditEntry, BillingContact, WireRequest
 from accounts.operations import CannotAskForWire, request_wire
+from billing_portal.core.models import OutgoingMail
 from invoices.models import Invoice
 from invoices.operations import remind_due, update_profile_statuses
 from payments.operations import send_statements

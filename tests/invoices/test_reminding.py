@@ -5,8 +5,9 @@ from datetime import UTC, date, datetime, timedelta
 import pytest
 from django.core import mail
 
-from accounts.mail import send_due
-from accounts.models import BillingContact, BillingProfile, OutgoingMail
+from accounts.models import BillingContact, BillingProfile
+from billing_portal.core.mail import send_due
+from billing_portal.core.models import OutgoingMail
 from invoices.models import Invoice
 from invoices.money import Money
 from invoices.operations import (

@@ -6,8 +6,9 @@ import pytest
 from django.core import mail
 
 from accounts.access import system_access
-from accounts.mail import send_due
-from accounts.models import AuditEntry, BillingContact, BillingProfile, OutgoingMail
+from accounts.models import AuditEntry, BillingContact, BillingProfile
+from billing_portal.core.mail import send_due
+from billing_portal.core.models import OutgoingMail
 from invoices.money import Money
 from invoices.operations import (
     clear_payment_started,

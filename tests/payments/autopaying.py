@@ -2,7 +2,7 @@
 
 from datetime import timedelta
 
-from accounts.models import OutgoingMail
+from billing_portal.core.models import OutgoingMail
 from payments.models import AutomaticCharge, Payment
 from payments.operations import charge_due
 from tests.factories import NOW

@@ -15,8 +15,10 @@ from email import message_from_bytes
 import pytest
 from django.db.models import Count
 
-from accounts.models import BillingProfile, DueRun, OutgoingMail
-from billing_portal.due import jobs, run_due
+from accounts.models import BillingProfile
+from billing_portal.core.jobs import run_due_jobs
+from billing_portal.core.models import JobRun, OutgoingMail
+from billing_portal.jobs import jobs
 from invoices.models import Charge, Invoice, PeriodClosing, TaxRate
 from payments.models import Payment, PaymentAllocation
 from tests.payments.acts import books_are_clean, sandbox
@@ -43,7 +45,7 @@ def mails(settings, tmp_path):
 def one_pass(day: date):
     """All jobs but those that speak to the sandbox over the network: its messages are lost, and look-ups find out."""
     todo = [job for job in jobs() if job.name not in {"gateways", "deliveries"}]
-    return lambda: run_due(at=morning(day), origin="command", todo=todo)
+    return lambda: run_due_jobs(todo, at=morning(day), origin="command")
 
 
 def live_through(day: date, chance: random.Random) -> None:
@@ -68,7 +70,7 @@ def test_a_year_of_passes_that_are_killed_and_begun_twice(mails):
     each_period_was_closed_once()
     nothing_was_charged_twice()
     every_mail_was_sent_once(mails)
-    assert not DueRun.objects.exclude(failed={}).values_list("failed", flat=True)
+    assert not JobRun.objects.exclude(failed={}).values_list("failed", flat=True)
 
 
 def each_period_was_closed_once() -> None:

@@ -2,7 +2,7 @@
 
 import pytest
 
-from accounts.models import OutgoingMail
+from billing_portal.core.models import OutgoingMail
 from invoices.money import Money
 from invoices.operations import grant_credit
 from payments.models import AutomaticCharge, Payment

@@ -5,8 +5,9 @@ from datetime import UTC, date, datetime, timedelta
 import pytest
 
 from accounts.access import system_access
-from accounts.mail import render
-from accounts.models import BillingContact, BillingProfile, OutgoingMail
+from accounts.models import BillingContact, BillingProfile
+from billing_portal.core.mail import render
+from billing_portal.core.models import OutgoingMail
 from invoices.models import Invoice, RemittanceAccount
 from invoices.operations import void
 from payments.operations import announce_due, warn_of_expiring_cards
@@ -197,7 +198,7 @@ def test_a_mail_server_that_is_away_delays_the_receipt_and_nothing_else(profile,
     """The charge stands in its own commit; the mail goes out later, once."""
     from django.core import mail as sent
 
-    from accounts.mail import send_due
+    from billing_portal.core.mail import send_due
 
     card(profile, is_default=True)
     invoice = issued(profile)

@@ -101,7 +101,7 @@ def test_an_expired_backup_is_passed_over(profile):
 
 
 def test_a_bank_that_wants_the_payer_ends_the_plan_and_the_mail_leads_to_the_payment_page(profile, payer):
-    from accounts.models import OutgoingMail
+    from billing_portal.core.models import OutgoingMail
 
     card(profile, "4444", backup_order=1)
     invoice = with_default(profile, CHECKED)

@@ -6,7 +6,8 @@ from datetime import timedelta
 
 import pytest
 
-from accounts.models import AuditEntry, OutgoingMail
+from accounts.models import AuditEntry
+from billing_portal.core.models import OutgoingMail
 from payments.gateways.sandbox import stored
 from payments.models import PaymentMethod, WebhookDelivery
 from payments.operations import make_default, process_deliveries, remove_method
@@ -172,7 +173,7 @@ def test_trouble_with_the_card_does_not_undo_what_is_written_of_the_payment(prof
 
 
 def test_the_mail_is_drawn_in_both_languages(kept, owner):
-    from accounts.mail import render
+    from billing_portal.core.mail import render
 
     at_the_provider(stored.detach, kept)
     deliver()

@@ -8,7 +8,7 @@ import pytest
 from django.contrib.auth.models import Permission
 from django.core.exceptions import PermissionDenied
 
-from accounts.models import OutgoingMail
+from billing_portal.core.models import OutgoingMail
 from invoices.models import Credit
 from invoices.money import Money
 from invoices.operations import change_credit

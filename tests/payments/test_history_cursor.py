@@ -15,7 +15,7 @@ pytestmark = [pytest.mark.django_db]
 
 
 def word(*parts):
-    return urlsafe_b64encode(json.dumps(parts).encode()).decode().rstrip("=")
+    return urlsafe_b64encode(json.dumps(["started_at", True, *parts]).encode()).decode().rstrip("=")
 
 
 @pytest.mark.parametrize("backwards", [False, True])

@@ -8,8 +8,8 @@ from django.contrib.auth.models import Permission
 from django.urls import reverse
 from pypdf import PdfReader
 
-from accounts.mail import render
-from accounts.models import OutgoingMail
+from billing_portal.core.mail import render
+from billing_portal.core.models import OutgoingMail
 from invoices.documents.invoice import invoice_pdf
 from payments.documents.receipt import receipt_data
 from payments.models import Dispute

@@ -6,8 +6,8 @@ import pytest
 from django.conf import settings
 from django.utils.translation import override
 
-from accounts.mail import render
-from accounts.models import OutgoingMail
+from billing_portal.core.mail import render
+from billing_portal.core.models import OutgoingMail
 from payments.declines import EXPLANATIONS
 from payments.gateways.base import DeclineCode
 from payments.operations import record_payment, refund

@@ -5,7 +5,8 @@ from uuid import uuid4
 
 import pytest
 
-from accounts.models import AuditEntry, OutgoingMail
+from accounts.models import AuditEntry
+from billing_portal.core.models import OutgoingMail
 from invoices.models import Credit
 from payments.models import Payment, PaymentAllocation, PaymentEvent, PaymentMethod
 from payments.operations import CannotPay

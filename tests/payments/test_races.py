@@ -8,7 +8,7 @@ from uuid import uuid4
 import pytest
 from django.db import connection, transaction
 
-from accounts.models import OutgoingMail
+from billing_portal.core.models import OutgoingMail
 from invoices.models import Invoice
 from invoices.money import Money
 from invoices.querysets import InvoiceQuerySet

@@ -8,7 +8,7 @@ from django.core.exceptions import PermissionDenied
 from django.utils.translation import override
 
 from accounts.access import system_access
-from accounts.models import OutgoingMail
+from billing_portal.core.models import OutgoingMail
 from invoices.models import Credit
 from invoices.money import Money
 from invoices.operations import void

@@ -6,7 +6,7 @@ from uuid import uuid4
 import pytest
 from django.core.exceptions import PermissionDenied
 
-from accounts.models import OutgoingMail
+from billing_portal.core.models import OutgoingMail
 from invoices.models import Credit
 from invoices.money import Money
 from payments.gateways.base import RefundRequest

@@ -7,7 +7,8 @@ import pytest
 from django.core.exceptions import PermissionDenied
 
 from accounts.access import system_access
-from accounts.models import BillingAccount, OutgoingMail, RoleAssignment
+from accounts.models import BillingAccount, RoleAssignment
+from billing_portal.core.models import OutgoingMail
 from invoices.models import Invoice
 from invoices.money import Money
 from invoices.operations import CannotVoid, void

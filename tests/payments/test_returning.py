@@ -6,8 +6,9 @@ import pytest
 from django.core import mail
 
 from accounts.access import NotAllowed
-from accounts.mail import send_due
-from accounts.models import AuditEntry, OutgoingMail
+from accounts.models import AuditEntry
+from billing_portal.core.mail import send_due
+from billing_portal.core.models import OutgoingMail
 from invoices.models import Credit
 from invoices.money import Money
 from invoices.operations import change_credit, update_profile_statuses

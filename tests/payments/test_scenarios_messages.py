@@ -12,7 +12,7 @@ from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
 
-from accounts.models import OutgoingMail
+from billing_portal.core.models import OutgoingMail
 from payments.gateways.sandbox.events import HEADER, signature
 from payments.models import PaymentEvent, WebhookDelivery
 from payments.operations import process_deliveries, reconcile, webhooks

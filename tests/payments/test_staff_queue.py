@@ -7,7 +7,7 @@ import pytest
 from django.core.exceptions import PermissionDenied
 from django.core.management import call_command
 
-from accounts.models import OutgoingMail
+from billing_portal.core.models import OutgoingMail
 from payments.gateways.base import Outcome, Result
 from payments.models import Payment
 from payments.operations import CannotRecord, end_unanswered, reconcile

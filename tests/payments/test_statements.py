@@ -10,8 +10,9 @@ from django.urls import reverse
 from django.utils import timezone
 
 from accounts.access import system_access
-from accounts.mail import send_due
-from accounts.models import BillingContact, OutgoingMail
+from accounts.models import BillingContact
+from billing_portal.core.mail import send_due
+from billing_portal.core.models import OutgoingMail
 from invoices.models import Credit, CreditEntry, CreditNote, Invoice
 from invoices.money import Money
 from invoices.operations import void

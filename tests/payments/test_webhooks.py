@@ -7,7 +7,7 @@ from itertools import permutations
 
 import pytest
 
-from accounts.models import OutgoingMail
+from billing_portal.core.models import OutgoingMail
 from payments.gateways.base import BadSignature
 from payments.gateways.registry import UnknownGateway
 from payments.models import Payment, PaymentEvent, WebhookDelivery

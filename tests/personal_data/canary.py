@@ -13,10 +13,11 @@ from django.utils import timezone
 
 from accounts import audit
 from accounts.access import staff_access, system_access
-from accounts.mail import send_due
-from accounts.models import DueRun, EmailChange, OutgoingMail, User, WireRequest
+from accounts.models import EmailChange, User, WireRequest
 from accounts.operations import add_contact, decide_wire_request, grant_role
 from accounts.roles import Role
+from billing_portal.core.mail import send_due
+from billing_portal.core.models import JobRun, OutgoingMail
 from invoices.models import Invoice
 from invoices.money import Money
 from invoices.operations import void
@@ -120,7 +121,7 @@ class Canary:
         add_contact(access=self.staff, profile_id=other.pk, name=NAME, email=ADDRESS, language="nl", at=at)
         gone = issued(self.profile)
         void(access=self.staff, invoice_id=gone.pk, reason=f"Agreed with {ADDRESS.upper()}", at=at)
-        DueRun.objects.create(started_at=at, origin="worker", failed={"mail": f"refused: {ADDRESS}"})
+        JobRun.objects.create(started_at=at, origin="worker", failed={"mail": f"refused: {ADDRESS}"})
         desk = Client()
         desk.force_login(self.boss)
         changed = desk.post(

@@ -15,8 +15,9 @@ from django.urls import reverse
 from django.utils import timezone
 
 from accounts.access import staff_access, system_access
-from accounts.mail import MOST_TRIES, PAUSES, send_due
-from accounts.models import AuditEntry, BillingContact, EmailChange, OutgoingMail, RoleAssignment, User, WireRequest
+from accounts.models import AuditEntry, BillingContact, EmailChange, RoleAssignment, User, WireRequest
+from billing_portal.core.mail import MOST_TRIES, PAUSES, send_due
+from billing_portal.core.models import OutgoingMail
 from billing_portal.personal_data.erasure import erase_person
 from billing_portal.personal_data.remains import contacts_of
 from payments.models import Payment, PaymentEvent
@@ -54,10 +55,10 @@ def test_the_canary_is_known_everywhere_before(canary):
         "accounts_user",
         "accounts_emailchange",
         "accounts_auditentry",
-        "accounts_outgoingmail",
+        "core_outgoingmail",
         "accounts_billingcontact",
         "accounts_wirerequest",
-        "accounts_duerun",
+        "core_jobrun",
         "account_emailaddress",
         "django_admin_log",
         "invoices_invoice",
@@ -235,7 +236,7 @@ def test_a_contact_that_nobody_ticked_stays_with_its_mail_and_is_named(canary):
     send_due(at=timezone.now(), limit=100)
     assert {place.partition(":")[0] for place in places_of(ADDRESS)} - DOCUMENTS == {
         "accounts_billingcontact.email",
-        "accounts_outgoingmail.to",
+        "core_outgoingmail.to",
     }
 
 

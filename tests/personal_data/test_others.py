@@ -3,7 +3,8 @@
 import pytest
 
 from accounts.access import system_access
-from accounts.models import AuditEntry, OutgoingMail, RoleAssignment, WireRequest
+from accounts.models import AuditEntry, RoleAssignment, WireRequest
+from billing_portal.core.models import OutgoingMail
 from billing_portal.personal_data.erasure import erase_person
 from billing_portal.personal_data.remains import contacts_of
 from tests.factories import NOW, BillingProfileFactory, UserFactory

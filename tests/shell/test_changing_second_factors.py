@@ -10,8 +10,9 @@ from allauth.mfa.webauthn.internal import auth as webauthn
 from django.db import DatabaseError
 from django.urls import reverse
 
-from accounts.models import AuditEntry, OutgoingMail
+from accounts.models import AuditEntry
 from billing_portal import sign_in
+from billing_portal.core.models import OutgoingMail
 from tests.factories import who_signs_in, with_second_factor
 from tests.payments.acts import at_once
 from tests.second_factors import PASSWORD, accept_codes, browser, code_now, secret_on, staff

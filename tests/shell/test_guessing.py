@@ -13,7 +13,7 @@ from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
 
-from accounts.mail import send_due
+from billing_portal.core.mail import send_due
 from tests.factories import UserFactory, who_signs_in
 
 PASSWORD = "correct horse battery staple"

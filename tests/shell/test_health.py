@@ -6,9 +6,9 @@ import pytest
 from django.contrib.auth.models import Permission
 from django.utils import timezone
 
-from accounts.models import DueRun
-from billing_portal import due
-from billing_portal.due import run_due
+from billing_portal.core import jobs
+from billing_portal.core.jobs import run_due_jobs
+from billing_portal.core.models import JobRun
 from tests.factories import UserFactory
 
 pytestmark = pytest.mark.django_db
@@ -16,7 +16,7 @@ pytestmark = pytest.mark.django_db
 
 @pytest.fixture(autouse=True)
 def _up_for_long(monkeypatch):
-    monkeypatch.setattr(due, "STARTED_AT", timezone.now() - timedelta(days=1))
+    monkeypatch.setattr(jobs, "STARTED_AT", timezone.now() - timedelta(days=1))
 
 
 def ago(**time):
@@ -24,7 +24,7 @@ def ago(**time):
 
 
 def begun(at, *, ended=None, origin="worker"):
-    return DueRun.objects.create(started_at=at, finished_at=ended, origin=origin)
+    return JobRun.objects.create(started_at=at, finished_at=ended, origin=origin)
 
 
 def told(client):
@@ -36,12 +36,12 @@ def told(client):
 
 
 def test_a_worker_that_runs_is_well(client):
-    run_due(at=timezone.now(), origin="worker", todo=[])
+    run_due_jobs([], at=timezone.now(), origin="worker")
     assert told(client) == ("worker: ok", 200)
 
 
 def test_a_pass_from_cron_counts_too(client):
-    run_due(at=timezone.now(), origin="command", todo=[])
+    run_due_jobs([], at=timezone.now(), origin="command")
     assert told(client) == ("worker: ok", 200)
 
 
@@ -83,7 +83,7 @@ def test_while_one_worker_is_at_a_long_pass_the_others_count(client):
 
 def test_a_machine_that_starts_may_bring_the_worker_up_last(client, monkeypatch):
     begun(ago(days=2), ended=ago(days=2))
-    monkeypatch.setattr(due, "STARTED_AT", ago(minutes=1))
+    monkeypatch.setattr(jobs, "STARTED_AT", ago(minutes=1))
     assert told(client) == ("worker: ok", 200)
 
 

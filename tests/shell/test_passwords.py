@@ -15,8 +15,8 @@ from django.urls import reverse
 from django.utils import timezone
 from zxcvbn import matching
 
-from accounts.mail import send_due
 from accounts.models import User
+from billing_portal.core.mail import send_due
 from billing_portal.passwords import StrengthValidator
 from tests.factories import UserFactory, who_signs_in
 

@@ -11,8 +11,9 @@ from django.contrib.auth.models import Permission
 from django.urls import reverse
 
 from accounts.access import NotAllowed, staff_access
-from accounts.models import AuditEntry, OutgoingMail
+from accounts.models import AuditEntry
 from accounts.operations import CannotRemoveSecondFactor, remove_second_factor
+from billing_portal.core.models import OutgoingMail
 from tests.factories import NOW, UserFactory, access_for, member, with_second_factor
 from tests.payments.acts import at_once
 from tests.second_factors import INDEX, PASSWORD, accept_codes, browser, code_now, leads_to_set_up, secret_on, staff

@@ -9,9 +9,10 @@ from django.test import Client
 from django.urls import reverse
 
 from accounts.access import NotAllowed, access_of
-from accounts.mail import send_due
-from accounts.models import AuditEntry, OutgoingMail
+from accounts.models import AuditEntry
 from accounts.operations import remove_second_factor
+from billing_portal.core.mail import send_due
+from billing_portal.core.models import OutgoingMail
 from tests.factories import NOW, UserFactory
 from tests.shell.doors import FIREFOX, actions, confirm, sign_in, the_entry, who
 

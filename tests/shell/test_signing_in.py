@@ -5,7 +5,7 @@ from django.core import mail
 from django.urls import reverse
 from django.utils import timezone
 
-from accounts.mail import send_due
+from billing_portal.core.mail import send_due
 from tests.factories import who_signs_in
 
 pytestmark = pytest.mark.django_db

@@ -6,7 +6,8 @@ import pytest
 from django.contrib.auth.models import Permission
 from django.utils import timezone
 
-from accounts.models import DueRun, OutgoingMail, WireRequest
+from accounts.models import WireRequest
+from billing_portal.core.models import JobRun, OutgoingMail
 from billing_portal.staff_queue import KINDS, what_waits
 from payments.models import CardHold, Dispute, Payment, Refund, WebhookDelivery
 from tests.factories import NOW, UserFactory
@@ -77,7 +78,7 @@ def unsent_mail(_profile):
 
 
 def failed_run(_profile):
-    return DueRun.objects.create(started_at=NOW, finished_at=NOW, origin="worker", failed={"mail": "no"})
+    return JobRun.objects.create(started_at=NOW, finished_at=NOW, origin="worker", failed={"mail": "no"})
 
 
 @pytest.mark.parametrize(
@@ -106,7 +107,7 @@ def test_each_kind_is_told_and_its_list_holds_the_row(client, boss, profile, mak
 
 def test_what_is_over_does_not_wait(boss, profile):
     failed_run(profile)
-    DueRun.objects.create(started_at=NOW, finished_at=NOW, origin="worker")
+    JobRun.objects.create(started_at=NOW, finished_at=NOW, origin="worker")
     OutgoingMail.objects.create(
         key="sent", to="a@example.com", language="en", template="payment_failed", created_at=NOW, sent_at=NOW
     )

@@ -10,7 +10,8 @@ from django.test import Client
 from django.utils import timezone
 
 from accounts.access import access_of
-from accounts.models import BillingProfile, OutgoingMail, RoleAssignment, User, WireRequest
+from accounts.models import BillingProfile, RoleAssignment, User, WireRequest
+from billing_portal.core.models import OutgoingMail
 from billing_portal.demo import PASSWORD, SIGN_INS
 from invoices.models import Charge, Invoice
 from invoices.operations import close_due

@@ -11,9 +11,10 @@ from django.core.management import CommandError, call_command
 from django.urls import reverse
 from django.utils import timezone
 
-from accounts.models import DueRun
-from billing_portal import due
-from billing_portal.due import Job, run_due
+from billing_portal.core import jobs
+from billing_portal.core.jobs import Job, run_due_jobs
+from billing_portal.core.models import JobRun
+from billing_portal.jobs import tidy
 from tests.factories import NOW, UserFactory
 
 pytestmark = pytest.mark.django_db
@@ -32,50 +33,50 @@ def broken(name: str = "broken") -> Job:
 
 def test_a_job_is_called_until_nothing_is_left():
     amounts = [100, 100, 7]
-    run = run_due(at=NOW, origin="command", todo=[left(amounts)])
+    run = run_due_jobs([left(amounts)], at=NOW, origin="command")
     assert (run.done, run.failed, amounts) == ({"counting": 207}, {}, [])
 
 
 def test_every_job_is_given_the_moment_and_a_limit():
     given = []
-    run_due(at=NOW, origin="command", todo=[Job("asking", lambda at, limit: given.append((at, limit)) or 0)])
+    run_due_jobs([Job("asking", lambda at, limit: given.append((at, limit)) or 0)], at=NOW, origin="command")
     assert given == [(NOW, 100)]
 
 
 def test_a_job_that_fails_is_named_and_the_others_go_on():
-    run = run_due(at=NOW, origin="worker", todo=[broken(), left([3])])
-    kept = DueRun.objects.get()
+    run = run_due_jobs([broken(), left([3])], at=NOW, origin="worker")
+    kept = JobRun.objects.get()
     assert (kept.done, kept.failed) == ({"counting": 3}, {"broken": "LookupError: no such row"})
     assert kept.pk == run.pk
     assert kept.finished_at is not None
 
 
 def test_a_job_without_an_end_is_stopped_and_named(monkeypatch):
-    monkeypatch.setattr(due, "MOST_BITES", 5)
-    run = run_due(at=NOW, origin="worker", todo=[Job("endless", lambda _at, _limit: 1)])
+    monkeypatch.setattr(jobs, "MAX_BATCHES", 5)
+    run = run_due_jobs([Job("endless", lambda _at, _limit: 1)], at=NOW, origin="worker")
     assert run.done == {"endless": 5}
     assert "endless" in run.failed
 
 
-def test_a_worker_that_is_told_to_stop_begins_no_further_bite():
+def test_a_worker_that_is_told_to_stop_begins_no_further_batch():
     stopping, amounts = threading.Event(), [1, 1, 1]
 
     def run(_at, _limit):
         stopping.set()
         return amounts.pop()
 
-    run_due(at=NOW, origin="worker", todo=[Job("counting", run), broken()], stopping=stopping)
+    run_due_jobs([Job("counting", run), broken()], at=NOW, origin="worker", stopping=stopping)
     assert amounts == [1, 1]
-    assert DueRun.objects.get().failed == {}
+    assert JobRun.objects.get().failed == {}
 
 
 def test_of_passes_that_found_nothing_the_last_is_kept():
-    run_due(at=NOW, origin="worker", todo=[left([1])])
-    run_due(at=NOW, origin="worker", todo=[broken()])
-    killed = DueRun.objects.create(started_at=timezone.now(), origin="worker")
+    run_due_jobs([left([1])], at=NOW, origin="worker")
+    run_due_jobs([broken()], at=NOW, origin="worker")
+    killed = JobRun.objects.create(started_at=timezone.now(), origin="worker")
     for _pass in range(3):
-        last = run_due(at=NOW, origin="worker", todo=[left([])])
-    kept = list(DueRun.objects.order_by("pk").values_list("pk", "done", "failed"))
+        last = run_due_jobs([left([])], at=NOW, origin="worker")
+    kept = list(JobRun.objects.order_by("pk").values_list("pk", "done", "failed"))
     assert [(done, bool(failed)) for _pk, done, failed in kept] == [
         ({"counting": 1}, False),
         ({}, True),
@@ -93,23 +94,23 @@ def test_sessions_that_ended_are_tidied_away():
     Session.objects.order_by("pk").update(expire_date=NOW + timedelta(days=1))
     ended = Session.objects.order_by("pk").first()
     Session.objects.filter(pk=ended.pk).update(expire_date=NOW - timedelta(seconds=1))
-    assert due.tidy(NOW, 100) == 1
+    assert tidy(NOW, 100) == 1
     assert Session.objects.count() == 2
-    assert due.tidy(NOW, 100) == 0
+    assert tidy(NOW, 100) == 0
 
 
 def test_what_passes_did_is_kept_for_a_year():
     for days in (367, 365):
-        DueRun.objects.create(started_at=NOW - timedelta(days=days), origin="worker", done={"mail": days})
-    assert due.tidy(NOW, 100) == 1
-    assert DueRun.objects.get().done == {"mail": 365}
+        JobRun.objects.create(started_at=NOW - timedelta(days=days), origin="worker", done={"mail": days})
+    assert tidy(NOW, 100) == 1
+    assert JobRun.objects.get().done == {"mail": 365}
 
 
 def test_the_command_says_what_it_did():
     out = StringIO()
     call_command("run_due", stdout=out)
     assert out.getvalue() == "Nothing was due.\n"
-    assert DueRun.objects.get().origin == "command"
+    assert JobRun.objects.get().origin == "command"
 
 
 def test_the_command_can_do_one_job_and_refuses_one_that_there_is_not():
@@ -135,8 +136,8 @@ def test_the_command_fails_when_a_job_does(monkeypatch):
 
 def test_staff_read_what_the_clock_did(client):
     client.force_login(UserFactory(is_staff=True, is_superuser=True))
-    run_due(at=NOW, origin="worker", todo=[left([4]), broken("mail")])
-    page = client.get(reverse("admin:accounts_duerun_changelist")).text
+    run_due_jobs([left([4]), broken("mail")], at=NOW, origin="worker")
+    page = client.get(reverse("admin:core_jobrun_changelist")).text
     assert "counting: 4" in page
     assert "mail: LookupError: no such row" in page
-    assert client.get(reverse("admin:accounts_duerun_add")).status_code == 403
+    assert client.get(reverse("admin:core_jobrun_add")).status_code == 403

@@ -10,9 +10,9 @@ from django.core.management import call_command
 from django.db import connection
 from django.template import engines
 
-from accounts.mail import LEASE, MOST_TRIES, PAUSES, render, send_due
-from accounts.models import OutgoingMail
-from accounts.outbox import queue
+from billing_portal.core.mail import LEASE, MOST_TRIES, PAUSES, render, send_due
+from billing_portal.core.models import OutgoingMail
+from billing_portal.core.outbox import queue
 from tests.factories import NOW, UserFactory
 
 TEMPLATES = {

@@ -1,4 +1,4 @@
-"""The worker: its duties find their work in rows, do not hold up one another, and outlive what goes wrong."""
+"""The worker: its jobs find their work in rows, do not hold up one another, and outlive what goes wrong."""
 
 import os
 import signal
@@ -13,8 +13,10 @@ from django.core import mail
 from django.db import connection
 from django.utils import timezone
 
-from accounts.outbox import queue
-from billing_portal.working import Duty, duties, work
+from billing_portal.core.jobs import Job, every_minute, work
+from billing_portal.core.models import JobRun
+from billing_portal.core.outbox import queue
+from billing_portal.jobs import jobs
 from payments.models import WebhookDelivery
 from tests.factories import UserFactory
 
@@ -28,12 +30,12 @@ def until(condition, seconds=10):
 
 @pytest.fixture
 def working():
-    """Runs duties in the background and stops them at the end."""
+    """Runs jobs in the background and stops them at the end."""
     stopping = threading.Event()
     threads = []
 
     def start(*todo):
-        thread = threading.Thread(target=work, args=(list(todo) or duties(stopping), stopping))
+        thread = threading.Thread(target=work, args=(list(todo) or jobs(stopping), stopping))
         threads.append(thread)
         thread.start()
 
@@ -44,46 +46,50 @@ def working():
         assert not thread.is_alive()
 
 
-def test_a_duty_that_fails_comes_up_again(working):
+def test_a_job_that_fails_comes_up_again(working):
     calls = []
 
-    def fail_once(_at):
+    def fail_once(_at, _limit):
         calls.append(1)
         if len(calls) == 1:
             raise RuntimeError("the gateway is away")
         return 0
 
-    working(Duty("gateways", 0.01, fail_once))
+    working(Job("gateways", fail_once, 0.01))
     until(lambda: len(calls) > 2)
 
 
-def test_a_duty_that_hangs_holds_up_no_other(working):
+def test_a_job_that_hangs_holds_up_no_other(working):
     free, calls = threading.Event(), []
 
-    def hang(_at):
+    def hang(_at, _limit):
         free.wait(10)
         return 0
 
-    working(Duty("mail", 0.01, hang), Duty("deliveries", 0.01, lambda _at: calls.append(1) or 0))
+    working(Job("mail", hang, 0.01), Job("deliveries", lambda _at, _limit: calls.append(1) or 0, 0.01))
     until(lambda: len(calls) > 2)
     free.set()
 
 
 def test_what_is_left_is_done_at_once(working):
     left = [3, 2, 1]
-    working(Duty("mail", 60, lambda _at: left.pop() if left else 0))
+    working(Job("mail", lambda _at, _limit: left.pop() if left else 0, 60))
     until(lambda: not left, seconds=3)
 
 
-def test_the_worker_does_everything_that_waits_for_it():
-    assert {duty.name for duty in duties(threading.Event())} == {
-        "deliveries",
-        "mail",
-        "gateways",
-        "reconciliation",
-        "cards",
-        "due",
-    }
+def test_what_people_wait_for_is_looked_after_more_often_than_every_minute():
+    own_threads = {job.name: job.seconds for job in jobs() if job.seconds is not None}
+    assert own_threads == {"gateways": 1, "deliveries": 1, "mail": 1, "reconciliation": 10, "cards": 10}
+
+
+def test_the_worker_does_every_job_in_a_pass_every_minute(db):
+    ran, stopping = [], threading.Event()
+    each = [Job(name, lambda _at, _limit, name=name: ran.append(name) or 0) for name in ("closing", "reminders")]
+    everything = every_minute(each, stopping)
+    assert everything.seconds == 60
+    assert everything.run(timezone.now(), 10) == 0
+    assert ran == ["closing", "reminders"]
+    assert JobRun.objects.get().origin == "worker"
 
 
 @pytest.mark.two_connections
@@ -109,14 +115,14 @@ def test_mail_and_messages_are_worked_off(working):
 def test_a_worker_goes_on_after_the_database_dropped_its_connection(working):
     seen, own = [], []
 
-    def look(_at):
+    def look(_at, _limit):
         with connection.cursor() as cursor:
             cursor.execute("SELECT pg_backend_pid()")
             own.append(cursor.fetchone()[0])
         seen.append(UserFactory._meta.model.objects.count())
         return 0
 
-    working(Duty("look", 0.05, look))
+    working(Job("look", look, 0.05))
     until(lambda: seen)
     with connection.cursor() as cursor:
         cursor.execute("SELECT pg_terminate_backend(%s)", [own[0]])
@@ -134,8 +140,8 @@ def test_the_command_ends_when_it_is_asked_to(tmp_path):
     worker = subprocess.Popen(
         [sys.executable, "manage.py", "run_worker"], cwd=settings.BASE_DIR, env=environment, stderr=subprocess.PIPE
     )
-    # There are no tables: each duty fails, says so, and the worker lives.
-    assert b"duty failed" in worker.stderr.readline() + worker.stderr.readline()
+    # There are no tables: each job fails, says so, and the worker lives.
+    assert b"job failed" in worker.stderr.readline() + worker.stderr.readline()
     assert worker.poll() is None
     worker.send_signal(signal.SIGTERM)
     worker.communicate(timeout=15)

@@ -10,7 +10,7 @@ from django.core.management.commands.check import Command as DjangoCheck
 from django.db import Error
 
 from billing_portal.checks import DEMO
-from billing_portal.database import why_unreachable
+from billing_portal.core.database import why_unreachable
 
 
 class Command(DjangoCheck):

@@ -7,7 +7,8 @@ from django.core.checks import Tags
 from django.core.management.base import BaseCommand, CommandError
 from django.utils import timezone
 
-from billing_portal.due import jobs, run_due
+from billing_portal.core.jobs import run_due_jobs
+from billing_portal.jobs import jobs
 
 
 class Command(BaseCommand):
@@ -23,7 +24,7 @@ class Command(BaseCommand):
 
     def handle(self, **options: Any) -> None:
         todo = [job for job in jobs() if not options["only"] or job.name in options["only"]]
-        run = run_due(at=timezone.now(), origin="command", todo=todo)
+        run = run_due_jobs(todo, at=timezone.now(), origin="command")
         for name, count in run.done.items():
             self.stdout.write(f"{name}: {count}")
         if not run.done:

@@ -17,7 +17,7 @@ from django.db import connection
 from django.db.migrations.executor import MigrationExecutor
 
 from accounts.models import User
-from billing_portal.database import why_unreachable
+from billing_portal.core.database import why_unreachable
 from billing_portal.demo import PASSWORD, SIGN_INS
 from billing_portal.processes import Together
 from billing_portal.translations import compile_catalogues

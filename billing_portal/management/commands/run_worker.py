@@ -1,4 +1,4 @@
-"""``manage.py run_worker``: events from gateways, mail, look-ups. Run one, or as many as you like."""
+"""``manage.py run_worker``: does everything that is due. Run one, or as many as you like."""
 
 import signal
 import threading
@@ -7,12 +7,13 @@ from typing import Any
 from django.core.checks import Tags
 from django.core.management.base import BaseCommand
 
+from billing_portal.core.jobs import every_minute, work
+from billing_portal.jobs import jobs
 from billing_portal.processes import end_with_parent
-from billing_portal.working import duties, work
 
 
 class Command(BaseCommand):
-    help = "Works on gateways' messages, outgoing mail and payments whose outcome is not known, until it is stopped."
+    help = "Does everything that is due until it is stopped: messages and mail at once, the rest every minute."
     requires_system_checks = [Tags.security]  # these look into the database as well
 
     def handle(self, *_args: Any, **_options: Any) -> None:
@@ -20,4 +21,5 @@ class Command(BaseCommand):
         for number in (signal.SIGINT, signal.SIGTERM):
             signal.signal(number, lambda _signal, _frame: stopping.set())
         end_with_parent()
-        work(duties(stopping), stopping)
+        everything = jobs(stopping)
+        work([*everything, every_minute(everything, stopping)], stopping)

@@ -3,16 +3,14 @@
 from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import date, datetime
 from zoneinfo import ZoneInfo
 
 from django.db import connection
 from django.db.models import Q, QuerySet
 
 from accounts.models import BillingProfile
-
-# Nowhere is the day further ahead of UTC than this.
-FURTHEST_AHEAD = timedelta(hours=14)
+from billing_portal.core.time_zones import latest_day
 
 
 @dataclass(slots=True)
@@ -33,7 +31,7 @@ class Walk:
     def due(self) -> QuerySet[BillingProfile]:
         """Profiles whose day has come where they are. Which days those are, time zones decide: the few that occur are
         asked for first, so that a profile whose day is yet to come is neither read nor locked time and again."""
-        latest = self._no_later_than((self.at + FURTHEST_AHEAD).astimezone(ZoneInfo("UTC")).date())
+        latest = self._no_later_than(latest_day(self.at))
         candidates = self._chosen().filter(next_invoice_on__lte=latest)
         zones: dict[date, list[str]] = defaultdict(list)
         for name in candidates.values_list("time_zone", flat=True).distinct():

@@ -16,7 +16,7 @@ from django.db.models import Q
 from django.urls import reverse
 
 from accounts.access import system_access
-from accounts.zones import has_come
+from billing_portal.core.time_zones import has_come
 from invoices.models import Invoice
 from invoices.operations import plan_autopay
 from payments.models import AutomaticCharge, Payment

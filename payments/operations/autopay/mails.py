@@ -10,8 +10,8 @@ from typing import Any
 from django.conf import settings
 from django.urls import reverse
 
-from accounts.addressees import invoice_people
-from accounts.outbox import queue
+from accounts.recipients import invoice_people
+from billing_portal.core.outbox import queue
 from invoices.models import Invoice
 from payments.models import AutomaticCharge, Payment, PaymentMethod
 

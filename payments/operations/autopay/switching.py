@@ -9,12 +9,12 @@ from accounts import audit
 from accounts.access import Access, fresh
 from accounts.models import BillingProfile
 from accounts.roles import Permission
+from billing_portal.core.database import translate_lock_timeout
 from invoices.models import Invoice
 from invoices.operations import drop_autopay, plan_autopay
 from payments.models import AutomaticCharge
 from payments.operations.autopay.deciding import Stop, why_stopped
 from payments.operations.autopay.planning import lock_invoice, lock_plan, record
-from payments.operations.busy import refuses_when_busy
 from payments.operations.methods import CannotChangeMethod
 
 S = AutomaticCharge.Status
@@ -24,7 +24,7 @@ class CannotPlan(Exception):
     """The invoice was not planned to be charged. The message may be shown to staff."""
 
 
-@refuses_when_busy(CannotChangeMethod)
+@translate_lock_timeout(CannotChangeMethod)
 @transaction.atomic
 def switch_autopay(*, access: Access, on: bool, at: datetime) -> BillingProfile:
     """Switches automatic charging of the profile that ``access`` is inside on or off.

@@ -5,7 +5,7 @@ from datetime import timedelta
 import pytest
 from django.utils.timezone import now
 
-from accounts.models import OutgoingMail
+from billing_portal.core.models import OutgoingMail
 from invoices.operations import plan_autopay
 from payments.gateways.registry import get_gateway
 from payments.models import Payment, PaymentMethod

@@ -1,0 +1,32 @@
+"""Working on many things one by one, so that the trouble of one does not keep the others waiting."""
+
+from collections.abc import Callable, Iterable
+
+from django.db import OperationalError
+from structlog.typing import FilteringBoundLogger
+
+
+def run_each[Item](
+    items: Iterable[Item],
+    act: Callable[[Item], int],
+    *,
+    log: FilteringBoundLogger,
+    event: str,
+    on_failure: Callable[[Item], object] | None = None,
+) -> int:
+    """Calls ``act`` with each item. Returns the sum of its answers: how many items were worked on.
+
+    What an item raises is logged under ``event``, and ``on_failure`` may then put it off; a database that is too busy
+    is logged as such, and the item comes up again by itself. Call it outside a transaction.
+    """
+    done = 0
+    for item in items:
+        try:
+            done += act(item)
+        except OperationalError:
+            log.warning("database busy", job=event, item=str(item))
+        except Exception:
+            log.exception(event, item=str(item))
+            if on_failure is not None:
+                on_failure(item)
+    return done
