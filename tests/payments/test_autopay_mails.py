@@ -206,7 +206,7 @@ def test_a_mail_server_that_is_away_delays_the_receipt_and_nothing_else(profile,
     invoice.refresh_from_db()
     assert invoice.status == "paid"
 
-    settings.MAILERS = {"default": {"BACKEND": "tests.tooling.test_mail.AwayBackend"}}
+    settings.MAILERS = {"default": {"BACKEND": "tests.core.test_mail.AwayBackend"}}
     send_due(at=CHARGED, limit=10)
     assert sent.outbox == []
     settings.MAILERS = {"default": {"BACKEND": "django.core.mail.backends.locmem.EmailBackend"}}

@@ -49,7 +49,7 @@ import pytest
 REMITTANCES, REMINDING = "tests.invoices.test_remittances", "tests.invoices.test_reminding"
 AT_ISSUE, LEDGER = "tests.invoices.test_credits_at_issue", "tests.invoices.test_ledger"
 CLOSING = "tests.invoices.test_closing"
-DAYS, PERIODS, MAIL = "tests.invoices.test_closing_days", "tests.invoices.test_periods", "tests.tooling.test_mail"
+DAYS, PERIODS, MAIL = "tests.invoices.test_closing_days", "tests.invoices.test_periods", "tests.core.test_mail"
 CREDITS, PLAN, AUTOPAY = "test_scenarios_credits", "test_autopay_plan", "test_autopay"
 MESSAGES, MONEY_BACK = "test_scenarios_messages", "test_scenarios_money_back"
 SHOWN_BY = {
