@@ -7,9 +7,9 @@ PYTHON_IN = .venv/bin/python
 MANAGE = DJANGO_SETTINGS_MODULE=tests.settings $(PYTHON_IN) manage.py
 REPORTS = var/test-reports
 # A few tests take a minute: the worker that has nothing left takes over what waits behind them.
-PYTEST = $(PYTHON_IN) -m pytest -n 2 --dist worksteal -q --no-header
+PYTEST = $(PYTHON_IN) -m pytest -n auto --dist worksteal -q --no-header
 
-.PHONY: help run setup test lint format types architecture checks test-postgresql test-sqlite test-browser year bench screenshots messages clean
+.PHONY: help run setup test check lint format types architecture checks test-postgresql test-sqlite test-browser year bench screenshots messages clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -23,6 +23,10 @@ setup: ## make .venv with everything that tests and linting need
 
 test: setup lint types architecture checks test-postgresql test-sqlite test-browser ## run every check and every test
 	@$(PYTHON_IN) .ci/counts $(REPORTS)/postgresql.xml $(REPORTS)/sqlite.xml $(REPORTS)/browser.xml
+
+check: setup ## the inner loop, in a minute: lint, types, who imports whom, and with APP=payments the tests of one app
+	@$(MAKE) lint types architecture
+	@$(if $(APP),TEST_DATABASE=sqlite $(PYTEST) -m 'not browser and not long' tests/$(APP),true)
 
 lint: setup ## check style: ruff, and djade for templates
 	$(PYTHON_IN) -m ruff check --quiet .
