@@ -108,9 +108,11 @@ ERASED = "(erased)"
 # a pattern that the old one matches, so that nothing is written that was not there. In JSON the wildcard stays inside
 # one string, so that numbers, names and the values beside it are what they were.
 POSTGRESQL_ESCAPED = r"regexp_replace({new}, '([].*+?^${{}}()|\\[])', '\\\1', 'g')"
+NAMES_IN_JSON = """'strict $.** ? (@.type() == "object").keyvalue().key'"""
 POSTGRESQL_BLANKED = {
     "text": r"OLD.{column} ~ ('^' || replace({escaped}, '\(erased\)', '.*') || '$')",
-    "json": r"""OLD.{column}::text ~ ('^' || replace({escaped}, '\(erased\)', '(?:[^"\\]|\\.)*') || '$')""",
+    "json": r"""OLD.{column}::text ~ ('^' || replace({escaped}, '\(erased\)', '(?:[^"\\]|\\.)*') || '$')
+        AND jsonb_path_query_array(NEW.{column}, {names}) = jsonb_path_query_array(OLD.{column}, {names})""",
     "emptied": "NEW.{column} IN (OLD.{column}, '')",
     "removed": "(NEW.{column} IS NULL OR NEW.{column} IS NOT DISTINCT FROM OLD.{column})",
 }
@@ -181,6 +183,8 @@ class Redactable(AppendOnly):
 def _blanked(column: str, change: str, on_postgresql: bool) -> str:
     if on_postgresql:
         new = f"NEW.{column}::text" if change == "json" else f"NEW.{column}"
-        return POSTGRESQL_BLANKED[change].format(column=column, escaped=POSTGRESQL_ESCAPED.format(new=new))
+        return POSTGRESQL_BLANKED[change].format(
+            column=column, escaped=POSTGRESQL_ESCAPED.format(new=new), names=NAMES_IN_JSON
+        )
     new = "becomes.atom" if change == "json" else f"NEW.{column}"
     return SQLITE_BLANKED[change].format(column=column, pattern=SQLITE_PATTERN.format(new=new))
