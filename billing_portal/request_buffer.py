@@ -152,6 +152,7 @@ class BufferingWorker(ThreadWorker):
         conn.sock.settimeout(TAKEN_WITHIN)
         if conn.buffer.is_cut or conn.buffer.is_followed:
             req.force_close()
+        req._expected_100_continue = False  # noqa: SLF001  the body is here, or refused unread
         try:
             return bool(super().handle_request(req, conn))
         except TimeoutError:

@@ -246,7 +246,9 @@ def test_a_client_that_waits_for_leave_to_send_its_body_gets_it(impatient):
     with connect(impatient, head) as client:
         assert client.recv(100).startswith(b"HTTP/1.1 100 Continue")
         client.send(b"hello")
-        assert everything(client).endswith(b"hello")
+        received = everything(client)
+    assert statuses(received) == [200]
+    assert received.endswith(b"hello")
 
 
 HIDDEN = HEALTH + b"\r\n"
@@ -298,3 +300,8 @@ def test_no_header_says_under_which_path_the_portal_lies(portal):
     received = exchange(portal, b"GET / HTTP/1.1\r\n" + HOST + b"SCRIPT_NAME: /elsewhere\r\n" + CLOSE + b"\r\n")
     assert statuses(received) == [302]
     assert b"elsewhere" not in received
+
+
+def test_a_client_is_not_asked_for_a_body_that_is_too_large(portal):
+    head = b"POST /account/login/ HTTP/1.1\r\n" + FORM + b"Content-Length: 300000\r\nExpect: 100-continue\r\n\r\n"
+    assert statuses(exchange(portal, head)) == [413]
