@@ -104,10 +104,10 @@ class Gateway(Protocol):
         card can be tried with the attempt.
         """
 
-    def check(self, attempt: Attempt) -> Mapping[str, str]:
-        """What the script of `Browser.check_template` needs to pass the bank's check of a payment inside the portal's
-        page, asked anew each time and stored nowhere (a client secret may be in it). Empty when there is nothing to
-        pass here. Raises GatewayError."""
+    def challenge(self, attempt: Attempt) -> Mapping[str, str]:
+        """What `Browser.challenge_template` needs to ask for the bank's approval of a payment inside the portal's page,
+        asked anew each time and stored nowhere (a client secret may be in it). Empty when nothing is asked here.
+        Raises GatewayError."""
 
     def begin_setup(
         self, *, key: str, profile: str, gateway_customer: str, token: str, return_url: str, in_page: bool = False
@@ -115,14 +115,14 @@ class Gateway(Protocol):
         """Stores a card without charging it."""
 
     def finish_setup(self, setup_id: str) -> SetupStep:
-        """After the person came back from the bank's check."""
+        """After the person came back from the bank."""
 
     def expire_setup(self, setup_id: str) -> SetupStep:
         """Closes a card being added, so that neither it nor any other card can be tried with it any more. Returns how
         it then stands: with ``decline``, or with ``method`` when it is too late. Raises GatewayError."""
 
-    def check_setup(self, setup_id: str) -> Mapping[str, str]:
-        """The same as `check` for a card that is being added."""
+    def setup_challenge(self, setup_id: str) -> Mapping[str, str]:
+        """The same as `challenge` for a card that is being added."""
 
     def lookup_method(self, *, gateway_method: str, gateway_customer: str) -> MethodInfo | None:
         """A stored card as the provider has it now, None when it is gone (detached, deleted, of another payer).

@@ -14,7 +14,7 @@ from invoices.money import Money
 
 class Result(StrEnum):
     SUCCEEDED = "succeeded"
-    NEEDS_CUSTOMER = "needs_customer"  # the person must pass a check at `Outcome.next_url`
+    NEEDS_CUSTOMER = "needs_customer"  # the person must approve it with the bank at `Outcome.next_url`
     PENDING = "pending"  # accepted; the answer comes later
     DECLINED = "declined"  # a definite no; `Outcome.decline` says why
     EXPIRED = "expired"  # closed at the gateway before money moved; it can no longer be charged
@@ -88,14 +88,14 @@ class Attempt:
     amount: Money
     profile: str  # our code of the paying profile; the gateway keeps one payer for each
     description: str  # such as the invoice number; on the provider's pages and the statement where possible
-    return_url: str  # where the person comes back to after a check
+    return_url: str  # where the person comes back to from the bank
     gateway_id: str = ""  # the provider's id, once it is known
     # Of the stored card; for a new one the payer's id that any card of this profile at this gateway already has.
     gateway_customer: str = ""
     method: str = ""  # a stored card's `gateway_method`, or the token of a card just typed in
     save_method: bool = False  # keep the new card for later payments
-    customer_present: bool = True  # False for automatic charges: no check can be passed
-    in_page: bool = False  # the payer's browser runs the gateway's scripts, so a check may be passed inside the page
+    customer_present: bool = True  # False for automatic charges: no bank can be answered
+    in_page: bool = False  # the payer's browser runs the gateway's scripts, so the bank may be answered inside the page
     started_at: datetime | None = None
 
 
@@ -115,7 +115,7 @@ class Outcome:
     result: Result
     gateway_id: str = ""
     amount: Money | None = None  # what was taken; required with SUCCEEDED
-    next_url: str = ""  # with NEEDS_CUSTOMER: where to send the person; empty when the check is passed in our page
+    next_url: str = ""  # with NEEDS_CUSTOMER: where to send the person; empty when the bank is answered in our page
     decline: Decline | None = None
     method: MethodInfo | None = None  # the card that was charged
     message: str = ""  # the provider's own words, for staff and logs only
@@ -124,7 +124,7 @@ class Outcome:
 @dataclass(frozen=True, slots=True)
 class SetupStep:
     """How to go on with adding a card without paying: done at once, or at ``next_url`` first. With no address, no card
-    and no decline it waits for a check inside the portal's page."""
+    and no decline it waits for the bank's approval inside the portal's page."""
 
     setup_id: str
     next_url: str = ""
@@ -175,7 +175,7 @@ class Browser:
     policy of the pages that show the field, and nowhere else."""
 
     template: str  # draws the card field; it fills the hidden input `card_token`
-    check_template: str = ""  # draws the bank's check inside our page; "": always passed at `Outcome.next_url`
+    challenge_template: str = ""  # draws the bank's approval inside our page; "": always given at `Outcome.next_url`
     scripts: Sequence[str] = ()  # static paths or absolute addresses
     script_origins: Sequence[str] = ()
     frame_origins: Sequence[str] = ()

@@ -161,9 +161,9 @@ def check_of_setup(*, access: Access, key: UUID) -> Mapping[str, str]:
     the page. Raises as `finish_adding` does."""
     setup = _own(access, key)
     gateway = get_gateway(setup.gateway)
-    if setup.status != S.NEEDS_CUSTOMER or not gateway.browser.check_template:
+    if setup.status != S.NEEDS_CUSTOMER or not gateway.browser.challenge_template:
         return {}
-    return reach(lambda: gateway.check_setup(setup.setup_id), subject=f"card being added {setup.pk}")
+    return reach(lambda: gateway.setup_challenge(setup.setup_id), subject=f"card being added {setup.pk}")
 
 
 def _own(access: Access, key: UUID) -> MethodSetup:

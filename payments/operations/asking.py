@@ -65,7 +65,7 @@ def refund_request_of(refund: Refund) -> RefundRequest:
 def draws_checks(gateway: Gateway, running: str) -> bool:
     """Whether a check may be passed inside the page: the gateway can draw it, and it is the one whose scripts are
     running in the person's browser, which names it."""
-    return bool(gateway.browser.check_template) and running == gateway.slug
+    return bool(gateway.browser.challenge_template) and running == gateway.slug
 
 
 def reach[Answer](call: Callable[[], Answer], *, subject: str) -> Answer:

@@ -39,9 +39,9 @@ def check_of(*, access: Access, reference: str) -> Mapping[str, str]:
     if payment.status != PaymentStatus.NEEDS_CUSTOMER:
         raise CannotPay(_("This payment does not wait for your bank's check."), code="not_waiting")
     gateway = get_gateway(payment.gateway)
-    if not gateway.browser.check_template:
+    if not gateway.browser.challenge_template:
         return {}
-    return reach(lambda: gateway.check(attempt_of(payment)), subject=payment.reference)
+    return reach(lambda: gateway.challenge(attempt_of(payment)), subject=payment.reference)
 
 
 def may_approve(access: Access, payment: Payment) -> bool:

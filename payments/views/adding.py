@@ -134,7 +134,7 @@ def adding(request: HttpRequest, access: Access, key: uuid.UUID) -> HttpResponse
     if not needed:
         return SeeOther(_url("added", access, setup))
     request.card_gateway = gateway  # type: ignore[attr-defined]  # for the scripts and the policy
-    return _draw_check(request, access, setup, browser=gateway.browser, check=needed)
+    return _draw_check(request, access, setup, browser=gateway.browser, challenge=needed)
 
 
 def _draw_check(request: HttpRequest, access: Access, setup: MethodSetup, **more: Any) -> HttpResponse:

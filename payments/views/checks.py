@@ -38,5 +38,5 @@ def check(request: HttpRequest, access: Access, reference: str) -> HttpResponse:
     if not needed:
         return SeeOther(return_path)
     request.card_gateway = get_gateway(payment.gateway)  # type: ignore[attr-defined]  # for the scripts and the policy
-    context |= {"browser": get_gateway(payment.gateway).browser, "check": needed}
+    context |= {"browser": get_gateway(payment.gateway).browser, "challenge": needed}
     return render(request, "payments/check.html", context)

@@ -108,7 +108,7 @@ def test_a_failed_check_leaves_no_card_and_says_so(at_methods):
     blade = open_blade(at_methods)
     type_card(blade, "4000 0027 6000 3184")
     blade.get_by_role("button", name="Add card").click()
-    blade.get_by_role("button", name="Fail the check").click()
+    blade.get_by_role("button", name="Reject").click()
     expect(blade.get_by_role("alert").first).to_contain_text("the check was not completed")
     assert not PaymentMethod.objects.exists()
 
@@ -153,7 +153,7 @@ def test_a_failed_check_offers_another_card_in_the_same_blade(profile, at_invoic
     card(profile, "3184", is_default=True)
     card(profile)
     blade = pay_with_check(at_invoices)
-    blade.get_by_role("button", name="Fail the check").click()
+    blade.get_by_role("button", name="Reject").click()
     expect(blade.get_by_role("alert").first).to_contain_text("Nothing was charged")
     blade.get_by_role("button", name=re.compile("Pay now")).click()
     expect(blade.get_by_role("heading", name="Invoice paid")).to_be_visible()

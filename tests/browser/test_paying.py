@@ -86,7 +86,7 @@ def test_approval_refused_then_another_card(at_invoices, invoice):
     blade = open_blade(at_invoices)
     type_card(blade, "4000 0027 6000 3184")
     press(blade)
-    at_invoices.get_by_role("button", name="Fail the check").click()
+    at_invoices.get_by_role("button", name="Reject").click()
     expect(at_invoices.get_by_text("Nothing was charged").first).to_be_visible()
     at_invoices.get_by_role("button", name=re.compile("Pay now")).click()
     expect(at_invoices.get_by_text("Paid on").first).to_be_visible()

@@ -40,7 +40,7 @@ def sent(payer, invoice, **changes):
 
 
 def secret_of(payment):
-    return sandbox().check(attempt_of(payment))["path"]
+    return sandbox().challenge(attempt_of(payment))["path"]
 
 
 def test_a_browser_that_runs_the_gateways_scripts_is_led_to_the_check_in_our_page(payer, invoice):
@@ -59,7 +59,7 @@ def test_any_other_browser_is_led_to_the_banks_own_page(payer, invoice, said):
 def test_a_gateway_that_draws_no_check_is_never_asked_for_one(payer, profile, invoice, monkeypatch):
     from dataclasses import replace
 
-    monkeypatch.setattr(sandbox(), "browser", replace(sandbox().browser, check_template=""))
+    monkeypatch.setattr(sandbox(), "browser", replace(sandbox().browser, challenge_template=""))
     payment = press_pay(payer, invoice, card(profile, "3184"), in_page="sandbox")
     assert payment.next_url
     assert "data-in-page" not in browser(payer).get(pay_url(issued(profile))).content.decode()
@@ -117,7 +117,7 @@ def test_a_check_that_was_passed_a_moment_ago_leads_on_to_the_return_page(payer,
 
 
 def test_a_gateway_that_does_not_answer_is_tried_again_by_the_reader(payer, profile, waiting):
-    sandbox().switches.arm("drop_before", on="check", times=2)
+    sandbox().switches.arm("drop_before", on="challenge", times=2)
     response = browser(payer).get(url("check", waiting))
     assert response.status_code == 503
     assert "We could not reach the payment provider." in text_of(response)

@@ -30,7 +30,7 @@ def send(client, profile, last_four="4242", *, headers=None, **changes):
 
 
 def path_of_check(setup):
-    return sandbox().check_setup(setup.setup_id)["path"]
+    return sandbox().setup_challenge(setup.setup_id)["path"]
 
 
 def test_the_methods_page_leads_to_it(owner, profile):
@@ -165,7 +165,7 @@ def test_back_without_an_answer_leads_to_the_check_again(owner, profile, in_page
 def test_a_gateway_that_does_not_answer_is_tried_again_by_the_reader(owner, profile):
     send(owner, profile, "3184", in_page="sandbox")
     setup = MethodSetup.objects.get()
-    for name, operation in (("adding", "check"), ("added", "finish_setup")):
+    for name, operation in (("adding", "challenge"), ("added", "finish_setup")):
         sandbox().switches.arm("drop_before", on=operation)
         response = owner.get(url(name, profile, setup.key))
         assert response.status_code == 503

@@ -25,17 +25,17 @@ def test_the_answer_goes_to_the_sandbox_which_sends_back_to_the_portal(bench, an
     attempt = an_attempt(bench, method=bench.challenge_card(), in_page=True)
     attempt = replace(attempt, gateway_id=bench.gateway.charge(attempt).gateway_id)
 
-    answered = Client().post(bench.gateway.check(attempt)["path"], {"answer": answer})
+    answered = Client().post(bench.gateway.challenge(attempt)["path"], {"answer": answer})
 
     assert answered.url == attempt.return_url
     assert bench.gateway.lookup(attempt).result == result
-    assert bench.gateway.check(attempt) == {}
+    assert bench.gateway.challenge(attempt) == {}
 
 
 def test_a_card_is_added_once_its_check_in_the_page_is_passed(bench):
     step = add(bench, bench.challenge_card(), in_page=True)
 
-    Client().post(bench.gateway.check_setup(step.setup_id)["path"], {"answer": "approve"})
+    Client().post(bench.gateway.setup_challenge(step.setup_id)["path"], {"answer": "approve"})
 
     assert bench.gateway.finish_setup(step.setup_id).method.last_four == "3184"
 

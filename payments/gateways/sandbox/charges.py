@@ -1,4 +1,4 @@
-"""Charging a card in the sandbox's books: what is decided, what the bank's check changes, what settles later.
+"""Charging a card in the sandbox's books: what is decided, what the bank's approval changes, what settles later.
 
 Everything here happens inside one transaction of the books.
 """
@@ -68,15 +68,15 @@ def challenge_path(slug: str, challenge: str) -> str:
 
 
 def challenge_url(row: sqlite3.Row, slug: str) -> str:
-    """The bank's page, on the host that the person comes back to, for a charge or card that waits for the bank's
-    check; nothing where the question stands in the portal's page."""
+    """The bank's page, on the host that the person comes back to, for a charge or card that waits for
+    approval; nothing where the question stands in the portal's page."""
     if row["state"] != "needs_customer" or row["in_page"]:
         return ""
     return_url: str = row["return_url"]
     return urljoin(return_url, challenge_path(slug, row["challenge"]))
 
 
-def check_of(row: sqlite3.Row | None, slug: str, *, about: str) -> dict[str, str]:
+def challenge_of(row: sqlite3.Row | None, slug: str, *, about: str) -> dict[str, str]:
     """What the portal's page needs to draw the bank's question. Nothing where it stands on the bank's own page."""
     if row is None or row["state"] != "needs_customer" or not row["in_page"]:
         return {}

@@ -57,7 +57,7 @@ class SandboxGateway:
         self.allowed = allowed
         self.browser = Browser(
             template="payments/gateways/sandbox/card_field.html",
-            check_template="payments/gateways/sandbox/check.html",
+            challenge_template="payments/gateways/sandbox/challenge.html",
             scripts=("gateways/sandbox/card.js",),
             context={"tokens_path": f"/gateways/{slug}/tokens", "test_cards": CARDS},
         )
@@ -105,10 +105,10 @@ class SandboxGateway:
             row = charges.expire(book, attempt)
             return charges.outcome_of(row, self.slug) if row is not None else Outcome(Result.EXPIRED)
 
-    def check(self, attempt: Attempt) -> dict[str, str]:
-        with self._asking("check") as book:
+    def challenge(self, attempt: Attempt) -> dict[str, str]:
+        with self._asking("challenge") as book:
             row = charges.find(book, gateway_id=attempt.gateway_id, reference=attempt.reference)
-            return charges.check_of(row, self.slug, about="payment")
+            return charges.challenge_of(row, self.slug, about="payment")
 
     def begin_setup(
         self, *, key: str, profile: str, gateway_customer: str, token: str, return_url: str, in_page: bool = False
@@ -131,9 +131,9 @@ class SandboxGateway:
             stored.answer_challenge(book, stored.being_added(book, setup_id), approved=False)
             return stored.step_of(stored.being_added(book, setup_id), self.slug)
 
-    def check_setup(self, setup_id: str) -> dict[str, str]:
-        with self._asking("check") as book:
-            return charges.check_of(stored.being_added(book, setup_id), self.slug, about="card")
+    def setup_challenge(self, setup_id: str) -> dict[str, str]:
+        with self._asking("challenge") as book:
+            return charges.challenge_of(stored.being_added(book, setup_id), self.slug, about="card")
 
     def lookup_method(self, *, gateway_method: str, gateway_customer: str) -> MethodInfo | None:
         with self._asking("lookup_method") as book:

@@ -1,4 +1,4 @@
-"""Cards that the sandbox keeps for a payer: made from a token, with the bank's check where the card asks for it."""
+"""Cards that the sandbox keeps for a payer: made from a token, with the bank's approval where the card asks for it."""
 
 import secrets
 import sqlite3
@@ -36,7 +36,7 @@ def being_added(book: Book, setup_id: str) -> sqlite3.Row:
 
 
 def begin(book: Book, *, profile: str, token: str, return_url: str, in_page: bool) -> sqlite3.Row:
-    """Uses up a token; the card is kept at once, refused, or kept once the bank's check is passed."""
+    """Uses up a token; the card is kept at once, refused, or kept once the bank's approval is given."""
     card = card_of(token)
     made = book.row("SELECT * FROM tokens WHERE id = ?", token)
     setup_id = "set_" + secrets.token_urlsafe(15)

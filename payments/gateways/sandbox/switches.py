@@ -13,7 +13,7 @@ from payments.gateways.sandbox.books import Books
 
 OPERATIONS = frozenset(
     {
-        *("charge", "lookup", "expire", "refund", "lookup_refund", "lookup_dispute", "check"),
+        *("charge", "lookup", "expire", "refund", "lookup_refund", "lookup_dispute", "challenge"),
         *("setup", "finish_setup", "expire_setup", "lookup_method", "detach"),
     }
 )

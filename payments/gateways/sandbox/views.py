@@ -1,4 +1,4 @@
-"""The sandbox's own pages: where a typed card becomes a token, and the bank's check.
+"""The sandbox's own pages: where a typed card becomes a token, and the bank's own page.
 
 They stand for pages of somebody else's, so they touch the sandbox's books and nothing of the portal's. They find their
 gateway by its slug at each request, as the registry has it then.
@@ -76,11 +76,11 @@ def challenge(request: HttpRequest, slug: str, challenge: str) -> HttpResponse:
         "waits": row["state"] == "needs_customer",
         "return_url": row["return_url"] or "/",
     }
-    return render(request, "payments/gateways/sandbox/challenge.html", context)
+    return render(request, "payments/gateways/sandbox/bank.html", context)
 
 
 def _asked(book: Book, challenge: str) -> tuple[sqlite3.Row | None, sqlite3.Row | None]:
-    """The charge, or the card being stored, that this check is about."""
+    """The charge, or the card being stored, that this challenge is about."""
     return (
         book.row("SELECT * FROM charges WHERE challenge = ?", challenge),
         book.row("SELECT * FROM setups WHERE challenge = ?", challenge),

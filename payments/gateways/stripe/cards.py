@@ -10,7 +10,7 @@ from payments.gateways.stripe.client import Account
 from payments.gateways.stripe.errors import GONE, charge_outcome, details, is_method_gone, message_of, trouble
 
 PREFIX = "pm_"
-IN_PAGE = "use_stripe_sdk"  # how Stripe calls a check that its script passes
+IN_PAGE = "use_stripe_sdk"  # Stripe's name for a bank approval that its script opens
 
 
 class Refused(Exception):
@@ -40,8 +40,8 @@ def id_of(value: Any) -> str:
     return str(value.get("id") or "") if isinstance(value, Mapping) else str(value or "")
 
 
-def needed_for(intent: Mapping[str, Any]) -> dict[str, str]:
-    """The secret of an intent whose check is passed by Stripe's script; it is stored and logged nowhere."""
+def challenge_of(intent: Mapping[str, Any]) -> dict[str, str]:
+    """The secret of an intent that Stripe's script takes to the bank; it is stored and logged nowhere."""
     waits = intent.get("status") == "requires_action" and (intent.get("next_action") or {}).get("type") == IN_PAGE
     return {"client_secret": str(intent["client_secret"])} if waits else {}
 

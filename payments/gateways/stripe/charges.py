@@ -13,7 +13,7 @@ import stripe
 from django.utils.timezone import now
 
 from payments.gateways.base import Attempt, Bucket, Decline, DeclineCode, GatewayError, MethodInfo, Outcome, Result
-from payments.gateways.stripe.cards import IN_PAGE, Refused, id_of, info_of, needed_for, payer_of
+from payments.gateways.stripe.cards import IN_PAGE, Refused, challenge_of, id_of, info_of, payer_of
 from payments.gateways.stripe.client import Account
 from payments.gateways.stripe.errors import DECLINES, charge_outcome, decline_of, details, message_of, trouble
 from payments.gateways.stripe.money import Unrepresentable, from_stripe, to_stripe
@@ -112,9 +112,9 @@ def expire(account: Account, attempt: Attempt) -> Outcome:
         raise trouble(error) from error
 
 
-def to_pass(account: Account, attempt: Attempt) -> dict[str, str]:
-    """What the browser needs to pass a check inside the page; empty when there is none to pass there."""
-    return needed_for(_find(account, attempt) or {})
+def challenge(account: Account, attempt: Attempt) -> dict[str, str]:
+    """What the browser needs to ask for the bank's approval inside the page; empty when nothing is asked there."""
+    return challenge_of(_find(account, attempt) or {})
 
 
 def outcome_of(intent: Mapping[str, Any]) -> Outcome:
@@ -129,21 +129,21 @@ def outcome_of(intent: Mapping[str, Any]) -> Outcome:
     if status == "processing":
         return Outcome(Result.PENDING, gateway_id=intent_id)
     if status == "requires_action":
-        return _check_of(intent)
+        return _needs_customer(intent)
     if status == "requires_payment_method" and failure:
         said = f"{failure.get('message') or ''} ({failure.get('code')}, {failure.get('decline_code')})"
         return Outcome(Result.DECLINED, gateway_id=intent_id, decline=decline_of(failure), message=said[:300])
     return Outcome(Result.UNKNOWN, gateway_id=intent_id, message=f"The payment is {status} at Stripe.")
 
 
-def _check_of(intent: Mapping[str, Any]) -> Outcome:
-    """Where the bank's check is passed: at an address, or inside the page when it was asked for like that."""
+def _needs_customer(intent: Mapping[str, Any]) -> Outcome:
+    """Where the payer approves with the bank: at an address, or inside the page when it was asked for like that."""
     action = intent.get("next_action") or {}
     if action.get("type") == "redirect_to_url":
         return Outcome(Result.NEEDS_CUSTOMER, gateway_id=intent["id"], next_url=action["redirect_to_url"]["url"])
     if action.get("type") == IN_PAGE:
         return Outcome(Result.NEEDS_CUSTOMER, gateway_id=intent["id"])
-    message = f"Stripe wants {action.get('type')}, which is not a check of a card."
+    message = f"Stripe wants {action.get('type')}, which is no bank approval."
     return Outcome(Result.UNKNOWN, gateway_id=intent["id"], message=message)
 
 

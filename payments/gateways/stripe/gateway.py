@@ -66,8 +66,8 @@ class StripeGateway:
     def expire(self, attempt: Attempt) -> Outcome:
         return charges.expire(self.account, attempt)
 
-    def check(self, attempt: Attempt) -> Mapping[str, str]:
-        return charges.to_pass(self.account, attempt)
+    def challenge(self, attempt: Attempt) -> Mapping[str, str]:
+        return charges.challenge(self.account, attempt)
 
     def begin_setup(
         self, *, key: str, profile: str, gateway_customer: str, token: str, return_url: str, in_page: bool = False
@@ -88,8 +88,8 @@ class StripeGateway:
     def expire_setup(self, setup_id: str) -> SetupStep:
         return setups.expire(self.account, setup_id)
 
-    def check_setup(self, setup_id: str) -> Mapping[str, str]:
-        return setups.to_pass(self.account, setup_id)
+    def setup_challenge(self, setup_id: str) -> Mapping[str, str]:
+        return setups.challenge(self.account, setup_id)
 
     def lookup_method(self, *, gateway_method: str, gateway_customer: str) -> MethodInfo | None:
         return cards.lookup(self.account, gateway_method=gateway_method, gateway_customer=gateway_customer)
@@ -123,8 +123,8 @@ class StripeGateway:
         scripts = ("https://js.stripe.com", "https://*.js.stripe.com") if own_js else (_origin(self.js_url),)
         return Browser(
             template="payments/gateways/stripe/card_field.html",
-            check_template="payments/gateways/stripe/check.html",
-            scripts=(self.js_url, "gateways/stripe/card.js", "gateways/stripe/check.js"),
+            challenge_template="payments/gateways/stripe/challenge.html",
+            scripts=(self.js_url, "gateways/stripe/card.js", "gateways/stripe/challenge.js"),
             script_origins=scripts,
             frame_origins=(*scripts, "https://hooks.stripe.com") if own_js else scripts,
             connect_origins=(_origin(self.api_base),),

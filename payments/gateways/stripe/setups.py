@@ -6,7 +6,7 @@ from typing import Any
 import stripe
 
 from payments.gateways.base import Bucket, Decline, DeclineCode, GatewayError, SetupStep
-from payments.gateways.stripe.cards import PREFIX, id_of, info_of, make_payer, needed_for
+from payments.gateways.stripe.cards import PREFIX, challenge_of, id_of, info_of, make_payer
 from payments.gateways.stripe.client import Account
 from payments.gateways.stripe.errors import GONE, decline_of, details, is_method_gone, trouble
 
@@ -65,9 +65,9 @@ def expire(account: Account, setup_id: str) -> SetupStep:
     return step_of(setup if setup["status"] == "requires_payment_method" else canceled)
 
 
-def to_pass(account: Account, setup_id: str) -> dict[str, str]:
-    """What the browser needs to pass a check inside the page; empty when there is none to pass there."""
-    return needed_for(_retrieve(account, setup_id))
+def challenge(account: Account, setup_id: str) -> dict[str, str]:
+    """What the browser needs to ask for the bank's approval inside the page; empty when nothing is asked there."""
+    return challenge_of(_retrieve(account, setup_id))
 
 
 def step_of(intent: Mapping[str, Any]) -> SetupStep:

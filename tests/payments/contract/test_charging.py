@@ -29,7 +29,7 @@ def test_what_the_browser_needs_of_it_lies_in_its_package(bench):
     package = Path(inspect.getfile(type(bench.gateway))).parent
     browser = bench.gateway.browser
 
-    shown = [get_template(name).origin.name for name in (browser.template, browser.check_template) if name]
+    shown = [get_template(name).origin.name for name in (browser.template, browser.challenge_template) if name]
     scripts = [finders.find(path) for path in browser.scripts if "://" not in path]
 
     assert shown
@@ -125,11 +125,11 @@ def test_a_check_is_passed_inside_the_page_where_the_gateway_can_draw_it(bench):
     attempt = an_attempt(bench, method=bench.challenge_card(), in_page=True)
 
     outcome = bench.gateway.charge(attempt)
-    needed = bench.gateway.check(replace(attempt, gateway_id=outcome.gateway_id))
+    needed = bench.gateway.challenge(replace(attempt, gateway_id=outcome.gateway_id))
 
     assert outcome.result == Result.NEEDS_CUSTOMER
-    assert bool(outcome.next_url) != bool(bench.gateway.browser.check_template)
-    assert bool(needed) == bool(bench.gateway.browser.check_template)
+    assert bool(outcome.next_url) != bool(bench.gateway.browser.challenge_template)
+    assert bool(needed) == bool(bench.gateway.browser.challenge_template)
     assert all(isinstance(word, str) for word in [*needed, *needed.values()])
     assert bench.gateway.lookup(attempt) == outcome
 
@@ -138,7 +138,7 @@ def test_there_is_nothing_to_pass_in_the_page_of_a_charge_that_is_checked_elsewh
     elsewhere, unchecked = an_attempt(bench, method=bench.challenge_card()), an_attempt(bench, in_page=True)
     for attempt in (elsewhere, unchecked):
         outcome = bench.gateway.charge(attempt)
-        assert not bench.gateway.check(replace(attempt, gateway_id=outcome.gateway_id))
+        assert not bench.gateway.challenge(replace(attempt, gateway_id=outcome.gateway_id))
 
 
 def test_a_check_that_nobody_is_there_to_pass_is_a_decline(bench):

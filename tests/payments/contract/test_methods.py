@@ -80,14 +80,14 @@ def test_a_card_that_the_bank_checks_inside_the_page_waits_without_an_address(be
     step = add(bench, bench.challenge_card(), in_page=True)
 
     assert (step.method, step.decline) == (None, None)
-    assert bool(step.next_url) != bool(bench.gateway.browser.check_template)
-    assert bool(bench.gateway.check_setup(step.setup_id)) == bool(bench.gateway.browser.check_template)
+    assert bool(step.next_url) != bool(bench.gateway.browser.challenge_template)
+    assert bool(bench.gateway.setup_challenge(step.setup_id)) == bool(bench.gateway.browser.challenge_template)
     assert bench.gateway.finish_setup(step.setup_id) == step
 
 
 def test_there_is_nothing_to_pass_in_the_page_for_a_card_that_is_checked_elsewhere_or_not_at_all(bench):
     for step in (add(bench, bench.challenge_card()), add(bench, bench.good_card(), in_page=True)):
-        assert not bench.gateway.check_setup(step.setup_id)
+        assert not bench.gateway.setup_challenge(step.setup_id)
 
 
 def test_a_card_being_added_that_was_closed_is_never_kept(bench):
@@ -98,7 +98,7 @@ def test_a_card_being_added_that_was_closed_is_never_kept(bench):
 
         assert closed.decline
         assert (closed.method, closed.next_url) == (None, "")
-        assert not bench.gateway.check_setup(step.setup_id)
+        assert not bench.gateway.setup_challenge(step.setup_id)
         assert bench.gateway.finish_setup(step.setup_id) == bench.gateway.expire_setup(step.setup_id) == closed
 
 

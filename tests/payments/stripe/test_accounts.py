@@ -17,7 +17,7 @@ def test_a_payment_that_stripe_denies_though_it_gave_us_its_id_is_not_known(gate
     made = gateway.charge(an_attempt(standin))
     attempt = an_attempt(standin, gateway_id=made.gateway_id)
 
-    for ask in (elsewhere.lookup, elsewhere.expire, elsewhere.check):
+    for ask in (elsewhere.lookup, elsewhere.expire, elsewhere.challenge):
         with pytest.raises(GatewayError) as denial:
             ask(attempt)
         assert denial.value.sent

@@ -43,7 +43,7 @@ def test_a_check_inside_the_page_has_a_secret_and_no_address(gateway, standin):
 
     assert sent(standin, SETUP)[0]["use_stripe_sdk"] == "true"
     assert step.next_url == ""
-    assert gateway.check_setup(step.setup_id)["client_secret"].startswith(step.setup_id)
+    assert gateway.setup_challenge(step.setup_id)["client_secret"].startswith(step.setup_id)
 
 
 @pytest.mark.parametrize("token", ["tok_visa", "", "pm_nowhere"])

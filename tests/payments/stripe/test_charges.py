@@ -119,7 +119,7 @@ def test_the_payers_browser_may_pass_the_check_inside_the_page(gateway, standin)
 
     assert (outcome.result, outcome.next_url) == (Result.NEEDS_CUSTOMER, "")
     assert sent(standin, CHARGE) == [expected(attempt, return_url="http://testserver/back", use_stripe_sdk="true")]
-    assert re.match(r"pi_\w+_secret_\w+$", gateway.check(attempt)["client_secret"])
+    assert re.match(r"pi_\w+_secret_\w+$", gateway.challenge(attempt)["client_secret"])
 
 
 @pytest.mark.parametrize(
@@ -141,7 +141,7 @@ def test_after_the_banks_check(gateway, standin, number, answer, result, code):
     assert outcome.result == result
     assert (outcome.decline and outcome.decline.code) == code
     assert len(charged(standin, attempt)) == (result == Result.SUCCEEDED)
-    assert not gateway.check(attempt)
+    assert not gateway.challenge(attempt)
 
 
 @pytest.mark.parametrize(

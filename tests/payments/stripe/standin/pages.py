@@ -10,7 +10,7 @@ from tests.payments.stripe.standin.edge import Answer, Edge
 
 CHECK = """<!doctype html><html lang="en"><title>Bank</title><main><h1>Is this you?</h1><p>{what}</p>
 <form method="post"><button name="answer" value="approve">Approve payment</button>
-<button name="answer" value="fail">Fail the check</button></form></main></html>"""
+<button name="answer" value="fail">Reject</button></form></main></html>"""
 HTML = {"Content-Type": "text/html; charset=utf-8"}
 
 

@@ -105,8 +105,8 @@
   });
 
   // The fields are for those whose browser runs this; the list of test cards is for the others. Put in by htmx, what
-  // stands in a noscript is part of the form all the same, so it is taken out. And the bank's check need not leave the
-  // page, which is said to the portal.
+  // stands in a noscript is part of the form all the same, so it is taken out. The portal is told
+  // that the bank can be answered inside the page.
   const ready = (root) => {
     for (const input of root.querySelectorAll("[data-in-page]")) input.value = input.dataset.inPage;
     for (const field of root.querySelectorAll("[data-sandbox-card]")) {

@@ -124,7 +124,7 @@
     for (const field of document.querySelectorAll("[data-stripe-card]")) {
       field.querySelector("noscript")?.remove(); // put in by htmx, what stands in it is shown all the same
       draw(field);
-      // The bank's check need not leave the page, which is said to the portal.
+      // Tells the portal that the bank can be answered inside the page.
       const inPage = window.Stripe && field.closest("form")?.querySelector("[data-in-page]");
       if (inPage) inPage.value = inPage.dataset.inPage;
     }

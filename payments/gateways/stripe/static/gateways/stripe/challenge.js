@@ -1,4 +1,4 @@
-// The bank's check inside the portal's page. Stripe opens the bank's frame; however it ends, the page's own link leads
+// The bank's approval inside the portal's page. Stripe opens the bank's frame; however it ends, the page's own link leads
 // on, and the portal asks Stripe how things stand. Nothing that is said here counts.
 
 (() => {
@@ -38,11 +38,11 @@
     comeBack();
     if (!section.isConnected) return;
     if (answer.error?.type === "api_connection_error") tell(section, section.dataset.missing);
-    else document.querySelector("[data-check-done]").click();
+    else document.querySelector("[data-challenge-done]").click();
   };
 
   const ready = () => {
-    for (const section of document.querySelectorAll("[data-stripe-check]")) {
+    for (const section of document.querySelectorAll("[data-stripe-challenge]")) {
       if (begun.has(section)) continue;
       begun.add(section);
       section.querySelector("[data-stripe-again]").addEventListener("click", () => open(section));
