@@ -16,8 +16,8 @@ from bench.recording import Recording, bare_connection, record, send
 from invoices.models import Invoice
 from invoices.money import Money
 from payments.models import Payment, PaymentMethod
-from payments.models.attempts import new_reference
-from payments.operations import pay
+from payments.models.payments import new_reference
+from payments.operations.attempts import pay
 
 
 class Payer:

@@ -12,7 +12,7 @@ from django.db import connection
 
 from bench.client import serve
 from bench.filling import add_open_invoices, make_profile, tidy_up
-from payments.operations import check_books
+from payments.operations.integrity import check_books
 
 
 class Side(NamedTuple):

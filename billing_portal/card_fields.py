@@ -16,7 +16,7 @@ from payments.gateways.registry import default_gateway
 
 PAGES = frozenset(
     {
-        *("payments:pay", "payments:check", "payments:detail", "invoices:list", "invoices:detail"),
+        *("payments:pay", "payments:challenge", "payments:detail", "invoices:list", "invoices:detail"),
         *("payments:methods", "payments:add_method", "payments:adding"),
     }
 )

@@ -11,16 +11,12 @@ from billing_portal.core.mail import send_due
 from billing_portal.core.models import JobRun
 from invoices.operations import close_due, expire_credits, remind_due, update_profile_statuses
 from payments.gateways.registry import gateways
-from payments.operations import (
-    announce_due,
-    charge_due,
-    detach_due,
-    end_abandoned,
-    process_deliveries,
-    reconcile,
-    send_statements,
-    warn_of_expiring_cards,
-)
+from payments.operations.autopay import charge_due
+from payments.operations.card_setups import end_abandoned
+from payments.operations.methods import detach_due
+from payments.operations.notifications import announce_due, send_statements, warn_of_expiring_cards
+from payments.operations.reconciliation import reconcile
+from payments.operations.webhooks import process_deliveries
 
 RUNS_KEPT_FOR = timedelta(days=366)
 

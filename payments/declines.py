@@ -44,10 +44,11 @@ EXPLANATIONS: dict[DeclineCode, Explanation] = {
     DeclineCode.LOST_OR_STOLEN: GENERIC,
     DeclineCode.FRAUD: GENERIC,
     DeclineCode.CHALLENGE_FAILED: Explanation(
-        _("the check was not completed"), (_("Try again and complete your bank's check."), OTHER_CARD)
+        _("the approval was not completed"), (_("Try again, and approve it with your bank."), OTHER_CARD)
     ),
     DeclineCode.CHALLENGE_REQUIRED: Explanation(
-        _("it wants you to confirm this payment"), (_("Pay now yourself, and confirm when your bank asks."), OTHER_CARD)
+        _("it wants you to approve this payment"),
+        (_("Pay now yourself, and approve the payment with your bank."), OTHER_CARD),
     ),
     DeclineCode.LIMIT_EXCEEDED: Explanation(
         _("the amount is above the card's limit"), (OTHER_CARD, _("Ask your bank to raise the limit, then try again."))
@@ -75,7 +76,7 @@ EXPLANATIONS: dict[DeclineCode, Explanation] = {
 }
 
 ANOTHER_CARD: Text = _("Add another card.")
-CONFIRM: Text = _("Add the card again, and confirm when your bank asks.")
+APPROVE: Text = _("Add the card again, and approve it with your bank.")
 # They speak of an amount, of a payment, or of a card that was stored before.
 ONLY_OF_PAYMENTS = {
     *(DeclineCode.TOO_SMALL, DeclineCode.LIMIT_EXCEEDED, DeclineCode.CURRENCY, DeclineCode.METHOD_GONE),
@@ -86,9 +87,9 @@ ONLY_OF_PAYMENTS = {
 def explain_adding(code: str) -> Explanation:
     """The same for a card that is added without paying, where nothing can be paid with another one."""
     if code == DeclineCode.CHALLENGE_REQUIRED:
-        return Explanation(_("it wants you to confirm the card"), (CONFIRM, ANOTHER_CARD))
-    found = GENERIC if code in ONLY_OF_PAYMENTS else explain(code)
-    return Explanation(found.reason, [ANOTHER_CARD if text is OTHER_CARD else text for text in found.advice])
+        return Explanation(_("it wants you to approve the card"), (APPROVE, ANOTHER_CARD))
+    reason, advice = GENERIC if code in ONLY_OF_PAYMENTS else explain(code)
+    return Explanation(reason, [ANOTHER_CARD if text is OTHER_CARD else text for text in advice])
 
 
 def explain(code: str) -> Explanation:

@@ -23,10 +23,6 @@ class PaymentQuerySet(QuerySet["Payment"]):
         """Rows locked in one fixed order; lock the invoices of a payment before it. Evaluate it at once."""
         return self.order_by("pk").select_for_update(of=("self",))
 
-    def to_look_up(self, at: datetime) -> Self:
-        """Open attempts whose next look-up has come."""
-        return self.filter(next_lookup_at__lte=at).order_by("next_lookup_at", "pk")
-
 
 class PaymentMethodQuerySet(QuerySet["PaymentMethod"]):
     def visible_to(self, access: Access) -> Self:

@@ -25,7 +25,7 @@ from invoices.states import InvoiceStatus
 from payments.models import DisputeAllocation, PaymentAllocation, RefundAllocation
 from payments.states import DisputeStatus, PaymentStatus, RefundStatus
 
-MOST_DAYS = 366
+MAX_DAYS = 366
 
 
 class What(StrEnum):
@@ -147,9 +147,9 @@ def _lines(profile: BillingProfile, source: _Source, rows: QuerySet[Any]) -> Ite
             yield Line(on, source.what, number or "", str(reference or ""), source.sign * amount), pk
 
 
-def _order(found: tuple[Line, int]) -> tuple[date, int, int]:
+def _order(entry: tuple[Line, int]) -> tuple[date, int, int]:
     """By day; within a day what is owed comes before what settles it."""
-    line, pk = found
+    line, pk = entry
     return line.on, list(What).index(line.what), pk
 
 

@@ -16,7 +16,7 @@ from invoices.states import Look
 
 class PaymentStatus(models.TextChoices):
     CREATED = "created", _("Started")
-    NEEDS_CUSTOMER = "needs_customer", _("Waiting for your bank's check")
+    NEEDS_CUSTOMER = "needs_customer", _("Waiting for bank approval")
     PENDING = "pending", _("On its way")
     UNKNOWN = "unknown", _("Checking with your bank")
     MISMATCH = "mismatch", _("Checked by our staff")
@@ -29,7 +29,6 @@ class PaymentStatus(models.TextChoices):
 S = PaymentStatus
 OPEN = frozenset({S.CREATED, S.NEEDS_CUSTOMER, S.PENDING, S.UNKNOWN, S.MISMATCH})
 ENDED_WITHOUT_MONEY = frozenset({S.DECLINED, S.EXPIRED, S.NOT_SENT})
-ASKED_AGAIN = frozenset({S.CREATED, S.NEEDS_CUSTOMER, S.PENDING, S.UNKNOWN})
 
 MOVES: dict[PaymentStatus, frozenset[PaymentStatus]] = {
     S.CREATED: frozenset(S) - {S.CREATED},

@@ -31,10 +31,9 @@ CASCADES = {
 OPEN_LOOKUPS = {
     ("billing_portal/home.py", "User"),  # the reader's own row
     ("accounts/views/email_address.py", "EmailChange"),  # the reader's own
-    ("payments/views/automatic.py", "AutomaticCharge"),  # of invoices that were
+    ("payments/views/methods.py", "AutomaticCharge"),  # of invoices that were
     ("payments/views/methods.py", "WireRequest"),  # whether the profile that was opened has asked
-    ("payments/views/history.py", "PaymentAllocation"),  # prefetched for payments that were
-    ("payments/views/paying.py", "Payment"),  # the open attempt of an invoice that was
+    ("payments/views/payments.py", "PaymentAllocation"),  # prefetched for payments that were
 }
 
 

@@ -17,7 +17,7 @@ from payments.states import DisputeStatus, PaymentStatus, RefundStatus
 ROOT = Path(__file__).resolve().parent.parent
 APPS = ("billing_portal", "accounts", "invoices", "payments")
 # The functions that write an entry: `audit.record`, and those by which a module calls it.
-RECORDERS = {"record", "_record", "_record_attempt", "attempts_blocked"}
+RECORDERS = {"record", "_record", "record_audit", "_record_attempt", "attempts_blocked"}
 # What the parts that are computed can be: the status something comes to.
 COMPUTED = {
     "wire.{}": {WireRequest.Status.APPROVED, WireRequest.Status.DECLINED},

@@ -126,7 +126,7 @@ ROUTES = {
     "payments:detail": Route(PROFILE, get=200),
     "payments:receipt": Route(PROFILE, get=200),
     "payments:return": Route(PROFILE, get=303),
-    "payments:check": Route(PAYERS, get=303, sees=PROFILE, payment="needs_customer", started_by=True),
+    "payments:challenge": Route(PAYERS, get=303, sees=PROFILE, payment="needs_customer", started_by=True),
     "payments:cancel": Route(PAYERS, post=303, sees=PROFILE, payment="needs_customer"),
     "payments:statement": Route(PROFILE, get=200),
     "payments:statement_pdf": Route(PROFILE, get=200),

@@ -19,7 +19,7 @@ from accounts.models import InvoiceSection
 from invoices.models import InvoiceLine
 from invoices.money import Money
 from invoices.operations import credit_note
-from payments.operations import pay
+from payments.operations.attempts import pay
 from tests.factories import (
     TODAY,
     BillingAccountFactory,

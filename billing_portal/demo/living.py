@@ -18,7 +18,10 @@ from invoices.operations import issue, mark_announced, plan_autopay, rebill, voi
 from payments.gateways.registry import default_gateway, get_gateway
 from payments.gateways.sandbox import SandboxGateway
 from payments.models import Payment
-from payments.operations import charge_due, pay, record_payment, refund
+from payments.operations.attempts import pay
+from payments.operations.autopay import charge_due
+from payments.operations.manual_payments import record_payment
+from payments.operations.refunds import refund
 
 GOOD, TOO_LITTLE_MONEY, CHALLENGED = "4242", "9995", "3184"
 

@@ -1,4 +1,4 @@
-"""What the staff pages of payments share: rows that cannot be edited, and deeds that ask first."""
+"""What the staff pages of payments share: rows that cannot be edited, and actions that ask first."""
 
 from collections.abc import Callable
 from typing import Any
@@ -20,7 +20,12 @@ from accounts.admin.base import PortalInline, ReadOnlyAdmin, access_of_staff
 from accounts.admin.changes import belongs_to
 from billing_portal.core.staff_pages import confirm
 from payments.gateways.registry import UnknownGateway
-from payments.operations import CannotChangeMethod, CannotPlan, CannotRecord, CannotRefund, CannotRelease, NoAnswer
+from payments.operations.autopay import CannotPlan
+from payments.operations.card_holds import CannotRelease
+from payments.operations.gateway_calls import NoAnswer
+from payments.operations.manual_payments import CannotRecord
+from payments.operations.methods import CannotChangeMethod
+from payments.operations.refunds import CannotRefund
 
 REFUSALS = (
     *(CannotChangeMethod, CannotPlan, CannotRecord, CannotRefund, CannotRelease),
@@ -41,13 +46,14 @@ class ReadOnlyInline(PortalInline):
         return False
 
 
-class DeedsAdmin(ReadOnlyAdmin):
-    """Read-only rows with deeds. Doing one takes the permission to change the row, which nobody can use otherwise.
+class StaffActionAdmin(ReadOnlyAdmin):
+    """Read-only rows with staff actions, each on a page of its own. Taking one needs the permission to change the row,
+    which nobody can use otherwise.
 
-    ``deeds`` maps the last part of an address to the name of the method that serves it.
+    ``row_actions`` maps the last part of an address to the name of the method that serves it.
     """
 
-    deeds: dict[str, str] = {}
+    row_actions: dict[str, str] = {}
     actions = None
 
     class Media:
@@ -57,25 +63,28 @@ class DeedsAdmin(ReadOnlyAdmin):
         name = f"{self.opts.app_label}_{self.opts.model_name}"
         own = [
             path(
-                f"<path:object_id>/{deed}/",
+                f"<path:object_id>/{action}/",
                 self.admin_site.admin_view(getattr(self, method)),
-                name=f"{name}_{deed.replace('-', '_')}",
+                name=f"{name}_{action.replace('-', '_')}",
             )
-            for deed, method in self.deeds.items()
+            for action, method in self.row_actions.items()
         ]
         return [*own, *super().get_urls()]
 
     def may_act(self, request: HttpRequest) -> bool:
         return request.user.has_perm(f"{self.opts.app_label}.change_{self.opts.model_name}")
 
+    def require_may_act(self, request: HttpRequest) -> None:
+        if not self.may_act(request):
+            raise PermissionDenied(_("Your staff account may look at this, but not act on it."))
+
     def render_change_form(self, request: HttpRequest, context: dict[str, Any], *args: Any, **kwargs: Any) -> Any:
         context["may_act"] = self.may_act(request)
         return super().render_change_form(request, context, *args, **kwargs)
 
     def row(self, request: HttpRequest, object_id: str) -> Any:
-        """The row a deed is about. Raises PermissionDenied, Http404."""
-        if not self.may_act(request):
-            raise PermissionDenied(_("Your staff account may look at this, but not act on it."))
+        """The row that an action is about. Raises PermissionDenied, Http404."""
+        self.require_may_act(request)
         try:
             pk = self.opts.pk.to_python(object_id) if self.opts.pk is not None else object_id
         except forms.ValidationError:
@@ -85,27 +94,35 @@ class DeedsAdmin(ReadOnlyAdmin):
     def page_of(self, row: Model) -> str:
         return reverse(f"admin:{self.opts.app_label}_{self.opts.model_name}_change", args=[row.pk])
 
-    def ask(self, request: HttpRequest, *, row: Model | None = None, **page: Any) -> HttpResponse:
-        """The page that says what will happen, with the button that does it."""
-        queue = reverse(f"admin:{self.opts.app_label}_payment_changelist")
-        return confirm(self, request, row=row, back=self.page_of(row) if row is not None else queue, **page)
-
-    def do(
-        self, request: HttpRequest, deed: Callable[[], str | Promise], row: Model, *, action: str = ""
+    def act(
+        self,
+        request: HttpRequest,
+        row: Model,
+        perform: Callable[[], str | Promise],
+        *,
+        form: forms.Form | None = None,
+        audit_action: str = "",
+        **page: Any,
     ) -> HttpResponse:
-        """Does it, tells what came of it (or why it was refused), and goes back to the row.
+        """Asks first, on the confirmation page that ``page`` describes. When that is sent, performs the action, tells
+        what came of it (or why it was refused), and goes back to the row.
 
-        ``action`` is audited afterwards, where the operation itself does not know who asked for it.
+        ``audit_action`` is recorded afterwards, where the operation itself does not know who asked for it.
         """
+        if request.method != "POST" or (form is not None and not form.is_valid()):
+            return confirm(self, request, row=row, form=form, back=self.page_of(row), **page)
         try:
-            said = deed()
+            message = perform()
         except REFUSALS as refusal:
             self.message_user(request, str(refusal), messages.ERROR)
         else:
-            if action:
-                belongs = belongs_to(getattr(row, "payment", row))
+            if audit_action:
                 audit.record(
-                    access=access_of_staff(request), at=timezone.now(), action=action, subject=str(row)[:120], **belongs
+                    access=access_of_staff(request),
+                    at=timezone.now(),
+                    action=audit_action,
+                    subject=str(row)[:120],
+                    **belongs_to(getattr(row, "payment", row)),
                 )
-            self.message_user(request, str(said), messages.SUCCESS)
+            self.message_user(request, str(message), messages.SUCCESS)
         return HttpResponseRedirect(self.page_of(row))

@@ -1,15 +1,20 @@
-"""Stored cards for staff: to be seen, and removed at a customer's wish."""
+"""Stored cards for staff, to be seen and removed at a customer's wish; and who is held for trying too many cards."""
+
+from typing import Any
 
 from django.contrib import admin
+from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.utils import timezone
 from django.utils.translation import gettext as _now
 from django.utils.translation import gettext_lazy as _
 
 from accounts.admin.base import access_of_staff
-from payments.admin.base import DeedsAdmin, ReadOnlyInline
-from payments.models import Detachment, MethodSetup, PaymentMethod
-from payments.operations import CannotChangeMethod, remove_method
+from payments.admin.base import ReadOnlyInline, StaffActionAdmin
+from payments.admin.forms import ReasonForm
+from payments.models import CardHold, Detachment, MethodSetup, PaymentMethod
+from payments.operations.card_holds import release_hold
+from payments.operations.methods import CannotChangeMethod, remove_method
 
 
 class DetachmentInline(ReadOnlyInline):
@@ -20,7 +25,7 @@ class DetachmentInline(ReadOnlyInline):
 
 
 @admin.register(MethodSetup)
-class MethodSetupAdmin(DeedsAdmin):
+class MethodSetupAdmin(StaffActionAdmin):
     list_display = ("created_at", "profile", "status", "decline_code", "gateway", "created_by")
     list_filter = ("status", "gateway", ("created_at", admin.DateFieldListFilter))
     list_select_related = ("profile", "created_by")
@@ -34,7 +39,7 @@ class MethodSetupAdmin(DeedsAdmin):
 
 
 @admin.register(PaymentMethod)
-class PaymentMethodAdmin(DeedsAdmin):
+class PaymentMethodAdmin(StaffActionAdmin):
     list_display = ("label", "profile", "expiry", "is_default", "status", "gateway", "created_at")
     list_filter = ("status", "is_default", "gateway", "brand")
     list_select_related = ("profile",)
@@ -45,7 +50,7 @@ class PaymentMethodAdmin(DeedsAdmin):
         "label", "profile", "status", "is_default", "expiry", "gateway", "gateway_customer", "gateway_method",
         "created_at", "created_by", "removed_at",
     )  # fmt: skip
-    deeds = {"remove": "remove_view"}
+    row_actions = {"remove": "remove_view"}
     inlines = (DetachmentInline,)
 
     @admin.display(description=_("expires"))
@@ -55,14 +60,78 @@ class PaymentMethodAdmin(DeedsAdmin):
     def remove_view(self, request: HttpRequest, object_id: str) -> HttpResponse:
         """Takes a card off its profile."""
         method = self.row(request, object_id)
-        if request.method == "POST":
-            return self.do(request, lambda: self._remove(request, method), method)
-        text = [_("The card can no longer be used to pay. Earlier payments keep naming it. This cannot be taken back.")]
-        return self.ask(request, title=_("Remove card"), text=text, button=_("Remove"), row=method)
 
-    def _remove(self, request: HttpRequest, method: PaymentMethod) -> str:
-        try:
-            remove_method(access=access_of_staff(request), method_id=method.pk, at=timezone.now())
-        except PaymentMethod.DoesNotExist as error:
-            raise CannotChangeMethod(_now("This card was removed before.")) from error
-        return _now("%(card)s was removed.") % {"card": method.label}
+        def perform() -> str:
+            try:
+                remove_method(access=access_of_staff(request), method_id=method.pk, at=timezone.now())
+            except PaymentMethod.DoesNotExist as error:
+                raise CannotChangeMethod(_now("This card was removed before.")) from error
+            return _now("%(card)s was removed.") % {"card": method.label}
+
+        text = [_("The card can no longer be used to pay. Earlier payments keep naming it. This cannot be taken back.")]
+        return self.act(request, method, perform, title=_("Remove card"), text=text, button=_("Remove"))
+
+
+class HeldNowFilter(admin.SimpleListFilter):
+    """Who is held at this moment."""
+
+    title = _("held now")
+    parameter_name = "now"
+
+    def lookups(self, _request: HttpRequest, _model_admin: Any) -> list[tuple[str, Any]]:
+        return [("people", _("People")), ("profiles", _("Billing profiles"))]
+
+    def queryset(self, _request: HttpRequest, queryset: QuerySet[CardHold]) -> QuerySet[CardHold]:
+        if self.value() == "people":
+            return queryset.filter(pk__in=CardHold.objects.current(timezone.now()).filter(profile=None))
+        if self.value() == "profiles":
+            return queryset.filter(pk__in=CardHold.objects.current(timezone.now()).filter(person=None))
+        return queryset
+
+
+@admin.register(CardHold)
+class CardHoldAdmin(StaffActionAdmin):
+    list_display = ("whose", "reason", "tries", "since", "until", "state")
+    list_filter = (HeldNowFilter, "reason", ("since", admin.DateFieldListFilter))
+    list_select_related = ("person", "profile", "released_by")
+    search_fields = ("=person__email", "=profile__code", "profile__name")
+    search_help_text = _("Email address, or profile")
+    ordering = ("-since", "-pk")
+    fields = (
+        "person", "profile", "reason", "tries", "since", "until", "state", "released_at", "released_by",
+        "release_reason",
+    )  # fmt: skip
+    row_actions = {"release": "release_view"}
+
+    @admin.display(description=_("person or billing profile"))
+    def whose(self, hold: CardHold) -> str:
+        return str(hold)
+
+    @admin.display(description=_("state"))
+    def state(self, hold: CardHold) -> str:
+        if hold.released_at is not None:
+            return _now("Released")
+        return _now("Held") if hold.is_current(timezone.now()) else _now("Over")
+
+    def render_change_form(self, request: HttpRequest, context: dict[str, Any], *args: Any, **kwargs: Any) -> Any:
+        hold = context.get("original")
+        context["is_held"] = hold is not None and hold.is_current(timezone.now())
+        return super().render_change_form(request, context, *args, **kwargs)
+
+    def release_view(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        """Lets somebody who is held try again."""
+        hold = self.row(request, object_id)
+        form = ReasonForm(request.POST or None)
+
+        def perform() -> str:
+            reason = form.cleaned_data["reason"]
+            release_hold(access=access_of_staff(request), hold_id=hold.pk, reason=reason, at=timezone.now())
+            return _now("Released. %(whose)s can try cards again.") % {"whose": hold}
+
+        text = [
+            _("The tries so far no longer count, so cards can be tried again at once, up to the same limit."),
+            _("Make sure first that these are cards of the customer's own: many different ones can be stolen."),
+        ]
+        facts = [(_("Held"), hold), (_("What was counted"), hold.get_reason_display()), (_("Tries"), hold.tries)]
+        title = button = _("Release")
+        return self.act(request, hold, perform, form=form, title=title, text=text, button=button, facts=facts)

@@ -1,5 +1,5 @@
 import django.db.models.deletion
-import payments.models.attempts
+import payments.models.payments
 import uuid
 from django.conf import settings
 from django.db import migrations, models
@@ -22,10 +22,10 @@ class Migration(migrations.Migration):
             name='Payment',
             fields=[
                 ('id', models.UUIDField(default=uuid.uuid4, editable=False, primary_key=True, serialize=False)),
-                ('reference', models.CharField(default=payments.models.attempts.new_reference, editable=False, max_length=16, unique=True, verbose_name='reference')),
+                ('reference', models.CharField(default=payments.models.payments.new_reference, editable=False, max_length=16, unique=True, verbose_name='reference')),
                 ('attempt_key', models.UUIDField(default=uuid.uuid4, editable=False, unique=True)),
                 ('channel', models.CharField(choices=[('card', 'Card'), ('wire', 'Wire transfer'), ('check', 'Check')], default='card', max_length=8, verbose_name='channel')),
-                ('status', models.CharField(choices=[('created', 'Started'), ('needs_customer', "Waiting for your bank's check"), ('pending', 'On its way'), ('unknown', 'Checking with your bank'), ('mismatch', 'Checked by our staff'), ('succeeded', 'Succeeded'), ('declined', 'Declined'), ('expired', 'Expired'), ('not_sent', 'Not sent')], default='created', max_length=16, verbose_name='status')),
+                ('status', models.CharField(choices=[('created', 'Started'), ('needs_customer', "Waiting for bank approval"), ('pending', 'On its way'), ('unknown', 'Checking with your bank'), ('mismatch', 'Checked by our staff'), ('succeeded', 'Succeeded'), ('declined', 'Declined'), ('expired', 'Expired'), ('not_sent', 'Not sent')], default='created', max_length=16, verbose_name='status')),
                 ('amount_minor', models.BigIntegerField(verbose_name='amount')),
                 ('currency', models.CharField(max_length=3, verbose_name='currency')),
                 ('refunded_minor', models.BigIntegerField(default=0, verbose_name='refunded')),
@@ -176,7 +176,7 @@ class Migration(migrations.Migration):
             fields=[
                 ('id', models.UUIDField(default=uuid.uuid4, editable=False, primary_key=True, serialize=False)),
                 ('key', models.UUIDField(default=uuid.uuid4, editable=False, unique=True)),
-                ('status', models.CharField(choices=[('created', 'Started'), ('needs_customer', "Waiting for your bank's check"), ('succeeded', 'Card added'), ('declined', 'Declined'), ('expired', 'Not completed')], default='created', max_length=16, verbose_name='status')),
+                ('status', models.CharField(choices=[('created', 'Started'), ('needs_customer', "Waiting for bank approval"), ('succeeded', 'Card added'), ('declined', 'Declined'), ('expired', 'Not completed')], default='created', max_length=16, verbose_name='status')),
                 ('gateway', models.CharField(max_length=20, verbose_name='gateway')),
                 ('setup_id', models.CharField(blank=True, max_length=120, verbose_name="gateway's id")),
                 ('next_url', models.CharField(blank=True, editable=False, max_length=500)),

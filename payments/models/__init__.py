@@ -1,13 +1,9 @@
 """Cards, attempts to move money, what came of them, and what providers told us."""
 
-from payments.models.attempts import Payment, PaymentAllocation, PaymentEvent
-from payments.models.automatic import AutomaticCharge
-from payments.models.deliveries import WebhookDelivery
-from payments.models.disputes import Dispute, DisputeAllocation
-from payments.models.holds import CardHold
-from payments.models.methods import PaymentMethod
-from payments.models.refunds import Refund, RefundAllocation
-from payments.models.setups import Detachment, MethodSetup
+from payments.models.methods import CardHold, Detachment, MethodSetup, PaymentMethod
+from payments.models.payments import AutomaticCharge, Payment, PaymentAllocation, PaymentEvent
+from payments.models.reversals import Dispute, DisputeAllocation, Refund, RefundAllocation
+from payments.models.webhooks import WebhookDelivery
 
 __all__ = [
     "AutomaticCharge",

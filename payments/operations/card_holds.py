@@ -24,7 +24,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from accounts import audit
-from accounts.access import Access, NotAllowed, fresh
+from accounts.access import Access, require_staff
 from accounts.models import BillingProfile, User
 from payments.models import CardHold, MethodSetup, Payment
 from payments.states import PaymentStatus
@@ -55,7 +55,6 @@ SETUPS = MethodSetup.objects.values_list(
     Value(None, output_field=IntegerField()),
     Value(True, output_field=BooleanField()),
 )
-RELEASES = CardHold.objects.values_list("person_id", "profile_id", "reason", "released_at")
 
 
 class CannotRelease(Exception):
@@ -83,54 +82,45 @@ class CardTry(NamedTuple):
         return self.method_id is None or self.is_kept
 
 
-class Release(NamedTuple):
-    """What staff have forgiven: tries of a person or on a profile up to then."""
-
-    person_id: int | None
-    profile_id: int | None
-    reason: str
-    at: datetime | None
-
-
 @dataclass(frozen=True)
 class Limit:
     """``tries`` is what counts against a person or a profile for one reason, the oldest first."""
 
     reason: CardHold.Reason
     tries: Sequence[CardTry]
-    most: int
+    maximum: int
     person: User | None = None
     profile: BillingProfile | None = None
 
     @property
     def is_reached(self) -> bool:
-        return len(self.tries) >= self.most
+        return len(self.tries) >= self.maximum
 
     @property
     def until(self) -> datetime:
         """When enough of the tries are an hour old."""
-        return self.tries[-self.most].at + HOUR
+        return self.tries[-self.maximum].at + HOUR
 
     @property
     def holds(self) -> QuerySet[CardHold]:
         return CardHold.objects.filter(person=self.person, profile=self.profile, reason=self.reason)
 
-    def without(self, releases: Sequence[Release]) -> "Limit":
-        """The same without what staff have forgiven. Releasing a person forgives their tries on every profile."""
-        return replace(self, tries=[attempt for attempt in self.tries if not self._is_forgiven(attempt, releases)])
+    def without(self, released: Sequence[CardHold]) -> "Limit":
+        """The same without what staff have forgiven: tries of a person, wherever, or on a profile, until then."""
+        return replace(self, tries=[attempt for attempt in self.tries if not self._is_forgiven(attempt, released)])
 
-    def _is_forgiven(self, attempt: CardTry, releases: Sequence[Release]) -> bool:
+    def _is_forgiven(self, attempt: CardTry, released: Sequence[CardHold]) -> bool:
         return any(
-            release.reason == self.reason
-            and release.at is not None
-            and release.at >= attempt.at
-            and (release.person_id == attempt.person_id or (self.profile and release.profile_id == self.profile.pk))
-            for release in releases
+            hold.reason == self.reason
+            and hold.released_at is not None
+            and hold.released_at >= attempt.at
+            and (hold.person_id == attempt.person_id or (self.profile and hold.profile_id == self.profile.pk))
+            for hold in released
         )
 
 
 class TooManyTries(Exception):
-    """A try was refused: too many went before it. The message may be shown. `note_hold` must follow, once the
+    """A try was refused: too many went before it. The message may be shown. `record_hold` must follow, once the
     transaction that was refused has ended."""
 
     def __init__(self, reached: Sequence[Limit], person: User, profile: BillingProfile, at: datetime) -> None:
@@ -175,29 +165,25 @@ def refuse_too_many(
     matter = (limit for limit in _limits(in_order, person, profile) if is_new_card or limit.reason == Reason.FAILED)
     reached = [limit for limit in matter if limit.is_reached]
     if reached:
-        releases = [Release(*row) for row in RELEASES.filter(released_at__gt=at - HOUR)]
-        reached = [limit for limit in (limit.without(releases) for limit in reached) if limit.is_reached]
+        released = list(CardHold.objects.filter(released_at__gt=at - HOUR))
+        reached = [limit for limit in (limit.without(released) for limit in reached) if limit.is_reached]
     if reached:
         raise TooManyTries(reached, person, profile, at)
 
 
 def _limits(tries: Sequence[CardTry], person: User, profile: BillingProfile) -> list[Limit]:
-    of_person = [attempt for attempt in tries if attempt.person_id == person.pk]
-    of_profile = [attempt for attempt in tries if attempt.profile_id == profile.pk]
-    return [
-        Limit(Reason.FAILED, _failed(of_person), settings.CARD_TRIES_PER_HOUR, person=person),
-        Limit(Reason.FAILED, _failed(of_profile), settings.CARD_TRIES_PER_HOUR_OF_PROFILE, profile=profile),
-        Limit(Reason.NEW_CARDS, _new_cards(of_person), settings.NEW_CARDS_PER_HOUR, person=person),
-        Limit(Reason.NEW_CARDS, _new_cards(of_profile), settings.NEW_CARDS_PER_HOUR_OF_PROFILE, profile=profile),
-    ]
-
-
-def _failed(tries: Sequence[CardTry]) -> list[CardTry]:
-    return [attempt for attempt in tries if attempt.has_failed]
-
-
-def _new_cards(tries: Sequence[CardTry]) -> list[CardTry]:
-    return [attempt for attempt in tries if attempt.is_new_card]
+    failed = [attempt for attempt in tries if attempt.has_failed]
+    new_cards = [attempt for attempt in tries if attempt.is_new_card]
+    limits = []
+    for reason, counted, of_person, of_profile in (
+        (Reason.FAILED, failed, settings.CARD_TRIES_PER_HOUR, settings.CARD_TRIES_PER_HOUR_OF_PROFILE),
+        (Reason.NEW_CARDS, new_cards, settings.NEW_CARDS_PER_HOUR, settings.NEW_CARDS_PER_HOUR_OF_PROFILE),
+    ):
+        own = [attempt for attempt in counted if attempt.person_id == person.pk]
+        on_profile = [attempt for attempt in counted if attempt.profile_id == profile.pk]
+        limits.append(Limit(reason, own, of_person, person=person))
+        limits.append(Limit(reason, on_profile, of_profile, profile=profile))
+    return limits
 
 
 def _what_was_too_much(limit: Limit) -> str:
@@ -209,29 +195,24 @@ def _what_was_too_much(limit: Limit) -> str:
 
 
 def _when(reason: CardHold.Reason, minutes: int) -> str:
-    words = {"count": minutes}
     if reason == Reason.NEW_CARDS:
-        return (
-            ngettext(
-                "You can try a new card in %(count)s minute. Until then you can pay with a stored card or by wire "
-                "transfer.",
-                "You can try a new card in %(count)s minutes. Until then you can pay with a stored card or by wire "
-                "transfer.",
-                minutes,
-            )
-            % words
+        text = ngettext(
+            "You can try a new card in %(count)s minute. Until then you can pay with a stored card or by wire "
+            "transfer.",
+            "You can try a new card in %(count)s minutes. Until then you can pay with a stored card or by wire "
+            "transfer.",
+            minutes,
         )
-    return (
-        ngettext(
+    else:
+        text = ngettext(
             "You can try again in %(count)s minute. Until then you can pay by wire transfer.",
             "You can try again in %(count)s minutes. Until then you can pay by wire transfer.",
             minutes,
         )
-        % words
-    )
+    return text % {"count": minutes}
 
 
-def note_hold(refusal: TooManyTries, *, access: Access, action: str, at: datetime) -> None:
+def record_hold(refusal: TooManyTries, *, access: Access, action: str, at: datetime) -> None:
     """Writes down for staff who is held, with one audit entry, ``action``. Whoever goes on trying while being held
     only has the end of the hold moved. A database that is busy notes it at the next refusal."""
     try:
@@ -264,10 +245,9 @@ def release_hold(*, access: Access, hold_id: int, reason: str, at: datetime) -> 
 
     Raises NotAllowed, CardHold.DoesNotExist, CannotRelease without a reason, when the hold is over, and for oneself.
     """
-    if not (access.unlimited and access.user is not None and fresh(access).unlimited):
-        raise NotAllowed(_("Only staff may do this."))
+    require_staff(access)
     hold = CardHold.objects.select_for_update(of=("self",)).select_related("person", "profile").get(pk=hold_id)
-    if hold.person_id == access.user.pk:
+    if access.user is None or hold.person_id == access.user.pk:
         raise CannotRelease(_("You cannot release yourself. Ask a colleague."))
     if hold.released_at is not None:
         raise CannotRelease(_("This hold has already been released."))

@@ -17,11 +17,19 @@ from payments.states import DISPUTE_LOOK, PAYMENT_LOOK, REFUND_LOOK, DisputeStat
 
 register = template.Library()
 
+BRAND_SIGNS = {"visa": "VISA", "mastercard": "MC", "amex": "AMEX", "discover": "DISC", "jcb": "JCB"}
+
 
 @register.filter
 def card_brand(brand: str) -> str:
     """``visa`` as people write it."""
     return BRANDS.get(brand, brand.title())
+
+
+@register.filter
+def brand_sign(brand: str) -> str:
+    """``VISA``, short enough for a small sign; empty for a brand that has none."""
+    return BRAND_SIGNS.get(brand, "")
 
 
 @register.filter

@@ -1,10 +1,13 @@
 """The payment methods of a billing profile: see them, choose the default and the backups, remove one."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+from django.conf import settings
 from django.contrib import messages
 from django.core.exceptions import BadRequest
+from django.db.models import QuerySet
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils import timezone
@@ -15,9 +18,12 @@ from accounts.access import Access
 from accounts.models import BillingProfile, WireRequest
 from accounts.roles import Permission
 from accounts.scoping import profile_of, profile_view
+from invoices.models import Invoice
+from invoices.states import InvoiceStatus
 from payments.gateways.registry import default_gateway
-from payments.models import PaymentMethod
-from payments.operations import (
+from payments.models import AutomaticCharge, PaymentMethod
+from payments.operations.autopay import switch_autopay
+from payments.operations.methods import (
     CannotChangeMethod,
     blockers_of,
     drop_backup,
@@ -25,10 +31,13 @@ from payments.operations import (
     make_default,
     move_backup,
     remove_method,
-    switch_autopay,
+    set_default_method,
 )
-from payments.views.automatic import automatic_charges
-from payments.views.choices import brand_sign
+
+MAX_SHOWN = 10
+Stop = AutomaticCharge.Stop
+# What nobody has to be reminded of.
+ENDED_BY_PEOPLE = [Stop.SWITCHED_OFF, Stop.BY_WIRE, Stop.DISPUTED, Stop.NOTHING_DUE, Stop.PAID]
 
 
 @dataclass(frozen=True)
@@ -36,7 +45,6 @@ class Row:
     """One stored card as the reader sees it. ``is_first`` and ``is_last`` are about the backups."""
 
     method: PaymentMethod
-    sign: str
     is_expired: bool
     expires_soon: bool
     is_first: bool = False
@@ -55,9 +63,11 @@ def methods(request: HttpRequest, access: Access) -> HttpResponse:
 
     def row(card: PaymentMethod) -> Row:
         first, last = card.pk == ends.get("first"), card.pk == ends.get("last")
-        return Row(card, brand_sign(card.brand), card.is_expired(today), card.expires_soon(today), first, last)
+        return Row(card, card.is_expired(today), card.expires_soon(today), first, last)
 
     may_manage = access.can(Permission.METHODS_MANAGE)
+    wire_requests = WireRequest.objects.filter(profile=profile, status=WireRequest.Status.OPEN)
+    planned = Invoice.objects.visible_to(access).filter(status=InvoiceStatus.OPEN, autopay_on__isnull=False)
     context = {
         "profile": profile,
         "default": next((row(card) for card in stored if card.is_default), None),
@@ -66,40 +76,65 @@ def methods(request: HttpRequest, access: Access) -> HttpResponse:
         "may_manage": may_manage,
         "may_add": may_manage and default_gateway() is not None,
         "refusal": None if may_manage else access.refusal(Permission.METHODS_MANAGE),
-        "wire_is_asked": _wire_is_asked(profile),
+        "wire_is_asked": not profile.is_wire_approved and wire_requests.exists(),
         "may_pay": access.can(Permission.INVOICE_PAY),
+        "delay_days": settings.AUTOPAY_DELAY_DAYS,
+        "planned": planned.order_by("autopay_on", "pk")[:MAX_SHOWN],
+        "failed": failed_charges(access).select_related("invoice").order_by("invoice__due_on", "pk")[:MAX_SHOWN],
     }
-    return render(request, "payments/methods.html", context | automatic_charges(access))
+    return render(request, "payments/methods.html", context)
 
 
-def _wire_is_asked(profile: BillingProfile) -> bool:
-    """Whether staff have yet to answer a request to pay by check or wire."""
-    asked = WireRequest.objects.filter(profile=profile, status=WireRequest.Status.OPEN)
-    return not profile.is_wire_approved and asked.exists()
+def failed_charges(access: Access) -> QuerySet[AutomaticCharge]:
+    """Invoices of the profile that could not be charged automatically and that somebody has to pay. They are offered to
+    be paid, on the page of payment methods and where a card has just become the default, until they are."""
+    due = Invoice.objects.visible_to(access).filter(status=InvoiceStatus.OPEN, payment_started_at=None)
+    stopped = AutomaticCharge.objects.filter(invoice__in=due, status=AutomaticCharge.Status.STOPPED)
+    return stopped.exclude(stopped_because__in=ENDED_BY_PEOPLE)
 
 
 def _method(access: Access, method_id: int) -> PaymentMethod:
     return get_object_or_404(PaymentMethod.objects.visible_to(access).active().select_related("profile"), pk=method_id)
 
 
-def _back(access: Access) -> HttpResponse:
+def _change(request: HttpRequest, access: Access, change: Callable[[], object], success: str = "") -> HttpResponse:
+    """Makes a change and goes back to the page, which says what became of it."""
+    try:
+        change()
+    except (BillingProfile.DoesNotExist, PaymentMethod.DoesNotExist) as error:
+        raise Http404 from error
+    except CannotChangeMethod as error:
+        messages.error(request, str(error))
+    else:
+        if success:
+            messages.success(request, success)
     return redirect("payments:methods", profile=profile_of(access).code)
+
+
+@require_POST
+@profile_view(Permission.METHODS_MANAGE)
+def choose_default_method(request: HttpRequest, access: Access) -> HttpResponse:
+    """Card, or check or wire: ``method`` in the form is ``card`` or ``check_wire``."""
+    profile, method, at = profile_of(access), request.POST.get("method", ""), timezone.now()
+    if method not in BillingProfile.DefaultMethod.values:
+        messages.error(request, _("Choose a card, or check or wire transfer."))
+        return redirect("payments:methods", profile=profile.code)
+    label = BillingProfile.DefaultMethod(method).label
+    return _change(
+        request,
+        access,
+        lambda: set_default_method(access=access, profile_id=profile.pk, method=method, at=at),
+        _("%(method)s is now the default payment method.") % {"method": label},
+    )
 
 
 @require_POST
 @profile_view(Permission.METHODS_MANAGE)
 def set_default(request: HttpRequest, access: Access, method_id: int) -> HttpResponse:
     """Makes a card the one that is charged automatically."""
-    method = _method(access, method_id)
-    try:
-        make_default(access=access, method_id=method.pk, at=timezone.now())
-    except PaymentMethod.DoesNotExist as error:
-        raise Http404 from error
-    except CannotChangeMethod as error:
-        messages.error(request, str(error))
-    else:
-        messages.success(request, _("%(card)s is now the default.") % {"card": method.label})
-    return _back(access)
+    method, at = _method(access, method_id), timezone.now()
+    success = _("%(card)s is now the default.") % {"card": method.label}
+    return _change(request, access, lambda: make_default(access=access, method_id=method.pk, at=at), success)
 
 
 @require_POST
@@ -107,20 +142,15 @@ def set_default(request: HttpRequest, access: Access, method_id: int) -> HttpRes
 def backup(request: HttpRequest, access: Access, method_id: int) -> HttpResponse:
     """Puts a card among the backups, takes it out, or changes its place there: ``act`` in the form says which."""
     method, at, act = _method(access, method_id), timezone.now(), request.POST.get("act", "add")
-    if act not in ("add", "drop", "up", "down"):
+    changes: dict[str, Callable[[], object]] = {
+        "add": lambda: make_backup(access=access, method_id=method.pk, at=at),
+        "drop": lambda: drop_backup(access=access, method_id=method.pk, at=at),
+        "up": lambda: move_backup(access=access, method_id=method.pk, earlier=True, at=at),
+        "down": lambda: move_backup(access=access, method_id=method.pk, earlier=False, at=at),
+    }
+    if act not in changes:
         raise BadRequest("act is none of add, drop, up and down")
-    try:
-        if act == "add":
-            make_backup(access=access, method_id=method.pk, at=at)
-        elif act == "drop":
-            drop_backup(access=access, method_id=method.pk, at=at)
-        else:
-            move_backup(access=access, method_id=method.pk, earlier=act == "up", at=at)
-    except PaymentMethod.DoesNotExist as error:
-        raise Http404 from error
-    except CannotChangeMethod as error:
-        messages.error(request, str(error))
-    return _back(access)
+    return _change(request, access, changes[act])
 
 
 @require_POST
@@ -129,21 +159,11 @@ def autopay(request: HttpRequest, access: Access) -> HttpResponse:
     """Switches automatic charging on or off: ``on`` in the form is 1 or 0."""
     if request.POST.get("on") not in ("0", "1"):
         raise BadRequest("on is neither 0 nor 1")
-    on = request.POST["on"] == "1"
-    try:
-        switch_autopay(access=access, on=on, at=timezone.now())
-    except BillingProfile.DoesNotExist as error:
-        raise Http404 from error
-    except CannotChangeMethod as error:
-        messages.error(request, str(error))
-    else:
-        said = (
-            _("Invoices issued from now on are charged automatically.")
-            if on
-            else _("Nothing is charged automatically.")
-        )
-        messages.success(request, said)
-    return _back(access)
+    on, at = request.POST["on"] == "1", timezone.now()
+    success = (
+        _("Invoices issued from now on are charged automatically.") if on else _("Nothing is charged automatically.")
+    )
+    return _change(request, access, lambda: switch_autopay(access=access, on=on, at=at), success)
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -163,4 +183,4 @@ def remove(request: HttpRequest, access: Access, method_id: int) -> HttpResponse
         context |= {"error": str(error), "blockers": blockers_of(method, at=at)}
         return render(request, "payments/remove_method.html", context, status=422)
     messages.success(request, _("%(card)s was removed.") % {"card": method.label})
-    return _back(access)
+    return redirect("payments:methods", profile=profile_of(access).code)

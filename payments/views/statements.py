@@ -13,10 +13,10 @@ from django.views.decorators.http import require_safe
 from accounts.access import Access
 from accounts.models import BillingProfile
 from accounts.roles import Permission
-from accounts.scoping import profile_view
+from accounts.scoping import profile_of, profile_view
 from invoices.views.documents import pdf_response
 from payments.documents.statement import statement_pdf
-from payments.statements import MOST_DAYS, month_before, month_of, statement_of
+from payments.statements import MAX_DAYS, month_before, month_of, statement_of
 
 MONTHS_OFFERED = 12
 
@@ -25,15 +25,15 @@ MONTHS_OFFERED = 12
 @profile_view(Permission.INVOICE_VIEW)
 def statement(request: HttpRequest, access: Access) -> HttpResponse:
     """Of this month, unless others are asked for."""
-    profile = _profile(access)
-    first_on, last_on = _asked(request, profile)
-    found, today = statement_of(profile, first_on, last_on), profile.day_of(timezone.now())
+    profile = profile_of(access)
+    first_on, last_on = _days(request, profile)
+    account, today = statement_of(profile, first_on, last_on), profile.day_of(timezone.now())
     offered = [(f"{month:%Y-%m}", month, (first_on, last_on) == month_of(month)) for month in _months(profile)]
     query = urlencode({"from": first_on.isoformat(), "to": last_on.isoformat()})
     context = {
         "profile": profile,
-        "statement": found,
-        "is_running": found.is_running(today),
+        "statement": account,
+        "is_running": account.is_running(today),
         "closing_on": min(last_on, today),
         "first_on": first_on,
         "last_on": last_on,
@@ -51,13 +51,13 @@ def statement(request: HttpRequest, access: Access) -> HttpResponse:
 @require_safe
 @profile_view(Permission.INVOICE_DOWNLOAD)
 def pdf(request: HttpRequest, access: Access) -> HttpResponse:
-    profile = _profile(access)
-    first_on, last_on = _asked(request, profile)
+    profile = profile_of(access)
+    first_on, last_on = _days(request, profile)
     content = statement_pdf(statement_of(profile, first_on, last_on), at=timezone.now())
     return pdf_response(content, _("statement-%(start)s-%(end)s.pdf") % {"start": first_on, "end": last_on})
 
 
-def _asked(request: HttpRequest, profile: BillingProfile) -> tuple[date, date]:
+def _days(request: HttpRequest, profile: BillingProfile) -> tuple[date, date]:
     """The days of ``month`` (2026-09), or ``from`` and ``to``; at most a year. What means nothing is left out."""
     this_month = month_of(profile.day_of(timezone.now()))
     month = _day(f"{request.GET.get('month', '')}-01")
@@ -66,7 +66,7 @@ def _asked(request: HttpRequest, profile: BillingProfile) -> tuple[date, date]:
     first_on, last_on = _day(request.GET.get("from", "")), _day(request.GET.get("to", ""))
     if first_on is None or last_on is None or last_on < first_on:
         return this_month
-    return first_on, min(last_on, first_on + timedelta(days=MOST_DAYS - 1))
+    return first_on, min(last_on, first_on + timedelta(days=MAX_DAYS - 1))
 
 
 def _day(text: str) -> date | None:
@@ -84,8 +84,3 @@ def _months(profile: BillingProfile) -> list[date]:
     while len(months) < MONTHS_OFFERED:
         months.append(month_before(months[-1])[0])
     return months
-
-
-def _profile(access: Access) -> BillingProfile:
-    assert access.profile is not None  # noqa: S101  profile_view sets it
-    return access.profile

@@ -8,7 +8,7 @@ from django.views.decorators.http import require_POST
 
 from payments.gateways.base import BadSignature
 from payments.gateways.registry import UnknownGateway
-from payments.operations import receive
+from payments.operations.webhooks import receive
 
 
 @csrf_exempt

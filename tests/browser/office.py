@@ -16,7 +16,9 @@ from invoices.models import Credit, Invoice, RemittanceAccount, TaxRate
 from invoices.money import Money
 from invoices.operations import add_credit, close_due, void
 from payments.models import AutomaticCharge, CardHold, MethodSetup, Payment
-from payments.operations import record_payment, refund, remove_method
+from payments.operations.manual_payments import record_payment
+from payments.operations.methods import remove_method
+from payments.operations.refunds import refund
 from tests.factories import NOW, BillingProfileFactory, UserFactory, draft, issued, member
 from tests.invoices.charging import charged
 from tests.payments.acts import card, deliver, press_pay, sandbox, staff

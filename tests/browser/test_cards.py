@@ -1,4 +1,4 @@
-"""Somebody adds a card, and passes the bank's check without leaving the page, in a real browser."""
+"""Somebody adds a card, and approves it with the bank without leaving the page, in a real browser."""
 
 import re
 from datetime import date
@@ -94,7 +94,7 @@ def test_the_banks_check_of_a_new_card_by_keyboard_alone(at_methods):
         page.keyboard.type(typed)
     tab_to(page, blade.get_by_role("button", name="Add card"))
     page.keyboard.press("Enter")
-    expect(blade.get_by_role("heading", name="Confirm with your bank")).to_be_visible()
+    expect(blade.get_by_role("heading", name="Approve with your bank")).to_be_visible()
     expect(blade.locator("#blade-title")).to_be_focused()
     assert problems_of(page, [LIGHT]) == []
 
@@ -109,7 +109,7 @@ def test_a_failed_check_leaves_no_card_and_says_so(at_methods):
     type_card(blade, "4000 0027 6000 3184")
     blade.get_by_role("button", name="Add card").click()
     blade.get_by_role("button", name="Reject").click()
-    expect(blade.get_by_role("alert").first).to_contain_text("the check was not completed")
+    expect(blade.get_by_role("alert").first).to_contain_text("the approval was not completed")
     assert not PaymentMethod.objects.exists()
 
 
@@ -129,7 +129,7 @@ def pay_with_check(page):
     page.get_by_role("link", name=re.compile("Pay now")).first.click()
     blade = page.locator("dialog#blade[open]")
     blade.get_by_role("button", name=re.compile("Pay now")).click()
-    expect(blade.get_by_role("heading", name="Confirm with your bank")).to_be_visible()
+    expect(blade.get_by_role("heading", name="Approve with your bank")).to_be_visible()
     return blade
 
 
@@ -174,7 +174,7 @@ def test_saying_that_the_bank_was_answered_when_it_was_not_leads_back_to_the_che
     page = at_invoices
     blade = pay_with_check(page)
     blade.get_by_role("link", name="I have answered my bank").click()
-    blade.get_by_role("link", name="Go on with the bank's check").click()
+    blade.get_by_role("link", name="Approve with your bank").click()
     page.get_by_role("button", name="Approve payment").click()
     expect(page.get_by_text("Paid on").first).to_be_visible()
     assert charges(profile.invoices.get()) == [12000]

@@ -11,7 +11,8 @@ from accounts.models import AuditEntry, BillingContact, BillingProfile, InvoiceS
 from accounts.operations import request_email_change
 from accounts.operations.addresses import CONFIRM, email_change_key
 from invoices.money import Money
-from payments.operations import record_payment, refund
+from payments.operations.manual_payments import record_payment
+from payments.operations.refunds import refund
 from tests.browser.accessibility import DARK, LIGHT, PHONE_DARK, PHONE_LIGHT, bring_axe, problems_of, show
 from tests.factories import NOW, BillingProfileFactory, UserFactory, access_for, issued, member
 from tests.payments.acts import card, press_pay, staff
@@ -74,7 +75,7 @@ def rich(profile):
         "payment waiting": one["waiting"],
         "payment declined": one["declined"],
         "bank": held.next_url,
-        "check in the page": reverse("payments:check", args=[profile.code, in_page.reference]),
+        "challenge in the page": reverse("payments:challenge", args=[profile.code, in_page.reference]),
         "add a card": reverse("payments:add_method", args=[profile.code]),
         "card refused": f"{reverse('payments:add_method', args=[profile.code])}?after={refused.key}",
         "card checked in the page": reverse("payments:adding", args=[profile.code, half_added.key]),

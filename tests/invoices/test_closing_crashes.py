@@ -12,7 +12,7 @@ from accounts.access import system_access
 from invoices.models import Charge, Invoice, InvoiceLine, NumberSeries, PeriodClosing
 from invoices.operations import close_periods
 from invoices.operations.closing import statements, writing
-from payments.operations import check_books
+from payments.operations.integrity import check_books
 from tests.invoices.charging import billed_profile, charged, noon, run
 from tests.payments.test_crashes import die, in_another_process
 

@@ -11,7 +11,7 @@ from accounts.models import AuditEntry
 from invoices.models import Credit, CreditEntry, CreditNote, CreditNoteLine, Invoice, InvoiceLine, NumberSeries
 from invoices.money import Money
 from invoices.operations import CannotCorrect, apply_payment, credit_note, issue, mark_payment_started, void
-from payments.operations import check_books
+from payments.operations.integrity import check_books
 from tests.factories import NOW, TODAY, access_for, draft, granted, issued, member
 from tests.payments.acts import at_once, books_are_clean, card, press_pay, staff
 

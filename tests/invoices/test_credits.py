@@ -11,7 +11,7 @@ from invoices.credit_states import CreditState
 from invoices.models import Credit
 from invoices.money import Money
 from invoices.operations import expire_credits, take_back_credit
-from payments.operations import record_payment
+from payments.operations.manual_payments import record_payment
 from tests.factories import NOW, BillingProfileFactory, granted, issued
 from tests.payments.acts import staff
 

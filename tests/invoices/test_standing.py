@@ -18,7 +18,7 @@ from invoices.operations import (
     void,
 )
 from invoices.payability import why_not
-from payments.operations import record_payment
+from payments.operations.manual_payments import record_payment
 from tests.factories import NOW, TODAY, BillingProfileFactory, access_for, issued, member
 from tests.payments.acts import card, press_pay, staff
 

@@ -11,7 +11,10 @@ from accounts.models import User
 from invoices.models import Invoice
 from payments.gateways.registry import get_gateway
 from payments.models import Payment, PaymentMethod
-from payments.operations import check_books, pay, process_deliveries, receive, reconcile
+from payments.operations.attempts import pay
+from payments.operations.integrity import check_books
+from payments.operations.reconciliation import reconcile
+from payments.operations.webhooks import process_deliveries, receive
 from tests.factories import NOW, PaymentMethodFactory, UserFactory, access_for
 
 

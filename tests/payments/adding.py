@@ -3,7 +3,7 @@
 from uuid import uuid4
 
 from payments.gateways.sandbox import stored
-from payments.operations import add_card
+from payments.operations.card_setups import add_card
 from tests.factories import NOW
 from tests.payments.acts import sandbox
 

@@ -4,7 +4,7 @@ from datetime import timedelta
 
 from billing_portal.core.models import OutgoingMail
 from payments.models import AutomaticCharge, Payment
-from payments.operations import charge_due
+from payments.operations.autopay import charge_due
 from tests.factories import NOW
 
 # Issued on 26 October and charged three days later.
@@ -36,7 +36,7 @@ def planned_on(invoice):
 
 def tried(invoice) -> list[tuple[str, str]]:
     """The card and the end of each automatic attempt, in order."""
-    rows = Payment.objects.filter(allocations__invoice=invoice, is_automatic=True).order_by("started_at")
+    rows = Payment.objects.filter(allocations__invoice=invoice, is_automatic=True).order_by("allocations__pk")
     return list(rows.values_list("card_last_four", "status"))
 
 

@@ -13,7 +13,8 @@ from django.utils import timezone
 from accounts.access import staff_access
 from accounts.models import AuditEntry
 from payments.models import CardHold, Payment
-from payments.operations import CannotPay, CannotRelease, release_hold
+from payments.operations.attempts import CannotPay
+from payments.operations.card_holds import CannotRelease, release_hold
 from tests.factories import NOW, BillingProfileFactory, UserFactory, access_for, issued, member
 from tests.payments.acts import press_pay, staff
 from tests.payments.adding import add

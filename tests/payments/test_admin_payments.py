@@ -10,7 +10,8 @@ from invoices.models import Credit
 from invoices.money import Money
 from payments.gateways.base import Outcome, Result
 from payments.models import Payment, PaymentEvent, PaymentMethod, Refund, WebhookDelivery
-from payments.operations import receive, settle
+from payments.operations.settlement import settle
+from payments.operations.webhooks import receive
 from tests.factories import NOW, UserFactory, issued, member
 from tests.payments.acts import card, charges, messages, press_pay
 from tests.payments.pages import browser, text_of

@@ -5,7 +5,7 @@ from uuid import uuid4
 import pytest
 
 from invoices.money import Money
-from payments.operations import refund
+from payments.operations.refunds import refund
 from tests.factories import NOW, BillingProfileFactory, issued, member
 from tests.payments.acts import card, press_pay, sandbox, staff, state
 

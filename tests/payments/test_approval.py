@@ -5,13 +5,18 @@ from django.core.exceptions import PermissionDenied
 from django.urls import reverse
 from django.utils import timezone
 
-from payments.models import Payment
-from payments.operations import check_of
-from tests.factories import UserFactory, access_for, issued, member
-from tests.payments.acts import card, charges, press_pay, sandbox, state
+from accounts.models import RoleAssignment
+from payments.gateways.sandbox.charges import answer_challenge
+from payments.models import Payment, PaymentMethod
+from payments.operations.methods import detach_due
+from payments.operations.reconciliation import challenge_of
+from tests.factories import NOW, UserFactory, access_for, issued, member
+from tests.payments.acts import books_are_clean, card, charges, deliver, press_pay, sandbox, state
+from tests.payments.adding import cards_at_the_gateway
 from tests.payments.pages import BLADE, browser, page_of, text_of
 
 pytestmark = pytest.mark.django_db
+
 
 PAYING_ROLES = ("profile_owner", "profile_contributor", "invoice_manager")
 
@@ -41,7 +46,7 @@ def secret_of(payment):
 def everything_that_a_browser_gets(client, payment):
     """Every page and address about a payment, followed to its end, with and without the blade."""
     invoice = payment.allocations.get().invoice
-    addresses = [url(name, payment) for name in ("detail", "return", "check")]
+    addresses = [url(name, payment) for name in ("detail", "return", "challenge")]
     addresses += [reverse(f"payments:{name}", args=[payment.profile.code, invoice.number]) for name in NAMES]
     addresses.append(reverse("invoices:detail", args=[payment.profile.code, invoice.number]))
     addresses += [reverse(name, args=[payment.profile.code]) for name in ("payments:history", "invoices:list")]
@@ -80,12 +85,12 @@ def test_staff_pages_show_it_nowhere(waiting):
 
 @pytest.mark.parametrize("role", PAYING_ROLES)
 def test_a_colleague_is_told_why_the_approval_is_not_for_them(waiting, profile, role):
-    response = browser(member(profile, role)).get(url("check", waiting))
+    response = browser(member(profile, role)).get(url("challenge", waiting))
     assert response.status_code == 403
     assert "Only the person who started this payment can approve it with the bank." in text_of(response)
     assert "Roles are given by our staff" not in text_of(response)
     with pytest.raises(PermissionDenied):
-        check_of(access=access_for(member(profile, role), profile), reference=waiting.reference)
+        challenge_of(access=access_for(member(profile, role), profile), reference=waiting.reference)
 
 
 def test_a_colleague_sees_for_whom_it_waits_and_since_when_and_can_cancel_it(waiting, payer, profile, invoice):
@@ -127,7 +132,7 @@ def test_the_return_page_leads_a_colleague_back_to_the_payment(waiting, profile)
 def test_an_automatic_charge_is_approved_by_nobody_and_cancelled_by_whoever_may_pay(profile, waiting, invoice):
     Payment.objects.update(started_by=None, is_automatic=True)
     owner = browser(member(profile, "profile_owner"))
-    assert owner.get(url("check", waiting)).status_code == 403
+    assert owner.get(url("challenge", waiting)).status_code == 403
     text = text_of(owner.get(page_of(waiting)))
     assert "It is an automatic charge of" in text
     assert secret_of(waiting) not in owner.get(page_of(waiting)).content.decode()
@@ -138,7 +143,7 @@ def test_an_automatic_charge_is_approved_by_nobody_and_cancelled_by_whoever_may_
 
 def test_staff_who_also_have_a_role_see_no_more_than_a_colleague(waiting, profile):
     boss = member(profile, "profile_owner", is_staff=True, is_superuser=True)
-    assert browser(boss).get(url("check", waiting)).status_code == 403
+    assert browser(boss).get(url("challenge", waiting)).status_code == 403
 
 
 def test_a_page_that_a_colleague_sends_with_the_starters_key_leads_to_no_bank(waiting, payer, profile, invoice):
@@ -148,3 +153,22 @@ def test_a_page_that_a_colleague_sends_with_the_starters_key_leads_to_no_bank(wa
     response = browser(member(profile, "profile_owner")).post(pay_url(invoice), form)
     assert response.status_code == 422
     assert secret_of(waiting) not in response.content.decode()
+
+
+@pytest.mark.parametrize("still", ["", "invoice_manager"])
+def test_a_card_is_not_kept_for_somebody_who_may_not_keep_one_any_more(profile, still):
+    owner, invoice = member(profile, "profile_owner"), issued(profile)
+    payment = press_pay(owner, invoice, token="tok_3184_x", save_method=True, make_default=True)
+    owner.assignments.all().delete()
+    if still:
+        RoleAssignment.objects.create(user=owner, role=still, profile=profile)
+    with sandbox().books.transaction() as book:
+        answer_challenge(book, book.rows("SELECT * FROM charges")[0], approved=True)
+    deliver()
+    payment.refresh_from_db()
+    assert payment.status == "succeeded"
+    assert state(invoice)[0] == "paid"
+    assert not PaymentMethod.objects.active().exists()
+    detach_due(at=NOW)
+    assert cards_at_the_gateway() == 0
+    assert books_are_clean()

@@ -7,7 +7,7 @@ from django.utils import timezone
 
 from accounts.models import AuditEntry
 from payments.models import Payment, WebhookDelivery
-from payments.operations import receive
+from payments.operations.webhooks import receive
 from tests.factories import UserFactory, issued, member
 from tests.payments.acts import messages, press_pay
 from tests.payments.test_challenge import answer

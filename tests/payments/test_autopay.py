@@ -9,8 +9,7 @@ from accounts.models import BillingProfile
 from invoices.models import Invoice
 from invoices.operations import plan_autopay, void
 from payments.models import AutomaticCharge, Dispute, Payment, PaymentEvent
-from payments.operations.autopay import take_up
-from payments.operations.autopay.deciding import key_of
+from payments.operations.autopay import attempt_key_of, begin_charge
 from tests.factories import NOW, BillingAccountFactory, BillingProfileFactory, issued
 from tests.payments.acts import books_are_clean, card, charges, deliver, press_pay, sandbox, state
 from tests.payments.autopaying import CHARGED, mails, plan, planned_on, run, story, tried
@@ -43,7 +42,7 @@ def test_the_default_card_is_charged_once_on_its_day(invoice, payer):
     assert mails() == ["payment_succeeded"]
     assert mails("payment_succeeded") == [payer.email]
     payment = Payment.objects.get()
-    assert (payment.is_automatic, payment.started_by, payment.attempt_key) == (True, None, key_of(invoice, 1))
+    assert (payment.is_automatic, payment.started_by, payment.attempt_key) == (True, None, attempt_key_of(invoice, 1))
     assert set(PaymentEvent.objects.values_list("source", flat=True)) == {"automatic"}
     assert books_are_clean()
 
@@ -191,7 +190,7 @@ def test_while_a_person_pays_the_clock_waits_and_then_goes_on(profile, invoice, 
     assert run() == 0
     assert planned_on(invoice) == date(2026, 10, 29)
 
-    from payments.operations import reconcile
+    from payments.operations.reconciliation import reconcile
 
     reconcile(at=CHARGED + timedelta(minutes=31))
     payment.refresh_from_db()
@@ -210,7 +209,7 @@ def test_void_ends_the_plan(invoice):
 
 
 def test_what_was_refunded_or_taken_back_is_not_charged_again(invoice, payer):
-    from payments.operations.taking_back import take_back_payment
+    from invoices.operations import take_back_payment
 
     run()
     invoice.refresh_from_db()
@@ -251,17 +250,17 @@ def test_a_day_written_on_an_invoice_whose_plan_is_over_charges_nothing(invoice)
 
 
 def test_one_invoice_in_trouble_does_not_keep_the_others_waiting(profile, visa, monkeypatch):
-    from payments.operations.autopay import charging
+    from payments.operations import autopay
 
     bad, good = issued(profile), issued(profile)
-    real = charging.next_card
+    real = autopay.next_card
 
     def next_card(charge, *, at):
         if charge.invoice_id == bad.pk:
             raise RuntimeError
         return real(charge, at=at)
 
-    monkeypatch.setattr(charging, "next_card", next_card)
+    monkeypatch.setattr(autopay, "next_card", next_card)
     run()
     assert (state(bad)[0], state(good)[0]) == ("open", "paid")
     assert planned_on(bad) == date(2026, 10, 30)
@@ -269,11 +268,11 @@ def test_one_invoice_in_trouble_does_not_keep_the_others_waiting(profile, visa, 
 
 def test_a_try_is_made_once_whoever_makes_it(invoice):
     """Taken up before, by a worker that is still at it."""
-    was_due, begun = take_up(invoice_id=invoice.pk, at=CHARGED)
+    was_due, begun = begin_charge(invoice_id=invoice.pk, at=CHARGED)
     assert was_due
-    assert take_up(invoice_id=invoice.pk, at=CHARGED) == (False, None)
+    assert begin_charge(invoice_id=invoice.pk, at=CHARGED) == (False, None)
     assert run() == 0
-    assert plan(invoice).last_payment == begun.payment
+    assert plan(invoice).last_payment == begun[0]
     assert Payment.objects.count() == 1
 
 

@@ -6,7 +6,7 @@ from billing_portal.core.models import OutgoingMail
 from invoices.money import Money
 from invoices.operations import grant_credit
 from payments.models import AutomaticCharge, Payment
-from payments.operations import announce_due
+from payments.operations.notifications import announce_due
 from tests.factories import NOW, issued
 from tests.payments.acts import books_are_clean, card, charges, staff, state
 from tests.payments.autopaying import mails, planned_on, run, story

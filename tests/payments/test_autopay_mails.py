@@ -10,7 +10,7 @@ from billing_portal.core.mail import render
 from billing_portal.core.models import OutgoingMail
 from invoices.models import Invoice, RemittanceAccount
 from invoices.operations import void
-from payments.operations import announce_due, warn_of_expiring_cards
+from payments.operations.notifications import announce_due, warn_of_expiring_cards
 from tests.factories import NOW, BillingProfileFactory, issued, member
 from tests.payments.acts import card
 from tests.payments.autopaying import CHARGED, mails, run
@@ -114,17 +114,17 @@ def test_history_and_what_is_void_is_not_news(profile, payer):
 
 
 def test_one_invoice_in_trouble_does_not_keep_the_others_waiting(profile, payer, monkeypatch):
-    from payments.operations import mails_of_news
+    from payments.operations import notifications
 
     bad, good = issued(profile), issued(profile)
-    real = mails_of_news.tell_of_new_invoice
+    real = notifications.notify_new_invoice
 
     def tell(invoice, *, at):
         if invoice.pk == bad.pk:
             raise RuntimeError
         real(invoice, at=at)
 
-    monkeypatch.setattr(mails_of_news, "tell_of_new_invoice", tell)
+    monkeypatch.setattr(notifications, "notify_new_invoice", tell)
     assert announce() == 1
     assert OutgoingMail.objects.get().context["number"] == good.number
     monkeypatch.undo()

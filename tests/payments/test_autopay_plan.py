@@ -5,9 +5,11 @@ from datetime import date, timedelta
 import pytest
 
 from payments.models import AutomaticCharge, Payment, PaymentMethod
-from payments.operations import make_default, plan_again, reconcile, switch_autopay
-from payments.operations.autopay import CannotPlan, planning
-from payments.operations.beginning import CannotPay
+from payments.operations import autopay
+from payments.operations.attempts import CannotPay
+from payments.operations.autopay import CannotPlan, plan_again, switch_autopay
+from payments.operations.methods import make_default
+from payments.operations.reconciliation import reconcile
 from tests.factories import access_for, issued, member
 from tests.payments.acts import books_are_clean, card, charges, press_pay, sandbox, staff, state
 from tests.payments.autopaying import CHARGED, mails, plan, planned_on, run, story, tried
@@ -232,7 +234,7 @@ def test_the_next_try_goes_to_the_new_default_and_what_has_stopped_stays_stopped
     goes_on, over = with_default(profile, POOR), issued(profile)
     run(days(0))
     charge = plan(over)
-    planning.end(charge, AutomaticCharge.Stop.USED_UP, at=days(0))
+    autopay.end(charge, AutomaticCharge.Stop.USED_UP, at=days(0))
     good = card(profile, "4444")
     make_default(access=owner, method_id=good.pk, at=days(1))
     run(days(1))

@@ -13,8 +13,10 @@ from django.db import connection
 from invoices.models import Invoice
 from invoices.querysets import InvoiceQuerySet
 from payments.models import AutomaticCharge, Payment
-from payments.operations import announce_due, charge_due, paying, reconcile, warn_of_expiring_cards
-from payments.operations.autopay import charging, planning
+from payments.operations import attempts, autopay
+from payments.operations.autopay import charge_due
+from payments.operations.notifications import announce_due, warn_of_expiring_cards
+from payments.operations.reconciliation import reconcile
 from tests.factories import issued, member
 from tests.payments.acts import at_once, books_are_clean, card, charges, press_pay, sandbox, state
 from tests.payments.autopaying import CHARGED, mails, planned_on, run, story
@@ -61,24 +63,24 @@ def test_four_workers_at_once_tell_of_each_invoice_and_card_once(profile, payer)
 
 def slow_to_begin(monkeypatch):
     """Every worker is at it before the first commits."""
-    real = charging.begin_inside
+    real = autopay.begin
 
     def begin(**wish):
         sleep(0.3)
         return real(**wish)
 
-    monkeypatch.setattr(charging, "begin_inside", begin)
+    monkeypatch.setattr(autopay, "begin", begin)
 
 
 def together_at_the_begin(monkeypatch, workers: int):
     """None begins before all of them have read what they decide on."""
-    real, barrier = charging.begin_inside, Barrier(workers)
+    real, barrier = autopay.begin, Barrier(workers)
 
     def begin(**wish):
         barrier.wait(30)
         return real(**wish)
 
-    monkeypatch.setattr(charging, "begin_inside", begin)
+    monkeypatch.setattr(autopay, "begin", begin)
 
 
 def without_row_locks(monkeypatch):
@@ -88,7 +90,7 @@ def without_row_locks(monkeypatch):
 @pytest.fixture
 def no_key(monkeypatch):
     """Each worker's try has a key of its own."""
-    monkeypatch.setattr(charging, "key_of", lambda *_try: uuid4())
+    monkeypatch.setattr(autopay, "attempt_key_of", lambda *_try: uuid4())
 
 
 @pytest.fixture
@@ -169,19 +171,19 @@ def after_the_charge(gateway):
 
 
 def before_settling(_gateway):
-    paying.settle = die
+    attempts.settle = die
 
 
 def before_planning(_gateway):
-    charging.go_on = die
+    autopay.advance = die
 
 
 def inside_the_plan(_gateway):
-    planning.record = die
+    autopay.record = die
 
 
 def inside_the_taking_up(_gateway):
-    charging.plan_autopay = die
+    autopay.plan_autopay = die
 
 
 KILLS = [before_the_call, after_the_charge, before_settling, before_planning, inside_the_plan, inside_the_taking_up]

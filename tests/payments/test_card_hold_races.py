@@ -7,13 +7,15 @@ from uuid import uuid4
 
 import pytest
 from django.db import connection
+from django.test import Client
 from django.urls import reverse
 
 from accounts.models import AuditEntry
 from payments.models import CardHold, MethodSetup, Payment
-from payments.operations import CannotPay, card_holds
+from payments.operations import card_holds
+from payments.operations.attempts import CannotPay
 from tests.factories import BillingProfileFactory, issued, member
-from tests.payments.acts import at_once, card, press_pay, sandbox
+from tests.payments.acts import at_once, books_are_clean, card, charges, press_pay, sandbox, state
 from tests.payments.pages import browser, filled_in, pay_url
 
 pytestmark = [pytest.mark.two_connections, pytest.mark.django_db(transaction=True)]
@@ -59,7 +61,7 @@ def slow_after_counting(monkeypatch):
         sleep(0.1)
         real(*arguments, **more)
 
-    for module in ("beginning", "adding"):
+    for module in ("attempts", "card_setups"):
         monkeypatch.setattr(f"payments.operations.{module}.refuse_too_many", slowly)
 
 
@@ -186,3 +188,28 @@ def test_the_turn_is_taken_before_anything_is_counted(profile):
     [count] = [index for index, text in enumerate(statements) if "UNION ALL" in text]
     assert turn < count
     assert statements[turn].index(f"person {owner.pk}'") < statements[turn].index(f"profile {profile.pk}'")
+
+
+def test_thirty_posts_by_three_members_make_one_charge_and_no_error_page(profile):
+    invoice, visa = issued(profile), card(profile)
+    people = [member(profile, role) for role in ("profile_owner", "profile_contributor", "invoice_manager")]
+    url = reverse("payments:pay", args=[profile.code, invoice.number])
+    clients = []
+    for index in range(30):
+        client = Client()
+        client.force_login(people[index % 3])
+        clients.append(client)
+    pages = [uuid4() for _page in range(10)]  # every third post is a page of its own, the others are sent again
+
+    def post(index):
+        form = {"attempt": pages[index // 3], "amount": 12000, "currency": "EUR", "method": visa.pk}
+        return lambda: clients[index].post(url, form).status_code
+
+    statuses = Counter(at_once(*[post(index) for index in range(30)]))
+
+    assert set(statuses) <= {303, 422}
+    assert statuses[303] >= 1
+    assert charges(invoice) == [12000]
+    assert Payment.objects.count() == 1
+    assert state(invoice) == ("paid", 12000, 0)
+    assert books_are_clean()

@@ -9,8 +9,11 @@ from django.utils import timezone
 from accounts.models import AuditEntry
 from payments.gateways.base import Outcome, Result
 from payments.models import CardHold, MethodSetup, Payment, PaymentEvent
-from payments.operations import CannotAddCard, CannotPay, cancel_attempt, reconcile, settle
+from payments.operations.attempts import CannotPay
 from payments.operations.card_holds import HOUR
+from payments.operations.card_setups import CannotAddCard
+from payments.operations.reconciliation import cancel_attempt, reconcile
+from payments.operations.settlement import settle
 from payments.states import PaymentStatus
 from tests.factories import NOW, BillingProfileFactory, access_for, issued, member
 from tests.payments.acts import card, charges, press_pay, sandbox

@@ -6,7 +6,8 @@ import pytest
 from django.core.exceptions import PermissionDenied
 
 from payments.models import Payment
-from payments.operations import CannotPay, cancel_attempt, come_back
+from payments.operations.attempts import CannotPay
+from payments.operations.reconciliation import cancel_attempt, return_from_bank
 from tests.factories import NOW, access_for, issued, member
 from tests.payments.acts import (
     books_are_clean,
@@ -32,7 +33,7 @@ def answer(payment, *, approved: bool) -> None:
 
 @pytest.fixture
 def waiting(profile, payer):
-    """An invoice, and its payment that waits for the bank's check."""
+    """An invoice, and its payment that waits for bank approval."""
     invoice = issued(profile)
     payment = press_pay(payer, invoice, card(profile, "3184"))
     assert payment.status == "needs_customer"
@@ -42,7 +43,7 @@ def waiting(profile, payer):
 
 
 def returned(payment, payer):
-    return come_back(access=access_for(payer, payment.profile), reference=payment.reference, at=NOW)
+    return return_from_bank(access=access_for(payer, payment.profile), reference=payment.reference, at=NOW)
 
 
 def by_return(payment, payer):
@@ -227,4 +228,4 @@ def test_a_stranger_cannot_come_back_for_somebody_elses_payment(waiting, profile
     other = BillingProfileFactory()
     stranger = member(other, "profile_owner")
     with pytest.raises(Payment.DoesNotExist):
-        come_back(access=access_for(stranger, other), reference=payment.reference, at=NOW)
+        return_from_bank(access=access_for(stranger, other), reference=payment.reference, at=NOW)

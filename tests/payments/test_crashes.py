@@ -11,7 +11,8 @@ import pytest
 
 from invoices.models import Invoice
 from payments.models import Payment
-from payments.operations import paying, reconcile
+from payments.operations import attempts
+from payments.operations.reconciliation import reconcile
 from tests.factories import NOW, access_for, issued
 from tests.payments.acts import books_are_clean, card, charges, press_pay, sandbox, state
 from tests.payments.processes import in_another_process, kill_after
@@ -38,13 +39,13 @@ def after_the_charge(gateway):
 
 
 def before_settling(_gateway):
-    paying.settle = die
+    attempts.settle = die
 
 
 def inside_the_last_commit(_gateway):
-    from payments.operations import mails
+    from payments.operations import notifications
 
-    mails.queue = die
+    notifications.queue = die
 
 
 @pytest.mark.parametrize("arrange", [before_the_call, after_the_charge, before_settling, inside_the_last_commit])

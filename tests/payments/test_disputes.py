@@ -14,8 +14,10 @@ from invoices.money import Money
 from invoices.operations import change_credit
 from payments.gateways import base
 from payments.models import Dispute, DisputeAllocation, PaymentEvent, WebhookDelivery
-from payments.operations import CannotRecord, CannotRefund, mark_dispute_handled, reconcile, record_payment, refund
-from payments.operations.disputing import book_dispute
+from payments.operations.disputes import book_dispute
+from payments.operations.manual_payments import CannotRecord, mark_dispute_handled, record_payment
+from payments.operations.reconciliation import reconcile
+from payments.operations.refunds import CannotRefund, refund
 from tests.factories import NOW, UserFactory, access_for, issued, member
 from tests.payments.acts import books_are_clean, card, deliver, messages, press_pay, sandbox, staff, state
 
@@ -45,7 +47,7 @@ def book(payment, *statuses, at=NOW, **facts):
     """Answers of the gateway about one dispute, in the order they are booked."""
     for status in statuses:
         row = book_dispute(
-            payment_id=payment.pk, told=told(payment, status, **facts), source=PaymentEvent.Source.WEBHOOK, at=at
+            payment_id=payment.pk, facts=told(payment, status, **facts), source=PaymentEvent.Source.WEBHOOK, at=at
         )
     return row
 

@@ -5,7 +5,7 @@ from django.db import transaction
 
 from payments.gateways.base import Outcome, Result
 from payments.models import Payment, PaymentEvent
-from payments.operations import settle
+from payments.operations.settlement import settle
 from tests.factories import issued
 from tests.payments.acts import card, charges, press_pay
 

@@ -7,7 +7,8 @@ import pytest
 from payments.gateways.registry import get_gateway
 from payments.gateways.sandbox.events import record
 from payments.models import PaymentEvent, WebhookDelivery
-from payments.operations import look_up, process_deliveries, receive
+from payments.operations.reconciliation import sync_payment
+from payments.operations.webhooks import process_deliveries, receive
 from tests.factories import NOW, issued
 from tests.payments.acts import books_are_clean, card, messages, press_pay, sandbox, state
 
@@ -20,7 +21,7 @@ def at_the_gateway(payment):
 
 
 def ask_again(payment):
-    look_up(payment_id=payment.pk, source=PaymentEvent.Source.STAFF, at=LATER)
+    sync_payment(payment_id=payment.pk, source=PaymentEvent.Source.STAFF, at=LATER)
     payment.refresh_from_db()
     return payment.status
 

@@ -9,8 +9,10 @@ from django.db import IntegrityError
 from invoices.money import Money
 from payments.gateways.base import Outcome, RefundRequest, Result
 from payments.models import Refund, WebhookDelivery
-from payments.operations import process_deliveries, refund, refunding, resolve_mismatch
-from payments.operations.refunding import settle_refund
+from payments.operations import refunds
+from payments.operations.manual_payments import resolve_mismatch
+from payments.operations.refunds import refund, settle_refund
+from payments.operations.webhooks import process_deliveries
 from tests.factories import NOW, issued
 from tests.payments.acts import (
     books_are_clean,
@@ -235,7 +237,7 @@ def test_a_row_that_the_database_refuses_is_not_taken_for_a_page_sent_twice(paym
     def refuses(*_arguments, **_fields):
         raise IntegrityError("some other constraint")
 
-    monkeypatch.setattr(refunding.audit, "record", refuses)
+    monkeypatch.setattr(refunds, "record_audit", refuses)
     with pytest.raises(IntegrityError, match="some other constraint"):
         give_back(payment, 2000)
     assert not Refund.objects.exists()

@@ -11,7 +11,7 @@ from tests.payments.pages import browser, page_of
 pytestmark = pytest.mark.django_db
 
 
-@pytest.mark.parametrize(("name", "method"), [("return", "get"), ("cancel", "post"), ("check", "get")])
+@pytest.mark.parametrize(("name", "method"), [("return", "get"), ("cancel", "post"), ("challenge", "get")])
 def test_the_way_back_and_the_way_out_lead_to_the_payment(profile, settings, name, method):
     owner = member(profile, "profile_owner")
     payment = press_pay(owner, issued(profile), token="tok_3184_x")

@@ -6,26 +6,17 @@ from uuid import uuid4
 import pytest
 
 from accounts.access import NotAllowed, fresh
+from billing_portal.core.leases import claim
 from billing_portal.core.models import OutgoingMail
 from invoices.models import Credit
 from invoices.money import Money
 from payments.gateways.base import Outcome, Result
 from payments.models import Payment, PaymentEvent, PaymentMethod, WebhookDelivery
-from payments.operations import (
-    CannotRecord,
-    CannotRefund,
-    cancel_attempt,
-    look_up,
-    looking_up,
-    process_deliveries,
-    receive,
-    reconcile,
-    record_payment,
-    refund,
-    resolve_mismatch,
-    webhooks,
-)
-from payments.operations.refunding import adopt_refund, settle_refund
+from payments.operations import reconciliation, webhooks
+from payments.operations.manual_payments import CannotRecord, record_payment, resolve_mismatch
+from payments.operations.reconciliation import cancel_attempt, reconcile, sync_payment
+from payments.operations.refunds import CannotRefund, adopt_refund, refund, settle_refund
+from payments.operations.webhooks import process_deliveries, receive
 from tests.factories import NOW, BillingProfileFactory, access_for, issued, member
 from tests.payments.acts import (
     books_are_clean,
@@ -207,7 +198,7 @@ def test_an_attempt_whose_call_may_still_be_on_its_way_is_not_closed(profile, pa
     Payment.objects.update(status="created", gateway_id="")
     for seconds, is_open in ((10, True), (91, False)):
         at = NOW + timedelta(seconds=seconds)
-        looked_at = look_up(payment_id=payment.pk, source=PaymentEvent.Source.RETURN, at=at)
+        looked_at = sync_payment(payment_id=payment.pk, source=PaymentEvent.Source.RETURN, at=at)
         assert looked_at.is_open == is_open
 
 
@@ -215,8 +206,8 @@ def test_a_message_does_not_close_an_attempt_whose_request_may_be_overtaken_by_i
     sandbox().switches.arm("drop_before")
     lost = press_pay(payer, issued(profile), card(profile))
     soon = NOW + timedelta(seconds=10)
-    assert look_up(payment_id=lost.pk, source=PaymentEvent.Source.WEBHOOK, at=soon).status == "unknown"
-    assert look_up(payment_id=lost.pk, source=PaymentEvent.Source.RETURN, at=soon).status == "expired"
+    assert sync_payment(payment_id=lost.pk, source=PaymentEvent.Source.WEBHOOK, at=soon).status == "unknown"
+    assert sync_payment(payment_id=lost.pk, source=PaymentEvent.Source.RETURN, at=soon).status == "expired"
 
 
 def test_a_message_about_what_was_paid_asks_nothing(profile, payer, monkeypatch):
@@ -249,14 +240,14 @@ def test_a_message_that_another_worker_took_since_it_was_read_is_left_to_it(prof
 def test_a_row_that_breaks_does_not_keep_the_others_from_being_asked_about(profile, payer, monkeypatch):
     sandbox().switches.arm("drop_after", times=2)
     broken, good = (press_pay(payer, issued(profile), card(profile)) for _payment in range(2))
-    real = looking_up.look_up
+    real = reconciliation.sync_payment
 
     def look(*, payment_id, **fields):
         if payment_id == broken.pk:
             raise RuntimeError("this row is broken")
         return real(payment_id=payment_id, **fields)
 
-    monkeypatch.setattr(looking_up, "look_up", look)
+    monkeypatch.setattr(reconciliation, "sync_payment", look)
     assert reconcile(at=NOW + timedelta(minutes=1)) == 2
     good.refresh_from_db()
     broken.refresh_from_db()
@@ -266,10 +257,11 @@ def test_a_row_that_breaks_does_not_keep_the_others_from_being_asked_about(profi
 
 def test_a_row_that_another_worker_took_since_it_was_read_is_left_to_it(profile, payer):
     sandbox().switches.arm("drop_after")
-    row = press_pay(payer, issued(profile), card(profile))
+    payment = press_pay(payer, issued(profile), card(profile))
     at = NOW + timedelta(minutes=1)
-    assert looking_up._lease(row, at)
-    assert not looking_up._lease(row, at)
+    one, other = Payment.objects.get(pk=payment.pk), Payment.objects.get(pk=payment.pk)
+    assert claim(one, "next_lookup_at", until=at)
+    assert not claim(other, "next_lookup_at", until=at)
 
 
 def test_the_same_new_card_twice_is_kept_once(profile):

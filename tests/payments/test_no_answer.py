@@ -11,7 +11,12 @@ import pytest
 from invoices.money import Money
 from payments.gateways.base import Outcome, Result
 from payments.models import PaymentEvent, WebhookDelivery
-from payments.operations import NoAnswer, look_up, process_deliveries, record_payment, refund, resolve_mismatch, settle
+from payments.operations.gateway_calls import NoAnswer
+from payments.operations.manual_payments import record_payment, resolve_mismatch
+from payments.operations.reconciliation import sync_payment
+from payments.operations.refunds import refund
+from payments.operations.settlement import settle
+from payments.operations.webhooks import process_deliveries
 from tests.factories import NOW, issued
 from tests.payments.acts import books_are_clean, card, deliver, press_pay, run_reconciler, sandbox, staff, state
 
@@ -79,7 +84,7 @@ def test_staff_who_ask_about_an_ended_payment_are_told_when_there_was_no_answer(
     payment = press_pay(payer, issued(profile), card(profile, "0002"))
     sandbox().switches.arm("drop_before", on="lookup")
     with pytest.raises(NoAnswer, match="could not reach the payment provider"):
-        look_up(payment_id=payment.pk, source=PaymentEvent.Source.STAFF, at=NOW)
+        sync_payment(payment_id=payment.pk, source=PaymentEvent.Source.STAFF, at=NOW)
     payment.refresh_from_db()
     assert payment.status == "declined"
 

@@ -6,7 +6,8 @@ import pytest
 
 from payments.gateways.base import Bucket, Decline, DeclineCode, MethodInfo, Outcome, Result
 from payments.models import PaymentEvent, PaymentMethod
-from payments.operations import CannotPay, settle
+from payments.operations.attempts import CannotPay
+from payments.operations.settlement import settle
 from tests.factories import issued, member
 from tests.payments.acts import books_are_clean, card, charges, press_pay, run_reconciler, sandbox, state
 

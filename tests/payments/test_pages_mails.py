@@ -10,7 +10,8 @@ from billing_portal.core.mail import render
 from billing_portal.core.models import OutgoingMail
 from payments.declines import EXPLANATIONS
 from payments.gateways.base import DeclineCode
-from payments.operations import record_payment, refund
+from payments.operations.manual_payments import record_payment
+from payments.operations.refunds import refund
 from tests.factories import NOW, issued
 from tests.payments.acts import card, press_pay, staff
 from tests.payments.pages import page_of

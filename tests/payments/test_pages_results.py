@@ -12,7 +12,9 @@ from django.utils import timezone
 from invoices.money import Money
 from payments.gateways.base import Outcome, Result
 from payments.models import Payment, PaymentEvent
-from payments.operations import record_payment, refund, settle
+from payments.operations.manual_payments import record_payment
+from payments.operations.refunds import refund
+from payments.operations.settlement import settle
 from tests.factories import NOW, BillingProfileFactory, issued, member
 from tests.payments.acts import card, charges, press_pay, staff
 from tests.payments.pages import BLADE, browser, page_of, text_of
@@ -32,7 +34,7 @@ def client(payer):
 
 @pytest.fixture
 def waiting(payer, invoice):
-    """A payment that waits for the bank's check."""
+    """A payment that waits for bank approval."""
     return press_pay(payer, invoice, token="tok_3155_x", at=timezone.now())
 
 

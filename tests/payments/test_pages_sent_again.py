@@ -10,7 +10,9 @@ import pytest
 
 from invoices.money import Money
 from payments.models import Payment, PaymentMethod, Refund
-from payments.operations import CannotPay, CannotRecord, CannotRefund, record_payment, refund
+from payments.operations.attempts import CannotPay
+from payments.operations.manual_payments import CannotRecord, record_payment
+from payments.operations.refunds import CannotRefund, refund
 from tests.factories import NOW, BillingProfileFactory, issued
 from tests.payments.acts import books_are_clean, card, charges, press_pay, staff, state
 

@@ -6,24 +6,22 @@ from time import sleep
 from uuid import uuid4
 
 import pytest
-from django.db import connection, transaction
+from django.db import connection, connections, transaction
 
+from accounts.models import BillingProfile
 from billing_portal.core.models import OutgoingMail
-from invoices.models import Invoice
+from invoices.models import Credit, Invoice
 from invoices.money import Money
+from invoices.operations import change_credit
 from invoices.querysets import InvoiceQuerySet
-from payments.models import Payment, PaymentEvent, Refund
-from payments.operations import (
-    CannotChangeMethod,
-    CannotPay,
-    CannotRecord,
-    CannotRefund,
-    process_deliveries,
-    receive,
-    record_payment,
-    refund,
-    remove_method,
-)
+from payments.gateways.base import Outcome, Result
+from payments.models import MethodSetup, Payment, PaymentEvent, PaymentMethod, Refund
+from payments.operations.attempts import CannotPay
+from payments.operations.card_setups import CannotAddCard
+from payments.operations.manual_payments import CannotRecord, record_payment
+from payments.operations.methods import CannotChangeMethod, remove_method
+from payments.operations.refunds import CannotRefund, refund, settle_refund
+from payments.operations.webhooks import process_deliveries, receive
 from tests.factories import NOW, access_for, issued, member
 from tests.payments.acts import (
     at_once,
@@ -36,6 +34,7 @@ from tests.payments.acts import (
     staff,
     state,
 )
+from tests.payments.adding import add, cards_at_the_gateway
 
 pytestmark = [pytest.mark.two_connections, pytest.mark.django_db(transaction=True)]
 
@@ -83,16 +82,16 @@ def test_one_page_sent_many_times_at_once_is_one_payment(profile, invoice, payer
 def slow_before_insert(monkeypatch):
     """Opens the gap between reading and writing, so that a missing lock shows: everybody has begun before the
     gateway answers the first. Returns what is set when somebody is in the gap."""
-    from payments.operations import beginning
+    from payments.operations import attempts
 
-    real, in_the_gap = beginning._check_gateway, Event()
+    real, in_the_gap = attempts._check_gateway, Event()
 
     def slowly(*arguments):
         in_the_gap.set()
         sleep(0.2)
         real(*arguments)
 
-    monkeypatch.setattr(beginning, "_check_gateway", slowly)
+    monkeypatch.setattr(attempts, "_check_gateway", slowly)
     sandbox().switches.arm("delay", times=20, value=2000)  # six take turns in counting their tries
     return in_the_gap
 
@@ -170,7 +169,7 @@ def test_a_second_payer_waits_for_the_lock_of_the_first(profile, invoice):
 
 
 def test_answer_message_reconciler_and_return_at_once_have_one_effect(profile, invoice, payer):
-    from payments.operations import come_back, look_up
+    from payments.operations.reconciliation import return_from_bank, sync_payment
 
     sandbox().switches.arm("drop_after")
     payment = press_pay(payer, invoice, card(profile))
@@ -181,10 +180,10 @@ def test_answer_message_reconciler_and_return_at_once_have_one_effect(profile, i
         process_deliveries(at=NOW)
 
     def back():
-        come_back(access=access_for(payer, profile), reference=payment.reference, at=NOW)
+        return_from_bank(access=access_for(payer, profile), reference=payment.reference, at=NOW)
 
     def again():
-        look_up(payment_id=payment.pk, source=PaymentEvent.Source.STAFF, at=NOW)
+        sync_payment(payment_id=payment.pk, source=PaymentEvent.Source.STAFF, at=NOW)
 
     results = at_once(message, message, back, back, again, lambda: run_reconciler(1), lambda: run_reconciler(1))
 
@@ -265,3 +264,84 @@ def test_a_card_is_either_removed_or_charged_never_both(profile, invoice, monkey
     assert paid.status == "succeeded" or isinstance(removed, CannotChangeMethod)
     assert paid.decline_code != "method_gone"
     assert books_are_clean()
+
+
+@pytest.fixture
+def owner(profile):
+    return access_for(member(profile, "profile_owner"), profile)
+
+
+def test_one_page_sent_many_times_at_once_adds_one_card(owner):
+    wish = {"key": uuid4(), "card_token": "tok_4242_once"}
+    results = at_once(*[lambda: add(owner, **wish)] * 8)
+    assert {result.status for result in results} == {"succeeded"}
+    assert MethodSetup.objects.count() == PaymentMethod.objects.count() == cards_at_the_gateway() == 1
+
+
+def refused_cards_at_once(profile, owner):
+    """Five at once, of which the hour still has room for one."""
+    for _time in range(9):
+        MethodSetup.objects.create(
+            profile=profile, gateway="sandbox", status="declined", created_at=NOW, created_by=owner.user
+        )
+    results = at_once(*[lambda: add(owner, "0002")] * 5)
+    return Counter(result.code if isinstance(result, CannotAddCard) else result.status for result in results)
+
+
+def test_refused_cards_are_counted_one_after_the_other(profile, owner):
+    assert refused_cards_at_once(profile, owner) == {"declined": 1, "throttled": 4}
+
+
+def test_somebody_can_pay_while_the_cards_of_the_profile_are_being_changed(profile, owner):
+    """Whoever changes cards locks the profile and then a card; a payer has a card locked and then names the profile."""
+    invoice, method = issued(profile), card(profile)
+    results = []
+
+    def pay():
+        results.append(press_pay(owner.user, invoice, method).status)
+        connections.close_all()
+
+    with transaction.atomic():
+        BillingProfile.objects.locked().get(pk=profile.pk)
+        payer = Thread(target=pay)
+        payer.start()
+        payer.join(10)
+        assert results == ["succeeded"]
+
+
+@pytest.fixture
+def refund_of_a_credit(profile, payer):
+    """A card payment came after a wire had paid the invoice, so it became a credit of 120.00; ten of it are on their
+    way back."""
+    invoice = issued(profile)
+    payment = press_pay(payer, invoice, card(profile, "3184"))
+    fields = {"attempt_key": uuid4(), "at": NOW}
+    record_payment(
+        access=staff(), invoice_id=invoice.pk, amount=Money(12000, "EUR"), channel="wire", bank_reference="W-1",
+        received_on=NOW.date(), **fields,
+    )  # fmt: skip
+    with sandbox().books.transaction() as book:
+        book.change("UPDATE charges SET state = 'succeeded'")
+    run_reconciler(1)
+    sandbox().switches.arm("drop_before", on="refund")
+    return refund(access=staff(), payment_id=payment.pk, amount=Money(1000, "EUR"), reason="Test", **fields)
+
+
+def test_a_refund_that_fails_while_its_credit_is_being_used_loses_nothing(refund_of_a_credit):
+    is_held = Event()
+
+    def use():
+        """Takes five euros of the credit, slowly."""
+        with transaction.atomic():
+            credit = Credit.objects.select_for_update().get()
+            change_credit(credit, Money(-500, "EUR"), at=NOW)
+            is_held.set()
+            sleep(0.5)
+        connection.close()
+
+    other = Thread(target=use)
+    other.start()
+    assert is_held.wait(10)
+    settle_refund(refund_id=refund_of_a_credit.pk, outcome=Outcome(Result.DECLINED), at=NOW)
+    other.join(10)
+    assert Credit.objects.get().remaining_minor == 12000 - 1000 - 500 + 1000

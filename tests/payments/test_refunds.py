@@ -11,7 +11,9 @@ from invoices.models import Credit
 from invoices.money import Money
 from payments.gateways.base import RefundRequest
 from payments.models import PaymentMethod, Refund
-from payments.operations import CannotRefund, reconcile, refund, remove_method
+from payments.operations.methods import remove_method
+from payments.operations.reconciliation import reconcile
+from payments.operations.refunds import CannotRefund, refund
 from tests.factories import NOW, access_for, issued, member
 from tests.payments.acts import books_are_clean, card, deliver, press_pay, run_reconciler, sandbox, staff, state
 
@@ -211,7 +213,7 @@ def test_a_refund_works_after_the_card_was_removed_and_the_profile_disabled(paid
 
 
 def test_money_by_wire_is_not_refunded_through_a_gateway(profile):
-    from payments.operations import record_payment
+    from payments.operations.manual_payments import record_payment
 
     invoice = issued(profile)
     recorded = record_payment(

@@ -13,7 +13,7 @@ from invoices.models import Invoice
 from invoices.money import Money
 from invoices.operations import CannotVoid, void
 from payments.models import Payment
-from payments.operations import AmountChanged, CannotPay, pay
+from payments.operations.attempts import CannotPay, pay
 from tests.factories import NOW, BillingProfileFactory, access_for, issued, member
 from tests.payments.acts import card, charges, press_pay, sandbox, state
 
@@ -37,16 +37,18 @@ def pay_together(person, invoices, method):
 
 def test_the_amount_that_was_shown_must_still_be_due(profile, payer):
     invoice = issued(profile, "120.00")
-    with pytest.raises(AmountChanged) as problem:
+    with pytest.raises(CannotPay) as problem:
         press_pay(payer, invoice, card(profile), shown=Money(11999, "EUR"))
+    assert problem.value.code == "amount_changed"
     assert "€120.00" in str(problem.value)
     assert nothing_was_written(invoice)
 
 
 def test_a_shown_amount_in_another_currency_is_a_difference(profile, payer):
     invoice = issued(profile, "120.00")
-    with pytest.raises(AmountChanged):
+    with pytest.raises(CannotPay) as problem:
         press_pay(payer, invoice, card(profile), shown=Money(12000, "USD"))
+    assert problem.value.code == "amount_changed"
     assert nothing_was_written(invoice)
 
 

@@ -69,7 +69,7 @@ SHOWN_BY = {
         (MESSAGES, "test_without_a_secret_the_door_stays_closed"),
         (MESSAGES, "test_unknown_types_and_foreign_objects_are_acknowledged_and_ignored"),
         ("test_webhooks", "test_a_genuine_message_about_another_payment_cannot_pay_our_invoice"),
-        ("test_pages_webhook", "test_a_strange_message_that_is_signed_is_kept_for_staff_and_not_asked_for_again"),
+        ("test_webhooks", "test_a_strange_message_that_is_signed_is_kept_for_staff_and_not_asked_for_again"),
     ],
     19: [
         (MESSAGES, "test_the_door_needs_no_session_no_token_no_https_and_sends_nobody_elsewhere"),
@@ -122,7 +122,7 @@ SHOWN_BY = {
     ],
     39: [
         (
-            "test_card_news",
+            "test_method_updates",
             "test_a_card_that_was_forgotten_at_the_provider_leaves_the_profile_and_the_managers_are_told",
         ),
         (PLAN, "test_a_card_that_the_provider_forgot_is_taken_off_and_ends_the_plan"),
@@ -142,8 +142,8 @@ SHOWN_BY = {
         (AUTOPAY, "test_the_day_begins_where_the_profile_is"),
     ],
     42: [
-        ("test_default_method", "test_what_was_going_to_be_charged_is_not_after_the_switch_to_wire"),
-        ("test_default_method", "test_drafts_follow_the_switch_and_issued_invoices_keep_what_they_say"),
+        ("test_methods", "test_what_was_going_to_be_charged_is_not_after_the_switch_to_wire"),
+        ("test_methods", "test_drafts_follow_the_switch_and_issued_invoices_keep_what_they_say"),
     ],
     43: [
         (
@@ -152,11 +152,11 @@ SHOWN_BY = {
         )
     ],
     44: [
-        ("test_recording", "test_the_same_check_twice_is_refused_and_the_same_form_twice_is_one_payment"),
+        ("test_manual_payments", "test_the_same_check_twice_is_refused_and_the_same_form_twice_is_one_payment"),
         ("test_races", "test_two_clerks_at_once_record_a_check_once"),
     ],
     46: [
-        ("test_returning", "test_a_check_that_comes_back_leaves_the_invoice_due_and_those_who_handle_it_told"),
+        ("test_manual_payments", "test_a_check_that_comes_back_leaves_the_invoice_due_and_those_who_handle_it_told"),
         (REMINDING, "test_paid_back_after_the_plan_there_is_one_more_reminder_a_week_later"),
     ],
     47: [
@@ -191,10 +191,10 @@ SHOWN_BY = {
     61: [
         (CREDITS, "test_what_the_gateway_took_is_what_the_books_say"),
         ("test_crashes", "test_random_kills_with_a_gateway_that_loses_answers_charge_no_invoice_twice"),
-        ("test_books", "test_a_row_changed_by_hand_is_found"),
+        ("test_integrity", "test_a_row_changed_by_hand_is_found"),
     ],
     63: [
-        ("test_paying", "test_due_dates_and_amounts_do_not_depend_on_where_the_reader_is"),
+        ("test_pay", "test_due_dates_and_amounts_do_not_depend_on_where_the_reader_is"),
         ("test_statements", "test_the_day_ends_where_the_profile_is"),
         (REMINDING, "test_the_day_is_that_of_the_profile"),
     ],

@@ -11,7 +11,10 @@ from invoices.models import Credit, CreditEntry, Invoice
 from invoices.money import Money
 from invoices.operations import apply_credits, credit_note, void
 from payments.models import Payment, PaymentAllocation
-from payments.operations import CannotPay, charge_due, record_payment, refund
+from payments.operations.attempts import CannotPay
+from payments.operations.autopay import charge_due
+from payments.operations.manual_payments import record_payment
+from payments.operations.refunds import refund
 from tests.factories import NOW, TODAY, granted, issued
 from tests.payments.acts import books_are_clean, card, charges, press_pay, sandbox, staff, state
 

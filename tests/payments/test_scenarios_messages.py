@@ -15,7 +15,9 @@ from django.utils import timezone
 from billing_portal.core.models import OutgoingMail
 from payments.gateways.sandbox.events import HEADER, signature
 from payments.models import PaymentEvent, WebhookDelivery
-from payments.operations import process_deliveries, reconcile, webhooks
+from payments.operations import webhooks
+from payments.operations.reconciliation import reconcile
+from payments.operations.webhooks import process_deliveries
 from tests.factories import issued
 from tests.payments.acts import at_once, books_are_clean, card, charges, messages, press_pay, sandbox, state
 from tests.payments.pages import browser
@@ -39,7 +41,7 @@ def heard():
 
 @pytest.fixture
 def waiting(profile, payer):
-    """An invoice whose payer has passed the bank's check; the portal does not know it yet."""
+    """An invoice whose payer has approved it with the bank; the portal does not know it yet."""
     invoice = issued(profile)
     payment = press_pay(payer, invoice, card(profile, "3184"), at=timezone.now())
     messages()
@@ -159,7 +161,7 @@ def test_a_message_is_stored_even_if_working_on_it_breaks(waiting, monkeypatch):
     def breaks(**_arguments):
         raise RuntimeError("broken")
 
-    monkeypatch.setattr(webhooks, "look_up", breaks)
+    monkeypatch.setattr(webhooks, "sync_payment", breaks)
     heard()
     row = WebhookDelivery.objects.get()
     assert (row.status, row.last_error) == ("received", "RuntimeError: broken")

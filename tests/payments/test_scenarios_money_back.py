@@ -11,7 +11,10 @@ from django.utils import timezone
 
 from invoices.money import Money
 from payments.models import Dispute, DisputeAllocation, Payment, PaymentAllocation, PaymentEvent, Refund
-from payments.operations import CannotRefund, disputing, pay, process_deliveries, refund
+from payments.operations import disputes
+from payments.operations.attempts import pay
+from payments.operations.refunds import CannotRefund, refund
+from payments.operations.webhooks import process_deliveries
 from tests.factories import NOW, access_for, issued
 from tests.payments.acts import at_once, books_are_clean, card, messages, press_pay, sandbox, staff, state
 from tests.payments.test_disputes import told
@@ -163,7 +166,7 @@ def lose_at_once(payment):
 
     def hear(status):
         source = PaymentEvent.Source.WEBHOOK
-        return disputing.book_dispute(payment_id=payment.pk, told=told(payment, status, 4000), source=source, at=NOW)
+        return disputes.book_dispute(payment_id=payment.pk, facts=told(payment, status, 4000), source=source, at=NOW)
 
     hear("open")
     return at_once(*[lambda: hear("lost")] * 4)
@@ -171,8 +174,8 @@ def lose_at_once(payment):
 
 def slowly(monkeypatch):
     """Opens the gap between reading how a dispute stands and taking its money."""
-    real = disputing._take_over
-    monkeypatch.setattr(disputing, "_take_over", lambda *facts: (sleep(0.3), real(*facts))[1])
+    real = disputes._copy_facts
+    monkeypatch.setattr(disputes, "_copy_facts", lambda *facts: (sleep(0.3), real(*facts))[1])
 
 
 @pytest.mark.two_connections
@@ -198,7 +201,7 @@ def test_without_the_lock_they_would_take_it_more_than_once(payment, monkeypatch
         return rows
 
     slowly(monkeypatch)
-    monkeypatch.setattr(disputing, "lock", unlocked)
+    monkeypatch.setattr(disputes, "lock", unlocked)
     lose_at_once(payment)
     assert DisputeAllocation.objects.count() > 1
 
@@ -210,7 +213,7 @@ def test_a_refund_and_a_lost_dispute_at_once_never_take_more_than_was_paid(payme
     source = PaymentEvent.Source.WEBHOOK
     at_once(
         *[lambda: give_back(payment, 20000)] * 2,
-        *[lambda: disputing.book_dispute(payment_id=payment.pk, told=lost, source=source, at=NOW)] * 2,
+        *[lambda: disputes.book_dispute(payment_id=payment.pk, facts=lost, source=source, at=NOW)] * 2,
     )
     row = Dispute.objects.get()
     paid_back = sum(Refund.objects.exclude(status="failed").values_list("amount_minor", flat=True))

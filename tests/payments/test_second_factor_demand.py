@@ -9,8 +9,8 @@ from accounts.access import NeedsSecondFactor, NotAllowed
 from accounts.models import AuditEntry, BillingAccount
 from invoices.payability import Why, why_not
 from payments.models import MethodSetup, Payment, PaymentMethod
-from payments.operations import make_default, switch_autopay
-from payments.operations.methods import may_keep
+from payments.operations.autopay import switch_autopay
+from payments.operations.methods import make_default, may_save_card
 from tests.factories import PaymentMethodFactory, access_for, issued, member, with_second_factor
 from tests.payments.acts import card, press_pay
 from tests.payments.autopaying import run
@@ -211,5 +211,5 @@ def test_whoever_has_one_manages_them(demanding):
 
 def test_a_card_is_not_kept_for_who_has_none_when_the_bank_approves_it(demanding):
     owner = member(demanding, "profile_owner")
-    assert not may_keep(owner, demanding)
-    assert may_keep(with_second_factor(owner), demanding)
+    assert not may_save_card(owner, demanding)
+    assert may_save_card(with_second_factor(owner), demanding)

@@ -10,8 +10,9 @@ from django.core.management import call_command
 from billing_portal.core.models import OutgoingMail
 from payments.gateways.base import Outcome, Result
 from payments.models import Payment
-from payments.operations import CannotRecord, end_unanswered, reconcile
-from payments.operations.schedule import look_now
+from payments.operations.gateway_calls import poll_now
+from payments.operations.manual_payments import CannotRecord, end_unanswered
+from payments.operations.reconciliation import reconcile
 from tests.factories import NOW, access_for, issued
 from tests.payments.acts import (
     books_are_clean,
@@ -91,7 +92,7 @@ def test_asking_at_once_uses_up_no_look(profile, payer):
     payment = press_pay(payer, issued(profile), card(profile, "3184"))
     for _time in range(20):
         call_command("reconcile_payments", "--all", stdout=StringIO())
-        look_now(Payment.objects.filter(pk=payment.pk), NOW)
+        poll_now(Payment.objects.filter(pk=payment.pk), NOW)
         reconcile(at=NOW)
     payment.refresh_from_db()
     assert payment.lookups <= 1

@@ -4,9 +4,12 @@ from datetime import timedelta
 from uuid import uuid4
 
 import pytest
+from django.db import transaction
 
 from payments.models import Payment
-from payments.operations import CannotPay, reconcile
+from payments.operations import attempts
+from payments.operations.attempts import CannotPay
+from payments.operations.reconciliation import reconcile
 from tests.factories import NOW, issued
 from tests.payments.acts import books_are_clean, card, charges, press_pay, run_reconciler, sandbox, state
 
@@ -50,7 +53,7 @@ def test_a_request_that_charged_nothing_is_closed_at_the_gateway_and_pay_is_poss
 
 
 def test_what_was_closed_can_never_be_charged_by_a_request_that_arrives_late(profile, payer):
-    from payments.operations.asking import attempt_of
+    from payments.operations.gateway_calls import attempt_of
 
     invoice, visa = issued(profile), card(profile)
     sandbox().switches.arm("drop_before")
@@ -91,12 +94,19 @@ def test_an_exception_nobody_expected_is_unknown_not_an_error_page(profile, paye
 
 def test_a_process_that_died_before_the_call_frees_the_invoice_after_a_while(profile, payer):
     """The attempt is written, the worker is gone, the gateway never heard of it."""
-    from payments.operations.beginning import Wish, begin
+    from payments.operations.attempts import begin
     from tests.factories import access_for
 
     invoice, visa = issued(profile), card(profile)
-    wish = Wish(invoice_ids=[invoice.pk], shown=invoice.amount_due, attempt_key=uuid4(), method_id=visa.pk)
-    payment = begin(access=access_for(payer, profile), wish=wish, at=NOW).payment
+    with transaction.atomic():
+        payment, _invoices = begin(
+            access=access_for(payer, profile),
+            invoice_ids=[invoice.pk],
+            shown=invoice.amount_due,
+            attempt_key=uuid4(),
+            method_id=visa.pk,
+            at=NOW,
+        )
 
     run_reconciler(0.5)
     payment.refresh_from_db()
@@ -125,9 +135,9 @@ def test_what_stays_unknown_goes_to_staff_and_never_ends_by_age(profile, payer):
 
     gateway.switches.clear()
     from payments.models import PaymentEvent
-    from payments.operations import look_up
+    from payments.operations.reconciliation import sync_payment
 
-    look_up(payment_id=payment.pk, source=PaymentEvent.Source.STAFF, at=NOW + timedelta(days=31))
+    sync_payment(payment_id=payment.pk, source=PaymentEvent.Source.STAFF, at=NOW + timedelta(days=31))
     payment.refresh_from_db()
     assert (payment.status, payment.needs_staff) == ("succeeded", False)
     assert state(invoice) == ("paid", 12000, 0)
@@ -219,13 +229,11 @@ def test_an_attempt_at_a_gateway_that_was_taken_away_waits_for_staff_and_for_the
 def test_a_database_that_is_busy_before_the_call_charges_nothing_and_says_so(profile, payer, monkeypatch):
     from django.db import OperationalError
 
-    from payments.operations import paying
-
     def locked(**_arguments):
         raise OperationalError("database is locked")
 
     invoice = issued(profile)
-    monkeypatch.setattr(paying, "begin", locked)
+    monkeypatch.setattr(attempts, "begin", locked)
     with pytest.raises(CannotPay) as problem:
         press_pay(payer, invoice, card(profile))
     assert problem.value.code == "busy"
@@ -235,14 +243,12 @@ def test_a_database_that_is_busy_before_the_call_charges_nothing_and_says_so(pro
 def test_a_database_that_is_gone_after_the_call_loses_nothing(profile, payer, monkeypatch):
     from django.db import OperationalError
 
-    from payments.operations import paying
-
     def gone(**_arguments):
         raise OperationalError("server closed the connection")
 
     invoice = issued(profile)
     with monkeypatch.context() as patch:
-        patch.setattr(paying, "settle", gone)
+        patch.setattr(attempts, "settle", gone)
         assert press_pay(payer, invoice, card(profile)).status == "created"
     run_reconciler(2)
     assert state(invoice) == ("paid", 12000, 0)

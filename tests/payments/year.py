@@ -12,7 +12,8 @@ from invoices.models import Invoice, TaxRate
 from invoices.money import Money
 from invoices.operations import grant_credit, record_charge
 from invoices.states import InvoiceStatus
-from payments.operations import CannotPay, record_payment
+from payments.operations.attempts import CannotPay
+from payments.operations.manual_payments import record_payment
 from tests.factories import BillingProfileFactory, member
 from tests.payments.acts import card, press_pay, staff
 

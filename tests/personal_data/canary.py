@@ -22,7 +22,7 @@ from invoices.models import Invoice
 from invoices.money import Money
 from invoices.operations import void
 from payments.models import Payment
-from payments.operations import refund
+from payments.operations.refunds import refund
 from tests.factories import BillingProfileFactory, UserFactory, access_for, issued, member
 from tests.payments.acts import card, deliver
 from tests.payments.adding import add

@@ -17,7 +17,9 @@ from invoices.models import Charge, Invoice
 from invoices.operations import close_due
 from invoices.states import Label, label_of
 from payments.models import AutomaticCharge, Payment, PaymentMethod
-from payments.operations import announce_due, charge_due, check_books
+from payments.operations.autopay import charge_due
+from payments.operations.integrity import check_books
+from payments.operations.notifications import announce_due
 
 pytestmark = pytest.mark.django_db
 

@@ -2,7 +2,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 
-from payments.operations import check_books
+from payments.operations.integrity import check_books
 
 
 class Command(BaseCommand):

@@ -7,8 +7,11 @@ from django.db.models import Min
 from django.utils import timezone
 
 from payments.models import Payment, Refund
-from payments.operations import detach_due, end_abandoned, process_deliveries, reconcile
-from payments.operations.schedule import look_now
+from payments.operations.card_setups import end_abandoned
+from payments.operations.gateway_calls import poll_now
+from payments.operations.methods import detach_due
+from payments.operations.reconciliation import reconcile
+from payments.operations.webhooks import process_deliveries
 
 
 class Command(BaseCommand):
@@ -28,7 +31,7 @@ class Command(BaseCommand):
         at = timezone.now()
         if options["all"]:
             for model in (Payment, Refund):
-                look_now(model.objects.filter(next_lookup_at__gt=at), at)
+                poll_now(model.objects.filter(next_lookup_at__gt=at), at)
         deliveries = process_deliveries(at=at)
         asked = 0
         while count := reconcile(at=at):

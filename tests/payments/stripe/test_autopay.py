@@ -9,7 +9,9 @@ from billing_portal.core.models import OutgoingMail
 from invoices.operations import plan_autopay
 from payments.gateways.registry import get_gateway
 from payments.models import Payment, PaymentMethod
-from payments.operations import add_card, check_books, finish_adding, reconcile
+from payments.operations.card_setups import add_card, finish_adding
+from payments.operations.integrity import check_books
+from payments.operations.reconciliation import reconcile
 from tests.factories import access_for, issued, member
 from tests.payments.acts import state
 from tests.payments.autopaying import mails, planned_on, run, story

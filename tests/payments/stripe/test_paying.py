@@ -9,18 +9,12 @@ from django.utils.timezone import now
 from invoices.money import Money
 from payments.gateways.registry import get_gateway
 from payments.models import Payment
-from payments.operations import (
-    CannotPay,
-    check_books,
-    come_back,
-    end_abandoned,
-    finish_adding,
-    process_deliveries,
-    receive,
-    reconcile,
-    refund,
-)
-from payments.operations.refunding import look_up_refund
+from payments.operations.attempts import CannotPay
+from payments.operations.card_setups import end_abandoned, finish_adding
+from payments.operations.integrity import check_books
+from payments.operations.reconciliation import reconcile, return_from_bank
+from payments.operations.refunds import refund, sync_refund
+from payments.operations.webhooks import process_deliveries, receive
 from tests.factories import access_for, issued, member
 from tests.payments.acts import press_pay, staff, state
 from tests.payments.adding import add
@@ -150,7 +144,7 @@ def test_an_approval_that_failed_leaves_nothing_in_which_a_browser_could_try_oth
     """The secret of an intent is in the payer's browser by then, and Stripe takes further cards with it."""
     payment = press(payer, invoice, shop, "4000002760003184")
     at_the_bank(payment.next_url, "fail")
-    come_back(access=access_for(payer, invoice.profile), reference=payment.reference, at=now())
+    return_from_bank(access=access_for(payer, invoice.profile), reference=payment.reference, at=now())
     payment.refresh_from_db()
     assert (payment.status, payment.decline_code) == ("declined", "challenge_failed")
     assert [sent["cancellation_reason"] for sent in asks.sent(shop, "POST payment_intents/{id}/cancel")] == [
@@ -199,7 +193,7 @@ def test_a_refund_whose_answer_is_lost_is_made_once(payer, invoice, shop, fault)
     )
     assert made.status == "unknown"
 
-    look_up_refund(refund_id=made.pk, at=now() + timedelta(minutes=2))
+    sync_refund(refund_id=made.pk, at=now() + timedelta(minutes=2))
 
     made.refresh_from_db()
     assert made.status == "succeeded"

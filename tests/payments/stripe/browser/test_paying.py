@@ -8,7 +8,7 @@ from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import expect
 
 from payments.models import Payment, PaymentMethod
-from payments.operations import check_books
+from payments.operations.integrity import check_books
 from tests.factories import issued, member
 from tests.payments.acts import state
 

@@ -1,0 +1,163 @@
+"""Money that goes back: refunds, through the gateway it came by, and disputes, by which a payer's bank asks it back."""
+
+import uuid
+
+from django.conf import settings
+from django.db import models
+from django.db.models import F, Q
+from django.utils.translation import gettext_lazy as _
+
+from invoices.money import Money
+from payments.models.payments import Payment, PaymentAllocation
+from payments.states import DisputeStatus, RefundStatus
+
+
+class Refund(models.Model):
+    """All or part of one payment. Committed before the gateway is called; its id is the idempotency key."""
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    payment = models.ForeignKey(Payment, models.PROTECT, related_name="refunds", verbose_name=_("payment"))
+    # Minted with the form, so that sending it twice is one refund.
+    attempt_key = models.UUIDField(unique=True, default=uuid.uuid4, editable=False)
+    status = models.CharField(_("status"), max_length=12, choices=RefundStatus, default=RefundStatus.CREATED)
+    amount_minor = models.BigIntegerField(_("amount"))
+    currency = models.CharField(_("currency"), max_length=3)
+    # What the provider paid back and could be taken off nothing here; such a refund was not made by us.
+    missing_minor = models.BigIntegerField(_("missing"), default=0, db_default=0)
+    reason = models.CharField(_("reason"), max_length=200)
+    gateway_id = models.CharField(_("gateway's refund id"), max_length=120, blank=True)
+    gateway_message = models.CharField(_("gateway's message"), max_length=300, blank=True)
+    started_at = models.DateTimeField(_("started"))
+    started_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL,
+        models.PROTECT,
+        null=True,
+        related_name="+",
+        verbose_name=_("started by"),
+        db_index=False,
+    )
+    finished_at = models.DateTimeField(_("ended"), null=True)
+    next_lookup_at = models.DateTimeField(_("next look-up"), null=True)
+    lookups = models.PositiveSmallIntegerField(_("look-ups"), default=0)
+    needs_staff = models.BooleanField(_("needs staff"), default=False)
+
+    class Meta:
+        verbose_name = _("refund")
+        verbose_name_plural = _("refunds")
+        constraints = [
+            models.CheckConstraint(condition=Q(amount_minor__gt=0), name="refund_amount_positive"),
+            models.CheckConstraint(
+                condition=Q(missing_minor__gte=0, missing_minor__lte=F("amount_minor")),
+                name="refund_missing_within_amount",
+            ),
+            models.UniqueConstraint(
+                fields=["payment", "gateway_id"], condition=~Q(gateway_id=""), name="gateway_refund_once"
+            ),
+        ]
+        indexes = [
+            models.Index(
+                fields=["next_lookup_at", "id"], condition=Q(next_lookup_at__isnull=False), name="refund_to_look_up"
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.payment} {self.amount}"
+
+    @property
+    def amount(self) -> Money:
+        return Money(self.amount_minor, self.currency)
+
+    @property
+    def missing(self) -> Money:
+        """What was paid back and could be taken off nothing here: a used credit, or more than the payment."""
+        return Money(self.missing_minor, self.currency)
+
+
+class RefundAllocation(models.Model):
+    """Which part of the payment a refund takes back, so that a refund that fails later can be undone exactly."""
+
+    refund = models.ForeignKey(Refund, models.PROTECT, related_name="allocations")
+    allocation = models.ForeignKey(PaymentAllocation, models.PROTECT, related_name="refunds")
+    amount_minor = models.BigIntegerField(_("amount"))
+
+    class Meta:
+        constraints = [models.CheckConstraint(condition=Q(amount_minor__gt=0), name="refund_allocation_positive")]
+
+    def __str__(self) -> str:
+        return f"{self.refund_id} {self.amount_minor}"
+
+
+class Dispute(models.Model):
+    """One claim of a bank for all or part of a payment, as the gateway told it last."""
+
+    payment = models.ForeignKey(Payment, models.PROTECT, related_name="disputes", verbose_name=_("payment"))
+    gateway = models.CharField(_("gateway"), max_length=20)
+    gateway_id = models.CharField(_("gateway's dispute id"), max_length=120)
+    status = models.CharField(_("status"), max_length=8, choices=DisputeStatus)
+    amount_minor = models.BigIntegerField(_("amount"))
+    currency = models.CharField(_("currency"), max_length=3)
+    # What was taken off invoices and credits while the dispute is lost; less than the amount where less was left.
+    taken_minor = models.BigIntegerField(_("taken back"), default=0)
+    reason = models.CharField(_("reason, in the gateway's word"), max_length=80, blank=True)
+    evidence_due_at = models.DateTimeField(_("evidence due"), null=True)
+    opened_at = models.DateTimeField(_("opened"))
+    closed_at = models.DateTimeField(_("decided"), null=True)
+    next_lookup_at = models.DateTimeField(_("next look-up"), null=True)
+    needs_staff = models.BooleanField(_("needs staff"), default=False)
+
+    class Meta:
+        verbose_name = _("dispute")
+        verbose_name_plural = _("disputes")
+        constraints = [
+            models.UniqueConstraint(fields=["gateway", "gateway_id"], name="gateway_dispute_once"),
+            models.CheckConstraint(condition=Q(status__in=DisputeStatus.values), name="dispute_status_known"),
+            models.CheckConstraint(
+                condition=Q(status=DisputeStatus.OPEN, closed_at=None)
+                | (~Q(status=DisputeStatus.OPEN) & Q(closed_at__isnull=False)),
+                name="dispute_closed_when_decided",
+            ),
+            models.CheckConstraint(
+                condition=Q(taken_minor=0)
+                | Q(status=DisputeStatus.LOST, taken_minor__gt=0, taken_minor__lte=F("amount_minor")),
+                name="dispute_takes_when_lost",
+            ),
+        ]
+        indexes = [
+            models.Index(
+                fields=["next_lookup_at", "id"], condition=Q(next_lookup_at__isnull=False), name="dispute_to_look_up"
+            ),
+            models.Index(fields=["-opened_at", "-id"], condition=Q(needs_staff=True), name="dispute_for_staff"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.payment} {self.amount}"
+
+    @property
+    def amount(self) -> Money:
+        return Money(self.amount_minor, self.currency)
+
+    @property
+    def taken(self) -> Money:
+        """What was taken off invoices and credits."""
+        return Money(self.taken_minor, self.currency)
+
+    @property
+    def missing(self) -> Money:
+        """What the bank took and could be taken off nothing here: a used credit, or money that had gone back already.
+        Zero unless the dispute is lost."""
+        is_lost = self.status == DisputeStatus.LOST
+        return Money(self.amount_minor - self.taken_minor if is_lost else 0, self.currency)
+
+
+class DisputeAllocation(models.Model):
+    """Which part of the payment a lost dispute has taken back, so that it can be undone exactly."""
+
+    dispute = models.ForeignKey(Dispute, models.PROTECT, related_name="allocations")
+    allocation = models.ForeignKey(PaymentAllocation, models.PROTECT, related_name="disputes")
+    amount_minor = models.BigIntegerField(_("amount"))
+
+    class Meta:
+        constraints = [models.CheckConstraint(condition=Q(amount_minor__gt=0), name="dispute_allocation_positive")]
+
+    def __str__(self) -> str:
+        return f"{self.dispute_id} {self.amount_minor}"

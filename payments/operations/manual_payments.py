@@ -1,0 +1,256 @@
+"""Money that did not come through a gateway, money that came but not as asked, and money that bounced. For staff.
+
+A check that bounced, or a wire that was recalled, is booked as a dispute that is lost at once, so that books, receipts
+and statements treat both alike: credits first, then the invoices, which are due and reminded of again.
+"""
+
+from datetime import date, datetime
+from typing import Any
+from uuid import UUID
+
+from django.db import IntegrityError, transaction
+from django.utils.translation import gettext as _
+
+from accounts.access import Access, require_staff
+from invoices.models import Invoice
+from invoices.money import Money
+from invoices.operations import clear_payment_started
+from invoices.states import InvoiceStatus
+from payments.gateways import base
+from payments.gateways.base import Outcome, Result
+from payments.models import Dispute, Payment, PaymentAllocation, PaymentEvent
+from payments.operations.disputes import book_on_locked
+from payments.operations.notifications import notify_payer
+from payments.operations.settlement import book_money, close, invoices_of, lock, record_audit, record_event, settle
+from payments.states import PaymentStatus
+
+STAFF = PaymentEvent.Source.STAFF
+
+
+class CannotRecord(Exception):
+    """Nothing was recorded. The message may be shown to staff."""
+
+
+def record_payment(
+    *,
+    access: Access,
+    invoice_id: int,
+    amount: Money,
+    channel: str,
+    bank_reference: str,
+    received_on: date,
+    attempt_key: UUID,
+    at: datetime,
+) -> Payment:
+    """Records a check or wire that arrived for an invoice.
+
+    Less than what is due leaves the rest due; more becomes a credit of the profile, as does money for an invoice that
+    is paid or void. Returns the payment; sending the same form twice returns the same one. A form that was sent before
+    and comes back with other facts in it is refused, or that money would be lost. Raises NotAllowed,
+    Invoice.DoesNotExist, CannotRecord.
+    """
+    money: dict[str, Any] = {
+        "amount_minor": amount.minor,
+        "channel": channel,
+        "bank_reference": bank_reference.strip(),
+        "received_on": received_on,
+    }
+    try:
+        with transaction.atomic(durable=True):
+            require_staff(access)
+            invoice = Invoice.objects.select_related("profile").locked().get(pk=invoice_id)
+            _check_money(invoice, amount, money, at)
+            return _record(invoice, money, access=access, attempt_key=attempt_key, at=at)
+    except IntegrityError as duplicate:
+        earlier = Payment.objects.filter(attempt_key=attempt_key).first()
+        if earlier is None:
+            raise CannotRecord(
+                _(
+                    "A payment with this bank or check reference is recorded already. If one transfer was for several "
+                    "invoices, record its parts with -1, -2 and so on after the reference."
+                )
+            ) from duplicate
+        if Payment.objects.filter(pk=earlier.pk, allocations__invoice=invoice_id, **money).exists():
+            return earlier
+        raise CannotRecord(
+            _("%(payment)s was recorded with this page before. Open the page again for other money.")
+            % {"payment": earlier.reference}
+        ) from duplicate
+
+
+def _check_money(invoice: Invoice, amount: Money, money: dict[str, Any], at: datetime) -> None:
+    if invoice.status == InvoiceStatus.DRAFT:
+        raise CannotRecord(_("This invoice has not been issued yet."))
+    if money["channel"] not in {Payment.Channel.WIRE, Payment.Channel.CHECK}:
+        raise CannotRecord(_("Choose check or wire transfer."))
+    if amount.currency != invoice.currency:
+        raise CannotRecord(_("The invoice is in %(currency)s.") % {"currency": invoice.currency})
+    if amount.minor <= 0:
+        raise CannotRecord(_("The amount must be more than zero."))
+    if not money["bank_reference"]:
+        raise CannotRecord(_("Give the reference on the bank statement, or the number of the check."))
+    if money["received_on"] > invoice.profile.day_of(at):
+        raise CannotRecord(_("The money cannot have arrived in the future."))
+
+
+def _record(invoice: Invoice, money: dict[str, Any], *, access: Access, attempt_key: UUID, at: datetime) -> Payment:
+    payment = Payment.objects.create(
+        profile=invoice.profile,
+        attempt_key=attempt_key,
+        status=PaymentStatus.SUCCEEDED,
+        currency=invoice.currency,
+        started_at=at,
+        started_by=access.user,
+        finished_at=at,
+        **money,
+    )
+    row = PaymentAllocation.objects.create(
+        payment=payment, invoice=invoice, amount_minor=payment.amount_minor, is_open=False
+    )
+    book_money(payment, [row], at=at, late=True)
+    payment.save(update_fields=["needs_staff"])
+    detail = {
+        "amount_minor": payment.amount_minor,
+        "currency": payment.currency,
+        "bank_reference": payment.bank_reference,
+    }
+    record_event(payment, old="", result="recorded", source=STAFF, at=at, detail=detail)
+    record_audit("payment.recorded", payment, access, at, **detail)
+    notify_payer(payment, [invoice], at=at)
+    return payment
+
+
+@transaction.atomic(durable=True)
+def record_bounce(*, access: Access, payment_id: UUID, reason: str, at: datetime) -> Payment:
+    """Takes back all that is left of a recorded check or wire. For staff. Those who handle the invoices are told.
+
+    Returns the payment. Raises NotAllowed, Payment.DoesNotExist, and CannotRecord without a reason, for a card payment,
+    and when it has all gone back already.
+    """
+    require_staff(access)
+    rows = lock(payment_id)
+    payment = rows[0].payment
+    if payment.channel == Payment.Channel.CARD or payment.status != PaymentStatus.SUCCEEDED:
+        raise CannotRecord(_("Only a check or wire that was recorded can come back."))
+    if not reason.strip():
+        raise CannotRecord(_("Say why it came back, for whoever reads this later."))
+    if not payment.rest:
+        raise CannotRecord(_("All of this money has gone back already."))
+    lost = base.Dispute(
+        f"returned {payment.reference}", payment.gateway_id, payment.rest, base.DisputeStatus.LOST, reason.strip()
+    )
+    row = book_on_locked(rows, lost, source=STAFF, at=at)
+    row.needs_staff = bool(row.missing)
+    row.save(update_fields=["needs_staff"])
+    detail = {"amount_minor": row.amount_minor, "taken_minor": row.taken_minor, "reason": reason.strip()}
+    record_audit("payment.returned", payment, access, at, **detail)
+    return payment
+
+
+@transaction.atomic(durable=True)
+def resolve_mismatch(*, access: Access, payment_id: UUID, accept: bool, at: datetime) -> Payment:
+    """Ends a payment for which the gateway took another amount than asked.
+
+    Accepting books what was really taken; refusing ends the payment as declined, for money that staff paid back at
+    the provider. Raises NotAllowed, Payment.DoesNotExist, CannotRecord.
+    """
+    require_staff(access)
+    rows = lock(payment_id)
+    payment = rows[0].payment
+    if payment.status != PaymentStatus.MISMATCH:
+        raise CannotRecord(_("This payment is not waiting for a decision."))
+    taken = payment.events.filter(new_status=PaymentStatus.MISMATCH).order_by("-pk").values_list("detail", flat=True)[0]
+    if accept and (taken.get("currency") != payment.currency or taken.get("amount_minor", 0) <= 0):
+        raise CannotRecord(
+            _("Money in another currency cannot be booked. Pay it back at the provider, then refuse it.")
+        )
+    payment.status = PaymentStatus.SUCCEEDED if accept else PaymentStatus.DECLINED
+    payment.finished_at, payment.needs_staff = at, False
+    late = not rows[0].is_open
+    close(payment, rows)
+    if accept:
+        _resize(payment, rows, Money(taken["amount_minor"], payment.currency))
+        book_money(payment, rows, at=at, late=late)
+    elif not late:
+        for invoice in invoices_of(rows):
+            clear_payment_started(invoice)
+    payment.save(update_fields=["status", "finished_at", "needs_staff", "amount_minor"])
+    result = "accepted" if accept else "refused"
+    record_event(payment, old=PaymentStatus.MISMATCH, result=result, source=STAFF, at=at, detail=taken)
+    record_audit(f"payment.mismatch_{result}", payment, access, at, **taken)
+    notify_payer(payment, invoices_of(rows), at=at)
+    return payment
+
+
+def _resize(payment: Payment, rows: list[PaymentAllocation], taken: Money) -> None:
+    """Spreads what was really taken over the invoices, first come first served; the last one holds the rest."""
+    left = taken.minor
+    for row in rows:
+        row.amount_minor = left if row is rows[-1] else min(left, row.amount_minor)
+        left -= row.amount_minor
+        row.save(update_fields=["amount_minor"])
+    payment.amount_minor = taken.minor
+
+
+@transaction.atomic
+def mark_handled(*, access: Access, payment_id: UUID, note: str, at: datetime) -> Payment:
+    """Takes an ended payment out of the staff queue, with a note of what was done about it.
+
+    An open payment stays in the queue: it is looked up, or its mismatch decided. Raises NotAllowed,
+    Payment.DoesNotExist, CannotRecord.
+    """
+    require_staff(access)
+    payment = Payment.objects.select_related("profile").locked().get(pk=payment_id)
+    note = _required(note)
+    if payment.is_open or not payment.needs_staff:
+        raise CannotRecord(_("Only an ended payment in the staff queue can be marked as handled."))
+    payment.needs_staff = False
+    payment.save(update_fields=["needs_staff"])
+    record_event(payment, old=payment.status, result="handled", source=STAFF, at=at, detail={"note": note[:300]})
+    record_audit("payment.handled", payment, access, at, note=note)
+    return payment
+
+
+@transaction.atomic
+def mark_dispute_handled(*, access: Access, dispute_id: int, note: str, at: datetime) -> Dispute:
+    """Takes a dispute out of the staff queue, with a note of what was done about it. When the bank decides against us
+    it comes back into the queue. Raises NotAllowed, Dispute.DoesNotExist, CannotRecord."""
+    require_staff(access)
+    payment_id = Dispute.objects.values_list("payment_id", flat=True).get(pk=dispute_id)
+    payment = lock(payment_id)[0].payment
+    row = Dispute.objects.get(pk=dispute_id)
+    note = _required(note)
+    if not row.needs_staff:
+        raise CannotRecord(_("This dispute is not in the staff queue."))
+    row.needs_staff = False
+    row.save(update_fields=["needs_staff"])
+    record_audit("dispute.handled", payment, access, at, gateway_id=row.gateway_id, note=note)
+    return row
+
+
+def _required(note: str) -> str:
+    if not note.strip():
+        raise CannotRecord(_("Say what was done, for whoever reads this later."))
+    return note.strip()
+
+
+def is_stuck(payment: Payment) -> bool:
+    """Whether the gateway never answered and the look-ups are used up."""
+    waits = payment.is_open and payment.needs_staff and payment.next_lookup_at is None
+    return waits and payment.status != PaymentStatus.MISMATCH
+
+
+def end_unanswered(*, access: Access, payment_id: UUID, note: str, at: datetime) -> Payment:
+    """Ends an attempt for which the gateway never answered, after staff made sure at the provider that it took nothing.
+
+    Frees the invoice. A success that comes all the same is booked. Only for attempts whose look-ups are used up.
+    Returns the payment. Raises NotAllowed, Payment.DoesNotExist, CannotRecord.
+    """
+    require_staff(access)
+    payment = Payment.objects.get(pk=payment_id)
+    if not note.strip():
+        raise CannotRecord(_("Say how you know that nothing was taken, for whoever reads this later."))
+    if not is_stuck(payment):
+        raise CannotRecord(_("Only a payment whose look-ups are used up can be ended. Look it up again first."))
+    outcome = Outcome(Result.EXPIRED, message=note.strip())
+    return settle(payment_id=payment_id, outcome=outcome, source=STAFF, at=at, by=access.user)

@@ -1,0 +1,373 @@
+"""Which mails the facts of payments ask for, and the jobs that find such facts by the clock.
+
+A mail's row is written in the commit of the fact it tells of, under a key that names the fact, so each goes out once.
+The mail of a new invoice is also the one before an automatic charge: it names the day, so it goes out as soon as the
+invoice is there. Success is told by the receipt; of the rest people hear the first failure with the next day, a bank
+that wants the payer, and the end.
+
+A month's statement goes to the contacts of profiles that pay by check or wire. They have no account here, so the mail
+itself says everything; when a contact's last statement was is on its row.
+"""
+
+from collections.abc import Iterable, Sequence
+from datetime import date, datetime, timedelta
+from typing import Any
+
+import structlog
+from accounts.recipients import invoice_people, readers_of_invoices
+from billing_portal.core.batches import run_each
+from billing_portal.core.outbox import queue, queue_to
+from billing_portal.core.time_zones import has_come, latest_day
+from django.conf import settings
+from django.contrib.auth.backends import ModelBackend
+from django.db import transaction
+from django.db.models import Q
+from django.urls import reverse
+
+from accounts.models import BillingContact, BillingProfile, RoleAssignment, User
+from accounts.roles import Permission, Scope, roles_with
+from invoices.models import Invoice
+from invoices.operations import mark_announced
+from invoices.remittances import Remittance
+from invoices.states import InvoiceStatus
+from payments.models import AutomaticCharge, Dispute, Payment, PaymentMethod, Refund
+from payments.querysets import PaymentMethodQuerySet
+from payments.statements import Statement, month_before, statement_of
+from payments.states import ENDED_WITHOUT_MONEY, PaymentStatus
+
+log = structlog.get_logger("portal.payments")
+Stop = AutomaticCharge.Stop
+
+# Before the month in which a card expires, and again when that month begins.
+WARN_BEFORE = timedelta(days=30)
+MAX_STATEMENT_LINES = 200
+
+# Somebody did the rest themselves, or has to be told by staff.
+UNTOLD_STOPS = {
+    *(Stop.PAID, Stop.VOID, Stop.NOTHING_DUE, Stop.SWITCHED_OFF, Stop.BY_WIRE, Stop.DISPUTED),
+    *(Stop.CONFIG, Stop.CLOSED),
+}
+
+
+def _notify(people: Iterable[User], fact: str, template: str, context: dict[str, Any], *, at: datetime) -> None:
+    """One mail to each person, once for each fact."""
+    for person in people:
+        queue(key=f"{fact}:{person.pk}", to=person, template=template, context=context, at=at)
+
+
+def _url(name: str, *args: str) -> str:
+    return settings.PUBLIC_URL + reverse(name, args=args)
+
+
+def notify_payer(payment: Payment, invoices: Sequence[Invoice], *, at: datetime, was_unsure: bool = False) -> None:
+    """Success once per payment; failure at most once an hour per invoice, so that retries make no storm. An end
+    without money is told where the page could only say that we are checking (``was_unsure``).
+
+    The person who paid is told. Money that staff recorded is told to those who handle the profile's invoices, and so is
+    an automatic charge that succeeded; what follows from one that did not is told by its plan (`autopay`).
+    """
+    if payment.is_automatic and payment.status != PaymentStatus.SUCCEEDED:
+        return
+    if payment.status == PaymentStatus.SUCCEEDED:
+        template, fact = "payment_succeeded", f"payment-succeeded:{payment.pk}"
+    elif payment.status == PaymentStatus.DECLINED:
+        template, fact = "payment_failed", f"payment-failed:{invoices[0].pk}:{at:%Y%m%d%H}"
+    elif payment.status in ENDED_WITHOUT_MONEY and was_unsure:
+        template, fact = "payment_closed", f"payment-closed:{payment.pk}"
+    else:
+        return
+    is_recorded = payment.channel != Payment.Channel.CARD
+    people = invoice_people(payment.profile) if is_recorded or payment.started_by is None else [payment.started_by]
+    _notify(people, fact, template, payment_context(payment, invoices, at), at=at)
+
+
+def notify_refund(refund: Refund, *, at: datetime) -> None:
+    """Once per refund, to those who handle the profile's invoices."""
+    payment = refund.payment
+    invoices = [row.invoice for row in payment.allocations.select_related("invoice") if row.invoice is not None]
+    context = payment_context(payment, invoices, at) | {"amount_minor": refund.amount_minor}
+    _notify(invoice_people(payment.profile), f"refund:{refund.pk}", "payment_refunded", context, at=at)
+
+
+def notify_gone_default(method: PaymentMethod, *, at: datetime) -> None:
+    """Those who manage cards, once each time that a default card is gone without their doing."""
+    context = {
+        "brand": method.brand,
+        "last_four": method.last_four,
+        "profile": method.profile.name,
+        "url": _url("payments:methods", method.profile.code),
+    }
+    fact = f"method-gone:{method.pk}:{at:%Y%m%d%H%M%S}"
+    _notify(card_managers(method.profile), fact, "method_gone", context, at=at)
+
+
+def card_managers(profile: BillingProfile) -> list[User]:
+    """Those who may add, choose and remove cards, by a role on the profile or on its account."""
+    reaching = Q(profile=profile) | Q(account=profile.account_id)
+    roles = roles_with(Permission.METHODS_MANAGE, Scope.PROFILE)
+    held = RoleAssignment.objects.filter(reaching, role__in=roles, user__is_active=True)
+    return list({row.user_id: row.user for row in held.select_related("user")}.values())
+
+
+def notify_lost_dispute(dispute: Dispute, invoices: Sequence[Invoice], *, at: datetime) -> None:
+    """Once per dispute, to those who handle the profile's invoices: they are due again."""
+    payment = dispute.payment
+    context = payment_context(payment, invoices, at) | {
+        "amount_minor": dispute.amount_minor,
+        "currency": dispute.currency,
+    }
+    template = "dispute_lost" if payment.channel == Payment.Channel.CARD else "payment_returned"
+    _notify(invoice_people(payment.profile), f"dispute-lost:{dispute.pk}", template, context, at=at)
+
+
+def notify_staff_of_dispute(dispute: Dispute, invoices: Sequence[Invoice], *, at: datetime) -> None:
+    """Once per dispute, to the staff who may act on payments: evidence is wanted until a date."""
+    due = dispute.evidence_due_at
+    context = payment_context(dispute.payment, invoices, at) | {
+        "amount_minor": dispute.amount_minor,
+        "currency": dispute.currency,
+        "reason": dispute.reason,
+        "evidence_due_at": due.isoformat() if due else "",
+        "url": _url("admin:payments_dispute_change", str(dispute.pk)),
+    }
+    staff = ModelBackend().with_perm("payments.change_payment").filter(is_staff=True)
+    _notify(staff, f"dispute-opened:{dispute.pk}", "dispute_opened", context, at=at)
+
+
+def payment_context(payment: Payment, invoices: Sequence[Invoice], at: datetime) -> dict[str, Any]:
+    return {
+        "reference": payment.reference,
+        "amount_minor": payment.amount_minor,
+        "currency": payment.currency,
+        "invoices": [str(invoice) for invoice in invoices],
+        "method": payment.method_on_record,
+        "profile": payment.profile.name,
+        "decline_code": payment.decline_code,
+        "at": at.isoformat(),
+        "url": _url("payments:detail", payment.profile.code, payment.reference),
+    }
+
+
+def notify_first_failure(
+    plan: AutomaticCharge, payment: Payment, card: PaymentMethod, *, on: date, at: datetime
+) -> None:
+    """That a charge was declined, and which card is charged next on which day. Once for each plan."""
+    context = invoice_context(plan.invoice) | {
+        "reference": payment.reference,
+        "method": payment.method_on_record,
+        "decline_code": payment.decline_code,
+        "next_method": card.label,
+        "next_on": on.isoformat(),
+        "is_same_card": card.pk == payment.method_id,
+    }
+    _notify_of_plan(plan, "charge_failed", context, at=at)
+
+
+def notify_stop(plan: AutomaticCharge, reason: Stop, *, at: datetime) -> None:
+    """That nothing is charged by itself any more, and what helps. Once for each plan."""
+    if reason in UNTOLD_STOPS:
+        return
+    payment = plan.last_payment
+    context = invoice_context(plan.invoice) | {
+        "reason": reason.value,
+        "method": payment.method_on_record if payment is not None else "",
+    }
+    template = "charge_must_act" if reason == Stop.MUST_ACT else "charge_stopped"
+    _notify_of_plan(plan, template, context, at=at)
+
+
+def _notify_of_plan(plan: AutomaticCharge, template: str, context: dict[str, Any], *, at: datetime) -> None:
+    fact = f"{template.replace('_', '-')}:{plan.invoice_id}:{plan.created_at:%Y%m%d%H%M%S}"
+    _notify(invoice_people(plan.profile), fact, template, context, at=at)
+
+
+def invoice_context(invoice: Invoice) -> dict[str, Any]:
+    """What a mail about an open invoice says of it; ``url`` leads to its payment page. Needs ``invoice.profile``."""
+    return {
+        "number": invoice.number,
+        "amount_minor": invoice.amount_due_minor,
+        "currency": invoice.currency,
+        "due_on": invoice.due_on.isoformat() if invoice.due_on else "",
+        "profile": invoice.profile.name,
+        "url": _url("payments:pay", invoice.profile.code, str(invoice)),
+        "methods_url": _url("payments:methods", invoice.profile.code),
+    }
+
+
+def notify_new_invoice(invoice: Invoice, *, at: datetime) -> None:
+    """Those who handle the profile's invoices, and its contacts: each address once. Contacts sign in nowhere, so what
+    they need to pay by transfer is in the mail, without buttons. Needs ``invoice.profile``."""
+    context = _new_invoice_context(invoice)
+    for reader in readers_of_invoices(invoice.profile):
+        queue_to(
+            key=f"invoice-ready:{invoice.pk}:{reader.name}",
+            email=reader.email,
+            language=reader.language,
+            template="invoice_ready",
+            context=context | {"is_contact": True} if reader.is_contact else context,
+            at=at,
+        )
+
+
+def _new_invoice_context(invoice: Invoice) -> dict[str, Any]:
+    default = PaymentMethod.objects.active().filter(profile=invoice.profile, is_default=True).first()
+    remittance, context = Remittance.printed_on(invoice), invoice_context(invoice)
+    if invoice.autopay_on or not invoice.amount_due_minor:
+        context["url"] = _url("invoices:detail", invoice.profile.code, str(invoice))
+    return context | {
+        "total_minor": invoice.total_minor,
+        "is_paid": not invoice.amount_due_minor,
+        "charged_on": invoice.autopay_on.isoformat() if invoice.autopay_on else "",
+        "method": default.label if default is not None else "",
+        "transfer": remittance.for_mail() if remittance is not None else {},
+        "payment_reference": invoice.payment_reference,
+    }
+
+
+def notify_expiring_card(method: PaymentMethod, *, at: datetime) -> None:
+    """Those who manage cards, before the month it expires in and when that begins. Needs ``method.profile``."""
+    context = {
+        "brand": method.brand,
+        "last_four": method.last_four,
+        "expiry": f"{method.expiry_month:02d}/{method.expiry_year}",
+        "is_default": method.is_default,
+        "profile": method.profile.name,
+        "url": _url("payments:methods", method.profile.code),
+    }
+    stage = "this-month" if (method.expiry_year, method.expiry_month) == (at.year, at.month) else "before"
+    fact = f"card-expiring:{method.pk}:{method.expiry_year}-{method.expiry_month:02d}:{stage}"
+    _notify(card_managers(method.profile), fact, "card_expiring", context, at=at)
+
+
+def announce_due(*, at: datetime, limit: int) -> int:
+    """Tells the people of each newly issued invoice of it. Returns how many invoices were worked on; 0: none is left.
+
+    May be killed, run twice, or run by several workers.
+    """
+    day_has_come = has_come("announce_on", zone="profile__time_zone", at=at)
+    rows = Invoice.objects.filter(day_has_come, announce_on__isnull=False).order_by("announce_on", "pk")
+    tomorrow = at.date() + timedelta(days=1)
+    return run_each(
+        list(rows.values_list("pk", flat=True)[:limit]),
+        lambda pk: _announce(pk, at),
+        log=log,
+        event="invoice not announced",
+        on_failure=lambda pk: Invoice.objects.filter(pk=pk, announce_on__isnull=False).update(announce_on=tomorrow),
+    )
+
+
+@transaction.atomic
+def _announce(invoice_id: int, at: datetime) -> bool:
+    """An invoice that is void by now, or whose profile wants no mail any more, is passed over."""
+    invoice = Invoice.objects.select_related("profile").filter(pk=invoice_id).locked().get()
+    if invoice.announce_on is None:
+        return False
+    if invoice.status in (InvoiceStatus.OPEN, InvoiceStatus.PAID) and invoice.profile.mails_invoices:
+        notify_new_invoice(invoice, at=at)
+    mark_announced(invoice)
+    return True
+
+
+def warn_of_expiring_cards(*, at: datetime, limit: int) -> int:
+    """Tells those who manage cards that the default or a backup card is about to expire: 30 days before the month it
+    expires in, and when that month begins. Returns how many cards were worked on; 0 means that none is left."""
+    ids = list(_expiring(at.date()).order_by("pk").values_list("pk", flat=True)[:limit])
+    return run_each(ids, lambda pk: _warn(pk, at), log=log, event="card holder not warned")
+
+
+def _expiring(today: date) -> PaymentMethodQuerySet:
+    soon = (today + WARN_BEFORE).replace(day=1)
+    this_month = today.replace(day=1)
+    condition = _expiring_in(this_month, not_warned_since=this_month)
+    if soon != this_month:
+        condition |= _expiring_in(soon, not_warned_since=soon - WARN_BEFORE)
+    relied_on = Q(is_default=True) | Q(backup_order__isnull=False)
+    return PaymentMethod.objects.active().filter(condition, relied_on)
+
+
+def _expiring_in(month: date, *, not_warned_since: date) -> Q:
+    never_or_before = Q(expiry_warned_on=None) | Q(expiry_warned_on__lt=not_warned_since)
+    return Q(never_or_before, expiry_year=month.year, expiry_month=month.month)
+
+
+@transaction.atomic
+def _warn(method_id: int, at: datetime) -> bool:
+    cards = _expiring(at.date()).select_related("profile").filter(pk=method_id)
+    method = next(iter(cards.locked()), None)
+    if method is None:
+        return False
+    notify_expiring_card(method, at=at)
+    method.expiry_warned_on = at.date()
+    method.save(update_fields=["expiry_warned_on"])
+    return True
+
+
+def send_statements(*, at: datetime, limit: int) -> int:
+    """Queues the statement of the month that ended, for profiles whose default is check or wire. Returns how many
+    contacts were taken up.
+
+    A month in which nothing was owed and nothing happened makes no mail. Safe from several workers at once; a contact
+    that fails is logged and comes up again. After a standstill only the last month is sent.
+    """
+    newest_on, _last_on = month_before(latest_day(at))
+    waiting = BillingContact.objects.filter(
+        Q(last_statement_on=None) | Q(last_statement_on__lt=newest_on),
+        gets_statements=True,
+        profile__default_method=BillingProfile.DefaultMethod.CHECK_WIRE,
+    ).exclude(profile__status=BillingProfile.Status.CLOSED)
+    done, statements = 0, dict[int, Statement]()
+    for contact in waiting.select_related("profile").order_by("profile_id", "pk").iterator():
+        if done >= limit:
+            break
+        try:
+            done += _send_statement(contact, statements, at=at)
+        except Exception:
+            log.exception("statement not sent", contact=contact.pk)
+    return done
+
+
+def _send_statement(contact: BillingContact, statements: dict[int, Statement], *, at: datetime) -> int:
+    profile = contact.profile
+    first_on, last_on = month_before(profile.day_of(at))
+    if contact.last_statement_on is not None and contact.last_statement_on >= first_on:
+        return 0  # where this profile is, the month has not ended yet
+    if profile.pk not in statements:
+        statements.clear()
+        statements[profile.pk] = statement_of(profile, first_on, last_on)
+    statement = statements[profile.pk]
+    with transaction.atomic():
+        unchanged = BillingContact.objects.filter(pk=contact.pk, last_statement_on=contact.last_statement_on)
+        if not unchanged.update(last_statement_on=first_on):
+            return 0
+        if statement.lines or statement.opening_minor:
+            queue_to(
+                key=f"statement:{contact.pk}:{first_on:%Y%m}",
+                email=contact.email,
+                language=contact.language,
+                template="statement",
+                context=_statement_context(statement),
+                at=at,
+            )
+    return 1
+
+
+def _statement_context(statement: Statement) -> dict[str, Any]:
+    lines = statement.lines[-MAX_STATEMENT_LINES:]
+    return {
+        "profile": statement.profile.name,
+        "currency": statement.currency,
+        "first_on": statement.first_on.isoformat(),
+        "last_on": statement.last_on.isoformat(),
+        "opening_minor": statement.opening_minor,
+        "closing_minor": statement.closing_minor,
+        "left_out": len(statement.lines) - len(lines),
+        "lines": [
+            {
+                "on": line.on.isoformat(),
+                "what": line.what.value,
+                "number": line.number,
+                "amount_minor": line.amount_minor,
+            }
+            for line in lines
+        ],
+    }

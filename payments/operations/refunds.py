@@ -1,0 +1,222 @@
+"""Refunds, through the gateway the money came by.
+
+A refund reserves its amount first, under the lock of the payment, so that two clerks cannot pay back more than was
+taken; the invoices show at once what is due again. If the gateway says no, now or days later, everything is put back.
+"""
+
+from datetime import datetime, timedelta
+from time import monotonic
+from uuid import UUID, uuid4
+
+from django.db import IntegrityError, transaction
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_noop
+
+from accounts.access import Access, require_staff, system_access
+from invoices.money import Money
+from payments.gateways.base import Outcome, Result
+from payments.gateways.registry import get_gateway
+from payments.models import Payment, PaymentEvent, Refund, RefundAllocation
+from payments.operations import notifications
+from payments.operations.gateway_calls import (
+    CALL_BUDGET,
+    RESEND_REFUND_WITHIN,
+    NoAnswer,
+    call_lookup,
+    call_money,
+    next_lookup,
+    plain_text,
+    refund_request_of,
+)
+from payments.operations.reversals import parts_of, plan_reversal, restore_payment, reverse_payment, total_of
+from payments.operations.settlement import lock, record_audit, record_event
+from payments.states import REFUND_MOVES, REFUND_OPEN, PaymentStatus, RefundStatus
+
+STATUS_OF = {
+    Result.SUCCEEDED: RefundStatus.SUCCEEDED,
+    Result.PENDING: RefundStatus.PENDING,
+    Result.DECLINED: RefundStatus.FAILED,
+    Result.NOT_SENT: RefundStatus.FAILED,
+}
+
+
+class CannotRefund(Exception):
+    """Nothing was refunded. The message may be shown to staff."""
+
+
+def refund(*, access: Access, payment_id: UUID, amount: Money, reason: str, attempt_key: UUID, at: datetime) -> Refund:
+    """Pays back all or part of a card payment.
+
+    Returns the refund, whose status says how it went; sending the same form twice returns the same refund. Raises
+    NotAllowed, Payment.DoesNotExist, CannotRefund.
+    """
+    started = monotonic()
+    try:
+        row, created = _begin(
+            access=access, payment_id=payment_id, amount=amount, reason=reason.strip(), attempt_key=attempt_key, at=at
+        )
+    except IntegrityError:
+        if not Refund.objects.filter(attempt_key=attempt_key).exists():
+            raise
+        raise CannotRefund(_("This page was used for another refund. Open the payment again.")) from None
+    if not created:
+        return row
+    request = refund_request_of(row)
+    outcome = call_money(lambda: get_gateway(row.payment.gateway).refund(request), subject=row.payment.reference)
+    return settle_refund(refund_id=row.pk, outcome=outcome, at=at + timedelta(seconds=monotonic() - started))
+
+
+@transaction.atomic(durable=True)
+def _begin(
+    *, access: Access, payment_id: UUID, amount: Money, reason: str, attempt_key: UUID, at: datetime
+) -> tuple[Refund, bool]:
+    require_staff(access)
+    payment = lock(payment_id)[0].payment
+    earlier = Refund.objects.filter(attempt_key=attempt_key, payment=payment).select_related("payment").first()
+    if earlier is not None:
+        if earlier.amount != amount:
+            raise CannotRefund(_("This page was used for another refund. Open the payment again."))
+        return earlier, False
+    if payment.status != PaymentStatus.SUCCEEDED:
+        raise CannotRefund(_("Only a payment that succeeded can be refunded."))
+    if payment.channel != Payment.Channel.CARD:
+        raise CannotRefund(_("This money came by check or wire. Pay it back from your bank."))
+    if payment.disputed_at is not None:
+        raise CannotRefund(
+            _("The payer's bank has asked this money back and is deciding about it. A refund now could pay it twice.")
+        )
+    if not reason:
+        raise CannotRefund(_("Say why the money is paid back."))
+    rest = payment.rest
+    if amount.currency != payment.currency or amount.minor <= 0 or rest < amount:
+        raise CannotRefund(_("Refund an amount of more than zero and at most %(rest)s.") % {"rest": rest})
+    return _reserve(payment, amount, reason=reason, attempt_key=attempt_key, by=access, at=at), True
+
+
+def _reserve(
+    payment: Payment,
+    amount: Money,
+    *,
+    reason: str,
+    attempt_key: UUID,
+    by: Access,
+    at: datetime,
+    gateway_id: str = "",
+) -> Refund:
+    """Writes a refund and takes its amount off credits and invoices of a locked payment. Raises CannotRefund when less
+    than that is there, unless the provider has made it already: then what is missing is noted."""
+    parts = plan_reversal(payment, amount)
+    missing = amount - total_of(parts, payment.currency)
+    if missing and not gateway_id:
+        raise CannotRefund(_("Part of this money is a credit that has been used. Refund less."))
+    row = Refund.objects.create(
+        payment=payment,
+        attempt_key=attempt_key,
+        amount_minor=amount.minor,
+        currency=amount.currency,
+        missing_minor=missing.minor,
+        reason=reason[:200],
+        gateway_id=gateway_id,
+        started_at=at,
+        started_by=by.user,
+        next_lookup_at=at + CALL_BUDGET,
+    )
+    RefundAllocation.objects.bulk_create(
+        RefundAllocation(refund=row, allocation=allocation, amount_minor=part.minor) for allocation, part in parts
+    )
+    reverse_payment(payment, parts, by_bank=False, at=at)
+    record_audit("refund.started", payment, by, at, amount_minor=amount.minor, currency=amount.currency, reason=reason)
+    return row
+
+
+@transaction.atomic(durable=True)
+def settle_refund(*, refund_id: UUID, outcome: Outcome, at: datetime) -> Refund:
+    """Records how a refund stands. Safe to call any number of times; a move that is not allowed changes nothing."""
+    payment_id = Refund.objects.values_list("payment_id", flat=True).get(pk=refund_id)
+    payment = lock(payment_id)[0].payment
+    row = Refund.objects.select_for_update(of=("self",)).get(pk=refund_id)
+    row.payment = payment
+    old, new = RefundStatus(row.status), STATUS_OF.get(outcome.result, RefundStatus.UNKNOWN)
+    if new == RefundStatus.SUCCEEDED and outcome.amount != row.amount:
+        new = RefundStatus.UNKNOWN
+        row.needs_staff = True
+    if new not in REFUND_MOVES[old]:
+        if old in REFUND_OPEN:
+            row.gateway_id = row.gateway_id or outcome.gateway_id
+            row.lookups += 1
+            row.next_lookup_at = next_lookup(old, row.lookups, at)
+            row.needs_staff = row.needs_staff or row.next_lookup_at is None
+            row.save(update_fields=["gateway_id", "lookups", "next_lookup_at", "needs_staff"])
+        return row
+    row.status = new
+    row.gateway_id = row.gateway_id or outcome.gateway_id
+    row.gateway_message = plain_text(outcome.message)
+    row.lookups, row.next_lookup_at = 0, next_lookup(new, 0, at)
+    if new not in REFUND_OPEN:
+        row.finished_at, row.needs_staff = at, False
+    row.save()
+    if new == RefundStatus.FAILED:
+        restore_payment(payment, parts_of(row), by_bank=False, at=at)
+    if new == RefundStatus.SUCCEEDED:
+        notifications.notify_refund(row, at=at)
+    if new not in REFUND_OPEN:
+        access = Access(user=row.started_by) if row.started_by else system_access()
+        record_audit(f"refund.{new.value}", payment, access, at, amount_minor=row.amount_minor, currency=row.currency)
+    return row
+
+
+def sync_refund(*, refund_id: UUID, at: datetime) -> Refund:
+    """Asks the gateway about a refund and settles. One it never got is sent again under the same key, as long as the
+    provider still knows keys of that age; after that it waits for staff. Raises Refund.DoesNotExist, UnknownGateway,
+    and NoAnswer for one that had ended."""
+    row = Refund.objects.select_related("payment").get(pk=refund_id)
+    if row.status == RefundStatus.FAILED:
+        return row
+    gateway, request = get_gateway(row.payment.gateway), refund_request_of(row)
+    outcome = call_lookup(lambda: gateway.lookup_refund(request), subject=row.payment.reference)
+    if outcome.result == Result.NOT_FOUND and at - row.started_at < RESEND_REFUND_WITHIN:
+        outcome = call_lookup(lambda: gateway.refund(request), subject=row.payment.reference)
+    if outcome.result == Result.UNKNOWN and row.status not in REFUND_OPEN:
+        raise NoAnswer
+    return settle_refund(refund_id=row.pk, outcome=outcome, at=at)
+
+
+@transaction.atomic(durable=True)
+def adopt_refund(*, payment_id: UUID, gateway_id: str, outcome: Outcome, at: datetime) -> Refund | None:
+    """Books a refund that was made at the provider, not here. Once: a refund known by its id, or one of ours that is
+    still waiting for its answer with the same amount, is not booked again.
+
+    What cannot be taken back, because a credit was used or more went back than came, is noted with the refund and goes
+    to staff; so does a refund in another currency, which is not booked. Returns None when nothing was booked, also
+    while one of ours that waits for its answer holds what is missing.
+    """
+    payment = lock(payment_id)[0].payment
+    if outcome.amount is None or not outcome.amount:
+        return None
+    if Refund.objects.filter(payment=payment, gateway_id=gateway_id).exists():
+        return None
+    if outcome.amount.currency != payment.currency:
+        _for_staff(payment, "refund_currency", outcome.amount, gateway_id, at)
+        return None
+    waiting = Refund.objects.filter(payment=payment, gateway_id="", status__in=REFUND_OPEN)
+    if waiting.filter(amount_minor=outcome.amount.minor).exists():
+        return None
+    missing = outcome.amount - total_of(plan_reversal(payment, outcome.amount), payment.currency)
+    if missing and waiting.exists():
+        return None
+    if missing:
+        _for_staff(payment, "refund_too_much", missing, gateway_id, at)
+    reason = gettext_noop("Refunded at the payment provider.")  # translated where it is shown
+    return _reserve(
+        payment, outcome.amount, reason=reason, attempt_key=uuid4(), by=system_access(), at=at, gateway_id=gateway_id
+    )
+
+
+def _for_staff(payment: Payment, result: str, amount: Money, gateway_id: str, at: datetime) -> None:
+    """Puts a payment into the staff queue, once for each refund, with what they have to look at in its history."""
+    if payment.events.filter(result=result, detail__gateway_id=gateway_id).exists():
+        return
+    payment.needs_staff = True
+    payment.save(update_fields=["needs_staff"])
+    detail = {"gateway_id": gateway_id, "amount_minor": amount.minor, "currency": amount.currency}
+    record_event(payment, old=payment.status, result=result, source=PaymentEvent.Source.WEBHOOK, at=at, detail=detail)

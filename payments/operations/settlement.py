@@ -1,0 +1,287 @@
+"""The only door to a payment's status: how an attempt stands is written down here, and its money booked.
+
+The page that comes back from the bank, the provider's message, the reconciler and staff all enter here, any number of
+times and in any order, so a lost answer costs nothing but time. Invoices are locked first, in the order of their ids,
+then the payment. Money that was taken is always booked: what fits no invoice becomes a credit of the profile, and staff
+are told.
+"""
+
+from collections.abc import Sequence
+from copy import copy
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+import structlog
+from django.db import DatabaseError, transaction
+
+from accounts import audit
+from accounts.access import Access, system_access
+from accounts.models import User
+from invoices.models import Invoice
+from invoices.money import Money
+from invoices.operations import (
+    apply_payment,
+    book_credit,
+    clear_payment_started,
+    restore_standing,
+)
+from payments.gateways.base import MethodInfo, Outcome, Result
+from payments.models import Payment, PaymentAllocation, PaymentEvent, PaymentMethod
+from payments.operations import notifications
+from payments.operations.gateway_calls import (
+    next_lookup,
+    plain_text,
+    poll_now,
+)
+from payments.operations.methods import forget_card, may_save_card, remove_gone_card, save_card
+from payments.states import ENDED_WITHOUT_MONEY, MOVES, OPEN, PaymentStatus
+
+log = structlog.get_logger("portal.payments")
+
+# Built once, because naming the columns costs as much as reading them.
+SETTLEABLE = (
+    PaymentAllocation.objects.filter(invoice__number__isnull=False)
+    .select_related("invoice", "payment")
+    .only(
+        *("amount_minor", "is_open", "payment__status", "invoice__number", "invoice__status", "invoice__currency"),
+        *("invoice__total_minor", "invoice__credited_minor", "invoice__paid_minor", "invoice__payment_started_at"),
+    )
+    .order_by("invoice_id")
+    .select_for_update(of=("invoice", "payment"))
+)
+
+
+STATUS_OF = {
+    Result.SUCCEEDED: PaymentStatus.SUCCEEDED,
+    Result.NEEDS_CUSTOMER: PaymentStatus.NEEDS_CUSTOMER,
+    Result.PENDING: PaymentStatus.PENDING,
+    Result.DECLINED: PaymentStatus.DECLINED,
+    Result.EXPIRED: PaymentStatus.EXPIRED,
+    Result.NOT_SENT: PaymentStatus.NOT_SENT,
+    Result.UNKNOWN: PaymentStatus.UNKNOWN,
+    Result.NOT_FOUND: PaymentStatus.UNKNOWN,
+}
+
+
+@transaction.atomic(durable=True)
+def settle(
+    *,
+    payment_id: UUID,
+    outcome: Outcome,
+    source: PaymentEvent.Source,
+    at: datetime,
+    by: User | None = None,
+    known: Payment | None = None,
+) -> Payment:
+    """Records an outcome: moves the state, books the money, writes event, audit entry and mail, in one commit.
+
+    Returns the payment. Safe to call any number of times: an outcome that MOVES does not allow changes nothing; it is
+    kept as an event when it says something new, and a repeated "still not known" only sets the next look-up. Success
+    with another amount or currency than the attempt's is a mismatch, for staff, and pays nothing.
+
+    ``known`` is the payment as the caller wrote it. While it stands as it was written it is not read again; its state
+    and everything about the invoices are always read anew, under the lock.
+    """
+    rows = (_lock_known(known) if known else []) or lock(payment_id)
+    payment = rows[0].payment
+    old, new = PaymentStatus(payment.status), STATUS_OF[outcome.result]
+    if new == PaymentStatus.SUCCEEDED and outcome.amount != payment.amount:
+        new = PaymentStatus.MISMATCH
+    if new not in MOVES[old]:
+        _no_move(payment, new, outcome, source=source, at=at)
+        return payment
+    fields = _copy_outcome(payment, outcome)
+    held = [row for row in rows if row.is_open]
+    payment.status = new
+    payment.lookups, payment.next_lookup_at = 0, next_lookup(new, 0, at)
+    payment.needs_staff = new == PaymentStatus.MISMATCH
+    fields |= {"status", "lookups", "next_lookup_at", "needs_staff"}
+    if new not in OPEN:
+        payment.finished_at, payment.next_url = at, ""
+        fields |= {"finished_at", "next_url"}
+        close(payment, rows)
+    if new == PaymentStatus.SUCCEEDED:
+        book_money(payment, rows, at=at, late=not held)
+        if payment.save_method and outcome.method is not None and outcome.method.gateway_method:
+            payment.method = _save_card_if_possible(payment, outcome.method, at)
+            fields.add("method")
+    elif new in ENDED_WITHOUT_MONEY:
+        for row in held:
+            if row.invoice is not None and row.invoice.is_being_paid:
+                clear_payment_started(row.invoice)
+        remove_gone_card(payment, outcome, at=at)
+    Payment.objects.filter(pk=payment.pk).update(**{name: getattr(payment, name) for name in fields})
+    record_event(payment, old=old, result=outcome.result, source=source, at=at, detail=_detail(outcome))
+    if new not in OPEN or new == PaymentStatus.MISMATCH:
+        access = Access(user=by or payment.started_by, unlimited=by is not None)
+        record_audit(
+            f"payment.{new.value}",
+            payment,
+            access if access.user else system_access(),
+            at,
+            amount_minor=payment.amount_minor,
+            currency=payment.currency,
+        )
+        unsure = old == PaymentStatus.UNKNOWN or source == PaymentEvent.Source.RECONCILER
+        was_unsure = unsure and old != PaymentStatus.NEEDS_CUSTOMER
+        notifications.notify_payer(payment, invoices_of(rows), at=at, was_unsure=was_unsure)
+    return payment
+
+
+def _save_card_if_possible(payment: Payment, info: MethodInfo, at: datetime) -> PaymentMethod | None:
+    """The card, if its payer may still keep one; else the gateway is to forget it. A card that cannot be kept must not
+    undo the payment that was made with it."""
+    owner: dict[str, Any] = {"profile_id": payment.profile_id, "gateway": payment.gateway, "by": payment.started_by}
+    try:
+        with transaction.atomic():
+            if may_save_card(payment.started_by, payment.profile):
+                return save_card(info, **owner, make_default=payment.make_default, at=at)
+            forget_card(info, **owner, at=at)
+            return None
+    except DatabaseError:
+        log.exception("card not kept", payment=payment.reference)
+        return None
+
+
+def lock(payment_id: UUID) -> list[PaymentAllocation]:
+    """The allocations of a payment to invoices, with the invoices and then the payment locked, in one statement.
+
+    Must run inside a transaction. The rows come in the order of the invoices' ids, which is the order of every lock.
+    The payment's profile, payer and card come with it. Raises Payment.DoesNotExist.
+    """
+    rows = list(
+        PaymentAllocation.objects.filter(payment_id=payment_id, invoice__number__isnull=False)
+        .select_related("invoice", "payment__profile", "payment__method", "payment__started_by")
+        .only(
+            *("amount_minor", "refunded_minor", "is_open", "payment", "invoice"),
+            *("invoice__number", "invoice__status", "invoice__currency", "invoice__profile"),
+            *("invoice__total_minor", "invoice__credited_minor", "invoice__paid_minor", "invoice__refunded_minor"),
+            *("invoice__charged_back_minor", "invoice__disputed_at"),
+            *("invoice__payment_started_at", "invoice__payment_started_by"),
+        )
+        .order_by("invoice_id")
+        .select_for_update(of=("invoice", "payment"))
+    )
+    if not rows:
+        raise Payment.DoesNotExist(f"There is no payment {payment_id}.")
+    return _share_payment(rows, rows[0].payment)
+
+
+def _lock_known(known: Payment) -> list[PaymentAllocation]:
+    """The same with a third of the columns, for a payment that the caller has just begun. Nothing when its status is
+    not what the caller wrote: somebody else was here meanwhile, and the whole of it must be read."""
+    rows = list(SETTLEABLE.filter(payment_id=known.pk))
+    if not rows or rows[0].payment.status != known.status:
+        return []
+    # A copy: the caller's own must not say "succeeded" when the commit fails.
+    return _share_payment(rows, copy(known))
+
+
+def _share_payment(rows: list[PaymentAllocation], payment: Payment) -> list[PaymentAllocation]:
+    for row in rows:
+        row.payment = payment
+    return rows
+
+
+def invoices_of(rows: Sequence[PaymentAllocation]) -> list[Invoice]:
+    return [row.invoice for row in rows if row.invoice is not None]
+
+
+def close(payment: Payment, rows: list[PaymentAllocation]) -> None:
+    """Frees the invoices for another attempt."""
+    PaymentAllocation.objects.filter(payment=payment).update(is_open=False)
+    for row in rows:
+        row.is_open = False
+
+
+def book_money(payment: Payment, rows: list[PaymentAllocation], *, at: datetime, late: bool) -> None:
+    """Books a payment's money on its locked invoices; what does not fit becomes a credit and staff are told.
+
+    ``late`` says that the attempt had ended before, so that a payment noted on the invoice meanwhile is another one;
+    it is looked up at once, so that it can be closed before it takes money too.
+    """
+    surplus = Money(0, payment.currency)
+    for row in rows:
+        if row.invoice is None:
+            continue
+        part = Money(row.amount_minor, payment.currency)
+        left = apply_payment(row.invoice, part, at=at, paid_with=payment.method_on_record, ends_attempt=not late)
+        if left:
+            row.amount_minor = (part - left).minor
+            row.save(update_fields=["amount_minor"])
+            surplus += left
+    restore_standing(payment.profile, at=at)
+    if surplus:
+        description = f"{payment.reference}: {', '.join(str(row.invoice) for row in rows)}"
+        credit_surplus(payment, surplus, description=description, at=at)
+        payment.needs_staff = True
+    if late:
+        others = Payment.objects.filter(
+            allocations__is_open=True, allocations__invoice__in=[row.invoice_id for row in rows]
+        ).exclude(pk=payment.pk)
+        poll_now(Payment.objects.filter(pk__in=others.values("pk")), at)
+
+
+def credit_surplus(payment: Payment, surplus: Money, *, description: str, at: datetime) -> None:
+    """Money that fits no invoice becomes a credit of the profile."""
+    credit = book_credit(payment.profile, surplus, description=description, at=at)
+    PaymentAllocation.objects.create(payment=payment, credit=credit, amount_minor=surplus.minor, is_open=False)
+
+
+def record_event(
+    payment: Payment, *, old: str, result: str, source: PaymentEvent.Source, at: datetime, detail: dict[str, Any]
+) -> None:
+    """Adds to the history of a payment."""
+    PaymentEvent.objects.create(
+        payment=payment, at=at, source=source, result=result, old_status=old, new_status=payment.status, detail=detail
+    )
+
+
+def record_audit(action: str, payment: Payment, access: Access, at: datetime, **detail: Any) -> None:
+    """Adds to the audit trail."""
+    audit.record(access=access, at=at, action=action, subject=payment.reference, profile=payment.profile, **detail)
+
+
+def _no_move(
+    payment: Payment, new: PaymentStatus, outcome: Outcome, *, source: PaymentEvent.Source, at: datetime
+) -> None:
+    old = PaymentStatus(payment.status)
+    if new == old or (new == PaymentStatus.UNKNOWN and old in OPEN):
+        if old in OPEN and source == PaymentEvent.Source.RECONCILER:
+            payment.lookups += 1
+            payment.next_lookup_at = next_lookup(old, payment.lookups, at)
+            payment.needs_staff = payment.needs_staff or payment.next_lookup_at is None
+            payment.save(update_fields=["lookups", "next_lookup_at", "needs_staff"])
+        return
+    record_event(payment, old=old, result=outcome.result, source=source, at=at, detail=_detail(outcome))
+
+
+def _copy_outcome(payment: Payment, outcome: Outcome) -> set[str]:
+    """Copies what the gateway said onto the payment. Returns the names of the changed columns."""
+    changes: dict[str, str] = {
+        "gateway_message": plain_text(outcome.message),
+        "next_url": outcome.next_url if len(outcome.next_url) <= 500 else "",
+        "decline_code": outcome.decline.code if outcome.decline else "",
+        "decline_bucket": outcome.decline.bucket if outcome.decline else "",
+    }
+    if outcome.gateway_id and not payment.gateway_id:
+        changes["gateway_id"] = outcome.gateway_id
+    if outcome.method is not None:
+        changes |= {"card_brand": outcome.method.brand[:20], "card_last_four": outcome.method.last_four}
+    for name, value in changes.items():
+        setattr(payment, name, value)
+    return set(changes)
+
+
+def _detail(outcome: Outcome) -> dict[str, Any]:
+    detail: dict[str, Any] = {}
+    if outcome.gateway_id:
+        detail["gateway_id"] = outcome.gateway_id
+    if outcome.amount is not None:
+        detail |= {"amount_minor": outcome.amount.minor, "currency": outcome.amount.currency}
+    if outcome.decline is not None:
+        detail["decline"] = outcome.decline.code.value
+    if outcome.message:
+        detail["message"] = plain_text(outcome.message)
+    return detail

@@ -1,0 +1,173 @@
+"""The payment page of an invoice: choose a method, see the amount, press Pay now.
+
+The page is the blade or a page of its own. It mints the key of the attempt; sending it twice is the same attempt. What
+follows is always a redirect to a page that can be reloaded, so the same code serves browsers with and without scripts.
+"""
+
+import uuid
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from django.conf import settings
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404, render
+from django.utils import timezone
+from django.utils.translation import gettext as _
+from django.views.decorators.http import require_http_methods
+
+from accounts.access import Access
+from accounts.models import BillingProfile
+from accounts.roles import Permission
+from accounts.scoping import profile_of, profile_view
+from invoices.models import Invoice
+from invoices.payability import why_not
+from invoices.states import LOOK, Look, label_of
+from payments.declines import explain
+from payments.forms import NEW_CARD, PayForm
+from payments.gateways.registry import UnknownGateway, default_gateway
+from payments.models import Payment, PaymentMethod
+from payments.operations.attempts import CannotPay, pay
+from payments.states import ENDED_WITHOUT_MONEY, PaymentStatus
+from payments.views.payments import next_page, payment_url
+
+DEFAULT, SOON, BAD = Look("", "check"), Look("status-warn", "clock"), Look("status-past-due", "triangle-alert")
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@profile_view(Permission.INVOICE_PAY)
+def pay_invoice(request: HttpRequest, access: Access, number: str) -> HttpResponse:
+    """Shows the page; a POST pays. Who may not pay gets 403 with the reason."""
+    at = timezone.now()
+    invoice = _invoice(access, number)
+    if request.method != "POST":
+        return _render(request, access, invoice, at=at)
+    form = PayForm(request.POST, access=access)
+    if not form.is_valid():
+        return _render(request, access, invoice, at=at, error=form.message, form=form)
+    data = form.cleaned_data
+    try:
+        payment = pay(
+            access=access,
+            invoice_ids=[invoice.pk],
+            shown=data["shown"],
+            attempt_key=data["attempt"],
+            method_id=data["method"],
+            card_token=data["card_token"] if data["method"] is None else "",
+            save_method=data["save_method"],
+            make_default=data["make_default"],
+            in_page=data["in_page"],
+            at=at,
+            return_url=lambda payment: request.build_absolute_uri(payment_url(payment, "return")),
+        )
+    except CannotPay as error:
+        return _render(request, access, _invoice(access, number), at=at, error=str(error), form=form)
+    except UnknownGateway:
+        error_text = _("This card can no longer be used. Choose another one.")
+        return _render(request, access, invoice, at=at, error=error_text, form=form)
+    return next_page(request, payment, access)
+
+
+def _invoice(access: Access, number: str) -> Invoice:
+    invoices = Invoice.objects.visible_to(access).select_related("profile__account", "payment_started_by")
+    return get_object_or_404(invoices, number=number)
+
+
+def _render(
+    request: HttpRequest,
+    access: Access,
+    invoice: Invoice,
+    *,
+    at: datetime,
+    error: str = "",
+    form: PayForm | None = None,
+) -> HttpResponse:
+    """The page with the form, or with the reason why there is none. A refused POST answers 422."""
+    today = invoice.profile.day_of(at)
+    label = label_of(invoice.status, due_on=invoice.due_on, is_being_paid=invoice.is_being_paid, today=today)
+    context: dict[str, Any] = {"invoice": invoice, "profile": invoice.profile, "error": error}
+    context |= {"label": label.label, "look": LOOK[label]}
+    payments = Payment.objects.visible_to(access)
+    reason = why_not(invoice, access)
+    if reason is not None:
+        template = "payments/not_payable.html"
+        open_payment = payments.filter(allocations__invoice=invoice, allocations__is_open=True).first()
+        context |= {"reason": reason, "open_payment": open_payment}
+    else:
+        template = "payments/pay.html"
+        # The payment that brought the reader back here, and what its decline means.
+        ended = payments.filter(
+            status__in=ENDED_WITHOUT_MONEY, allocations__invoice=invoice, reference=request.GET.get("after", "")
+        ).first()
+        context |= {"ended": ended, "explanation": explain(ended.decline_code) if ended is not None else None}
+        context |= _form_context(access, form, at=at)
+    return render(request, template, context, status=422 if error else 200)
+
+
+def _form_context(access: Access, form: PayForm | None, *, at: datetime) -> dict[str, Any]:
+    """The choice of a method, as it was sent before where that can still be chosen, and a new key for the attempt."""
+    choices = _method_choices(access, at=at)
+    usable = [choice for choice in choices if choice.is_usable]
+    preselected = next((str(choice.method.pk) for choice in usable if not choice.is_declined), NEW_CARD)
+    chosen = form.data.get("method", "") if form is not None else ""
+    gateway = default_gateway()
+    return {
+        "choices": choices,
+        "checked": chosen if chosen in {NEW_CARD, *(str(choice.method.pk) for choice in usable)} else preselected,
+        "gateway": gateway,
+        "browser": gateway.browser if gateway is not None else None,
+        "attempt": uuid.uuid4(),
+        "may_manage": access.can(Permission.METHODS_MANAGE),
+        "wants_save": form is None or "save_method" in form.data,
+        "wants_default": form is not None and "make_default" in form.data,
+    }
+
+
+@dataclass(frozen=True)
+class Choice:
+    """One stored card as the reader sees it."""
+
+    method: PaymentMethod
+    note: str
+    look: Look | None = None
+    pill: str = ""
+    is_usable: bool = True
+    is_declined: bool = False
+
+
+def _method_choices(access: Access, *, at: datetime) -> list[Choice]:
+    """The profile's cards, default first, those that were declined today and those that cannot be used last."""
+    declined = _declined_today(access, at=at)
+    methods = PaymentMethod.objects.visible_to(access).active().in_order()
+    choices = [_choice(method, profile_of(access), at=at, declined_at=declined.get(method.pk)) for method in methods]
+    return sorted(choices, key=lambda choice: (not choice.is_usable, choice.is_declined))
+
+
+def _choice(method: PaymentMethod, profile: BillingProfile, *, at: datetime, declined_at: datetime | None) -> Choice:
+    today = profile.day_of(at)
+    expiry = f"{method.expiry_month:02d}/{method.expiry_year}"
+    if method.is_expired(today):
+        note = _("Expired %(month)s, so it cannot be used") % {"month": expiry}
+        return Choice(method, note, BAD, _("Expired"), is_usable=False)
+    if method.gateway not in settings.PAYMENT_GATEWAYS:
+        return Choice(method, _("Stored with a provider we no longer use"), is_usable=False)
+    if declined_at is not None:
+        time = f"{timezone.localtime(declined_at):%H:%M}"
+        return Choice(method, _("Declined today at %(time)s") % {"time": time}, BAD, _("Declined"), is_declined=True)
+    note = _("Expires %(month)s") % {"month": expiry}
+    if method.expires_soon(today):
+        return Choice(method, note, SOON, _("Expires soon"))
+    return Choice(method, note, DEFAULT, _("Default")) if method.is_default else Choice(method, note)
+
+
+def _declined_today(access: Access, *, at: datetime) -> dict[int, datetime]:
+    """When each card was last declined since midnight where the portal is."""
+    midnight = timezone.localtime(at).replace(hour=0, minute=0, second=0, microsecond=0)
+    rows = (
+        Payment.objects.visible_to(access)
+        .filter(status=PaymentStatus.DECLINED, method__isnull=False)
+        .filter(started_at__gte=midnight, started_at__lt=midnight + timedelta(days=1))
+        .order_by("started_at")
+        .values_list("method_id", "started_at")
+    )
+    return {method_id: started_at for method_id, started_at in rows if method_id is not None}
