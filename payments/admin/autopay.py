@@ -1,14 +1,18 @@
 """Automatic charges for staff: how each stands, why it stopped, and once more."""
 
+from typing import Any
+
 from django.contrib import admin
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest
+from django.urls import reverse
 from django.utils import timezone
+from django.utils.functional import Promise
 from django.utils.translation import gettext as _now
 from django.utils.translation import gettext_lazy as _
 
-from accounts.admin.base import access_of_staff
+from accounts.access import Access
 from invoices.payability import day_text
-from payments.admin.base import StaffActionAdmin
+from payments.admin.base import StaffAction, StaffActionAdmin
 from payments.models import AutomaticCharge
 from payments.operations.autopay import plan_again
 
@@ -25,22 +29,25 @@ class AutomaticChargeAdmin(StaffActionAdmin):
         "invoice", "profile", "status", "stopped_because", "next_on", "tries", "last_payment", "created_at",
         "changed_at",
     )  # fmt: skip
-    row_actions = {"again": "again_view"}
 
     @admin.display(description=_("charged next on"), ordering="invoice__autopay_on")
     def next_on(self, charge: AutomaticCharge) -> str:
         return day_text(charge.invoice.autopay_on)
 
-    def again_view(self, request: HttpRequest, object_id: str) -> HttpResponse:
-        """Has the invoice charged today."""
-        charge = self.row(request, object_id)
+    def links(self, request: HttpRequest, row: AutomaticCharge) -> list[tuple[str | Promise, str]]:
+        invoice = (_("Invoice"), reverse("admin:invoices_invoice_change", args=[row.invoice_id]))
+        return [invoice, *super().links(request, row)]
 
-        def perform() -> str:
-            plan_again(access=access_of_staff(request), invoice_id=charge.invoice_id, at=timezone.now())
-            return _now("%(invoice)s is charged today.") % {"invoice": charge.invoice}
-
-        text = [
+    @StaffAction(
+        address="again",
+        title=_("Plan again"),
+        is_offered=lambda charge: charge.status != "waiting" and charge.invoice.status == "open",
+        text=[
             _("The default card is charged today, as if the invoice had not been tried before."),
             _("The limit that the card networks set for each card still holds."),
-        ]
-        return self.act(request, charge, perform, title=_("Plan again"), text=text, button=_("Charge today"))
+        ],
+        button=_("Charge today"),
+    )
+    def again(self, access: Access, charge: AutomaticCharge, _data: Any) -> str:
+        plan_again(access=access, invoice_id=charge.invoice_id, at=timezone.now())
+        return _now("%(invoice)s is charged today.") % {"invoice": charge.invoice}

@@ -1,10 +1,12 @@
 """What the staff pages of payments share: rows that cannot be edited, and actions that ask first."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from django import forms
-from django.contrib import messages
+from django.contrib import admin, messages
 from django.core.exceptions import PermissionDenied
 from django.db.models import Model
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
@@ -33,6 +35,16 @@ REFUSALS = (
 )
 
 
+def money_column(name: str, label: Any, *, ordering: str | None = None) -> Callable[[Any, Any], str]:
+    """A column of an admin that writes out the money ``name`` of a row."""
+
+    @admin.display(description=label, ordering=ordering)
+    def column(_admin: Any, row: Any) -> str:
+        return str(getattr(row, name).format())
+
+    return column
+
+
 class ReadOnlyInline(PortalInline):
     can_delete = False
 
@@ -46,30 +58,65 @@ class ReadOnlyInline(PortalInline):
         return False
 
 
+@dataclass(frozen=True, kw_only=True)
+class StaffAction:
+    """What the confirmation page of an action says, and for which rows it ``is_offered`` by a link. ``form`` is made
+    with the row; ``facts`` are read from it. ``audit`` is recorded afterwards, where the operation itself does not know
+    who asked for it."""
+
+    address: str
+    title: str | Promise
+    link: str | Promise = ""  # the title, unless it is another
+    is_offered: Callable[[Any], object] = lambda _row: True
+    text: Sequence[str | Promise]
+    button: str | Promise | None = None
+    form: Callable[..., forms.Form] | None = None
+    facts: Callable[[Any], Sequence[tuple[Any, Any]]] | None = None
+    answer: tuple[str, str] = ("", "")
+    other_answer: tuple[str, str | Promise] = ("", "")
+    audit: str = ""
+
+    def __call__[Method: Callable[..., str]](self, perform: Method) -> Method:
+        """Makes a method ``(self, access, row, data)`` of a `StaffActionAdmin` this action. It performs the action with
+        what was filled in, and returns what to tell the person."""
+        perform.staff_action = self  # type: ignore[attr-defined]
+        return perform
+
+
 class StaffActionAdmin(ReadOnlyAdmin):
     """Read-only rows with staff actions, each on a page of its own. Taking one needs the permission to change the row,
-    which nobody can use otherwise.
+    which nobody can use otherwise."""
 
-    ``row_actions`` maps the last part of an address to the name of the method that serves it.
-    """
-
-    row_actions: dict[str, str] = {}
     actions = None
 
     class Media:
         css = {"all": ("admin-theme/payments.css",)}
 
     def get_urls(self) -> list[URLPattern]:
-        name = f"{self.opts.app_label}_{self.opts.model_name}"
         own = [
             path(
-                f"<path:object_id>/{action}/",
-                self.admin_site.admin_view(getattr(self, method)),
-                name=f"{name}_{action.replace('-', '_')}",
+                f"<path:object_id>/{action.address}/",
+                self.admin_site.admin_view(partial(self._serve, action, perform)),
+                name=self._url_name(action.address),
             )
-            for action, method in self.row_actions.items()
+            for action, perform in self._staff_actions()
         ]
         return [*own, *super().get_urls()]
+
+    def _staff_actions(self) -> list[tuple[StaffAction, Callable[..., str]]]:
+        methods = [method for method in vars(type(self)).values() if hasattr(method, "staff_action")]
+        return [(method.staff_action, partial(method, self)) for method in methods]
+
+    def _url_name(self, address: str) -> str:
+        return f"{self.opts.app_label}_{self.opts.model_name}_{address.replace('-', '_')}"
+
+    def links(self, request: HttpRequest, row: Any) -> list[tuple[str | Promise, str]]:
+        """Labels and addresses above a row: the actions that are offered for it."""
+        offered = [action for action, _perform in self._staff_actions() if action.is_offered(row)]
+        return [
+            (action.link or action.title, reverse(f"admin:{self._url_name(action.address)}", args=[row.pk]))
+            for action in (offered if self.may_act(request) else [])
+        ]
 
     def may_act(self, request: HttpRequest) -> bool:
         return request.user.has_perm(f"{self.opts.app_label}.change_{self.opts.model_name}")
@@ -79,10 +126,46 @@ class StaffActionAdmin(ReadOnlyAdmin):
             raise PermissionDenied(_("Your staff account may look at this, but not act on it."))
 
     def render_change_form(self, request: HttpRequest, context: dict[str, Any], *args: Any, **kwargs: Any) -> Any:
-        context["may_act"] = self.may_act(request)
+        row = context.get("original")
+        context["links"] = self.links(request, row) if row is not None else []
         return super().render_change_form(request, context, *args, **kwargs)
 
-    def row(self, request: HttpRequest, object_id: str) -> Any:
+    def page_of(self, row: Model) -> str:
+        return reverse(f"admin:{self._url_name('change')}", args=[row.pk])
+
+    def _serve(
+        self, action: StaffAction, perform: Callable[..., str], request: HttpRequest, object_id: str
+    ) -> HttpResponse:
+        """Asks first. Then performs the action, tells what came of it (or why it was refused), and goes back."""
+        row = self._row(request, object_id)
+        form = action.form(request.POST or None, row=row) if action.form is not None else None
+        if request.method != "POST" or (form is not None and not form.is_valid()):
+            return confirm(
+                self,
+                request,
+                title=action.title,
+                text=action.text,
+                button=action.button or action.title,
+                back=self.page_of(row),
+                row=row,
+                form=form,
+                facts=action.facts(row) if action.facts is not None else (),
+                answer=action.answer,
+                other_answer=action.other_answer,
+            )
+        access = access_of_staff(request)
+        try:
+            message = perform(access, row, form.cleaned_data if form is not None else request.POST)
+        except REFUSALS as refusal:
+            self.message_user(request, str(refusal), messages.ERROR)
+        else:
+            if action.audit:
+                belongs = belongs_to(getattr(row, "payment", row))
+                audit.record(access=access, at=timezone.now(), action=action.audit, subject=str(row)[:120], **belongs)
+            self.message_user(request, message, messages.SUCCESS)
+        return HttpResponseRedirect(self.page_of(row))
+
+    def _row(self, request: HttpRequest, object_id: str) -> Any:
         """The row that an action is about. Raises PermissionDenied, Http404."""
         self.require_may_act(request)
         try:
@@ -90,39 +173,3 @@ class StaffActionAdmin(ReadOnlyAdmin):
         except forms.ValidationError:
             pk = None
         return get_object_or_404(self.get_queryset(request), pk=pk)
-
-    def page_of(self, row: Model) -> str:
-        return reverse(f"admin:{self.opts.app_label}_{self.opts.model_name}_change", args=[row.pk])
-
-    def act(
-        self,
-        request: HttpRequest,
-        row: Model,
-        perform: Callable[[], str | Promise],
-        *,
-        form: forms.Form | None = None,
-        audit_action: str = "",
-        **page: Any,
-    ) -> HttpResponse:
-        """Asks first, on the confirmation page that ``page`` describes. When that is sent, performs the action, tells
-        what came of it (or why it was refused), and goes back to the row.
-
-        ``audit_action`` is recorded afterwards, where the operation itself does not know who asked for it.
-        """
-        if request.method != "POST" or (form is not None and not form.is_valid()):
-            return confirm(self, request, row=row, form=form, back=self.page_of(row), **page)
-        try:
-            message = perform()
-        except REFUSALS as refusal:
-            self.message_user(request, str(refusal), messages.ERROR)
-        else:
-            if audit_action:
-                audit.record(
-                    access=access_of_staff(request),
-                    at=timezone.now(),
-                    action=audit_action,
-                    subject=str(row)[:120],
-                    **belongs_to(getattr(row, "payment", row)),
-                )
-            self.message_user(request, str(message), messages.SUCCESS)
-        return HttpResponseRedirect(self.page_of(row))

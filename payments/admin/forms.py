@@ -4,6 +4,7 @@ import uuid
 from typing import Any
 
 from django import forms
+from django.db.models import Model
 from django.utils.translation import gettext_lazy as _
 
 from invoices.models import Invoice
@@ -41,10 +42,9 @@ class RefundForm(AttemptForm):
     amount = forms.CharField(label=_("Amount"), max_length=20)
     reason = forms.CharField(label=_("Reason"), max_length=200, help_text=_("The customer sees it."))
 
-    def __init__(self, *args: Any, payment: Payment, **kwargs: Any) -> None:
+    def __init__(self, *args: Any, row: Payment, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self.payment = payment
-        self.rest = payment.rest
+        self.payment, self.rest = row, row.rest
         self.fields["amount"].initial = str(self.rest.amount)
         self.fields["amount"].help_text = _("At most %(rest)s.") % {"rest": self.rest}
 
@@ -55,13 +55,20 @@ class RefundForm(AttemptForm):
         return amount
 
 
-class NoteForm(forms.Form):
+class RowForm(forms.Form):
+    """About a row that the form itself need not know."""
+
+    def __init__(self, *args: Any, row: Model, **kwargs: Any) -> None:  # noqa: ARG002
+        super().__init__(*args, **kwargs)
+
+
+class NoteForm(RowForm):
     """What staff did about a payment."""
 
     note = forms.CharField(label=_("What was done"), max_length=300)
 
 
-class ReasonForm(forms.Form):
+class ReasonForm(RowForm):
     """Why staff do it."""
 
     reason = forms.CharField(label=_("Reason"), max_length=300)
@@ -87,10 +94,10 @@ class RecordForm(AttemptForm):
 
     def clean_invoice(self) -> Invoice:
         issued = Invoice.objects.exclude(status=InvoiceStatus.DRAFT).select_related("profile")
-        found = issued.filter(named(self.cleaned_data["invoice"])).first()
-        if found is None:
+        invoice = issued.filter(named(self.cleaned_data["invoice"])).first()
+        if invoice is None:
             raise forms.ValidationError(_("There is no issued invoice with this number or payment reference."))
-        return found
+        return invoice
 
     def clean(self) -> dict[str, Any]:
         data = super().clean() or self.cleaned_data

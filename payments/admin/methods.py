@@ -4,13 +4,15 @@ from typing import Any
 
 from django.contrib import admin
 from django.db.models import QuerySet
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest
+from django.urls import reverse
 from django.utils import timezone
+from django.utils.functional import Promise
 from django.utils.translation import gettext as _now
 from django.utils.translation import gettext_lazy as _
 
-from accounts.admin.base import access_of_staff
-from payments.admin.base import ReadOnlyInline, StaffActionAdmin
+from accounts.access import Access
+from payments.admin.base import ReadOnlyInline, StaffAction, StaffActionAdmin
 from payments.admin.forms import ReasonForm
 from payments.models import CardHold, Detachment, MethodSetup, PaymentMethod
 from payments.operations.card_holds import release_hold
@@ -50,26 +52,27 @@ class PaymentMethodAdmin(StaffActionAdmin):
         "label", "profile", "status", "is_default", "expiry", "gateway", "gateway_customer", "gateway_method",
         "created_at", "created_by", "removed_at",
     )  # fmt: skip
-    row_actions = {"remove": "remove_view"}
     inlines = (DetachmentInline,)
 
     @admin.display(description=_("expires"))
     def expiry(self, method: PaymentMethod) -> str:
         return f"{method.expiry_month:02d}/{method.expiry_year}"
 
-    def remove_view(self, request: HttpRequest, object_id: str) -> HttpResponse:
-        """Takes a card off its profile."""
-        method = self.row(request, object_id)
-
-        def perform() -> str:
-            try:
-                remove_method(access=access_of_staff(request), method_id=method.pk, at=timezone.now())
-            except PaymentMethod.DoesNotExist as error:
-                raise CannotChangeMethod(_now("This card was removed before.")) from error
-            return _now("%(card)s was removed.") % {"card": method.label}
-
-        text = [_("The card can no longer be used to pay. Earlier payments keep naming it. This cannot be taken back.")]
-        return self.act(request, method, perform, title=_("Remove card"), text=text, button=_("Remove"))
+    @StaffAction(
+        address="remove",
+        title=_("Remove card"),
+        is_offered=lambda method: method.status == "active",
+        text=[
+            _("The card can no longer be used to pay. Earlier payments keep naming it. This cannot be taken back."),
+        ],
+        button=_("Remove"),
+    )
+    def remove(self, access: Access, method: PaymentMethod, _data: Any) -> str:
+        try:
+            remove_method(access=access, method_id=method.pk, at=timezone.now())
+        except PaymentMethod.DoesNotExist as error:
+            raise CannotChangeMethod(_now("This card was removed before.")) from error
+        return _now("%(card)s was removed.") % {"card": method.label}
 
 
 class HeldNowFilter(admin.SimpleListFilter):
@@ -101,7 +104,6 @@ class CardHoldAdmin(StaffActionAdmin):
         "person", "profile", "reason", "tries", "since", "until", "state", "released_at", "released_by",
         "release_reason",
     )  # fmt: skip
-    row_actions = {"release": "release_view"}
 
     @admin.display(description=_("person or billing profile"))
     def whose(self, hold: CardHold) -> str:
@@ -113,25 +115,33 @@ class CardHoldAdmin(StaffActionAdmin):
             return _now("Released")
         return _now("Held") if hold.is_current(timezone.now()) else _now("Over")
 
-    def render_change_form(self, request: HttpRequest, context: dict[str, Any], *args: Any, **kwargs: Any) -> Any:
-        hold = context.get("original")
-        context["is_held"] = hold is not None and hold.is_current(timezone.now())
-        return super().render_change_form(request, context, *args, **kwargs)
+    def links(self, request: HttpRequest, row: CardHold) -> list[tuple[str | Promise, str]]:
+        links = super().links(request, row)
+        for label, model, person in (
+            (_("Payments"), "payment", "started_by"),
+            (_("Cards being added"), "methodsetup", "created_by"),
+        ):
+            if request.user.has_perm(f"payments.view_{model}"):
+                column, pk = (person, row.person_id) if row.person_id else ("profile", row.profile_id)
+                query = {f"{column}__id__exact": pk}
+                links.append((label, reverse(f"admin:payments_{model}_changelist", query=query)))
+        return links
 
-    def release_view(self, request: HttpRequest, object_id: str) -> HttpResponse:
-        """Lets somebody who is held try again."""
-        hold = self.row(request, object_id)
-        form = ReasonForm(request.POST or None)
-
-        def perform() -> str:
-            reason = form.cleaned_data["reason"]
-            release_hold(access=access_of_staff(request), hold_id=hold.pk, reason=reason, at=timezone.now())
-            return _now("Released. %(whose)s can try cards again.") % {"whose": hold}
-
-        text = [
+    @StaffAction(
+        address="release",
+        title=_("Release"),
+        is_offered=lambda hold: hold.is_current(timezone.now()),
+        text=[
             _("The tries so far no longer count, so cards can be tried again at once, up to the same limit."),
             _("Make sure first that these are cards of the customer's own: many different ones can be stolen."),
-        ]
-        facts = [(_("Held"), hold), (_("What was counted"), hold.get_reason_display()), (_("Tries"), hold.tries)]
-        title = button = _("Release")
-        return self.act(request, hold, perform, form=form, title=title, text=text, button=button, facts=facts)
+        ],
+        form=ReasonForm,
+        facts=lambda hold: [
+            (_("Held"), hold),
+            (_("What was counted"), hold.get_reason_display()),
+            (_("Tries"), hold.tries),
+        ],
+    )
+    def release(self, access: Access, hold: CardHold, data: dict[str, Any]) -> str:
+        release_hold(access=access, hold_id=hold.pk, reason=data["reason"], at=timezone.now())
+        return _now("Released. %(whose)s can try cards again.") % {"whose": hold}

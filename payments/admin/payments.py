@@ -10,29 +10,31 @@ from typing import Any
 
 from django.contrib import admin
 from django.db.models import QuerySet
-from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect, QueryDict
 from django.urls import URLPattern, path, reverse
 from django.utils import timezone
 from django.utils.translation import gettext as _now
 from django.utils.translation import gettext_lazy as _
 
+from accounts.access import Access
 from accounts.admin.base import access_of_staff
 from billing_portal.core.staff_pages import confirm
 from invoices.money import Money
-from payments.admin.base import ReadOnlyInline, StaffActionAdmin
+from payments.admin.base import ReadOnlyInline, StaffAction, StaffActionAdmin, money_column
 from payments.admin.forms import NoteForm, RecordForm, RefundForm
 from payments.gateways.registry import gateways
 from payments.models import Dispute, Payment, PaymentAllocation, PaymentEvent, Refund
+from payments.operations import refunds
 from payments.operations.manual_payments import (
     CannotRecord,
     end_unanswered,
+    is_stuck,
     mark_handled,
     record_bounce,
     record_payment,
     resolve_mismatch,
 )
 from payments.operations.reconciliation import sync_payment
-from payments.operations.refunds import refund
 from payments.states import PaymentStatus
 from payments.views.payment_status_text import event_text
 
@@ -57,9 +59,7 @@ class RefundsInline(ReadOnlyInline):
     ordering = ("started_at",)
     show_change_link = True
 
-    @admin.display(description=_("amount"))
-    def money(self, row: Refund) -> str:
-        return row.amount.format()
+    money = money_column("amount", _("amount"))
 
 
 class DisputesInline(ReadOnlyInline):
@@ -68,9 +68,7 @@ class DisputesInline(ReadOnlyInline):
     ordering = ("opened_at",)
     show_change_link = True
 
-    @admin.display(description=_("amount"))
-    def money(self, row: Dispute) -> str:
-        return row.amount.format()
+    money = money_column("amount", _("amount"))
 
 
 class EventsInline(ReadOnlyInline):
@@ -128,155 +126,114 @@ class PaymentAdmin(StaffActionAdmin):
         (_("At the bank"), {"fields": ("bank_reference", "received_on")}),
         (_("Times"), {"fields": ("started_at", "started_by", "finished_at", "next_lookup_at", "lookups")}),
     )
-    row_actions = {
-        "look-up": "look_up_view",
-        "refund": "refund_view",
-        "mismatch": "mismatch_view",
-        "handled": "handled_view",
-        "end": "end_view",
-        "returned": "returned_view",
-    }
 
     def get_urls(self) -> list[URLPattern]:
         record = path("record/", self.admin_site.admin_view(self.record_view), name="payments_payment_record")
         return [record, *super().get_urls()]
 
-    @admin.display(description=_("amount"), ordering="amount_minor")
-    def money(self, payment: Payment) -> str:
-        return payment.amount.format()
+    money = money_column("amount", _("amount"), ordering="amount_minor")
 
     @admin.display(description=_("staff queue"), ordering="needs_staff")
     def queue(self, payment: Payment) -> str:
         return _now("Needs staff") if payment.needs_staff else ""
 
-    @admin.display(description=_("refunded"))
-    def refunded(self, payment: Payment) -> str:
-        return payment.refunded.format()
-
-    @admin.display(description=_("taken back by the bank"))
-    def charged_back(self, payment: Payment) -> str:
-        return payment.charged_back.format()
+    refunded = money_column("refunded", _("refunded"))
+    charged_back = money_column("charged_back", _("taken back by the bank"))
 
     @admin.display(description=_("paid with"))
     def paid_by(self, payment: Payment) -> str:
         return payment.method_label
 
-    def look_up_view(self, request: HttpRequest, object_id: str) -> HttpResponse:
-        """Asks the gateway how a payment stands."""
-        payment = self.row(request, object_id)
+    @StaffAction(
+        address="look-up",
+        title=_("Look up again"),
+        is_offered=lambda payment: payment.channel == "card" and payment.status != "succeeded",
+        text=[_("The gateway is asked how this payment stands, and what it says is recorded. Nothing is charged.")],
+        button=_("Look up"),
+        audit="payment.looked_up",
+    )
+    def look_up(self, access: Access, payment: Payment, _data: Any) -> str:
+        source = PaymentEvent.Source.STAFF
+        row = sync_payment(payment_id=payment.pk, source=source, at=timezone.now(), by=access.user)
+        return _now("The gateway was asked. The payment stands at: %(status)s.") % {"status": row.get_status_display()}
 
-        def perform() -> str:
-            by = access_of_staff(request).user
-            row = sync_payment(payment_id=payment.pk, source=PaymentEvent.Source.STAFF, at=timezone.now(), by=by)
-            status = row.get_status_display()
-            return _now("The gateway was asked. The payment stands at: %(status)s.") % {"status": status}
-
-        text = [_("The gateway is asked how this payment stands, and what it says is recorded. Nothing is charged.")]
-        title, button = _("Look up again"), _("Look up")
-        return self.act(
-            request, payment, perform, audit_action="payment.looked_up", title=title, text=text, button=button
-        )
-
-    def refund_view(self, request: HttpRequest, object_id: str) -> HttpResponse:
-        """Pays back all or part of a payment."""
-        payment = self.row(request, object_id)
-        form = RefundForm(request.POST or None, payment=payment)
-
-        def perform() -> str:
-            row = refund(
-                access=access_of_staff(request),
-                payment_id=payment.pk,
-                amount=form.cleaned_data["amount"],
-                reason=form.cleaned_data["reason"],
-                attempt_key=form.cleaned_data["attempt_key"],
-                at=timezone.now(),
-            )
-            facts = {"amount": row.amount, "status": row.get_status_display()}
-            return _now("Refund of %(amount)s: %(status)s.") % facts
-
-        text = [
+    @StaffAction(
+        address="refund",
+        title=_("Refund"),
+        is_offered=lambda payment: (
+            payment.channel == "card" and payment.status == "succeeded" and payment.rest and not payment.disputed_at
+        ),
+        text=[
             _("The money goes back to the card it came from. The invoices show at once that it is due again."),
             _("This cannot be taken back."),
-        ]
-        title = button = _("Refund")
-        return self.act(request, payment, perform, form=form, title=title, text=text, button=button)
+        ],
+        form=RefundForm,
+    )
+    def refund(self, access: Access, payment: Payment, data: dict[str, Any]) -> str:
+        row = refunds.refund(access=access, payment_id=payment.pk, at=timezone.now(), **data)
+        facts = {"amount": row.amount, "status": row.get_status_display()}
+        return _now("Refund of %(amount)s: %(status)s.") % facts
 
-    def mismatch_view(self, request: HttpRequest, object_id: str) -> HttpResponse:
-        """Decides about a payment for which the gateway took another amount than asked."""
-        payment = self.row(request, object_id)
-
-        def perform() -> str:
-            answer = request.POST.get("accept")
-            if answer not in {"yes", "no"}:
-                raise CannotRecord(_now("Accept or refuse."))
-            accept, access = answer == "yes", access_of_staff(request)
-            resolve_mismatch(access=access, payment_id=payment.pk, accept=accept, at=timezone.now())
-            return _now("The decision is recorded.")
-
-        event = payment.events.filter(new_status=PaymentStatus.MISMATCH).order_by("-pk").first()
-        text = [
+    @StaffAction(
+        address="mismatch",
+        title=_("Amounts do not agree"),
+        link=_("Decide about the amount"),
+        is_offered=lambda payment: payment.status == "mismatch",
+        text=[
             _("Accepting books what was really taken: less leaves the rest due, more becomes a credit."),
             _("Refuse only after you paid the money back at the provider. The payment then ends as declined."),
-        ]
-        return self.act(
-            request,
-            payment,
-            perform,
-            title=_("Amounts do not agree"),
-            text=text,
-            button=_("Accept what was taken"),
-            facts=[(_("Asked"), payment.amount), (_("Taken"), _taken(event))],
-            answer=("accept", "yes"),
-            other_answer=("no", _("Refuse")),
-        )
+        ],
+        button=_("Accept what was taken"),
+        facts=lambda payment: [(_("Asked"), payment.amount), (_("Taken"), _taken(payment))],
+        answer=("accept", "yes"),
+        other_answer=("no", _("Refuse")),
+    )
+    def mismatch(self, access: Access, payment: Payment, data: QueryDict) -> str:
+        answer = data.get("accept")
+        if answer not in {"yes", "no"}:
+            raise CannotRecord(_now("Accept or refuse."))
+        resolve_mismatch(access=access, payment_id=payment.pk, accept=answer == "yes", at=timezone.now())
+        return _now("The decision is recorded.")
 
-    def handled_view(self, request: HttpRequest, object_id: str) -> HttpResponse:
-        """Takes a payment out of the staff queue."""
-        payment = self.row(request, object_id)
-        form = NoteForm(request.POST or None)
+    @StaffAction(
+        address="handled",
+        title=_("Mark as handled"),
+        is_offered=lambda payment: payment.needs_staff and not payment.is_open,
+        text=[_("The payment leaves the staff queue. No money moves, and the note is kept with the payment.")],
+        form=NoteForm,
+    )
+    def handled(self, access: Access, payment: Payment, data: dict[str, Any]) -> str:
+        mark_handled(access=access, payment_id=payment.pk, note=data["note"], at=timezone.now())
+        return _now("The payment left the staff queue.")
 
-        def perform() -> str:
-            note = form.cleaned_data["note"]
-            mark_handled(access=access_of_staff(request), payment_id=payment.pk, note=note, at=timezone.now())
-            return _now("The payment left the staff queue.")
-
-        text = [_("The payment leaves the staff queue. No money moves, and the note is kept with the payment.")]
-        title = button = _("Mark as handled")
-        return self.act(request, payment, perform, form=form, title=title, text=text, button=button)
-
-    def end_view(self, request: HttpRequest, object_id: str) -> HttpResponse:
-        """Ends an attempt for which the gateway never answered."""
-        payment = self.row(request, object_id)
-        form = NoteForm(request.POST or None)
-
-        def perform() -> str:
-            note = form.cleaned_data["note"]
-            end_unanswered(access=access_of_staff(request), payment_id=payment.pk, note=note, at=timezone.now())
-            return _now("The payment ended without money.")
-
-        text = [
+    @StaffAction(
+        address="end",
+        title=_("End without money"),
+        is_offered=is_stuck,
+        text=[
             _("Look at the provider first and make sure that it took nothing. The invoice can then be paid again."),
             _("If the provider tells us later that it took the money after all, the money is booked."),
-        ]
-        title = button = _("End without money")
-        return self.act(request, payment, perform, form=form, title=title, text=text, button=button)
+        ],
+        form=NoteForm,
+    )
+    def end(self, access: Access, payment: Payment, data: dict[str, Any]) -> str:
+        end_unanswered(access=access, payment_id=payment.pk, note=data["note"], at=timezone.now())
+        return _now("The payment ended without money.")
 
-    def returned_view(self, request: HttpRequest, object_id: str) -> HttpResponse:
-        """Books that a recorded check or wire came back."""
-        payment = self.row(request, object_id)
-        form = NoteForm(request.POST or None)
-
-        def perform() -> str:
-            reason = form.cleaned_data["note"]
-            record_bounce(access=access_of_staff(request), payment_id=payment.pk, reason=reason, at=timezone.now())
-            return _now("The return is recorded. What it paid is due again.")
-
-        text = [
+    @StaffAction(
+        address="returned",
+        title=_("Record that it came back"),
+        is_offered=lambda payment: payment.channel != "card" and payment.status == "succeeded" and payment.rest,
+        text=[
             _("For a check that bounced or a wire that was recalled. What it paid is due again; the payer is told."),
             _("This cannot be taken back."),
-        ]
-        facts, title = [(_("Amount"), payment.rest)], _("Record that it came back")
-        return self.act(request, payment, perform, form=form, title=title, text=text, button=title, facts=facts)
+        ],
+        form=NoteForm,
+        facts=lambda payment: [(_("Amount"), payment.rest)],
+    )
+    def returned(self, access: Access, payment: Payment, data: dict[str, Any]) -> str:
+        record_bounce(access=access, payment_id=payment.pk, reason=data["note"], at=timezone.now())
+        return _now("The return is recorded. What it paid is due again.")
 
     def record_view(self, request: HttpRequest) -> HttpResponse:
         """Records money that came by check or wire, after showing what will become of it."""
@@ -292,18 +249,11 @@ class PaymentAdmin(StaffActionAdmin):
         if not form.is_valid():
             return confirm(self, request, **page)
         if "confirmed" in request.POST:
-            data = form.cleaned_data
+            data = dict(form.cleaned_data)
+            invoice_id = data.pop("invoice").pk
             try:
-                payment = record_payment(
-                    access=access_of_staff(request),
-                    invoice_id=data["invoice"].pk,
-                    amount=data["amount"],
-                    channel=data["channel"],
-                    bank_reference=data["bank_reference"],
-                    received_on=data["received_on"],
-                    attempt_key=data["attempt_key"],
-                    at=timezone.now(),
-                )
+                access = access_of_staff(request)
+                payment = record_payment(access=access, invoice_id=invoice_id, at=timezone.now(), **data)
             except CannotRecord as refusal:
                 form.add_error(None, str(refusal))
                 return confirm(self, request, **page)
@@ -315,7 +265,8 @@ class PaymentAdmin(StaffActionAdmin):
         return confirm(self, request, **page)
 
 
-def _taken(event: PaymentEvent | None) -> str:
+def _taken(payment: Payment) -> str:
+    event = payment.events.filter(new_status=PaymentStatus.MISMATCH).order_by("-pk").first()
     detail = event.detail if event is not None else {}
     if "amount_minor" not in detail:
         return _now("not known")

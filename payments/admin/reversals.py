@@ -4,14 +4,15 @@ Of a dispute they see what the payer's bank asks back, until when evidence count
 lost. The list filtered by "needs staff" is a staff queue of its own.
 """
 
+from typing import Any
+
 from django.contrib import admin
-from django.http import HttpRequest, HttpResponse
 from django.utils import timezone
 from django.utils.translation import gettext as _now
 from django.utils.translation import gettext_lazy as _
 
-from accounts.admin.base import access_of_staff
-from payments.admin.base import StaffActionAdmin
+from accounts.access import Access
+from payments.admin.base import StaffAction, StaffActionAdmin, money_column
 from payments.admin.forms import NoteForm
 from payments.models import Dispute, PaymentEvent, Refund
 from payments.operations.disputes import sync_dispute
@@ -31,30 +32,20 @@ class RefundAdmin(StaffActionAdmin):
         "payment", "money", "missing", "status", "needs_staff", "reason", "gateway_id", "gateway_message",
         "started_at", "started_by", "finished_at", "next_lookup_at", "lookups",
     )  # fmt: skip
-    row_actions = {"look-up": "look_up_view"}
 
-    @admin.display(description=_("amount"), ordering="amount_minor")
-    def money(self, refund: Refund) -> str:
-        return refund.amount.format()
+    money = money_column("amount", _("amount"), ordering="amount_minor")
+    missing = money_column("missing", _("missing"))
 
-    @admin.display(description=_("missing"))
-    def missing(self, refund: Refund) -> str:
-        return refund.missing.format()
-
-    def look_up_view(self, request: HttpRequest, object_id: str) -> HttpResponse:
-        """Asks the gateway about a refund."""
-        refund = self.row(request, object_id)
-
-        def perform() -> str:
-            row = sync_refund(refund_id=refund.pk, at=timezone.now())
-            status = row.get_status_display()
-            return _now("The gateway was asked. The refund stands at: %(status)s.") % {"status": status}
-
-        text = [_("The gateway is asked how this refund stands, and what it says is recorded.")]
-        title, button = _("Look up again"), _("Look up")
-        return self.act(
-            request, refund, perform, audit_action="refund.looked_up", title=title, text=text, button=button
-        )
+    @StaffAction(
+        address="look-up",
+        title=_("Look up again"),
+        text=[_("The gateway is asked how this refund stands, and what it says is recorded.")],
+        button=_("Look up"),
+        audit="refund.looked_up",
+    )
+    def look_up(self, _access: Access, refund: Refund, _data: Any) -> str:
+        row = sync_refund(refund_id=refund.pk, at=timezone.now())
+        return _now("The gateway was asked. The refund stands at: %(status)s.") % {"status": row.get_status_display()}
 
 
 @admin.register(Dispute)
@@ -74,45 +65,29 @@ class DisputeAdmin(StaffActionAdmin):
         "payment", "money", "status", "needs_staff", "reason", "evidence_due_at", "taken_back", "missing",
         "gateway", "gateway_id", "opened_at", "closed_at", "next_lookup_at",
     )  # fmt: skip
-    row_actions = {"look-up": "look_up_view", "handled": "handled_view"}
 
-    @admin.display(description=_("amount"), ordering="amount_minor")
-    def money(self, dispute: Dispute) -> str:
-        return dispute.amount.format()
+    money = money_column("amount", _("amount"), ordering="amount_minor")
+    taken_back = money_column("taken", _("taken back"))
+    missing = money_column("missing", _("missing"))
 
-    @admin.display(description=_("taken back"))
-    def taken_back(self, dispute: Dispute) -> str:
-        return dispute.taken.format()
+    @StaffAction(
+        address="look-up",
+        title=_("Look up again"),
+        text=[_("The gateway is asked how this dispute stands, and what it says is recorded.")],
+        button=_("Look up"),
+        audit="dispute.looked_up",
+    )
+    def look_up(self, _access: Access, dispute: Dispute, _data: Any) -> str:
+        row = sync_dispute(dispute_id=dispute.pk, source=PaymentEvent.Source.STAFF, at=timezone.now())
+        return _now("The gateway was asked. The dispute stands at: %(status)s.") % {"status": row.get_status_display()}
 
-    @admin.display(description=_("missing"))
-    def missing(self, dispute: Dispute) -> str:
-        return dispute.missing.format()
-
-    def look_up_view(self, request: HttpRequest, object_id: str) -> HttpResponse:
-        """Asks the gateway how a dispute stands."""
-        dispute = self.row(request, object_id)
-
-        def perform() -> str:
-            row = sync_dispute(dispute_id=dispute.pk, source=PaymentEvent.Source.STAFF, at=timezone.now())
-            status = row.get_status_display()
-            return _now("The gateway was asked. The dispute stands at: %(status)s.") % {"status": status}
-
-        text = [_("The gateway is asked how this dispute stands, and what it says is recorded.")]
-        title, button = _("Look up again"), _("Look up")
-        return self.act(
-            request, dispute, perform, audit_action="dispute.looked_up", title=title, text=text, button=button
-        )
-
-    def handled_view(self, request: HttpRequest, object_id: str) -> HttpResponse:
-        """Takes a dispute out of the staff queue."""
-        dispute = self.row(request, object_id)
-        form = NoteForm(request.POST or None)
-
-        def perform() -> str:
-            note = form.cleaned_data["note"]
-            mark_dispute_handled(access=access_of_staff(request), dispute_id=dispute.pk, note=note, at=timezone.now())
-            return _now("The dispute left the staff queue.")
-
-        title = button = _("Mark as handled")
-        text = [_("The dispute leaves the staff queue, and comes back when the bank decides against us.")]
-        return self.act(request, dispute, perform, form=form, title=title, text=text, button=button)
+    @StaffAction(
+        address="handled",
+        title=_("Mark as handled"),
+        is_offered=lambda dispute: dispute.needs_staff,
+        text=[_("The dispute leaves the staff queue, and comes back when the bank decides against us.")],
+        form=NoteForm,
+    )
+    def handled(self, access: Access, dispute: Dispute, data: dict[str, Any]) -> str:
+        mark_dispute_handled(access=access, dispute_id=dispute.pk, note=data["note"], at=timezone.now())
+        return _now("The dispute left the staff queue.")
