@@ -9,7 +9,7 @@ REPORTS = var/test-reports
 # A few tests take a minute: the worker that has nothing left takes over what waits behind them.
 PYTEST = $(PYTHON_IN) -m pytest -n auto --dist worksteal -q --no-header
 
-.PHONY: help run setup test check lint format types architecture checks test-postgresql test-sqlite test-browser year bench screenshots messages clean
+.PHONY: help run setup test check lint format types architecture checks test-postgresql test-sqlite test-browser year bench screenshots messages lock outdated clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -70,6 +70,15 @@ screenshots: setup ## take the pictures of the tour in the README
 messages: setup ## collect new texts into the catalogues of locale/ and compile them
 	$(MANAGE) make_messages
 	$(MANAGE) compile_messages
+
+LOCK = .venv/bin/uv pip compile --quiet --universal --generate-hashes --upgrade --custom-compile-command 'make lock' pyproject.toml
+
+lock: setup ## pin the newest packages that pyproject.toml allows, with hashes, in requirements*.txt
+	$(LOCK) --output-file requirements.txt
+	$(LOCK) --group dev --constraints requirements.txt --output-file requirements-dev.txt
+
+outdated: setup ## list the installed packages of which there is a newer version
+	@$(PYTHON_IN) -m pip list --outdated
 
 clean: ## remove what the other targets made, except the data under var/
 	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis $(REPORTS) var/tools var/static
