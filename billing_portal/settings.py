@@ -16,7 +16,7 @@ env = Env(BASE_DIR / ".env")
 # The process ----------------------------------------------------------------------------------------------------
 DEBUG = env.flag("DEBUG", default=False)
 SECRET_KEY = env.text("SECRET_KEY")
-ALLOWED_HOSTS = env.words("ALLOWED_HOSTS", "localhost,127.0.0.1,[::1]" if DEBUG else "")
+ALLOWED_HOSTS = env.words("ALLOWED_HOSTS", ["localhost", "127.0.0.1", "[::1]"] if DEBUG else [])
 PORT = env.number("PORT", 8000, at_least=1)
 PUBLIC_URL = env.text("PUBLIC_URL", f"http://localhost:{PORT}" if DEBUG else None).rstrip("/")
 CSRF_TRUSTED_ORIGINS = [PUBLIC_URL]
@@ -97,6 +97,7 @@ DATABASES = {
         "DATABASE_URL",
         f"sqlite:///{VAR_DIR / 'portal.sqlite3'}",
         conn_max_age=env.number("DATABASE_CONN_MAX_AGE", 60),
+        conn_health_checks=True,
     )
 }
 if DATABASES["default"]["ENGINE"] == "django.db.backends.sqlite3":
@@ -260,9 +261,9 @@ CREDIT_NOTE_NUMBER_PREFIX = env.text("PORTAL_CREDIT_NOTE_PREFIX", "CN-")
 
 # What happens by itself after an invoice was issued, in days ---------------------------------------------------------
 AUTOPAY_DELAY_DAYS = env.number("PORTAL_AUTOPAY_DELAY_DAYS", 3)
-AUTOPAY_RETRY_DAYS = env.days("PORTAL_AUTOPAY_RETRY_DAYS", "3,7,14")  # counted from the first try
+AUTOPAY_RETRY_DAYS = env.days("PORTAL_AUTOPAY_RETRY_DAYS", 3, 7, 14)  # counted from the first try
 AUTOPAY_MOST_TRIES_OF_A_CARD = env.number("PORTAL_AUTOPAY_MOST_TRIES_OF_A_CARD", 10, at_least=1)  # within 30 days
-REMINDER_DAYS = env.days("PORTAL_REMINDER_DAYS", "-3,1,7,14,30")  # counted from the due date
+REMINDER_DAYS = env.days("PORTAL_REMINDER_DAYS", -3, 1, 7, 14, 30)  # counted from the due date
 WARN_AFTER_DAYS = env.number("PORTAL_WARN_AFTER_DAYS", 7, at_least=1)
 DISABLE_AFTER_DAYS = env.number("PORTAL_DISABLE_AFTER_DAYS", 30, at_least=1)
 
@@ -279,9 +280,8 @@ GATEWAYS_KNOWN = {
         },
     },
 }
-gateways_wanted = env.words("PAYMENT_GATEWAYS", "sandbox" if DEBUG else "")
+gateways_wanted = env.words("PAYMENT_GATEWAYS", ["sandbox"] if DEBUG else [])
 # Any "stripe_<name>" is one more account at Stripe, with variables of its own: STRIPE_<NAME>_SECRET_KEY, ...
-env.claim("STRIPE_")
 for slug in ["stripe", *(slug for slug in gateways_wanted if slug.startswith("stripe_"))]:
     prefix = f"{slug.upper()}_"
     GATEWAYS_KNOWN[slug] = {
@@ -307,7 +307,7 @@ for slug in gateways_wanted:
         raise ImproperlyConfigured(f"PAYMENT_GATEWAYS names {slug!r}; known gateways: {', '.join(GATEWAYS_KNOWN)}.")
     PAYMENT_GATEWAYS[slug] = GATEWAYS_KNOWN[slug]
 # The most that a profile whose default is check or wire may pay by card, per currency, in major units. None: no limit.
-CARD_LIMITS_FOR_WIRE = env.mapping("PORTAL_CARD_LIMITS", "{}")
+CARD_LIMITS_FOR_WIRE = env.mapping("PORTAL_CARD_LIMITS")
 # The most within any hour, paying and adding cards together: tries that came to nothing, and new cards however they
 # ended. A profile has room for more than one person, so that nobody can hold their colleagues up alone.
 CARD_TRIES_PER_HOUR = env.number("PORTAL_CARD_TRIES_PER_HOUR", 10, at_least=1)
@@ -321,4 +321,4 @@ LOG_FORMAT = env.choice("LOG_FORMAT", "text" if DEBUG else "json", ("text", "jso
 LOGGING_CONFIG = "billing_portal.logs.configure"
 LOGGING = {"level": LOG_LEVEL, "format": LOG_FORMAT}
 
-env.finish()
+env.refuse_unknown()
