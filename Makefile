@@ -64,7 +64,7 @@ year: setup ## live through a year of billing periods with fifty profiles, kille
 bench: setup ## measure paying, the invoice list, importing and closing periods against their floors
 	$(PYTHON_IN) -m bench
 
-screenshots: setup ## take the pictures of the tour in the README
+screenshots: setup ## take the pictures of the README and the tour
 	CHROMIUM="$$(.ci/chromium)" && export CHROMIUM && PYTHONPATH=. $(PYTHON_IN) docs/tour/take.py
 
 messages: setup ## collect new texts into the catalogues of locale/ and compile them

@@ -1,7 +1,7 @@
 """System checks: what would go wrong later is said at start.
 
 Errors stop `manage.py check`, the web server and the worker. What is only worth a look is a warning of
-`check --deploy`. README.md explains each.
+`check --deploy`. docs/configuration.md explains each.
 """
 
 import ipaddress

@@ -67,8 +67,8 @@ def test_every_setting_of_the_example_has_a_comment_above_it():
             commented = line.startswith("# ")
 
 
-def test_the_readme_explains_every_setting_and_no_other():
-    text = (settings.BASE_DIR / "README.md").read_text()
+def test_the_documentation_explains_every_setting_and_no_other():
+    text = (settings.BASE_DIR / "docs" / "configuration.md").read_text()
     assert set(re.findall(r"^\| `([A-Z_]+)` \|", text, re.MULTILINE)) == portal_settings.env.known
 
 
