@@ -73,7 +73,7 @@ def test_it_says_what_is_late_and_how_to_pay(bill):
     (message,) = mail.outbox
     assert message.to == ["manager@example.com"]
     assert message.subject == "€120.00 is past due · Operations NL"
-    assert "INV-000001: €120.00, due 25 Nov 2026 (7 days late)" in message.body
+    assert "INV-000001, due 25 Nov 2026, 7 days late: €120.00" in message.body
     assert f"/profiles/{bill.profile.code}/invoices/INV-000001/" in message.body
 
 

@@ -67,7 +67,7 @@ def test_both_are_mailed_with_what_is_late(bill):
     run(30)
     send_due(at=days_late(31))
     assert [message.subject for message in mail.outbox] == [
-        "Billing profile warned · Operations NL",
+        "Your billing profile is about to be disabled · Operations NL",
         "Billing profile disabled · Operations NL",
     ]
     assert "€120.00 is past due. If it is not paid before 25 Dec 2026" in mail.outbox[0].body.replace("\n", " ")

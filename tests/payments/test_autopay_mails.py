@@ -23,10 +23,10 @@ def announce(at=NOW) -> int:
 
 
 def text_of(mail: OutgoingMail, language: str = "en") -> str:
-    drawn = render(mail.template, mail.context, language)
-    assert drawn.subject
-    assert "{{" not in drawn.html + drawn.text
-    return " ".join(f"{drawn.subject}. {drawn.text}".split())
+    rendered = render(mail.template, mail.context, language)
+    assert rendered.subject
+    assert "{{" not in rendered.html + rendered.text
+    return " ".join(f"{rendered.subject}. {rendered.text}".split())
 
 
 def test_a_new_invoice_is_told_once_with_the_day_on_which_it_is_charged(profile, payer):
@@ -133,7 +133,7 @@ def test_one_invoice_in_trouble_does_not_keep_the_others_waiting(profile, payer,
 
 @pytest.mark.parametrize("last_four", ["9995", "9979", "3184"])
 @pytest.mark.parametrize("language", ["en", "nl"])
-def test_what_became_of_a_charge_is_drawn_in_both_languages(profile, payer, last_four, language):
+def test_what_became_of_a_charge_is_rendered_in_both_languages(profile, payer, last_four, language):
     if last_four == "9979":
         card(profile, "4444", backup_order=1)
     card(profile, last_four, is_default=True)
@@ -149,7 +149,7 @@ def test_the_first_failure_names_the_next_day(profile, payer):
     run()
     run(CHARGED + timedelta(days=3))
     text = text_of(OutgoingMail.objects.get())
-    assert "We try the same card again on 1 Nov 2026." in text
+    assert "We will try the same card again on 1 Nov 2026." in text
     assert "not enough funds" in text
 
 

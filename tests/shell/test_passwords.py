@@ -243,7 +243,7 @@ def test_the_page_says_beforehand_what_is_wanted(client, person, page):
 @pytest.mark.parametrize(
     ("language", "words"),
     [
-        ("en", "If it was not you, reset your password at once and tell an owner of your billing profile:"),
+        ("en", "If it was not you, reset your password at once and tell an owner of your billing profile."),
         ("nl", "Was u het niet, stel uw wachtwoord dan meteen opnieuw in"),
     ],
 )
