@@ -46,7 +46,7 @@ PAUSES = (
     timedelta(hours=12),
     timedelta(hours=12),
 )
-MOST_TRIES = len(PAUSES) + 1
+MAX_TRIES = len(PAUSES) + 1
 # Their row is deleted once they were sent, or given up.
 NOT_RECORDED = frozenset({"person_erased"})
 # Not this mail's fault: the server is away, and the next mail would wait as long in vain.
@@ -148,30 +148,27 @@ def send_due(*, at: datetime, limit: int = 20, stopping: Callable[[], bool] = la
             if isinstance(error, UNREACHABLE):
                 break
         else:
-            _record_sent(mail, at=at)
+            _record(mail, sent_at=at, next_try_at=None, last_error="")
             sent += 1
         if stopping():
             break
     return sent
 
 
-def _record_sent(mail: OutgoingMail, *, at: datetime) -> None:
+def _record(mail: OutgoingMail, *, next_try_at: datetime | None, **values: Any) -> None:
+    """How the sending of a mail ended; without a next try it is over."""
     row = OutgoingMail.objects.filter(pk=mail.pk)
-    if mail.template in NOT_RECORDED:
+    if next_try_at is None and mail.template in NOT_RECORDED:
         row.delete()
     else:
-        row.update(sent_at=at, next_try_at=None, last_error="")
+        row.update(next_try_at=next_try_at, **values)
 
 
 def _try_later(mail: OutgoingMail, error: Exception, *, at: datetime) -> None:
     """The reason is kept with the mail only: a mail server's words name the address, which a log must not."""
-    given_up = mail.tries >= MOST_TRIES
+    given_up = mail.tries >= MAX_TRIES
     next_try_at = None if given_up else at + PAUSES[mail.tries - 1]
-    row = OutgoingMail.objects.filter(pk=mail.pk)
-    if given_up and mail.template in NOT_RECORDED:
-        row.delete()
-    else:
-        row.update(next_try_at=next_try_at, last_error=f"{type(error).__name__}: {error}"[:300])
+    _record(mail, next_try_at=next_try_at, last_error=f"{type(error).__name__}: {error}"[:300])
     log.error("mail not sent", mail=mail.key, tries=mail.tries, given_up=given_up, error=type(error).__name__)
 
 

@@ -10,7 +10,7 @@ from django.core.management import call_command
 from django.db import connection
 from django.template import engines
 
-from billing_portal.core.mail import LEASE, MOST_TRIES, PAUSES, render, send_due
+from billing_portal.core.mail import LEASE, MAX_TRIES, PAUSES, render, send_due
 from billing_portal.core.models import OutgoingMail
 from billing_portal.core.outbox import queue
 from tests.factories import NOW, UserFactory
@@ -160,7 +160,7 @@ def test_a_mail_is_given_up_after_the_last_try_and_can_be_asked_for_again(settin
         send_due(at=at)
         at += pause
     row.refresh_from_db()
-    assert (row.tries, row.next_try_at, row.sent_at) == (MOST_TRIES, None, None)
+    assert (row.tries, row.next_try_at, row.sent_at) == (MAX_TRIES, None, None)
     settings.MAILERS = {"default": {"BACKEND": "django.core.mail.backends.locmem.EmailBackend"}}
     call_command("send_mail", "--retry")
     assert len(mail.outbox) == 1
