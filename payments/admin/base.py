@@ -50,9 +50,6 @@ class DeedsAdmin(ReadOnlyAdmin):
     deeds: dict[str, str] = {}
     actions = None
 
-    class Media:
-        css = {"all": ("admin-theme/payments.css",)}
-
     def get_urls(self) -> list[URLPattern]:
         name = f"{self.opts.app_label}_{self.opts.model_name}"
         own = [
