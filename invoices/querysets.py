@@ -8,8 +8,7 @@ from typing import TYPE_CHECKING, Any, Self
 from django.db.models import Exists, OuterRef, Q, QuerySet
 
 from accounts.roles import Permission
-from invoices.credit_states import SOON, CreditState
-from invoices.states import InvoiceStatus, Label
+from invoices.states import SOON, CreditState, InvoiceStatus, Label
 
 LAST_LETTER = "\U0010ffff"
 SHOWN_IN_A_ROW = (

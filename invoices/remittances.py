@@ -6,7 +6,6 @@ The rule: an invoice prints the account of its currency that holds on the invoic
 on the invoice, so that it does not change when we change banks; the portal shows the account that holds now besides.
 """
 
-import json
 import re
 from collections.abc import Iterable
 from datetime import date
@@ -15,7 +14,6 @@ from typing import Any, NamedTuple
 import qrcode
 from django.conf import settings
 
-from invoices.bulk import JsonText
 from invoices.models import Invoice, RemittanceAccount
 from invoices.money import Money, exponent
 
@@ -93,7 +91,6 @@ class Remittances:
             self._latest_first.setdefault(account.currency, []).append(Remittance.of_account(account))
         self._seller = Remittance.of_seller(settings.SELLER)
         self._copies: dict[Remittance | None, dict[str, str]] = {}
-        self._texts: dict[Remittance | None, JsonText] = {}
 
     def on(self, currency: str, day: date) -> Remittance | None:
         """The one that holds for a currency on a day; None when there is none to print."""
@@ -108,13 +105,6 @@ class Remittances:
         if remittance not in self._copies:
             self._copies[remittance] = remittance.as_json() if remittance else {}
         return self._copies[remittance]
-
-    def text_for(self, currency: str, day: date) -> JsonText:
-        """The same written as JSON, once for all invoices that share it."""
-        remittance = self.on(currency, day)
-        if remittance not in self._texts:
-            self._texts[remittance] = JsonText(json.dumps(self.copy_for(currency, day)))
-        return self._texts[remittance]
 
 
 def current_remittance(currency: str, day: date) -> Remittance | None:

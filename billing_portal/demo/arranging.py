@@ -7,7 +7,7 @@ from accounts.models import BillingProfile, User
 from accounts.operations import WireFacts, add_contact, request_wire
 from billing_portal.demo.content import HEAD_OFFICE, MARKETING, Profile
 from invoices.models import RemittanceAccount
-from invoices.operations import update_profile_statuses
+from invoices.operations.dunning import update_profile_statuses
 
 FACTS: WireFacts = {
     "legal_name": "Example Trading UK Ltd",

@@ -18,7 +18,9 @@ from accounts.admin.base import access_of_staff
 from invoices.admin.forms import ReasonForm
 from invoices.models import Invoice
 from invoices.money import Money
-from invoices.operations import CannotCredit, CannotIssue, CannotVoid, apply_credits, issue, rebill, void
+from invoices.operations.credits import CannotCredit, apply_credits
+from invoices.operations.issuing import CannotIssue, issue
+from invoices.operations.voiding import CannotVoid, rebill, void
 from invoices.states import WrongState
 
 REFUSALS = (CannotCredit, CannotIssue, CannotVoid, WrongState)

@@ -23,7 +23,7 @@ from accounts.access import system_access
 from accounts.admin.base import KeptAdmin, PortalAdmin, ReadOnlyAdmin, access_of_staff
 from invoices.models import Charge, PeriodClosing, TaxRate
 from invoices.money import Money
-from invoices.operations import CannotCharge, record_charge, remove_charge
+from invoices.operations.charges import CannotCharge, record_charge, remove_charge
 
 WRITTEN = (
     "section", "kind", "description", "quantity", "unit", "unit_price", "tax_rate", "happened_on", "is_creditable",

@@ -17,7 +17,7 @@ from billing_portal.core.staff_pages import confirm
 from invoices.admin.forms import ReasonForm
 from invoices.models import CreditNote, CreditNoteLine, Invoice
 from invoices.money import Money
-from invoices.operations import CannotCorrect, chosen_parts, credit_note, rest_of
+from invoices.operations.credit_notes import CannotCorrect, chosen_parts, credit_note, rest_of
 
 # Above this the page would hold more fields than a request may; such an invoice is taken back as a whole.
 MOST_LINES = 200

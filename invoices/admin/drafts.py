@@ -1,5 +1,6 @@
 """The forms by which staff write a draft: the invoice, and its lines below it."""
 
+from copy import copy
 from typing import Any
 
 from django import forms
@@ -13,7 +14,7 @@ from accounts.admin.base import NamedFormSet, PortalInline
 from accounts.models import InvoiceSection
 from invoices.models import Invoice, InvoiceLine
 from invoices.money import Money
-from invoices.operations import CannotDraft, draft_sums
+from invoices.operations.issuing import CannotIssue, compute_sums
 from invoices.states import InvoiceStatus
 
 
@@ -40,8 +41,8 @@ class LineFormSet(NamedFormSet):
         gone = set(self.deleted_forms)
         lines = [form.instance for form in self.forms if form not in gone and (form.has_changed() or form.instance.pk)]
         try:
-            draft_sums(lines, self.instance.currency)
-        except CannotDraft as error:
+            compute_sums(copy(self.instance), lines)
+        except CannotIssue as error:
             raise ValidationError(str(error)) from error
 
 

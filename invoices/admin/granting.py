@@ -17,7 +17,7 @@ from billing_portal.core.staff_pages import confirm
 from invoices.admin.forms import ReasonForm
 from invoices.models import Credit, CreditEntry
 from invoices.money import Money
-from invoices.operations import GRANTABLE, CannotCredit, grant_credit, take_back_credit
+from invoices.operations.credits import GRANTABLE, CannotCredit, grant_credit, take_back_credit
 
 
 class GrantForm(forms.ModelForm):

@@ -23,8 +23,8 @@ from invoices.admin.filters import LabelFilter
 from invoices.models import Invoice
 from invoices.money import Money
 from invoices.numbering import named
-from invoices.operations import CannotDraft, recompute_draft
-from invoices.states import InvoiceStatus, WrongState, label_of
+from invoices.operations.issuing import CannotIssue, recompute_draft
+from invoices.states import InvoiceStatus, WrongState
 
 WRITTEN = ("kind", "period_start_on", "period_end_on", "po_number", "source_reference")
 SUMS = ("charges", "tax", "total", "credited", "paid", "paid_back", "charged_back", "amount_due")
@@ -85,7 +85,7 @@ class InvoiceAdmin(PortalAdmin):
     @admin.display(description=_("status"), ordering="status")
     def label(self, invoice: Invoice) -> str:
         today = invoice.profile.day_of(timezone.now())
-        label = label_of(invoice.status, due_on=invoice.due_on, is_being_paid=invoice.is_being_paid, today=today)
+        label = invoice.label_on(today)
         return str(label.label)
 
     @admin.display(description=_("paid with"))
@@ -200,7 +200,7 @@ class InvoiceAdmin(PortalAdmin):
         """A write that comes too late, because the draft was issued or deleted meanwhile, is told as a message."""
         try:
             return super().changeform_view(request, object_id, *args, **kwargs)
-        except (CannotDraft, WrongState) as refusal:
+        except (CannotIssue, WrongState) as refusal:
             self.message_user(request, str(refusal), messages.ERROR)
         except PermissionDenied:
             issued = Invoice.objects.filter(pk=object_id or 0).exclude(status=InvoiceStatus.DRAFT).first()

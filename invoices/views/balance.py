@@ -17,10 +17,10 @@ from accounts.access import Access
 from accounts.roles import Permission
 from accounts.scoping import profile_of, profile_view
 from billing_portal.core.paging import in_pages, page_of
-from invoices.credit_states import LOOK_OF_CREDIT, SOON, CreditState
 from invoices.models import Credit, CreditEntry
 from invoices.money import Money
 from invoices.querysets import CreditEntryQuerySet, CreditQuerySet
+from invoices.states import CREDIT_BADGES, SOON, CreditState
 from invoices.views.export import BYTE_ORDER_MARK, Echo, plain
 
 
@@ -83,7 +83,7 @@ def _balances(owned: CreditQuerySet, today: date, currency: str) -> list[dict[st
 
 def _lot(lot: Any, today: date) -> dict[str, Any]:
     state = lot.state_on(today, has_expired=lot.has_expired)
-    return {"lot": lot, "look": LOOK_OF_CREDIT[state], "label": state.label}
+    return {"lot": lot, "look": CREDIT_BADGES[state], "label": state.label}
 
 
 def _movement(entry: CreditEntry) -> dict[str, Any]:

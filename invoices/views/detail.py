@@ -22,7 +22,7 @@ from accounts.scoping import profile_of, profile_view
 from invoices.documents.figures import percentage, quantity
 from invoices.models import CreditNote, Invoice, InvoiceLine
 from invoices.money import Money, currency_pattern, exponent
-from invoices.payability import Why, disputed_text, why_not
+from invoices.payability import NotPayableReason, disputed_text, reason_not_payable
 from invoices.remittances import (
     IBAN,
     Remittance,
@@ -31,7 +31,7 @@ from invoices.remittances import (
     payment_code,
     payment_code_svg,
 )
-from invoices.states import LOOK, InvoiceStatus, label_of
+from invoices.states import BADGES, InvoiceStatus
 from invoices.summaries import summary_of
 from invoices.views.rows import Addresses, is_charged
 
@@ -57,17 +57,17 @@ def invoice_detail(request: HttpRequest, access: Access, number: str) -> HttpRes
     invoice = get_object_or_404(invoices, number=number)
     invoice.profile = profile
     today = profile.day_of(timezone.now())
-    label = label_of(invoice.status, due_on=invoice.due_on, is_being_paid=invoice.is_being_paid, today=today)
+    label = invoice.label_on(today)
     lines = list(invoice.lines.order_by("position", "pk"))
     notes = list(CreditNote.objects.visible_to(access).filter(invoice=invoice).order_by("pk"))
     noted_minor = sum(note.applied_minor for note in notes)
-    why, addresses = why_not(invoice, access), Addresses(profile)
-    is_being_paid = why is not None and why.code == Why.IN_PROGRESS
+    why, addresses = reason_not_payable(invoice, access), Addresses(profile)
+    is_being_paid = why is not None and why.code == NotPayableReason.IN_PROGRESS
     context = {
         "invoice": invoice,
         "profile": profile,
         "label": label.label,
-        "look": LOOK[label],
+        "look": BADGES[label],
         "sections": sections_of(lines, invoice.currency),
         "taxes": _taxes(lines, invoice.currency),
         "credits": Money(noted_minor - invoice.credited_minor, invoice.currency),
@@ -85,7 +85,7 @@ def invoice_detail(request: HttpRequest, access: Access, number: str) -> HttpRes
         "may_pay": access.can(Permission.INVOICE_PAY),
         "days_late": (today - invoice.due_on).days if invoice.due_on and invoice.status == InvoiceStatus.OPEN else 0,
         "transfer": _transfer(invoice, today),
-        "over_limit": why.text if why and why.code == Why.CARD_LIMIT else "",
+        "over_limit": why.text if why and why.code == NotPayableReason.CARD_LIMIT else "",
         "is_charged": invoice.autopay_on is not None and is_charged(profile),
         "pay_url": "" if why else addresses.of("pay", invoice),
         "payment_url": addresses.of("payment", invoice) if is_being_paid and access.can(Permission.INVOICE_PAY) else "",

@@ -20,7 +20,7 @@ from accounts.scoping import profile_view
 from billing_portal.core.paging import Sort, in_pages
 from invoices.forms import Filters
 from invoices.models import Invoice
-from invoices.states import Label, label_of
+from invoices.states import Label
 from invoices.views.rows import Rows
 
 BYTE_ORDER_MARK = "\ufeff"  # without it spreadsheets read the file as if it were not UTF-8
@@ -57,7 +57,7 @@ def _lines(invoices: Iterator[Invoice], rows: Rows) -> Iterator[str]:
     kinds = {value: str(label) for value, label in Invoice.Kind.choices}
     yield BYTE_ORDER_MARK + write(_head())
     for invoice in invoices:
-        label = label_of(invoice.status, due_on=invoice.due_on, is_being_paid=invoice.is_being_paid, today=rows.today)
+        label = invoice.label_on(rows.today)
         cells = [
             invoice.number,
             kinds[invoice.kind],

@@ -13,7 +13,7 @@ from django.db.models import Q
 
 from billing_portal.core.time_zones import has_come
 from invoices.models import Invoice
-from invoices.operations import mark_announced
+from invoices.operations.invoice_payments import mark_announced
 from invoices.states import InvoiceStatus
 from payments.models import PaymentMethod
 from payments.operations import mails_of_news

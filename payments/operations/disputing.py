@@ -17,7 +17,7 @@ from accounts import audit
 from accounts.access import Access, require_staff, system_access
 from invoices.models import Invoice
 from invoices.money import Money
-from invoices.operations import mark_disputed
+from invoices.operations.invoice_payments import mark_disputed
 from payments.gateways import base
 from payments.models import Dispute, DisputeAllocation, Payment, PaymentAllocation, PaymentEvent
 from payments.operations import mails

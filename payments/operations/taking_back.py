@@ -8,13 +8,8 @@ from datetime import datetime
 
 from invoices.models import Credit, Invoice
 from invoices.money import Money
-from invoices.operations import (
-    book_credit,
-    change_credit,
-    give_back_payment,
-    mark_payment_started,
-    take_back_payment,
-)
+from invoices.operations.credits import book_credit, change_credit
+from invoices.operations.invoice_payments import give_back_payment, mark_payment_started, take_back_payment
 from payments.models import Payment, PaymentAllocation
 
 Part = tuple[PaymentAllocation, Money]

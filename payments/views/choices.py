@@ -8,12 +8,16 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from accounts.access import Access
-from invoices.states import Look
+from invoices.states import StatusBadge
 from payments.models import Payment, PaymentMethod
 from payments.states import PaymentStatus
 
 BRAND_SIGNS = {"visa": "VISA", "mastercard": "MC", "amex": "AMEX", "discover": "DISC", "jcb": "JCB"}
-DEFAULT, SOON, BAD = Look("", "check"), Look("status-warn", "clock"), Look("status-past-due", "triangle-alert")
+DEFAULT, SOON, BAD = (
+    StatusBadge("", "check"),
+    StatusBadge("status-warn", "clock"),
+    StatusBadge("status-past-due", "triangle-alert"),
+)
 
 
 @dataclass(frozen=True)
@@ -22,7 +26,7 @@ class Choice:
 
     method: PaymentMethod
     note: str
-    look: Look | None = None
+    look: StatusBadge | None = None
     pill: str = ""
     is_usable: bool = True
     is_declined: bool = False

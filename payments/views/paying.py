@@ -19,8 +19,8 @@ from accounts.access import Access
 from accounts.roles import Permission
 from accounts.scoping import profile_view
 from invoices.models import Invoice
-from invoices.payability import why_not
-from invoices.states import LOOK, label_of
+from invoices.payability import reason_not_payable
+from invoices.states import BADGES
 from payments.declines import explain
 from payments.forms import NEW_CARD, PayForm
 from payments.gateways.registry import UnknownGateway, default_gateway
@@ -84,10 +84,10 @@ def _draw(
 ) -> HttpResponse:
     """The page with the form, or with the reason why there is none. A refused POST answers 422."""
     today = invoice.profile.day_of(at)
-    label = label_of(invoice.status, due_on=invoice.due_on, is_being_paid=invoice.is_being_paid, today=today)
+    label = invoice.label_on(today)
     context: dict[str, Any] = {"invoice": invoice, "profile": invoice.profile, "error": error}
-    context |= {"label": label.label, "look": LOOK[label]}
-    reason = why_not(invoice, access)
+    context |= {"label": label.label, "look": BADGES[label]}
+    reason = reason_not_payable(invoice, access)
     if reason is not None:
         template = "payments/not_payable.html"
         context |= {"reason": reason, "open_payment": _open_payment(invoice)}

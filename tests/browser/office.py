@@ -14,11 +14,13 @@ from accounts.models import AuditEntry, BillingContact, BillingProfile, InvoiceS
 from billing_portal.core.models import JobRun
 from invoices.models import Credit, Invoice, RemittanceAccount, TaxRate
 from invoices.money import Money
-from invoices.operations import add_credit, close_due, void
+from invoices.operations.closing import close_due
+from invoices.operations.credits import add_credit
+from invoices.operations.voiding import void
 from payments.models import AutomaticCharge, CardHold, MethodSetup, Payment
 from payments.operations import record_payment, refund, remove_method
 from tests.factories import NOW, BillingProfileFactory, UserFactory, draft, issued, member
-from tests.invoices.charging import charged
+from tests.invoices.billing_runs import charged
 from tests.payments.acts import card, deliver, press_pay, sandbox, staff
 
 LONG_EMAIL = "accounts-receivable.north-sea-region@example.com"

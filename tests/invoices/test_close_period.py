@@ -7,7 +7,7 @@ import pytest
 from django.core.management import CommandError, call_command
 
 from invoices.models import Charge, Invoice, PeriodClosing
-from tests.invoices.charging import billed_profile, charged, totals
+from tests.invoices.billing_runs import billed_profile, charged, totals
 
 pytestmark = pytest.mark.django_db
 

@@ -8,9 +8,9 @@ import pytest
 from accounts.models import AuditEntry, BillingProfile
 from invoices.models import Charge, Invoice, NumberSeries, PeriodClosing, RemittanceAccount, TaxRate
 from invoices.money import Money
-from invoices.operations import add_credit
+from invoices.operations.credits import add_credit
 from tests.factories import BillingAccountFactory, BillingProfileFactory
-from tests.invoices.charging import billed_profile, charged, noon, periods, run, totals
+from tests.invoices.billing_runs import billed_profile, charged, noon, periods, run, totals
 
 pytestmark = pytest.mark.django_db
 

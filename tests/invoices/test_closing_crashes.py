@@ -10,10 +10,10 @@ import pytest
 
 from accounts.access import system_access
 from invoices.models import Charge, Invoice, InvoiceLine, NumberSeries, PeriodClosing
-from invoices.operations import close_periods
-from invoices.operations.closing import statements, writing
+from invoices.operations import closing, issuing
+from invoices.operations.closing import close_periods
 from payments.operations import check_books
-from tests.invoices.charging import billed_profile, charged, noon, run
+from tests.invoices.billing_runs import billed_profile, charged, noon, run
 from tests.payments.test_crashes import die, in_another_process
 
 pytestmark = [pytest.mark.two_connections, pytest.mark.django_db(transaction=True)]
@@ -65,12 +65,12 @@ def test_killed_between_chunks_it_goes_on_where_it_was(profiles):
 @pytest.mark.parametrize(
     ("module", "name"),
     [
-        (statements, "mark_charges"),
-        (statements, "sums_of"),
-        (statements, "write_lines"),
-        (writing, "take_numbers"),
-        (writing, "apply_at_issue"),
-        (statements, "move_profiles"),
+        (closing, "mark_charges"),
+        (closing, "sums_of"),
+        (closing, "write_lines"),
+        (issuing, "take_numbers"),
+        (issuing, "apply_at_issue"),
+        (closing, "move_profiles"),
     ],
 )
 @pytest.mark.parametrize("when", ["before", "after"])

@@ -14,7 +14,10 @@ from accounts.access import system_access
 from accounts.models import BillingAccount, BillingProfile, InvoiceSection, TaxId
 from invoices.documents.invoice import invoice_data, invoice_pdf
 from invoices.models import Invoice, InvoiceLine
-from invoices.operations import apply_credits, issue, mark_payment_started, rebill, void
+from invoices.operations.credits import apply_credits
+from invoices.operations.invoice_payments import mark_payment_started
+from invoices.operations.issuing import issue
+from invoices.operations.voiding import rebill, void
 from invoices.remittances import in_fours
 from tests.factories import NOW, TODAY, granted, issued
 

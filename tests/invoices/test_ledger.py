@@ -11,15 +11,9 @@ from accounts.access import NotAllowed, system_access
 from accounts.models import AuditEntry
 from invoices.models import Credit, CreditEntry, Invoice
 from invoices.money import Money
-from invoices.operations import (
-    CannotCredit,
-    apply_credits,
-    expire_credits,
-    grant_credit,
-    issue,
-    mark_payment_started,
-    take_back_credit,
-)
+from invoices.operations.credits import CannotCredit, apply_credits, expire_credits, grant_credit, take_back_credit
+from invoices.operations.invoice_payments import mark_payment_started
+from invoices.operations.issuing import issue
 from tests.factories import NOW, TODAY, BillingProfileFactory, access_for, draft, granted, issued, member
 from tests.payments.acts import at_once, books_are_clean, card, press_pay, run_reconciler, sandbox, staff
 

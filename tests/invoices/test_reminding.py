@@ -10,12 +10,12 @@ from billing_portal.core.mail import send_due
 from billing_portal.core.models import OutgoingMail
 from invoices.models import Invoice
 from invoices.money import Money
-from invoices.operations import (
+from invoices.operations.dunning import remind_due
+from invoices.operations.invoice_payments import (
     apply_payment,
     clear_payment_started,
     mark_disputed,
     mark_payment_started,
-    remind_due,
     take_back_payment,
 )
 from tests.factories import NOW, BillingProfileFactory, issued, member

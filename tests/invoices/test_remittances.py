@@ -10,7 +10,7 @@ from pypdf import PdfReader
 from invoices.documents.invoice import invoice_data, invoice_pdf
 from invoices.models import Invoice, RemittanceAccount
 from invoices.money import Money
-from invoices.operations import apply_payment, mark_payment_started
+from invoices.operations.invoice_payments import apply_payment, mark_payment_started
 from invoices.remittances import Remittance, Remittances, current_remittance, payment_code, payment_code_svg
 from tests.factories import NOW, TODAY, BillingProfileFactory, UserFactory, issued, member
 from tests.invoices.payment_codes import read_code

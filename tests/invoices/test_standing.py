@@ -10,14 +10,10 @@ from accounts.models import AuditEntry, BillingContact, BillingProfile
 from billing_portal.core.mail import send_due
 from billing_portal.core.models import OutgoingMail
 from invoices.money import Money
-from invoices.operations import (
-    clear_payment_started,
-    mark_disputed,
-    mark_payment_started,
-    update_profile_statuses,
-    void,
-)
-from invoices.payability import why_not
+from invoices.operations.dunning import update_profile_statuses
+from invoices.operations.invoice_payments import clear_payment_started, mark_disputed, mark_payment_started
+from invoices.operations.voiding import void
+from invoices.payability import reason_not_payable
 from payments.operations import record_payment
 from tests.factories import NOW, TODAY, BillingProfileFactory, access_for, issued, member
 from tests.payments.acts import card, press_pay, staff
@@ -95,7 +91,7 @@ def test_a_disabled_profile_can_pay_and_is_active_at_once(bill, payer):
     run(30)
     stored = card(bill.profile)
     bill.profile.refresh_from_db()
-    assert why_not(bill, access_for(payer, bill.profile)) is None
+    assert reason_not_payable(bill, access_for(payer, bill.profile)) is None
     assert press_pay(payer, bill, stored, at=days_late(30)).status == "succeeded"
     assert status(bill) == "active"
     assert OutgoingMail.objects.filter(template="profile_restored", to="owner@example.com").count() == 1
@@ -158,7 +154,10 @@ def test_what_staff_closed_stays_closed(bill, payer):
     BillingProfile.objects.update(status="closed")
     assert run(40) == 0
     bill.profile.refresh_from_db()
-    assert why_not(bill, access_for(payer, bill.profile)).text == "This billing profile is closed. Contact us to pay."
+    assert (
+        reason_not_payable(bill, access_for(payer, bill.profile)).text
+        == "This billing profile is closed. Contact us to pay."
+    )
     void(access=system_access(), invoice_id=bill.pk, reason="Sent twice", at=days_late(41))
     assert (run(41), status(bill)) == (0, "closed")
 
@@ -177,11 +176,11 @@ def test_the_limit_holds_and_the_next_run_goes_on(bill):
 
 def test_two_runs_at_once_make_one_change(bill, monkeypatch):
     """The second read the profile before the first wrote it."""
-    from invoices.operations import standing
+    from invoices.operations import dunning
 
-    stale = list(standing._to_look_at(days_late(7).date()))
+    stale = list(dunning._candidates(days_late(7).date()))
     assert run(7) == 1
-    monkeypatch.setattr(standing, "_to_look_at", lambda day: stale)
+    monkeypatch.setattr(dunning, "_candidates", lambda day: stale)
     assert run(7) == 0
     assert AuditEntry.objects.filter(action="profile.warned").count() == 1
 

@@ -7,7 +7,8 @@ import pytest
 from accounts.access import system_access
 from accounts.models import BillingProfile
 from invoices.models import Invoice
-from invoices.operations import plan_autopay, void
+from invoices.operations.invoice_payments import plan_autopay
+from invoices.operations.voiding import void
 from payments.models import AutomaticCharge, Dispute, Payment, PaymentEvent
 from payments.operations.autopay import take_up
 from payments.operations.autopay.deciding import key_of

@@ -9,7 +9,7 @@ from accounts.models import BillingContact, BillingProfile
 from billing_portal.core.mail import render
 from billing_portal.core.models import OutgoingMail
 from invoices.models import Invoice, RemittanceAccount
-from invoices.operations import void
+from invoices.operations.voiding import void
 from payments.operations import announce_due, warn_of_expiring_cards
 from tests.factories import NOW, BillingProfileFactory, issued, member
 from tests.payments.acts import card

@@ -8,7 +8,7 @@ from django.urls import reverse
 from accounts.access import NotAllowed, system_access
 from accounts.models import AuditEntry, BillingProfile
 from invoices.models import Invoice
-from invoices.operations import issue
+from invoices.operations.issuing import issue
 from payments.models import Payment
 from payments.operations import CannotChangeMethod, set_default_method
 from tests.factories import NOW, BillingProfileFactory, access_for, draft, issued, member

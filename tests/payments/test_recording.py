@@ -11,7 +11,7 @@ from accounts.access import system_access
 from billing_portal.core.models import OutgoingMail
 from invoices.models import Credit
 from invoices.money import Money
-from invoices.operations import void
+from invoices.operations.voiding import void
 from payments.models import Payment
 from payments.operations import CannotRecord, mark_handled, record_payment, resolve_mismatch
 from tests.factories import NOW, access_for, draft, issued, member

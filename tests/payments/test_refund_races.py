@@ -9,7 +9,7 @@ from django.db import connection, transaction
 
 from invoices.models import Credit
 from invoices.money import Money
-from invoices.operations import change_credit
+from invoices.operations.credits import change_credit
 from payments.gateways.base import Outcome, Result
 from payments.operations import record_payment, refund
 from payments.operations.refunding import settle_refund

@@ -11,7 +11,8 @@ from billing_portal.core.mail import send_due
 from billing_portal.core.models import OutgoingMail
 from invoices.models import Credit
 from invoices.money import Money
-from invoices.operations import change_credit, update_profile_statuses
+from invoices.operations.credits import change_credit
+from invoices.operations.dunning import update_profile_statuses
 from payments.models import Dispute
 from payments.operations import CannotRecord, record_payment, record_return
 from tests.factories import NOW, TODAY, UserFactory, access_for, issued, member

@@ -8,7 +8,7 @@ import pytest
 
 from accounts.access import system_access
 from invoices.models import Invoice
-from invoices.operations import void
+from invoices.operations.voiding import void
 from payments.models import PaymentEvent
 from payments.operations import CannotRefund
 from payments.operations.disputing import book_dispute

@@ -15,7 +15,7 @@ from billing_portal.core.mail import send_due
 from billing_portal.core.models import OutgoingMail
 from invoices.models import Credit, CreditEntry, CreditNote, Invoice
 from invoices.money import Money
-from invoices.operations import void
+from invoices.operations.voiding import void
 from payments.documents.statement import statement_data
 from payments.models import PaymentEvent
 from payments.operations import record_payment, refund, send_statements

@@ -18,7 +18,7 @@ from django.urls import reverse
 from accounts.access import system_access
 from billing_portal.core.time_zones import has_come
 from invoices.models import Invoice
-from invoices.operations import plan_autopay
+from invoices.operations.invoice_payments import plan_autopay
 from payments.models import AutomaticCharge, Payment
 from payments.operations.autopay.deciding import Stop, is_capped, key_of, next_card, why_refused, why_stopped
 from payments.operations.autopay.planning import end, go_on, lock_invoice, lock_plan

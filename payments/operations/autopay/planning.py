@@ -13,7 +13,7 @@ from django.db import transaction
 from accounts import audit
 from accounts.access import Access, system_access
 from invoices.models import Invoice
-from invoices.operations import note_declined, plan_autopay
+from invoices.operations.invoice_payments import note_declined, plan_autopay
 from payments.gateways.base import Bucket
 from payments.models import AutomaticCharge, Payment
 from payments.operations.autopay import mails

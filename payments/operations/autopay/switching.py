@@ -11,7 +11,7 @@ from accounts.models import BillingProfile
 from accounts.roles import Permission
 from billing_portal.core.database import translate_lock_timeout
 from invoices.models import Invoice
-from invoices.operations import drop_autopay, plan_autopay
+from invoices.operations.invoice_payments import drop_autopay, plan_autopay
 from payments.models import AutomaticCharge
 from payments.operations.autopay.deciding import Stop, why_stopped
 from payments.operations.autopay.planning import lock_invoice, lock_plan, record

@@ -6,8 +6,8 @@ from decimal import Decimal
 from accounts.access import system_access
 from accounts.models import BillingProfile, InvoiceSection
 from invoices.models import Charge, Invoice, PeriodClosing
-from invoices.operations import close_periods, record_charge
-from invoices.operations.closing import Closed
+from invoices.operations.charges import record_charge
+from invoices.operations.closing import Closed, close_periods
 from tests.factories import NOW, BillingProfileFactory
 
 

@@ -20,22 +20,12 @@ from accounts.access import Access, require_staff
 from invoices.models import Credit, CreditNote, CreditNoteLine, Invoice, InvoiceLine
 from invoices.money import Money
 from invoices.numbering import take_numbers
-from invoices.operations.crediting import give_credits_back, settle_credited
-from invoices.operations.ledger import add_credit
-from invoices.operations.standing import lock_standing, restore_standing
+from invoices.operations.credits import SETTLED, add_credit, give_credits_back, settle_credited
+from invoices.operations.dunning import lock_profile, reinstate
 from invoices.payability import in_progress_text
 from invoices.states import InvoiceStatus
 
 PAID_WITH = gettext_noop("Credit note")  # translated where it is shown
-SETTLED = [
-    "credited_minor",
-    "status",
-    "paid_at",
-    "paid_with",
-    "autopay_on",
-    "autopay_declined_on",
-    "next_reminder_on",
-]
 
 
 class CannotCorrect(Exception):
@@ -105,8 +95,8 @@ def credit_note(
         raise CannotCorrect(_("There is nothing to take back."))
     if total > left:
         raise CannotCorrect(_("That is more than what is left of the invoice."))
-    lock_standing(invoice.profile)
-    due = _due_minor(invoice)
+    lock_profile(invoice.profile)
+    due = invoice.open_minor if invoice.status == InvoiceStatus.OPEN else 0
     given_back = _give_back(invoice, total - due, access=access, at=at, note=reason.strip())
     note = write_note(
         invoice, parts, access=access, reason=reason, today=today, at=at, due_minor=due, given_back_minor=given_back
@@ -116,7 +106,7 @@ def credit_note(
     elif note.applied_minor:
         settle_credited(invoice, note.applied_minor, at=at, paid_with=PAID_WITH)
         invoice.save(update_fields=SETTLED)
-        restore_standing(invoice.profile, at=at)
+        reinstate(invoice.profile, at=at)
     return note
 
 
@@ -192,12 +182,6 @@ def write_note(
         invoice=invoice.number, total=note.total_minor, applied=applied, reason=note.reason,
     )  # fmt: skip
     return note
-
-
-def _due_minor(invoice: Invoice) -> int:
-    if invoice.status != InvoiceStatus.OPEN:
-        return 0
-    return invoice.total_minor - invoice.credited_minor - invoice.paid_minor
 
 
 def _give_back(invoice: Invoice, minor: int, *, access: Access, at: datetime, note: str) -> int:

@@ -1,4 +1,4 @@
-"""From the bytes of a file to the texts of its rows, one physical line at a time.
+"""From the bytes of a CSV file to the texts of its rows, one physical line at a time, and what is wrong with it.
 
 A row is one line: values do not hold line breaks, so an unclosed quote spoils one row and not the rest of the file, and
 every number in a message is the number an editor shows.
@@ -6,25 +6,62 @@ every number in a message is the number an editor shows.
 
 import csv
 import hashlib
-from collections.abc import Iterator, Mapping
+import sqlite3
+from collections.abc import Callable, Collection, Iterator
 from operator import itemgetter
-from typing import BinaryIO
-
-from invoices.importing.problems import BadRow, Problems, UnusableFile
-from invoices.importing.values import COLUMNS, Column, Texts
+from typing import BinaryIO, NamedTuple, Self
 
 LONGEST_LINE = 16 * 1024
 BYTE_ORDER_MARK = b"\xef\xbb\xbf"
+
+# The texts of a row, in the order of the columns that are known; empty where the file has none.
+Texts = tuple[str, ...]
+
+
+class Problem(NamedTuple):
+    """A bad row: the line's number in the file, the heading being line 1, and the reason."""
+
+    line: int
+    reason: str
+
+    def __str__(self) -> str:
+        return f"Line {self.line}: {self.reason}"
+
+
+class BadRow(ValueError):
+    """One row cannot be used; its message is the reason."""
+
+
+class UnusableFile(Exception):
+    """The file as a whole cannot be read, or changed while it was read."""
+
+
+class Problems(Exception):
+    """Rows that cannot be imported. Each is told as it is found and only counted here, so that a file that is wrong
+    from top to bottom costs no memory."""
+
+    def __init__(self, tell: Callable[[Problem], None]) -> None:
+        super().__init__()
+        self.tell = tell
+        self.count = 0
+
+    def add(self, line: int, reason: str) -> None:
+        self.count += 1
+        self.tell(Problem(line, reason))
+
+    def __str__(self) -> str:
+        return f"{self.count} bad rows"
 
 
 class Reader:
     """One pass over an open file. ``bytes_read`` and ``rows_read`` tell how far it is; ``digest`` is complete at the
     end, and says whether two passes read the same."""
 
-    def __init__(self, file: BinaryIO, known: Mapping[str, Column] = COLUMNS) -> None:
-        """Reads the heading. Raises UnusableFile when it does not name the columns of this kind of file."""
+    def __init__(self, file: BinaryIO, known: Collection[str], needed: Collection[str]) -> None:
+        """Reads the heading. Raises UnusableFile when it names other columns than those that are ``known``, or not all
+        that are ``needed``."""
         file.seek(0)
-        self.file, self.known = file, known
+        self.file, self.known, self.needed = file, known, needed
         self.bytes_read = self.rows_read = self.line = 0
         self.digest = hashlib.sha256()
         self.columns, self.delimiter = self._heading()
@@ -71,14 +108,14 @@ class Reader:
             raise UnusableFile(f"The heading cannot be read: {reason}") from None
         faults = [
             ("unknown columns", [name for name in columns if name not in self.known]),
-            ("missing columns", [name for name, column in self.known.items() if column.needed and name not in columns]),
+            ("missing columns", [name for name in self.needed if name not in columns]),
             ("columns named twice", sorted({name for name in columns if columns.count(name) > 1})),
         ]
-        found = [
+        reasons = [
             f"{fault}: {', '.join(name[:40] or '(empty)' for name in names[:20])}" for fault, names in faults if names
         ]
-        if found:
-            raise UnusableFile(f"The heading has {'; '.join(found)}. Known columns: {', '.join(self.known)}.")
+        if reasons:
+            raise UnusableFile(f"The heading has {'; '.join(reasons)}. Known columns: {', '.join(self.known)}.")
         return columns, self.delimiter
 
     def _split(self, raw: bytes) -> list[str]:
@@ -95,3 +132,31 @@ class Reader:
             reason = str(error) if isinstance(error, csv.Error) else "a line break inside"
             raise BadRow(f"is not one row of values: {reason}. A value holds no line breaks.") from None
         return [value.strip(" ") for value in row]
+
+
+class Seen:
+    """The references met so far, kept in a temporary file on disk rather than in memory."""
+
+    def __init__(self) -> None:
+        self.database = sqlite3.connect("", isolation_level=None)
+        self.database.execute("PRAGMA journal_mode = OFF")
+        self.database.execute("PRAGMA synchronous = OFF")
+        self.database.execute(
+            "CREATE TABLE seen (profile TEXT, reference TEXT, line INTEGER, PRIMARY KEY (profile, reference))"
+            " WITHOUT ROWID"
+        )
+        self.database.execute("BEGIN")
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_error: object) -> None:
+        self.database.close()
+
+    def first_line(self, profile: str, reference: str, line: int) -> int:
+        """The line on which this reference was first met; notes it when that is now."""
+        key = (profile, reference)
+        if self.database.execute("INSERT OR IGNORE INTO seen VALUES (?, ?, ?)", (*key, line)).rowcount:
+            return line
+        row = self.database.execute("SELECT line FROM seen WHERE profile = ? AND reference = ?", key).fetchone()
+        return int(row[0])

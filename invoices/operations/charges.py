@@ -1,5 +1,6 @@
 """Charge: what will be on the next invoice, recorded as it happens and rounded once, here."""
 
+from collections.abc import Sequence
 from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
@@ -11,10 +12,11 @@ from django.utils.translation import gettext as _
 from accounts import audit
 from accounts.access import Access
 from accounts.models import BillingProfile, InvoiceSection
+from invoices.bulk import bulk_insert
 from invoices.models import Charge, TaxRate
-from invoices.operations.issuing import line_sums
+from invoices.money import UnknownCurrency
+from invoices.operations.issuing import MAX_MINOR, line_sums
 
-MOST_MINOR = 10**15
 FIRST_DAY, LAST_DAY = date(2000, 1, 1), date(2099, 12, 31)
 # What a charge says. The same reference with the same facts is the same charge.
 FACTS = (
@@ -27,23 +29,43 @@ class CannotCharge(Exception):
     """The charge cannot be recorded or removed. The message may be shown to staff."""
 
 
-def charge_sums(kind: str, quantity: Decimal, unit_price: Decimal, percent: Decimal, currency: str) -> tuple[int, int]:
-    """The amount and the tax of a charge in minor units, rounded half-up once each.
+def compute_charge(charge: Charge) -> None:
+    """Sets what follows from the facts of a charge: the percentage and the note of its tax rate, and the amount and the
+    tax, rounded half-up once each. Needs ``profile``, whose currency it is in.
 
     Raises CannotCharge for amounts that no column holds, for a currency that is none, and when the sign does not go
     with the kind: a return takes back, everything else charges.
     """
+    rate = charge.tax_rate
+    if rate is not None:
+        charge.tax_percent, charge.tax_note = rate.percent, note_of(rate)
     try:
-        amount_minor, tax_minor = line_sums(quantity, unit_price, percent, currency)
+        charge.amount_minor, charge.tax_minor = line_sums(
+            charge.quantity, charge.unit_price, charge.tax_percent, charge.profile.currency
+        )
+    except UnknownCurrency as error:
+        raise CannotCharge(str(error)) from error
     except ValueError as error:
         raise CannotCharge(_("An amount is too large.")) from error
-    if abs(amount_minor) + abs(tax_minor) > MOST_MINOR:
+    if abs(charge.amount_minor) + abs(charge.tax_minor) > MAX_MINOR:
         raise CannotCharge(_("An amount is too large."))
-    if kind == Charge.Kind.RETURN and amount_minor > 0:
+    if charge.kind == Charge.Kind.RETURN and charge.amount_minor > 0:
         raise CannotCharge(_("A return takes back: its quantity or its unit price is negative."))
-    if kind != Charge.Kind.RETURN and amount_minor < 0:
+    if charge.kind != Charge.Kind.RETURN and charge.amount_minor < 0:
         raise CannotCharge(_("Only a return may be negative."))
-    return amount_minor, tax_minor
+
+
+def differing_facts(charge: Charge, earlier: Charge) -> list[str]:
+    """The columns in which two charges with one reference say something else."""
+    return [name for name in FACTS if getattr(earlier, name) != getattr(charge, name)]
+
+
+def record_charges(charges: Sequence[Charge], *, access: Access, at: datetime) -> None:
+    """Stores many new charges that `compute_charge` found good, inside the caller's transaction. The audit entry and
+    the rights are the caller's. Raises IntegrityError for a reference that is there already."""
+    for charge in charges:
+        charge.created_at, charge.created_by = at, access.user
+    bulk_insert(Charge, charges)
 
 
 @transaction.atomic
@@ -115,11 +137,8 @@ def record_charge(
 
 def _complete(charge: Charge) -> None:
     """Checks the facts and sets what follows from them. Raises CannotCharge."""
-    rate = charge.tax_rate
-    if rate is not None:
-        if not rate.is_active:
-            raise CannotCharge(_("The tax rate %(name)s is no longer in use.") % {"name": rate})
-        charge.tax_percent, charge.tax_note = rate.percent, note_of(rate)
+    if charge.tax_rate is not None and not charge.tax_rate.is_active:
+        raise CannotCharge(_("The tax rate %(name)s is no longer in use.") % {"name": charge.tax_rate})
     try:
         charge.clean_fields(exclude=["profile", "section", "tax_rate", "created_by", "invoice", "amount_minor"])
     except ValidationError as error:
@@ -129,9 +148,7 @@ def _complete(charge: Charge) -> None:
         raise CannotCharge(_("A text holds control characters."))
     if not FIRST_DAY <= charge.happened_on <= LAST_DAY:
         raise CannotCharge(_("The date is not between 2000 and 2099."))
-    charge.amount_minor, charge.tax_minor = charge_sums(
-        charge.kind, charge.quantity, charge.unit_price, charge.tax_percent, charge.profile.currency
-    )
+    compute_charge(charge)
 
 
 def note_of(rate: TaxRate) -> str:
@@ -154,8 +171,7 @@ def _recorded_before(charge: Charge) -> Charge | None:
     found = Charge.objects.filter(profile=charge.profile, source_reference=charge.source_reference).first()
     if found is None:
         return None
-    differing = [name for name in FACTS if getattr(found, name) != getattr(charge, name)]
-    if differing:
+    if differing := differing_facts(charge, found):
         raise CannotCharge(
             _("The reference %(reference)s was recorded before, with something else in: %(fields)s.")
             % {"reference": charge.source_reference, "fields": ", ".join(map(_label, differing))}

@@ -8,9 +8,9 @@ import pytest
 from accounts.access import system_access
 from accounts.models import AuditEntry
 from invoices.models import Charge, TaxRate
-from invoices.operations import CannotCharge, remove_charge
+from invoices.operations.charges import CannotCharge, remove_charge
 from tests.factories import NOW, BillingProfileFactory
-from tests.invoices.charging import billed_profile, charged, noon, run, section_of
+from tests.invoices.billing_runs import billed_profile, charged, noon, run, section_of
 
 pytestmark = pytest.mark.django_db
 DAY = date(2026, 10, 6)

@@ -1,14 +1,14 @@
-"""What payments and refunds do to invoices.
+"""What payments, refunds and disputes do to invoices, and the automatic charge and announcement that are planned.
 
 Called by the operations of `payments`, inside their transaction and on rows they have locked; nothing else calls them.
 """
 
-from datetime import datetime
+from datetime import date, datetime
 
-from accounts.models import User
+from accounts.models import BillingProfile, User
 from invoices.models import Invoice
 from invoices.money import Money
-from invoices.plans import reminder_after_reopening
+from invoices.operations.dunning import reminder_after_reopening
 from invoices.states import InvoiceStatus, check_move
 
 
@@ -31,8 +31,7 @@ def apply_payment(invoice: Invoice, amount: Money, *, at: datetime, paid_with: s
     for money that did not come from the attempt noted on the invoice (a wire, a late success of an earlier attempt);
     the note stays unless the invoice is paid in full.
     """
-    open_minor = invoice.total_minor - invoice.credited_minor - invoice.paid_minor
-    due = Money(open_minor if invoice.status == InvoiceStatus.OPEN else 0, invoice.currency)
+    due = Money(invoice.open_minor if invoice.status == InvoiceStatus.OPEN else 0, invoice.currency)
     used = min(amount, due)
     fields = set()
     if used:
@@ -88,3 +87,27 @@ def mark_disputed(invoice: Invoice, *, since: datetime | None) -> None:
     if invoice.disputed_at != since:
         invoice.disputed_at = since
         invoice.save(update_fields=["disputed_at"])
+
+
+def plan_autopay(invoice: Invoice, on: date | None) -> None:
+    """The card is charged on this day, or on none."""
+    if invoice.autopay_on != on:
+        invoice.autopay_on = on
+        Invoice.objects.filter(pk=invoice.pk).update(autopay_on=on)
+
+
+def note_declined(invoice: Invoice, on: date) -> None:
+    """The card was to be charged on this day, and its bank declined."""
+    invoice.autopay_declined_on = on
+    Invoice.objects.filter(pk=invoice.pk).update(autopay_declined_on=on)
+
+
+def drop_autopay(profile: BillingProfile) -> int:
+    """No invoice of the profile is charged by itself any more. Returns how many would have been."""
+    return Invoice.objects.filter(profile=profile, autopay_on__isnull=False).update(autopay_on=None)
+
+
+def mark_announced(invoice: Invoice) -> None:
+    """Its people were told that it is there, or are not to be told."""
+    invoice.announce_on = None
+    Invoice.objects.filter(pk=invoice.pk).update(announce_on=None)
