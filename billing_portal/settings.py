@@ -252,7 +252,7 @@ SELLER = {
     "tax_id": env.text("SELLER_TAX_ID", "NL000000000B01" if DEMO else ""),
     "email": env.text("SELLER_EMAIL", DEFAULT_FROM_EMAIL),
     "account_holder": env.text("SELLER_ACCOUNT_HOLDER", "Example Cloud B.V." if DEMO else ""),
-    "iban": env.text("SELLER_IBAN", "NL00EXAM0000000000" if DEMO else ""),
+    "iban": env.text("SELLER_IBAN", "NL53EXAM0000000000" if DEMO else ""),
     "bic": env.text("SELLER_BIC", "EXAMNL2A" if DEMO else ""),
     "bank": env.text("SELLER_BANK", ""),
 }

@@ -8,12 +8,13 @@ from django.http import HttpRequest, HttpResponse
 from django.utils import timezone
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
+from stdnum import bic, iban
 
 from accounts.admin.base import KeptAdmin
 from accounts.models import BillingProfile
 from invoices.models import RemittanceAccount
 from invoices.money import UnknownCurrency, exponent
-from invoices.remittances import IBAN, Remittances, compact
+from invoices.remittances import Remittances, compact, looks_like_iban
 
 
 class RemittanceAccountForm(forms.ModelForm):
@@ -28,8 +29,14 @@ class RemittanceAccountForm(forms.ModelForm):
     def clean_iban(self) -> str:
         """Money that is sent to an IBAN with a wrong digit comes back after days, or never."""
         number = compact(str(self.cleaned_data["iban"]))
-        if IBAN.fullmatch(number) and int("".join(str(int(sign, 36)) for sign in number[4:] + number[:4])) % 97 != 1:
+        if looks_like_iban(number) and not iban.is_valid(number):
             raise forms.ValidationError(_("The check digits of this IBAN are wrong."))
+        return number
+
+    def clean_bic(self) -> str:
+        number = compact(str(self.cleaned_data["bic"]))
+        if number and not bic.is_valid(number):
+            raise forms.ValidationError(_("This is not a BIC."))
         return number
 
 

@@ -16,13 +16,14 @@ from django.conf import settings
 from django.urls import reverse
 from django.utils.translation import get_language
 from django.utils.translation import gettext as _
+from stdnum import iban
 
 from invoices.documents.figures import day, figure, percentage, quantity, unit_price
 from invoices.documents.typesetting import typeset
 from invoices.models import CreditNote, Invoice, InvoiceLine
 from invoices.money import Money
 from invoices.payability import card_limit, card_limit_text
-from invoices.remittances import IBAN, Remittance, in_fours, payment_code, payment_code_svg
+from invoices.remittances import Remittance, has_payment_code, in_fours, payment_code_svg
 from invoices.states import InvoiceStatus, Label
 
 TEMPLATE = Path(__file__).with_name("invoice.typ")
@@ -238,20 +239,23 @@ def _bank(invoice: Invoice) -> dict[str, Any] | None:
         return None
     rows = [
         (_("Account holder"), remittance.holder),
-        (_("IBAN") if IBAN.fullmatch(remittance.iban) else _("Account number"), remittance.grouped_iban),
+        (_("IBAN") if iban.is_valid(remittance.iban) else _("Account number"), remittance.grouped_iban),
         (_("BIC"), remittance.bic),
         (_("Bank"), remittance.bank),
         (_("Reference"), in_fours(invoice.payment_reference)),
         (_("Amount"), invoice.amount_due.format()),
         (_("Pay by"), day(invoice.due_on)),
     ]
-    code = payment_code(remittance, invoice.amount_due, invoice.payment_reference)
+    code = None
+    if has_payment_code(remittance, invoice.amount_due):
+        svg = payment_code_svg(remittance, invoice.amount_due, invoice.payment_reference)
+        code = {"svg": svg, "text": _("Scan with your banking app")}
     since = _("Our bank details since %(day)s.") % {"day": day(remittance.since)} if remittance.since else ""
     return {
         "title": _("By wire transfer"),
         "rows": [row for row in rows if row[1]],
         "note": " ".join([_("Name the reference and pay the exact amount, one transfer for each invoice."), since]),
-        "code": {"svg": payment_code_svg(code), "text": _("Scan with your banking app")} if code else None,
+        "code": code,
         "check": _check(remittance),
     }
 

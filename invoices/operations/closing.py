@@ -22,6 +22,7 @@ the statements join with are the values of the chunk, at most a few numbers for 
 import logging
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
+from copy import copy
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from itertools import chain
@@ -198,7 +199,7 @@ class _Run:
         self.profiles, self.access, self.at, self.until = profiles, access, at, until
         self.chunk, self.size, self.dry_run = chunk, min(chunk, FIRST_CHUNK), dry_run
         self.last: tuple[date | None, int] = (None, 0)
-        self.remittances = Remittances()
+        self.remittances, self.blank = Remittances(), Invoice()
 
     def chunks(self) -> Iterator[Closed]:
         while closed := self._next_chunk():
@@ -289,16 +290,12 @@ class _Run:
         closed.invoice_ids += billed
 
     def _invoice(self, profile: BillingProfile, period: Period, invoice_id: int, sums: Sums) -> Invoice:
-        return Invoice(
-            pk=invoice_id,
-            profile=profile,
-            currency=profile.currency,
-            issued_on=profile.day_of(self.at),
-            period_start_on=period.start_on,
-            period_end_on=period.last_on,
-            charges_minor=sums.charges_minor,
-            tax_minor=sums.tax_minor,
-        )
+        invoice = copy(self.blank)  # a quarter of the price of a new one
+        invoice.pk, invoice.profile, invoice.currency = invoice_id, profile, profile.currency
+        invoice.issued_on = profile.day_of(self.at)
+        invoice.period_start_on, invoice.period_end_on = period.start_on, period.last_on
+        invoice.charges_minor, invoice.tax_minor = sums.charges_minor, sums.tax_minor
+        return invoice
 
 
 def _outcome(profile: BillingProfile, sums: Sums) -> str:

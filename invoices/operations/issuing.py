@@ -7,7 +7,7 @@ that pay for it. Staff, the import of a file, the billing run and rebilling all 
 """
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
@@ -117,7 +117,7 @@ def create_drafts(invoices: Sequence[Invoice], lines: Iterable[InvoiceLine], *, 
     Inside the caller's transaction, whose are the rights. ``lines`` name their invoice; the invoices get their ids.
     """
     _insert(invoices, lines, at)
-    bulk_insert(AuditEntry, [_audit_entry("invoice.drafted", invoice, access=access, at=at) for invoice in invoices])
+    bulk_insert(AuditEntry, _audit_entries("invoice.drafted", invoices, access=access, at=at))
 
 
 def issue_invoices(
@@ -146,7 +146,7 @@ def issue_invoices(
         invoice.save()
     _insert(new, lines, at)
     # What else is booked by an issue, such as tax by rate and the transfers of a ledger, belongs here.
-    bulk_insert(AuditEntry, [_audit_entry("invoice.issued", invoice, access=access, at=at) for invoice in invoices])
+    bulk_insert(AuditEntry, _audit_entries("invoice.issued", invoices, access=access, at=at))
     by_day: dict[date, list[int]] = defaultdict(list)
     for invoice in invoices:
         by_day[_issued_on(invoice)].append(invoice.pk)
@@ -219,12 +219,14 @@ def _of_stored_invoices(lines: Iterable[InvoiceLine]) -> Iterable[InvoiceLine]:
         yield line
 
 
-def _audit_entry(action: str, invoice: Invoice, *, access: Access, at: datetime) -> AuditEntry:
-    detail: dict[str, Any] = {"total": invoice.total_minor}
-    if invoice.source_reference:
-        detail["imported_as"] = invoice.source_reference
-    if invoice.period_start_on and invoice.period_end_on:
-        detail["period"] = f"{invoice.period_start_on}/{invoice.period_end_on}"
-    return audit.entry(
-        access=access, at=at, action=action, subject=str(invoice), profile=invoice.profile, detail=detail
-    )
+def _audit_entries(action: str, invoices: Iterable[Invoice], *, access: Access, at: datetime) -> Iterator[AuditEntry]:
+    """One entry for each invoice: the same object, since each is written before the next is drawn."""
+    entry = audit.entry(access=access, at=at, action=action)
+    for invoice in invoices:
+        entry.subject, entry.profile_id = str(invoice), invoice.profile_id
+        entry.detail = {"total": invoice.total_minor}
+        if invoice.source_reference:
+            entry.detail["imported_as"] = invoice.source_reference
+        if invoice.period_start_on and invoice.period_end_on:
+            entry.detail["period"] = f"{invoice.period_start_on}/{invoice.period_end_on}"
+        yield entry

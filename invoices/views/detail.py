@@ -14,6 +14,7 @@ from django.utils import timezone
 from django.utils.translation import get_language
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_safe
+from stdnum import iban
 
 from accounts.access import Access
 from accounts.models import BillingAccount, BillingProfile
@@ -24,11 +25,10 @@ from invoices.models import CreditNote, Invoice, InvoiceLine
 from invoices.money import Money, currency_pattern, exponent
 from invoices.payability import NotPayableReason, disputed_text, reason_not_payable
 from invoices.remittances import (
-    IBAN,
     Remittance,
     current_remittance,
+    has_payment_code,
     in_fours,
-    payment_code,
     payment_code_svg,
 )
 from invoices.states import BADGES, InvoiceStatus
@@ -140,20 +140,15 @@ def _transfer(invoice: Invoice, today: date) -> dict[str, Any] | None:
         return None
     printed, now = Remittance.printed_on(invoice), current_remittance(invoice.currency, today)
     now = now or printed
+    code_url = reverse("invoices:payment_code", args=[invoice.profile.code, invoice.number])
     return {
         "now": now,
-        "is_iban": now is not None and bool(IBAN.fullmatch(now.iban)),
+        "is_iban": now is not None and iban.is_valid(now.iban),
         "printed": printed if now and printed and not now.is_same_account(printed) else None,
         "reference": in_fours(invoice.payment_reference),
-        "code_url": _code_url(invoice, now) if now else "",
+        "code_url": code_url if now and has_payment_code(now, invoice.amount_due) else "",
         "contact": invoice.seller.get("email", ""),
     }
-
-
-def _code_url(invoice: Invoice, remittance: Remittance) -> str:
-    if not payment_code(remittance, invoice.amount_due, invoice.payment_reference):
-        return ""
-    return reverse("invoices:payment_code", args=[invoice.profile.code, invoice.number])
 
 
 @require_safe
@@ -164,12 +159,10 @@ def payment_code_image(_request: HttpRequest, access: Access, number: str) -> Ht
     profile = profile_of(access)
     invoice = get_object_or_404(Invoice.objects.visible_to(access), number=number)
     remittance = current_remittance(invoice.currency, profile.day_of(timezone.now())) or Remittance.printed_on(invoice)
-    text = ""
-    if remittance is not None and not invoice.is_being_paid:
-        text = payment_code(remittance, invoice.amount_due, invoice.payment_reference)
-    if not text:
+    if remittance is None or invoice.is_being_paid or not has_payment_code(remittance, invoice.amount_due):
         raise Http404(_("This invoice has no payment code."))
-    response = HttpResponse(payment_code_svg(text), content_type="image/svg+xml")
+    drawing = payment_code_svg(remittance, invoice.amount_due, invoice.payment_reference)
+    response = HttpResponse(drawing, content_type="image/svg+xml")
     response["Cache-Control"] = "private, no-store"
     return response
 

@@ -116,7 +116,7 @@ def paying_by_wire(profile, payer) -> None:
     )
     BillingContact.objects.create(profile=profile, name="Accounts payable", email=LONG_EMAIL)
     RemittanceAccount.objects.create(
-        currency="EUR", valid_from_on=date(2026, 1, 1), account_holder=LONG[:70], iban="NL00EXAM0000000000"
+        currency="EUR", valid_from_on=date(2026, 1, 1), account_holder=LONG[:70], iban="NL53EXAM0000000000"
     )
 
 

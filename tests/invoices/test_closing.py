@@ -215,13 +215,13 @@ def test_a_new_invoice_is_announced_unless_the_profile_wants_no_mail():
 
 
 def test_the_invoice_keeps_where_to_send_the_money_on_its_day():
-    for day, iban in ((date(2026, 10, 1), "NL00EXAM0000000001"), (date(2026, 11, 6), "NL00EXAM0000000002")):
+    for day, iban in ((date(2026, 10, 1), "NL26EXAM0000000001"), (date(2026, 11, 6), "NL96EXAM0000000002")):
         RemittanceAccount.objects.create(currency="EUR", valid_from_on=day, account_holder="Example", iban=iban)
     charged(billed_profile(), on=date(2026, 10, 6))
     charged(billed_profile(currency="JPY"), on=date(2026, 10, 6))
     run(noon(2026, 11, 5))
     kept = dict(Invoice.objects.values_list("currency", "remittance"))
-    assert (kept["EUR"]["iban"], kept["JPY"]["iban"]) == ("NL00EXAM0000000001", "NL00EXAM0000000000")
+    assert (kept["EUR"]["iban"], kept["JPY"]["iban"]) == ("NL26EXAM0000000001", "NL53EXAM0000000000")
 
 
 def test_credits_pay_for_the_invoice_when_it_is_made():

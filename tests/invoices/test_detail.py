@@ -98,7 +98,7 @@ def test_a_payer_finds_the_buttons_and_both_ways_to_pay(read, profile):
     assert "Pay now €1,250.00" in text
     assert f'href="{detail_url(invoice)}pdf"' in text
     assert f'hx-get="{detail_url(invoice)}payments/"' in text
-    for words in ("NL00 EXAM 0000 0000 00", "EXAMNL2A", in_fours(invoice.payment_reference), "By wire transfer"):
+    for words in ("NL53 EXAM 0000 0000 00", "EXAMNL2A", in_fours(invoice.payment_reference), "By wire transfer"):
         assert words in text
 
 

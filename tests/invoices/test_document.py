@@ -90,7 +90,7 @@ def test_it_says_how_to_pay(profile):
     invoice = issued(profile)
     reader = read(invoice)
     text = words(reader)
-    assert "Account holder Example Cloud B.V. IBAN NL00 EXAM 0000 0000 00 BIC EXAMNL2A" in text
+    assert "Account holder Example Cloud B.V. IBAN NL53 EXAM 0000 0000 00 BIC EXAMNL2A" in text
     assert f"Reference {in_fours(invoice.payment_reference)} Amount €120.00 Pay by 25 November 2026" in text
     assert f"http://testserver/profiles/{profile.code}/invoices/INV-000001/" in text.replace(" ", "")
 

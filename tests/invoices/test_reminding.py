@@ -84,7 +84,7 @@ def test_who_pays_by_wire_reads_where_to_send_the_money_and_a_contact_is_not_ask
     send_due(at=NOW + timedelta(days=60))
     to_manager, to_contact = sorted(mail.outbox, key=lambda message: message.to)
     for message in (to_manager, to_contact):
-        assert "IBAN: NL00 EXAM 0000 0000 00" in message.body
+        assert "IBAN: NL53 EXAM 0000 0000 00" in message.body
         assert bill.payment_reference in message.body
     assert "/invoices/INV-000001/" in to_manager.body
     assert "/invoices/" not in to_contact.body + str(to_contact.alternatives)

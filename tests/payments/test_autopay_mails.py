@@ -75,14 +75,14 @@ def test_the_mail_names_the_account_that_the_invoice_prints(profile, payer):
     """Not the one in the settings, where the table holds another one for this currency."""
     BillingProfile.objects.update(default_method="check_wire")
     RemittanceAccount.objects.create(
-        currency="EUR", account_holder="Harbor Cloud Collections", iban="NL00EXAM0000000007", bic="EXAMNL2C",
+        currency="EUR", account_holder="Harbor Cloud Collections", iban="NL58EXAM0000000007", bic="EXAMNL2C",
         valid_from_on=date(2026, 1, 1),
     )  # fmt: skip
     issued(BillingProfile.objects.get())
     announce()
     text = text_of(OutgoingMail.objects.get())
-    assert "Account holder: Harbor Cloud Collections IBAN: NL00 EXAM 0000 0000 07 BIC: EXAMNL2C" in text
-    assert "NL00 EXAM 0000 0000 00" not in text
+    assert "Account holder: Harbor Cloud Collections IBAN: NL58 EXAM 0000 0000 07 BIC: EXAMNL2C" in text
+    assert "NL53 EXAM 0000 0000 00" not in text
 
 
 def test_an_address_that_is_a_member_and_a_contact_is_written_to_once(profile, payer):

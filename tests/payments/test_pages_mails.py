@@ -36,7 +36,7 @@ OF_OTHERS = {
     "next_method": "Mastercard •••• 4444",
     "reason": "refused",
     "methods_url": "http://testserver/methods",
-    "transfer": {"account_holder": "Example Cloud B.V.", "iban": "NL00EXAM0000000000", "bic": "EXAMNL2A"},
+    "transfer": {"account_holder": "Example Cloud B.V.", "iban": "NL53EXAM0000000000", "bic": "EXAMNL2A"},
     "payment_reference": "RF00INV000001",
     "expiry": "12/2026",
     "past_due_minor": 12000,
