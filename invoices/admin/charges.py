@@ -20,7 +20,7 @@ from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
 
 from accounts.access import system_access
-from accounts.admin.base import KeptAdmin, PortalAdmin, ReadOnlyAdmin, access_of_staff
+from accounts.admin.base import NoDeleteAdmin, PortalAdmin, ReadOnlyAdmin, access_of_staff
 from invoices.models import Charge, PeriodClosing, TaxRate
 from invoices.money import Money
 from invoices.operations.charges import CannotCharge, record_charge, remove_charge
@@ -189,7 +189,7 @@ class ChargeAdmin(PortalAdmin):
 
 
 @admin.register(TaxRate)
-class TaxRateAdmin(KeptAdmin):
+class TaxRateAdmin(NoDeleteAdmin):
     """The percentage stays once a charge was made with it: another percentage is another rate."""
 
     list_display = ("name", "percent", "note", "is_reverse_charge", "is_active")

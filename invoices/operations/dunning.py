@@ -23,6 +23,7 @@ from accounts.access import system_access
 from accounts.models import BillingProfile
 from accounts.querysets import BillingProfileQuerySet
 from accounts.recipients import readers_of_reminders
+from billing_portal.core.batches import run_each
 from billing_portal.core.outbox import queue_to
 from billing_portal.core.time_zones import has_come, latest_day
 from invoices.models import Invoice

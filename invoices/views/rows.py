@@ -111,6 +111,21 @@ class Rows:
             "download_label": self.download_words % number,
         }
 
+    def cells(self, invoice: Invoice) -> list[object]:
+        """The same invoice in the CSV file: plain values, amounts in major units."""
+        return [
+            invoice.number,
+            self.kinds[invoice.kind],
+            invoice.issued_on,
+            invoice.due_on,
+            invoice.currency,
+            invoice.total.amount,
+            invoice.amount_due.amount,
+            self.labels[invoice.label_on(self.today)],
+            invoice.payment_reference,
+            invoice.po_number,
+        ]
+
     def _charged(self, invoice: Invoice) -> str:
         """The day on which it is charged by itself, or was and its bank declined; Pay now is always possible."""
         if invoice.is_being_paid or invoice.status != InvoiceStatus.OPEN:

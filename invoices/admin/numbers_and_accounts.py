@@ -1,4 +1,5 @@
-"""Our bank accounts, as invoices print them. A change reaches the invoices that are issued after it, and no other."""
+"""What issued invoices take from us: their numbers, and the bank accounts that they print. A change of an account
+reaches the invoices that are issued after it, and no other."""
 
 from typing import Any
 
@@ -10,9 +11,9 @@ from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 from stdnum import bic, iban
 
-from accounts.admin.base import KeptAdmin
+from accounts.admin.base import NoDeleteAdmin, ReadOnlyAdmin
 from accounts.models import BillingProfile
-from invoices.models import RemittanceAccount
+from invoices.models import NumberSeries, RemittanceAccount
 from invoices.money import UnknownCurrency, exponent
 from invoices.remittances import Remittances, compact, looks_like_iban
 
@@ -41,7 +42,7 @@ class RemittanceAccountForm(forms.ModelForm):
 
 
 @admin.register(RemittanceAccount)
-class RemittanceAccountAdmin(KeptAdmin):
+class RemittanceAccountAdmin(NoDeleteAdmin):
     form = RemittanceAccountForm
     list_display = ("currency", "valid_from_on", "account_holder", "iban", "bank")
     list_filter = ("currency",)
@@ -61,3 +62,11 @@ class RemittanceAccountAdmin(KeptAdmin):
             text = gettext("No account to send money to in: %(currencies)s. Invoices say to contact us.")
             self.message_user(request, text % {"currencies": ", ".join(missing)}, messages.WARNING)
         return super().changelist_view(request, extra_context)
+
+
+@admin.register(NumberSeries)
+class NumberSeriesAdmin(ReadOnlyAdmin):
+    """Changing a series by hand would make a gap, or the same number twice."""
+
+    list_display = ("prefix", "next_number")
+    ordering = ("prefix",)

@@ -1,7 +1,5 @@
 """The credits of a billing profile: what it may still spend, where that came from, and every movement of it."""
 
-import csv
-from collections.abc import Iterator
 from datetime import date
 from typing import Any
 from urllib.parse import urlencode
@@ -21,7 +19,7 @@ from invoices.models import Credit, CreditEntry
 from invoices.money import Money
 from invoices.querysets import CreditEntryQuerySet, CreditQuerySet
 from invoices.states import CREDIT_BADGES, SOON, CreditState
-from invoices.views.export import BYTE_ORDER_MARK, Echo, plain
+from invoices.views.csv_download import csv_response
 
 
 @require_safe
@@ -97,23 +95,11 @@ def _movement(entry: CreditEntry) -> dict[str, Any]:
 @require_safe
 @profile_view(Permission.CREDITS_VIEW)
 def credit_csv(_request: HttpRequest, access: Access) -> StreamingHttpResponse:
-    """The whole ledger as a CSV file, newest first, read some hundreds at a time."""
-    profile = profile_of(access)
-    name = f"credits-{profile.code}-{profile.day_of(timezone.now()).isoformat()}.csv"
-    return StreamingHttpResponse(
-        _csv_lines(access),
-        content_type="text/csv; charset=utf-8",
-        headers={"Content-Disposition": f'attachment; filename="{name}"'},
-    )
-
-
-def _csv_lines(access: Access) -> Iterator[str]:
-    write = csv.writer(Echo()).writerow
+    """The whole ledger as a CSV file, newest first."""
     profile = profile_of(access)
     head = [_("Date"), _("Movement"), _("Credit"), _("Source"), _("Invoice"), _("Currency"), _("Amount"), _("Note")]
-    yield BYTE_ORDER_MARK + write(head)
-    for entry in in_pages(_ledger(access)):
-        cells = [
+    rows = (
+        [
             profile.day_of(entry.at),
             str(entry.get_kind_display()),
             entry.credit.description,
@@ -123,4 +109,6 @@ def _csv_lines(access: Access) -> Iterator[str]:
             Money(entry.amount_minor, entry.credit.currency).amount,
             entry.note,
         ]
-        yield write([plain(cell) if isinstance(cell, str) else cell for cell in cells])
+        for entry in in_pages(_ledger(access))
+    )
+    return csv_response(f"credits-{profile.code}-{profile.day_of(timezone.now()).isoformat()}.csv", head, rows)
