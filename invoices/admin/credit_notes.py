@@ -14,13 +14,14 @@ from django.utils.translation import gettext_lazy as _
 
 from accounts.admin.base import PortalInline, ReadOnlyAdmin, access_of_staff
 from billing_portal.core.staff_pages import confirm
+from invoices.admin.columns import money_column
 from invoices.admin.forms import ReasonForm
 from invoices.models import CreditNote, CreditNoteLine, Invoice
 from invoices.money import Money
 from invoices.operations.credit_notes import CannotCorrect, chosen_parts, credit_note, rest_of
 
 # Above this the page would hold more fields than a request may; such an invoice is taken back as a whole.
-MOST_LINES = 200
+MAX_LINES = 200
 
 
 class CorrectionForm(ReasonForm):
@@ -33,7 +34,7 @@ class CorrectionForm(ReasonForm):
         self.invoice, self.rest = invoice, rest_of(invoice)
         self.left = [part for part in self.rest if part.total_minor]
         self.fields["shown_rest"].initial = sum(part.total_minor for part in self.rest)
-        self.by_line = len(self.left) <= MOST_LINES
+        self.by_line = len(self.left) <= MAX_LINES
         for part in self.left if self.by_line else []:
             rest = Money(part.total_minor, invoice.currency)
             self.fields[f"line_{part.line.pk}"] = forms.CharField(
@@ -135,14 +136,8 @@ class NoteLinesInline(PortalInline):
     fields = readonly_fields = ("position", "line", "amount", "tax")
     ordering = ("position", "pk")
     can_delete = False
-
-    @admin.display(description=_("amount"))
-    def amount(self, line: CreditNoteLine) -> str:
-        return Money(line.amount_minor, line.note.currency).format()
-
-    @admin.display(description=_("tax"))
-    def tax(self, line: CreditNoteLine) -> str:
-        return Money(line.tax_minor, line.note.currency).format()
+    amount = money_column("amount_minor", _("amount"), currency="note.currency")
+    tax = money_column("tax_minor", _("tax"), currency="note.currency")
 
     def has_add_permission(self, _request: HttpRequest, _obj: Any = None) -> bool:
         return False
@@ -168,15 +163,6 @@ class CreditNoteAdmin(ReadOnlyAdmin):
         "voids_invoice", "created_at", "created_by",
     )  # fmt: skip
     actions = None
-
-    @admin.display(description=_("total"), ordering="total_minor")
-    def total(self, note: CreditNote) -> str:
-        return note.total.format()
-
-    @admin.display(description=_("taken off the invoice"))
-    def applied(self, note: CreditNote) -> str:
-        return Money(note.applied_minor, note.currency).format()
-
-    @admin.display(description=_("given back to credits"))
-    def given_back(self, note: CreditNote) -> str:
-        return note.given_back.format()
+    total = money_column("total_minor", _("total"))
+    applied = money_column("applied_minor", _("taken off the invoice"))
+    given_back = money_column("given_back_minor", _("given back to credits"))

@@ -14,6 +14,7 @@ from django.utils.translation import gettext_lazy as _
 
 from accounts.admin.base import PortalInline, ReadOnlyAdmin, access_of_staff
 from billing_portal.core.staff_pages import confirm
+from invoices.admin.columns import money_column
 from invoices.admin.forms import ReasonForm
 from invoices.models import Credit, CreditEntry
 from invoices.money import Money
@@ -57,10 +58,7 @@ class EntriesInline(PortalInline):
     fields = readonly_fields = ("at", "kind", "amount", "invoice", "actor", "note")
     ordering = ("pk",)
     can_delete = False
-
-    @admin.display(description=_("amount"))
-    def amount(self, entry: CreditEntry) -> str:
-        return Money(entry.amount_minor, entry.credit.currency).format()
+    amount = money_column("amount_minor", _("amount"), currency="credit.currency")
 
     def has_add_permission(self, _request: HttpRequest, _obj: Any = None) -> bool:
         return False
@@ -83,18 +81,11 @@ class CreditAdmin(ReadOnlyAdmin):
     ordering = ("-created_at", "-pk")
     actions = None
     addition_recorded_as = "credit.granted"
+    amount, remaining = money_column("amount_minor", _("amount")), money_column("remaining_minor", _("remaining"))
     shown = (
         "profile", "source", "amount", "remaining", "description", "starts_on", "expires_on", "created_at",
         "created_by",
     )  # fmt: skip
-
-    @admin.display(description=_("amount"), ordering="amount_minor")
-    def amount(self, credit: Credit) -> str:
-        return credit.amount.format()
-
-    @admin.display(description=_("remaining"), ordering="remaining_minor")
-    def remaining(self, credit: Credit) -> str:
-        return credit.remaining.format()
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         return request.user.has_perm("invoices.add_credit")

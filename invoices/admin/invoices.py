@@ -25,6 +25,8 @@ from django.utils.translation import ngettext, pgettext_lazy
 from accounts.admin.base import PortalAdmin, PortalInline, access_of_staff
 from accounts.models import InvoiceSection
 from billing_portal.core.staff_pages import confirm
+from invoices.admin import columns
+from invoices.admin.columns import money_column
 from invoices.admin.credit_notes import credit_note_view
 from invoices.admin.forms import ActionForm, ActionWithReasonForm, DraftForm, LineFormSet
 from invoices.models import Invoice, InvoiceLine
@@ -42,16 +44,6 @@ FACTS = (
     "paid_with_label", "void_reason", "voided_at", "payment_started_at", "payer",
     "disputed_at", "autopay_on", "autopay_declined_on",
 )  # fmt: skip
-
-
-def _amount(name: str, description: Any) -> Any:
-    """A column that shows an amount in minor units as money."""
-
-    @admin.display(description=description, ordering=f"{name}_minor")
-    def show(_model_admin: admin.ModelAdmin, invoice: Invoice) -> str:
-        return Money(getattr(invoice, f"{name}_minor"), invoice.currency).format() if invoice.currency else ""
-
-    return show
 
 
 @admin.action(permissions=["change"], description=_("Issue selected drafts"))
@@ -226,6 +218,8 @@ class LinesInline(PortalInline):
     )  # fmt: skip
     readonly_fields = ("amount", "tax")
     ordering = ("position", "pk")
+    amount = money_column("amount_minor", _("amount"), currency="invoice.currency")
+    tax = money_column("tax_minor", _("tax"), currency="invoice.currency")
 
     def get_formset(self, request: HttpRequest, obj: Invoice | None = None, **kwargs: Any) -> Any:
         formset = super().get_formset(request, obj, **kwargs)
@@ -242,14 +236,6 @@ class LinesInline(PortalInline):
 
     def has_delete_permission(self, request: HttpRequest, obj: Invoice | None = None) -> bool:
         return _may_change(obj) and super().has_delete_permission(request, obj)
-
-    @admin.display(description=InvoiceLine._meta.get_field("amount_minor").verbose_name)
-    def amount(self, line: InvoiceLine) -> str:
-        return Money(line.amount_minor, line.invoice.currency).format() if line.pk else ""
-
-    @admin.display(description=InvoiceLine._meta.get_field("tax_minor").verbose_name)
-    def tax(self, line: InvoiceLine) -> str:
-        return Money(line.tax_minor, line.invoice.currency).format() if line.pk else ""
 
 
 @admin.register(Invoice)
@@ -269,12 +255,14 @@ class InvoiceAdmin(PortalAdmin):
     search_fields = ("number", "source_reference", "profile__name", "profile__code")
     search_help_text = _("Number, payment or source reference, or the name or code of a billing profile")
 
-    charges, tax, total = _amount("charges", _("charges")), _amount("tax", _("tax")), _amount("total", _("total"))
-    credited, paid = _amount("credited", _("credits and credit notes")), _amount("paid", _("paid"))
-    charged_back, amount_due = (
-        _amount("charged_back", _("taken back by the bank")),
-        _amount("amount_due", _("amount due")),
-    )
+    profile_link = columns.profile_link
+    charges = money_column("charges_minor", _("charges"))
+    tax = money_column("tax_minor", _("tax"))
+    total = money_column("total_minor", _("total"))
+    credited = money_column("credited_minor", _("credits and credit notes"))
+    paid = money_column("paid_minor", _("paid"))
+    charged_back = money_column("charged_back_minor", _("taken back by the bank"))
+    amount_due = money_column("amount_due_minor", _("amount due"))
 
     @admin.display(description=_("refunded"))
     def paid_back(self, invoice: Invoice) -> str:
@@ -283,11 +271,6 @@ class InvoiceAdmin(PortalAdmin):
     @admin.display(description=_("invoice"), ordering="number")
     def name(self, invoice: Invoice) -> str:
         return str(invoice)
-
-    @admin.display(description=_("billing profile"), ordering="profile__name")
-    def profile_link(self, invoice: Invoice) -> SafeString:
-        url = reverse("admin:accounts_billingprofile_change", args=[invoice.profile_id])
-        return format_html('<a href="{}">{}</a>', url, invoice.profile.name)
 
     @admin.display(description=_("status"), ordering="status")
     def label(self, invoice: Invoice) -> str:

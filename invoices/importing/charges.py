@@ -69,8 +69,8 @@ class ChargeImport(FileImport[list[Numbered], Charge]):
     def resolve(self, batch: list[Numbered], problems: Problems) -> tuple[list[Charge], int]:
         """Five queries a batch, whatever it holds."""
         codes = {row["profile"] for _line, row in batch}
-        found = BillingProfile.objects.filter(code__in=codes).only("code", "currency", "status")
-        profiles = {profile.code: profile for profile in found}
+        rows = BillingProfile.objects.filter(code__in=codes).only("code", "currency", "status")
+        profiles = {profile.code: profile for profile in rows}
         sections = sections_named(
             {row["section"] for _line, row in batch}, [profile.pk for profile in profiles.values()]
         )

@@ -58,12 +58,12 @@ def rate(value: str) -> Decimal:
 
 def day(value: str) -> date:
     try:
-        found = date.fromisoformat(value)
+        parsed = date.fromisoformat(value)
     except ValueError:
         raise BadRow(f"is {value[:40]!r}, not a date such as 2026-10-05") from None
-    if len(value) != len("2026-10-05") or not 2000 <= found.year <= 2099:
+    if len(value) != len("2026-10-05") or not 2000 <= parsed.year <= 2099:
         raise BadRow(f"is {value[:40]!r}, not a date such as 2026-10-05 between 2000 and 2099")
-    return found
+    return parsed
 
 
 def one_of(choices: Sequence[str]) -> Callable[[str], str]:

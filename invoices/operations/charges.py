@@ -168,15 +168,15 @@ def _recorded_before(charge: Charge) -> Charge | None:
     """The charge that has this one's reference. Raises CannotCharge when it says something else."""
     if not charge.source_reference:
         return None
-    found = Charge.objects.filter(profile=charge.profile, source_reference=charge.source_reference).first()
-    if found is None:
+    earlier = Charge.objects.filter(profile=charge.profile, source_reference=charge.source_reference).first()
+    if earlier is None:
         return None
-    if differing := differing_facts(charge, found):
+    if differing := differing_facts(charge, earlier):
         raise CannotCharge(
             _("The reference %(reference)s was recorded before, with something else in: %(fields)s.")
             % {"reference": charge.source_reference, "fields": ", ".join(map(_label, differing))}
         )
-    return found
+    return earlier
 
 
 def _label(name: str) -> str:

@@ -36,7 +36,7 @@ SETTLED = [
 ]  # fmt: skip
 # The others come from a payment or a credit note, and would not add up without it.
 GRANTABLE = (Credit.Source.PREPAYMENT, Credit.Source.PROMOTION, Credit.Source.GOODWILL)
-MOST_MINOR = 10**15
+MAX_MINOR = 10**15
 A_MOMENT = timedelta(minutes=1)
 TO_EXPIRE = Q(expires_on__isnull=False, remaining_minor__gt=0)  # as its index has it
 
@@ -206,7 +206,7 @@ def grant_credit(
         raise CannotCredit(_("Choose where the credit comes from."))
     if amount.currency != profile.currency:
         raise CannotCredit(_("The billing profile is in %(currency)s.") % {"currency": profile.currency})
-    if not 0 < amount.minor <= MOST_MINOR:
+    if not 0 < amount.minor <= MAX_MINOR:
         raise CannotCredit(_("The amount must be more than zero."))
     if not description.strip():
         raise CannotCredit(_("Say what the credit is for; the customer sees it."))

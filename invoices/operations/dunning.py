@@ -180,14 +180,14 @@ def _update(profile: BillingProfile, *, at: datetime) -> int:
     oldest_on = late.filter(payment_started_at=None, disputed_at=None).aggregate(oldest=Min("due_on"))["oldest"]
     days_late = (today - oldest_on).days if oldest_on else 0
     if days_late >= settings.DISABLE_AFTER_DAYS:
-        wanted = Status.DISABLED
+        due_status = Status.DISABLED
     elif days_late >= settings.WARN_AFTER_DAYS:
-        wanted = Status.WARNED
+        due_status = Status.WARNED
     else:
-        wanted = Status.ACTIVE
-    gets_worse = ORDER.index(wanted) > ORDER.index(Status(profile.status))
-    if gets_worse or (wanted == Status.ACTIVE != profile.status and not late.exists()):
-        return _change(profile, wanted, oldest_on=oldest_on, at=at)
+        due_status = Status.ACTIVE
+    gets_worse = ORDER.index(due_status) > ORDER.index(Status(profile.status))
+    if gets_worse or (due_status == Status.ACTIVE != profile.status and not late.exists()):
+        return _change(profile, due_status, oldest_on=oldest_on, at=at)
     return 0
 
 
