@@ -30,6 +30,7 @@ from typing import Any
 from uuid import UUID
 
 from django.db import connection, models, transaction
+from django.db.models.base import ModelState
 
 ROWS_AT_ONCE = 200
 NULL = r"\N"
@@ -114,6 +115,20 @@ class _Source:
         except BaseException as error:
             self.error = error
             raise
+
+
+def new_row[Row: models.Model](model: type[Row], **columns: Any) -> Row:
+    """A new object that `bulk_insert` is to write, with its values by column (``invoice_id``). Making it takes a tenth
+    of the time of calling the model, which is more than writing it takes. Columns that are not named hold the model's
+    defaults, the same objects in all rows."""
+    row = model.__new__(model)
+    row.__dict__.update(_defaults(model), _state=ModelState(), **columns)
+    return row
+
+
+@lru_cache(maxsize=64)
+def _defaults(model: type[models.Model]) -> dict[str, Any]:
+    return {name: value for name, value in model().__dict__.items() if name != "_state"}
 
 
 def reserve_ids(model: type[models.Model], count: int) -> list[int]:

@@ -39,6 +39,7 @@ from typing import Any
 from django.conf import settings
 
 from accounts.models import BillingProfile, InvoiceSection
+from invoices.bulk import new_row
 from invoices.importing.columns import Column, Columns, Row, day, number, one_of, rate, text
 from invoices.importing.csv_reader import BadRow, Problems, Seen, Texts
 from invoices.importing.pipeline import FileImport, Imported, sections_named, stored_by_reference
@@ -220,8 +221,8 @@ class InvoiceImport(FileImport[list[SourceInvoice], NewInvoice]):
             raise BadRow("a draft has no issue_date and no due_date; leave them empty or import without --drafts.")
         if head["due_date"] and not issued_on <= head["due_date"] <= issued_on + LONGEST_TERM:
             raise BadRow(f"due_date {head['due_date']} is not within a year after the invoice date {issued_on}.")
-        invoice = Invoice(
-            profile=profile,
+        invoice = new_row(
+            Invoice,
             kind=head["kind"],
             currency=profile.currency,
             issued_on=None if self.drafts else issued_on,
@@ -232,15 +233,14 @@ class InvoiceImport(FileImport[list[SourceInvoice], NewInvoice]):
             source_reference=source.reference,
             source_digest=source.digest,
         )
-        lines = [
-            InvoiceLine(
-                invoice=invoice,
-                section=sections[profile.pk, row["section"]] if row["section"] else None,
-                position=position,
-                **{name: row[name] for name in LINE},
-            )
-            for position, (_line, row) in enumerate(source.rows, start=1)
-        ]
+        invoice.profile = profile
+        lines = []
+        for position, (_line, row) in enumerate(source.rows, start=1):
+            line = new_row(InvoiceLine, position=position, **{name: row[name] for name in LINE})
+            line.invoice = invoice
+            if row["section"]:
+                line.section = sections[profile.pk, row["section"]]
+            lines.append(line)
         compute_sums(invoice, lines)
         return invoice, lines
 

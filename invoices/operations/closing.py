@@ -22,7 +22,6 @@ the statements join with are the values of the chunk, at most a few numbers for 
 import logging
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
-from copy import copy
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from itertools import chain
@@ -34,7 +33,7 @@ from django.db.models import Count, Q, QuerySet, Sum
 from accounts.access import Access, system_access
 from accounts.models import BillingProfile
 from billing_portal.core.time_zones import has_come, latest_day
-from invoices.bulk import bulk_insert, reserve_ids
+from invoices.bulk import bulk_insert, new_row, reserve_ids
 from invoices.models import Charge, Invoice, PeriodClosing
 from invoices.money import Money
 from invoices.operations.issuing import CannotIssue, issue_invoices
@@ -199,7 +198,7 @@ class _Run:
         self.profiles, self.access, self.at, self.until = profiles, access, at, until
         self.chunk, self.size, self.dry_run = chunk, min(chunk, FIRST_CHUNK), dry_run
         self.last: tuple[date | None, int] = (None, 0)
-        self.remittances, self.blank = Remittances(), Invoice()
+        self.remittances = Remittances()
 
     def chunks(self) -> Iterator[Closed]:
         while closed := self._next_chunk():
@@ -268,8 +267,8 @@ class _Run:
         closings, invoices = [], []
         for (profile, period), invoice_id in zip(periods.items(), ids, strict=True):
             of_charges = sums.get(invoice_id, Sums())
-            closing = PeriodClosing(
-                profile=profile, start_on=period.start_on, end_on=period.end_on, closed_at=self.at,
+            closing = new_row(
+                PeriodClosing, profile_id=profile.pk, start_on=period.start_on, end_on=period.end_on, closed_at=self.at,
                 outcome=_outcome(profile, of_charges),
             )  # fmt: skip
             closings.append(closing)
@@ -290,11 +289,17 @@ class _Run:
         closed.invoice_ids += billed
 
     def _invoice(self, profile: BillingProfile, period: Period, invoice_id: int, sums: Sums) -> Invoice:
-        invoice = copy(self.blank)  # a quarter of the price of a new one
-        invoice.pk, invoice.profile, invoice.currency = invoice_id, profile, profile.currency
-        invoice.issued_on = profile.day_of(self.at)
-        invoice.period_start_on, invoice.period_end_on = period.start_on, period.last_on
-        invoice.charges_minor, invoice.tax_minor = sums.charges_minor, sums.tax_minor
+        invoice = new_row(
+            Invoice,
+            id=invoice_id,
+            currency=profile.currency,
+            issued_on=profile.day_of(self.at),
+            period_start_on=period.start_on,
+            period_end_on=period.last_on,
+            charges_minor=sums.charges_minor,
+            tax_minor=sums.tax_minor,
+        )
+        invoice.profile = profile
         return invoice
 
 

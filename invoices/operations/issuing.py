@@ -138,9 +138,13 @@ def issue_invoices(
     Raises CannotIssue when a total is negative. The series of numbers stays locked until the transaction ends.
     """
     remittances, seller = remittances or Remittances(), dict(settings.SELLER)
+    buyers: dict[int, dict[str, Any]] = {}
     numbers = take_numbers(settings.INVOICE_NUMBER_PREFIX, len(invoices))
     for invoice, number in zip(invoices, numbers, strict=True):
-        _complete(invoice, number, seller=seller, remittances=remittances, at=at)
+        if invoice.profile_id not in buyers:
+            buyers[invoice.profile_id] = _buyer(invoice.profile)
+        invoice.seller, invoice.buyer = seller, buyers[invoice.profile_id]
+        _complete(invoice, number, remittances=remittances, at=at)
     new = [invoice for invoice in invoices if invoice.created_at is None]
     for invoice in invoices if not new else []:
         invoice.save()
@@ -154,7 +158,7 @@ def issue_invoices(
         apply_at_issue(access=access, invoice_ids=invoice_ids, today=day, at=at)
 
 
-def _complete(invoice: Invoice, number: str, *, seller: dict[str, Any], remittances: Remittances, at: datetime) -> None:
+def _complete(invoice: Invoice, number: str, *, remittances: Remittances, at: datetime) -> None:
     """Sets what an issued invoice holds and a draft does not. Saves nothing."""
     profile, issued_on = invoice.profile, _issued_on(invoice)
     invoice.number = number
@@ -167,7 +171,6 @@ def _complete(invoice: Invoice, number: str, *, seller: dict[str, Any], remittan
     invoice.po_number = invoice.po_number or profile.po_number
     invoice.pays_by_wire = profile.pays_by_wire
     invoice.remittance = remittances.copy_for(invoice.currency, issued_on)
-    invoice.seller, invoice.buyer = seller, _buyer(profile)
     if invoice.total_minor:
         _plan(invoice, issued_on, invoice.due_on, at)
 

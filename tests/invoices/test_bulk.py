@@ -7,7 +7,7 @@ import pytest
 from django.db import IntegrityError, connection, transaction
 
 from invoices import bulk
-from invoices.bulk import bulk_insert, reserve_ids
+from invoices.bulk import bulk_insert, new_row, reserve_ids
 from invoices.models import Invoice, InvoiceLine
 from tests.factories import draft
 
@@ -87,6 +87,17 @@ def test_a_text_is_stored_letter_by_letter(profile, text):
     first, second = InvoiceLine.objects.filter(invoice=invoice).order_by("pk")[1:]
     assert (first.section_name, first.description, first.unit) == ("before", text, "after")
     assert (first.section_id, second.description, second.unit_price) == (None, "next", 2)
+
+
+def test_a_new_row_is_a_new_object(profile):
+    row = new_row(Invoice, currency="EUR", created_at=AT)
+    row.profile = profile
+    same = Invoice(profile=profile, currency="EUR", created_at=AT)
+    fields = [field.attname for field in Invoice._meta.concrete_fields if not field.generated]
+    assert {name: getattr(row, name) for name in fields} == {name: getattr(same, name) for name in fields}
+    assert row._state.adding
+    other = new_row(Invoice, currency="JPY", created_at=AT)
+    assert (other.profile_id, row.currency) == (None, "EUR")
 
 
 @pytest.mark.parametrize("text", AWKWARD)
