@@ -135,8 +135,8 @@ def payment_code_svg(remittance: Remittance, amount: Money, reference: str) -> s
 
 
 def looks_like_iban(number: str) -> bool:
-    """Whether a compact account number is meant as an IBAN, right or wrong."""
-    return number[:2].isalpha() and number[2:4].isdigit()
+    """Whether an account number is meant as an IBAN, right or wrong."""
+    return compact(number)[:2].isalpha() and compact(number)[2:4].isdigit()
 
 
 def compact(text: str) -> str:

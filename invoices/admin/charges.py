@@ -44,7 +44,7 @@ class BilledFilter(admin.SimpleListFilter):
 
 
 class ChargeForm(ModelForm):
-    """The section says whose charge it is. What cannot be charged is told beside the fields: it is recorded, and undone
+    """The section says whose charge it is. What cannot be charged is said beside the fields: it is recorded, and undone
     again, before the form is called good."""
 
     class Meta:
@@ -151,18 +151,18 @@ class ChargeAdmin(PortalAdmin):
                 remove_charge(access=access_of_staff(request), charge_id=pk, at=timezone.now())
 
     def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
-        return self._told(request, partial(super().changelist_view, request, extra_context))
+        return self._show_refusal(request, partial(super().changelist_view, request, extra_context))
 
     def delete_view(
         self, request: HttpRequest, object_id: str, extra_context: dict[str, Any] | None = None
     ) -> HttpResponse:
-        return self._told(request, partial(super().delete_view, request, object_id, extra_context))
+        return self._show_refusal(request, partial(super().delete_view, request, object_id, extra_context))
 
     def changeform_view(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
-        return self._told(request, partial(super().changeform_view, request, *args, **kwargs))
+        return self._show_refusal(request, partial(super().changeform_view, request, *args, **kwargs))
 
-    def _told(self, request: HttpRequest, act: Callable[[], HttpResponse]) -> HttpResponse:
-        """A refusal under the lock, because a charge was billed or removed meanwhile, is told as a message."""
+    def _show_refusal(self, request: HttpRequest, act: Callable[[], HttpResponse]) -> HttpResponse:
+        """A refusal under the lock, because a charge was billed or removed meanwhile, is shown as a message."""
         try:
             return act()
         except CannotCharge as refusal:

@@ -118,7 +118,7 @@ class CreditAdmin(ReadOnlyAdmin):
         obj.__dict__.update(made.__dict__)
 
     def changeform_view(self, request: HttpRequest, *args: Any, **kwargs: Any) -> Any:
-        """What the operation refuses is told as a message."""
+        """What the operation refuses is shown as a message."""
         try:
             return super().changeform_view(request, *args, **kwargs)
         except CannotCredit as refusal:

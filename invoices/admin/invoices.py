@@ -387,7 +387,7 @@ class InvoiceAdmin(PortalAdmin):
         return HttpResponseRedirect(reverse("admin:invoices_invoice_change", args=[obj.pk]))
 
     def changeform_view(self, request: HttpRequest, object_id: str | None = None, *args: Any, **kwargs: Any) -> Any:
-        """A write that comes too late, because the draft was issued or deleted meanwhile, is told as a message."""
+        """A write that comes too late, because the draft was issued or deleted meanwhile, is shown as a message."""
         try:
             return super().changeform_view(request, object_id, *args, **kwargs)
         except (CannotIssue, WrongState) as refusal:

@@ -87,6 +87,14 @@ def test_an_iban_needs_the_name_of_its_holder(settings):
     assert "billing_portal.E001" in [error.id for error in run_checks(tags=[Tags.security])]
 
 
+@pytest.mark.django_db
+@pytest.mark.parametrize("wrong", [{"iban": "NL54 EXAM 0000 0000 00"}, {"bic": "EXAMNL"}])
+def test_an_account_with_a_wrong_digit_is_found_at_start(settings, wrong):
+    assert "billing_portal.E009" not in [error.id for error in run_checks(tags=[Tags.security])]
+    settings.SELLER = {**settings.SELLER, **wrong}
+    assert "billing_portal.E009" in [error.id for error in run_checks(tags=[Tags.security])]
+
+
 def test_the_values_of_a_real_installation_pass_every_check(installation):
     done = start(installation, "check", "--deploy", "--fail-level", "WARNING")
     assert done.returncode == 0, done.stderr
