@@ -146,8 +146,8 @@ def issue_invoices(
         invoice.seller, invoice.buyer = seller, buyers[invoice.profile_id]
         _complete(invoice, number, remittances=remittances, at=at)
     new = [invoice for invoice in invoices if invoice.created_at is None]
-    for invoice in invoices if not new else []:
-        invoice.save()
+    for stored in [invoice for invoice in invoices if invoice.created_at is not None]:
+        stored.save()
     _insert(new, lines, at)
     # What else is booked by an issue, such as tax by rate and the transfers of a ledger, belongs here.
     bulk_insert(AuditEntry, _audit_entries("invoice.issued", invoices, access=access, at=at))
