@@ -1,24 +1,24 @@
-# What there is to do with the portal. `make help` lists it.
+# The tasks of developers and operators. `make help` lists them.
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
 MAKEFLAGS += --no-print-directory
 PYTHON_IN = .venv/bin/python
-# The portal's commands with the settings of the tests, so that nothing of this machine decides what they find.
+# The portal's commands with the settings of the tests, so that the results do not depend on this machine.
 MANAGE = DJANGO_SETTINGS_MODULE=tests.settings $(PYTHON_IN) manage.py
 REPORTS = var/test-reports
 # A few tests take a minute: the worker that has nothing left takes over what waits behind them.
 PYTEST = $(PYTHON_IN) -m pytest -n auto --dist worksteal -q --no-header
 
-.PHONY: help run setup test check lint format types architecture checks test-postgresql test-sqlite test-browser year bench screenshots messages clean
+.PHONY: help run setup test check lint format types architecture checks test-postgresql test-sqlite test-browser year bench screenshots messages lock outdated clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-run: ## start the portal with demo data on http://localhost:8000 (PORT and DATABASE_URL may be set)
+run: ## start the portal with demo data on http://localhost:8000 (you can set PORT and DATABASE_URL)
 	@.ci/setup
 	@exec $(PYTHON_IN) -m billing_portal.local
 
-setup: ## make .venv with everything that tests and linting need
+setup: ## create .venv with everything that tests and linting need
 	@.ci/setup dev
 
 test: setup lint types architecture checks test-postgresql test-sqlite test-browser ## run every check and every test
@@ -33,7 +33,7 @@ lint: setup ## check style: ruff, and djade for templates
 	$(PYTHON_IN) -m ruff format --quiet --check .
 	git ls-files -z '*templates/*.html' | xargs -0 -r .venv/bin/djade --check
 
-format: setup ## put Python and templates in the style that lint checks
+format: setup ## apply the style that lint checks to Python and templates
 	$(PYTHON_IN) -m ruff check --quiet --fix --exit-zero .
 	$(PYTHON_IN) -m ruff format --quiet .
 	git ls-files -z '*templates/*.html' | xargs -0 -r .venv/bin/djade || true
@@ -41,10 +41,10 @@ format: setup ## put Python and templates in the style that lint checks
 types: setup ## check types: mypy, strict
 	$(PYTHON_IN) -m mypy --no-error-summary billing_portal accounts invoices payments
 
-architecture: setup ## check who imports whom
+architecture: setup ## check which module imports which
 	PYTHONPATH=. .venv/bin/lint-imports --no-logo
 
-checks: setup ## Django's own checks, also with the values of a real installation
+checks: setup ## run Django's own checks, also with the values of a real installation
 	$(MANAGE) check
 	$(MANAGE) makemigrations --check --dry-run
 	@echo 'check --deploy, with .ci/production.env'; set -a; . .ci/production.env; PORTAL_VAR_DIR=var/tools $(PYTHON_IN) manage.py check --deploy --fail-level WARNING
@@ -64,14 +64,23 @@ year: setup ## live through a year of billing periods with fifty profiles, kille
 bench: setup ## measure paying, the invoice list, importing and closing periods against their floors
 	$(PYTHON_IN) -m bench
 
-screenshots: setup ## take the pictures of the tour in the README
+screenshots: setup ## take the pictures of the README and the tour
 	CHROMIUM="$$(.ci/chromium)" && export CHROMIUM && PYTHONPATH=. $(PYTHON_IN) docs/tour/take.py
 
 messages: setup ## collect new texts into the catalogues of locale/ and compile them
 	$(MANAGE) make_messages
 	$(MANAGE) compile_messages
 
-clean: ## remove what the other targets made, except the data under var/
+LOCK = .venv/bin/uv pip compile --quiet --universal --generate-hashes --upgrade --custom-compile-command 'make lock' pyproject.toml
+
+lock: setup ## pin the newest packages that pyproject.toml allows, with hashes, in requirements*.txt
+	$(LOCK) --output-file requirements.txt
+	$(LOCK) --group dev --constraints requirements.txt --output-file requirements-dev.txt
+
+outdated: setup ## list the installed packages of which there is a newer version
+	@$(PYTHON_IN) -m pip list --outdated
+
+clean: ## remove what the other targets created, except the data under var/
 	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis $(REPORTS) var/tools var/static
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 	find locale -name '*.mo' -delete

@@ -83,7 +83,7 @@ def _fill(statements: list[str], profiles: int) -> None:
 def close() -> Done:
     """The billing run, after one that finds nothing and loads what there is to load."""
     from accounts.access import system_access  # noqa: PLC0415  needs django.setup
-    from invoices.operations import close_periods  # noqa: PLC0415
+    from invoices.operations.closing import close_periods  # noqa: PLC0415
 
     def run() -> None:
         for _closed in close_periods(access=system_access(), at=AT):

@@ -72,7 +72,7 @@ RETURNING id
 """
 
 SELLER = (
-    '{"name": "Example Cloud B.V.", "address": "Voorbeeldkade 1\\n1011 AA Amsterdam", "iban": "NL00EXAM0000000000"}'
+    '{"name": "Example Cloud B.V.", "address": "Voorbeeldkade 1\\n1011 AA Amsterdam", "iban": "NL53EXAM0000000000"}'
 )
 BUYER = '{"company": "Example Trading B.V.", "street": "Voorbeeldstraat 1", "city": "Amsterdam", "country": "NL"}'
 

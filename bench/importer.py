@@ -45,18 +45,13 @@ def bring_in(path: Path, rehearsal: Path) -> Done:
     from django.utils import timezone  # noqa: PLC0415
 
     from accounts.access import system_access  # noqa: PLC0415  needs django.setup
-    from invoices.importing import import_file  # noqa: PLC0415
-    from invoices.importing.resolving import Terms  # noqa: PLC0415
+    from invoices.importing.invoices import InvoiceImport  # noqa: PLC0415
 
     def run(file: Path, *, dry_run: bool) -> None:
-        import_file(
-            access=system_access(),
-            path=file,
-            terms=Terms(at=timezone.now()),
-            dry_run=dry_run,
-            progress=lambda _deed, _reader: None,
-            tell=print,
+        file_import = InvoiceImport(
+            access=system_access(), at=timezone.now(), progress=lambda _deed, _reader: None, tell=print
         )
+        file_import.run(file, dry_run=dry_run)
 
     run(rehearsal, dry_run=True)
     return measured(lambda: run(path, dry_run=False))

@@ -1,7 +1,7 @@
 """System checks: what would go wrong later is said at start.
 
 Errors stop `manage.py check`, the web server and the worker. What is only worth a look is a warning of
-`check --deploy`. README.md explains each.
+`check --deploy`. docs/configuration.md explains each.
 """
 
 import ipaddress
@@ -12,10 +12,12 @@ from django.conf import settings
 from django.core.checks import CheckMessage, Error, Tags, register
 from django.core.checks import Warning as Caution
 from django.db import DatabaseError, connection
+from stdnum import bic, iban
 
 from accounts.models import User
 from billing_portal.demo import SIGN_INS
 from invoices.money import Money
+from invoices.remittances import looks_like_iban
 from payments.gateways.registry import gateways
 
 # The tag of what `manage.py check` looks up in the database as well, where Django would leave it out.
@@ -146,10 +148,16 @@ def check_gateways(**_options: Any) -> list[CheckMessage]:
 
 @register(Tags.security)
 def check_seller(**_options: Any) -> list[CheckMessage]:
-    """An invoice that says to transfer money must say where to."""
-    if settings.SELLER["iban"] and not settings.SELLER["account_holder"]:
-        return [Error("SELLER_IBAN is set but SELLER_ACCOUNT_HOLDER is not.", id="billing_portal.E001")]
-    return []
+    """An invoice that says to transfer money must say where to. Money that is sent to an account with a wrong digit
+    comes back after days, or never."""
+    seller, problems = settings.SELLER, []
+    if seller["iban"] and not seller["account_holder"]:
+        problems.append(Error("SELLER_IBAN is set but SELLER_ACCOUNT_HOLDER is not.", id="billing_portal.E001"))
+    if looks_like_iban(seller["iban"]) and not iban.is_valid(seller["iban"]):
+        problems.append(Error("The check digits of SELLER_IBAN are wrong.", id="billing_portal.E009"))
+    if seller["bic"] and not bic.is_valid(seller["bic"]):
+        problems.append(Error("SELLER_BIC is not a BIC.", id="billing_portal.E009"))
+    return [*problems]
 
 
 @register(Tags.security)

@@ -9,7 +9,9 @@ from django.utils.translation import gettext_noop as _
 from billing_portal.core.jobs import Job
 from billing_portal.core.mail import send_due
 from billing_portal.core.models import JobRun
-from invoices.operations import close_due, expire_credits, remind_due, update_profile_statuses
+from invoices.operations.closing import close_due
+from invoices.operations.credits import expire_credits
+from invoices.operations.dunning import remind_due, update_profile_statuses
 from payments.gateways.registry import gateways
 from payments.operations.autopay import charge_due
 from payments.operations.card_setups import end_abandoned

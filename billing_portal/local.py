@@ -7,28 +7,28 @@ unless the environment or ``.env`` says otherwise, and then starts `run_portal`.
 import os
 import secrets
 import sys
-from collections.abc import MutableMapping
 from pathlib import Path
 
 import django
 from django.core.exceptions import ImproperlyConfigured
 from django.core.management import call_command
 from django.core.management.base import CommandError
-from dotenv import dotenv_values
+
+from billing_portal.env import Env
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 
 
-def local_environment(base: Path, environ: MutableMapping[str, str]) -> None:
-    """Fills in what neither the environment nor ``.env`` gives."""
-    given = {**dotenv_values(base / ".env"), **environ}
+def local_environment(base: Path) -> None:
+    """Sets in the process's environment what neither it nor ``.env`` gives."""
+    env = Env(base / ".env")
+    debug = env.text("DEBUG", "true")  # without it the demo must not run
     # A line for every request would push the address and the sign-ins off the screen.
-    debug = given.get("DEBUG") or "true"  # without it the demo must not run
     for name, value in (("DEBUG", debug), ("PORTAL_DEMO", debug), ("LOG_LEVEL", "WARNING")):
-        if not given.get(name):
-            environ[name] = value
-    if not given.get("SECRET_KEY"):
-        environ["SECRET_KEY"] = secret_key(base / "var")
+        if not env.text(name, ""):
+            os.environ[name] = value
+    if not env.text("SECRET_KEY", ""):
+        os.environ["SECRET_KEY"] = secret_key(base / "var")
 
 
 def secret_key(directory: Path) -> str:
@@ -43,7 +43,7 @@ def secret_key(directory: Path) -> str:
 
 def main() -> None:
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "billing_portal.settings")
-    local_environment(BASE_DIR, os.environ)
+    local_environment(BASE_DIR)
     try:
         django.setup()
         call_command("run_portal", skip_checks=False)

@@ -5,19 +5,16 @@ gunicorn's lets a client that sends half a request keep a thread. What differs b
 own ``GUNICORN_CMD_ARGS``; docs/deploying.md says what that is.
 """
 
-import os
 from pathlib import Path
 from typing import Any
 
-from dotenv import dotenv_values
-
+from billing_portal.env import Env
 from billing_portal.processes import end_with_parent
 
 
-def port() -> str:
-    """Read as the settings read it: from the environment, else from .env. The settings are loaded by the workers."""
-    given = os.environ.get("PORT") or dotenv_values(Path(__file__).resolve().parent.parent / ".env").get("PORT")
-    return given or "8000"
+def port() -> int:
+    """Read as the settings read it, which only the workers load."""
+    return Env(Path(__file__).resolve().parent.parent / ".env").number("PORT", 8000, at_least=1)
 
 
 bind = f"127.0.0.1:{port()}"

@@ -16,7 +16,7 @@ env = Env(BASE_DIR / ".env")
 # The process ----------------------------------------------------------------------------------------------------
 DEBUG = env.flag("DEBUG", default=False)
 SECRET_KEY = env.text("SECRET_KEY")
-ALLOWED_HOSTS = env.words("ALLOWED_HOSTS", "localhost,127.0.0.1,[::1]" if DEBUG else "")
+ALLOWED_HOSTS = env.words("ALLOWED_HOSTS", ["localhost", "127.0.0.1", "[::1]"] if DEBUG else [])
 PORT = env.number("PORT", 8000, at_least=1)
 PUBLIC_URL = env.text("PUBLIC_URL", f"http://localhost:{PORT}" if DEBUG else None).rstrip("/")
 CSRF_TRUSTED_ORIGINS = [PUBLIC_URL]
@@ -90,13 +90,14 @@ TEMPLATES = [
 ]
 
 # Database -------------------------------------------------------------------------------------------------------
-# On SQLite, transactions begin IMMEDIATE (or two payers at once see "database is locked" at once instead of waiting)
-# and every commit reaches the disk before it is acknowledged.
+# On SQLite, transactions begin IMMEDIATE (otherwise one of two parallel payers gets "database is locked" at once) and
+# every commit reaches the disk before it is acknowledged.
 DATABASES = {
     "default": env.database(
         "DATABASE_URL",
         f"sqlite:///{VAR_DIR / 'portal.sqlite3'}",
         conn_max_age=env.number("DATABASE_CONN_MAX_AGE", 60),
+        conn_health_checks=True,
     )
 }
 if DATABASES["default"]["ENGINE"] == "django.db.backends.sqlite3":
@@ -111,7 +112,7 @@ CACHES = {"default": {"BACKEND": database_cache, "LOCATION": "cache", "OPTIONS":
 
 # People ---------------------------------------------------------------------------------------------------------
 AUTH_USER_MODEL = "accounts.User"
-# It says that the email column is not unique. Its lower case is, which is more.
+# It warns that the email column is not unique. Its lower case is unique, which is stricter.
 SILENCED_SYSTEM_CHECKS = ["auth.W004"]
 AUTHENTICATION_BACKENDS = ["allauth.account.auth_backends.AuthenticationBackend"]
 PASSWORD_HASHERS = [
@@ -135,10 +136,11 @@ ACCOUNT_EMAIL_VERIFICATION = "mandatory"  # nobody signs in before the mailbox h
 ACCOUNT_MAX_EMAIL_ADDRESSES = 1
 ACCOUNT_EMAIL_NOTIFICATIONS = True
 ACCOUNT_REAUTHENTICATION_REQUIRED = True
+ACCOUNT_REAUTHENTICATION_METHODS = ["password", "mfa"]  # a code by mail would let whoever reads the mailbox take over
 ACCOUNT_PREVENT_ENUMERATION = True
 ACCOUNT_LOGOUT_ON_PASSWORD_CHANGE = True
 ACCOUNT_SESSION_REMEMBER = False
-ACCOUNT_RATE_LIMITS = {"reset_password": "20/m/ip,5/m/key,10/h/key"}  # whoever has to wait has mails that still work
+ACCOUNT_RATE_LIMITS = {"reset_password": "20/m/ip,5/m/key,10/h/key"}  # earlier mails still work
 ALLAUTH_TRUSTED_PROXY_COUNT = env.number("TRUSTED_PROXY_COUNT", 0)
 forms = "billing_portal.sign_in_forms"
 ACCOUNT_FORMS = {
@@ -241,7 +243,7 @@ FILES = {
 MAILERS = {"default": SMTP if smtp_host else FILES}
 DEFAULT_FROM_EMAIL = SERVER_EMAIL = env.text("EMAIL_FROM", "billing@example.com" if DEBUG else None)
 
-# Who sends the invoices: printed on each, copied into it at issue ---------------------------------------------------
+# The seller: printed on each invoice, copied into it at issue -------------------------------------------------------
 SELLER = {
     "name": env.text("SELLER_NAME", "Example Cloud B.V." if DEBUG else None),
     "address": env.text(
@@ -250,18 +252,18 @@ SELLER = {
     "tax_id": env.text("SELLER_TAX_ID", "NL000000000B01" if DEMO else ""),
     "email": env.text("SELLER_EMAIL", DEFAULT_FROM_EMAIL),
     "account_holder": env.text("SELLER_ACCOUNT_HOLDER", "Example Cloud B.V." if DEMO else ""),
-    "iban": env.text("SELLER_IBAN", "NL00EXAM0000000000" if DEMO else ""),
+    "iban": env.text("SELLER_IBAN", "NL53EXAM0000000000" if DEMO else ""),
     "bic": env.text("SELLER_BIC", "EXAMNL2A" if DEMO else ""),
     "bank": env.text("SELLER_BANK", ""),
 }
 INVOICE_NUMBER_PREFIX = env.text("PORTAL_INVOICE_PREFIX", "INV-")
 CREDIT_NOTE_NUMBER_PREFIX = env.text("PORTAL_CREDIT_NOTE_PREFIX", "CN-")
 
-# What happens by itself after an invoice was issued, in days ---------------------------------------------------------
+# Automatic charges and reminders, in days ----------------------------------------------------------------------------
 AUTOPAY_DELAY_DAYS = env.number("PORTAL_AUTOPAY_DELAY_DAYS", 3)
-AUTOPAY_RETRY_DAYS = env.days("PORTAL_AUTOPAY_RETRY_DAYS", "3,7,14")  # counted from the first try
+AUTOPAY_RETRY_DAYS = env.days("PORTAL_AUTOPAY_RETRY_DAYS", 3, 7, 14)  # counted from the first try
 AUTOPAY_MOST_TRIES_OF_A_CARD = env.number("PORTAL_AUTOPAY_MOST_TRIES_OF_A_CARD", 10, at_least=1)  # within 30 days
-REMINDER_DAYS = env.days("PORTAL_REMINDER_DAYS", "-3,1,7,14,30")  # counted from the due date
+REMINDER_DAYS = env.days("PORTAL_REMINDER_DAYS", -3, 1, 7, 14, 30)  # counted from the due date
 WARN_AFTER_DAYS = env.number("PORTAL_WARN_AFTER_DAYS", 7, at_least=1)
 DISABLE_AFTER_DAYS = env.number("PORTAL_DISABLE_AFTER_DAYS", 30, at_least=1)
 
@@ -278,9 +280,8 @@ GATEWAYS_KNOWN = {
         },
     },
 }
-gateways_wanted = env.words("PAYMENT_GATEWAYS", "sandbox" if DEBUG else "")
+gateways_wanted = env.words("PAYMENT_GATEWAYS", ["sandbox"] if DEBUG else [])
 # Any "stripe_<name>" is one more account at Stripe, with variables of its own: STRIPE_<NAME>_SECRET_KEY, ...
-env.claim("STRIPE_")
 for slug in ["stripe", *(slug for slug in gateways_wanted if slug.startswith("stripe_"))]:
     prefix = f"{slug.upper()}_"
     GATEWAYS_KNOWN[slug] = {
@@ -305,10 +306,10 @@ for slug in gateways_wanted:
     if slug not in GATEWAYS_KNOWN:
         raise ImproperlyConfigured(f"PAYMENT_GATEWAYS names {slug!r}; known gateways: {', '.join(GATEWAYS_KNOWN)}.")
     PAYMENT_GATEWAYS[slug] = GATEWAYS_KNOWN[slug]
-# The most that a profile whose default is check or wire may pay by card, per currency, in major units. None: no limit.
-CARD_LIMITS_FOR_WIRE = env.mapping("PORTAL_CARD_LIMITS", "{}")
-# The most within any hour, paying and adding cards together: tries that came to nothing, and new cards however they
-# ended. A profile has room for more than one person, so that nobody can hold their colleagues up alone.
+# The most that a profile whose default is check or wire may pay by card, by currency, in major units. None: no limit.
+CARD_LIMITS_FOR_WIRE = env.mapping("PORTAL_CARD_LIMITS")
+# Maximum within any hour, for paying and adding cards together: failed attempts, and new cards, whatever their outcome.
+# A profile has room for more than one person, so that one person alone cannot block their colleagues.
 CARD_TRIES_PER_HOUR = env.number("PORTAL_CARD_TRIES_PER_HOUR", 10, at_least=1)
 CARD_TRIES_PER_HOUR_OF_PROFILE = env.number("PORTAL_CARD_TRIES_PER_HOUR_OF_PROFILE", 20, at_least=1)
 NEW_CARDS_PER_HOUR = env.number("PORTAL_NEW_CARDS_PER_HOUR", 30, at_least=1)
@@ -320,4 +321,4 @@ LOG_FORMAT = env.choice("LOG_FORMAT", "text" if DEBUG else "json", ("text", "jso
 LOGGING_CONFIG = "billing_portal.logs.configure"
 LOGGING = {"level": LOG_LEVEL, "format": LOG_FORMAT}
 
-env.finish()
+env.refuse_unknown()

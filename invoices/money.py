@@ -6,7 +6,7 @@ amount over parts goes by largest remainder, so that the parts always add up.
 """
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from copy import copy
 from dataclasses import dataclass
 from decimal import ROUND_HALF_UP, Decimal, InvalidOperation
@@ -86,13 +86,13 @@ class Money:
         return cls(int(minor), currency)
 
     @classmethod
-    def rounded(cls, amount: Decimal, currency: str) -> Self:
-        """From an amount in major units, rounded half-up to the minor unit. Raises TypeError for a float."""
-        return cls(rounded_minor(amount, currency), currency)
-
-    @classmethod
     def total(cls, parts: "Iterable[Money]", currency: str) -> "Money":
         return sum(parts, start=cls(0, currency))
+
+    @classmethod
+    def by_currency(cls, minor: Mapping[str, int]) -> "list[Money]":
+        """Sums that were counted by currency, in the order of their codes."""
+        return [cls(amount, currency) for currency, amount in sorted(minor.items())]
 
     @property
     def amount(self) -> Decimal:

@@ -1,13 +1,11 @@
 """Invoice numbers without gaps, and the payment reference that goes with each."""
 
 import re
-from string import ascii_uppercase
 
 from django.db.models import Q
+from stdnum.iso7064 import mod_97_10
 
 from invoices.models import NumberSeries
-
-AS_DIGITS = str.maketrans({letter: str(value) for value, letter in enumerate(ascii_uppercase, start=10)})
 
 
 def take_numbers(prefix: str, count: int = 1) -> list[str]:
@@ -29,7 +27,7 @@ def creditor_reference(number: str) -> str:
     """The ISO 11649 reference of an invoice number: ``RF`` plus two check digits plus the letters and digits of the
     number. A bank checks it as the payer types it. ``INV-000148`` gives ``RF46INV000148``."""
     body = _letters_and_digits(number)[-21:]
-    return f"RF{98 - int(f'{body}RF00'.translate(AS_DIGITS)) % 97:02d}{body}"
+    return f"RF{mod_97_10.calc_check_digits(f'{body}RF')}{body}"
 
 
 def named(written: str) -> Q:

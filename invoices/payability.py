@@ -1,7 +1,7 @@
 """May this person pay this invoice online, and if not, why not.
 
 The commonest complaint about portals of this kind is that the pay button is missing and nothing says why. So there is
-one answer, `why_not`, and every place that shows the button, the row, the detail and the pay page itself, asks it.
+one answer, `reason_not_payable`, and every place that shows the button asks it: the row, the detail, the pay page.
 """
 
 from datetime import date
@@ -25,7 +25,7 @@ from invoices.money import Money
 from invoices.states import InvoiceStatus
 
 
-class Why(StrEnum):
+class NotPayableReason(StrEnum):
     ROLE = "role"
     SECOND_FACTOR = "second_factor"
     DRAFT = "draft"
@@ -38,10 +38,10 @@ class Why(StrEnum):
     PROFILE_CLOSED = "profile_closed"
 
 
-class Reason(NamedTuple):
+class NotPayable(NamedTuple):
     """A code for tests and styles, and a sentence for the reader."""
 
-    code: Why
+    code: NotPayableReason
     text: str
 
 
@@ -55,53 +55,56 @@ def card_limit_text(limit: Money) -> str:
     return _("Above the card limit of %(limit)s. Pay by wire transfer.") % {"limit": limit}
 
 
-def why_not(invoice: Invoice, access: Access, *, in_progress_matters: bool = True) -> Reason | None:
+def reason_not_payable(invoice: Invoice, access: Access, *, in_progress_matters: bool = True) -> NotPayable | None:
     """The reason why this person cannot pay the invoice online now; None when they can.
 
     Needs ``invoice.profile.account`` and, for the name of whoever is paying, ``invoice.payment_started_by`` loaded.
     ``in_progress_matters`` is False where the caller handles a payment in progress itself.
     """
-    return Payability(invoice.profile, access).why_not(invoice, in_progress_matters=in_progress_matters)
+    return ProfilePayability(invoice.profile, access).reason_not_payable(
+        invoice, in_progress_matters=in_progress_matters
+    )
 
 
-class Payability:
-    """`why_not` for many invoices of one profile: what is the same for all of them is found once."""
+class ProfilePayability:
+    """`reason_not_payable` for many invoices of one profile: what is the same for all of them is found once."""
 
     def __init__(self, profile: BillingProfile, access: Access) -> None:
         self.profile = profile
         self.access = access
 
-    def why_not(self, invoice: Invoice, *, in_progress_matters: bool = True) -> Reason | None:  # noqa: PLR0911
-        """As the function. ``invoice`` must be of the profile; its own ``profile`` need not be loaded."""
+    def reason_not_payable(self, invoice: Invoice, *, in_progress_matters: bool = True) -> NotPayable | None:  # noqa: PLR0911
+        """As the function. ``invoice`` must be of the profile."""
         if invoice.status == InvoiceStatus.PAID:
-            return Reason(Why.PAID, self._paid_text(invoice))
+            return NotPayable(NotPayableReason.PAID, self._paid_text(invoice))
         if invoice.status == InvoiceStatus.VOID:
-            return Reason(Why.VOID, _("Void: %(reason)s") % {"reason": invoice.void_reason})
+            return NotPayable(NotPayableReason.VOID, _("Void: %(reason)s") % {"reason": invoice.void_reason})
         if invoice.status == InvoiceStatus.DRAFT:
-            return Reason(Why.DRAFT, _("This invoice has not been issued yet."))
+            return NotPayable(NotPayableReason.DRAFT, _("This invoice has not been issued yet."))
         if in_progress_matters and invoice.is_being_paid:
-            return Reason(Why.IN_PROGRESS, _started_text(invoice, self.profile))
+            return NotPayable(NotPayableReason.IN_PROGRESS, in_progress_text(invoice))
         if invoice.amount_due_minor <= 0:
-            return Reason(Why.NOTHING_DUE, _("Nothing is due on this invoice."))
+            return NotPayable(NotPayableReason.NOTHING_DUE, _("Nothing is due on this invoice."))
         if self._of_all is not None:
             return self._of_all
         limit = self._limit
         if limit is not None and limit < invoice.amount_due:
-            return Reason(Why.CARD_LIMIT, card_limit_text(limit))
+            return NotPayable(NotPayableReason.CARD_LIMIT, card_limit_text(limit))
         return None
 
     @cached_property
-    def _of_all(self) -> Reason | None:
+    def _of_all(self) -> NotPayable | None:
         """Why no invoice of the profile can be paid, whatever the invoice."""
         if Permission.INVOICE_PAY not in self.access.permissions_on(self.profile):
             refusal = self.access.refusal(Permission.INVOICE_PAY, self.profile)
-            code = Why.SECOND_FACTOR if isinstance(refusal, NeedsSecondFactor) else Why.ROLE
-            return Reason(code, str(refusal))
+            code = NotPayableReason.SECOND_FACTOR if isinstance(refusal, NeedsSecondFactor) else NotPayableReason.ROLE
+            return NotPayable(code, str(refusal))
         if not self.profile.account.can_pay_by_card:
             name = self.profile.account.get_agreement_type_display()
-            return Reason(Why.AGREEMENT, _("Not payable by card under this agreement type: %(type)s.") % {"type": name})
+            text = _("Not payable by card under this agreement type: %(type)s.")
+            return NotPayable(NotPayableReason.AGREEMENT, text % {"type": name})
         if self.profile.is_closed:  # not one that is warned or disabled: paying is how it becomes active again
-            return Reason(Why.PROFILE_CLOSED, _("This billing profile is closed. Contact us to pay."))
+            return NotPayable(NotPayableReason.PROFILE_CLOSED, _("This billing profile is closed. Contact us to pay."))
         return None
 
     @cached_property
@@ -129,14 +132,10 @@ class Payability:
 
 def in_progress_text(invoice: Invoice) -> str:
     """Who is paying and since when: ``Started 09:14 by ...``, on the clock of the profile."""
-    return _started_text(invoice, invoice.profile)
-
-
-def _started_text(invoice: Invoice, profile: BillingProfile) -> str:
     if invoice.payment_started_at is None:
         return ""
-    started = invoice.payment_started_at.astimezone(ZoneInfo(profile.time_zone))
-    today = profile.day_of(timezone.now())
+    started = invoice.payment_started_at.astimezone(ZoneInfo(invoice.profile.time_zone))
+    today = invoice.profile.day_of(timezone.now())
     when = f"{started:%H:%M}"
     if started.date() != today:
         when = f"{_short_day(started.date(), today.year)} {when}"
@@ -148,15 +147,10 @@ def _started_text(invoice: Invoice, profile: BillingProfile) -> str:
 
 def disputed_text(invoice: Invoice) -> str:
     """``Disputed since 5 Oct``: a payer's bank has asked money back and not decided. Empty otherwise."""
-    return disputed_since(invoice, invoice.profile)
-
-
-def disputed_since(invoice: Invoice, profile: BillingProfile) -> str:
-    """The same for an invoice whose ``profile`` is not loaded."""
     if invoice.disputed_at is None:
         return ""
-    this_year = profile.day_of(timezone.now()).year
-    return _("Disputed since %(day)s") % {"day": _short_day(profile.day_of(invoice.disputed_at), this_year)}
+    this_year = invoice.profile.day_of(timezone.now()).year
+    return _("Disputed since %(day)s") % {"day": _short_day(invoice.profile.day_of(invoice.disputed_at), this_year)}
 
 
 def _short_day(day: date, this_year: int, language: str = "") -> str:

@@ -8,8 +8,7 @@ from typing import TYPE_CHECKING, Any, Self
 from django.db.models import Exists, OuterRef, Q, QuerySet
 
 from accounts.roles import Permission
-from invoices.credit_states import SOON, CreditState
-from invoices.states import InvoiceStatus, Label
+from invoices.states import SOON, CreditState, InvoiceStatus, Label
 
 LAST_LETTER = "\U0010ffff"
 SHOWN_IN_A_ROW = (
@@ -35,7 +34,7 @@ SHOWN_IN_A_ROW = (
 
 if TYPE_CHECKING:
     from accounts.access import Access
-    from invoices.models import Charge, Credit, CreditEntry, CreditNote, Invoice  # noqa: F401  named in the bases below
+    from invoices.models import Credit, CreditEntry, CreditNote, Invoice  # noqa: F401  named in the bases below
 
 
 class InvoiceQuerySet(QuerySet["Invoice"]):
@@ -116,12 +115,6 @@ class CreditQuerySet(QuerySet["Credit"]):
 class CreditEntryQuerySet(QuerySet["CreditEntry"]):
     def visible_to(self, access: Access) -> Self:
         return self.filter(access.scope_filter(Permission.CREDITS_VIEW, "credit__profile"))
-
-
-class ChargeQuerySet(QuerySet["Charge"]):
-    def unbilled(self) -> Self:
-        """What waits for a period to close."""
-        return self.filter(invoice__isnull=True)
 
 
 class CreditNoteQuerySet(QuerySet["CreditNote"]):

@@ -6,22 +6,19 @@ The rule: an invoice prints the account of its currency that holds on the invoic
 on the invoice, so that it does not change when we change banks; the portal shows the account that holds now besides.
 """
 
-import json
-import re
 from collections.abc import Iterable
 from datetime import date
+from io import BytesIO
 from typing import Any, NamedTuple
 
-import qrcode
 from django.conf import settings
+from segno.helpers import make_epc_qr
+from stdnum import iban
 
-from invoices.bulk import JsonText
 from invoices.models import Invoice, RemittanceAccount
-from invoices.money import Money, exponent
+from invoices.money import Money
 
-IBAN = re.compile(r"[A-Z]{2}[0-9]{2}[A-Z0-9]{11,30}")
-QUIET_ZONE = 4
-LARGEST_CODED_MINOR = 99_999_999_999  # EPC069-12: 999999999.99
+MAX_CODED_MINOR = 99_999_999_999  # EPC069-12: 999999999.99
 
 
 class Remittance(NamedTuple):
@@ -93,7 +90,6 @@ class Remittances:
             self._latest_first.setdefault(account.currency, []).append(Remittance.of_account(account))
         self._seller = Remittance.of_seller(settings.SELLER)
         self._copies: dict[Remittance | None, dict[str, str]] = {}
-        self._texts: dict[Remittance | None, JsonText] = {}
 
     def on(self, currency: str, day: date) -> Remittance | None:
         """The one that holds for a currency on a day; None when there is none to print."""
@@ -109,13 +105,6 @@ class Remittances:
             self._copies[remittance] = remittance.as_json() if remittance else {}
         return self._copies[remittance]
 
-    def text_for(self, currency: str, day: date) -> JsonText:
-        """The same written as JSON, once for all invoices that share it."""
-        remittance = self.on(currency, day)
-        if remittance not in self._texts:
-            self._texts[remittance] = JsonText(json.dumps(self.copy_for(currency, day)))
-        return self._texts[remittance]
-
 
 def current_remittance(currency: str, day: date) -> Remittance | None:
     """The account to send money to today. One query."""
@@ -123,41 +112,31 @@ def current_remittance(currency: str, day: date) -> Remittance | None:
     return Remittances(accounts[:1]).on(currency, day)
 
 
-def payment_code(remittance: Remittance, amount: Money, reference: str) -> str:
-    """The text of the payment code of the European Payments Council (EPC069-12, version 2, SCT), which banking apps
-    read into a transfer. Empty where there is none: for another currency than the euro, an account that is no IBAN, or
-    an amount that it cannot say."""
-    is_possible = amount.currency == "EUR" and IBAN.fullmatch(remittance.iban)
-    if not is_possible or not 0 < amount.minor <= LARGEST_CODED_MINOR:
-        return ""
-    digits = exponent(amount.currency)
-    lines = [
-        "BCD", "002", "1", "SCT",  # service tag, version, UTF-8, credit transfer
-        remittance.bic,
-        remittance.holder[:70],
-        remittance.iban,
-        f"EUR{amount.amount:.{digits}f}",
-        "",  # purpose
-        reference,  # structured, ISO 11649
-    ]  # fmt: skip
-    return "\n".join(lines)
+def has_payment_code(remittance: Remittance, amount: Money) -> bool:
+    """Whether there is a payment code: not for another currency than the euro, an account that is no IBAN, or an amount
+    that it cannot say."""
+    return amount.currency == "EUR" and 0 < amount.minor <= MAX_CODED_MINOR and iban.is_valid(remittance.iban)
 
 
-def payment_code_svg(text: str) -> str:
-    """The code as a drawing: black on white whatever the page's colors, or no scanner reads it. Error correction M, as
-    the guideline asks."""
-    code = qrcode.QRCode(error_correction=qrcode.constants.ERROR_CORRECT_M, border=QUIET_ZONE)
-    code.add_data(text.encode(), optimize=0)
-    code.make(fit=True)
-    rows = code.get_matrix()
-    size = len(rows)
-    dark = "".join(
-        f"M{column} {line}h1v1h-1z" for line, row in enumerate(rows) for column, is_dark in enumerate(row) if is_dark
+def payment_code_svg(remittance: Remittance, amount: Money, reference: str) -> str:
+    """The payment code of the European Payments Council (EPC069-12), which banking apps read into a transfer. Black on
+    white whatever the page's colors, or no scanner reads it. ``reference`` is structured, ISO 11649."""
+    code = make_epc_qr(
+        name=remittance.holder[:70],
+        iban=remittance.iban,
+        bic=remittance.bic or None,
+        amount=amount.amount,
+        reference=reference,
+        encoding="utf-8",
     )
-    return (
-        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {size} {size}" shape-rendering="crispEdges">'
-        f'<path fill="#fff" d="M0 0h{size}v{size}h-{size}z"/><path d="{dark}"/></svg>'
-    )
+    drawing = BytesIO()
+    code.save(drawing, kind="svg", dark="#000", light="#fff", omitsize=True, xmldecl=False, nl=False)
+    return drawing.getvalue().decode()
+
+
+def looks_like_iban(number: str) -> bool:
+    """Whether an account number is meant as an IBAN, right or wrong."""
+    return compact(number)[:2].isalpha() and compact(number)[2:4].isdigit()
 
 
 def compact(text: str) -> str:

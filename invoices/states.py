@@ -1,15 +1,16 @@
-"""The states of an invoice, the moves between them, and the words a reader sees.
+"""The states of an invoice, the moves between them, and the words a reader sees; and the states of a credit.
 
 Only `draft`, `open`, `paid` and `void` are stored. Past due is derived: open, and the due date lies before today.
 "Payment in progress" is derived too: open, and a payment was begun. To add a state: a member of `InvoiceStatus`, its
-moves, its `Label` and its look in `LOOK`.
+moves, its `Label` and its badge in `BADGES`.
 """
 
-from datetime import date
+from datetime import timedelta
 from typing import NamedTuple
 
 from django.db import models
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext_lazy
 
 
 class InvoiceStatus(models.TextChoices):
@@ -49,27 +50,40 @@ class Label(models.TextChoices):
     VOID = "void", _("Void")
 
 
-class Look(NamedTuple):
-    """Class name and icon of the status pill."""
+class StatusBadge(NamedTuple):
+    """Class name and icon of a status pill."""
 
     css: str
     icon: str
 
 
-LOOK = {
-    Label.DRAFT: Look("status-void", "pencil"),
-    Label.DUE: Look("", "clock"),
-    Label.PAST_DUE: Look("status-past-due", "triangle-alert"),
-    Label.IN_PROGRESS: Look("status-busy", "refresh-cw"),
-    Label.PAID: Look("status-paid", "circle-check"),
-    Label.VOID: Look("status-void", "ban"),
+BADGES = {
+    Label.DRAFT: StatusBadge("status-void", "pencil"),
+    Label.DUE: StatusBadge("", "clock"),
+    Label.PAST_DUE: StatusBadge("status-past-due", "triangle-alert"),
+    Label.IN_PROGRESS: StatusBadge("status-busy", "refresh-cw"),
+    Label.PAID: StatusBadge("status-paid", "circle-check"),
+    Label.VOID: StatusBadge("status-void", "ban"),
 }
 
 
-def label_of(status: str, *, due_on: date | None, is_being_paid: bool, today: date) -> Label:
-    """The label of an invoice on a day."""
-    if status != InvoiceStatus.OPEN:
-        return Label(status)
-    if is_being_paid:
-        return Label.IN_PROGRESS
-    return Label.PAST_DUE if due_on is not None and due_on < today else Label.DUE
+SOON = timedelta(days=30)
+
+
+class CreditState(models.TextChoices):
+    """What a reader sees of a credit on a day. Nothing of this is stored."""
+
+    ACTIVE = "active", pgettext_lazy("credit", "Active")
+    SOON = "soon", pgettext_lazy("credit", "Expiring soon")
+    LATER = "later", pgettext_lazy("credit", "Not yet started")
+    USED = "used", pgettext_lazy("credit", "Used up")
+    EXPIRED = "expired", pgettext_lazy("credit", "Expired")
+
+
+CREDIT_BADGES = {
+    CreditState.ACTIVE: StatusBadge("status-paid", "circle-check"),
+    CreditState.SOON: StatusBadge("status-past-due", "triangle-alert"),
+    CreditState.LATER: StatusBadge("", "clock"),
+    CreditState.USED: StatusBadge("status-void", "check"),
+    CreditState.EXPIRED: StatusBadge("status-void", "ban"),
+}

@@ -11,7 +11,7 @@ the record and ignored.
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
-from invoices.states import Look
+from invoices.states import StatusBadge
 
 
 class PaymentStatus(models.TextChoices):
@@ -43,15 +43,15 @@ MOVES: dict[PaymentStatus, frozenset[PaymentStatus]] = {
 }
 
 PAYMENT_LOOK = {
-    S.CREATED: Look("status-busy", "refresh-cw"),
-    S.NEEDS_CUSTOMER: Look("status-busy", "refresh-cw"),
-    S.PENDING: Look("status-busy", "refresh-cw"),
-    S.UNKNOWN: Look("status-busy", "clock"),
-    S.MISMATCH: Look("status-warn", "clock"),
-    S.SUCCEEDED: Look("status-paid", "circle-check"),
-    S.DECLINED: Look("status-past-due", "triangle-alert"),
-    S.EXPIRED: Look("status-void", "ban"),
-    S.NOT_SENT: Look("status-void", "ban"),
+    S.CREATED: StatusBadge("status-busy", "refresh-cw"),
+    S.NEEDS_CUSTOMER: StatusBadge("status-busy", "refresh-cw"),
+    S.PENDING: StatusBadge("status-busy", "refresh-cw"),
+    S.UNKNOWN: StatusBadge("status-busy", "clock"),
+    S.MISMATCH: StatusBadge("status-warn", "clock"),
+    S.SUCCEEDED: StatusBadge("status-paid", "circle-check"),
+    S.DECLINED: StatusBadge("status-past-due", "triangle-alert"),
+    S.EXPIRED: StatusBadge("status-void", "ban"),
+    S.NOT_SENT: StatusBadge("status-void", "ban"),
 }
 
 
@@ -74,11 +74,11 @@ REFUND_MOVES: dict[RefundStatus, frozenset[RefundStatus]] = {
 }
 
 REFUND_LOOK = {
-    R.CREATED: Look("status-busy", "refresh-cw"),
-    R.PENDING: Look("status-busy", "refresh-cw"),
-    R.UNKNOWN: Look("status-busy", "clock"),
-    R.SUCCEEDED: Look("status-paid", "undo-2"),
-    R.FAILED: Look("status-past-due", "triangle-alert"),
+    R.CREATED: StatusBadge("status-busy", "refresh-cw"),
+    R.PENDING: StatusBadge("status-busy", "refresh-cw"),
+    R.UNKNOWN: StatusBadge("status-busy", "clock"),
+    R.SUCCEEDED: StatusBadge("status-paid", "undo-2"),
+    R.FAILED: StatusBadge("status-past-due", "triangle-alert"),
 }
 
 
@@ -99,7 +99,7 @@ DISPUTE_MOVES: dict[DisputeStatus, frozenset[DisputeStatus]] = {
 }
 
 DISPUTE_LOOK = {
-    D.OPEN: Look("status-warn", "clock"),
-    D.WON: Look("status-void", "circle-check"),
-    D.LOST: Look("status-past-due", "undo-2"),
+    D.OPEN: StatusBadge("status-warn", "clock"),
+    D.WON: StatusBadge("status-void", "circle-check"),
+    D.LOST: StatusBadge("status-past-due", "undo-2"),
 }

@@ -15,7 +15,8 @@ from accounts.models import BillingAccount, BillingProfile, InvoiceSection, Role
 from accounts.roles import Role, Scope, scope_of
 from invoices.models import Credit, Invoice, InvoiceLine
 from invoices.money import Money
-from invoices.operations import add_credit, issue
+from invoices.operations.credits import add_credit
+from invoices.operations.issuing import issue
 from payments.models import PaymentMethod
 
 TOTP_SECRET = "JBSWY3DPEHPK3PXPJBSWY3DPEHPK3PXP"

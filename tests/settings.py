@@ -26,7 +26,7 @@ os.environ.update(
         "SELLER_ACCOUNT_HOLDER": "Example Cloud B.V.",
         "SELLER_ADDRESS": "Voorbeeldkade 1\\n1011 AA Amsterdam",
         "SELLER_BIC": "EXAMNL2A",
-        "SELLER_IBAN": "NL00EXAM0000000000",
+        "SELLER_IBAN": "NL53EXAM0000000000",
         "SELLER_NAME": "Example Cloud B.V.",
         "TIME_ZONE": "Europe/Amsterdam",
     }

@@ -16,7 +16,7 @@ from accounts.models import (
     User,
 )
 from invoices.models import Charge, Credit, Invoice, RemittanceAccount, TaxRate
-from invoices.operations import recompute_draft
+from invoices.operations.issuing import recompute_draft
 from tests.factories import TODAY, BillingAccountFactory, BillingProfileFactory, UserFactory, draft
 from tests.staff_forms import page, save
 

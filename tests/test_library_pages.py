@@ -3,8 +3,8 @@
 from django.contrib.admin import site
 from django.urls import reverse
 
-from accounts.models import User
-from tests.factories import UserFactory, member
+from accounts.models import OutgoingMail, User
+from tests.factories import UserFactory, member, who_signs_in
 
 
 def staff_pages():
@@ -53,3 +53,13 @@ def test_nobody_opens_an_account_by_themselves(client, db):
     )
     assert response.status_code in (200, 302, 403)
     assert not User.objects.filter(email="new@example.com").exists()
+
+
+def test_nobody_confirms_with_a_code_by_mail(client, db, mailoutbox):
+    person = who_signs_in("a quite different staple")
+    client.force_login(person)
+    for name in ("account_request_reauthentication_code", "account_confirm_reauthentication_code"):
+        for response in (client.get(reverse(name)), client.post(reverse(name), {"recipient": person.email})):
+            assert response.status_code == 403, name
+    assert mailoutbox == []
+    assert not OutgoingMail.objects.exists()

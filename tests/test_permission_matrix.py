@@ -29,7 +29,7 @@ from accounts.models import (
     WireRequest,
 )
 from billing_portal.core.models import JobRun, OutgoingMail
-from invoices.operations import credit_note
+from invoices.operations.credit_notes import credit_note
 from payments.models import MethodSetup, Payment, PaymentMethod, Refund
 from tests.factories import (
     NOW,

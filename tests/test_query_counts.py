@@ -18,7 +18,7 @@ from accounts.access import Access, system_access
 from accounts.models import InvoiceSection
 from invoices.models import InvoiceLine
 from invoices.money import Money
-from invoices.operations import credit_note
+from invoices.operations.credit_notes import credit_note
 from payments.operations.attempts import pay
 from tests.factories import (
     TODAY,

@@ -169,7 +169,7 @@ class PortalInline(admin.TabularInline):
     extra = 0
 
 
-class KeptAdmin(PortalAdmin):
+class NoDeleteAdmin(PortalAdmin):
     """Rows with a history: they are made inactive, never deleted. What an operation refuses is shown as a message.
 
     Refusals leave the admin's own transaction first, so nothing of a refused change is kept.

@@ -10,7 +10,7 @@ from django.http import HttpRequest
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
-from accounts.admin.base import KeptAdmin, PortalInline, access_of_staff
+from accounts.admin.base import NoDeleteAdmin, PortalInline, access_of_staff
 from accounts.admin.roles import AccountRolesInline, ProfileRolesInline, SectionRolesInline
 from accounts.models import BillingAccount, BillingContact, BillingProfile, InvoiceSection, TaxId
 from accounts.operations import demand_second_factor
@@ -50,7 +50,7 @@ class SectionsInline(PortalInline):
 
 
 @admin.register(BillingAccount)
-class BillingAccountAdmin(KeptAdmin):
+class BillingAccountAdmin(NoDeleteAdmin):
     list_display = ("name", "code", "agreement_type", "company", "country", "created_at")
     list_filter = ("agreement_type", "country")
     search_fields = ("name", "code", "company", "tax_ids__value")
@@ -77,7 +77,7 @@ class BillingAccountAdmin(KeptAdmin):
 
 
 @admin.register(BillingProfile)
-class BillingProfileAdmin(KeptAdmin):
+class BillingProfileAdmin(NoDeleteAdmin):
     list_display = ("name", "code", "account", "currency", "default_method", "status")
     list_filter = ("status", "default_method", "currency")
     list_select_related = ("account",)
@@ -127,7 +127,7 @@ class BillingProfileAdmin(KeptAdmin):
 
 
 @admin.register(InvoiceSection)
-class InvoiceSectionAdmin(KeptAdmin):
+class InvoiceSectionAdmin(NoDeleteAdmin):
     list_display = ("name", "profile", "is_active")
     list_filter = ("is_active",)
     list_select_related = ("profile",)

@@ -20,7 +20,7 @@ from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from accounts.access import NotAllowed
-from accounts.admin.base import KeptAdmin, PortalAdmin, ReadOnlyAdmin, access_of_staff
+from accounts.admin.base import NoDeleteAdmin, PortalAdmin, ReadOnlyAdmin, access_of_staff
 from accounts.admin.roles import UserRolesInline
 from accounts.models import EmailChange, User
 from accounts.operations import (
@@ -70,7 +70,7 @@ class AddressForm(forms.Form):
 
 
 @admin.register(User)
-class UserAdmin(KeptAdmin, DjangoUserAdmin):
+class UserAdmin(NoDeleteAdmin, DjangoUserAdmin):
     form = add_form = UserForm
     add_form_template = None
     list_display = ("email", "name", "is_active", "is_staff", "last_login")

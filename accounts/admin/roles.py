@@ -12,7 +12,7 @@ from django.utils.html import format_html
 from django.utils.translation import gettext_lazy as _
 
 from accounts.access import Place
-from accounts.admin.base import REFUSALS, KeptAdmin, PortalInline, access_of_staff
+from accounts.admin.base import REFUSALS, NoDeleteAdmin, PortalInline, access_of_staff
 from accounts.models import RoleAssignment
 from accounts.operations import grant_role, remove_role
 from accounts.roles import Role
@@ -69,7 +69,7 @@ class UserRolesInline(RolesInline):
 
 
 @admin.register(RoleAssignment)
-class RoleAssignmentAdmin(KeptAdmin):
+class RoleAssignmentAdmin(NoDeleteAdmin):
     """A role is granted or removed, never changed into another."""
 
     list_display = ("user", "role", "account", "profile", "section", "created_at")

@@ -1,6 +1,6 @@
-"""Draws and sends the mails of the outbox.
+"""Renders and sends the mails of the outbox.
 
-A mail is a row that was committed with the fact it tells of (`billing_portal.core.outbox`). Here it is drawn in its
+A mail is a row that was committed with the fact it tells of (`billing_portal.core.outbox`). Here it is rendered in its
 reader's language and handed to the mail server, apart from whatever caused it, so a mail server that is down delays
 mail and nothing else. Failures are tried again with growing pauses and the last error is kept for staff.
 
@@ -20,6 +20,7 @@ import ssl
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from html.parser import HTMLParser
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -27,7 +28,7 @@ import structlog
 from django.conf import settings
 from django.core.mail import EmailMultiAlternatives
 from django.db.models import F
-from django.template import Context, TemplateDoesNotExist, engines
+from django.template import Context, engines
 from django.utils import translation
 
 from billing_portal.core.leases import claim_due
@@ -45,7 +46,7 @@ PAUSES = (
     timedelta(hours=12),
     timedelta(hours=12),
 )
-MOST_TRIES = len(PAUSES) + 1
+MAX_TRIES = len(PAUSES) + 1
 # Their row is deleted once they were sent, or given up.
 NOT_RECORDED = frozenset({"person_erased"})
 # Not this mail's fault: the server is away, and the next mail would wait as long in vain.
@@ -62,7 +63,7 @@ log = structlog.get_logger("portal.mail")
 
 
 @dataclass(frozen=True, slots=True)
-class Drawn:
+class Rendered:
     """A mail in one language, ready to be sent."""
 
     subject: str
@@ -70,37 +71,63 @@ class Drawn:
     html: str
 
 
-def render(template: str, context: dict[str, Any], language: str) -> Drawn:
-    """Draws ``templates/emails/<template>`` (``.subject.txt``, ``.txt`` and ``.html``) in a language.
+def render(template: str, context: dict[str, Any], language: str) -> Rendered:
+    """Renders ``templates/emails/<template>.html`` in a language; subject and plain text are read from the HTML.
 
-    The templates see ``context`` and also ``public_url``, ``seller`` and ``language``. Without a template of its own,
-    the HTML is made from the text. Line breaks in a subject become spaces: a customer's name in it must not add
-    headers.
+    The template sees ``context`` and also ``seller`` and ``language``. No value can add a header, a link or a line to
+    the text: the subject is one line, and what a value holds was escaped before the HTML is read.
     """
-    values = {**context, "public_url": settings.PUBLIC_URL, "seller": settings.SELLER, "language": language}
+    page = engines["django"].engine.get_template(f"emails/{template}.html")  # type: ignore[attr-defined]
     with translation.override(language):
-        # Split and joined it is plain text again; as it was drawn it counts as safe, and HTML would not escape it.
-        subject = " ".join(_draw(f"emails/{template}.subject.txt", values, escape=False).split())
-        text = _draw(f"emails/{template}.txt", values, escape=False)
-        # What a condition leaves out of a text leaves its line break behind.
-        text = re.sub(r"\n{3,}", "\n\n", text.strip()) + "\n"
-        values |= {"subject": subject, "heading": subject.split(" · ")}
-        try:
-            html = _draw(f"emails/{template}.html", values, escape=True)
-        except TemplateDoesNotExist:
-            html = _draw("layouts/email_of_text.html", values | {"paragraphs": _paragraphs(text)}, escape=True)
-    return Drawn(subject=subject, text=text, html=html)
+        html = str(page.render(Context({**context, "seller": settings.SELLER, "language": language})))
+    reader = _TextReader(html)
+    return Rendered(subject=reader.subject, text=reader.text, html=html)
 
 
-def _paragraphs(text: str) -> list[dict[str, str]]:
-    """The paragraphs above a text's footer. One whose last line is an address is a button: its first line is the label.
-    An address alone stays one."""
-    paragraphs = []
-    for paragraph in text.partition("\n-- \n")[0].strip().split("\n\n"):
-        label, _line_break, url = paragraph.strip().rpartition("\n")
-        is_link = url.startswith(("http://", "https://")) and " " not in url
-        paragraphs.append({"text": label.rstrip(":") if is_link else paragraph.strip(), "url": url if is_link else ""})
-    return paragraphs
+# What stands alone between empty lines in a mail's text, and what else breaks a line or sets off a value.
+PARAGRAPHS = frozenset({"p", "ul", "table", "a"})
+SEPARATORS = {"br": "\n", "li": "\n- ", "tr": "\n", "td": ": "}
+
+
+class _TextReader(HTMLParser):
+    """Reads the subject and the plain text of a mail out of its HTML (``templates/layouts/email.html``).
+
+    The subject is the title. The text is what follows the heading: a link is its words and, on a line of its own, its
+    address; a row of a table is "heading: value"; an item of a list begins with a dash; the footer follows the line
+    "-- " that mail programs know (RFC 3676, section 4.3).
+    """
+
+    def __init__(self, html: str) -> None:
+        super().__init__()
+        self.subject = self._address = self._body = self._read = ""
+        self.feed(html)
+        self.text = f"{self._body}\n\n-- \n{self._lines()}\n"
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        if tag == "title":
+            self._read = ""
+        elif tag == "footer":
+            self._body, self._read = self._lines(), ""
+        elif tag == "a":
+            self._address = dict(attrs)["href"] or ""
+        self._read += "\n\n" if tag in PARAGRAPHS else SEPARATORS.get(tag, "")
+
+    def handle_endtag(self, tag: str) -> None:
+        if tag == "title":
+            self.subject = " ".join(self._read.split())
+        elif tag == "h1":
+            self._read = ""
+        elif tag == "a":
+            self._read += f":\n{self._address}"
+        self._read += "\n\n" if tag in PARAGRAPHS else ""
+
+    def handle_data(self, data: str) -> None:
+        # As in HTML: a space that does not break, as in an amount, stays one.
+        self._read += re.sub(r"[ \t\r\n\f]+", " ", data)
+
+    def _lines(self) -> str:
+        """What was read so far, without spaces around lines and with one empty line between paragraphs."""
+        return re.sub(r"\n{3,}", "\n\n", re.sub(r" *\n *", "\n", self._read)).strip()
 
 
 def send_due(*, at: datetime, limit: int = 20, stopping: Callable[[], bool] = lambda: False) -> int:
@@ -121,47 +148,38 @@ def send_due(*, at: datetime, limit: int = 20, stopping: Callable[[], bool] = la
             if isinstance(error, UNREACHABLE):
                 break
         else:
-            _record_sent(mail, at=at)
+            _record(mail, sent_at=at, next_try_at=None, last_error="")
             sent += 1
         if stopping():
             break
     return sent
 
 
-def _record_sent(mail: OutgoingMail, *, at: datetime) -> None:
+def _record(mail: OutgoingMail, *, next_try_at: datetime | None, **values: Any) -> None:
+    """How the sending of a mail ended; without a next try it is over."""
     row = OutgoingMail.objects.filter(pk=mail.pk)
-    if mail.template in NOT_RECORDED:
+    if next_try_at is None and mail.template in NOT_RECORDED:
         row.delete()
     else:
-        row.update(sent_at=at, next_try_at=None, last_error="")
+        row.update(next_try_at=next_try_at, **values)
 
 
 def _try_later(mail: OutgoingMail, error: Exception, *, at: datetime) -> None:
     """The reason is kept with the mail only: a mail server's words name the address, which a log must not."""
-    given_up = mail.tries >= MOST_TRIES
+    given_up = mail.tries >= MAX_TRIES
     next_try_at = None if given_up else at + PAUSES[mail.tries - 1]
-    row = OutgoingMail.objects.filter(pk=mail.pk)
-    if given_up and mail.template in NOT_RECORDED:
-        row.delete()
-    else:
-        row.update(next_try_at=next_try_at, last_error=f"{type(error).__name__}: {error}"[:300])
+    _record(mail, next_try_at=next_try_at, last_error=f"{type(error).__name__}: {error}"[:300])
     log.error("mail not sent", mail=mail.key, tries=mail.tries, given_up=given_up, error=type(error).__name__)
 
 
 def _message(mail: OutgoingMail) -> EmailMultiAlternatives:
-    drawn = render(mail.template, mail.context, mail.language)
+    rendered = render(mail.template, mail.context, mail.language)
     identity = hashlib.sha256(mail.key.encode()).hexdigest()[:40]
     headers = {
         "Message-ID": f"<{identity}@{urlsplit(settings.PUBLIC_URL).hostname}>",
         "Auto-Submitted": "auto-generated",
         "Content-Language": mail.language,
     }
-    message = EmailMultiAlternatives(subject=drawn.subject, body=drawn.text, to=[mail.to], headers=headers)
-    message.attach_alternative(drawn.html, "text/html")
+    message = EmailMultiAlternatives(subject=rendered.subject, body=rendered.text, to=[mail.to], headers=headers)
+    message.attach_alternative(rendered.html, "text/html")
     return message
-
-
-def _draw(name: str, values: dict[str, Any], *, escape: bool) -> str:
-    """Plain text is not escaped: an ampersand in a company's name stays one."""
-    template = engines["django"].engine.get_template(name)  # type: ignore[attr-defined]  # a Django engine
-    return str(template.render(Context(values, autoescape=escape)))

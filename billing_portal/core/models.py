@@ -8,8 +8,8 @@ from django.utils.translation import gettext_lazy as _
 class OutgoingMail(models.Model):
     """A mail that a committed fact asks for. Written in the transaction of the fact, sent afterwards by the worker.
 
-    ``key`` names the fact, so that the same fact can ask only once. The text is drawn from ``template`` and ``context``
-    (JSON, no secrets) when it is sent, in ``language``.
+    ``key`` names the fact, so that the same fact can ask only once. The text is rendered from ``template`` and
+    ``context`` (JSON, no secrets) when it is sent, in ``language``.
     """
 
     key = models.CharField(_("key"), max_length=120, unique=True)

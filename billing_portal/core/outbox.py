@@ -7,7 +7,7 @@ from billing_portal.core.models import OutgoingMail
 
 
 class Withdrawn(Exception):
-    """A mail must not be sent any more, because what it says is no longer so. Raised while it is drawn."""
+    """A mail must not be sent any more, because what it says is no longer so. Raised while it is rendered."""
 
 
 class Reader(Protocol):

@@ -7,7 +7,7 @@ from accounts.models import BillingProfile, User
 from accounts.operations import WireFacts, add_contact, request_wire
 from billing_portal.demo.content import HEAD_OFFICE, MARKETING, Profile
 from invoices.models import RemittanceAccount
-from invoices.operations import update_profile_statuses
+from invoices.operations.dunning import update_profile_statuses
 
 FACTS: WireFacts = {
     "legal_name": "Example Trading UK Ltd",
@@ -22,7 +22,7 @@ FACTS: WireFacts = {
 
 def open_accounts(*, at: datetime) -> None:
     """Our own bank accounts, from before the first invoice. Numbers that no bank gives out."""
-    for currency, iban in (("EUR", "NL00EXAM0000000000"), ("GBP", "GB00EXAM00000000000000")):
+    for currency, iban in (("EUR", "NL53EXAM0000000000"), ("GBP", "GB06EXAM00000000000000")):
         RemittanceAccount.objects.create(
             currency=currency,
             valid_from_on=(at - timedelta(days=800)).date(),

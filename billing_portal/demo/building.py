@@ -24,7 +24,8 @@ from billing_portal.demo.content import CUSTOMER, LOGISTICS, MARKETING, OPERATIO
 from billing_portal.demo.crediting import grant_early, grant_late
 from billing_portal.demo.living import Actors, happen
 from invoices.models import Invoice, InvoiceLine
-from invoices.operations import issue, mark_announced, plan_autopay
+from invoices.operations.invoice_payments import mark_announced, plan_autopay
+from invoices.operations.issuing import issue
 from payments.models import PaymentMethod
 
 

@@ -7,7 +7,7 @@ from accounts.access import system_access
 from accounts.models import BillingProfile
 from billing_portal.demo.content import Profile
 from invoices.models import TaxRate
-from invoices.operations import record_charge
+from invoices.operations.charges import record_charge
 
 NAMES = {
     ("21", ""): "VAT high",

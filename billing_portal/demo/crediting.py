@@ -6,7 +6,7 @@ from accounts.access import Access
 from accounts.models import BillingProfile
 from invoices.models import Credit
 from invoices.money import Money
-from invoices.operations import add_credit, expire_credits, grant_credit
+from invoices.operations.credits import add_credit, expire_credits, grant_credit
 
 
 def grant_early(profile: BillingProfile, *, at: datetime) -> None:

@@ -14,7 +14,9 @@ from accounts.models import BillingProfile, User
 from billing_portal.demo.content import LOGISTICS, Bill, Fate, Profile
 from invoices.models import Invoice
 from invoices.money import Money
-from invoices.operations import issue, mark_announced, plan_autopay, rebill, void
+from invoices.operations.invoice_payments import mark_announced, plan_autopay
+from invoices.operations.issuing import issue
+from invoices.operations.voiding import rebill, void
 from payments.gateways.registry import default_gateway, get_gateway
 from payments.gateways.sandbox import SandboxGateway
 from payments.models import Payment

@@ -21,7 +21,7 @@ from accounts.models import User
 from billing_portal.core.jobs import WorkerStatus, worker_status
 from billing_portal.staff_queue import Waiting, what_waits
 from invoices.money import Money
-from invoices.states import Look
+from invoices.states import StatusBadge
 
 register = template.Library()
 
@@ -39,13 +39,13 @@ def _icon(name: str, css: str) -> SafeString:
 
 
 @register.simple_tag
-def status(look: Look, label: str) -> SafeString:
+def status(look: StatusBadge, label: str) -> SafeString:
     """A status pill: color, icon and word, so that color alone says nothing."""
     return _status(look, str(label))
 
 
 @lru_cache(maxsize=512, typed=True)
-def _status(look: Look, label: str) -> SafeString:
+def _status(look: StatusBadge, label: str) -> SafeString:
     return format_html('<span class="status {}">{}{}</span>', look.css, _icon(look.icon, ""), label)
 
 

@@ -1,4 +1,4 @@
-"""Takes the pictures of the tour in the README: ``make screenshots``.
+"""Takes the pictures of the README and the tour: ``make screenshots``.
 
 Starts the portal with fresh demo data on a free port, walks through it in headless Chromium as a customer would, and
 writes the pictures beside this file. Dates in the demo are relative to today, so the pictures differ from day to day;

@@ -1,5 +1,5 @@
 """The staff pages of invoices, charges, credits, credit notes, number series and our bank accounts."""
 
-from invoices.admin import charges, correcting, granting, invoices, kept, remittances
+from invoices.admin import charges, credit_notes, credits, invoices, numbers_and_accounts  # noqa: A004  not the shell's credits()
 
-__all__ = ["charges", "correcting", "granting", "invoices", "kept", "remittances"]
+__all__ = ["charges", "credit_notes", "credits", "invoices", "numbers_and_accounts"]

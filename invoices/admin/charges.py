@@ -15,15 +15,14 @@ from django.forms import ModelForm
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import reverse
 from django.utils import timezone
-from django.utils.html import format_html
-from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
 
 from accounts.access import system_access
-from accounts.admin.base import KeptAdmin, PortalAdmin, ReadOnlyAdmin, access_of_staff
+from accounts.admin.base import NoDeleteAdmin, PortalAdmin, ReadOnlyAdmin, access_of_staff
+from invoices.admin import columns
+from invoices.admin.columns import money_column
 from invoices.models import Charge, PeriodClosing, TaxRate
-from invoices.money import Money
-from invoices.operations import CannotCharge, record_charge, remove_charge
+from invoices.operations.charges import CannotCharge, record_charge, remove_charge
 
 WRITTEN = (
     "section", "kind", "description", "quantity", "unit", "unit_price", "tax_rate", "happened_on", "is_creditable",
@@ -45,7 +44,7 @@ class BilledFilter(admin.SimpleListFilter):
 
 
 class ChargeForm(ModelForm):
-    """The section says whose charge it is. What cannot be charged is told beside the fields: it is recorded, and undone
+    """The section says whose charge it is. What cannot be charged is said beside the fields: it is recorded, and undone
     again, before the form is called good."""
 
     class Meta:
@@ -92,11 +91,9 @@ class ChargeAdmin(PortalAdmin):
     search_fields = ("description", "source_reference", "profile__name", "profile__code", "section__name")
     search_help_text = _("Description, reference, section, or the name or code of a billing profile")
     addition_recorded_as = "charge.recorded"
-
-    @admin.display(description=_("billing profile"), ordering="profile__name")
-    def profile_link(self, charge: Charge) -> SafeString:
-        url = reverse("admin:accounts_billingprofile_change", args=[charge.profile_id])
-        return format_html('<a href="{}">{}</a>', url, charge.profile.name)
+    profile_link, invoice_link = columns.profile_link, columns.invoice_link
+    amount = money_column("amount_minor", _("amount"), currency="profile.currency")
+    tax = money_column("tax_minor", _("tax"), currency="profile.currency")
 
     @admin.display(description=_("invoice section"), ordering="section__name")
     def section_name(self, charge: Charge) -> str:
@@ -114,21 +111,6 @@ class ChargeAdmin(PortalAdmin):
     @admin.display(description=_("percent"))
     def percent(self, charge: Charge) -> str:
         return f"{charge.tax_percent.normalize():f}%"
-
-    @admin.display(description=_("amount"), ordering="amount_minor")
-    def amount(self, charge: Charge) -> str:
-        return charge.amount.format()
-
-    @admin.display(description=_("tax"), ordering="tax_minor")
-    def tax(self, charge: Charge) -> str:
-        return Money(charge.tax_minor, charge.profile.currency).format()
-
-    @admin.display(description=_("invoice"), ordering="invoice__number")
-    def invoice_link(self, charge: Charge) -> SafeString | str:
-        if charge.invoice is None:
-            return ""
-        url = reverse("admin:invoices_invoice_change", args=[charge.invoice_id])
-        return format_html('<a href="{}">{}</a>', url, charge.invoice)
 
     def get_fieldsets(self, _request: HttpRequest, obj: Charge | None = None) -> Any:
         if obj is None:
@@ -169,18 +151,18 @@ class ChargeAdmin(PortalAdmin):
                 remove_charge(access=access_of_staff(request), charge_id=pk, at=timezone.now())
 
     def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
-        return self._told(request, partial(super().changelist_view, request, extra_context))
+        return self._show_refusal(request, partial(super().changelist_view, request, extra_context))
 
     def delete_view(
         self, request: HttpRequest, object_id: str, extra_context: dict[str, Any] | None = None
     ) -> HttpResponse:
-        return self._told(request, partial(super().delete_view, request, object_id, extra_context))
+        return self._show_refusal(request, partial(super().delete_view, request, object_id, extra_context))
 
     def changeform_view(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
-        return self._told(request, partial(super().changeform_view, request, *args, **kwargs))
+        return self._show_refusal(request, partial(super().changeform_view, request, *args, **kwargs))
 
-    def _told(self, request: HttpRequest, act: Callable[[], HttpResponse]) -> HttpResponse:
-        """A refusal under the lock, because a charge was billed or removed meanwhile, is told as a message."""
+    def _show_refusal(self, request: HttpRequest, act: Callable[[], HttpResponse]) -> HttpResponse:
+        """A refusal under the lock, because a charge was billed or removed meanwhile, is shown as a message."""
         try:
             return act()
         except CannotCharge as refusal:
@@ -189,7 +171,7 @@ class ChargeAdmin(PortalAdmin):
 
 
 @admin.register(TaxRate)
-class TaxRateAdmin(KeptAdmin):
+class TaxRateAdmin(NoDeleteAdmin):
     """The percentage stays once a charge was made with it: another percentage is another rate."""
 
     list_display = ("name", "percent", "note", "is_reverse_charge", "is_active")
@@ -209,6 +191,7 @@ def is_used(rate: TaxRate) -> bool:
 
 @admin.register(PeriodClosing)
 class PeriodClosingAdmin(ReadOnlyAdmin):
+    invoice_link = columns.invoice_link
     list_display = ("profile", "first_day", "last_day", "outcome", "invoice_link", "closed_at")
     list_filter = ("outcome",)
     list_select_related = ("profile", "invoice")
@@ -226,10 +209,3 @@ class PeriodClosingAdmin(ReadOnlyAdmin):
     @admin.display(description=_("last day"), ordering="end_on")
     def last_day(self, closing: PeriodClosing) -> date:
         return closing.end_on - timedelta(days=1)
-
-    @admin.display(description=_("invoice"), ordering="invoice__number")
-    def invoice_link(self, closing: PeriodClosing) -> SafeString | str:
-        if closing.invoice is None:
-            return ""
-        url = reverse("admin:invoices_invoice_change", args=[closing.invoice_id])
-        return format_html('<a href="{}">{}</a>', url, closing.invoice)

@@ -1,30 +1,41 @@
-"""Invoices as staff see them. A draft is written here; an issued one is only looked at, and changes by acts."""
+"""Invoices as staff see them. A draft is written here; an issued one is only looked at, and changes by actions: issue,
+void, bill again, apply credits, each confirmed on a page that says what will happen. A credit note has a page of its
+own."""
 
+from collections.abc import Callable
 from functools import partial
 from typing import Any
 
 from django.contrib import admin, messages
 from django.core.exceptions import PermissionDenied
-from django.db.models import QuerySet
+from django.db.models import Count, QuerySet, Sum
 from django.forms import ModelForm
+from django.forms.models import ModelChoiceField
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.template.response import TemplateResponse
 from django.urls import URLPattern, path, reverse
 from django.utils import timezone
+from django.utils.functional import Promise
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _now
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import ngettext, pgettext_lazy
 
-from accounts.admin.base import PortalAdmin
-from invoices.admin.acts import apply_credits_selected, issue_selected, rebill_selected, void_selected
-from invoices.admin.correcting import credit_note_view
-from invoices.admin.drafts import DraftForm, LinesInline
-from invoices.admin.filters import LabelFilter
-from invoices.models import Invoice
+from accounts.admin.base import PortalAdmin, PortalInline, access_of_staff
+from accounts.models import InvoiceSection
+from billing_portal.core.staff_pages import confirm
+from invoices.admin import columns
+from invoices.admin.columns import money_column
+from invoices.admin.credit_notes import credit_note_view
+from invoices.admin.forms import ActionForm, ActionWithReasonForm, DraftForm, LineFormSet
+from invoices.models import Invoice, InvoiceLine
 from invoices.money import Money
 from invoices.numbering import named
-from invoices.operations import CannotDraft, recompute_draft
-from invoices.states import InvoiceStatus, WrongState, label_of
+from invoices.operations.credits import CannotCredit, apply_credits
+from invoices.operations.issuing import CannotIssue, issue, recompute_draft
+from invoices.operations.voiding import CannotVoid, rebill, void
+from invoices.states import InvoiceStatus, Label, WrongState
 
 WRITTEN = ("kind", "period_start_on", "period_end_on", "po_number", "source_reference")
 SUMS = ("charges", "tax", "total", "credited", "paid", "paid_back", "charged_back", "amount_due")
@@ -35,14 +46,196 @@ FACTS = (
 )  # fmt: skip
 
 
-def _amount(name: str, description: Any) -> Any:
-    """A column that shows an amount in minor units as money."""
+@admin.action(permissions=["change"], description=_("Issue selected drafts"))
+def issue_selected(
+    model_admin: admin.ModelAdmin, request: HttpRequest, queryset: QuerySet[Invoice]
+) -> TemplateResponse | None:
+    """Gives each draft its number, dated today where its profile is."""
+    form = ActionForm(request.POST)
+    if not form.is_valid():
+        text = _(
+            "Each gets the next number and today's date. An issued invoice does not change any more and can be seen and"
+            " paid by the customer."
+        )
+        return _confirm(model_admin, request, queryset, form, title=_("Issue invoices"), text=text, button=_("Issue"))
+    access, at = access_of_staff(request), timezone.now()
+    _each(
+        model_admin,
+        request,
+        queryset,
+        lambda invoice: issue(access=access, invoice_id=invoice.pk, today=invoice.profile.day_of(at), at=at),
+        lambda count: ngettext("%(count)d invoice issued.", "%(count)d invoices issued.", count),
+    )
+    return None
 
-    @admin.display(description=description, ordering=f"{name}_minor")
-    def show(_model_admin: admin.ModelAdmin, invoice: Invoice) -> str:
-        return Money(getattr(invoice, f"{name}_minor"), invoice.currency).format() if invoice.currency else ""
 
-    return show
+@admin.action(permissions=["change"], description=_("Void selected invoices"))
+def void_selected(
+    model_admin: admin.ModelAdmin, request: HttpRequest, queryset: QuerySet[Invoice]
+) -> TemplateResponse | None:
+    """Cancels each invoice, for one reason that the customers see."""
+    form = ActionWithReasonForm(request.POST)
+    if not form.is_valid():
+        text = _(
+            "A void invoice keeps its number and stays readable, but nothing is due on it. A credit note takes it back,"
+            " and credits that paid for it are given back. This cannot be undone."
+        )
+        button = pgettext_lazy("act", "Void")
+        return _confirm(model_admin, request, queryset, form, title=_("Void invoices"), text=text, button=button)
+    access, at, reason = access_of_staff(request), timezone.now(), form.cleaned_data["reason"]
+    _each(
+        model_admin,
+        request,
+        queryset,
+        lambda invoice: void(access=access, invoice_id=invoice.pk, reason=reason, at=at),
+        lambda count: ngettext("%(count)d invoice voided.", "%(count)d invoices voided.", count),
+    )
+    return None
+
+
+@admin.action(permissions=["change"], description=_("Void selected invoices and bill them again"))
+def rebill_selected(
+    model_admin: admin.ModelAdmin, request: HttpRequest, queryset: QuerySet[Invoice]
+) -> HttpResponse | None:
+    """Voids each invoice and makes a draft with its lines. One alone is opened at once."""
+    form = ActionWithReasonForm(request.POST)
+    if not form.is_valid():
+        text = _(
+            "Each is voided by a credit note, and a draft with the same lines takes its place. Correct the draft and"
+            " issue it."
+        )
+        title = button = _("Void and bill again")
+        return _confirm(model_admin, request, queryset, form, title=title, text=text, button=button)
+    access, at, reason = access_of_staff(request), timezone.now(), form.cleaned_data["reason"]
+    drafts = _each(
+        model_admin,
+        request,
+        queryset,
+        lambda invoice: rebill(access=access, invoice_id=invoice.pk, reason=reason, at=at),
+        lambda count: ngettext("%(count)d draft made.", "%(count)d drafts made.", count),
+    )
+    if len(drafts) != 1:
+        return None
+    return HttpResponseRedirect(reverse("admin:invoices_invoice_change", args=[drafts[0].pk]))
+
+
+@admin.action(permissions=["change"], description=_("Apply credits to selected invoices"))
+def apply_credits_selected(
+    model_admin: admin.ModelAdmin, request: HttpRequest, queryset: QuerySet[Invoice]
+) -> TemplateResponse | None:
+    """Pays each open invoice with what its profile has."""
+    form = ActionForm(request.POST)
+    if not form.is_valid():
+        text = _(
+            "What each billing profile has in credits pays for its invoices, oldest invoice first, as far as it goes."
+            " The customer sees the lower amount at once."
+        )
+        title = button = _("Apply credits")
+        return _confirm(model_admin, request, queryset, form, title=title, text=text, button=button)
+    access, at = access_of_staff(request), timezone.now()
+    _each(
+        model_admin,
+        request,
+        queryset,
+        lambda invoice: apply_credits(access=access, invoice_id=invoice.pk, at=at),
+        lambda count: ngettext(
+            "Credits applied to %(count)d invoice.", "Credits applied to %(count)d invoices.", count
+        ),
+    )
+    return None
+
+
+def _each(
+    model_admin: admin.ModelAdmin,
+    request: HttpRequest,
+    queryset: QuerySet[Invoice],
+    act: Callable[[Invoice], Invoice],
+    message: Callable[[int], str],
+) -> list[Invoice]:
+    """Does it to one invoice after the other, oldest first; says what was refused, and for how many it was done.
+    Returns what came of those."""
+    done = []
+    for invoice in queryset.select_related("profile").order_by("pk"):
+        try:
+            done.append(act(invoice))
+        except (CannotCredit, CannotIssue, CannotVoid, WrongState) as refusal:
+            text = _now("%(invoice)s: %(reason)s") % {"invoice": invoice, "reason": refusal}
+            model_admin.message_user(request, text, messages.ERROR)
+    if done:
+        model_admin.message_user(request, message(len(done)) % {"count": len(done)}, messages.SUCCESS)
+    return done
+
+
+def _confirm(
+    model_admin: admin.ModelAdmin,
+    request: HttpRequest,
+    queryset: QuerySet[Invoice],
+    form: ActionForm,
+    *,
+    title: str | Promise,
+    text: str | Promise,
+    button: str | Promise,
+) -> TemplateResponse:
+    """The page that confirms: how many invoices, what they come to in each currency, and the first of them."""
+    sums = queryset.order_by("currency").values_list("currency").annotate(count=Count("pk"), minor=Sum("total_minor"))
+    totals = [
+        ngettext("%(counter)s invoice, %(amount)s in total", "%(counter)s invoices, %(amount)s in total", count)
+        % {"counter": count, "amount": Money(int(minor), currency)}
+        for currency, count, minor in sums
+    ]
+    first = queryset.select_related("profile").order_by("pk")[:20]
+    return confirm(
+        model_admin, request, title=title, text=[text, *totals], button=button, form=form,
+        facts=[(invoice, f"{invoice.profile.name}, {invoice.total}") for invoice in first],
+        back=reverse("admin:invoices_invoice_changelist"), answer=("confirmed", "yes"),
+    )  # fmt: skip
+
+
+class LabelFilter(admin.SimpleListFilter):
+    """By what the customer sees. Past due is judged by the portal's day here, because the list spans time zones."""
+
+    title = _("status")
+    parameter_name = "label"
+
+    def lookups(self, _request: HttpRequest, _model_admin: Any) -> list[tuple[str, str]]:
+        return [(label.value, str(label.label)) for label in Label]
+
+    def queryset(self, _request: HttpRequest, queryset: QuerySet[Invoice]) -> QuerySet[Invoice]:
+        label = self.value()
+        if label is None or label not in Label.values:
+            return queryset
+        narrowed = Invoice.objects.with_label(Label(label), timezone.localdate())
+        return queryset.filter(pk__in=narrowed.values("pk"))
+
+
+class LinesInline(PortalInline):
+    """Lines of a draft can be written; those of an issued invoice are shown."""
+
+    model = InvoiceLine
+    formset = LineFormSet
+    fields = (
+        "position", "description", "section", "quantity", "unit", "unit_price", "tax_rate", "tax_note", "amount", "tax",
+    )  # fmt: skip
+    readonly_fields = ("amount", "tax")
+    ordering = ("position", "pk")
+    amount = money_column("amount_minor", _("amount"), currency="invoice.currency")
+    tax = money_column("tax_minor", _("tax"), currency="invoice.currency")
+
+    def get_formset(self, request: HttpRequest, obj: Invoice | None = None, **kwargs: Any) -> Any:
+        formset = super().get_formset(request, obj, **kwargs)
+        field = formset.form.base_fields.get("section")
+        if isinstance(field, ModelChoiceField) and obj is not None:
+            field.queryset = InvoiceSection.objects.filter(profile=obj.profile_id).order_by("name")
+        return formset
+
+    def has_add_permission(self, request: HttpRequest, obj: Invoice | None = None) -> bool:
+        return _may_change(obj) and super().has_add_permission(request, obj)
+
+    def has_change_permission(self, request: HttpRequest, obj: Invoice | None = None) -> bool:
+        return _may_change(obj) and super().has_change_permission(request, obj)
+
+    def has_delete_permission(self, request: HttpRequest, obj: Invoice | None = None) -> bool:
+        return _may_change(obj) and super().has_delete_permission(request, obj)
 
 
 @admin.register(Invoice)
@@ -62,12 +255,14 @@ class InvoiceAdmin(PortalAdmin):
     search_fields = ("number", "source_reference", "profile__name", "profile__code")
     search_help_text = _("Number, payment or source reference, or the name or code of a billing profile")
 
-    charges, tax, total = _amount("charges", _("charges")), _amount("tax", _("tax")), _amount("total", _("total"))
-    credited, paid = _amount("credited", _("credits and credit notes")), _amount("paid", _("paid"))
-    charged_back, amount_due = (
-        _amount("charged_back", _("taken back by the bank")),
-        _amount("amount_due", _("amount due")),
-    )
+    profile_link = columns.profile_link
+    charges = money_column("charges_minor", _("charges"))
+    tax = money_column("tax_minor", _("tax"))
+    total = money_column("total_minor", _("total"))
+    credited = money_column("credited_minor", _("credits and credit notes"))
+    paid = money_column("paid_minor", _("paid"))
+    charged_back = money_column("charged_back_minor", _("taken back by the bank"))
+    amount_due = money_column("amount_due_minor", _("amount due"))
 
     @admin.display(description=_("refunded"))
     def paid_back(self, invoice: Invoice) -> str:
@@ -77,15 +272,10 @@ class InvoiceAdmin(PortalAdmin):
     def name(self, invoice: Invoice) -> str:
         return str(invoice)
 
-    @admin.display(description=_("billing profile"), ordering="profile__name")
-    def profile_link(self, invoice: Invoice) -> SafeString:
-        url = reverse("admin:accounts_billingprofile_change", args=[invoice.profile_id])
-        return format_html('<a href="{}">{}</a>', url, invoice.profile.name)
-
     @admin.display(description=_("status"), ordering="status")
     def label(self, invoice: Invoice) -> str:
         today = invoice.profile.day_of(timezone.now())
-        label = label_of(invoice.status, due_on=invoice.due_on, is_being_paid=invoice.is_being_paid, today=today)
+        label = invoice.label_on(today)
         return str(label.label)
 
     @admin.display(description=_("paid with"))
@@ -197,10 +387,10 @@ class InvoiceAdmin(PortalAdmin):
         return HttpResponseRedirect(reverse("admin:invoices_invoice_change", args=[obj.pk]))
 
     def changeform_view(self, request: HttpRequest, object_id: str | None = None, *args: Any, **kwargs: Any) -> Any:
-        """A write that comes too late, because the draft was issued or deleted meanwhile, is told as a message."""
+        """A write that comes too late, because the draft was issued or deleted meanwhile, is shown as a message."""
         try:
             return super().changeform_view(request, object_id, *args, **kwargs)
-        except (CannotDraft, WrongState) as refusal:
+        except (CannotIssue, WrongState) as refusal:
             self.message_user(request, str(refusal), messages.ERROR)
         except PermissionDenied:
             issued = Invoice.objects.filter(pk=object_id or 0).exclude(status=InvoiceStatus.DRAFT).first()

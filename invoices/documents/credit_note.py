@@ -10,9 +10,8 @@ from typing import Any
 from django.utils.translation import get_language
 from django.utils.translation import gettext as _
 
-from invoices.documents.charges import tax_summary
 from invoices.documents.figures import day, figure, percentage
-from invoices.documents.invoice import page_text, seller_data
+from invoices.documents.invoice import page_text, seller_data, tax_summary
 from invoices.documents.typesetting import typeset
 from invoices.models import CreditNote, InvoiceLine
 from invoices.money import Money

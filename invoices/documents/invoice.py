@@ -7,18 +7,23 @@ and in documents of its own. Texts and figures are in the language that is activ
 
 from copy import copy
 from datetime import datetime
+from itertools import groupby
+from operator import attrgetter
 from pathlib import Path
 from typing import Any
 
+from django.conf import settings
+from django.urls import reverse
 from django.utils.translation import get_language
 from django.utils.translation import gettext as _
+from stdnum import iban
 
-from invoices.documents.charges import charges, tax_summary
-from invoices.documents.figures import day
-from invoices.documents.payment import how_to_pay
+from invoices.documents.figures import day, figure, percentage, quantity, unit_price
 from invoices.documents.typesetting import typeset
-from invoices.models import CreditNote, Invoice
+from invoices.models import CreditNote, Invoice, InvoiceLine
 from invoices.money import Money
+from invoices.payability import card_limit, card_limit_text
+from invoices.remittances import Remittance, has_payment_code, in_fours, payment_code_svg
 from invoices.states import InvoiceStatus, Label
 
 TEMPLATE = Path(__file__).with_name("invoice.typ")
@@ -129,3 +134,144 @@ def _billing(invoice: Invoice) -> list[dict[str, Any]]:
     if invoice.credited_minor:
         rows.append(row(_("Credits applied"), -invoice.credited_minor))
     return [*rows, row(_("Amount due"), invoice.amount_due_minor, strong=True)]
+
+
+def charges(invoice: Invoice, lines: list[InvoiceLine]) -> dict[str, Any]:
+    """Lines grouped by section, in the order in which the sections first appear. An invoice without sections is one
+    group without a name."""
+    places: dict[str, int] = {}
+    for line in lines:
+        places.setdefault(line.section_name, len(places))
+    in_order = sorted(lines, key=lambda line: places[line.section_name])
+    groups = [
+        _group(name, list(members), invoice.currency)
+        for name, members in groupby(in_order, key=attrgetter("section_name"))
+    ]
+    return {
+        "title": _("Charges by invoice section") if any(places) else _("Charges"),
+        "note": _("Amounts in %(currency)s.") % {"currency": invoice.currency},
+        "head": [
+            _("Description"), _("Quantity"), _("Unit price"), _("Charges"), _("Tax rate"), _("Tax"), _("Total"),
+        ],
+        "groups": groups,
+        "total": [_("Total"), *_sums(invoice.charges_minor, invoice.tax_minor, invoice.currency)],
+    }  # fmt: skip
+
+
+def _group(name: str, lines: list[InvoiceLine], currency: str) -> dict[str, Any]:
+    total = _sums(sum(line.amount_minor for line in lines), sum(line.tax_minor for line in lines), currency)
+    return {
+        "name": name,
+        "rows": [_row(line, currency) for line in lines],
+        "label": _("Total of %(section)s") % {"section": name},
+        "total": total if name and len(lines) > 1 else None,
+    }
+
+
+def _row(line: InvoiceLine, currency: str) -> list[str]:
+    amount, rate, tax, total = (
+        figure(Money(line.amount_minor, currency)),
+        percentage(line.tax_rate),
+        figure(Money(line.tax_minor, currency)),
+        figure(Money(line.amount_minor + line.tax_minor, currency)),
+    )
+    counted = f"{quantity(line.quantity)} {line.unit}".strip()
+    return [line.description, counted, unit_price(line.unit_price, currency), amount, rate, tax, total]
+
+
+def _sums(amount_minor: int, tax_minor: int, currency: str) -> list[str]:
+    amounts = [Money(minor, currency) for minor in (amount_minor, tax_minor, amount_minor + tax_minor)]
+    return [figure(amounts[0]), "", figure(amounts[1]), figure(amounts[2])]
+
+
+def tax_summary(document: Invoice | CreditNote, lines: list[InvoiceLine]) -> dict[str, Any] | None:
+    """What was charged and taxed at each rate, notes such as a reverse charge beside the rate. None without tax."""
+    found = sorted({(line.tax_rate, line.tax_note) for line in lines}, reverse=True)
+    if not document.tax_minor and not any(note for _rate, note in found):
+        return None
+    rows = []
+    for rate, note in found:
+        members = [line for line in lines if (line.tax_rate, line.tax_note) == (rate, note)]
+        label = _("%(rate)s, %(note)s") % {"rate": percentage(rate), "note": note} if note else percentage(rate)
+        sums = _sums(
+            sum(line.amount_minor for line in members), sum(line.tax_minor for line in members), document.currency
+        )
+        rows.append([label, sums[0], sums[2], sums[3]])
+    return {
+        "title": _("Tax by rate"),
+        "head": [_("Tax rate"), _("Charges"), _("Tax"), _("Total")],
+        "rows": rows,
+    }
+
+
+def how_to_pay(invoice: Invoice) -> dict[str, Any]:
+    """Sentences, and for an invoice with something due the ways to pay it: online, and by wire transfer when we had an
+    account in its currency at issue."""
+    block: dict[str, Any] = {"title": _("How to pay"), "sentences": [], "online": None, "bank": None}
+    if not invoice.amount_due:
+        return block | {"sentences": [_("Nothing to pay.")]}
+    limit, sentences, bank = card_limit(invoice.profile), [], _bank(invoice)
+    is_over_limit = limit is not None and limit < invoice.amount_due
+    if limit is not None and is_over_limit:
+        sentences.append(card_limit_text(limit))
+    if bank is None:
+        sentences.append(_contact(invoice))
+    return block | {"sentences": sentences, "online": None if is_over_limit else _online(invoice), "bank": bank}
+
+
+def _online(invoice: Invoice) -> dict[str, str] | None:
+    """The invoice's page in the portal; none where this agreement or profile cannot pay by card at all."""
+    profile = invoice.profile
+    if not profile.account.can_pay_by_card or profile.is_closed:
+        return None
+    address = reverse("invoices:detail", args=[profile.code, invoice.number])
+    return {
+        "title": _("Online, by card"),
+        "text": _("Sign in, open this invoice and choose Pay now:"),
+        "url": f"{settings.PUBLIC_URL}{address}",
+    }
+
+
+def _bank(invoice: Invoice) -> dict[str, Any] | None:
+    """From the copy that the invoice keeps, so that the document stays what it was."""
+    remittance = Remittance.printed_on(invoice)
+    if remittance is None:
+        return None
+    rows = [
+        (_("Account holder"), remittance.holder),
+        (_("IBAN") if iban.is_valid(remittance.iban) else _("Account number"), remittance.grouped_iban),
+        (_("BIC"), remittance.bic),
+        (_("Bank"), remittance.bank),
+        (_("Reference"), in_fours(invoice.payment_reference)),
+        (_("Amount"), invoice.amount_due.format()),
+        (_("Pay by"), day(invoice.due_on)),
+    ]
+    code = None
+    if has_payment_code(remittance, invoice.amount_due):
+        svg = payment_code_svg(remittance, invoice.amount_due, invoice.payment_reference)
+        code = {"svg": svg, "text": _("Scan with your banking app")}
+    since = _("Our bank details since %(day)s.") % {"day": day(remittance.since)} if remittance.since else ""
+    return {
+        "title": _("By wire transfer"),
+        "rows": [row for row in rows if row[1]],
+        "note": " ".join([_("Name the reference and pay the exact amount, one transfer for each invoice."), since]),
+        "code": code,
+        "check": _check(remittance),
+    }
+
+
+def _check(remittance: Remittance) -> dict[str, Any] | None:
+    if not remittance.check_lines:
+        return None
+    return {
+        "title": _("By check"),
+        "text": _("Made out to the account holder, sent to:"),
+        "lines": remittance.check_lines,
+    }
+
+
+def _contact(invoice: Invoice) -> str:
+    """What stands there instead of an account that we do not have in this currency."""
+    email = invoice.seller.get("email", "")
+    text = _("For a wire transfer in %(currency)s, ask us for our bank details: %(email)s.")
+    return text % {"currency": invoice.currency, "email": email or invoice.seller.get("name", "")}

@@ -7,10 +7,11 @@ from pathlib import Path
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.utils import timezone
 
-from invoices.importing import Problem, Problems, UnusableFile
-from invoices.importing.reading import Reader
-from invoices.importing.running import Progress
+from accounts.access import system_access
+from invoices.importing.csv_reader import Problem, Problems, Reader, UnusableFile
+from invoices.importing.pipeline import FileImport, Imported, Progress
 
 CLEAR_LINE = "\r\x1b[K"
 
@@ -30,8 +31,9 @@ class ImportCommand(BaseCommand):
 
     def handle(self, *_args: Any, **options: Any) -> None:
         path: Path = options["file"]
+        common = {"access": system_access(), "at": timezone.now(), "progress": self.progress(path), "tell": self.tell}
         try:
-            outcome = self.bring_in(path, **options)
+            imported = self.file_import(options, common).run(path, dry_run=options["dry_run"])
         except OSError as error:
             raise CommandError(f"{path} cannot be read: {error.strerror or error}.") from error
         except UnusableFile as error:
@@ -41,15 +43,15 @@ class ImportCommand(BaseCommand):
         finally:
             if self.stderr.isatty():
                 self.stderr.write("", str)  # the line of progress stays; what follows begins on its own
-        self.summarize(outcome, **options)
+        self.summarize(imported, **options)
         if options["dry_run"]:
             self.stdout.write("This was a dry run: nothing was changed.")
 
-    def bring_in(self, path: Path, **options: Any) -> Any:
-        """Returns what `summarize` will tell."""
+    def file_import(self, options: dict[str, Any], common: dict[str, Any]) -> FileImport[Any, Any]:
+        """``common`` is what the import of every kind of file takes."""
         raise NotImplementedError
 
-    def summarize(self, outcome: Any, **options: Any) -> None:
+    def summarize(self, imported: Imported, **options: Any) -> None:
         raise NotImplementedError
 
     def progress(self, path: Path) -> Progress:

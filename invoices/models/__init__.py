@@ -3,9 +3,7 @@
 from invoices.models.charges import Charge, PeriodClosing, TaxRate
 from invoices.models.credit_notes import CreditNote, CreditNoteLine, IssuedDocument
 from invoices.models.credits import Credit, CreditEntry
-from invoices.models.invoices import Invoice, NumberSeries
-from invoices.models.lines import InvoiceLine
-from invoices.models.remittances import RemittanceAccount
+from invoices.models.invoices import Invoice, InvoiceLine, NumberSeries, RemittanceAccount
 
 __all__ = [
     "Charge",

@@ -9,7 +9,6 @@ from django.utils.translation import gettext_lazy as _
 from accounts.models import BillingProfile, InvoiceSection
 from invoices.models.invoices import Invoice
 from invoices.money import Money
-from invoices.querysets import ChargeQuerySet
 
 
 class TaxRate(models.Model):
@@ -87,8 +86,6 @@ class Charge(models.Model):
         settings.AUTH_USER_MODEL, models.PROTECT, null=True, related_name="+", verbose_name=_("recorded by"),
         editable=False, db_index=False,
     )  # fmt: skip
-
-    objects = ChargeQuerySet.as_manager()
 
     class Meta:
         verbose_name = _("charge")

@@ -7,8 +7,7 @@ from django.utils.translation import gettext_lazy as _
 
 from accounts.models import BillingProfile
 from invoices.models.credits import Credit
-from invoices.models.invoices import Invoice
-from invoices.models.lines import InvoiceLine
+from invoices.models.invoices import Invoice, InvoiceLine
 from invoices.money import Money
 from invoices.querysets import CreditNoteQuerySet
 

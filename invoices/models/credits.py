@@ -8,10 +8,10 @@ from django.db.models import F, Q
 from django.utils.translation import gettext_lazy as _
 
 from accounts.models import BillingProfile
-from invoices.credit_states import SOON, CreditState
 from invoices.models.invoices import Invoice
 from invoices.money import Money
 from invoices.querysets import CreditEntryQuerySet, CreditQuerySet
+from invoices.states import SOON, CreditState
 
 
 class Credit(models.Model):

@@ -1,21 +1,24 @@
-"""Invoices, and the series their numbers come from.
+"""Invoices, their lines, the series their numbers come from, and the accounts to which they are paid.
 
 Amounts are integer minor units of the invoice's one currency, in columns named ``*_minor``. What is due is one column
 that the database computes; every page, job and gateway call reads that one. The check constraints say in the database
 what the operations promise.
 """
 
+from datetime import date
+
 from django.conf import settings
+from django.core.validators import MinValueValidator
 from django.db import models
 from django.db.models import Case, F, Q, Value, When
 from django.db.models.functions import Upper
 from django.utils.translation import gettext, pgettext_lazy
 from django.utils.translation import gettext_lazy as _
 
-from accounts.models import BillingProfile
+from accounts.models import BillingProfile, InvoiceSection
 from invoices.money import Money
 from invoices.querysets import InvoiceQuerySet
-from invoices.states import InvoiceStatus
+from invoices.states import InvoiceStatus, Label
 
 
 class NumberSeries(models.Model):
@@ -215,10 +218,86 @@ class Invoice(models.Model):
         return Money(self.charged_back_minor, self.currency)
 
     @property
+    def open_minor(self) -> int:
+        """What is not paid yet by the amounts in memory. `amount_due_minor` is the database's, of the row as stored."""
+        return self.total_minor - self.credited_minor - self.paid_minor
+
+    @property
     def is_being_paid(self) -> bool:
         return self.payment_started_at is not None
+
+    def label_on(self, today: date) -> Label:
+        """What a reader sees in the status column on a day."""
+        if self.status != InvoiceStatus.OPEN:
+            return Label(self.status)
+        if self.is_being_paid:
+            return Label.IN_PROGRESS
+        return Label.PAST_DUE if self.due_on is not None and self.due_on < today else Label.DUE
 
     @property
     def paid_with_label(self) -> str:
         """What it was paid with, in the reader's language: what is stored is a card, or an English word."""
         return gettext(self.paid_with)
+
+
+class InvoiceLine(models.Model):
+    """One line: rounded once, here; the invoice's sums are sums of these integers."""
+
+    invoice = models.ForeignKey(Invoice, models.CASCADE, related_name="lines", verbose_name=_("invoice"))
+    section = models.ForeignKey(
+        InvoiceSection,
+        models.PROTECT,
+        null=True,
+        blank=True,
+        related_name="+",
+        verbose_name=_("invoice section"),
+        db_index=False,
+    )
+    section_name = models.CharField(max_length=120, blank=True, editable=False)
+    position = models.PositiveIntegerField(_("position"), default=0)
+    description = models.CharField(_("description"), max_length=200)
+    quantity = models.DecimalField(_("quantity"), max_digits=16, decimal_places=4, default=1)
+    unit = models.CharField(_("unit"), max_length=20, blank=True)
+    unit_price = models.DecimalField(
+        _("unit price"), max_digits=19, decimal_places=6, help_text=_("In major units, without tax.")
+    )
+    tax_rate = models.DecimalField(
+        _("tax rate"), max_digits=6, decimal_places=3, default=0, validators=[MinValueValidator(0)],
+        help_text=_("Percent."),
+    )  # fmt: skip
+    tax_note = models.CharField(_("tax note"), max_length=80, blank=True)
+    # The day of the service or sale, and whether credits may pay for it.
+    happened_on = models.DateField(_("date"), null=True, blank=True)
+    is_creditable = models.BooleanField(_("credits may pay for it"), default=True, db_default=True)
+    amount_minor = models.BigIntegerField(_("amount"), default=0, editable=False)
+    tax_minor = models.BigIntegerField(_("tax"), default=0, editable=False)
+
+    class Meta:
+        verbose_name = _("invoice line")
+        verbose_name_plural = _("invoice lines")
+        indexes = [models.Index(fields=["section", "invoice"], name="line_by_section")]
+
+    def __str__(self) -> str:
+        return self.description
+
+
+class RemittanceAccount(models.Model):
+    """A bank account of ours. An invoice prints the one of its currency that holds on its day, and keeps a copy."""
+
+    currency = models.CharField(_("currency"), max_length=3)
+    valid_from_on = models.DateField(_("holds from"))
+    account_holder = models.CharField(_("account holder"), max_length=70)
+    iban = models.CharField(_("IBAN or account number"), max_length=34)
+    bic = models.CharField(_("BIC"), max_length=11, blank=True)
+    bank = models.CharField(_("bank"), max_length=120, blank=True)
+    check_address = models.TextField(_("address for checks"), blank=True)
+
+    class Meta:
+        verbose_name = _("remittance account")
+        verbose_name_plural = _("remittance accounts")
+        constraints = [
+            models.UniqueConstraint(fields=["currency", "valid_from_on"], name="remittance_account_once_a_day")
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.currency} {self.iban}"

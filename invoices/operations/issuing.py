@@ -1,6 +1,13 @@
-"""Issue: from a draft to a numbered document that never changes again."""
+"""Drafts, and how they are issued: from a draft to a numbered document that never changes again.
 
-from collections.abc import Iterable
+There is one way in which an invoice is born, for one or a hundred thousand: a draft in memory is given to
+`create_drafts`, to be looked over by staff, or to `issue_invoices`, which writes everything that follows from an issue:
+number, dates, terms, parties, where to send the money, what happens next by itself, the audit entry, and the credits
+that pay for it. Staff, the import of a file, the billing run and rebilling all call these two.
+"""
+
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
@@ -11,24 +18,25 @@ from django.utils.translation import gettext as _
 
 from accounts import audit
 from accounts.access import Access
-from accounts.models import BillingProfile
+from accounts.models import AuditEntry, BillingProfile
+from invoices.bulk import bulk_insert, reserve_ids
 from invoices.models import Invoice, InvoiceLine
 from invoices.money import percent_of, rounded_minor
 from invoices.numbering import creditor_reference, take_numbers
-from invoices.operations.crediting import apply_at_issue
-from invoices.plans import next_reminder
+from invoices.operations.credits import apply_at_issue
+from invoices.operations.dunning import next_reminder
 from invoices.remittances import Remittances
-from invoices.states import InvoiceStatus, check_move
+from invoices.states import InvoiceStatus, WrongState, check_move
 
+MAX_MINOR = 10**15
 # Of the names of countries in an issued invoice, which stays as it was whoever issued it and whoever reads it.
 DOCUMENT_LANGUAGE = "en"
-PLANS = ("announce_on", "autopay_on", "next_reminder_on")
 # An invoice that is older than this when it is written down is history: nobody is told that it has come.
 NEWS_FOR = timedelta(days=7)
 
 
 class CannotIssue(Exception):
-    """The draft cannot be issued. The message may be shown to staff."""
+    """The draft cannot be issued, or its lines make no invoice. The message may be shown to staff."""
 
 
 def line_sums(quantity: Decimal, unit_price: Decimal, tax_rate: Decimal, currency: str) -> tuple[int, int]:
@@ -38,122 +46,190 @@ def line_sums(quantity: Decimal, unit_price: Decimal, tax_rate: Decimal, currenc
     return amount_minor, percent_of(amount_minor, tax_rate)
 
 
-def compute_lines(lines: Iterable[InvoiceLine], currency: str) -> None:
-    """Sets each line's amount and tax. Saves nothing."""
-    for line in lines:
-        line.amount_minor, line.tax_minor = line_sums(line.quantity, line.unit_price, line.tax_rate, currency)
-        line.section_name = line.section.name if line.section is not None else ""
+def compute_sums(invoice: Invoice, lines: Sequence[InvoiceLine]) -> None:
+    """Sets the amount and tax of each line, and what they come to on the invoice. Saves nothing.
+
+    Raises CannotIssue for a negative total (that is a credit), and for amounts that no column holds.
+    """
+    try:
+        for line in lines:
+            sums = line_sums(line.quantity, line.unit_price, line.tax_rate, invoice.currency)
+            line.amount_minor, line.tax_minor = sums
+            line.section_name = line.section.name if line.section is not None else ""
+    except ValueError as error:
+        raise CannotIssue(_("An amount is too large.")) from error
+    invoice.charges_minor = sum(line.amount_minor for line in lines)
+    invoice.tax_minor = sum(line.tax_minor for line in lines)
+    invoice.total_minor = invoice.charges_minor + invoice.tax_minor
+    largest = max((abs(line.amount_minor) + abs(line.tax_minor) for line in lines), default=0)
+    if max(largest, invoice.total_minor) > MAX_MINOR:
+        raise CannotIssue(_("An amount is too large."))
+    _check_total(invoice)
 
 
-def total_of(charges_minor: int, tax_minor: int) -> int:
-    """Raises CannotIssue when it is negative."""
-    total = charges_minor + tax_minor
-    if total < 0:
+def _check_total(invoice: Invoice) -> None:
+    if invoice.total_minor < 0:
         raise CannotIssue(_("The total is negative. Give the customer a credit instead."))
-    return total
 
 
-def parties_of(profile: BillingProfile) -> dict[str, dict[str, Any]]:
-    """Seller and buyer as they are today, for an invoice to keep. ``profile`` needs ``account`` and its ``tax_ids``."""
-    return {
-        "seller": dict(settings.SELLER),
-        "buyer": {
-            "agreement_type": profile.account.agreement_type,
-            "profile": profile.name,
-            "sold_to": profile.account.address_in(DOCUMENT_LANGUAGE),
-            "bill_to": profile.address_in(DOCUMENT_LANGUAGE),
-            "tax_ids": [tax_id.value for tax_id in profile.account.tax_ids.all()],
-        },
-    }
+@transaction.atomic
+def recompute_draft(*, invoice_id: int) -> Invoice:
+    """Brings the sums of a draft up to date with its lines. Returns the draft.
 
-
-def plans_at_issue(*, profile: BillingProfile, issued_on: date, due_on: date, at: datetime) -> dict[str, date | None]:
-    """When people are told of an invoice, when it is charged and its payer reminded, by column. ``profile`` needs
-    ``account``.
-
-    An invoice whose day of charging lies in the past (history that is imported) is never charged by itself, nobody is
-    told of it as if it were new, and nobody is reminded for a day that has gone.
+    Raises WrongState when it was issued meanwhile, CannotIssue when its lines make no invoice. Rights are the caller's.
     """
-    day = profile.day_of(at)
-    by_card = profile.charges_automatically and not profile.pays_by_wire and profile.account.can_pay_by_card
-    charged_on = issued_on + timedelta(days=settings.AUTOPAY_DELAY_DAYS)
-    return {
-        "announce_on": day if profile.mails_invoices and issued_on >= day - NEWS_FOR else None,
-        "autopay_on": charged_on if by_card and charged_on >= day else None,
-        "next_reminder_on": next_reminder(due_on, from_on=day),
-    }
+    invoice = Invoice.objects.locked().get(pk=invoice_id)
+    if invoice.status != InvoiceStatus.DRAFT:
+        raise WrongState(_("Invoice %(number)s has been issued and does not change any more.") % {"number": invoice})
+    _recompute(invoice)
+    invoice.save(update_fields=["charges_minor", "tax_minor", "total_minor"])
+    return invoice
 
 
-def values_at_issue(
-    *,
-    profile: BillingProfile,
-    number: str,
-    today: date,
-    at: datetime,
-    po_number: str,
-    charges_minor: int,
-    tax_minor: int,
-    due_on: date | None = None,
-    remittances: Remittances | None = None,
-) -> dict[str, Any]:
-    """What an issued invoice holds besides its parties, by column: number, dates, terms, sums, plans and where to send
-    the money.
-
-    ``today`` is the invoice date, ``at`` the moment; the due date follows from the profile's terms unless it is given.
-    An invoice of zero has nothing to pay and is settled at once. ``remittances`` are our accounts, for a caller with
-    many invoices; without it they are read. Raises CannotIssue when the sums are negative.
-    """
-    total = total_of(charges_minor, tax_minor)
-    due_on = due_on or today + timedelta(days=profile.payment_terms_days)
-    plans = plans_at_issue(profile=profile, issued_on=today, due_on=due_on, at=at) if total else dict.fromkeys(PLANS)
-    return {
-        **plans,
-        "number": number,
-        "status": InvoiceStatus.OPEN if total else InvoiceStatus.PAID,
-        "issued_on": today,
-        "due_on": due_on,
-        "payment_terms_days": (due_on - today).days,
-        "payment_reference": creditor_reference(number),
-        "po_number": po_number or profile.po_number,
-        "pays_by_wire": profile.pays_by_wire,
-        "remittance": (remittances or Remittances()).copy_for(profile.currency, today),
-        "charges_minor": charges_minor,
-        "tax_minor": tax_minor,
-        "total_minor": total,
-    }
+def _recompute(invoice: Invoice) -> list[InvoiceLine]:
+    lines = list(invoice.lines.select_related("section").order_by("position", "pk"))
+    compute_sums(invoice, lines)
+    InvoiceLine.objects.bulk_update(lines, ["amount_minor", "tax_minor", "section_name"])
+    return lines
 
 
 @transaction.atomic
 def issue(*, access: Access, invoice_id: int, today: date, at: datetime) -> Invoice:
-    """Gives a draft its number and freezes it, and applies the profile's credits. ``today`` is the invoice date.
+    """Issues a stored draft. ``today`` is the invoice date.
 
     Returns the issued invoice. Raises CannotIssue for a draft without lines or with a negative total, WrongState for
-    an invoice that is no draft. Rights are the caller's: staff, import and billing run.
+    an invoice that is no draft. Rights are the caller's.
     """
     invoice = Invoice.objects.locked().get(pk=invoice_id)
     check_move(invoice.status, InvoiceStatus.OPEN)
-    profile = BillingProfile.objects.select_related("account").get(pk=invoice.profile_id)
-    lines = list(invoice.lines.select_related("section").order_by("position", "pk"))
-    if not lines:
+    if not _recompute(invoice):
         raise CannotIssue(_("Add at least one line before you issue the invoice."))
-    compute_lines(lines, invoice.currency)
-    InvoiceLine.objects.bulk_update(lines, ["amount_minor", "tax_minor", "section_name"])
-    number = take_numbers(settings.INVOICE_NUMBER_PREFIX)[0]
-    values = values_at_issue(
-        profile=profile,
-        number=number,
-        today=today,
-        at=at,
-        po_number=invoice.po_number,
-        charges_minor=sum(line.amount_minor for line in lines),
-        tax_minor=sum(line.tax_minor for line in lines),
-    )
-    for name, value in (values | parties_of(profile)).items():
-        setattr(invoice, name, value)
-    invoice.save()
-    audit.record(
-        access=access, at=at, action="invoice.issued", subject=number, profile=profile, total=invoice.total_minor
-    )
-    apply_at_issue(access=access, invoice_ids=[invoice.pk], today=today, at=at)
+    invoice.profile = BillingProfile.objects.select_related("account").get(pk=invoice.profile_id)
+    invoice.issued_on = today
+    issue_invoices([invoice], access=access, at=at)
     invoice.refresh_from_db()
     return invoice
+
+
+def create_drafts(invoices: Sequence[Invoice], lines: Iterable[InvoiceLine], *, access: Access, at: datetime) -> None:
+    """Stores new drafts with their lines, and an audit entry for each. The sums must have been computed.
+
+    Inside the caller's transaction, whose are the rights. ``lines`` name their invoice; the invoices get their ids.
+    """
+    _insert(invoices, lines, at)
+    bulk_insert(AuditEntry, _audit_entries("invoice.drafted", invoices, access=access, at=at))
+
+
+def issue_invoices(
+    invoices: Sequence[Invoice],
+    lines: Iterable[InvoiceLine] = (),
+    *,
+    access: Access,
+    at: datetime,
+    remittances: Remittances | None = None,
+) -> None:
+    """Issues drafts: stored and locked ones, or new ones that were never saved. New ones are written with their
+    ``lines``, unless those are in the database already, under the ids that were reserved for their invoices.
+
+    Inside the caller's transaction, whose are the rights. A draft has its ``profile`` with ``account`` and its
+    ``tax_ids``, its invoice date (``issued_on``, a day of the profile) and its sums; the due date follows from the
+    profile's terms unless it has one. An invoice of zero has nothing to pay and is settled at once. ``remittances`` are
+    our bank accounts, for a caller with many batches; without it they are read.
+    Raises CannotIssue when a total is negative. The series of numbers stays locked until the transaction ends.
+    """
+    remittances, seller = remittances or Remittances(), dict(settings.SELLER)
+    buyers: dict[int, dict[str, Any]] = {}
+    numbers = take_numbers(settings.INVOICE_NUMBER_PREFIX, len(invoices))
+    for invoice, number in zip(invoices, numbers, strict=True):
+        if invoice.profile_id not in buyers:
+            buyers[invoice.profile_id] = _buyer(invoice.profile)
+        invoice.seller, invoice.buyer = seller, buyers[invoice.profile_id]
+        _complete(invoice, number, remittances=remittances, at=at)
+    new = [invoice for invoice in invoices if invoice.created_at is None]
+    for stored in [invoice for invoice in invoices if invoice.created_at is not None]:
+        stored.save()
+    _insert(new, lines, at)
+    # What else is booked by an issue, such as tax by rate and the transfers of a ledger, belongs here.
+    bulk_insert(AuditEntry, _audit_entries("invoice.issued", invoices, access=access, at=at))
+    by_day: dict[date, list[int]] = defaultdict(list)
+    for invoice in invoices:
+        by_day[_issued_on(invoice)].append(invoice.pk)
+    for day, invoice_ids in sorted(by_day.items()):
+        apply_at_issue(access=access, invoice_ids=invoice_ids, today=day, at=at)
+
+
+def _complete(invoice: Invoice, number: str, *, remittances: Remittances, at: datetime) -> None:
+    """Sets what an issued invoice holds and a draft does not. Saves nothing."""
+    profile, issued_on = invoice.profile, _issued_on(invoice)
+    invoice.number = number
+    invoice.total_minor = invoice.charges_minor + invoice.tax_minor
+    _check_total(invoice)
+    invoice.status = InvoiceStatus.OPEN if invoice.total_minor else InvoiceStatus.PAID
+    invoice.due_on = invoice.due_on or issued_on + timedelta(days=profile.payment_terms_days)
+    invoice.payment_terms_days = (invoice.due_on - issued_on).days
+    invoice.payment_reference = creditor_reference(number)
+    invoice.po_number = invoice.po_number or profile.po_number
+    invoice.pays_by_wire = profile.pays_by_wire
+    invoice.remittance = remittances.copy_for(invoice.currency, issued_on)
+    if invoice.total_minor:
+        _plan(invoice, issued_on, invoice.due_on, at)
+
+
+def _issued_on(invoice: Invoice) -> date:
+    assert invoice.issued_on is not None  # noqa: S101  of an invoice that is being issued
+    return invoice.issued_on
+
+
+def _buyer(profile: BillingProfile) -> dict[str, Any]:
+    """The buyer as it is today, for an invoice to keep."""
+    return {
+        "agreement_type": profile.account.agreement_type,
+        "profile": profile.name,
+        "sold_to": profile.account.address_in(DOCUMENT_LANGUAGE),
+        "bill_to": profile.address_in(DOCUMENT_LANGUAGE),
+        "tax_ids": [tax_id.value for tax_id in profile.account.tax_ids.all()],
+    }
+
+
+def _plan(invoice: Invoice, issued_on: date, due_on: date, at: datetime) -> None:
+    """When people are told of the invoice, when it is charged and its payer reminded.
+
+    An invoice whose day of charging lies in the past (history that is imported) is never charged by itself, nobody is
+    told of it as if it were new, and nobody is reminded for a day that has gone.
+    """
+    profile, today = invoice.profile, invoice.profile.day_of(at)
+    by_card = profile.charges_automatically and not profile.pays_by_wire and profile.account.can_pay_by_card
+    charged_on = issued_on + timedelta(days=settings.AUTOPAY_DELAY_DAYS)
+    invoice.announce_on = today if profile.mails_invoices and issued_on >= today - NEWS_FOR else None
+    invoice.autopay_on = charged_on if by_card and charged_on >= today else None
+    invoice.next_reminder_on = next_reminder(due_on, from_on=today)
+
+
+def _insert(invoices: Sequence[Invoice], lines: Iterable[InvoiceLine], at: datetime) -> None:
+    without_id = [invoice for invoice in invoices if invoice.pk is None]
+    if without_id:
+        for invoice, pk in zip(without_id, reserve_ids(Invoice, len(without_id)), strict=True):
+            invoice.pk = pk
+    for invoice in invoices:
+        invoice.created_at = at
+    bulk_insert(Invoice, invoices)
+    bulk_insert(InvoiceLine, _of_stored_invoices(lines))
+
+
+def _of_stored_invoices(lines: Iterable[InvoiceLine]) -> Iterable[InvoiceLine]:
+    for line in lines:
+        line.invoice_id = line.invoice.pk
+        yield line
+
+
+def _audit_entries(action: str, invoices: Iterable[Invoice], *, access: Access, at: datetime) -> Iterator[AuditEntry]:
+    """One entry for each invoice: the same object, since each is written before the next is drawn."""
+    entry = audit.entry(access=access, at=at, action=action)
+    for invoice in invoices:
+        entry.subject, entry.profile_id = str(invoice), invoice.profile_id
+        entry.detail = {"total": invoice.total_minor}
+        if invoice.source_reference:
+            entry.detail["imported_as"] = invoice.source_reference
+        if invoice.period_start_on and invoice.period_end_on:
+            entry.detail["period"] = f"{invoice.period_start_on}/{invoice.period_end_on}"
+        yield entry

@@ -11,11 +11,11 @@ from django.utils.translation import gettext as _
 
 from accounts import audit
 from accounts.access import Access
-from invoices.models import CreditNote, Invoice, InvoiceLine
-from invoices.operations.correcting import rest_of, write_note
-from invoices.operations.crediting import give_credits_back
-from invoices.operations.drafting import recompute_draft
-from invoices.operations.standing import lock_standing, restore_standing
+from invoices.models import CreditNote, Invoice
+from invoices.operations.credit_notes import rest_of, write_note
+from invoices.operations.credits import give_credits_back
+from invoices.operations.dunning import lock_profile, reinstate
+from invoices.operations.issuing import compute_sums, create_drafts
 from invoices.payability import in_progress_text
 from invoices.states import InvoiceStatus, check_move
 
@@ -29,11 +29,6 @@ VOIDED = [
     "paid_at",
     "paid_with",
 ]
-COPIED = ("profile_id", "kind", "currency", "period_start_on", "period_end_on", "po_number")
-COPIED_OF_A_LINE = (
-    "section_id", "position", "description", "quantity", "unit", "unit_price", "tax_rate", "tax_note", "happened_on",
-    "is_creditable",
-)  # fmt: skip
 
 
 class CannotVoid(Exception):
@@ -61,8 +56,8 @@ def void(*, access: Access, invoice_id: int, reason: str, at: datetime) -> Invoi
     rest = rest_of(invoice)
     if sum(part.total_minor for part in rest) <= 0:
         raise CannotVoid(_("Credit notes have taken back all of this invoice already."))
-    lock_standing(invoice.profile)
-    due = invoice.total_minor - invoice.credited_minor - invoice.paid_minor
+    lock_profile(invoice.profile)
+    due = invoice.open_minor
     given_back = give_credits_back(invoice, access=access, at=at, note=reason)
     today = invoice.profile.day_of(at)
     note = write_note(
@@ -77,7 +72,7 @@ def void(*, access: Access, invoice_id: int, reason: str, at: datetime) -> Invoi
         access=access, at=at, action="invoice.voided", subject=str(invoice), profile=invoice.profile, reason=reason,
         credit_note=note.number,
     )  # fmt: skip
-    restore_standing(invoice.profile, at=at)
+    reinstate(invoice.profile, at=at)
     return invoice
 
 
@@ -110,12 +105,20 @@ def rebill(*, access: Access, invoice_id: int, reason: str, at: datetime) -> Inv
     other = Invoice.objects.filter(replaces=invoice).first()
     if other is not None:
         raise CannotVoid(_("%(invoice)s has its place already.") % {"invoice": other})
-    draft = Invoice.objects.create(replaces=invoice, **{name: getattr(invoice, name) for name in COPIED})
-    InvoiceLine.objects.bulk_create(
-        InvoiceLine(invoice=draft, **{name: getattr(line, name) for name in COPIED_OF_A_LINE})
-        for line in invoice.lines.order_by("position", "pk")
+    draft = Invoice(
+        replaces=invoice,
+        profile=invoice.profile,
+        kind=invoice.kind,
+        currency=invoice.currency,
+        period_start_on=invoice.period_start_on,
+        period_end_on=invoice.period_end_on,
+        po_number=invoice.po_number,
     )
-    draft = recompute_draft(invoice_id=draft.pk)
+    lines = list(invoice.lines.select_related("section").order_by("position", "pk"))
+    for line in lines:
+        line.pk, line.invoice = None, draft
+    compute_sums(draft, lines)
+    create_drafts([draft], lines, access=access, at=at)
     audit.record(
         access=access, at=at, action="invoice.rebilled", subject=str(invoice), profile=invoice.profile, draft=draft.pk
     )

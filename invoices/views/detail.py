@@ -14,6 +14,7 @@ from django.utils import timezone
 from django.utils.translation import get_language
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_safe
+from stdnum import iban
 
 from accounts.access import Access
 from accounts.models import BillingAccount, BillingProfile
@@ -22,16 +23,15 @@ from accounts.scoping import profile_of, profile_view
 from invoices.documents.figures import percentage, quantity
 from invoices.models import CreditNote, Invoice, InvoiceLine
 from invoices.money import Money, currency_pattern, exponent
-from invoices.payability import Why, disputed_text, why_not
+from invoices.payability import NotPayableReason, disputed_text, reason_not_payable
 from invoices.remittances import (
-    IBAN,
     Remittance,
     current_remittance,
+    has_payment_code,
     in_fours,
-    payment_code,
     payment_code_svg,
 )
-from invoices.states import LOOK, InvoiceStatus, label_of
+from invoices.states import BADGES, InvoiceStatus
 from invoices.summaries import summary_of
 from invoices.views.rows import Addresses, is_charged
 
@@ -57,17 +57,17 @@ def invoice_detail(request: HttpRequest, access: Access, number: str) -> HttpRes
     invoice = get_object_or_404(invoices, number=number)
     invoice.profile = profile
     today = profile.day_of(timezone.now())
-    label = label_of(invoice.status, due_on=invoice.due_on, is_being_paid=invoice.is_being_paid, today=today)
+    label = invoice.label_on(today)
     lines = list(invoice.lines.order_by("position", "pk"))
     notes = list(CreditNote.objects.visible_to(access).filter(invoice=invoice).order_by("pk"))
     noted_minor = sum(note.applied_minor for note in notes)
-    why, addresses = why_not(invoice, access), Addresses(profile)
-    is_being_paid = why is not None and why.code == Why.IN_PROGRESS
+    why, addresses = reason_not_payable(invoice, access), Addresses(profile)
+    is_being_paid = why is not None and why.code == NotPayableReason.IN_PROGRESS
     context = {
         "invoice": invoice,
         "profile": profile,
         "label": label.label,
-        "look": LOOK[label],
+        "look": BADGES[label],
         "sections": sections_of(lines, invoice.currency),
         "taxes": _taxes(lines, invoice.currency),
         "credits": Money(noted_minor - invoice.credited_minor, invoice.currency),
@@ -85,7 +85,7 @@ def invoice_detail(request: HttpRequest, access: Access, number: str) -> HttpRes
         "may_pay": access.can(Permission.INVOICE_PAY),
         "days_late": (today - invoice.due_on).days if invoice.due_on and invoice.status == InvoiceStatus.OPEN else 0,
         "transfer": _transfer(invoice, today),
-        "over_limit": why.text if why and why.code == Why.CARD_LIMIT else "",
+        "over_limit": why.text if why and why.code == NotPayableReason.CARD_LIMIT else "",
         "is_charged": invoice.autopay_on is not None and is_charged(profile),
         "pay_url": "" if why else addresses.of("pay", invoice),
         "payment_url": addresses.of("payment", invoice) if is_being_paid and access.can(Permission.INVOICE_PAY) else "",
@@ -140,20 +140,15 @@ def _transfer(invoice: Invoice, today: date) -> dict[str, Any] | None:
         return None
     printed, now = Remittance.printed_on(invoice), current_remittance(invoice.currency, today)
     now = now or printed
+    code_url = reverse("invoices:payment_code", args=[invoice.profile.code, invoice.number])
     return {
         "now": now,
-        "is_iban": now is not None and bool(IBAN.fullmatch(now.iban)),
+        "is_iban": now is not None and iban.is_valid(now.iban),
         "printed": printed if now and printed and not now.is_same_account(printed) else None,
         "reference": in_fours(invoice.payment_reference),
-        "code_url": _code_url(invoice, now) if now else "",
+        "code_url": code_url if now and has_payment_code(now, invoice.amount_due) else "",
         "contact": invoice.seller.get("email", ""),
     }
-
-
-def _code_url(invoice: Invoice, remittance: Remittance) -> str:
-    if not payment_code(remittance, invoice.amount_due, invoice.payment_reference):
-        return ""
-    return reverse("invoices:payment_code", args=[invoice.profile.code, invoice.number])
 
 
 @require_safe
@@ -164,12 +159,10 @@ def payment_code_image(_request: HttpRequest, access: Access, number: str) -> Ht
     profile = profile_of(access)
     invoice = get_object_or_404(Invoice.objects.visible_to(access), number=number)
     remittance = current_remittance(invoice.currency, profile.day_of(timezone.now())) or Remittance.printed_on(invoice)
-    text = ""
-    if remittance is not None and not invoice.is_being_paid:
-        text = payment_code(remittance, invoice.amount_due, invoice.payment_reference)
-    if not text:
+    if remittance is None or invoice.is_being_paid or not has_payment_code(remittance, invoice.amount_due):
         raise Http404(_("This invoice has no payment code."))
-    response = HttpResponse(payment_code_svg(text), content_type="image/svg+xml")
+    drawing = payment_code_svg(remittance, invoice.amount_due, invoice.payment_reference)
+    response = HttpResponse(drawing, content_type="image/svg+xml")
     response["Cache-Control"] = "private, no-store"
     return response
 

@@ -12,8 +12,8 @@ from django.views.decorators.http import require_safe
 from accounts.access import Access
 from accounts.roles import Permission
 from accounts.scoping import profile_view
-from invoices.documents.issued import issued_pdf
 from invoices.models import CreditNote, Invoice
+from invoices.operations.document_archive import issued_pdf
 
 UNSAFE = re.compile(r"[^A-Za-z0-9._-]+")
 

@@ -1,9 +1,9 @@
-"""The list of invoices of a billing profile."""
+"""The list of invoices of a billing profile, as a page and as a CSV file."""
 
 from collections.abc import Iterable
 from typing import Any
 
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
 from django.shortcuts import render
 from django.urls import reverse
 from django.utils import timezone
@@ -14,10 +14,11 @@ from accounts.access import Access
 from accounts.models import InvoiceSection
 from accounts.roles import Permission
 from accounts.scoping import profile_view
-from billing_portal.core.paging import page_of
+from billing_portal.core.paging import Sort, in_pages, page_of
 from invoices.forms import SORTS, STATUSES, Filters, Period
 from invoices.models import Invoice
 from invoices.summaries import summary_of
+from invoices.views.csv_download import csv_response
 from invoices.views.rows import Rows
 
 COUNT_LIMIT = 1000
@@ -81,3 +82,20 @@ def _sort(path: str, filters: Filters, key: str) -> dict[str, str]:
     """Of a column's heading: how it is sorted now, and where pressing it leads."""
     now = {f"-{key}": "descending", key: "ascending"}.get(filters.sort, "")
     return {"key": key, "now": now, "url": path + filters.query(sort=key if now == "descending" else f"-{key}")}
+
+
+@require_safe
+@profile_view(Permission.INVOICE_DOWNLOAD)
+def invoice_csv(request: HttpRequest, access: Access) -> StreamingHttpResponse:
+    """The same rows and filters as the list, and its order, unless that can change while the file is made."""
+    rows = Rows(access, timezone.now())
+    filters = Filters.read(request.GET, list(InvoiceSection.objects.visible_to(access)))
+    invoices = filters.apply(Invoice.objects.visible_to(access), rows.today)
+    # A payment made meanwhile would move a row to where it is read again; by date each row stands once.
+    sort = Sort("issued_on") if filters.order.column == "amount_due_minor" else filters.order
+    head = [
+        _("Invoice number"), _("Type"), _("Invoice date"), _("Due date"), _("Currency"), _("Billed"), _("Amount due"),
+        _("Status"), _("Payment reference"), _("PO number"),
+    ]  # fmt: skip
+    name = f"invoices-{rows.profile.code}-{rows.today.isoformat()}.csv"
+    return csv_response(name, head, map(rows.cells, in_pages(invoices, sort=sort)))

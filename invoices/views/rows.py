@@ -15,8 +15,8 @@ from accounts.roles import Permission
 from accounts.scoping import profile_of
 from invoices.models import Invoice
 from invoices.money import format_minor
-from invoices.payability import Payability, Reason, Why, day_text, disputed_since
-from invoices.states import LOOK, InvoiceStatus, Label, label_of
+from invoices.payability import NotPayable, NotPayableReason, ProfilePayability, day_text, disputed_text
+from invoices.states import BADGES, InvoiceStatus, Label
 from invoices.summaries import summary_of
 
 PLACE = "--number--"
@@ -59,7 +59,7 @@ class Rows:
         self.today = self.profile.day_of(at)
         self.language = get_language() or "en"
         self.addresses = Addresses(self.profile)
-        self.payability = Payability(self.profile, access)
+        self.payability = ProfilePayability(self.profile, access)
         self.may_download = access.can(Permission.INVOICE_DOWNLOAD)
         self.may_pay = access.can(Permission.INVOICE_PAY)
         self.pay_words = _("Pay now: %(number)s, %(amount)s")
@@ -79,8 +79,9 @@ class Rows:
 
     def row(self, invoice: Invoice) -> dict[str, Any]:
         """What `invoice_rows` draws: words and addresses, none of them escaped. Needs what `for_rows` loads."""
-        label = label_of(invoice.status, due_on=invoice.due_on, is_being_paid=invoice.is_being_paid, today=self.today)
-        why = self.payability.why_not(invoice)
+        invoice.profile = self.profile
+        label = invoice.label_on(self.today)
+        why = self.payability.reason_not_payable(invoice)
         amount_due = format_minor(invoice.amount_due_minor, invoice.currency, self.language)
         number = {"number": invoice.number, "amount": amount_due}
         address = self.addresses.of
@@ -95,12 +96,12 @@ class Rows:
             "amount_due": amount_due,
             "is_zero": not invoice.amount_due_minor,
             "label": self.labels[label],
-            "look": LOOK[label],
+            "look": BADGES[label],
             "is_late": label == Label.PAST_DUE,
             "is_void": label == Label.VOID,
-            "note": disputed_since(invoice, self.profile) or self._charged(invoice),
+            "note": disputed_text(invoice) or self._charged(invoice),
             "why": self._short(why) if why else "",
-            "why_url": self.second_factor_url if why and why.code == Why.SECOND_FACTOR else "",
+            "why_url": self.second_factor_url if why and why.code == NotPayableReason.SECOND_FACTOR else "",
             "detail_url": address("detail", invoice),
             "pay_url": "" if why else address("pay", invoice),
             "pay_label": "" if why else self.pay_words % number,
@@ -109,6 +110,21 @@ class Rows:
             "pdf_url": address("pdf", invoice) if self.may_download else "",
             "download_label": self.download_words % number,
         }
+
+    def cells(self, invoice: Invoice) -> list[object]:
+        """The same invoice in the CSV file: plain values, amounts in major units."""
+        return [
+            invoice.number,
+            self.kinds[invoice.kind],
+            invoice.issued_on,
+            invoice.due_on,
+            invoice.currency,
+            invoice.total.amount,
+            invoice.amount_due.amount,
+            self.labels[invoice.label_on(self.today)],
+            invoice.payment_reference,
+            invoice.po_number,
+        ]
 
     def _charged(self, invoice: Invoice) -> str:
         """The day on which it is charged by itself, or was and its bank declined; Pay now is always possible."""
@@ -123,11 +139,11 @@ class Rows:
         pattern = "d MMM" if day.year == self.today.year else "d MMM y"
         return words % {"day": day_text(day, pattern, language=self.language)}
 
-    def _short(self, why: Reason) -> str:
+    def _short(self, why: NotPayable) -> str:
         """The list says once, above the rows, which roles may pay or that a second factor is demanded."""
-        if why.code == Why.SECOND_FACTOR:
+        if why.code == NotPayableReason.SECOND_FACTOR:
             return self.second_factor_words
-        return self.role_words if why.code == Why.ROLE else why.text
+        return self.role_words if why.code == NotPayableReason.ROLE else why.text
 
 
 def row_context(invoice: Invoice, access: Access, at: datetime) -> dict[str, Any]:

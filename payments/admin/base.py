@@ -89,9 +89,6 @@ class StaffActionAdmin(ReadOnlyAdmin):
 
     actions = None
 
-    class Media:
-        css = {"all": ("admin-theme/payments.css",)}
-
     def get_urls(self) -> list[URLPattern]:
         own = [
             path(

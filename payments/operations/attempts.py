@@ -26,10 +26,8 @@ from accounts.models import BillingProfile, User
 from accounts.roles import Permission
 from invoices.models import Invoice
 from invoices.money import Money
-from invoices.operations import (
-    mark_payment_started,
-)
-from invoices.payability import why_not
+from invoices.operations.invoice_payments import mark_payment_started
+from invoices.payability import reason_not_payable
 from payments.gateways.base import Gateway
 from payments.gateways.registry import UnknownGateway, default_gateway, get_gateway
 from payments.models import Payment, PaymentAllocation, PaymentEvent, PaymentMethod
@@ -154,7 +152,7 @@ def begin(
         return _same_attempt(attempt_key, invoice_ids, payer), []
     access.require(Permission.INVOICE_PAY)
     for invoice in invoices:
-        reason = why_not(invoice, access)
+        reason = reason_not_payable(invoice, access)
         if reason is not None:
             raise CannotPay(reason.text, code=reason.code)
     due = Money.total((invoice.amount_due for invoice in invoices), profile.currency)

@@ -36,7 +36,7 @@ from billing_portal.core.batches import run_each
 from billing_portal.core.database import translate_lock_timeout
 from billing_portal.core.time_zones import has_come
 from invoices.models import Invoice
-from invoices.operations import note_declined, plan_autopay
+from invoices.operations.invoice_payments import note_declined, plan_autopay
 from invoices.states import InvoiceStatus
 from payments.gateways.base import Bucket
 from payments.models import AutomaticCharge, Payment, PaymentMethod

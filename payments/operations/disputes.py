@@ -14,7 +14,7 @@ from django.db.models import Min
 
 from accounts.access import system_access
 from invoices.models import Invoice
-from invoices.operations import mark_disputed
+from invoices.operations.invoice_payments import mark_disputed
 from payments.gateways import base
 from payments.models import Dispute, DisputeAllocation, Payment, PaymentAllocation, PaymentEvent
 from payments.operations import notifications

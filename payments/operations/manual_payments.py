@@ -14,7 +14,7 @@ from django.utils.translation import gettext as _
 from accounts.access import Access, require_staff
 from invoices.models import Invoice
 from invoices.money import Money
-from invoices.operations import clear_payment_started
+from invoices.operations.invoice_payments import clear_payment_started
 from invoices.states import InvoiceStatus
 from payments.gateways import base
 from payments.gateways.base import Outcome, Result

@@ -24,7 +24,7 @@ from accounts.roles import Permission
 from billing_portal.core.database import translate_lock_timeout
 from billing_portal.core.leases import claim_due
 from invoices.models import Invoice
-from invoices.operations import drop_autopay
+from invoices.operations.invoice_payments import drop_autopay
 from payments.gateways.base import DeclineCode, MethodInfo, Outcome
 from payments.gateways.registry import UnknownGateway, get_gateway
 from payments.models import AutomaticCharge, Detachment, Payment, PaymentMethod

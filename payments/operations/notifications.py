@@ -14,10 +14,6 @@ from datetime import date, datetime, timedelta
 from typing import Any
 
 import structlog
-from accounts.recipients import invoice_people, readers_of_invoices
-from billing_portal.core.batches import run_each
-from billing_portal.core.outbox import queue, queue_to
-from billing_portal.core.time_zones import has_come, latest_day
 from django.conf import settings
 from django.contrib.auth.backends import ModelBackend
 from django.db import transaction
@@ -25,9 +21,13 @@ from django.db.models import Q
 from django.urls import reverse
 
 from accounts.models import BillingContact, BillingProfile, RoleAssignment, User
+from accounts.recipients import invoice_people, readers_of_invoices
 from accounts.roles import Permission, Scope, roles_with
+from billing_portal.core.batches import run_each
+from billing_portal.core.outbox import queue, queue_to
+from billing_portal.core.time_zones import has_come, latest_day
 from invoices.models import Invoice
-from invoices.operations import mark_announced
+from invoices.operations.invoice_payments import mark_announced
 from invoices.remittances import Remittance
 from invoices.states import InvoiceStatus
 from payments.models import AutomaticCharge, Dispute, Payment, PaymentMethod, Refund

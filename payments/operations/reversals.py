@@ -8,7 +8,8 @@ from datetime import datetime
 
 from invoices.models import Credit, Invoice
 from invoices.money import Money
-from invoices.operations import change_credit, give_back_payment, mark_payment_started, take_back_payment
+from invoices.operations.credits import change_credit
+from invoices.operations.invoice_payments import give_back_payment, mark_payment_started, take_back_payment
 from payments.models import Dispute, Payment, PaymentAllocation, Refund
 from payments.operations.settlement import credit_surplus
 

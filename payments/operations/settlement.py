@@ -20,12 +20,9 @@ from accounts.access import Access, system_access
 from accounts.models import User
 from invoices.models import Invoice
 from invoices.money import Money
-from invoices.operations import (
-    apply_payment,
-    book_credit,
-    clear_payment_started,
-    restore_standing,
-)
+from invoices.operations.credits import book_credit
+from invoices.operations.dunning import reinstate
+from invoices.operations.invoice_payments import apply_payment, clear_payment_started
 from payments.gateways.base import MethodInfo, Outcome, Result
 from payments.models import Payment, PaymentAllocation, PaymentEvent, PaymentMethod
 from payments.operations import notifications
@@ -211,7 +208,7 @@ def book_money(payment: Payment, rows: list[PaymentAllocation], *, at: datetime,
             row.amount_minor = (part - left).minor
             row.save(update_fields=["amount_minor"])
             surplus += left
-    restore_standing(payment.profile, at=at)
+    reinstate(payment.profile, at=at)
     if surplus:
         description = f"{payment.reference}: {', '.join(str(row.invoice) for row in rows)}"
         credit_surplus(payment, surplus, description=description, at=at)

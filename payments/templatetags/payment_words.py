@@ -8,7 +8,7 @@ from django.utils import timezone
 from django.utils.functional import Promise
 
 from invoices.money import Money
-from invoices.states import Look
+from invoices.states import StatusBadge
 from payments.declines import explain
 from payments.models import AutomaticCharge
 from payments.models.methods import BRANDS
@@ -44,12 +44,12 @@ def decline_advice(code: str) -> Sequence[str | Promise]:
 
 
 @register.filter
-def payment_look(status: str) -> Look:
+def payment_look(status: str) -> StatusBadge:
     return PAYMENT_LOOK[PaymentStatus(status)]
 
 
 @register.filter
-def refund_look(status: str) -> Look:
+def refund_look(status: str) -> StatusBadge:
     return REFUND_LOOK[RefundStatus(status)]
 
 
@@ -60,7 +60,7 @@ def minus(amount: Money) -> Money:
 
 
 @register.filter
-def dispute_look(status: str) -> Look:
+def dispute_look(status: str) -> StatusBadge:
     return DISPUTE_LOOK[DisputeStatus(status)]
 
 

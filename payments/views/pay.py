@@ -21,8 +21,8 @@ from accounts.models import BillingProfile
 from accounts.roles import Permission
 from accounts.scoping import profile_of, profile_view
 from invoices.models import Invoice
-from invoices.payability import why_not
-from invoices.states import LOOK, Look, label_of
+from invoices.payability import reason_not_payable
+from invoices.states import BADGES, StatusBadge
 from payments.declines import explain
 from payments.forms import NEW_CARD, PayForm
 from payments.gateways.registry import UnknownGateway, default_gateway
@@ -31,7 +31,8 @@ from payments.operations.attempts import CannotPay, pay
 from payments.states import ENDED_WITHOUT_MONEY, PaymentStatus
 from payments.views.payments import next_page, payment_url
 
-DEFAULT, SOON, BAD = Look("", "check"), Look("status-warn", "clock"), Look("status-past-due", "triangle-alert")
+DEFAULT, SOON = StatusBadge("", "check"), StatusBadge("status-warn", "clock")
+BAD = StatusBadge("status-past-due", "triangle-alert")
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -84,11 +85,11 @@ def _render(
 ) -> HttpResponse:
     """The page with the form, or with the reason why there is none. A refused POST answers 422."""
     today = invoice.profile.day_of(at)
-    label = label_of(invoice.status, due_on=invoice.due_on, is_being_paid=invoice.is_being_paid, today=today)
+    label = invoice.label_on(today)
     context: dict[str, Any] = {"invoice": invoice, "profile": invoice.profile, "error": error}
-    context |= {"label": label.label, "look": LOOK[label]}
+    context |= {"label": label.label, "look": BADGES[label]}
     payments = Payment.objects.visible_to(access)
-    reason = why_not(invoice, access)
+    reason = reason_not_payable(invoice, access)
     if reason is not None:
         template = "payments/not_payable.html"
         open_payment = payments.filter(allocations__invoice=invoice, allocations__is_open=True).first()
@@ -129,7 +130,7 @@ class Choice:
 
     method: PaymentMethod
     note: str
-    look: Look | None = None
+    look: StatusBadge | None = None
     pill: str = ""
     is_usable: bool = True
     is_declined: bool = False

@@ -52,7 +52,7 @@ const leave = () => {
   else shut();
 };
 
-const say = (text) => {
+const showFailure = (text) => {
   const close = document.createElement("button");
   close.type = "button";
   close.className = "btn";
@@ -76,7 +76,7 @@ const say = (text) => {
   }
 };
 
-const watch = () => {
+const connect = () => {
   history.replaceState({ base, blade: null, depth: 0 }, "");
 
   // The server draws parts of the page beneath again when it knows that page.
@@ -96,7 +96,7 @@ const watch = () => {
     // A whole document means that the answer is not meant for the panel: the session ended, or the server failed.
     if (/<html[\s>]/i.test(xhr.responseText)) {
       event.detail.shouldSwap = false;
-      if (xhr.status >= 500) say(blade.dataset.failed);
+      if (xhr.status >= 500) showFailure(blade.dataset.failed);
       else if (requestConfig.verb === "get") location.assign(requestConfig.path);
       else location.reload();
       return;
@@ -108,13 +108,13 @@ const watch = () => {
   addEventListener("htmx:afterSwap", (event) => {
     if (!isBlade(event)) return;
     const { xhr, requestConfig } = event.detail;
-    const asked = new URL(requestConfig.path, location.href);
-    const answered = new URL(xhr.responseURL || asked, location.href);
-    const address = answered.pathname + answered.search;
+    const request = new URL(requestConfig.path, location.href);
+    const response = new URL(xhr.responseURL || request, location.href);
+    const address = response.pathname + response.search;
     const pushes = requestConfig.verb === "get" && requestConfig.elt?.closest("[hx-push-url=true]");
     if (pushes && !requestConfig.triggeringEvent?.detail?.restoring) {
       history.pushState({ base, blade: address, depth: (state().depth ?? 0) + 1 }, "", address);
-    } else if (state().blade && answered.pathname !== asked.pathname) {
+    } else if (state().blade && response.pathname !== request.pathname) {
       history.replaceState({ ...state(), blade: address }, "", address);
     }
     open();
@@ -122,7 +122,7 @@ const watch = () => {
 
   for (const failure of ["htmx:sendError", "htmx:timeout"]) {
     addEventListener(failure, (event) => {
-      if (isBlade(event)) say(blade.dataset.failed);
+      if (isBlade(event)) showFailure(blade.dataset.failed);
     });
   }
 
@@ -147,4 +147,4 @@ const watch = () => {
   });
 };
 
-if (blade) watch();
+if (blade) connect();

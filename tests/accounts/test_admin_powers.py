@@ -103,9 +103,9 @@ def test_staff_give_themselves_no_role_and_the_owners_hear_of_every_other(admin_
     friend = UserFactory(email="friend@example.net")
     assert admin_client.post(address, {"user": friend.pk, **form}).status_code == 302
     assert [(mail.to, mail.template) for mail in mails()] == [(owner.email, "role_granted")]
-    drawn = render("role_granted", mails()[0].context, "nl")
-    assert "friend@example.net" in drawn.text
-    assert "Eigenaar" in drawn.text
+    rendered = render("role_granted", mails()[0].context, "nl")
+    assert "friend@example.net" in rendered.text
+    assert "Eigenaar" in rendered.text
 
 
 def mails():

@@ -16,9 +16,9 @@ from accounts.models import (
     User,
 )
 from invoices.models import Charge, Invoice
-from invoices.operations import recompute_draft
+from invoices.operations.issuing import recompute_draft
 from tests.factories import TODAY, BillingAccountFactory, BillingProfileFactory, UserFactory, draft, member
-from tests.invoices.charging import charged
+from tests.invoices.billing_runs import charged
 from tests.staff_forms import as_shown, page, save
 
 VIEW_PEOPLE, ADD_PEOPLE = (f"Customers and access | user | Can {verb} user" for verb in ("view", "add"))

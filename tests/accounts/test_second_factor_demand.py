@@ -249,8 +249,8 @@ def test_every_owner_is_told_what_staff_decided(account, owner):
 @pytest.mark.parametrize(
     ("demanded", "subject", "sentence"),
     [
-        (True, "A second factor is now demanded", "decided that whoever pays or manages cards"),
-        (False, "A second factor is no longer demanded", "decided that a password alone is enough to pay"),
+        (True, "A second factor is now required", "decided that anybody who pays or manages cards"),
+        (False, "A second factor is no longer required", "decided that a password alone is enough to pay"),
     ],
 )
 def test_the_mail_says_it(by, demanded, subject, sentence):

@@ -14,13 +14,15 @@ from accounts.models import AuditEntry, BillingContact, BillingProfile, InvoiceS
 from billing_portal.core.models import JobRun
 from invoices.models import Credit, Invoice, RemittanceAccount, TaxRate
 from invoices.money import Money
-from invoices.operations import add_credit, close_due, void
+from invoices.operations.closing import close_due
+from invoices.operations.credits import add_credit
+from invoices.operations.voiding import void
 from payments.models import AutomaticCharge, CardHold, MethodSetup, Payment
 from payments.operations.manual_payments import record_payment
 from payments.operations.methods import remove_method
 from payments.operations.refunds import refund
 from tests.factories import NOW, BillingProfileFactory, UserFactory, draft, issued, member
-from tests.invoices.charging import charged
+from tests.invoices.billing_runs import charged
 from tests.payments.acts import card, deliver, press_pay, sandbox, staff
 
 LONG_EMAIL = "accounts-receivable.north-sea-region@example.com"
@@ -116,7 +118,7 @@ def paying_by_wire(profile, payer) -> None:
     )
     BillingContact.objects.create(profile=profile, name="Accounts payable", email=LONG_EMAIL)
     RemittanceAccount.objects.create(
-        currency="EUR", valid_from_on=date(2026, 1, 1), account_holder=LONG[:70], iban="NL00EXAM0000000000"
+        currency="EUR", valid_from_on=date(2026, 1, 1), account_holder=LONG[:70], iban="NL53EXAM0000000000"
     )
 
 

@@ -1,4 +1,4 @@
-"""The mails as a mail program draws them: nothing sticks out, nothing that axe finds, on a phone and in the dark."""
+"""The mails as a mail program shows them: nothing sticks out, nothing that axe finds, on a phone and in the dark."""
 
 from itertools import product
 
@@ -9,7 +9,7 @@ from billing_portal.core.mail import render
 from billing_portal.core.models import OutgoingMail
 from tests.factories import issued, member
 from tests.payments.acts import card, press_pay
-from tests.payments.test_pages_mails import TEMPLATES, context_of
+from tests.payments.test_pages_mails import SOURCES, context_of
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 
@@ -23,7 +23,7 @@ STICKING_OUT = """() => [...document.querySelectorAll('.card *')].filter(part =>
 def test_a_mail_fits_whatever_it_is_read_on(page, profile):
     press_pay(member(profile, "invoice_manager"), issued(profile, "1234567.89"), card(profile, "9995"))
     of_payment = OutgoingMail.objects.get().context
-    for template, language, theme, width in product(TEMPLATES, ("en", "nl"), ("light", "dark"), (320, 360, 600)):
+    for template, language, theme, width in product(SOURCES, ("en", "nl"), ("light", "dark"), (320, 360, 600)):
         page.emulate_media(color_scheme=theme)
         page.set_viewport_size({"width": width, "height": 700})
         page.set_content(render(template, context_of(template, of_payment), language).html)

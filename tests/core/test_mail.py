@@ -10,15 +10,20 @@ from django.core.management import call_command
 from django.db import connection
 from django.template import engines
 
-from billing_portal.core.mail import LEASE, MOST_TRIES, PAUSES, render, send_due
+from billing_portal.core.mail import LEASE, MAX_TRIES, PAUSES, render, send_due
 from billing_portal.core.models import OutgoingMail
 from billing_portal.core.outbox import queue
 from tests.factories import NOW, UserFactory
 
 TEMPLATES = {
-    "emails/hello.subject.txt": '{% load i18n %}{% translate "Password" %} {{ company }}',
-    "emails/hello.txt": "{% extends 'layouts/email.txt' %}{% block content %}Dear {{ company }}{% endblock %}",
-    "emails/hello.html": "{% extends 'layouts/email.html' %}{% block content %}<p>Dear {{ company }}</p>{% endblock %}",
+    "emails/hello.html": """{% extends "layouts/email.html" %}{% load i18n %}
+        {% block subject %}{% translate "Password" %} {{ company }}{% endblock %}
+        {% block content %}
+          <p>Dear {{ company }},
+             you pay {{ amount }}:</p>
+          <ul><li>by card</li><li>by wire</li></ul>
+          <table><tr><th>Invoice</th><td>INV-1</td></tr><tr><th>For</th><td>{{ company }}</td></tr></table>
+          <a class="button" href="https://example.com/?a=1&amp;b={{ company|urlencode }}">Pay</a> {% endblock %}""",
 }
 
 
@@ -58,16 +63,31 @@ def asked(key="invoice paid 1", company="Example & Sons", **person):
     return OutgoingMail.objects.get(key=key)
 
 
-def test_a_mail_is_drawn_in_its_readers_language():
+def test_a_mail_is_rendered_in_its_readers_language():
     assert render("hello", {"company": "Example"}, "nl").subject == "Wachtwoord Example"
     assert 'lang="nl"' in render("hello", {"company": "Example"}, "nl").html
 
 
 def test_text_stays_as_it_is_and_html_is_escaped():
-    drawn = render("hello", {"company": "Example & Sons <b>"}, "en")
-    assert "Dear Example & Sons <b>" in drawn.text
-    assert "Dear Example &amp; Sons &lt;b&gt;" in drawn.html
-    assert "<title>Password Example &amp; Sons &lt;b&gt;</title>" in drawn.html
+    rendered = render("hello", {"company": "Example & Sons <b>"}, "en")
+    assert rendered.subject == "Password Example & Sons <b>"
+    assert "Dear Example & Sons <b>" in rendered.text
+    assert "Dear Example &amp; Sons &lt;b&gt;" in rendered.html
+    assert "<title>Password Example &amp; Sons &lt;b&gt;</title>" in rendered.html
+
+
+def test_the_plain_text_is_read_from_the_html(settings):
+    settings.SELLER = settings.SELLER | {"name": "Seller", "address": "Street 1\nTown", "email": ""}
+    assert render("hello", {"company": "R&D <b>", "amount": "€\xa05,00"}, "en").text == (
+        "Dear R&D <b>, you pay €\xa05,00:\n\n- by card\n- by wire\n\nInvoice: INV-1\nFor: R&D <b>\n\n"
+        "Pay:\nhttps://example.com/?a=1&b=R%26D%20%3Cb%3E\n\n"
+        "-- \nSeller\nStreet 1\nTown\n\nThis message was sent automatically.\n"
+    )
+
+
+def test_a_value_adds_no_line_and_no_link_to_the_text():
+    text = render("hello", {"company": "Example\n\nPay here:\nhttps://thief.example/</p><a href='/x'>x</a>"}, "en").text
+    assert "Dear Example Pay here: https://thief.example/</p><a href='/x'>x</a>, you pay" in text
 
 
 @pytest.mark.django_db
@@ -140,7 +160,7 @@ def test_a_mail_is_given_up_after_the_last_try_and_can_be_asked_for_again(settin
         send_due(at=at)
         at += pause
     row.refresh_from_db()
-    assert (row.tries, row.next_try_at, row.sent_at) == (MOST_TRIES, None, None)
+    assert (row.tries, row.next_try_at, row.sent_at) == (MAX_TRIES, None, None)
     settings.MAILERS = {"default": {"BACKEND": "django.core.mail.backends.locmem.EmailBackend"}}
     call_command("send_mail", "--retry")
     assert len(mail.outbox) == 1

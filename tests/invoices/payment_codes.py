@@ -29,7 +29,7 @@ LEVEL_M = 0b00
 
 def read_code(svg: str) -> str:
     """The text of the code in a drawing."""
-    dark = {(int(row), int(column)) for column, row in re.findall(r"M(\d+) (\d+)h1v1h-1z", svg)}
+    dark = set(_dark_modules(svg))
     whole = int(re.search(r'viewBox="0 0 (\d+) \1"', svg)[1])
     margin = min(row for row, _column in dark)
     assert margin == min(column for _row, column in dark) == 4, "scanners need four modules of white around"
@@ -40,6 +40,20 @@ def read_code(svg: str) -> str:
     version = (size - 17) // 4
     words = _codewords(grid, version, MASKS[mask])
     return _bytes(_data(words, BLOCKS[version]), version).decode()
+
+
+def _dark_modules(svg: str):
+    """Row and column of each: horizontal strokes along the middle of the modules, and moves between them."""
+    column = row = 0
+    path = re.search(r'stroke="#000" d="([^"]+)"', svg)[1]
+    for move, x, y in re.findall(r"([Mmh])(-?\d+)(?: (-?\d+)(?:\.5)?)?", path):
+        if move == "h":
+            yield from ((row, column + step) for step in range(int(x)))
+            column += int(x)
+        elif move == "m":
+            column, row = column + int(x), row + int(y)
+        else:
+            column, row = int(x), int(y)
 
 
 def _format(grid):

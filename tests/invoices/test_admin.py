@@ -7,7 +7,7 @@ from django.urls import reverse
 
 from accounts.models import AuditEntry, InvoiceSection
 from invoices.models import Credit, Invoice, InvoiceLine, NumberSeries
-from invoices.operations import mark_payment_started
+from invoices.operations.invoice_payments import mark_payment_started
 from tests.factories import NOW, BillingProfileFactory, UserFactory, draft, issued
 
 LIST = "/admin/invoices/invoice/"

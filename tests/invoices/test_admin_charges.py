@@ -10,7 +10,7 @@ from django.urls import reverse
 from accounts.models import AuditEntry
 from invoices.models import Charge, Invoice, TaxRate
 from tests.factories import BillingProfileFactory, UserFactory
-from tests.invoices.charging import billed_profile, charged, noon, run, section_of
+from tests.invoices.billing_runs import billed_profile, charged, noon, run, section_of
 
 pytestmark = pytest.mark.django_db
 LIST, RATES, PERIODS = (f"/admin/invoices/{name}/" for name in ("charge", "taxrate", "periodclosing"))

@@ -7,7 +7,7 @@ import pytest
 from django.core.management import CommandError, call_command
 
 from invoices.models import Charge, Invoice, PeriodClosing
-from tests.invoices.charging import billed_profile, charged, totals
+from tests.invoices.billing_runs import billed_profile, charged, totals
 
 pytestmark = pytest.mark.django_db
 
@@ -52,7 +52,7 @@ def test_a_dry_run_tells_the_totals_and_changes_nothing(profiles):
     assert said.endswith("This was a dry run: nothing was changed.\n")
     assert not Invoice.objects.exists()
     assert not PeriodClosing.objects.exists()
-    assert Charge.objects.unbilled().count() == 2
+    assert Charge.objects.filter(invoice=None).count() == 2
 
 
 def test_one_profile_alone(profiles):

@@ -10,10 +10,10 @@ import pytest
 
 from accounts.access import system_access
 from invoices.models import Charge, Invoice, InvoiceLine, NumberSeries, PeriodClosing
-from invoices.operations import close_periods
-from invoices.operations.closing import statements, writing
+from invoices.operations import closing, issuing
+from invoices.operations.closing import close_periods
 from payments.operations.integrity import check_books
-from tests.invoices.charging import billed_profile, charged, noon, run
+from tests.invoices.billing_runs import billed_profile, charged, noon, run
 from tests.payments.test_crashes import die, in_another_process
 
 pytestmark = [pytest.mark.two_connections, pytest.mark.django_db(transaction=True)]
@@ -37,7 +37,7 @@ def everything_was_billed_once(profiles) -> bool:
     assert {invoice.lines.count() for invoice in invoices} == {2}
     assert InvoiceLine.objects.count() == 24
     assert PeriodClosing.objects.count() == 12
-    assert not Charge.objects.unbilled().exists()
+    assert not Charge.objects.filter(invoice=None).exists()
     numbers = [f"INV-{number:06d}" for number in range(1, 13)]
     assert sorted(invoice.number for invoice in invoices) == numbers
     assert NumberSeries.objects.get().next_number == 13
@@ -65,12 +65,12 @@ def test_killed_between_chunks_it_goes_on_where_it_was(profiles):
 @pytest.mark.parametrize(
     ("module", "name"),
     [
-        (statements, "mark_charges"),
-        (statements, "sums_of"),
-        (statements, "write_lines"),
-        (writing, "take_numbers"),
-        (writing, "apply_at_issue"),
-        (statements, "move_profiles"),
+        (closing, "mark_charges"),
+        (closing, "sums_of"),
+        (closing, "write_lines"),
+        (issuing, "take_numbers"),
+        (issuing, "apply_at_issue"),
+        (closing, "move_profiles"),
     ],
 )
 @pytest.mark.parametrize("when", ["before", "after"])
@@ -94,7 +94,7 @@ def test_killed_within_a_chunk_nothing_of_it_stays(profiles, module, name, when)
     killed(act)
     assert Invoice.objects.count() == 5
     assert PeriodClosing.objects.count() == 5
-    assert Charge.objects.unbilled().count() == 14
+    assert Charge.objects.filter(invoice=None).count() == 14
     run(AT)
     assert everything_was_billed_once(profiles)
 

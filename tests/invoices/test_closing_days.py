@@ -6,7 +6,7 @@ import pytest
 
 from invoices.models import Invoice
 from tests.factories import BillingProfileFactory
-from tests.invoices.charging import billed_profile, charged, noon, periods, run, totals
+from tests.invoices.billing_runs import billed_profile, charged, noon, periods, run, totals
 
 pytestmark = pytest.mark.django_db
 

@@ -8,10 +8,10 @@ from django.db import connection, reset_queries
 from accounts.access import system_access
 from accounts.models import BillingProfile, InvoiceSection
 from invoices.models import Charge, Invoice, InvoiceLine
-from invoices.operations import close_periods
-from invoices.operations.closing import running
+from invoices.operations import closing
+from invoices.operations.closing import close_periods
 from tests.factories import NOW, BillingAccountFactory
-from tests.invoices.charging import noon, run
+from tests.invoices.billing_runs import noon, run
 from tests.memory import peak_of
 
 pytestmark = pytest.mark.django_db
@@ -80,7 +80,7 @@ def test_statements_follow_chunks_not_profiles(settings, monkeypatch):
     settings.DEBUG = True  # with which Django keeps every query; here those of one chunk at most
     profiles_with_charges(60)
     found = []
-    monkeypatch.setattr(running, "reset_queries", lambda: (found.append(len(connection.queries)), reset_queries()))
+    monkeypatch.setattr(closing, "reset_queries", lambda: (found.append(len(connection.queries)), reset_queries()))
     reset_queries()
     for _closed in close_periods(access=system_access(), at=AT, chunk=30):
         pass
@@ -90,8 +90,8 @@ def test_statements_follow_chunks_not_profiles(settings, monkeypatch):
 
 
 def test_a_chunk_that_made_many_lines_is_followed_by_a_smaller_one(monkeypatch):
-    monkeypatch.setattr(running, "FIRST_CHUNK", 8)
-    monkeypatch.setattr(running, "MANY_LINES", 40)
+    monkeypatch.setattr(closing, "FIRST_CHUNK", 8)
+    monkeypatch.setattr(closing, "MANY_LINES", 40)
     profiles_with_charges(32, charges_each=20)
     sizes = [closed.profiles for closed in close_periods(access=system_access(), at=AT) if closed.profiles]
     assert sizes == [8, *[2] * 12]

@@ -12,10 +12,11 @@ from accounts.access import system_access
 from accounts.models import BillingProfile
 from accounts.querysets import BillingProfileQuerySet
 from invoices.models import Charge, Invoice, NumberSeries, PeriodClosing
-from invoices.operations import CannotCharge, close_periods, remove_charge
-from invoices.operations.closing import statements
+from invoices.operations import closing
+from invoices.operations.charges import CannotCharge, remove_charge
+from invoices.operations.closing import close_periods
 from tests.factories import NOW, UserFactory
-from tests.invoices.charging import billed_profile, charged, noon, run, section_of
+from tests.invoices.billing_runs import billed_profile, charged, noon, run, section_of
 from tests.payments.acts import at_once
 
 pytestmark = [pytest.mark.two_connections, pytest.mark.django_db(transaction=True)]
@@ -37,7 +38,7 @@ def worker():
 @contextmanager
 def held_after_marking(monkeypatch):
     """The first chunk waits, its charges marked, while the block runs; then it goes on. Yields its thread."""
-    real, marked, go_on = statements.mark_charges, Event(), Event()
+    real, marked, go_on = closing.mark_charges, Event(), Event()
 
     def slowly(rows):
         real(rows)
@@ -51,7 +52,7 @@ def held_after_marking(monkeypatch):
         finally:
             connections.close_all()
 
-    monkeypatch.setattr(statements, "mark_charges", slowly)
+    monkeypatch.setattr(closing, "mark_charges", slowly)
     thread = Thread(target=in_thread)
     thread.start()
     assert marked.wait(30)
@@ -86,14 +87,14 @@ def without_locks(monkeypatch):
 
 def both_begin(monkeypatch):
     """Two workers choose their profiles before either has written anything."""
-    real, barrier = statements.mark_charges, Barrier(2, timeout=3)
+    real, barrier = closing.mark_charges, Barrier(2, timeout=3)
 
     def together(rows):
         with suppress(BrokenBarrierError):  # once one of them failed, nobody waits for it
             barrier.wait()
         real(rows)
 
-    monkeypatch.setattr(statements, "mark_charges", together)
+    monkeypatch.setattr(closing, "mark_charges", together)
 
 
 def whole_chunk():

@@ -7,10 +7,10 @@ import pytest
 from django.urls import reverse
 from django.utils import timezone
 
-from invoices.credit_states import CreditState
 from invoices.models import Credit
 from invoices.money import Money
-from invoices.operations import expire_credits, take_back_credit
+from invoices.operations.credits import expire_credits, take_back_credit
+from invoices.states import CreditState
 from payments.operations.manual_payments import record_payment
 from tests.factories import NOW, BillingProfileFactory, granted, issued
 from tests.payments.acts import staff

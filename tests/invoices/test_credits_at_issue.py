@@ -11,7 +11,9 @@ from django.db import transaction
 from accounts.access import system_access
 from accounts.models import AuditEntry
 from invoices.models import Credit, CreditEntry, Invoice, InvoiceLine
-from invoices.operations import apply_at_issue, crediting, issue
+from invoices.operations import credits as credit_operations
+from invoices.operations.credits import apply_at_issue
+from invoices.operations.issuing import issue
 from invoices.querysets import CreditQuerySet
 from tests.factories import NOW, TODAY, BillingProfileFactory, draft, granted, issued
 from tests.payments.acts import at_once
@@ -140,7 +142,7 @@ def apply_two_at_once(profile, monkeypatch):
     of them wait."""
     invoices = [issued(profile, "40.00"), issued(profile, "40.00")]
     granted(profile, 5000)
-    real = crediting.move
+    real = credit_operations.move
 
     both = Barrier(2)
 
@@ -149,7 +151,7 @@ def apply_two_at_once(profile, monkeypatch):
             both.wait(2)
         real(*arguments, **options)
 
-    monkeypatch.setattr(crediting, "move", together)
+    monkeypatch.setattr(credit_operations, "move", together)
 
     def act(invoice):
         def run():

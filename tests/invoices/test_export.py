@@ -6,8 +6,8 @@ import io
 import pytest
 
 from invoices.models import Invoice
-from invoices.operations import mark_payment_started
-from invoices.views.export import plain
+from invoices.operations.invoice_payments import mark_payment_started
+from invoices.views.csv_download import plain
 from tests.factories import NOW, BillingProfileFactory, issued, member
 from tests.invoices.pages import list_url
 

@@ -10,7 +10,7 @@ from django.core.management import CommandError, call_command
 from accounts.models import AuditEntry, InvoiceSection
 from invoices.models import Credit, Invoice, InvoiceLine, NumberSeries
 from invoices.money import Money
-from invoices.operations import add_credit
+from invoices.operations.credits import add_credit
 from invoices.states import InvoiceStatus
 from tests.factories import NOW, BillingProfileFactory
 

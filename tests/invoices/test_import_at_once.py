@@ -7,8 +7,7 @@ import pytest
 from django.db import connection
 
 from accounts.access import system_access
-from invoices.importing import import_file
-from invoices.importing.resolving import Terms
+from invoices.importing.invoices import InvoiceImport
 from invoices.models import Invoice, NumberSeries
 from tests.factories import NOW
 
@@ -31,11 +30,8 @@ def test_one_file_imported_twice_at_once_is_imported_once(profile, tmp_path):
 
     def work():
         try:
-            outcomes.append(
-                import_file(
-                    access=system_access(), path=path, terms=Terms(at=NOW), dry_run=False, progress=wait, tell=print
-                )
-            )
+            file_import = InvoiceImport(access=system_access(), at=NOW, progress=wait, tell=print)
+            outcomes.append(file_import.run(path, dry_run=False))
         except Exception as error:  # a thread would lose it
             errors.append(error)
         finally:
@@ -47,6 +43,6 @@ def test_one_file_imported_twice_at_once_is_imported_once(profile, tmp_path):
     for thread in threads:
         thread.join()
     assert not errors
-    assert sorted((outcome.invoices, outcome.unchanged) for outcome in outcomes) == [(0, 50), (50, 0)]
+    assert sorted((outcome.count, outcome.unchanged) for outcome in outcomes) == [(0, 50), (50, 0)]
     assert Invoice.objects.count() == 50
     assert NumberSeries.objects.get().next_number == 51

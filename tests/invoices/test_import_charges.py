@@ -14,10 +14,11 @@ from django.test.utils import CaptureQueriesContext
 
 from accounts.access import system_access
 from accounts.models import AuditEntry
-from invoices.importing.charges import import_charges, running
+from invoices.importing import charges as importing
+from invoices.importing.charges import ChargeImport
 from invoices.models import Charge, TaxRate
 from tests.factories import NOW, BillingProfileFactory
-from tests.invoices.charging import charged, noon, run, section_of
+from tests.invoices.billing_runs import charged, noon, run, section_of
 from tests.payments.acts import at_once
 
 pytestmark = pytest.mark.django_db
@@ -191,11 +192,11 @@ def many(path: Path, profile, name: str, count: int) -> Path:
 
 
 def record(path: Path, progress=lambda _deed, _reader: None):
-    return import_charges(access=system_access(), path=path, at=NOW, dry_run=False, progress=progress, tell=print)
+    return ChargeImport(access=system_access(), at=NOW, progress=progress, tell=print).run(path, dry_run=False)
 
 
 def test_a_file_six_times_as_long_needs_no_more_memory(shop, tmp_path, monkeypatch):
-    monkeypatch.setattr(running, "BATCH", 50)
+    monkeypatch.setattr(importing, "BATCH", 50)
     record(many(tmp_path / "warm.csv", shop, "warm", 100))
     peaks = []
     for name, count in (("short", 300), ("long", 1800)):
@@ -226,5 +227,5 @@ def test_one_file_imported_twice_at_once_is_recorded_once(shop, tmp_path):
             both_checked.wait()
 
     done = at_once(*[lambda: record(path, wait)] * 2)
-    assert sorted((one.charges, one.unchanged) for one in done) == [(0, 50), (50, 0)]
+    assert sorted((one.count, one.unchanged) for one in done) == [(0, 50), (50, 0)]
     assert Charge.objects.count() == 50

@@ -8,8 +8,9 @@ from django.db import connection, reset_queries
 from django.test.utils import CaptureQueriesContext
 
 from accounts.access import system_access
-from invoices.importing import Problems, UnusableFile, grouping, import_file
-from invoices.importing.resolving import Terms
+from invoices.importing import invoices as importing
+from invoices.importing.csv_reader import Problems, UnusableFile
+from invoices.importing.invoices import InvoiceImport
 from invoices.models import Invoice, InvoiceLine
 from tests.memory import peak_of
 
@@ -28,14 +29,12 @@ def write(path: Path, code: str, name: str, invoices: int, *, price: str = "1.25
 
 
 def bring_in(path: Path, *, progress=lambda _deed, _reader: None, tell=lambda _problem: None):
-    return import_file(
-        access=system_access(), path=path, terms=Terms(at=AT), dry_run=False, progress=progress, tell=tell
-    )
+    return InvoiceImport(access=system_access(), at=AT, progress=progress, tell=tell).run(path, dry_run=False)
 
 
 def test_a_file_six_times_as_long_needs_no_more_memory(profile, tmp_path, monkeypatch):
     """Kept whole, the rows of the longer file would take some ten megabytes more."""
-    monkeypatch.setattr(grouping, "BATCH_INVOICES", 50)
+    monkeypatch.setattr(importing, "BATCH_INVOICES", 50)
     bring_in(write(tmp_path / "warm.csv", profile.code, "warm", 50))
     short_file = write(tmp_path / "short.csv", profile.code, "short", 150)
     long_file = write(tmp_path / "long.csv", profile.code, "long", 900)
@@ -46,7 +45,7 @@ def test_a_file_six_times_as_long_needs_no_more_memory(profile, tmp_path, monkey
 def test_debug_pages_do_not_make_it_grow(profile, tmp_path, monkeypatch, settings):
     """With DEBUG Django keeps every query; here those of one batch at most."""
     settings.DEBUG = True
-    monkeypatch.setattr(grouping, "BATCH_INVOICES", 10)
+    monkeypatch.setattr(importing, "BATCH_INVOICES", 10)
     logged = []
     bring_in(
         write(tmp_path / "rows.csv", profile.code, "rows", 200),
@@ -74,13 +73,13 @@ def test_queries_follow_batches_not_rows(profile, tmp_path):
     path = write(tmp_path / "rows.csv", profile.code, "rows", 1000)
     with CaptureQueriesContext(connection) as queries:
         outcome = bring_in(path)
-    assert (outcome.invoices, outcome.lines) == (1000, 2000)
+    assert (outcome.count, outcome.lines) == (1000, 2000)
     assert (Invoice.objects.count(), InvoiceLine.objects.count()) == (1000, 2000)
     assert len(queries) < 40
 
 
 def test_an_interrupted_import_leaves_nothing(profile, tmp_path, monkeypatch):
-    monkeypatch.setattr(grouping, "BATCH_INVOICES", 10)
+    monkeypatch.setattr(importing, "BATCH_INVOICES", 10)
     calls = []
 
     def stop(deed, _reader):

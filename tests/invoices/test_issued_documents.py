@@ -12,11 +12,12 @@ from pypdf import PdfReader
 from accounts.access import system_access
 from invoices.documents import credit_note
 from invoices.documents import invoice as invoice_document
-from invoices.documents import issued as issued_documents
-from invoices.documents.issued import issued_pdf
 from invoices.models import CreditNote, Invoice, InvoiceLine, IssuedDocument
-from invoices.operations import credit_note as make_note
-from invoices.operations import issue, keep_document, void
+from invoices.operations import document_archive
+from invoices.operations.credit_notes import credit_note as make_note
+from invoices.operations.document_archive import issued_pdf, keep_document
+from invoices.operations.issuing import issue
+from invoices.operations.voiding import void
 from tests.factories import NOW, TODAY, BillingProfileFactory, draft, granted, issued, member
 from tests.payments.acts import at_once, card, press_pay
 
@@ -76,8 +77,8 @@ def test_whoever_comes_second_gets_what_the_first_has_kept(profile):
 def test_four_who_download_at_once_get_the_same_bytes(profile, monkeypatch):
     """Each of them finds nothing kept, and makes one that differs in its time of making."""
     row, moments = load(issued(profile)), iter(range(1, 9))
-    real = issued_documents.kept_document
-    monkeypatch.setattr(issued_documents, "invoice_pdf", lambda _invoice, at: b"made as number %d" % next(moments))
+    real = document_archive.kept_document
+    monkeypatch.setattr(document_archive, "invoice_pdf", lambda _invoice, at: b"made as number %d" % next(moments))
     results = at_once(*[lambda: issued_pdf(row, at=NOW)] * 4)
     assert len(set(results)) == 1
     assert IssuedDocument.objects.count() == 1

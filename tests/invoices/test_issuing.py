@@ -11,7 +11,7 @@ from accounts.access import system_access
 from accounts.models import AuditEntry, InvoiceSection, TaxId
 from invoices.models import Invoice, InvoiceLine, NumberSeries
 from invoices.numbering import creditor_reference
-from invoices.operations import CannotIssue, issue, recompute_draft
+from invoices.operations.issuing import CannotIssue, issue, recompute_draft
 from invoices.states import WrongState
 from tests.factories import NOW, TODAY, BillingProfileFactory, draft, issued
 

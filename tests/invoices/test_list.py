@@ -11,7 +11,7 @@ from django.utils import timezone
 from accounts.models import InvoiceSection
 from invoices.forms import Filters, Period
 from invoices.models import Invoice
-from invoices.operations import mark_payment_started
+from invoices.operations.invoice_payments import mark_payment_started
 from tests.factories import NOW, BillingProfileFactory, draft, issued, member
 from tests.invoices.pages import list_url, numbers
 

@@ -8,7 +8,8 @@ from django.db import connection, transaction
 
 from accounts.models import BillingProfile
 from invoices.models import Credit, Invoice
-from invoices.operations import apply_credits, void
+from invoices.operations.credits import apply_credits
+from invoices.operations.voiding import void
 from tests.factories import NOW, TODAY, granted, issued
 from tests.payments.acts import books_are_clean, staff
 

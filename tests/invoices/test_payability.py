@@ -9,8 +9,8 @@ from django.utils import timezone, translation
 from accounts.access import access_of
 from invoices.models import Invoice
 from invoices.money import Money
-from invoices.operations import apply_payment, mark_payment_started
-from invoices.payability import Why, why_not
+from invoices.operations.invoice_payments import apply_payment, mark_payment_started
+from invoices.payability import NotPayableReason, reason_not_payable
 from invoices.summaries import Summary, summary_of
 from tests.factories import NOW, TODAY, BillingAccountFactory, BillingProfileFactory, draft, issued, member
 
@@ -24,7 +24,7 @@ def _clock(monkeypatch):
 
 def reason(invoice, role="invoice_manager"):
     access = access_of(member(invoice.profile, role)).inside(invoice.profile)
-    found = why_not(invoice, access)
+    found = reason_not_payable(invoice, access)
     return found and (found.code, found.text)
 
 
@@ -35,8 +35,12 @@ def test_who_may_pay_an_open_invoice_has_no_reason_not_to(profile, role):
 
 def test_the_owner_of_the_account_may_pay_and_its_contributor_may_not(profile):
     invoice = issued(profile)
-    for role, code in (("account_owner", None), ("account_contributor", Why.ROLE), ("account_reader", Why.ROLE)):
-        found = why_not(invoice, access_of(member(profile.account, role)).inside(profile))
+    for role, code in (
+        ("account_owner", None),
+        ("account_contributor", NotPayableReason.ROLE),
+        ("account_reader", NotPayableReason.ROLE),
+    ):
+        found = reason_not_payable(invoice, access_of(member(profile.account, role)).inside(profile))
         assert (found.code if found else None) == code
 
 
@@ -45,14 +49,14 @@ def test_a_role_that_does_not_pay(profile):
         "Your role does not include paying. These roles do: "
         "Billing account owner, Billing profile owner, Billing profile contributor, Invoice manager."
     )
-    assert reason(issued(profile), "profile_reader") == (Why.ROLE, text)
+    assert reason(issued(profile), "profile_reader") == (NotPayableReason.ROLE, text)
 
 
 def test_paid(profile):
     invoice = issued(profile)
     at = datetime(2026, 9, 8, 12, 0, tzinfo=ZoneInfo("Europe/Amsterdam"))
     apply_payment(invoice, invoice.amount_due, at=at, paid_with="Visa •••• 4242", ends_attempt=True)
-    assert reason(invoice) == (Why.PAID, "Paid 8 Sep, Visa •••• 4242")
+    assert reason(invoice) == (NotPayableReason.PAID, "Paid 8 Sep, Visa •••• 4242")
     with translation.override("nl"):
         assert reason(invoice)[1].endswith("8 sep, Visa •••• 4242") or "8 sep 2026" in reason(invoice)[1]
 
@@ -61,56 +65,56 @@ def test_paid_last_year_says_the_year_and_on_the_day_of_the_profile():
     invoice = issued(BillingProfileFactory(time_zone="Asia/Tokyo"))
     at = datetime(2025, 9, 8, 23, 0, tzinfo=ZoneInfo("Europe/Amsterdam"))
     apply_payment(invoice, invoice.amount_due, at=at, paid_with="Visa •••• 4242", ends_attempt=True)
-    assert reason(invoice) == (Why.PAID, "Paid 9 Sep 2025, Visa •••• 4242")
+    assert reason(invoice) == (NotPayableReason.PAID, "Paid 9 Sep 2025, Visa •••• 4242")
 
 
 def test_settled_without_money(profile):
-    assert reason(issued(profile, "0.00")) == (Why.PAID, "Nothing is left to pay.")
+    assert reason(issued(profile, "0.00")) == (NotPayableReason.PAID, "Nothing is left to pay.")
 
 
 def test_void(profile):
     invoice = issued(profile)
     Invoice.objects.filter(pk=invoice.pk).update(status="void", void_reason="Sent twice")
     invoice.refresh_from_db()
-    assert reason(invoice) == (Why.VOID, "Void: Sent twice")
+    assert reason(invoice) == (NotPayableReason.VOID, "Void: Sent twice")
 
 
 def test_draft(profile):
-    assert reason(draft(profile)) == (Why.DRAFT, "This invoice has not been issued yet.")
+    assert reason(draft(profile)) == (NotPayableReason.DRAFT, "This invoice has not been issued yet.")
 
 
 def test_in_progress_says_who_and_since_when_on_the_clock_of_the_profile(profile):
     invoice = issued(profile)
     mark_payment_started(invoice, by=member(profile, "profile_owner", name="Ada"), at=NOW)
-    assert reason(invoice) == (Why.IN_PROGRESS, "Started 09:00 by Ada")
+    assert reason(invoice) == (NotPayableReason.IN_PROGRESS, "Started 09:00 by Ada")
     mark_payment_started(invoice, by=None, at=NOW - timedelta(days=1))
-    assert reason(invoice) == (Why.IN_PROGRESS, "Started 25 Oct 09:00, automatic charge")
+    assert reason(invoice) == (NotPayableReason.IN_PROGRESS, "Started 25 Oct 09:00, automatic charge")
 
 
 def test_nothing_due(profile):
     invoice = issued(profile)
     Invoice.objects.filter(pk=invoice.pk).update(credited_minor=12000)
     invoice.refresh_from_db()
-    assert reason(invoice) == (Why.NOTHING_DUE, "Nothing is due on this invoice.")
+    assert reason(invoice) == (NotPayableReason.NOTHING_DUE, "Nothing is due on this invoice.")
 
 
 @pytest.mark.parametrize("kind", ["enterprise", "partner"])
 def test_an_agreement_that_does_not_pay_by_card(kind):
     account = BillingAccountFactory(agreement_type=kind)
     text = f"Not payable by card under this agreement type: {kind.capitalize()} agreement."
-    assert reason(issued(BillingProfileFactory(account=account))) == (Why.AGREEMENT, text)
+    assert reason(issued(BillingProfileFactory(account=account))) == (NotPayableReason.AGREEMENT, text)
 
 
 def test_a_disabled_profile():
     invoice = issued(BillingProfileFactory(status="closed"))
-    assert reason(invoice) == (Why.PROFILE_CLOSED, "This billing profile is closed. Contact us to pay.")
+    assert reason(invoice) == (NotPayableReason.PROFILE_CLOSED, "This billing profile is closed. Contact us to pay.")
 
 
 def test_above_the_card_limit_of_a_profile_that_pays_by_wire(settings):
     settings.CARD_LIMITS_FOR_WIRE = {"EUR": "100.00"}
     profile = BillingProfileFactory(default_method="check_wire")
     assert reason(issued(profile, "100.01")) == (
-        Why.CARD_LIMIT,
+        NotPayableReason.CARD_LIMIT,
         "Above the card limit of €100.00. Pay by wire transfer.",
     )
     assert reason(issued(profile, "100.00")) is None

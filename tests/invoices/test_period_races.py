@@ -6,7 +6,7 @@ from accounts.models import AuditEntry, BillingContact, WireRequest
 from accounts.operations import CannotAskForWire, request_wire
 from billing_portal.core.models import OutgoingMail
 from invoices.models import Invoice
-from invoices.operations import remind_due, update_profile_statuses
+from invoices.operations.dunning import remind_due, update_profile_statuses
 from payments.operations.notifications import send_statements
 from tests.accounts.test_wire import FACTS
 from tests.factories import NOW, TODAY, BillingProfileFactory, access_for, issued, member

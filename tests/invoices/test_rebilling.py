@@ -8,7 +8,9 @@ import pytest
 from accounts.access import system_access
 from accounts.models import AuditEntry, InvoiceSection
 from invoices.models import Charge, CreditNote, Invoice, InvoiceLine
-from invoices.operations import CannotVoid, issue, mark_payment_started, rebill
+from invoices.operations.invoice_payments import mark_payment_started
+from invoices.operations.issuing import issue
+from invoices.operations.voiding import CannotVoid, rebill
 from tests.factories import NOW, TODAY, draft, granted, issued
 from tests.payments.acts import books_are_clean
 

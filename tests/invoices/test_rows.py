@@ -7,8 +7,8 @@ from django.utils import translation
 
 from billing_portal.templatetags.invoice_rows import invoice_rows
 from invoices.models import Invoice
-from invoices.operations import mark_payment_started
-from invoices.states import LOOK, Label
+from invoices.operations.invoice_payments import mark_payment_started
+from invoices.states import BADGES, Label
 from invoices.views.rows import Rows
 from tests.factories import NOW, access_for, issued, member
 from tests.invoices.pages import list_url
@@ -108,5 +108,5 @@ def test_the_texts_of_a_row_are_all_loaded_with_it(rows, profile, django_assert_
 def test_a_row_for_htmx_says_that_it_goes_over_the_old_one(rows, profile):
     row = row_of(rows, issued(profile))
     assert invoice_rows([row], oob=True).startswith(f'<tr id="invoice-{row["id"]}" hx-swap-oob="true">')
-    row |= {"label": Label.VOID.label, "look": LOOK[Label.VOID], "is_void": True}
+    row |= {"label": Label.VOID.label, "look": BADGES[Label.VOID], "is_void": True}
     assert f'<tr id="invoice-{row["id"]}" class="is-void" hx-swap-oob="true">' in invoice_rows([row], oob=True)

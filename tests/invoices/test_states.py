@@ -6,7 +6,7 @@ import pytest
 from django.db import IntegrityError, transaction
 
 from invoices.models import Credit, Invoice
-from invoices.states import LOOK, MOVES, InvoiceStatus, Label, WrongState, check_move, label_of
+from invoices.states import BADGES, MOVES, InvoiceStatus, Label, WrongState, check_move
 from tests.factories import NOW, TODAY, draft, issued
 
 ALLOWED = {("draft", "open"), ("draft", "paid"), ("open", "paid"), ("open", "void"), ("paid", "open")}
@@ -22,11 +22,11 @@ def test_every_pair_of_states_is_allowed_or_refused_as_written_here(old, new):
             check_move(old, new)
 
 
-def test_every_state_has_moves_a_label_and_a_look():
+def test_every_state_has_moves_a_label_and_a_badge():
     assert set(MOVES) == set(InvoiceStatus)
-    assert set(LOOK) == set(Label)
+    assert set(BADGES) == set(Label)
     for status in InvoiceStatus:
-        label_of(status, due_on=TODAY, is_being_paid=False, today=TODAY)
+        Invoice(status=status, due_on=TODAY).label_on(TODAY)
 
 
 @pytest.mark.parametrize(
@@ -41,7 +41,8 @@ def test_every_state_has_moves_a_label_and_a_look():
     ],
 )
 def test_labels_on_a_day(status, due_on, is_being_paid, label):
-    assert label_of(status, due_on=due_on, is_being_paid=is_being_paid, today=date(2026, 10, 26)) == label
+    invoice = Invoice(status=status, due_on=due_on, payment_started_at=NOW if is_being_paid else None)
+    assert invoice.label_on(date(2026, 10, 26)) == label
 
 
 @pytest.mark.django_db
@@ -53,11 +54,7 @@ def test_the_filter_of_a_label_finds_exactly_the_rows_that_show_it(profile, labe
         Invoice.objects.filter(pk=issued(profile, due_on=due_on).pk).update(payment_started_at=NOW)
     Invoice.objects.filter(pk=issued(profile).pk).update(status="paid", paid_minor=12000)
     Invoice.objects.filter(pk=issued(profile).pk).update(status="void")
-    shown = {
-        row.pk
-        for row in Invoice.objects.all()
-        if label_of(row.status, due_on=row.due_on, is_being_paid=row.is_being_paid, today=TODAY) == label
-    }
+    shown = {row.pk for row in Invoice.objects.all() if row.label_on(TODAY) == label}
     assert shown
     assert set(Invoice.objects.with_label(label, TODAY).values_list("pk", flat=True)) == shown
 

@@ -8,15 +8,10 @@ from accounts.access import system_access
 from accounts.models import AuditEntry
 from invoices.models import Credit, CreditNote
 from invoices.money import Money
-from invoices.operations import (
-    CannotVoid,
-    apply_payment,
-    credit_note,
-    expire_credits,
-    mark_payment_started,
-    take_back_payment,
-    void,
-)
+from invoices.operations.credit_notes import credit_note
+from invoices.operations.credits import expire_credits
+from invoices.operations.invoice_payments import apply_payment, mark_payment_started, take_back_payment
+from invoices.operations.voiding import CannotVoid, void
 from invoices.states import WrongState
 from tests.factories import NOW, TODAY, draft, granted, issued, member
 from tests.payments.acts import books_are_clean

@@ -7,7 +7,8 @@ import pytest
 from accounts.access import system_access
 from accounts.models import BillingProfile
 from invoices.models import Invoice
-from invoices.operations import plan_autopay, void
+from invoices.operations.invoice_payments import plan_autopay
+from invoices.operations.voiding import void
 from payments.models import AutomaticCharge, Dispute, Payment, PaymentEvent
 from payments.operations.autopay import attempt_key_of, begin_charge
 from tests.factories import NOW, BillingAccountFactory, BillingProfileFactory, issued
@@ -209,7 +210,7 @@ def test_void_ends_the_plan(invoice):
 
 
 def test_what_was_refunded_or_taken_back_is_not_charged_again(invoice, payer):
-    from invoices.operations import take_back_payment
+    from invoices.operations.invoice_payments import take_back_payment
 
     run()
     invoice.refresh_from_db()

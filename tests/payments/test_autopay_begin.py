@@ -5,7 +5,7 @@ from datetime import timedelta
 import pytest
 
 from accounts.models import AuditEntry
-from invoices.operations import mark_payment_started
+from invoices.operations.invoice_payments import mark_payment_started
 from payments.models import AutomaticCharge, Payment
 from payments.operations.autopay import begin_charge
 from tests.factories import issued

@@ -4,7 +4,7 @@ import pytest
 
 from billing_portal.core.models import OutgoingMail
 from invoices.money import Money
-from invoices.operations import grant_credit
+from invoices.operations.credits import grant_credit
 from payments.models import AutomaticCharge, Payment
 from payments.operations.notifications import announce_due
 from tests.factories import NOW, issued

@@ -9,7 +9,7 @@ from accounts.models import BillingContact, BillingProfile
 from billing_portal.core.mail import render
 from billing_portal.core.models import OutgoingMail
 from invoices.models import Invoice, RemittanceAccount
-from invoices.operations import void
+from invoices.operations.voiding import void
 from payments.operations.notifications import announce_due, warn_of_expiring_cards
 from tests.factories import NOW, BillingProfileFactory, issued, member
 from tests.payments.acts import card
@@ -23,10 +23,10 @@ def announce(at=NOW) -> int:
 
 
 def text_of(mail: OutgoingMail, language: str = "en") -> str:
-    drawn = render(mail.template, mail.context, language)
-    assert drawn.subject
-    assert "{{" not in drawn.html + drawn.text
-    return " ".join(f"{drawn.subject}. {drawn.text}".split())
+    rendered = render(mail.template, mail.context, language)
+    assert rendered.subject
+    assert "{{" not in rendered.html + rendered.text
+    return " ".join(f"{rendered.subject}. {rendered.text}".split())
 
 
 def test_a_new_invoice_is_told_once_with_the_day_on_which_it_is_charged(profile, payer):
@@ -75,14 +75,14 @@ def test_the_mail_names_the_account_that_the_invoice_prints(profile, payer):
     """Not the one in the settings, where the table holds another one for this currency."""
     BillingProfile.objects.update(default_method="check_wire")
     RemittanceAccount.objects.create(
-        currency="EUR", account_holder="Harbor Cloud Collections", iban="NL00EXAM0000000007", bic="EXAMNL2C",
+        currency="EUR", account_holder="Harbor Cloud Collections", iban="NL58EXAM0000000007", bic="EXAMNL2C",
         valid_from_on=date(2026, 1, 1),
     )  # fmt: skip
     issued(BillingProfile.objects.get())
     announce()
     text = text_of(OutgoingMail.objects.get())
-    assert "Account holder: Harbor Cloud Collections IBAN: NL00 EXAM 0000 0000 07 BIC: EXAMNL2C" in text
-    assert "NL00 EXAM 0000 0000 00" not in text
+    assert "Account holder: Harbor Cloud Collections IBAN: NL58 EXAM 0000 0000 07 BIC: EXAMNL2C" in text
+    assert "NL53 EXAM 0000 0000 00" not in text
 
 
 def test_an_address_that_is_a_member_and_a_contact_is_written_to_once(profile, payer):
@@ -133,7 +133,7 @@ def test_one_invoice_in_trouble_does_not_keep_the_others_waiting(profile, payer,
 
 @pytest.mark.parametrize("last_four", ["9995", "9979", "3184"])
 @pytest.mark.parametrize("language", ["en", "nl"])
-def test_what_became_of_a_charge_is_drawn_in_both_languages(profile, payer, last_four, language):
+def test_what_became_of_a_charge_is_rendered_in_both_languages(profile, payer, last_four, language):
     if last_four == "9979":
         card(profile, "4444", backup_order=1)
     card(profile, last_four, is_default=True)
@@ -149,7 +149,7 @@ def test_the_first_failure_names_the_next_day(profile, payer):
     run()
     run(CHARGED + timedelta(days=3))
     text = text_of(OutgoingMail.objects.get())
-    assert "We try the same card again on 1 Nov 2026." in text
+    assert "We will try the same card again on 1 Nov 2026." in text
     assert "not enough funds" in text
 
 

@@ -11,7 +11,7 @@ from django.core.exceptions import PermissionDenied
 from billing_portal.core.models import OutgoingMail
 from invoices.models import Credit
 from invoices.money import Money
-from invoices.operations import change_credit
+from invoices.operations.credits import change_credit
 from payments.gateways import base
 from payments.models import Dispute, DisputeAllocation, PaymentEvent, WebhookDelivery
 from payments.operations.disputes import book_dispute

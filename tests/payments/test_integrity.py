@@ -10,7 +10,9 @@ from django.db import connection, transaction
 
 from invoices.models import Invoice
 from invoices.money import Money
-from invoices.operations import credit_note, expire_credits, void
+from invoices.operations.credit_notes import credit_note
+from invoices.operations.credits import expire_credits
+from invoices.operations.voiding import void
 from payments.models import AutomaticCharge, Payment
 from payments.operations.autopay import plan_again
 from payments.operations.integrity import check_books

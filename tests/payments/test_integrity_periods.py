@@ -8,7 +8,7 @@ from accounts.models import BillingProfile
 from invoices.models import Charge, Invoice, PeriodClosing
 from payments.operations.integrity import check_books
 from tests.factories import issued
-from tests.invoices.charging import billed_profile, charged, noon, run
+from tests.invoices.billing_runs import billed_profile, charged, noon, run
 
 pytestmark = pytest.mark.django_db
 

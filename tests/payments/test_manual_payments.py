@@ -14,7 +14,9 @@ from billing_portal.core.mail import send_due
 from billing_portal.core.models import OutgoingMail
 from invoices.models import Credit
 from invoices.money import Money
-from invoices.operations import change_credit, update_profile_statuses, void
+from invoices.operations.credits import change_credit
+from invoices.operations.dunning import update_profile_statuses
+from invoices.operations.voiding import void
 from payments.models import Dispute, Payment
 from payments.operations.manual_payments import (
     CannotRecord,

@@ -10,7 +10,7 @@ from django.urls import reverse
 from accounts.access import NotAllowed, system_access
 from accounts.models import AuditEntry, BillingProfile
 from invoices.models import Invoice
-from invoices.operations import issue
+from invoices.operations.issuing import issue
 from payments.models import Payment, PaymentMethod
 from payments.operations.methods import CannotChangeMethod, make_default, remove_method, set_default_method
 from tests.factories import NOW, BillingProfileFactory, access_for, draft, issued, member
@@ -217,7 +217,7 @@ def test_drafts_follow_the_switch_and_issued_invoices_keep_what_they_say(approve
     choose(member(approved, "profile_owner"), approved, "check_wire")
     after = issue(access=system_access(), invoice_id=waiting.pk, today=before.issued_on, at=NOW)
     assert (after.pays_by_wire, after.autopay_on) == (True, None)
-    assert after.remittance["iban"] == "NL00EXAM0000000000"
+    assert after.remittance["iban"] == "NL53EXAM0000000000"
     assert Invoice.objects.filter(pk=before.pk).values(*kept).get() == kept
 
 

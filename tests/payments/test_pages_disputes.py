@@ -120,20 +120,20 @@ def test_the_mails_name_amount_invoice_and_the_way_on(payment, invoice):
     UserFactory(is_staff=True, is_superuser=True)
     row = dispute(payment, "lost", 4000)
     opened, lost = (OutgoingMail.objects.get(template=name) for name in ("dispute_opened", "dispute_lost"))
-    drawn = render(opened.template, opened.context, "en")
-    assert drawn.subject == f"Payment {payment.reference} is disputed: €40.00"
+    rendered = render(opened.template, opened.context, "en")
+    assert rendered.subject == f"Payment {payment.reference} is disputed: €40.00"
     for words in (
         "€40.00",
         "fraudulent",
-        "Evidence counts until",
+        "Submit evidence to the payment provider by",
         reverse("admin:payments_dispute_change", args=[row.pk]),
     ):
-        assert words in drawn.text
-        assert words in drawn.html
-    drawn = render(lost.template, lost.context, "nl")
-    assert drawn.subject.replace("\xa0", " ") == f"€ 40,00 is door de bank teruggenomen · {invoice.number}"
-    assert page_of(payment) in drawn.text
-    assert page_of(payment) in drawn.html
+        assert words in rendered.text
+        assert words in rendered.html
+    rendered = render(lost.template, lost.context, "nl")
+    assert rendered.subject.replace("\xa0", " ") == f"€ 40,00 is door de bank teruggenomen · {invoice.number}"
+    assert page_of(payment) in rendered.text
+    assert page_of(payment) in rendered.html
 
 
 def test_staff_find_disputes_by_queue_status_and_date_of_evidence(clerk, payment):

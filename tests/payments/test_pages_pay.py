@@ -8,7 +8,7 @@ from django.utils import timezone
 
 from accounts.models import BillingAccount, BillingProfile
 from invoices.models import Invoice
-from invoices.operations import void
+from invoices.operations.voiding import void
 from payments.models import Payment, PaymentMethod
 from tests.factories import NOW, BillingProfileFactory, issued, member
 from tests.payments.acts import card, charges, press_pay, staff

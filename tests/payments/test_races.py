@@ -12,7 +12,7 @@ from accounts.models import BillingProfile
 from billing_portal.core.models import OutgoingMail
 from invoices.models import Credit, Invoice
 from invoices.money import Money
-from invoices.operations import change_credit
+from invoices.operations.credits import change_credit
 from invoices.querysets import InvoiceQuerySet
 from payments.gateways.base import Outcome, Result
 from payments.models import MethodSetup, Payment, PaymentEvent, PaymentMethod, Refund

@@ -11,7 +11,7 @@ from pypdf import PdfReader
 
 from invoices.models import Invoice
 from invoices.money import Money
-from invoices.operations import book_credit
+from invoices.operations.credits import book_credit
 from payments.documents.receipt import receipt_data, receipt_pdf
 from payments.models import Payment, PaymentAllocation, Refund
 from payments.states import PaymentStatus

@@ -11,7 +11,7 @@ from accounts.models import BillingAccount, RoleAssignment
 from billing_portal.core.models import OutgoingMail
 from invoices.models import Invoice
 from invoices.money import Money
-from invoices.operations import CannotVoid, void
+from invoices.operations.voiding import CannotVoid, void
 from payments.models import Payment
 from payments.operations.attempts import CannotPay, pay
 from tests.factories import NOW, BillingProfileFactory, access_for, issued, member

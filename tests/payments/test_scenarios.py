@@ -46,8 +46,8 @@ from importlib import import_module
 
 import pytest
 
-REMITTANCES, REMINDING = "tests.invoices.test_remittances", "tests.invoices.test_reminding"
-AT_ISSUE, LEDGER = "tests.invoices.test_credits_at_issue", "tests.invoices.test_ledger"
+REMITTANCES, REMINDING = "tests.invoices.test_remittances", "tests.invoices.test_dunning_reminders"
+AT_ISSUE, LEDGER = "tests.invoices.test_credits_at_issue", "tests.invoices.test_credit_ledger"
 CLOSING = "tests.invoices.test_closing"
 DAYS, PERIODS, MAIL = "tests.invoices.test_closing_days", "tests.invoices.test_periods", "tests.core.test_mail"
 CREDITS, PLAN, AUTOPAY = "test_scenarios_credits", "test_autopay_plan", "test_autopay"

@@ -9,7 +9,9 @@ from django.db.models import Sum
 from accounts.models import BillingProfile
 from invoices.models import Credit, CreditEntry, Invoice
 from invoices.money import Money
-from invoices.operations import apply_credits, credit_note, void
+from invoices.operations.credit_notes import credit_note
+from invoices.operations.credits import apply_credits
+from invoices.operations.voiding import void
 from payments.models import Payment, PaymentAllocation
 from payments.operations.attempts import CannotPay
 from payments.operations.autopay import charge_due

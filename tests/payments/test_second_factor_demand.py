@@ -7,7 +7,7 @@ from django.utils import timezone
 
 from accounts.access import NeedsSecondFactor, NotAllowed
 from accounts.models import AuditEntry, BillingAccount
-from invoices.payability import Why, why_not
+from invoices.payability import NotPayableReason, reason_not_payable
 from payments.models import MethodSetup, Payment, PaymentMethod
 from payments.operations.autopay import switch_autopay
 from payments.operations.methods import make_default, may_save_card
@@ -112,14 +112,14 @@ def test_automatic_charges_go_on(demanding):
 
 def test_the_reason_is_its_own_and_comes_after_those_of_the_invoice(demanding, payer):
     invoice = issued(demanding)
-    reason = why_not(invoice, access_for(payer, demanding))
-    assert (reason.code, reason.text) == (Why.SECOND_FACTOR, PAYING)
+    reason = reason_not_payable(invoice, access_for(payer, demanding))
+    assert (reason.code, reason.text) == (NotPayableReason.SECOND_FACTOR, PAYING)
     reader = access_for(member(demanding, "profile_reader"), demanding)
-    assert why_not(invoice, reader).code == Why.ROLE
+    assert reason_not_payable(invoice, reader).code == NotPayableReason.ROLE
     invoice.status = "void"
-    assert why_not(invoice, access_for(payer, demanding)).code == Why.VOID
+    assert reason_not_payable(invoice, access_for(payer, demanding)).code == NotPayableReason.VOID
     invoice.status = "open"
-    assert why_not(invoice, access_for(with_second_factor(payer), demanding)) is None
+    assert reason_not_payable(invoice, access_for(with_second_factor(payer), demanding)) is None
 
 
 def test_list_row_detail_and_pay_page_lead_to_where_it_is_set_up(demanding, payer):

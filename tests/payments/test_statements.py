@@ -17,7 +17,7 @@ from billing_portal.core.mail import send_due
 from billing_portal.core.models import OutgoingMail
 from invoices.models import Credit, CreditEntry, CreditNote, Invoice
 from invoices.money import Money
-from invoices.operations import void
+from invoices.operations.voiding import void
 from payments.documents.statement import statement_data
 from payments.models import PaymentEvent
 from payments.operations.disputes import book_dispute
@@ -219,9 +219,9 @@ def test_the_mail_itself_says_everything(by_wire):
     send_due(at=NOW + timedelta(days=30))
     (message,) = mail.outbox
     assert message.subject == "Statement of account 1 Oct 2026 to 31 Oct 2026 · Operations NL"
-    assert "5 Oct 2026 Invoice INV-000001: €120.00" in " ".join(message.body.split())
-    assert "26 Oct 2026 Payment INV-000001: -€20.00" in " ".join(message.body.split())
-    assert "Closing balance on 31 Oct 2026: €100.00" in message.body
+    assert "5 Oct 2026 · Invoice INV-000001: €120.00" in " ".join(message.body.split())
+    assert "26 Oct 2026 · Payment INV-000001: -€20.00" in " ".join(message.body.split())
+    assert "31 Oct 2026 · Closing balance: €100.00" in message.body
 
 
 def test_nothing_owed_and_nothing_happened_makes_no_mail():

@@ -10,7 +10,8 @@ from accounts.access import system_access
 from accounts.models import BillingProfile, InvoiceSection, User
 from invoices.models import Invoice, TaxRate
 from invoices.money import Money
-from invoices.operations import grant_credit, record_charge
+from invoices.operations.charges import record_charge
+from invoices.operations.credits import grant_credit
 from invoices.states import InvoiceStatus
 from payments.operations.attempts import CannotPay
 from payments.operations.manual_payments import record_payment

@@ -20,7 +20,7 @@ from billing_portal.core.mail import send_due
 from billing_portal.core.models import JobRun, OutgoingMail
 from invoices.models import Invoice
 from invoices.money import Money
-from invoices.operations import void
+from invoices.operations.voiding import void
 from payments.models import Payment
 from payments.operations.refunds import refund
 from tests.factories import BillingProfileFactory, UserFactory, access_for, issued, member

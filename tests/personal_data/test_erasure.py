@@ -16,7 +16,7 @@ from django.utils import timezone
 
 from accounts.access import staff_access, system_access
 from accounts.models import AuditEntry, BillingContact, EmailChange, RoleAssignment, User, WireRequest
-from billing_portal.core.mail import MOST_TRIES, PAUSES, send_due
+from billing_portal.core.mail import MAX_TRIES, PAUSES, send_due
 from billing_portal.core.models import OutgoingMail
 from billing_portal.personal_data.erasure import erase_person
 from billing_portal.personal_data.remains import contacts_of
@@ -203,7 +203,7 @@ def test_a_last_mail_that_cannot_be_delivered_is_not_kept_either(settings):
         assert OutgoingMail.objects.filter(template="person_erased").exists()
         send_due(at=at)
         at += pause
-    assert len(PAUSES) + 1 == MOST_TRIES
+    assert len(PAUSES) + 1 == MAX_TRIES
     assert places_of(ADDRESS) == set()
 
 

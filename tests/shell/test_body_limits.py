@@ -176,7 +176,7 @@ def test_all_rows_of_a_staff_list_may_be_chosen_at_once():
 def test_the_refusal_of_a_large_body_is_a_page_that_says_how_much_is_taken(client, language, words):
     answer, _ = send(client, "/account/login/", LIMIT + 1, HTTP_ACCEPT_LANGUAGE=language)
     assert words in answer.text.replace("\xa0", " ")
-    assert "css/tokens.css" in answer.text
+    assert "css/base.css" in answer.text
     assert "<h1>" in answer.text
     assert 'href="/"' in answer.text
 
@@ -185,7 +185,7 @@ def test_the_refusal_of_a_file_is_a_page_that_says_what_to_do():
     answer = upload(Client(), reverse("preferences"))
     assert "This page takes no files" in answer.text
     assert "load the page again" in answer.text
-    assert "css/tokens.css" in answer.text
+    assert "css/base.css" in answer.text
 
 
 def test_in_the_blade_the_refusal_is_drawn_in_the_blade(profile):

@@ -25,7 +25,7 @@ def calm_client(client):
 
 def assert_in_our_look(response, status):
     assert response.status_code == status
-    assert "css/tokens.css" in response.text
+    assert "css/base.css" in response.text
     assert "<h1>" in response.text
     assert 'href="/"' in response.text
     assert "a secret detail" not in response.text
@@ -71,7 +71,7 @@ def test_a_form_without_its_token_says_what_to_do():
     response = Client(enforce_csrf_checks=True).post(reverse("preferences"), {"theme": "dark"})
     assert response.status_code == 403
     assert "load the page again" in response.text
-    assert "css/tokens.css" in response.text
+    assert "css/base.css" in response.text
 
 
 @pytest.mark.django_db
@@ -82,4 +82,4 @@ def test_too_many_sign_ins_are_answered_with_429_in_our_look(client):
     cache.clear()
     assert response.status_code == 429
     assert "Too many tries" in response.text
-    assert "css/tokens.css" in response.text
+    assert "css/base.css" in response.text

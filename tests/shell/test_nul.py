@@ -32,7 +32,7 @@ def test_in_a_path_it_is_refused_with_a_page_in_our_look(client, profile, addres
     client.force_login(member(profile, "profile_owner"))
     response = client.get(address.format(profile=profile.code))
     assert response.status_code == 400
-    assert "css/tokens.css" in response.text
+    assert "css/base.css" in response.text
 
 
 @pytest.mark.parametrize("word", ["%00", "a%00b", "%0%000"])

@@ -18,7 +18,8 @@ from zxcvbn import matching
 from accounts.models import User
 from billing_portal.core.mail import send_due
 from billing_portal.passwords import StrengthValidator
-from tests.factories import UserFactory, who_signs_in
+from tests.factories import UserFactory, who_signs_in, with_second_factor
+from tests.second_factors import code_now
 
 PASSWORD = "correct horse battery staple"
 
@@ -161,10 +162,17 @@ def change(client, person, password, _mailoutbox):
     client.post(reverse("account_change_password"), fields)
 
 
-def set_first(client, person, password, _mailoutbox):
+def sign_in_without_password(client, person):
+    """As somebody who signs in with a second factor alone, and has just confirmed with it."""
     person.set_unusable_password()
     person.save()
+    with_second_factor(person, "totp")
     client.force_login(person)
+    client.post(reverse("mfa_reauthenticate"), {"code": code_now()})
+
+
+def set_first(client, person, password, _mailoutbox):
+    sign_in_without_password(client, person)
     client.post(reverse("account_set_password"), {"password1": password, "password2": password})
 
 
@@ -225,9 +233,9 @@ def test_the_first_member_of_staff_is_made_with_a_strong_one(db, monkeypatch):
 @pytest.mark.parametrize("page", ["account_change_password", "account_set_password"])
 def test_the_page_says_beforehand_what_is_wanted(client, person, page):
     if page == "account_set_password":
-        person.set_unusable_password()
-        person.save()
-    client.force_login(person)
+        sign_in_without_password(client, person)
+    else:
+        client.force_login(person)
     text = client.get(reverse(page)).text
     assert "At least 12 characters; a few uncommon words in a row are hard to guess and easy to remember." in text
 
@@ -235,7 +243,7 @@ def test_the_page_says_beforehand_what_is_wanted(client, person, page):
 @pytest.mark.parametrize(
     ("language", "words"),
     [
-        ("en", "If it was not you, reset your password at once and tell an owner of your billing profile:"),
+        ("en", "If it was not you, reset your password at once and tell an owner of your billing profile."),
         ("nl", "Was u het niet, stel uw wachtwoord dan meteen opnieuw in"),
     ],
 )

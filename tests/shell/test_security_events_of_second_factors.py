@@ -156,7 +156,7 @@ def test_staff_remove_a_second_factor_and_the_person_is_told_and_signed_out(visi
     send_due(at=OutgoingMail.objects.get().next_try_at)
     (message,) = mailoutbox
     assert message.to == ["manager@example.com"]
-    assert message.subject == "Our staff removed a second factor of your account"
+    assert message.subject == "Our staff removed a second factor from your account"
     assert "write to billing@example.com" in message.body
     assert "http://testserver/account/password/reset/" in message.body
 

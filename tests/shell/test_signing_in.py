@@ -56,7 +56,7 @@ def test_the_mail_to_reset_a_password_names_the_portal_and_leads_to_the_form(cli
     (link,) = [word for word in message.body.split() if "/account/password/reset/key/" in word]
     page = client.get(link.partition("testserver")[2], follow=True)
     assert page.status_code == 200
-    assert "css/tokens.css" in page.text
+    assert "css/base.css" in page.text
 
 
 def test_asking_for_an_unknown_address_looks_the_same(client, person):
@@ -86,5 +86,5 @@ def test_the_pages_of_the_persons_own_account_are_in_our_look(client, person, na
     client.force_login(person)
     page = client.get(reverse(name), follow=True)
     assert page.status_code == 200
-    assert "css/tokens.css" in page.text
+    assert "css/base.css" in page.text
     assert page.text.count("<h1") == 1

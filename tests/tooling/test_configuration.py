@@ -67,8 +67,8 @@ def test_every_setting_of_the_example_has_a_comment_above_it():
             commented = line.startswith("# ")
 
 
-def test_the_readme_explains_every_setting_and_no_other():
-    text = (settings.BASE_DIR / "README.md").read_text()
+def test_the_documentation_explains_every_setting_and_no_other():
+    text = (settings.BASE_DIR / "docs" / "configuration.md").read_text()
     assert set(re.findall(r"^\| `([A-Z_]+)` \|", text, re.MULTILINE)) == portal_settings.env.known
 
 
@@ -85,6 +85,14 @@ def test_a_card_limit_that_is_no_amount_is_found_at_start(settings):
 def test_an_iban_needs_the_name_of_its_holder(settings):
     settings.SELLER = {**settings.SELLER, "account_holder": ""}
     assert "billing_portal.E001" in [error.id for error in run_checks(tags=[Tags.security])]
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("wrong", [{"iban": "NL54 EXAM 0000 0000 00"}, {"bic": "EXAMNL"}])
+def test_an_account_with_a_wrong_digit_is_found_at_start(settings, wrong):
+    assert "billing_portal.E009" not in [error.id for error in run_checks(tags=[Tags.security])]
+    settings.SELLER = {**settings.SELLER, **wrong}
+    assert "billing_portal.E009" in [error.id for error in run_checks(tags=[Tags.security])]
 
 
 def test_the_values_of_a_real_installation_pass_every_check(installation):

@@ -14,8 +14,8 @@ from accounts.models import BillingProfile, RoleAssignment, User, WireRequest
 from billing_portal.core.models import OutgoingMail
 from billing_portal.demo import PASSWORD, SIGN_INS
 from invoices.models import Charge, Invoice
-from invoices.operations import close_due
-from invoices.states import Label, label_of
+from invoices.operations.closing import close_due
+from invoices.states import Label
 from payments.models import AutomaticCharge, Payment, PaymentMethod
 from payments.operations.autopay import charge_due
 from payments.operations.integrity import check_books
@@ -51,9 +51,7 @@ def labels_by_profile():
     found = defaultdict(set)
     for invoice in Invoice.objects.select_related("profile"):
         today = invoice.profile.day_of(timezone.now())
-        found[invoice.profile.name].add(
-            label_of(invoice.status, due_on=invoice.due_on, is_being_paid=invoice.is_being_paid, today=today)
-        )
+        found[invoice.profile.name].add(invoice.label_on(today))
     return found
 
 
@@ -116,7 +114,7 @@ def something_waits_for_the_next_invoice_day():
     later = timezone.now() + timedelta(days=32)
     assert close_due(at=later) >= 7
     assert Invoice.objects.count() == before + 7
-    assert not Charge.objects.unbilled().exists()
+    assert not Charge.objects.filter(invoice=None).exists()
     assert check_books() == []
 
 

@@ -1,5 +1,7 @@
 """The strict environment: each mistake is one sentence that names the variable."""
 
+import os
+
 import pytest
 from django.core.exceptions import ImproperlyConfigured
 
@@ -7,13 +9,14 @@ from billing_portal.env import Env
 
 
 @pytest.fixture
-def env(tmp_path):
+def env(tmp_path, monkeypatch):
     """An Env over a ``.env`` with these lines and a process environment with these names."""
 
     def make(*lines, **environ):
         file = tmp_path / ".env"
         file.write_text("\n".join(lines))
-        return Env(file, environ)
+        monkeypatch.setattr(os, "environ", environ)
+        return Env(file)
 
     return make
 
@@ -51,7 +54,7 @@ def test_flags_are_written_as_people_write_them(env, value, flag):
     assert env(DEBUG=value).flag("DEBUG", default=False) is flag
 
 
-@pytest.mark.parametrize("value", ["-1", "ten", "1.5", "٣", "0"])
+@pytest.mark.parametrize("value", ["-1", "ten", "1.5", "0"])
 def test_a_number_is_whole_and_large_enough(env, value):
     assert "PORT must be a whole number of at least 1" in problem(
         lambda: env(PORT=value).number("PORT", 8000, at_least=1)
@@ -69,6 +72,20 @@ def test_a_choice_lists_what_there_is(env):
     assert problem(lambda: env(LOG_FORMAT="xml").choice("LOG_FORMAT", "text", ("text", "json"))) == (
         "LOG_FORMAT must be one of text, json, not 'xml'."
     )
+
+
+@pytest.mark.parametrize("value", ["3,1", "3,3", "3,x", "1.5"])
+def test_days_rise(env, value):
+    assert problem(lambda: env(PORTAL_REMINDER_DAYS=value).days("PORTAL_REMINDER_DAYS", -3, 1, 7)) == (
+        f"PORTAL_REMINDER_DAYS must be days in rising order, such as -3,1,7, not {value!r}."
+    )
+    assert env(PORTAL_REMINDER_DAYS="-7, 2").days("PORTAL_REMINDER_DAYS", 1) == [-7, 2]
+    assert env().days("PORTAL_REMINDER_DAYS", -3, 1) == [-3, 1]
+
+
+def test_words_are_separated_by_commas_and_none_is_empty(env):
+    assert env(STRIPE_WEBHOOK_SECRETS=" a, b,,").words("STRIPE_WEBHOOK_SECRETS") == ["a", "b"]
+    assert env(STRIPE_WEBHOOK_SECRETS="").words("STRIPE_WEBHOOK_SECRETS") == []
 
 
 def test_a_time_zone_exists(env):
@@ -96,14 +113,14 @@ def test_a_password_that_would_be_taken_for_another_part_is_not_repeated(env, va
 def test_a_misspelt_name_in_the_file_is_found(env):
     made = env("SELER_NAME=Example")
     made.text("SELLER_NAME", "")
-    assert problem(made.finish) == "SELER_NAME is not a setting of the portal. Did you mean SELLER_NAME?"
+    assert problem(made.refuse_unknown) == "SELER_NAME is not a setting of the portal. Did you mean SELLER_NAME?"
 
 
 def test_a_misspelt_name_of_ours_in_the_environment_is_found(env):
     made = env(SELLER_NAM="Example")
     made.text("SELLER_NAME", "")
-    assert "Did you mean SELLER_NAME?" in problem(made.finish)
+    assert "Did you mean SELLER_NAME?" in problem(made.refuse_unknown)
 
 
 def test_other_names_in_the_environment_are_none_of_our_business(env):
-    env(HOME="/home/example", PATH="/bin").finish()
+    env(HOME="/home/example", PATH="/bin").refuse_unknown()

@@ -141,17 +141,17 @@ def test_an_unreachable_database_is_one_sentence_without_its_password(tmp_path):
     assert process.returncode == 1
 
 
-def test_what_somebody_has_set_is_kept(tmp_path):
+def test_what_somebody_has_set_is_kept(tmp_path, monkeypatch):
     (tmp_path / ".env").write_text("DEBUG=false\nSECRET_KEY=from-the-file\n")
-    environ = {"PORTAL_DEMO": "false"}
-    local_environment(tmp_path, environ)
-    assert environ == {"PORTAL_DEMO": "false", "LOG_LEVEL": "WARNING"}
+    monkeypatch.setattr(os, "environ", {"PORTAL_DEMO": "false"})
+    local_environment(tmp_path)
+    assert os.environ == {"PORTAL_DEMO": "false", "LOG_LEVEL": "WARNING"}
 
 
-def test_without_debug_make_run_starts_no_demo(tmp_path):
-    environ = {"DEBUG": "false"}
-    local_environment(tmp_path, environ)
-    assert environ["PORTAL_DEMO"] == "false"
+def test_without_debug_make_run_starts_no_demo(tmp_path, monkeypatch):
+    monkeypatch.setattr(os, "environ", {"DEBUG": "false"})
+    local_environment(tmp_path)
+    assert os.environ["PORTAL_DEMO"] == "false"
 
 
 def test_it_does_not_start_the_demo_without_debug(tmp_path):
@@ -163,10 +163,11 @@ def test_it_does_not_start_the_demo_without_debug(tmp_path):
     assert "database" not in written
 
 
-def test_a_secret_key_is_made_once_and_kept_to_oneself(tmp_path):
+def test_a_secret_key_is_made_once_and_kept_to_oneself(tmp_path, monkeypatch):
     first, second = {}, {}
-    local_environment(tmp_path, first)
-    local_environment(tmp_path, second)
+    for environ in (first, second):
+        monkeypatch.setattr(os, "environ", environ)
+        local_environment(tmp_path)
     assert first["SECRET_KEY"] == second["SECRET_KEY"]
     assert len(first["SECRET_KEY"]) >= 50
     assert (tmp_path / "var" / "secret-key").stat().st_mode & 0o077 == 0

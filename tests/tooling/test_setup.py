@@ -1,6 +1,9 @@
-"""`.ci/setup` where Python comes in pieces. Interpreters and uv are stand-ins that note what they are asked."""
+"""`.ci/setup` where Python comes in pieces, and the locks that it installs. Interpreters and uv are stand-ins that note
+what they are asked."""
 
+import re
 import subprocess
+import tomllib
 
 import pytest
 from django.conf import settings
@@ -68,7 +71,9 @@ def machine(tmp_path):
     return set_up
 
 
-INSTALL = "python -m pip install --quiet --disable-pip-version-check --no-input --root-user-action=ignore"
+INSTALL = (
+    "python -m pip install --quiet --disable-pip-version-check --no-input --root-user-action=ignore --require-hashes"
+)
 
 
 def test_a_whole_python_makes_the_environment_and_a_second_call_ends_at_once(machine):
@@ -114,3 +119,17 @@ def test_a_python_without_pip_alone_is_one_sentence(machine):
         "/python3 has no pip. Install it: python3-venv on Debian and Ubuntu, python3-pip elsewhere.\n"
     )
     assert len(done.stderr.splitlines()) == 1
+
+
+@pytest.mark.parametrize("groups", [(), ("dev",)], ids=["requirements.txt", "requirements-dev.txt"])
+def test_the_lock_holds_every_dependency_with_its_hashes_and_no_address(groups):
+    text = (settings.BASE_DIR / ("requirements-dev.txt" if groups else "requirements.txt")).read_text()
+    project = tomllib.loads((settings.BASE_DIR / "pyproject.toml").read_text())
+    wanted = project["project"]["dependencies"] + [
+        line for group in groups for line in project["dependency-groups"][group]
+    ]
+    names = {re.match(r"[\w-]+", line)[0].lower() for line in wanted}
+    pins = re.findall(r"^([a-z0-9-]+)(?:\[[^]]*\])?==[^\n]*\\\n    --hash=sha256:[0-9a-f]{64}", text, re.MULTILINE)
+    assert names <= set(pins)
+    assert len(pins) == len(re.findall(r"^[a-z]", text, re.MULTILINE))
+    assert "://" not in text

@@ -278,7 +278,7 @@ def test_what_follows_a_body_that_is_not_read_is_never_taken_for_a_request(porta
 def test_a_body_that_is_too_large_is_answered_with_the_portals_page(portal):
     received = exchange(portal, b"POST /account/login/ HTTP/1.1\r\n" + FORM + b"Content-Length: 300000\r\n\r\n")
     assert statuses(received) == [413]
-    assert b"css/tokens.css" in received
+    assert b"css/base.css" in received
 
 
 @pytest.mark.parametrize(

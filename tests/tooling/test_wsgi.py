@@ -62,6 +62,6 @@ def test_it_listens_on_the_port_that_the_file_of_settings_names(tmp_path, monkey
     (tmp_path / ".env").write_text("PORT=8123\n")
     monkeypatch.delenv("PORT", raising=False)
     monkeypatch.setattr(serving, "__file__", str(package / "serving.py"))
-    assert serving.port() == "8123"
+    assert serving.port() == 8123
     monkeypatch.setenv("PORT", "8124")
-    assert serving.port() == "8124"
+    assert serving.port() == 8124

@@ -10,10 +10,9 @@ from django.utils import timezone
 
 from accounts.access import system_access
 from accounts.models import BillingProfile
-from invoices.importing.problems import BadRow
-from invoices.importing.values import day
-from invoices.operations import Closed, close_periods
-from invoices.operations.closing import how_many_wait
+from invoices.importing.columns import day
+from invoices.importing.csv_reader import BadRow
+from invoices.operations.closing import Closed, close_periods, how_many_wait
 
 
 class Command(BaseCommand):

@@ -1,14 +1,10 @@
 """``manage.py import_charges FILE.csv``: records many charges at once. The columns are described in
 `invoices.importing.charges`."""
 
-from pathlib import Path
 from typing import Any
 
-from django.utils import timezone
-
-from accounts.access import system_access
 from invoices.importing import charges
-from invoices.importing.charges import Recorded
+from invoices.importing.pipeline import Imported
 from invoices.management.importing import ImportCommand
 
 LOCKS = """
@@ -21,20 +17,13 @@ class Command(ImportCommand):
     help = "Records charges from a CSV file, all or nothing."
     epilog = f"{charges.__doc__}{LOCKS}"
 
-    def bring_in(self, path: Path, **options: Any) -> Recorded:
-        return charges.import_charges(
-            access=system_access(),
-            path=path,
-            at=timezone.now(),
-            dry_run=options["dry_run"],
-            progress=self.progress(path),
-            tell=self.tell,
-        )
+    def file_import(self, options: dict[str, Any], common: dict[str, Any]) -> charges.ChargeImport:
+        return charges.ChargeImport(**common)
 
-    def summarize(self, outcome: Recorded, **options: Any) -> None:
+    def summarize(self, imported: Imported, **options: Any) -> None:
         deed = "Would record" if options["dry_run"] else "Recorded"
-        self.stdout.write(f"{deed} {outcome.charges:,} charges.")
-        for total in outcome.totals:
+        self.stdout.write(f"{deed} {imported.count:,} charges.")
+        for total in imported.totals:
             self.stdout.write(f"Total without tax {total.currency} {total.amount:,}.")
-        if outcome.unchanged:
-            self.stdout.write(f"Left alone, because they were recorded before: {outcome.unchanged:,}.")
+        if imported.unchanged:
+            self.stdout.write(f"Left alone, because they were recorded before: {imported.unchanged:,}.")

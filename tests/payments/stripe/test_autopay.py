@@ -6,7 +6,7 @@ import pytest
 from django.utils.timezone import now
 
 from billing_portal.core.models import OutgoingMail
-from invoices.operations import plan_autopay
+from invoices.operations.invoice_payments import plan_autopay
 from payments.gateways.registry import get_gateway
 from payments.models import Payment, PaymentMethod
 from payments.operations.card_setups import add_card, finish_adding

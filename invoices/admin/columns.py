@@ -1,0 +1,38 @@
+"""Columns that several lists of the staff pages have: amounts, and links to invoices and billing profiles."""
+
+from operator import attrgetter
+from typing import Any
+
+from django.contrib import admin
+from django.db.models import Model
+from django.urls import reverse
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+from django.utils.translation import gettext_lazy as _
+
+from invoices.money import Money
+
+
+def money_column(field: str, description: Any, *, currency: str = "currency") -> Any:
+    """An amount in minor units as money; ``currency`` leads from the row to its currency. Empty for a new row."""
+    currency_of = attrgetter(currency)
+
+    @admin.display(description=description, ordering=field)
+    def show(_model_admin: admin.ModelAdmin, row: Model) -> str:
+        return Money(getattr(row, field), currency_of(row)).format() if row.pk else ""
+
+    return show
+
+
+@admin.display(description=_("billing profile"), ordering="profile__name")
+def profile_link(_model_admin: admin.ModelAdmin, row: Any) -> SafeString:
+    url = reverse("admin:accounts_billingprofile_change", args=[row.profile_id])
+    return format_html('<a href="{}">{}</a>', url, row.profile.name)
+
+
+@admin.display(description=_("invoice"), ordering="invoice__number")
+def invoice_link(_model_admin: admin.ModelAdmin, row: Any) -> SafeString | str:
+    if row.invoice is None:
+        return ""
+    url = reverse("admin:invoices_invoice_change", args=[row.invoice_id])
+    return format_html('<a href="{}">{}</a>', url, row.invoice)

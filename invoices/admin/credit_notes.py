@@ -1,0 +1,168 @@
+"""The page on which staff make a credit note: how much of each line, then what will come of it, then the button."""
+
+from typing import Any
+
+from django import forms
+from django.contrib import admin, messages
+from django.core.exceptions import PermissionDenied
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.shortcuts import get_object_or_404
+from django.urls import reverse
+from django.utils import timezone
+from django.utils.translation import gettext as _now
+from django.utils.translation import gettext_lazy as _
+
+from accounts.admin.base import PortalInline, ReadOnlyAdmin, access_of_staff
+from billing_portal.core.staff_pages import confirm
+from invoices.admin.columns import money_column
+from invoices.admin.forms import ReasonForm
+from invoices.models import CreditNote, CreditNoteLine, Invoice
+from invoices.money import Money
+from invoices.operations.credit_notes import CannotCorrect, chosen_parts, credit_note, rest_of
+
+# Above this the page would hold more fields than a request may; such an invoice is taken back as a whole.
+MAX_LINES = 200
+
+
+class CorrectionForm(ReasonForm):
+    """An amount with tax for each line that has something left, the rest of it to begin with."""
+
+    shown_rest = forms.IntegerField(widget=forms.HiddenInput)
+
+    def __init__(self, *args: Any, invoice: Invoice, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.invoice, self.rest = invoice, rest_of(invoice)
+        self.left = [part for part in self.rest if part.total_minor]
+        self.fields["shown_rest"].initial = sum(part.total_minor for part in self.rest)
+        self.by_line = len(self.left) <= MAX_LINES
+        for part in self.left if self.by_line else []:
+            rest = Money(part.total_minor, invoice.currency)
+            self.fields[f"line_{part.line.pk}"] = forms.CharField(
+                label=part.line.description,
+                max_length=20,
+                required=False,
+                initial=str(rest.amount),
+                help_text=_("With tax, at most %(rest)s. Empty for nothing.") % {"rest": rest},
+            )
+
+    def clean(self) -> dict[str, Any]:
+        """Adds ``amounts`` as the operation takes them: None for all that is left."""
+        data = super().clean() or self.cleaned_data
+        data["amounts"] = None
+        if not self.by_line:
+            return data
+        amounts = {}
+        for part in self.left:
+            name = f"line_{part.line.pk}"
+            try:
+                minor = Money.parse(data.get(name) or "0", self.invoice.currency).minor
+                chosen_parts([part], {part.line.pk: minor}, self.invoice.currency)
+            except ValueError:
+                text = _("Write the amount as digits with a decimal point, such as 12.50, in %(currency)s.")
+                self.add_error(name, text % {"currency": self.invoice.currency})
+            except CannotCorrect as refusal:
+                self.add_error(name, str(refusal))
+            else:
+                amounts[part.line.pk] = minor
+        data["amounts"] = amounts
+        if not self.errors and sum(amounts.values()) <= 0:
+            raise forms.ValidationError(_("There is nothing to take back."))
+        return data
+
+    @property
+    def total(self) -> Money:
+        amounts = self.cleaned_data["amounts"]
+        minor = sum(part.total_minor for part in self.rest) if amounts is None else sum(amounts.values())
+        return Money(minor, self.invoice.currency)
+
+    def hide(self) -> None:
+        """For the page that asks once more: the same values, out of sight."""
+        for field in self.fields.values():
+            field.widget = forms.HiddenInput()
+
+
+def credit_note_view(model_admin: admin.ModelAdmin, request: HttpRequest, pk: int) -> HttpResponse:
+    """Takes back an issued invoice or a part of it, after showing what will become of it."""
+    if not request.user.has_perm("invoices.add_creditnote"):
+        raise PermissionDenied(_now("Your staff account may look at this, but not act on it."))
+    invoice = get_object_or_404(Invoice.objects.select_related("profile"), pk=pk, number__isnull=False)
+    back = reverse("admin:invoices_invoice_change", args=[pk])
+    form = CorrectionForm(request.POST or None, invoice=invoice)
+    title, button = _("Credit note for %(invoice)s") % {"invoice": invoice}, _("Continue")
+    text: list[Any] = [_("A credit note takes back all of an invoice or a part of it. It cannot be changed or undone.")]
+    if not form.by_line:
+        text.append(_("The invoice has too many lines to choose from: all that is left of it is taken back."))
+    if not form.is_valid():
+        return confirm(model_admin, request, title=title, row=invoice, text=text, form=form, button=button, back=back)
+    if "confirmed" in request.POST:
+        return _make(model_admin, request, form, back)
+    facts = [*_facts(invoice, form.total), (_("Reason"), form.cleaned_data["reason"])]
+    form.hide()
+    return confirm(
+        model_admin, request, title=title, row=invoice, text=text, form=form, facts=facts, back=back,
+        button=_("Make the credit note"), answer=("confirmed", "yes"),
+    )  # fmt: skip
+
+
+def _facts(invoice: Invoice, total: Money) -> list[tuple[Any, Any]]:
+    applied = min(total, invoice.amount_due)
+    facts = [(_("Amount credited"), total), (_("Due now"), invoice.amount_due)]
+    facts.append((_("Due after it"), invoice.amount_due - applied))
+    return [*facts, (_("Kept as a credit"), total - applied)]
+
+
+def _make(model_admin: admin.ModelAdmin, request: HttpRequest, form: CorrectionForm, back: str) -> HttpResponse:
+    at = timezone.now()
+    try:
+        note = credit_note(
+            access=access_of_staff(request),
+            invoice_id=form.invoice.pk,
+            amounts=form.cleaned_data["amounts"],
+            shown_rest=form.cleaned_data["shown_rest"],
+            reason=form.cleaned_data["reason"],
+            today=form.invoice.profile.day_of(at),
+            at=at,
+        )
+    except CannotCorrect as refusal:
+        model_admin.message_user(request, str(refusal), messages.ERROR)
+    else:
+        text = _now("Credit note %(number)s was made.") % {"number": note}
+        model_admin.message_user(request, text, messages.SUCCESS)
+    return HttpResponseRedirect(back)
+
+
+class NoteLinesInline(PortalInline):
+    model = CreditNoteLine
+    fields = readonly_fields = ("position", "line", "amount", "tax")
+    ordering = ("position", "pk")
+    can_delete = False
+    amount = money_column("amount_minor", _("amount"), currency="note.currency")
+    tax = money_column("tax_minor", _("tax"), currency="note.currency")
+
+    def has_add_permission(self, _request: HttpRequest, _obj: Any = None) -> bool:
+        return False
+
+    def has_change_permission(self, _request: HttpRequest, _obj: Any = None) -> bool:
+        return False
+
+
+@admin.register(CreditNote)
+class CreditNoteAdmin(ReadOnlyAdmin):
+    """Made on the page of its invoice."""
+
+    inlines = (NoteLinesInline,)
+    list_display = ("number", "invoice", "profile", "issued_on", "total", "voids_invoice", "reason")
+    list_select_related = ("invoice", "profile")
+    list_filter = ("voids_invoice",)
+    search_fields = ("number", "invoice__number", "profile__name", "profile__code")
+    search_help_text = _("Number of the note or its invoice, or the name or code of a billing profile")
+    date_hierarchy = "issued_on"
+    ordering = ("-pk",)
+    fields = readonly_fields = (
+        "number", "invoice", "profile", "issued_on", "reason", "total", "applied", "given_back", "credit",
+        "voids_invoice", "created_at", "created_by",
+    )  # fmt: skip
+    actions = None
+    total = money_column("total_minor", _("total"))
+    applied = money_column("applied_minor", _("taken off the invoice"))
+    given_back = money_column("given_back_minor", _("given back to credits"))

@@ -1,0 +1,149 @@
+"""Charges from a file, for the next invoice of each profile.
+
+A CSV file holds one row per charge. UTF-8, comma or semicolon, amounts with a decimal point.
+
+| Column | Needed | What it holds |
+|---|---|---|
+| `profile` | yes | code of the billing profile, such as `K7QX-2M9P`; it must not be closed |
+| `reference` | yes | the sender's own reference of the charge, at most 64 characters, once in a profile |
+| `section` | yes | name of an invoice section that the profile has; sections are not created |
+| `date` | yes | `2026-10-05`, of the service or sale; decides the billing period |
+| `kind` | no | `usage` (when empty), `one_off` or `return`; only a return is negative |
+| `description` | yes | at most 200 characters |
+| `quantity` | no | at most 4 decimals; 1 when empty |
+| `unit` | no | such as `hours`, at most 20 characters |
+| `unit_price` | yes | in major units without tax, at most 6 decimals |
+| `tax_rate` | no | name of a tax rate in use, such as `VAT high`; no tax when empty |
+| `creditable` | no | whether credits may pay for it: `yes` (when empty) or `no` |
+
+The file is read twice: first everything is checked and every bad row is named as it is found, then everything is
+written in one transaction. The same charge (profile, reference, same content) met again is left alone; with other
+content it is an error. A charge of a period that has closed already comes on the next invoice. Memory follows the size
+of a batch, never that of the file.
+"""
+
+from collections.abc import Iterable, Iterator
+from decimal import Decimal
+from itertools import batched
+
+from accounts import audit
+from accounts.models import BillingProfile, InvoiceSection
+from invoices.importing.columns import Column, Columns, Row, day, number, one_of, text, yes_or_no
+from invoices.importing.csv_reader import BadRow, Problems, Seen, Texts
+from invoices.importing.pipeline import FileImport, Imported, sections_named, stored_by_reference
+from invoices.models import Charge, TaxRate
+from invoices.operations.charges import CannotCharge, compute_charge, differing_facts, record_charges
+
+BATCH = 2000
+COLUMNS = Columns(
+    profile=Column(text(12), needed=True),
+    reference=Column(text(64), needed=True, is_unique=True),
+    section=Column(text(120), needed=True),
+    date=Column(day, needed=True),
+    kind=Column(one_of(Charge.Kind.values), default=Charge.Kind.USAGE.value),
+    description=Column(text(200), needed=True),
+    quantity=Column(number(12, 4), default=Decimal(1)),
+    unit=Column(text(20), default=""),
+    unit_price=Column(number(13, 6), needed=True),
+    tax_rate=Column(text(60), default=""),
+    creditable=Column(yes_or_no, default=True),
+)
+# What a charge has under the same name as the file, and under another.
+SAME = ("kind", "description", "quantity", "unit", "unit_price")
+COLUMN_OF = {"section_id": "section", "tax_rate_id": "tax_rate", "happened_on": "date", "is_creditable": "creditable"}
+Numbered = tuple[int, Row]
+
+
+class ChargeImport(FileImport[list[Numbered], Charge]):
+    columns = COLUMNS
+
+    def begin_pass(self) -> None:
+        """Tax rates are few: they are read once for a pass."""
+        self.rates = {rate.name: rate for rate in TaxRate.objects.all()}
+
+    def batches(
+        self, rows: Iterable[tuple[int, Texts]], problems: Problems, seen: Seen | None
+    ) -> Iterator[list[Numbered]]:
+        return map(list, batched(_good_rows(rows, problems, seen), BATCH))
+
+    def resolve(self, batch: list[Numbered], problems: Problems) -> tuple[list[Charge], int]:
+        """Five queries a batch, whatever it holds."""
+        codes = {row["profile"] for _line, row in batch}
+        rows = BillingProfile.objects.filter(code__in=codes).only("code", "currency", "status")
+        profiles = {profile.code: profile for profile in rows}
+        sections = sections_named(
+            {row["section"] for _line, row in batch}, [profile.pk for profile in profiles.values()]
+        )
+        references = ((profiles[row["profile"]].pk, row["reference"]) for _, row in batch if row["profile"] in profiles)
+        stored = stored_by_reference(Charge, references)
+        new, unchanged = [], 0
+        for line, row in batch:
+            try:
+                charge = self._make(row, profiles.get(row["profile"]), sections)
+                earlier = stored.get((charge.profile_id, charge.source_reference))
+                if earlier is None:
+                    new.append(charge)
+                elif names := [COLUMN_OF.get(name, name) for name in differing_facts(charge, earlier)]:
+                    raise BadRow(
+                        f"reference {charge.source_reference!r} was recorded before, with something else in "
+                        f"{', '.join(names)}."
+                    )
+                else:
+                    unchanged += 1
+            except (BadRow, CannotCharge) as reason:
+                problems.add(line, str(reason))
+        return new, unchanged
+
+    def write(self, new: list[Charge], imported: Imported) -> None:
+        record_charges(new, access=self.access, at=self.at)
+        for charge in new:
+            imported.minor[charge.profile.currency] += charge.amount_minor
+        imported.count += len(new)
+
+    def finish(self, imported: Imported, name: str) -> None:
+        if imported.count:
+            totals = {total.currency: total.minor for total in imported.totals}
+            audit.record(
+                access=self.access, at=self.at, action="charges.imported", subject=name[:120], charges=imported.count,
+                totals=totals,
+            )  # fmt: skip
+
+    def _make(
+        self, row: Row, profile: BillingProfile | None, sections: dict[tuple[int, str], InvoiceSection]
+    ) -> Charge:
+        """Raises BadRow and CannotCharge."""
+        if profile is None:
+            raise BadRow(f"there is no billing profile {row['profile']!r}.")
+        if profile.is_closed:
+            raise BadRow(f"billing profile {row['profile']} is closed.")
+        section = sections.get((profile.pk, row["section"]))
+        if section is None:
+            raise BadRow(f"profile {row['profile']} has no invoice section {row['section']!r}. Create it first.")
+        rate = self.rates.get(row["tax_rate"]) if row["tax_rate"] else None
+        if row["tax_rate"] and (rate is None or not rate.is_active):
+            raise BadRow(f"there is no tax rate {row['tax_rate']!r} in use.")
+        charge = Charge(
+            profile=profile,
+            section=section,
+            tax_rate=rate,
+            happened_on=row["date"],
+            is_creditable=row["creditable"],
+            source_reference=row["reference"],
+            **{name: row[name] for name in SAME},
+        )
+        compute_charge(charge)
+        return charge
+
+
+def _good_rows(rows: Iterable[tuple[int, Texts]], problems: Problems, seen: Seen | None) -> Iterator[Numbered]:
+    """The rows that are good by themselves."""
+    for line, texts in rows:
+        try:
+            row = COLUMNS.row(texts)
+            first = seen.first_line(row["profile"], row["reference"], line) if seen is not None else line
+            if first != line:
+                raise BadRow(f"reference {row['reference']!r} stands on line {first} already.")
+        except BadRow as reason:
+            problems.add(line, str(reason))
+        else:
+            yield line, row

@@ -1,0 +1,162 @@
+"""From the bytes of a CSV file to the texts of its rows, one physical line at a time, and what is wrong with it.
+
+A row is one line: values do not hold line breaks, so an unclosed quote spoils one row and not the rest of the file, and
+every number in a message is the number an editor shows.
+"""
+
+import csv
+import hashlib
+import sqlite3
+from collections.abc import Callable, Collection, Iterator
+from operator import itemgetter
+from typing import BinaryIO, NamedTuple, Self
+
+LONGEST_LINE = 16 * 1024
+BYTE_ORDER_MARK = b"\xef\xbb\xbf"
+
+# The texts of a row, in the order of the columns that are known; empty where the file has none.
+Texts = tuple[str, ...]
+
+
+class Problem(NamedTuple):
+    """A bad row: the line's number in the file, the heading being line 1, and the reason."""
+
+    line: int
+    reason: str
+
+    def __str__(self) -> str:
+        return f"Line {self.line}: {self.reason}"
+
+
+class BadRow(ValueError):
+    """One row cannot be used; its message is the reason."""
+
+
+class UnusableFile(Exception):
+    """The file as a whole cannot be read, or changed while it was read."""
+
+
+class Problems(Exception):
+    """Rows that cannot be imported. Each is told as it is found and only counted here, so that a file that is wrong
+    from top to bottom costs no memory."""
+
+    def __init__(self, tell: Callable[[Problem], None]) -> None:
+        super().__init__()
+        self.tell = tell
+        self.count = 0
+
+    def add(self, line: int, reason: str) -> None:
+        self.count += 1
+        self.tell(Problem(line, reason))
+
+    def __str__(self) -> str:
+        return f"{self.count} bad rows"
+
+
+class Reader:
+    """One pass over an open file. ``bytes_read`` and ``rows_read`` tell how far it is; ``digest`` is complete at the
+    end, and says whether two passes read the same."""
+
+    def __init__(self, file: BinaryIO, known: Collection[str], needed: Collection[str]) -> None:
+        """Reads the heading. Raises UnusableFile when it names other columns than those that are ``known``, or not all
+        that are ``needed``."""
+        file.seek(0)
+        self.file, self.known, self.needed = file, known, needed
+        self.bytes_read = self.rows_read = self.line = 0
+        self.digest = hashlib.sha256()
+        self.columns, self.delimiter = self._heading()
+
+    def rows(self, problems: Problems) -> Iterator[tuple[int, Texts]]:
+        """Line numbers and texts, blanks around a text taken away; empty lines are passed over. Adds what cannot be
+        read to ``problems``."""
+        width = len(self.columns)
+        absent = width  # an empty text stands there, behind the others
+        in_order = itemgetter(*(self.columns.index(name) if name in self.columns else absent for name in self.known))
+        while (raw := self._next()) is not None:
+            if raw.isspace():
+                continue
+            self.rows_read += 1
+            try:
+                row = self._split(raw)
+                if len(row) != width:
+                    raise BadRow(f"has {len(row)} values where the heading names {width} columns.")
+            except BadRow as reason:
+                problems.add(self.line, str(reason))
+            else:
+                yield self.line, in_order([*row, ""])
+
+    def _next(self) -> bytes | None:
+        raw = self.file.readline(LONGEST_LINE + 1)
+        if not raw:
+            return None
+        self.line += 1
+        self.bytes_read += len(raw)
+        self.digest.update(raw)
+        if len(raw) > LONGEST_LINE:
+            raise UnusableFile(f"Line {self.line} is longer than {LONGEST_LINE} bytes. Is this a CSV file?")
+        return raw
+
+    def _heading(self) -> tuple[list[str], str]:
+        raw = self._next()
+        if raw is None:
+            raise UnusableFile("The file is empty.")
+        heading = raw.removeprefix(BYTE_ORDER_MARK)
+        self.delimiter = ";" if heading.count(b";") > heading.count(b",") else ","
+        try:
+            columns = [name.lower() for name in self._split(heading)]
+        except BadRow as reason:
+            raise UnusableFile(f"The heading cannot be read: {reason}") from None
+        faults = [
+            ("unknown columns", [name for name in columns if name not in self.known]),
+            ("missing columns", [name for name in self.needed if name not in columns]),
+            ("columns named twice", sorted({name for name in columns if columns.count(name) > 1})),
+        ]
+        reasons = [
+            f"{fault}: {', '.join(name[:40] or '(empty)' for name in names[:20])}" for fault, names in faults if names
+        ]
+        if reasons:
+            raise UnusableFile(f"The heading has {'; '.join(reasons)}. Known columns: {', '.join(self.known)}.")
+        return columns, self.delimiter
+
+    def _split(self, raw: bytes) -> list[str]:
+        try:
+            line = raw.decode("utf-8")
+        except UnicodeDecodeError as error:
+            raise BadRow(f"is not UTF-8 (byte {error.start + 1} of the line). Save the file as UTF-8.") from None
+        line = line.rstrip("\r\n")
+        if '"' not in line:  # which is all that a CSV reader would be needed for
+            return [value.strip(" ") for value in line.split(self.delimiter)]
+        try:
+            (row,) = csv.reader([line], delimiter=self.delimiter, strict=True)
+        except (csv.Error, ValueError) as error:
+            reason = str(error) if isinstance(error, csv.Error) else "a line break inside"
+            raise BadRow(f"is not one row of values: {reason}. A value holds no line breaks.") from None
+        return [value.strip(" ") for value in row]
+
+
+class Seen:
+    """The references met so far, kept in a temporary file on disk rather than in memory."""
+
+    def __init__(self) -> None:
+        self.database = sqlite3.connect("", isolation_level=None)
+        self.database.execute("PRAGMA journal_mode = OFF")
+        self.database.execute("PRAGMA synchronous = OFF")
+        self.database.execute(
+            "CREATE TABLE seen (profile TEXT, reference TEXT, line INTEGER, PRIMARY KEY (profile, reference))"
+            " WITHOUT ROWID"
+        )
+        self.database.execute("BEGIN")
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_error: object) -> None:
+        self.database.close()
+
+    def first_line(self, profile: str, reference: str, line: int) -> int:
+        """The line on which this reference was first met; notes it when that is now."""
+        key = (profile, reference)
+        if self.database.execute("INSERT OR IGNORE INTO seen VALUES (?, ?, ?)", (*key, line)).rowcount:
+            return line
+        row = self.database.execute("SELECT line FROM seen WHERE profile = ? AND reference = ?", key).fetchone()
+        return int(row[0])

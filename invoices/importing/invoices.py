@@ -1,0 +1,282 @@
+"""Invoices from a file.
+
+A CSV file holds one row per invoice line. Rows with the same ``invoice`` (the sender's own reference) for the same
+profile are one invoice and stand together, at most 5,000 of them. UTF-8, comma or semicolon, amounts with a decimal
+point.
+
+| Column | Needed | What it holds |
+|---|---|---|
+| `profile` | yes | code of the billing profile, such as `K7QX-2M9P`; the profile must be active |
+| `invoice` | yes | the sender's own reference of the invoice, at most 64 characters |
+| `kind` | no | `service` (when empty), `marketplace`, `support` or `other` |
+| `issue_date` | no | `2026-10-05`; today, or the command's `--issue-date`, when empty |
+| `due_date` | no | `2026-11-04`; from the profile's payment terms when empty |
+| `period_start`, `period_end` | no | the billing period, both or neither |
+| `po_number` | no | at most 60 characters; the profile's own when empty |
+| `section` | no | name of an invoice section that the profile has; sections are not created |
+| `description` | yes | at most 200 characters |
+| `quantity` | no | at most 4 decimals; 1 when empty |
+| `unit` | no | such as `hours`, at most 20 characters |
+| `unit_price` | yes | in major units without tax, at most 6 decimals; negative for a discount |
+| `tax_rate` | no | percent, 0 to 100, at most 3 decimals; 0 when empty |
+| `tax_note` | no | such as `Reverse charge`, at most 80 characters |
+
+The file is read twice: first everything is checked and every bad row is named as it is found, then everything is
+written in one transaction, so that a bad file changes nothing and takes no locks. The same invoice (profile, reference,
+same content) met again is left alone; with other content it is an error. Memory follows the size of a batch, never that
+of the file.
+"""
+
+import hashlib
+import json
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from datetime import date, timedelta
+from decimal import Decimal
+from functools import lru_cache
+from typing import Any
+
+from django.conf import settings
+
+from accounts.models import BillingProfile, InvoiceSection
+from invoices.bulk import new_row
+from invoices.importing.columns import Column, Columns, Row, day, number, one_of, rate, text
+from invoices.importing.csv_reader import BadRow, Problems, Seen, Texts
+from invoices.importing.pipeline import FileImport, Imported, sections_named, stored_by_reference
+from invoices.models import Invoice, InvoiceLine
+from invoices.money import UnknownCurrency, exponent
+from invoices.numbering import take_numbers
+from invoices.operations.issuing import CannotIssue, compute_sums, create_drafts, issue_invoices
+from invoices.remittances import Remittances
+
+MAX_LINES = 5000
+BATCH_INVOICES, BATCH_LINES = 1000, 2000
+LONGEST_TERM = timedelta(days=365)
+COLUMNS = Columns(
+    profile=Column(text(12), needed=True, of_invoice=True),
+    invoice=Column(text(64), needed=True, of_invoice=True),
+    kind=Column(one_of(Invoice.Kind.values), default=Invoice.Kind.SERVICE.value, of_invoice=True),
+    issue_date=Column(day, of_invoice=True),
+    due_date=Column(day, of_invoice=True),
+    period_start=Column(day, of_invoice=True),
+    period_end=Column(day, of_invoice=True),
+    po_number=Column(text(60), default="", of_invoice=True),
+    section=Column(text(120), default=""),
+    description=Column(text(200), needed=True),
+    quantity=Column(number(12, 4), default=Decimal(1)),
+    unit=Column(text(20), default=""),
+    unit_price=Column(number(13, 6), needed=True),
+    tax_rate=Column(rate, default=Decimal(0)),
+    tax_note=Column(text(80), default=""),
+)
+# What a line has under the same name as the file.
+LINE = ("description", "quantity", "unit", "unit_price", "tax_rate", "tax_note")
+
+quoted = lru_cache(maxsize=1024)(json.JSONEncoder().encode)
+
+
+@dataclass(slots=True)
+class SourceInvoice:
+    """An invoice as the file describes it. ``line`` is where its first row stands; each row knows its own line."""
+
+    line: int
+    profile: str
+    reference: str
+    rows: list[tuple[int, Row]] = field(default_factory=list)
+    texts: list[Texts] = field(default_factory=list)
+    is_bad: bool = False
+    is_full: bool = False
+
+    @property
+    def head(self) -> Row:
+        """Its first row, which says what is true of the whole invoice."""
+        return self.rows[0][1]
+
+    @property
+    def digest(self) -> str:
+        """Of what the file said: the same for the same texts, whatever the order of the columns."""
+        content = "".join(f"[{', '.join(map(quoted, texts))}]" for texts in self.texts)
+        return hashlib.sha256(content.encode()).hexdigest()
+
+    def add(self, line: int, texts: Texts) -> None:
+        """Raises BadRow."""
+        row = COLUMNS.row(texts)
+        start, end = row["period_start"], row["period_end"]
+        if (start is None) != (end is None):
+            raise BadRow("period_start and period_end go together.")
+        if start and end and end < start:
+            raise BadRow("period_end is before period_start.")
+        if self.rows:
+            differing = [name for name in COLUMNS.of_invoice if row[name] != self.head[name]]
+            if differing:
+                raise BadRow(f"{', '.join(differing)} differs from line {self.rows[0][0]}, of the same invoice.")
+        if len(self.rows) == MAX_LINES:
+            self.is_full = True  # named once; the rows that follow are passed over
+            raise BadRow(f"invoice {self.reference!r} has more than {MAX_LINES} lines. Split it.")
+        self.rows.append((line, row))
+        self.texts.append(texts)
+
+
+type NewInvoice = tuple[Invoice, list[InvoiceLine]]
+
+
+class InvoiceImport(FileImport[list[SourceInvoice], NewInvoice]):
+    """Makes invoices that are issued on ``issue_on`` unless a row says another day, or drafts."""
+
+    columns = COLUMNS
+
+    def __init__(self, *, drafts: bool = False, issue_on: date | None = None, **common: Any) -> None:
+        super().__init__(**common)
+        self.drafts, self.issue_on = drafts, issue_on
+        self.remittances = Remittances()
+
+    def begin_pass(self) -> None:
+        self.profiles: dict[str, BillingProfile] = {}
+
+    def lock(self) -> None:
+        """One import at a time, or two of one file collide half-way."""
+        take_numbers(settings.INVOICE_NUMBER_PREFIX, 0)
+
+    def batches(
+        self, rows: Iterable[tuple[int, Texts]], problems: Problems, seen: Seen | None
+    ) -> Iterator[list[SourceInvoice]]:
+        """At most so many invoices, fewer when they hold many lines."""
+        batch: list[SourceInvoice] = []
+        lines = 0
+        for invoice in source_invoices(rows, problems, seen):
+            batch.append(invoice)
+            lines += len(invoice.rows)
+            if len(batch) == BATCH_INVOICES or lines >= BATCH_LINES:
+                yield batch
+                batch, lines = [], 0
+        if batch:
+            yield batch
+
+    def resolve(self, batch: list[SourceInvoice], problems: Problems) -> tuple[list[NewInvoice], int]:
+        """Four queries, whatever the batch holds."""
+        self._load_profiles({source.profile for source in batch})
+        ids = {code: profile.pk for code, profile in self.profiles.items()}
+        names = {row["section"] for source in batch for _line, row in source.rows if row["section"]}
+        sections = sections_named(names, ids.values())
+        references = ((ids[source.profile], source.reference) for source in batch if source.profile in ids)
+        stored = stored_by_reference(Invoice, references)
+        new, unchanged = [], 0
+        for source in batch:
+            try:
+                profile = self._profile(source.profile)
+                earlier = stored.get((profile.pk, source.reference))
+                if earlier is not None and earlier.source_digest != source.digest:
+                    raise BadRow(f"invoice {source.reference!r} was imported before, as {earlier}, with other content.")
+                if earlier is not None:
+                    unchanged += 1
+                elif _has_its_sections(source, profile, sections, problems):
+                    new.append(self._make(source, profile, sections))
+            except (BadRow, CannotIssue) as reason:
+                problems.add(source.line, str(reason))
+        return new, unchanged
+
+    def write(self, new: list[NewInvoice], imported: Imported) -> None:
+        invoices = [invoice for invoice, _lines in new]
+        lines = [line for _invoice, lines in new for line in lines]
+        if self.drafts:
+            create_drafts(invoices, lines, access=self.access, at=self.at)
+        else:
+            issue_invoices(invoices, lines, access=self.access, at=self.at, remittances=self.remittances)
+            imported.first_number = imported.first_number or invoices[0].number or ""
+            imported.last_number = invoices[-1].number or ""
+        imported.count += len(invoices)
+        imported.lines += len(lines)
+        for invoice in invoices:
+            imported.minor[invoice.currency] += invoice.total_minor
+
+    def _load_profiles(self, codes: set[str]) -> None:
+        """Those of the last batch are kept for the next, which often names them again."""
+        kept = {code: profile for code, profile in self.profiles.items() if code in codes}
+        missing = codes - kept.keys()
+        if missing:
+            profiles = BillingProfile.objects.filter(code__in=missing).select_related("account")
+            kept |= {profile.code: profile for profile in profiles.prefetch_related("account__tax_ids")}
+        self.profiles = kept
+
+    def _profile(self, code: str) -> BillingProfile:
+        """Raises BadRow for a profile that does not exist or gets no invoices."""
+        profile = self.profiles.get(code)
+        if profile is None:
+            raise BadRow(f"there is no billing profile {code!r}.")
+        if profile.is_closed:
+            raise BadRow(f"billing profile {code} is closed.")
+        try:
+            exponent(profile.currency)
+        except UnknownCurrency as error:
+            raise BadRow(f"billing profile {code}: {error}") from None
+        return profile
+
+    def _make(
+        self, source: SourceInvoice, profile: BillingProfile, sections: dict[tuple[int, str], InvoiceSection]
+    ) -> NewInvoice:
+        """Raises BadRow and CannotIssue."""
+        head = source.head
+        issued_on = head["issue_date"] or self.issue_on or profile.day_of(self.at)
+        if self.drafts and (head["issue_date"] or head["due_date"]):
+            raise BadRow("a draft has no issue_date and no due_date; leave them empty or import without --drafts.")
+        if head["due_date"] and not issued_on <= head["due_date"] <= issued_on + LONGEST_TERM:
+            raise BadRow(f"due_date {head['due_date']} is not within a year after the invoice date {issued_on}.")
+        invoice = new_row(
+            Invoice,
+            kind=head["kind"],
+            currency=profile.currency,
+            issued_on=None if self.drafts else issued_on,
+            due_on=head["due_date"],
+            period_start_on=head["period_start"],
+            period_end_on=head["period_end"],
+            po_number=head["po_number"],
+            source_reference=source.reference,
+            source_digest=source.digest,
+        )
+        invoice.profile = profile
+        lines = []
+        for position, (_line, row) in enumerate(source.rows, start=1):
+            line = new_row(InvoiceLine, position=position, **{name: row[name] for name in LINE})
+            line.invoice = invoice
+            if row["section"]:
+                line.section = sections[profile.pk, row["section"]]
+            lines.append(line)
+        compute_sums(invoice, lines)
+        return invoice, lines
+
+
+def source_invoices(
+    rows: Iterable[tuple[int, Texts]], problems: Problems, seen: Seen | None
+) -> Iterator[SourceInvoice]:
+    """The invoices whose every row is good."""
+    current: SourceInvoice | None = None
+    for line, texts in rows:
+        profile, reference = texts[:2]
+        if current is None or (current.profile, current.reference) != (profile, reference):
+            if current is not None and not current.is_bad:
+                yield current
+            current = SourceInvoice(line=line, profile=profile, reference=reference)
+            first = seen.first_line(profile, reference, line) if seen is not None else line
+            if first != line:
+                problems.add(line, f"invoice {reference[:64]!r} began on line {first}; its rows must stand together.")
+                current.is_bad = True
+        if current.is_full:
+            continue
+        try:
+            current.add(line, texts)
+        except BadRow as reason:
+            problems.add(line, str(reason))
+            current.is_bad = True
+    if current is not None and not current.is_bad:
+        yield current
+
+
+def _has_its_sections(
+    source: SourceInvoice, profile: BillingProfile, sections: dict[tuple[int, str], InvoiceSection], problems: Problems
+) -> bool:
+    """Whether the profile has the sections that the rows name. Each row whose section is missing is a problem."""
+    named = [(line, row["section"]) for line, row in source.rows if row["section"]]
+    missing = [(line, name) for line, name in named if (profile.pk, name) not in sections]
+    for line, name in missing:
+        problems.add(line, f"profile {source.profile} has no invoice section {name!r}. Create it first.")
+    return not missing

@@ -1,0 +1,207 @@
+"""Charge: what will be on the next invoice, recorded as it happens and rounded once, here."""
+
+from collections.abc import Sequence
+from datetime import date, datetime
+from decimal import Decimal
+from typing import Any
+
+from django.core.exceptions import ValidationError
+from django.db import IntegrityError, transaction
+from django.utils.translation import gettext as _
+
+from accounts import audit
+from accounts.access import Access
+from accounts.models import BillingProfile, InvoiceSection
+from invoices.bulk import bulk_insert
+from invoices.models import Charge, TaxRate
+from invoices.money import UnknownCurrency
+from invoices.operations.issuing import MAX_MINOR, line_sums
+
+FIRST_DAY, LAST_DAY = date(2000, 1, 1), date(2099, 12, 31)
+# What a charge says. The same reference with the same facts is the same charge.
+FACTS = (
+    "section_id", "kind", "description", "quantity", "unit", "unit_price", "tax_rate_id", "happened_on",
+    "is_creditable",
+)  # fmt: skip
+
+
+class CannotCharge(Exception):
+    """The charge cannot be recorded or removed. The message may be shown to staff."""
+
+
+def compute_charge(charge: Charge) -> None:
+    """Sets what follows from the facts of a charge: the percentage and the note of its tax rate, and the amount and the
+    tax, rounded half-up once each. Needs ``profile``, whose currency it is in.
+
+    Raises CannotCharge for amounts that no column holds, for a currency that is none, and when the sign does not go
+    with the kind: a return takes back, everything else charges.
+    """
+    rate = charge.tax_rate
+    if rate is not None:
+        charge.tax_percent, charge.tax_note = rate.percent, note_of(rate)
+    try:
+        charge.amount_minor, charge.tax_minor = line_sums(
+            charge.quantity, charge.unit_price, charge.tax_percent, charge.profile.currency
+        )
+    except UnknownCurrency as error:
+        raise CannotCharge(str(error)) from error
+    except ValueError as error:
+        raise CannotCharge(_("An amount is too large.")) from error
+    if abs(charge.amount_minor) + abs(charge.tax_minor) > MAX_MINOR:
+        raise CannotCharge(_("An amount is too large."))
+    if charge.kind == Charge.Kind.RETURN and charge.amount_minor > 0:
+        raise CannotCharge(_("A return takes back: its quantity or its unit price is negative."))
+    if charge.kind != Charge.Kind.RETURN and charge.amount_minor < 0:
+        raise CannotCharge(_("Only a return may be negative."))
+
+
+def differing_facts(charge: Charge, earlier: Charge) -> list[str]:
+    """The columns in which two charges with one reference say something else."""
+    return [name for name in FACTS if getattr(earlier, name) != getattr(charge, name)]
+
+
+def record_charges(charges: Sequence[Charge], *, access: Access, at: datetime) -> None:
+    """Stores many new charges that `compute_charge` found good, inside the caller's transaction. The audit entry and
+    the rights are the caller's. Raises IntegrityError for a reference that is there already."""
+    for charge in charges:
+        charge.created_at, charge.created_by = at, access.user
+    bulk_insert(Charge, charges)
+
+
+@transaction.atomic
+def record_charge(
+    *,
+    access: Access,
+    profile: BillingProfile,
+    section: InvoiceSection,
+    kind: str,
+    description: str,
+    quantity: Decimal,
+    unit: str,
+    unit_price: Decimal,
+    tax_rate: TaxRate | None,
+    happened_on: date,
+    is_creditable: bool,
+    source_reference: str,
+    at: datetime,
+) -> Charge:
+    """Adds a charge to what the profile's next invoice is made of. ``unit_price`` is in major units without tax.
+
+    The percentage and the note of the tax rate are copied: the charge stays as it is when the rate is renamed. A charge
+    of a period that has closed already comes on the next invoice.
+    Returns the charge; with a source reference that came before, and the same facts, the one of that time. Raises
+    CannotCharge, with a sentence, for anything that cannot be charged. Rights are the caller's: staff and import.
+    """
+    if profile.is_closed:
+        raise CannotCharge(_("The billing profile is closed."))
+    if section.profile_id != profile.pk:
+        raise CannotCharge(_("The invoice section belongs to another billing profile."))
+    charge = Charge(
+        profile=profile,
+        section=section,
+        kind=kind,
+        description=description.strip(),
+        quantity=quantity,
+        unit=unit.strip(),
+        unit_price=unit_price,
+        tax_rate=tax_rate,
+        happened_on=happened_on,
+        is_creditable=is_creditable,
+        source_reference=source_reference.strip(),
+        created_at=at,
+        created_by=access.user,
+    )
+    earlier = _recorded_before(charge)
+    if earlier is not None:
+        return earlier
+    _complete(charge)
+    try:
+        with transaction.atomic():
+            charge.save(force_insert=True)
+    except IntegrityError:
+        earlier = _recorded_before(charge)  # at the same moment, by somebody else
+        if earlier is None:
+            raise
+        return earlier
+    audit.record(
+        access=access,
+        at=at,
+        action="charge.recorded",
+        subject=charge.description[:120],
+        profile=profile,
+        charge=charge.pk,
+        amount=charge.amount_minor,
+    )
+    return charge
+
+
+def _complete(charge: Charge) -> None:
+    """Checks the facts and sets what follows from them. Raises CannotCharge."""
+    if charge.tax_rate is not None and not charge.tax_rate.is_active:
+        raise CannotCharge(_("The tax rate %(name)s is no longer in use.") % {"name": charge.tax_rate})
+    try:
+        charge.clean_fields(exclude=["profile", "section", "tax_rate", "created_by", "invoice", "amount_minor"])
+    except ValidationError as error:
+        raise CannotCharge(_in_words(error)) from error
+    texts = (charge.description, charge.unit, charge.source_reference)
+    if not all(text.isprintable() for text in texts):
+        raise CannotCharge(_("A text holds control characters."))
+    if not FIRST_DAY <= charge.happened_on <= LAST_DAY:
+        raise CannotCharge(_("The date is not between 2000 and 2099."))
+    compute_charge(charge)
+
+
+def note_of(rate: TaxRate) -> str:
+    """What is printed beside the percentage. A reverse charge has to be named on the invoice, so it always is."""
+    return rate.note or ("Reverse charge" if rate.is_reverse_charge else "")
+
+
+def _in_words(error: ValidationError) -> str:
+    """The refusals of all fields as one text, each with the name of its field."""
+    parts = []
+    for name, messages in error.message_dict.items():
+        parts.append(f"{_label(name)}: {' '.join(messages)}")
+    return " ".join(parts)
+
+
+def _recorded_before(charge: Charge) -> Charge | None:
+    """The charge that has this one's reference. Raises CannotCharge when it says something else."""
+    if not charge.source_reference:
+        return None
+    earlier = Charge.objects.filter(profile=charge.profile, source_reference=charge.source_reference).first()
+    if earlier is None:
+        return None
+    if differing := differing_facts(charge, earlier):
+        raise CannotCharge(
+            _("The reference %(reference)s was recorded before, with something else in: %(fields)s.")
+            % {"reference": charge.source_reference, "fields": ", ".join(map(_label, differing))}
+        )
+    return earlier
+
+
+def _label(name: str) -> str:
+    field: Any = Charge._meta.get_field(name.removesuffix("_id"))
+    return str(field.verbose_name)
+
+
+@transaction.atomic
+def remove_charge(*, access: Access, charge_id: int, at: datetime) -> None:
+    """Takes back a charge that is on no invoice yet. Raises CannotCharge for one that is, and for one that is gone.
+    Rights are the caller's."""
+    charge = Charge.objects.select_for_update(of=("self",)).select_related("profile").filter(pk=charge_id).first()
+    if charge is None:
+        raise CannotCharge(_("The charge was removed already."))
+    if charge.invoice_id is not None:
+        raise CannotCharge(_("The charge is on an invoice and stays. Give the customer a credit instead."))
+    audit.record(
+        access=access,
+        at=at,
+        action="charge.removed",
+        subject=charge.description[:120],
+        profile=charge.profile,
+        charge=charge.pk,
+        amount=charge.amount_minor,
+        happened_on=charge.happened_on.isoformat(),
+        source_reference=charge.source_reference,
+    )
+    charge.delete()

@@ -1,0 +1,347 @@
+"""Close: from the charges of a period that has ended to an invoice, for every profile whose invoice day has come.
+
+The work is found in the rows of the profiles (``next_invoice_on``) and done in chunks, each in a transaction of its
+own: so many profiles are locked, those that another worker holds are passed over, and everything that follows from
+closing their periods is written before the lock goes. A run that is killed leaves whole chunks; the next one finds what
+is left, and nothing happens twice. That there is one closing for each profile and period is a constraint besides.
+
+- An invoice holds the charges that happened before the end of the period and are on no invoice yet, so a charge that
+  came in late is on the next invoice that closes. What happened later waits.
+- Without charges nothing is issued, unless the profile wants an invoice all the same: one of zero, settled at once.
+- When returns outweigh the charges, all of them wait for the next period.
+- When days or months were missed, each period that ended meanwhile is closed in order and has an invoice of its own.
+- The invoice date is the day on which the run really makes the invoice, where the profile is. That is the day the
+  period closed when the run is on time; after a missed day it is later, because a due date must not lie in the past.
+- A profile begins on the day it was made. One that is disabled is still billed for what it used; one that staff closed
+  is passed over, and its periods are made up for if it is opened again.
+
+Charges are never read: they are marked, added up and copied into lines where they are, by one statement a chunk. What
+the statements join with are the values of the chunk, at most a few numbers for each of its profiles.
+"""
+
+import logging
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from datetime import date, datetime
+from itertools import chain
+from typing import Any, NamedTuple
+
+from django.db import DataError, IntegrityError, connection, reset_queries, transaction
+from django.db.models import Count, Q, QuerySet, Sum
+
+from accounts.access import Access, system_access
+from accounts.models import BillingProfile
+from billing_portal.core.time_zones import has_come, latest_day
+from invoices.bulk import bulk_insert, new_row, reserve_ids
+from invoices.models import Charge, Invoice, PeriodClosing
+from invoices.money import Money
+from invoices.operations.issuing import CannotIssue, issue_invoices
+from invoices.periods import Period, closable_periods, current_period, period_after
+from invoices.remittances import Remittances
+
+log = logging.getLogger("portal.closing")
+
+Outcome = PeriodClosing.Outcome
+CHUNK = 500
+# Nobody knows how many charges a profile has until they are read. So a run begins with few profiles at once, and a
+# chunk that made many lines is followed by a smaller one: no transaction takes long.
+FIRST_CHUNK = 50
+MANY_LINES = 20_000
+# What the rows of a single profile can be the reason of. A database that does not answer is none of these.
+UNFIT = (CannotIssue, DataError, IntegrityError, ArithmeticError, LookupError, TypeError, ValueError)
+
+# The charges are marked before they are added up, so that what is added up is what is on the invoice: one that is
+# recorded meanwhile is on neither, and one that is being removed is waited for.
+MARK_CHARGES = """
+WITH closing (profile_id, end_on, invoice_id) AS (VALUES {rows})
+UPDATE invoices_charge SET invoice_id = closing.invoice_id FROM closing
+WHERE invoices_charge.invoice_id IS NULL
+AND invoices_charge.profile_id = closing.profile_id AND invoices_charge.happened_on < closing.end_on
+"""
+# What a line copies from its charge. Lines stand by section, and within it by day.
+LINE_OF_CHARGE = {
+    "invoice_id": "charge.invoice_id",
+    "section_id": "charge.section_id",
+    "section_name": "section.name",
+    "position": """row_number() OVER (
+        PARTITION BY charge.invoice_id ORDER BY section.name, section.id, charge.happened_on, charge.id)""",
+    "description": "charge.description",
+    "quantity": "charge.quantity",
+    "unit": "charge.unit",
+    "unit_price": "charge.unit_price",
+    "tax_rate": "charge.tax_percent",
+    "tax_note": "charge.tax_note",
+    "happened_on": "charge.happened_on",
+    "is_creditable": "charge.is_creditable",
+    "amount_minor": "charge.amount_minor",
+    "tax_minor": "charge.tax_minor",
+}
+WRITE_LINES = f"""
+INSERT INTO invoices_invoiceline ({", ".join(LINE_OF_CHARGE)}) SELECT {", ".join(LINE_OF_CHARGE.values())}
+FROM invoices_charge AS charge JOIN accounts_invoicesection AS section ON section.id = charge.section_id
+WHERE charge.invoice_id IN ({{marks}})
+"""  # noqa: S608  written out above
+MOVE_PROFILES = """
+WITH moved (id, billed_until_on, next_invoice_on) AS (VALUES {rows})
+UPDATE accounts_billingprofile
+SET billed_until_on = moved.billed_until_on, next_invoice_on = moved.next_invoice_on
+FROM moved WHERE accounts_billingprofile.id = moved.id
+"""
+
+
+@dataclass
+class Closed:
+    """What became of a chunk."""
+
+    profiles: int = 0
+    billed: int = 0
+    nothing: int = 0
+    carried: int = 0
+    lines: int = 0
+    minor: Counter[str] = field(default_factory=Counter)
+    invoice_ids: list[int] = field(default_factory=list)
+    # Profiles whose period could not be closed, by code, and why. They stay as they were.
+    failed: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def periods(self) -> int:
+        return self.billed + self.nothing + self.carried
+
+    @property
+    def totals(self) -> list[Money]:
+        return Money.by_currency(self.minor)
+
+    def add(self, other: "Closed") -> None:
+        """All but the ids, which would be as many as there are invoices."""
+        for name in ("profiles", "billed", "nothing", "carried", "lines"):
+            setattr(self, name, getattr(self, name) + getattr(other, name))
+        self.minor += other.minor
+        self.failed |= other.failed
+
+
+class Sums(NamedTuple):
+    """What the charges of an invoice come to."""
+
+    lines: int = 0
+    charges_minor: int = 0
+    tax_minor: int = 0
+
+
+def close_due(*, at: datetime, limit: int = CHUNK) -> int:
+    """Closes what is due, and stops after the chunk that reaches ``limit``. Returns how many periods it closed, so that
+    a worker calls again until that is none. What could not be closed is logged, and tried again every time."""
+    count = 0
+    for closed in close_periods(access=system_access(), at=at, chunk=min(limit, CHUNK)):
+        for code, reason in closed.failed.items():
+            log.error("The period of billing profile %s could not be closed: %s", code, reason)
+        count += closed.periods
+        if count >= limit:
+            break
+    return count
+
+
+def close_periods(
+    *,
+    access: Access,
+    at: datetime,
+    until: date | None = None,
+    only: BillingProfile | None = None,
+    chunk: int = CHUNK,
+    dry_run: bool = False,
+) -> Iterator[Closed]:
+    """Closes every period that has ended and is open, of all profiles or of ``only`` one, and yields what became of
+    each chunk after it was committed. Stopping half-way leaves whole chunks.
+
+    ``until`` leaves periods that end after a day for later. With ``dry_run`` each chunk is undone again. A profile that
+    cannot be closed is named in ``failed`` and holds up no other. Rights are the caller's.
+    """
+    for profiles in (never_invoiced(only), due(at, until, only)):
+        if profiles.exists():  # an idle pass takes no lock, which on SQLite everybody would wait for
+            yield from _Run(profiles, access=access, at=at, until=until, chunk=chunk, dry_run=dry_run).chunks()
+
+
+def how_many_wait(at: datetime, until: date | None = None, only: BillingProfile | None = None) -> int:
+    """How many profiles have something to close: the length of a progress bar."""
+    return never_invoiced(only).count() + due(at, until, only).count()
+
+
+def never_invoiced(only: BillingProfile | None) -> QuerySet[BillingProfile]:
+    return _open_profiles(only).filter(next_invoice_on__isnull=True)
+
+
+def due(at: datetime, until: date | None, only: BillingProfile | None) -> QuerySet[BillingProfile]:
+    """Profiles whose day has come where they are."""
+    latest = latest_day(at)  # which the index finds; the time zones leave few of them out
+    come = has_come("next_invoice_on", zone="time_zone", at=at)
+    return _open_profiles(only).filter(come, next_invoice_on__lte=min(latest, until or latest))
+
+
+def _open_profiles(only: BillingProfile | None) -> QuerySet[BillingProfile]:
+    profiles = BillingProfile.objects.exclude(status=BillingProfile.Status.CLOSED)
+    return profiles if only is None else profiles.filter(pk=only.pk)
+
+
+class _Run:
+    """One way through profiles with something to close, in the order of the day on which their period ends."""
+
+    def __init__(
+        self,
+        profiles: QuerySet[BillingProfile],
+        *,
+        access: Access,
+        at: datetime,
+        until: date | None,
+        chunk: int,
+        dry_run: bool,
+    ) -> None:
+        self.profiles, self.access, self.at, self.until = profiles, access, at, until
+        self.chunk, self.size, self.dry_run = chunk, min(chunk, FIRST_CHUNK), dry_run
+        self.last: tuple[date | None, int] = (None, 0)
+        self.remittances = Remittances()
+
+    def chunks(self) -> Iterator[Closed]:
+        while closed := self._next_chunk():
+            reset_queries()
+            yield closed
+
+    def _next_chunk(self) -> Closed | None:
+        """None when there is none. One that cannot be closed as a whole is tried again by halves, until the profile
+        that is the reason stands alone and is passed over."""
+        locked: list[BillingProfile] = []
+        try:
+            with transaction.atomic():
+                locked = self._lock()
+                if not locked:
+                    return None
+                last = locked[-1].next_invoice_on, locked[-1].pk
+                closed = self._close(locked)
+                if self.dry_run:
+                    transaction.set_rollback(True)
+        except UNFIT as problem:
+            if len(locked) > 1:
+                self.size = len(locked) // 2
+                return self._next_chunk()
+            closed = Closed(profiles=1, failed={one.code: str(problem) for one in locked})
+        self.last = last
+        if closed.lines > MANY_LINES:
+            self.size = max(1, self.size * MANY_LINES // closed.lines)
+        elif 2 * closed.lines <= MANY_LINES:
+            self.size = min(self.chunk, 2 * self.size)
+        return closed
+
+    def _lock(self) -> list[BillingProfile]:
+        """The next of them, locked until the transaction ends; those that somebody else holds are left to them. Charges
+        and payments of a locked profile can be written meanwhile."""
+        profiles, (last_on, last_id) = self.profiles, self.last
+        if last_on is not None:
+            further = Q(next_invoice_on__gt=last_on) | Q(next_invoice_on=last_on, pk__gt=last_id)
+            profiles = profiles.filter(further, next_invoice_on__gte=last_on)
+        elif last_id:
+            profiles = profiles.filter(pk__gt=last_id)
+        locked = profiles.order_by("next_invoice_on", "pk").select_for_update(
+            of=("self",), no_key=True, skip_locked=connection.features.has_select_for_update_skip_locked
+        )
+        return list(locked.select_related("account").prefetch_related("account__tax_ids")[: self.size])
+
+    def _close(self, profiles: list[BillingProfile]) -> Closed:
+        """Every period of these locked profiles that has ended, in order."""
+        closed = Closed(profiles=len(profiles))
+        ended = {profile: list(closable_periods(profile, self.at, self.until)) for profile in profiles}
+        for number in range(max(map(len, ended.values()))):
+            self._close_one_each(
+                {profile: periods[number] for profile, periods in ended.items() if number < len(periods)}, closed
+            )
+        following = {
+            profile: period_after(periods[-1], profile.invoice_day) if periods else current_period(profile)
+            for profile, periods in ended.items()
+        }
+        move_profiles((profile.pk, period.start_on, period.end_on) for profile, period in following.items())
+        return closed
+
+    def _close_one_each(self, periods: dict[BillingProfile, Period], closed: Closed) -> None:
+        """One period of each profile."""
+        ids = reserve_ids(Invoice, len(periods))
+        mark_charges((one.pk, period.end_on, pk) for (one, period), pk in zip(periods.items(), ids, strict=True))
+        sums = sums_of(ids)
+        closings, invoices = [], []
+        for (profile, period), invoice_id in zip(periods.items(), ids, strict=True):
+            of_charges = sums.get(invoice_id, Sums())
+            closing = new_row(
+                PeriodClosing, profile_id=profile.pk, start_on=period.start_on, end_on=period.end_on, closed_at=self.at,
+                outcome=_outcome(profile, of_charges),
+            )  # fmt: skip
+            closings.append(closing)
+            if closing.outcome == Outcome.BILLED:
+                closing.invoice_id = invoice_id
+                invoices.append(self._invoice(profile, period, invoice_id, of_charges))
+            setattr(closed, closing.outcome, getattr(closed, closing.outcome) + 1)
+        billed = [invoice.pk for invoice in invoices]
+        Charge.objects.filter(invoice_id__in=set(ids).difference(billed)).update(invoice=None)
+        # Lines first: the series of numbers, which everybody who issues waits for, is locked as late as possible. That
+        # they have an invoice is checked at the end of the transaction.
+        closed.lines += write_lines(billed)
+        bulk_insert(PeriodClosing, closings)
+        if invoices:
+            issue_invoices(invoices, access=self.access, at=self.at, remittances=self.remittances)
+        for invoice in invoices:
+            closed.minor[invoice.currency] += invoice.total_minor
+        closed.invoice_ids += billed
+
+    def _invoice(self, profile: BillingProfile, period: Period, invoice_id: int, sums: Sums) -> Invoice:
+        invoice = new_row(
+            Invoice,
+            id=invoice_id,
+            currency=profile.currency,
+            issued_on=profile.day_of(self.at),
+            period_start_on=period.start_on,
+            period_end_on=period.last_on,
+            charges_minor=sums.charges_minor,
+            tax_minor=sums.tax_minor,
+        )
+        invoice.profile = profile
+        return invoice
+
+
+def _outcome(profile: BillingProfile, sums: Sums) -> str:
+    if sums.charges_minor + sums.tax_minor < 0:
+        return Outcome.CARRIED.value
+    return (Outcome.BILLED if sums.lines or profile.issues_empty_invoices else Outcome.NOTHING).value
+
+
+def mark_charges(closings: Iterable[tuple[int, date, int]]) -> None:
+    """Puts the charges of each profile that happened before a day, and are on no invoice, on the invoice named. Rows
+    are profile, day, invoice; the invoices may be written later in the transaction."""
+    _execute(MARK_CHARGES, closings)
+
+
+def sums_of(invoice_ids: Sequence[int]) -> dict[int, Sums]:
+    """By invoice, of those that have charges."""
+    charges = Charge.objects.filter(invoice_id__in=invoice_ids).order_by().values_list("invoice_id")
+    rows = charges.annotate(Count("pk"), Sum("amount_minor"), Sum("tax_minor"))
+    return {invoice_id: Sums(*map(int, sums)) for invoice_id, *sums in rows}
+
+
+def write_lines(invoice_ids: Sequence[int]) -> int:
+    """Makes a line of every charge of these invoices, with the same sums. Returns how many."""
+    if not invoice_ids:
+        return 0
+    with connection.cursor() as cursor:
+        cursor.execute(WRITE_LINES.format(marks=", ".join(["%s"] * len(invoice_ids))), list(invoice_ids))
+        return int(cursor.rowcount)
+
+
+def move_profiles(rows: Iterable[tuple[int, date, date]]) -> None:
+    """Notes up to when each profile is invoiced, and when it is next. Rows are profile and the two days."""
+    _execute(MOVE_PROFILES, rows)
+
+
+def _execute(statement: str, rows: Iterable[tuple[int | date, ...]]) -> None:
+    values = [tuple(map(_adapted, row)) for row in rows]
+    one = f"({', '.join(['%s'] * len(values[0]))})"
+    with connection.cursor() as cursor:
+        cursor.execute(statement.format(rows=", ".join([one] * len(values))), [*chain.from_iterable(values)])
+
+
+def _adapted(value: int | date) -> Any:
+    return connection.ops.adapt_datefield_value(value) if isinstance(value, date) else value

@@ -1,0 +1,206 @@
+"""Credit notes: what was billed is taken back, all of it or a part, by a document with a number of its own.
+
+What the invoice still owes is lowered first. What was paid with money becomes a credit of the profile, which never
+expires; what was paid with credits goes back to those, with the days they have. A line is taken back with its tax, and
+never more of it than earlier notes have left.
+"""
+
+from collections.abc import Mapping, Sequence
+from datetime import date, datetime
+from typing import NamedTuple
+
+from django.conf import settings
+from django.db import transaction
+from django.db.models import Sum
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_noop
+
+from accounts import audit
+from accounts.access import Access, require_staff
+from invoices.models import Credit, CreditNote, CreditNoteLine, Invoice, InvoiceLine
+from invoices.money import Money
+from invoices.numbering import take_numbers
+from invoices.operations.credits import SETTLED, add_credit, give_credits_back, settle_credited
+from invoices.operations.dunning import lock_profile, reinstate
+from invoices.payability import in_progress_text
+from invoices.states import InvoiceStatus
+
+PAID_WITH = gettext_noop("Credit note")  # translated where it is shown
+
+
+class CannotCorrect(Exception):
+    """No credit note was made. The message may be shown to staff."""
+
+
+class Part(NamedTuple):
+    """What a credit note takes of a line, or what one could still take: with the sign that the line has."""
+
+    line: InvoiceLine
+    amount_minor: int
+    tax_minor: int
+
+    @property
+    def total_minor(self) -> int:
+        return self.amount_minor + self.tax_minor
+
+
+def rest_of(invoice: Invoice) -> list[Part]:
+    """What is left of each line of an invoice after its credit notes. Two queries."""
+    sums = CreditNoteLine.objects.filter(note__invoice=invoice).order_by().values_list("line")
+    taken = {pk: (amount, tax) for pk, amount, tax in sums.annotate(Sum("amount_minor"), Sum("tax_minor"))}
+    parts = []
+    for line in invoice.lines.order_by("position", "pk"):
+        amount, tax = taken.get(line.pk, (0, 0))
+        parts.append(Part(line, line.amount_minor - amount, line.tax_minor - tax))
+    return parts
+
+
+@transaction.atomic
+def credit_note(
+    *,
+    access: Access,
+    invoice_id: int,
+    amounts: Mapping[int, int] | None = None,
+    reason: str,
+    today: date,
+    at: datetime,
+    shown_rest: int | None = None,
+) -> CreditNote:
+    """Takes back all that is left of an issued invoice, or of each line as much as ``amounts`` says.
+
+    ``amounts`` holds minor units with tax by line id, negative for a line that is; ``today`` is the note's date;
+    ``shown_rest`` what the page said was left of the invoice, so that a form sent twice makes one note.
+    Returns the note. Raises NotAllowed, Invoice.DoesNotExist, and CannotCorrect without a reason, for a draft, for a
+    void invoice, while a payment is in progress or disputed, and for more than is left of a line or of the invoice.
+    """
+    require_staff(access)
+    invoice = Invoice.objects.select_related("profile").locked().get(pk=invoice_id)
+    if not reason.strip():
+        raise CannotCorrect(_("Say why; the customer sees the reason."))
+    if invoice.status not in {InvoiceStatus.OPEN, InvoiceStatus.PAID}:
+        raise CannotCorrect(_("Only an issued invoice that is not void can be corrected."))
+    if invoice.is_being_paid:
+        raise CannotCorrect(
+            _("A payment is in progress (%(text)s). Wait for it to end.") % {"text": in_progress_text(invoice)}
+        )
+    if invoice.disputed_at is not None:
+        raise CannotCorrect(_("A payment of this invoice is disputed. Wait for the outcome: its money may go back."))
+    rest = rest_of(invoice)
+    left = sum(part.total_minor for part in rest)
+    if shown_rest not in {None, left}:
+        raise CannotCorrect(_("A credit note was made meanwhile. Look at what is left."))
+    parts = rest if amounts is None else chosen_parts(rest, amounts, invoice.currency)
+    total = sum(part.total_minor for part in parts)
+    if total <= 0:
+        raise CannotCorrect(_("There is nothing to take back."))
+    if total > left:
+        raise CannotCorrect(_("That is more than what is left of the invoice."))
+    lock_profile(invoice.profile)
+    due = invoice.open_minor if invoice.status == InvoiceStatus.OPEN else 0
+    given_back = _give_back(invoice, total - due, access=access, at=at, note=reason.strip())
+    note = write_note(
+        invoice, parts, access=access, reason=reason, today=today, at=at, due_minor=due, given_back_minor=given_back
+    )
+    if invoice.status == InvoiceStatus.PAID:
+        invoice.credited_minor += given_back  # taken off by the note, where credits had paid for it
+    elif note.applied_minor:
+        settle_credited(invoice, note.applied_minor, at=at, paid_with=PAID_WITH)
+        invoice.save(update_fields=SETTLED)
+        reinstate(invoice.profile, at=at)
+    return note
+
+
+def chosen_parts(rest: Sequence[Part], amounts: Mapping[int, int], currency: str) -> list[Part]:
+    """Splits what is to be taken of each line into amount and tax, in the proportion of what is left. Raises
+    CannotCorrect."""
+    left = {part.line.pk: part for part in rest}
+    if not amounts.keys() <= left.keys():
+        raise CannotCorrect(_("That is no line of this invoice."))
+    parts = []
+    for pk, minor in amounts.items():
+        part = left[pk]
+        if minor and not min(part.total_minor, 0) <= minor <= max(part.total_minor, 0):
+            raise CannotCorrect(
+                _("Of “%(line)s” %(rest)s is left.")
+                % {"line": part.line.description, "rest": Money(part.total_minor, currency)}
+            )
+        if minor:
+            amount, tax = Money(minor, currency).split([abs(part.amount_minor), abs(part.tax_minor)])
+            parts.append(Part(part.line, amount.minor, tax.minor))
+    return parts
+
+
+def write_note(
+    invoice: Invoice,
+    parts: Sequence[Part],
+    *,
+    access: Access,
+    reason: str,
+    today: date,
+    at: datetime,
+    due_minor: int,
+    given_back_minor: int,
+    voids: bool = False,
+) -> CreditNote:
+    """Writes a note of a locked invoice, with its number, and the credit that its rest becomes.
+
+    It takes off the invoice what was due, and what was given back to credits just before. That it does is left to the
+    caller to count on the invoice.
+    """
+    number = take_numbers(settings.CREDIT_NOTE_NUMBER_PREFIX)[0]
+    charges, tax = sum(part.amount_minor for part in parts), sum(part.tax_minor for part in parts)
+    applied = min(charges + tax, due_minor + given_back_minor)
+    note = CreditNote(
+        invoice=invoice,
+        profile=invoice.profile,
+        number=number,
+        currency=invoice.currency,
+        issued_on=today,
+        reason=reason.strip()[:200],
+        seller=invoice.seller,
+        buyer=invoice.buyer,
+        charges_minor=charges,
+        tax_minor=tax,
+        total_minor=charges + tax,
+        applied_minor=applied,
+        given_back_minor=given_back_minor,
+        credit=_rest_as_credit(invoice, charges + tax - applied, number=number, access=access, at=at),
+        voids_invoice=voids,
+        created_at=at,
+        created_by=access.user,
+    )
+    note.save(force_insert=True)
+    CreditNoteLine.objects.bulk_create(
+        CreditNoteLine(
+            note=note, line=part.line, position=position, amount_minor=part.amount_minor, tax_minor=part.tax_minor
+        )
+        for position, part in enumerate(parts, start=1)
+        if part.amount_minor or part.tax_minor
+    )
+    audit.record(
+        access=access, at=at, action="credit_note.issued", subject=number, profile=invoice.profile,
+        invoice=invoice.number, total=note.total_minor, applied=applied, reason=note.reason,
+    )  # fmt: skip
+    return note
+
+
+def _give_back(invoice: Invoice, minor: int, *, access: Access, at: datetime, note: str) -> int:
+    """Of an amount beyond what is due, gives back to credits what no money was received for. Returns how much."""
+    kept = sum(note.kept.minor for note in CreditNote.objects.filter(invoice=invoice))
+    most = minor - max(0, invoice.paid_minor - kept)
+    if most <= 0:
+        return 0
+    return give_credits_back(invoice, access=access, at=at, note=note, most_minor=most)
+
+
+def _rest_as_credit(invoice: Invoice, minor: int, *, number: str, access: Access, at: datetime) -> Credit | None:
+    if not minor:
+        return None
+    return add_credit(
+        profile=invoice.profile,
+        amount=Money(minor, invoice.currency),
+        source=Credit.Source.CREDIT_NOTE,
+        description=f"{number}: {invoice.number}",
+        at=at,
+        actor=access.user,
+    )

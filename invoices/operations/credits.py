@@ -1,0 +1,358 @@
+"""Credits of a profile: granted by staff, applied to invoices, given back, taken back and expired.
+
+Credits pay for invoices by themselves when an invoice is issued, and at no other time unless staff do it. A credit that
+is granted later waits for the next invoice, so what is due never changes under a payer's hands. The lot that expires
+first goes first, then the oldest; lines that credits may not pay for are left out. Money paid too much becomes a credit
+too.
+
+Each change of a lot is written together with the entry that says why. What is left of a lot is the sum of its entries;
+`check_books` compares the two. Lots are locked after invoices and payments, and several of them in one fixed order.
+"""
+
+from collections.abc import Iterable, Iterator, Sequence
+from datetime import date, datetime, timedelta
+from functools import reduce
+from operator import or_
+from typing import NamedTuple
+
+from django.db import transaction
+from django.db.models import F, Q, Sum
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_noop
+
+from accounts import audit
+from accounts.access import Access, require_staff
+from accounts.models import AuditEntry, BillingProfile, User
+from invoices.models import Credit, CreditEntry, Invoice, InvoiceLine
+from invoices.money import Money
+from invoices.operations.dunning import lock_profile, reinstate
+from invoices.payability import in_progress_text
+from invoices.states import InvoiceStatus, check_move
+
+PAID_WITH = gettext_noop("Credits")  # translated where it is shown
+# The columns of an invoice that `settle_credited` changes.
+SETTLED = [
+    "credited_minor", "status", "paid_at", "paid_with", "autopay_on", "autopay_declined_on", "next_reminder_on",
+]  # fmt: skip
+# The others come from a payment or a credit note, and would not add up without it.
+GRANTABLE = (Credit.Source.PREPAYMENT, Credit.Source.PROMOTION, Credit.Source.GOODWILL)
+MAX_MINOR = 10**15
+A_MOMENT = timedelta(minutes=1)
+TO_EXPIRE = Q(expires_on__isnull=False, remaining_minor__gt=0)  # as its index has it
+
+
+class CannotCredit(Exception):
+    """No credit was used, granted or taken back. The message may be shown to staff."""
+
+
+def apply_at_issue(*, access: Access, invoice_ids: Sequence[int], today: date, at: datetime) -> int:
+    """Pays invoices that were just issued with the credits of their profiles, as far as those go.
+
+    Inside the transaction that issued them. ``today`` is the invoice date, which decides the lots that may be used. One
+    query when there is no such lot, and the same few for any number of invoices when there are. Returns for how many
+    invoices credits were used. Rights are the caller's.
+    """
+    new = Invoice.objects.filter(pk__in=invoice_ids, status=InvoiceStatus.OPEN)
+    lots = list(Credit.objects.filter(profile__in=new.values("profile")).usable_on(today).locked())
+    if not lots:
+        return 0
+    invoices = list(new.filter(profile__in={lot.profile_id for lot in lots}).order_by("pk"))
+    used = _apply(invoices, lots, access=access, at=at)
+    for invoice in invoices:
+        invoice.credited_at_issue_minor = used.get(invoice.pk, 0)
+    _write(invoices, used)
+    return len(used)
+
+
+@transaction.atomic
+def apply_credits(*, access: Access, invoice_id: int, at: datetime) -> Invoice:
+    """Pays an open invoice with the credits of its profile that may be used today, because staff ask for it.
+
+    Returns the invoice. Raises NotAllowed, Invoice.DoesNotExist, and CannotCredit while a payment is in progress,
+    because its amount was agreed with the payer, or when there is nothing to pay or to pay it with.
+    """
+    require_staff(access)
+    invoice = Invoice.objects.select_related("profile").locked().get(pk=invoice_id)
+    if invoice.status != InvoiceStatus.OPEN:
+        raise CannotCredit(_("Credits pay for open invoices only."))
+    if invoice.is_being_paid:
+        raise CannotCredit(
+            _("A payment is in progress (%(text)s). Wait for it to end.") % {"text": in_progress_text(invoice)}
+        )
+    lock_profile(invoice.profile)
+    lots = list(Credit.objects.filter(profile=invoice.profile).usable_on(invoice.profile.day_of(at)).locked())
+    used = _apply([invoice], lots, access=access, at=at)
+    if not used:
+        raise CannotCredit(_("There is no credit that may pay for this invoice."))
+    _write([invoice], used)
+    reinstate(invoice.profile, at=at)
+    return invoice
+
+
+def _apply(invoices: Sequence[Invoice], lots: Sequence[Credit], *, access: Access, at: datetime) -> dict[int, int]:
+    """Moves credit of locked lots to invoices, and settles what is paid with it. Returns how much each invoice got, by
+    its id; the invoices still have to be saved."""
+    creditable = _creditable(invoices)
+    lots_of: dict[tuple[int, str], list[Credit]] = {}
+    for lot in sorted(lots, key=_order_of_use):
+        lots_of.setdefault((lot.profile_id, lot.currency), []).append(lot)
+    left = {lot.pk: lot.remaining_minor for lot in lots}
+    used: dict[int, int] = {}
+    movements: list[Movement] = []
+    for invoice in invoices:
+        most = max(0, min(invoice.open_minor, creditable.get(invoice.pk, 0) - invoice.credited_minor))
+        for lot, minor in _take(most, lots_of.get((invoice.profile_id, invoice.currency), []), left):
+            used[invoice.pk] = used.get(invoice.pk, 0) + minor
+            movements.append(Movement(lot, CreditEntry.Kind.APPLIED, -minor, invoice))
+        if invoice.pk in used:
+            settle_credited(invoice, used[invoice.pk], at=at, paid_with=PAID_WITH)
+    if movements:
+        move(movements, at=at, actor=access.user)
+        AuditEntry.objects.bulk_create(_entries(invoices, used, access=access, at=at))
+    return used
+
+
+def _creditable(invoices: Iterable[Invoice]) -> dict[int, int]:
+    """What the lines that credits may pay for come to, with tax, by invoice."""
+    lines = InvoiceLine.objects.filter(invoice__in=[invoice.pk for invoice in invoices], is_creditable=True)
+    sums = lines.order_by().values_list("invoice").annotate(minor=Sum(F("amount_minor") + F("tax_minor")))
+    return dict(sums)
+
+
+def _take(most: int, lots: Iterable[Credit], left: dict[int, int]) -> Iterator[tuple[Credit, int]]:
+    for lot in lots:
+        part = min(most, left[lot.pk])
+        if part > 0:
+            left[lot.pk] -= part
+            most -= part
+            yield lot, part
+
+
+def give_credits_back(
+    invoice: Invoice, *, access: Access, at: datetime, note: str, most_minor: int | None = None
+) -> int:
+    """Gives what credits paid of a locked invoice back to the same lots, all of it or ``most_minor``. What was used
+    last goes back first. A lot that has expired meanwhile gets it too, and loses it again when it is next looked at.
+
+    Does not save the invoice. Returns how much was given back.
+    """
+    used = CreditEntry.objects.filter(invoice=invoice).order_by().values_list("credit").annotate(Sum("amount_minor"))
+    given = {pk: -minor for pk, minor in used if minor}
+    lots = list(Credit.objects.filter(pk__in=given).locked())
+    most = sum(given.values()) if most_minor is None else most_minor
+    parts = _take(most, sorted(lots, key=_order_of_use, reverse=True), given)
+    back = [Movement(lot, CreditEntry.Kind.GIVEN_BACK, minor, invoice, note) for lot, minor in parts]
+    if back:
+        move(back, at=at, actor=access.user)
+    gone = sum(movement.minor for movement in back)
+    invoice.credited_minor -= gone
+    return gone
+
+
+def _order_of_use(lot: Credit) -> tuple[date, datetime, int]:
+    return lot.expires_on or date.max, lot.created_at, lot.pk
+
+
+def settle_credited(invoice: Invoice, minor: int, *, at: datetime, paid_with: str) -> None:
+    """Counts a credit on a locked invoice, which is paid when nothing is left. Saves nothing."""
+    invoice.credited_minor += minor
+    if not invoice.open_minor:
+        check_move(invoice.status, InvoiceStatus.PAID)
+        invoice.status, invoice.paid_at, invoice.paid_with = InvoiceStatus.PAID, at, paid_with
+        invoice.autopay_on = invoice.autopay_declined_on = invoice.next_reminder_on = None
+
+
+def _write(invoices: Iterable[Invoice], used: dict[int, int]) -> None:
+    Invoice.objects.bulk_update(
+        [invoice for invoice in invoices if invoice.pk in used], [*SETTLED, "credited_at_issue_minor"]
+    )
+    for invoice in invoices:
+        invoice.__dict__.pop("amount_due_minor", None)  # the database's to compute
+
+
+def _entries(
+    invoices: Iterable[Invoice], used: dict[int, int], *, access: Access, at: datetime
+) -> Iterator[AuditEntry]:
+    for invoice in invoices:
+        if invoice.pk in used:
+            detail = {"amount_minor": used[invoice.pk], "currency": invoice.currency}
+            yield audit.entry(
+                access=access, at=at, action="credit.applied", subject=str(invoice), profile_id=invoice.profile_id,
+                detail=detail,
+            )  # fmt: skip
+
+
+@transaction.atomic
+def grant_credit(
+    *,
+    access: Access,
+    profile_id: int,
+    source: str,
+    amount: Money,
+    description: str,
+    starts_on: date | None,
+    expires_on: date | None,
+    at: datetime,
+) -> Credit:
+    """Gives a profile a credit, which waits for its next invoice. Both dates are days on which it may be used.
+
+    Returns the credit. Raises NotAllowed, BillingProfile.DoesNotExist, and CannotCredit for an amount that is not more
+    than zero or in another currency than the profile's, without a description, for days that make no sense, and for
+    the same credit twice within a minute, which is a form sent twice.
+    """
+    require_staff(access)
+    profile = BillingProfile.objects.select_for_update().get(pk=profile_id)
+    if source not in GRANTABLE:
+        raise CannotCredit(_("Choose where the credit comes from."))
+    if amount.currency != profile.currency:
+        raise CannotCredit(_("The billing profile is in %(currency)s.") % {"currency": profile.currency})
+    if not 0 < amount.minor <= MAX_MINOR:
+        raise CannotCredit(_("The amount must be more than zero."))
+    if not description.strip():
+        raise CannotCredit(_("Say what the credit is for; the customer sees it."))
+    if expires_on is not None and expires_on < max(starts_on or date.min, profile.day_of(at)):
+        raise CannotCredit(_("The credit would expire before it can be used."))
+    twin = Credit.objects.filter(
+        profile=profile, source=source, amount_minor=amount.minor, description=description.strip(),
+        created_by=access.user, created_at__gt=at - A_MOMENT,
+    )  # fmt: skip
+    if twin.exists():
+        raise CannotCredit(_("The same credit was granted a moment ago."))
+    credit = add_credit(
+        profile=profile,
+        amount=amount,
+        source=Credit.Source(source),
+        description=description.strip(),
+        at=at,
+        actor=access.user,
+        starts_on=starts_on,
+        expires_on=expires_on,
+    )
+    audit.record(
+        access=access, at=at, action="credit.granted", subject=credit.description[:120], profile=profile,
+        credit=credit.pk, source=credit.source, amount_minor=amount.minor, currency=amount.currency,
+    )  # fmt: skip
+    return credit
+
+
+@transaction.atomic
+def take_back_credit(*, access: Access, credit_id: int, reason: str, at: datetime) -> Credit:
+    """Takes away what is left of a credit. What it has paid for stays paid.
+
+    Returns the credit. Raises NotAllowed, Credit.DoesNotExist, and CannotCredit without a reason, and when nothing is
+    left. Somebody has to answer for it, so the portal itself may not.
+    """
+    require_staff(access)
+    credit = Credit.objects.select_related("profile").locked().get(pk=credit_id)
+    if access.user is None or not reason.strip():
+        raise CannotCredit(_("Say why the credit is taken back; the customer sees the reason."))
+    if not credit.remaining_minor:
+        raise CannotCredit(_("Nothing is left of this credit."))
+    gone = credit.remaining
+    move([Movement(credit, CreditEntry.Kind.TAKEN_BACK, -gone.minor, note=reason.strip())], at=at, actor=access.user)
+    audit.record(
+        access=access, at=at, action="credit.taken_back", subject=credit.description[:120], profile=credit.profile,
+        credit=credit.pk, amount_minor=gone.minor, currency=gone.currency, reason=reason.strip(),
+    )  # fmt: skip
+    return credit
+
+
+@transaction.atomic
+def expire_credits(*, at: datetime, limit: int = 500) -> int:
+    """Takes away what is left of credits whose last day is over where their profile is, oldest first.
+
+    Returns how many there were, so a caller goes on until there are none. Safe to call any number of times, and from
+    several workers at once: each takes credits that no other holds.
+    """
+    zones = Credit.objects.filter(TO_EXPIRE).order_by().values_list("profile__time_zone", flat=True).distinct()
+    days = [(zone, BillingProfile(time_zone=zone).day_of(at)) for zone in zones]
+    if not days:
+        return 0
+    over = reduce(or_, (Q(profile__time_zone=zone, expires_on__lt=day) for zone, day in days))
+    rows = Credit.objects.filter(TO_EXPIRE, over).order_by("expires_on", "pk")
+    lots = list(rows.select_for_update(of=("self",), skip_locked=True)[:limit])
+    if lots:
+        move([Movement(lot, CreditEntry.Kind.EXPIRED, -lot.remaining_minor) for lot in lots], at=at)
+    return len(lots)
+
+
+class Movement(NamedTuple):
+    """An amount that a lot gains (positive) or loses (negative), and for which invoice."""
+
+    credit: Credit
+    kind: CreditEntry.Kind
+    minor: int
+    invoice: Invoice | None = None
+    note: str = ""
+
+
+def add_credit(
+    *,
+    profile: BillingProfile,
+    amount: Money,
+    source: Credit.Source,
+    description: str,
+    at: datetime,
+    actor: User | None = None,
+    starts_on: date | None = None,
+    expires_on: date | None = None,
+) -> Credit:
+    """Makes a lot and its first entry. Returns the lot."""
+    credit = Credit.objects.create(
+        profile=profile,
+        source=source,
+        currency=amount.currency,
+        amount_minor=amount.minor,
+        remaining_minor=amount.minor,
+        description=description[:200],
+        starts_on=starts_on,
+        expires_on=expires_on,
+        created_at=at,
+        created_by=actor,
+    )
+    CreditEntry.objects.create(
+        credit=credit, kind=CreditEntry.Kind.GRANTED, amount_minor=amount.minor, at=at, actor=actor
+    )
+    return credit
+
+
+def move(movements: Sequence[Movement], *, at: datetime, actor: User | None = None) -> None:
+    """Writes movements of locked lots: their entries, and what is left of each lot. Two statements for any number.
+
+    The database adds up for itself and refuses less than nothing and more than the lot ever held, so a caller that
+    forgot the lock fails instead of spending a lot twice.
+    """
+    CreditEntry.objects.bulk_create(
+        CreditEntry(
+            credit=movement.credit,
+            kind=movement.kind,
+            amount_minor=movement.minor,
+            invoice=movement.invoice,
+            at=at,
+            actor=actor,
+            note=movement.note[:200],
+        )
+        for movement in movements
+    )
+    changes: dict[int, int] = {}
+    for movement in movements:
+        changes[movement.credit.pk] = changes.get(movement.credit.pk, 0) + movement.minor
+    Credit.objects.bulk_update(
+        [Credit(pk=pk, remaining_minor=F("remaining_minor") + minor) for pk, minor in changes.items()],
+        ["remaining_minor"],
+    )
+    for credit in {movement.credit.pk: movement.credit for movement in movements}.values():
+        credit.remaining_minor += changes[credit.pk]
+
+
+def book_credit(profile: BillingProfile, amount: Money, *, description: str, at: datetime) -> Credit:
+    """Keeps money that was received and fits on no invoice as a credit of the profile."""
+    source = Credit.Source.OVERPAYMENT
+    return add_credit(profile=profile, amount=amount, source=source, description=description, at=at)
+
+
+def change_credit(credit: Credit, amount: Money, *, at: datetime, note: str = "") -> None:
+    """Money of a locked lot goes back to where it came from (negative), or came back after all. Entries of money carry
+    no name: who paid it back stands with the refund."""
+    kind = CreditEntry.Kind.GIVEN_BACK if amount.minor > 0 else CreditEntry.Kind.TAKEN_BACK
+    move([Movement(credit, kind, amount.minor, note=note)], at=at)

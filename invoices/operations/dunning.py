@@ -1,0 +1,238 @@
+"""Dunning: reminders of invoices that are about to be due or past due, and what becomes of a profile that does not pay.
+
+The days of the reminders are settings (`REMINDER_DAYS`), counted from the due date; the next one stands on the invoice.
+One mail to a person holds all invoices of one profile that are reminded of on one day, and goes out once per fact. Days
+that were missed, because nothing ran, make one reminder and not five.
+
+A profile is active, warned or disabled by the days that something is past due, and active again at once when that is
+paid. A payment in progress or a dispute does not make it worse meanwhile. What staff closed stays closed.
+"""
+
+from datetime import date, datetime, timedelta
+from functools import partial
+from typing import Any
+
+import structlog
+from django.conf import settings
+from django.db import transaction
+from django.db.models import Exists, Min, OuterRef, Q
+from django.urls import reverse
+
+from accounts import audit
+from accounts.access import system_access
+from accounts.models import BillingProfile
+from accounts.querysets import BillingProfileQuerySet
+from accounts.recipients import readers_of_reminders
+from billing_portal.core.batches import run_each
+from billing_portal.core.outbox import queue_to
+from billing_portal.core.time_zones import has_come, latest_day
+from invoices.models import Invoice
+from invoices.querysets import InvoiceQuerySet
+from invoices.remittances import current_remittance
+from invoices.states import InvoiceStatus
+
+log = structlog.get_logger("portal.invoices")
+
+Status = BillingProfile.Status
+ORDER = [Status.ACTIVE, Status.WARNED, Status.DISABLED]
+TEMPLATES = {Status.ACTIVE: "profile_restored", Status.WARNED: "profile_warned", Status.DISABLED: "profile_disabled"}
+AGAIN_AFTER = timedelta(days=7)
+
+
+def next_reminder(due_on: date, *, from_on: date) -> date | None:
+    """The first day of the plan that is not before ``from_on``; None when the plan is over."""
+    days = (due_on + timedelta(days=days) for days in settings.REMINDER_DAYS)
+    return min((day for day in days if day >= from_on), default=None)
+
+
+def reminder_after_reopening(due_on: date, *, today: date) -> date | None:
+    """When to remind of an invoice that is due again. Not today: whoever pays has just been told of the refund or the
+    dispute. Where the plan is over, once more after a week. None where nobody is reminded at all."""
+    if not settings.REMINDER_DAYS:
+        return None
+    return next_reminder(due_on, from_on=today + timedelta(days=1)) or today + AGAIN_AFTER
+
+
+def remind_due(*, at: datetime, limit: int) -> int:
+    """Sends the reminders whose day has come where the profile is. Returns how many invoices were taken up.
+
+    Safe from several workers at once: each profile's invoices are locked while their next day is written, together with
+    the mail. A profile that fails is logged and comes up again.
+    """
+    come = has_come("next_reminder_on", zone="profile__time_zone", at=at)
+    waiting = Invoice.objects.filter(come, next_reminder_on__isnull=False).order_by("next_reminder_on", "pk")
+    profile_ids = dict.fromkeys(waiting.values_list("profile_id", flat=True)[:limit])
+    return run_each(profile_ids, partial(_remind, at=at), log=log, event="not reminded")
+
+
+@transaction.atomic
+def _remind(profile_id: int, *, at: datetime) -> int:
+    profile = BillingProfile.objects.select_related("account").get(pk=profile_id)
+    today = profile.day_of(at)
+    invoices = list(Invoice.objects.filter(profile=profile, next_reminder_on__lte=today).locked())
+    reminded = [invoice for invoice in invoices if _is_reminded_of(invoice, today)]
+    for invoice in invoices:
+        _plan_next(invoice, today, is_reminded=invoice in reminded)
+    if reminded and not profile.is_closed:
+        _mail_reminder(profile, sorted(reminded, key=lambda invoice: (invoice.due_on, invoice.pk)), today, at)
+    return len(invoices)
+
+
+def _is_reminded_of(invoice: Invoice, today: date) -> bool:
+    """Not while money is on its way, in dispute, or will be charged by itself."""
+    is_charged = invoice.autopay_on is not None and invoice.autopay_on >= today
+    return invoice.amount_due_minor > 0 and not (invoice.is_being_paid or invoice.disputed_at or is_charged)
+
+
+def _plan_next(invoice: Invoice, today: date, *, is_reminded: bool) -> None:
+    """Sets the next day. An invoice that was not reminded of today is looked at again tomorrow, or on the day after the
+    charge."""
+    tomorrow, next_on = today + timedelta(days=1), None
+    if is_reminded:
+        invoice.reminders_sent += 1
+    if invoice.status == InvoiceStatus.OPEN and invoice.due_on is not None:
+        next_on = next_reminder(invoice.due_on, from_on=tomorrow)
+        if not is_reminded and invoice.amount_due_minor > 0:
+            next_on = max(tomorrow, (invoice.autopay_on or today) + timedelta(days=1))
+    Invoice.objects.filter(pk=invoice.pk).update(next_reminder_on=next_on, reminders_sent=invoice.reminders_sent)
+
+
+def _mail_reminder(profile: BillingProfile, invoices: list[Invoice], today: date, at: datetime) -> None:
+    path = reverse("invoices:list", args=[profile.code])
+    if len(invoices) == 1:
+        path = reverse("invoices:detail", args=[profile.code, invoices[0].number])
+    remittance = current_remittance(profile.currency, today) if profile.pays_by_wire else None
+    context = {
+        "profile": profile.name,
+        "currency": profile.currency,
+        "total_minor": sum(invoice.amount_due_minor for invoice in invoices),
+        "is_past_due": any(invoice.due_on is not None and invoice.due_on < today for invoice in invoices),
+        "invoices": [_facts(invoice, today) for invoice in invoices],
+        "pays_by_wire": profile.pays_by_wire,
+        "transfer": remittance.for_mail() if remittance is not None else {},
+        "url": settings.PUBLIC_URL + path,
+    }
+    # No invoice is reminded of twice a day.
+    _mail(profile, "reminder", context, key=f"reminder:{invoices[0].pk}:{today:%Y%m%d}", at=at)
+
+
+def _facts(invoice: Invoice, today: date) -> dict[str, Any]:
+    return {
+        "number": invoice.number,
+        "due_on": invoice.due_on.isoformat() if invoice.due_on else "",
+        "days_late": (today - invoice.due_on).days if invoice.due_on else 0,
+        "amount_minor": invoice.amount_due_minor,
+        "reference": invoice.payment_reference,
+    }
+
+
+def update_profile_statuses(*, at: datetime, limit: int) -> int:
+    """Warns and disables profiles by the days that something is past due, and restores those that owe nothing late.
+    Returns how many changed.
+
+    Safe from several workers at once: a change is one conditional UPDATE together with its audit entry and mail.
+    """
+    done = 0
+    for profile in _candidates(latest_day(at)):  # somewhere it is a day later than here
+        if done >= limit:
+            break
+        try:
+            done += _update(profile, at=at)
+        except Exception:
+            log.exception("status not updated", profile=profile.pk)
+    return done
+
+
+def lock_profile(profile: BillingProfile) -> None:
+    """For whoever will lock credits and then call `reinstate`: the profile comes before its credits, as it does
+    when its period is closed, or the two would wait for each other. Its charges and payments can be written meanwhile.
+    """
+    BillingProfile.objects.filter(pk=profile.pk).order_by().select_for_update(no_key=True).values_list("pk").get()
+
+
+def reinstate(profile: BillingProfile, *, at: datetime) -> None:
+    """Makes a profile active again when nothing of it is past due any more, inside the transaction that settled an
+    invoice. Costs nothing for a profile that is active."""
+    if profile.status in (Status.WARNED, Status.DISABLED):
+        today = profile.day_of(at)
+        if not _late(profile, today).exists():
+            _change(profile, Status.ACTIVE, oldest_on=None, at=at)
+
+
+def _candidates(day: date) -> BillingProfileQuerySet:
+    """Profiles whose status may be another than it says. In some it is still the day before."""
+    late = Invoice.objects.filter(profile=OuterRef("pk"), status=InvoiceStatus.OPEN, amount_due_minor__gt=0)
+    countable = late.filter(payment_started_at=None, disputed_at=None)
+    warned_by = countable.filter(due_on__lte=day - timedelta(days=settings.WARN_AFTER_DAYS))
+    disabled_by = countable.filter(due_on__lte=day - timedelta(days=settings.DISABLE_AFTER_DAYS))
+    profiles = BillingProfile.objects.filter(
+        Q(Exists(warned_by), status=Status.ACTIVE)
+        | Q(Exists(disabled_by), status=Status.WARNED)
+        | Q(~Exists(late.filter(due_on__lt=day)), status__in=(Status.WARNED, Status.DISABLED))
+    )
+    return profiles.select_related("account").order_by("pk")
+
+
+@transaction.atomic
+def _update(profile: BillingProfile, *, at: datetime) -> int:
+    today = profile.day_of(at)
+    late = _late(profile, today)
+    oldest_on = late.filter(payment_started_at=None, disputed_at=None).aggregate(oldest=Min("due_on"))["oldest"]
+    days_late = (today - oldest_on).days if oldest_on else 0
+    if days_late >= settings.DISABLE_AFTER_DAYS:
+        due_status = Status.DISABLED
+    elif days_late >= settings.WARN_AFTER_DAYS:
+        due_status = Status.WARNED
+    else:
+        due_status = Status.ACTIVE
+    gets_worse = ORDER.index(due_status) > ORDER.index(Status(profile.status))
+    if gets_worse or (due_status == Status.ACTIVE != profile.status and not late.exists()):
+        return _change(profile, due_status, oldest_on=oldest_on, at=at)
+    return 0
+
+
+def _late(profile: BillingProfile, today: date) -> InvoiceQuerySet:
+    return Invoice.objects.filter(profile=profile, status=InvoiceStatus.OPEN, amount_due_minor__gt=0, due_on__lt=today)
+
+
+def _change(profile: BillingProfile, new: BillingProfile.Status, *, oldest_on: date | None, at: datetime) -> int:
+    """Writes it, if it still stands as it was read. Returns 1 for the one that did."""
+    old = profile.status
+    if not BillingProfile.objects.filter(pk=profile.pk, status=old).update(status=new):
+        return 0
+    profile.status = new
+    audit.record(
+        access=system_access(),
+        at=at,
+        action=f"profile.{'restored' if new == Status.ACTIVE else new.value}",
+        subject=profile.name,
+        account=profile.account,
+        profile=profile,
+        before=old,
+    )
+    today = profile.day_of(at)
+    late = _late(profile, today).values_list("amount_due_minor", flat=True)
+    disabled_on = oldest_on + timedelta(days=settings.DISABLE_AFTER_DAYS) if oldest_on else None
+    context = {
+        "profile": profile.name,
+        "currency": profile.currency,
+        "past_due_minor": sum(late),
+        "days_late": (today - oldest_on).days if oldest_on else 0,
+        "disabled_on": disabled_on.isoformat() if disabled_on else "",
+        "url": settings.PUBLIC_URL + reverse("invoices:list", args=[profile.code]),
+    }
+    _mail(profile, TEMPLATES[new], context, key=f"profile-{new.value}:{profile.pk}:{at:%Y%m%d%H%M%S}", at=at)
+    return 1
+
+
+def _mail(profile: BillingProfile, template: str, context: dict[str, Any], *, key: str, at: datetime) -> None:
+    """One mail to everybody who gets the profile's reminders."""
+    for reader in readers_of_reminders(profile):
+        queue_to(
+            key=f"{key}:{reader.name}",
+            email=reader.email,
+            language=reader.language,
+            template=template,
+            context=context | {"is_contact": True} if reader.is_contact else context,
+            at=at,
+        )

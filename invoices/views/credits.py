@@ -1,0 +1,114 @@
+"""The credits of a billing profile: what it may still spend, where that came from, and every movement of it."""
+
+from datetime import date
+from typing import Any
+from urllib.parse import urlencode
+
+from django.db.models import Q, Sum
+from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
+from django.shortcuts import render
+from django.utils import timezone
+from django.utils.translation import gettext as _
+from django.views.decorators.http import require_safe
+
+from accounts.access import Access
+from accounts.roles import Permission
+from accounts.scoping import profile_of, profile_view
+from billing_portal.core.paging import in_pages, page_of
+from invoices.models import Credit, CreditEntry
+from invoices.money import Money
+from invoices.querysets import CreditEntryQuerySet, CreditQuerySet
+from invoices.states import CREDIT_BADGES, SOON, CreditState
+from invoices.views.csv_download import csv_response
+
+
+@require_safe
+@profile_view(Permission.CREDITS_VIEW)
+def credit_list(request: HttpRequest, access: Access) -> HttpResponse:
+    """Balances, the lots of one state or of all, and the ledger; fifty of each at a time, newest first."""
+    profile = profile_of(access)
+    today = profile.day_of(timezone.now())
+    state = request.GET.get("status", "")
+    state = state if state in CreditState.values else ""
+    owned = Credit.objects.visible_to(access)
+    shown = owned.with_expiry()
+    if state:
+        shown = shown.in_state(CreditState(state), today)
+    lots = page_of(shown, request.GET.get("credits", ""))
+    entries = page_of(_ledger(access), request.GET.get("page", ""))
+    context = {
+        "profile": profile,
+        "balances": _balances(owned, today, profile.currency),
+        "lots": lots,
+        "rows": [_lot(lot, today) for lot in lots.rows],
+        "entries": entries,
+        "movements": [_movement(entry) for entry in entries.rows],
+        "state": state,
+        "states": CreditState.choices,
+        "newer_lots": urlencode({"status": state, "credits": lots.newer}),
+        "older_lots": urlencode({"status": state, "credits": lots.older}),
+        "newer": urlencode({"status": state, "page": entries.newer}),
+        "older": urlencode({"status": state, "page": entries.older}),
+    }
+    return render(request, "invoices/credits.html", context)
+
+
+def _ledger(access: Access) -> CreditEntryQuerySet:
+    return CreditEntry.objects.visible_to(access).select_related("credit", "invoice")
+
+
+def _balances(owned: CreditQuerySet, today: date, currency: str) -> list[dict[str, Money]]:
+    """In each currency: what may be used today, the part of it that expires soon, and what may be used later. One
+    query. The profile's own currency comes first, also when there is nothing in it."""
+    begun = Q(starts_on=None) | Q(starts_on__lte=today)
+    left = owned.filter(Q(expires_on=None) | Q(expires_on__gte=today), remaining_minor__gt=0)
+    sums: Any = (
+        left.order_by("currency")
+        .values_list("currency")
+        .annotate(
+            available=Sum("remaining_minor", filter=begun, default=0),
+            soon=Sum("remaining_minor", filter=begun & Q(expires_on__lte=today + SOON), default=0),
+            later=Sum("remaining_minor", filter=~begun, default=0),
+        )
+    )
+    found: dict[str, list[int]] = {currency: [0, 0, 0]}
+    found |= {row[0]: [int(minor) for minor in row[1:]] for row in sums}
+    keys = ("available", "soon", "later")
+    return [
+        {key: Money(minor, name) for key, minor in zip(keys, amounts, strict=True)} for name, amounts in found.items()
+    ]
+
+
+def _lot(lot: Any, today: date) -> dict[str, Any]:
+    state = lot.state_on(today, has_expired=lot.has_expired)
+    return {"lot": lot, "look": CREDIT_BADGES[state], "label": state.label}
+
+
+def _movement(entry: CreditEntry) -> dict[str, Any]:
+    return {
+        "entry": entry,
+        "amount": Money(entry.amount_minor, entry.credit.currency),
+        "number": entry.invoice.number if entry.invoice is not None else "",
+    }
+
+
+@require_safe
+@profile_view(Permission.CREDITS_VIEW)
+def credit_csv(_request: HttpRequest, access: Access) -> StreamingHttpResponse:
+    """The whole ledger as a CSV file, newest first."""
+    profile = profile_of(access)
+    head = [_("Date"), _("Movement"), _("Credit"), _("Source"), _("Invoice"), _("Currency"), _("Amount"), _("Note")]
+    rows = (
+        [
+            profile.day_of(entry.at),
+            str(entry.get_kind_display()),
+            entry.credit.description,
+            str(entry.credit.get_source_display()),
+            entry.invoice.number if entry.invoice is not None else "",
+            entry.credit.currency,
+            Money(entry.amount_minor, entry.credit.currency).amount,
+            entry.note,
+        ]
+        for entry in in_pages(_ledger(access))
+    )
+    return csv_response(f"credits-{profile.code}-{profile.day_of(timezone.now()).isoformat()}.csv", head, rows)
