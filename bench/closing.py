@@ -6,14 +6,61 @@ run leaves a new version each, because it notes on every charge which invoice it
 """
 
 import shutil
+from datetime import UTC, datetime
 from pathlib import Path
-from statistics import median
 from typing import NamedTuple
 
-from bench.closer import CHARGES_EACH
-from bench.deeds import Done, address_of, do
+from django.core.management import call_command
+from django.db import connection
+
+from bench.deeds import Comparison, Done, address_of, do, measured
 from bench.server import Server
 
+AT = datetime(2026, 11, 5, 12, tzinfo=UTC)
+CHARGES_EACH = 10
+
+# All customers have the same invoice day, and one section each.
+COUNT = "WITH RECURSIVE counted (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM counted WHERE n < {profiles})"
+ACCOUNTS = """
+INSERT INTO accounts_billingaccount (
+    id, code, name, agreement_type, company, attention, street, postal_code, city, region, country, created_at)
+{count}
+SELECT
+    n, 'A-' || n, 'Customer ' || n, 'customer', 'Customer ' || n || ' B.V.', 'Accounts payable',
+    'Voorbeeldstraat ' || n, '1011 AA', 'Amsterdam', '', 'NL', '2026-01-01 00:00:00+00:00'
+FROM counted
+"""
+TAX_IDS = """
+INSERT INTO accounts_taxid (account_id, kind, value)
+{count} SELECT n, 'vat', 'NL' || (1000000 + n) || 'B00' FROM counted
+"""
+PROFILES = """
+INSERT INTO accounts_billingprofile (
+    id, account_id, code, name, currency, invoice_day, payment_terms_days, po_number, default_method, time_zone, status,
+    company, attention, street, postal_code, city, region, country, created_at, billed_until_on, next_invoice_on)
+{count}
+SELECT
+    n, n, 'P-' || n, 'Operations', 'EUR', 5, 30, 'PO-' || n, 'card', 'Europe/Amsterdam', 'active',
+    'Customer ' || n || ' B.V.', '', 'Voorbeeldstraat ' || n, '1011 AA', 'Amsterdam', '', 'NL',
+    '2026-01-01 00:00:00+00:00', '2026-10-05', '2026-11-05'
+FROM counted
+"""
+SECTIONS = """
+INSERT INTO accounts_invoicesection (id, profile_id, name, is_active)
+{count} SELECT n, n, 'Web shop', {yes} FROM counted
+"""
+# As they come in: the charges of all customers by day, not customer by customer.
+CHARGES = """
+INSERT INTO invoices_charge (
+    profile_id, section_id, kind, description, quantity, unit, unit_price, tax_percent, tax_note, happened_on,
+    is_creditable, source_reference, amount_minor, tax_minor, created_at)
+{count}
+SELECT
+    section.id, section.id, 'usage', 'Virtual machine D' || (section.id % 97), 744, 'hours', 0.125, 21, '',
+    {day}, {yes}, 'use-' || section.id || '-' || each.n, 9300, 1953, '2026-10-05 00:00:00+00:00'
+FROM (SELECT n FROM counted WHERE n <= {each}) AS each CROSS JOIN accounts_invoicesection AS section
+ORDER BY each.n, section.id
+"""
 NEW = ("invoices.Invoice", "invoices.InvoiceLine", "invoices.PeriodClosing", "accounts.AuditEntry")
 ALL = (*NEW, "invoices.Charge")
 
@@ -29,37 +76,19 @@ class Round(NamedTuple):
     inserts_all: Done
 
 
-class Result(NamedTuple):
-    profiles: int
-    rounds: list[Round]
-
-    def seconds(self, side: str) -> float:
-        return median(getattr(one, side).seconds for one in self.rounds)
-
-    def cpu_seconds(self, side: str) -> float:
-        return median(getattr(one, side).cpu_seconds for one in self.rounds)
-
-    def peak_mib(self, side: str) -> float:
-        return max(getattr(one, side).peak_mib for one in self.rounds)
-
-    def ratio(self, side: str, bare: str) -> float:
-        """How many times as long, by round: neighbors in time are compared."""
-        return median(getattr(one, side).seconds / getattr(one, bare).seconds for one in self.rounds)
-
-
-def measure(server: Server, profiles: int, *, rounds: int) -> Result:
+def measure(server: Server, profiles: int, *, rounds: int) -> Comparison:
     """Every round has new databases, copied from one with the customers and one with their charges too."""
     directory = server.directory / f"closing-{profiles}"
     directory.mkdir()
     customers, charged = f"customers_{profiles}", f"charged_{profiles}"
-    do(server.create(customers), "closer.prepare_customers", profiles)
-    do(server.address_of(server.copy(customers, charged)), "closer.add_charges", profiles)
-    do(address_of(directory / customers), "closer.prepare_customers", profiles)
+    do(server.create(customers), "closing.prepare_customers", profiles)
+    do(server.address_of(server.copy(customers, charged)), "closing.add_charges", profiles)
+    do(address_of(directory / customers), "closing.prepare_customers", profiles)
     shutil.copy(directory / customers, directory / charged)
-    do(address_of(directory / charged), "closer.add_charges", profiles)
+    do(address_of(directory / charged), "closing.add_charges", profiles)
     found = [_round(server, directory, profiles, number) for number in range(rounds)]
     shutil.rmtree(directory)
-    return Result(profiles, found)
+    return Comparison(profiles, found)
 
 
 def _round(server: Server, directory: Path, profiles: int, number: int) -> Round:
@@ -72,13 +101,13 @@ def _round(server: Server, directory: Path, profiles: int, number: int) -> Round
     rows = directory / "rows"
     rows.mkdir()
     run = copied("charged", "run")
-    by_postgresql = do(run, "closer.close")
+    by_postgresql = do(run, "closing.close")
     do(run, "deeds.take_out", rows, ALL)
     copy = do(copied("customers", "copy"), "deeds.plain_copy", rows, NEW)
     copy_all = do(copied("customers", "copy_all"), "deeds.plain_copy", rows, ALL)
     shutil.rmtree(rows)
     closed = duplicate("charged", "run")
-    by_sqlite = do(address_of(closed), "closer.close")
+    by_sqlite = do(address_of(closed), "closing.close")
     inserts = do(address_of(duplicate("customers", "inserts")), "deeds.bare_inserts", closed, NEW)
     inserts_all = do(address_of(duplicate("customers", "inserts_all")), "deeds.bare_inserts", closed, ALL)
     for name in ("run", "inserts", "inserts_all"):
@@ -86,5 +115,45 @@ def _round(server: Server, directory: Path, profiles: int, number: int) -> Round
     return Round(by_postgresql, copy, copy_all, by_sqlite, inserts, inserts_all)
 
 
-def charges_of(result: Result) -> int:
-    return result.profiles * CHARGES_EACH
+def charges_of(result: Comparison) -> int:
+    return result.size * CHARGES_EACH
+
+
+def prepare_customers(profiles: int) -> None:
+    call_command("migrate", verbosity=0)
+    _fill([ACCOUNTS, TAX_IDS, PROFILES, SECTIONS], profiles)
+
+
+def add_charges(profiles: int) -> None:
+    _fill([CHARGES], profiles)
+
+
+def _fill(statements: list[str], profiles: int) -> None:
+    of_postgresql = connection.vendor == "postgresql"
+    words = {
+        "count": COUNT.format(profiles=profiles),
+        "each": CHARGES_EACH,
+        "yes": "true" if of_postgresql else "1",
+        "day": "date '2026-10-05' + each.n" if of_postgresql else "date('2026-10-05', '+' || each.n || ' days')",
+    }
+    with connection.cursor() as cursor:
+        for statement in statements:
+            cursor.execute(statement.format(**words))
+        if of_postgresql:
+            for table in ("accounts_billingaccount", "accounts_billingprofile", "accounts_invoicesection"):
+                cursor.execute("SELECT setval(pg_get_serial_sequence(%s, 'id'), %s)", [table, profiles])
+        cursor.execute("VACUUM ANALYZE" if of_postgresql else "ANALYZE")
+
+
+def close() -> Done:
+    """The billing run, after one that finds nothing and loads what there is to load."""
+    from accounts.access import system_access  # noqa: PLC0415  needs django.setup
+    from invoices.operations.closing import close_periods  # noqa: PLC0415
+
+    def run() -> None:
+        for _closed in close_periods(access=system_access(), at=AT):
+            pass
+
+    for _closed in close_periods(access=system_access(), at=AT, chunk=1, dry_run=True):
+        break
+    return measured(run)

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
 from importlib import import_module
 from pathlib import Path
+from statistics import median
 from time import perf_counter, process_time
 from typing import Any, NamedTuple
 
@@ -21,6 +22,26 @@ class Done(NamedTuple):
     seconds: float
     cpu_seconds: float
     peak_mib: float
+
+
+class Comparison(NamedTuple):
+    """Rounds of a benchmark of one size; a round holds what was done on each side, by name."""
+
+    size: int
+    rounds: Sequence[Any]
+
+    def seconds(self, side: str) -> float:
+        return median(getattr(one, side).seconds for one in self.rounds)
+
+    def cpu_seconds(self, side: str) -> float:
+        return median(getattr(one, side).cpu_seconds for one in self.rounds)
+
+    def peak_mib(self, side: str) -> float:
+        return max(getattr(one, side).peak_mib for one in self.rounds)
+
+    def ratio(self, side: str, bare: str) -> float:
+        """How many times as long, by round: neighbors in time are compared."""
+        return median(getattr(one, side).seconds / getattr(one, bare).seconds for one in self.rounds)
 
 
 def address_of(database: Path) -> str:

@@ -6,13 +6,15 @@ does more is reading the file twice, checking every value, and making an invoice
 
 import shutil
 from pathlib import Path
-from statistics import median
 from typing import NamedTuple
 
-from bench.deeds import Done, address_of, do
-from bench.importer import write_file
+from django.core.management import call_command
+
+from bench.deeds import Comparison, Done, address_of, do, measured
 from bench.server import Server
 
+CUSTOMERS = 100
+HEADING = "profile,invoice,issue_date,section,description,quantity,unit,unit_price,tax_rate\n"
 # What an import leaves.
 WRITTEN = ("invoices.Invoice", "invoices.InvoiceLine", "accounts.AuditEntry")
 
@@ -26,24 +28,6 @@ class Round(NamedTuple):
     inserts: Done
 
 
-class Result(NamedTuple):
-    lines: int
-    rounds: list[Round]
-
-    def seconds(self, side: str) -> float:
-        return median(getattr(one, side).seconds for one in self.rounds)
-
-    def cpu_seconds(self, side: str) -> float:
-        return median(getattr(one, side).cpu_seconds for one in self.rounds)
-
-    def peak_mib(self, side: str) -> float:
-        return max(getattr(one, side).peak_mib for one in self.rounds)
-
-    def ratio(self, side: str, bare: str) -> float:
-        """How many times as long, by round: neighbors in time are compared."""
-        return median(getattr(one, side).seconds / getattr(one, bare).seconds for one in self.rounds)
-
-
 class Databases:
     """New ones for every deed, copied from one of each kind that has the customers and nothing else."""
 
@@ -51,8 +35,8 @@ class Databases:
         self.server = server
         self.directory = server.directory / "importing"
         self.directory.mkdir()
-        do(server.create("customers"), "importer.prepare")
-        do(address_of(self.directory / "customers.sqlite3"), "importer.prepare")
+        do(server.create("customers"), "importing.prepare")
+        do(address_of(self.directory / "customers.sqlite3"), "importing.prepare")
 
     def postgresql(self, name: str) -> str:
         return self.server.address_of(self.server.copy("customers", name))
@@ -61,26 +45,73 @@ class Databases:
         return shutil.copy(self.directory / "customers.sqlite3", self.directory / f"{name}.sqlite3")
 
 
-def measure(databases: Databases, lines: int, *, rounds: int) -> Result:
+def measure(databases: Databases, lines: int, *, rounds: int) -> Comparison:
     """Every round has new databases, and removes the large files it made."""
     files = databases.directory
     rehearsal, path = files / "rehearsal.csv", files / f"lines-{lines}.csv"
     write_file(rehearsal, 200)
     write_file(path, lines)
-    return Result(lines, [_round(databases, path, rehearsal, f"{lines}_{number}") for number in range(rounds)])
+    return Comparison(lines, [_round(databases, path, rehearsal, f"{lines}_{number}") for number in range(rounds)])
 
 
 def _round(databases: Databases, path: Path, rehearsal: Path, name: str) -> Round:
     rows = databases.directory / "rows"
     rows.mkdir()
     imported = databases.postgresql(f"import_{name}")
-    by_postgresql = do(imported, "importer.bring_in", path, rehearsal)
+    by_postgresql = do(imported, "importing.bring_in", path, rehearsal)
     do(imported, "deeds.take_out", rows, WRITTEN)
     copied = do(databases.postgresql(f"copy_{name}"), "deeds.plain_copy", rows, WRITTEN)
     shutil.rmtree(rows)
     database, other = databases.sqlite(f"import_{name}"), databases.sqlite(f"inserts_{name}")
-    by_sqlite = do(address_of(database), "importer.bring_in", path, rehearsal)
+    by_sqlite = do(address_of(database), "importing.bring_in", path, rehearsal)
     inserted = do(address_of(other), "deeds.bare_inserts", database, WRITTEN)
     for used in (database, other):
         used.unlink()
     return Round(by_postgresql, copied, by_sqlite, inserted)
+
+
+def prepare() -> None:
+    """Tables, and customers under codes that are the same everywhere."""
+    from accounts.models import BillingAccount, BillingProfile, InvoiceSection  # noqa: PLC0415  needs django.setup
+
+    call_command("migrate", verbosity=0)
+    for number in range(CUSTOMERS):
+        account = BillingAccount.objects.create(name=f"Customer {number}", company=f"Customer {number}", country="NL")
+        profile = BillingProfile.objects.create(
+            account=account, code=code(number), name="Operations", currency="EUR", company=account.company, country="NL"
+        )
+        InvoiceSection.objects.create(profile=profile, name="Web shop")
+
+
+def code(number: int) -> str:
+    return f"BNCH-{number:04d}"
+
+
+def write_file(path: Path, lines: int) -> None:
+    """Two lines an invoice, the customers in turns."""
+    with path.open("w") as file:
+        file.write(HEADING)
+        for number in range(lines):
+            invoice = number // 2
+            file.write(
+                f"{code(invoice % CUSTOMERS)},{path.stem}-{invoice},2026-10-{1 + invoice % 28:02d},"
+                f"{'Web shop' if number % 2 else ''},Virtual machine D{number % 97},{number % 700 + 1}.5,hours,"
+                f"{number % 9973 / 1000 + 0.01:.3f},21\n"
+            )
+
+
+def bring_in(path: Path, rehearsal: Path) -> Done:
+    """The import, after a dry run of a short file that loads what there is to load."""
+    from django.utils import timezone  # noqa: PLC0415
+
+    from accounts.access import system_access  # noqa: PLC0415  needs django.setup
+    from invoices.importing.invoices import InvoiceImport  # noqa: PLC0415
+
+    def run(file: Path, *, dry_run: bool) -> None:
+        file_import = InvoiceImport(
+            access=system_access(), at=timezone.now(), progress=lambda _deed, _reader: None, tell=print
+        )
+        file_import.run(file, dry_run=dry_run)
+
+    run(rehearsal, dry_run=True)
+    return measured(lambda: run(path, dry_run=False))

@@ -82,10 +82,10 @@ def importing(server: Server, *, quick: bool) -> None:
         ["lines, database", "s", "of which CPU", "lines/s", "MiB more", "bare, s", "times as long", "times a COPY"],
         [
             [
-                f"{result.lines:,}, {name}",
+                f"{result.size:,}, {name}",
                 f"{result.seconds(side):.1f}",
                 f"{result.cpu_seconds(side):.1f}",
-                f"{result.lines / result.seconds(side):,.0f}",
+                f"{result.size / result.seconds(side):,.0f}",
                 f"{result.peak_mib(side):.1f}",
                 f"{result.seconds(bare):.1f}",
                 f"{result.ratio(side, bare):.2f}",
@@ -114,10 +114,10 @@ def closing(server: Server, *, sizes: list[tuple[int, int]]) -> None:
         ],
         [
             [
-                f"{result.profiles:,}, {closings.charges_of(result):,}, {name}",
+                f"{result.size:,}, {closings.charges_of(result):,}, {name}",
                 f"{result.seconds(side):.1f}",
                 f"{result.cpu_seconds(side):.1f}",
-                f"{result.profiles / result.seconds(side):,.0f}",
+                f"{result.size / result.seconds(side):,.0f}",
                 f"{result.peak_mib(side):.1f}",
                 f"{result.seconds(bare):.1f}",
                 f"{result.ratio(side, bare):.2f}",

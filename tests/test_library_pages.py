@@ -3,7 +3,8 @@
 from django.contrib.admin import site
 from django.urls import reverse
 
-from accounts.models import OutgoingMail, User
+from accounts.models import User
+from billing_portal.core.models import OutgoingMail
 from tests.factories import UserFactory, member, who_signs_in
 
 

@@ -1,10 +1,8 @@
 """The ledger of credits: granting, taking back, expiring, applying later; and the entries of old credits."""
 
 from datetime import UTC, datetime, timedelta
-from importlib import import_module
 
 import pytest
-from django.apps import apps
 from django.db import DatabaseError, connection, transaction
 
 from accounts.access import NotAllowed, system_access
@@ -217,17 +215,3 @@ def test_the_database_changes_no_entry(profile):
     for statement in ("UPDATE invoices_creditentry SET amount_minor = 1", "DELETE FROM invoices_creditentry"):
         with pytest.raises(DatabaseError, match="never changed"), transaction.atomic(), connection.cursor() as cursor:
             cursor.execute(statement)
-
-
-def test_credits_from_before_the_ledger_get_their_entries(profile):
-    values = {"profile": profile, "currency": "EUR", "description": "Overpaid", "created_at": NOW}
-    whole = Credit.objects.create(amount_minor=500, remaining_minor=500, **values)
-    part = Credit.objects.create(amount_minor=500, remaining_minor=200, **values)
-    known = granted(profile, 700)
-    give_entries = import_module("invoices.migrations.0008_entries_of_credits").give_entries
-    for _again in range(2):
-        give_entries(apps, None)
-    assert entries(whole) == [("granted", 500)]
-    assert entries(part) == [("granted", 500), ("taken_back", -300)]
-    assert entries(known) == [("granted", 700)]
-    assert whole.entries.get().at == NOW

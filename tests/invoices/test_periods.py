@@ -42,7 +42,7 @@ def test_periods_tile_the_calendar_whatever_the_invoice_day_is_changed_to(start_
     assert covered == [start_on + timedelta(days=number) for number in range(len(covered))]
 
 
-@settings(max_examples=60)
+@settings(max_examples=60, deadline=None)
 @given(days, invoice_days, some.integers(0, 800))
 def test_every_period_that_was_missed_is_closed_in_order(start_on, invoice_day, days_missed):
     late = profile(

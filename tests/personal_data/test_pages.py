@@ -156,8 +156,9 @@ def test_without_the_password_nothing_leaves(person):
     assert not AuditEntry.objects.filter(action="person.exported").exists()
 
 
-def test_somebody_who_takes_it_too_often_is_told_so(client, person):
-    client.force_login(person)
+def test_somebody_who_takes_it_too_often_is_told_so(person):
+    client = signed_in(person)
+    confirm(client, reverse("own_data"))
     for _time in range(5):
         assert files_of(client.post(reverse("own_data")))
     response = client.post(reverse("own_data"), follow=True)
