@@ -3,6 +3,7 @@
 Formatting is cached by value, because a grid shows the same few hundred amounts and days over and over.
 """
 
+import re
 from datetime import date, datetime
 from functools import lru_cache
 from typing import Any
@@ -94,8 +95,9 @@ def _locale(language: str) -> Locale:
 
 @register.simple_block_tag(end_name="end_one_line")
 def one_line(content: str) -> SafeString:
-    """Its content with the line breaks taken out. With ``as`` a block can be shown twice, as title and as heading."""
-    return mark_safe(" ".join(content.split()))  # noqa: S308  the template has escaped what it rendered
+    """Its content with the line breaks taken out. With ``as`` a block can be shown twice, as title and as heading.
+    The space inside an amount stays one that does not break."""
+    return mark_safe(re.sub(r"[ \t\r\n\f]+", " ", content).strip(" "))  # noqa: S308  the template has escaped what it rendered
 
 
 @register.simple_tag
