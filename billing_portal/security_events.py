@@ -16,7 +16,6 @@ from typing import Any
 import structlog
 from allauth.account.authentication import get_authentication_records
 from allauth.account.signals import user_logged_in
-from allauth.core import context
 from allauth.core.internal import ratelimit
 from allauth.mfa import signals as second_factors
 from allauth.mfa.models import Authenticator
@@ -71,13 +70,6 @@ def inactive_person_refused(request: HttpRequest, person: User) -> None:
 def reset_requested(request: HttpRequest, address: str) -> None:
     """A link to set a new password was asked for, whether somebody has the address or not."""
     _record_attempt(request, "password.reset_requested", person=person_with(address), address=address)
-
-
-def password_saved(person: User, *, is_first: bool) -> None:
-    """Call it inside the transaction that saves the password. Only its owner gets there, by their old password; what is
-    set by a mailed link is recorded where that is done."""
-    by = person if context.request is not None else None
-    record("password.set" if is_first else "password.changed", person=person, by=by)
 
 
 def record(action: str, *, person: User | None, by: User | None, address: str = "", **detail: Any) -> None:

@@ -19,6 +19,7 @@ from typing import Any
 
 from allauth.account.adapter import DefaultAccountAdapter
 from allauth.account.utils import get_next_redirect_url
+from allauth.core import context
 from allauth.core.internal.ratelimit import get_ip
 from allauth.mfa.adapter import DefaultMFAAdapter
 from allauth.mfa.base.views import index
@@ -26,8 +27,8 @@ from allauth.mfa.models import Authenticator
 from allauth.mfa.webauthn.views import remove_webauthn
 from django.contrib import messages
 from django.contrib.auth import update_session_auth_hash
+from django.contrib.auth.hashers import make_password
 from django.core.exceptions import ImproperlyConfigured, PermissionDenied, ValidationError
-from django.db import transaction
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.urls import reverse
@@ -38,9 +39,9 @@ from django.views.decorators.http import require_http_methods
 from accounts import audit, second_factors
 from accounts.access import has_second_factor
 from accounts.models import User
-from accounts.operations import queue_password_link
+from accounts.operations import change_password, queue_password_link
 from accounts.operations.second_factors import NEEDED, end_sessions, is_needed
-from accounts.scoping import signed_in
+from accounts.sessions import locked_person
 from billing_portal import security_events
 from billing_portal.core.outbox import queue, queue_to
 
@@ -91,12 +92,12 @@ class InvitedOnly(DefaultAccountAdapter):
         response: HttpResponse = super().respond_user_inactive(request, user)
         return response
 
-    @transaction.atomic
     def set_password(self, user: User, password: str) -> None:
-        """Set, changed or reset by the person. The password and its entry in the audit are one commit."""
-        is_first = not user.has_usable_password()
-        super().set_password(user, password)
-        security_events.password_saved(user, is_first=is_first)
+        """Set or changed by the person who is signed in. ``user`` was read before the lock, so nothing else of it is
+        written."""
+        user.password = make_password(password)  # takes a while, so not under the lock
+        with locked_person(context.request) as person:
+            change_password(person=person, encoded=user.password, at=timezone.now())
 
     def send_password_reset_mail(self, user: User, email: str, context: dict[str, Any]) -> None:  # noqa: ARG002
         queue_password_link(user, at=timezone.now())
@@ -174,9 +175,7 @@ def changes_second_factors(page: Callable[..., HttpResponse]) -> Callable[..., H
     def wrapped(request: HttpRequest, **parts: Any) -> HttpResponse:
         if request.method != "POST":
             return page(request, **parts)
-        with transaction.atomic():
-            # Of two that are removed at the same moment, one is the last. New recovery codes take this lock as well.
-            person = User.objects.select_for_update().get(pk=signed_in(request).pk)
+        with locked_person(request) as person:  # of two that are removed at the same moment, one is the last
             before = _second_factors(person)
             response = page(request, **parts)
             after = _second_factors(person)

@@ -3,6 +3,7 @@
 from typing import Any, ClassVar
 
 from django.contrib.auth.base_user import AbstractBaseUser, BaseUserManager
+from django.contrib.auth.hashers import check_password, make_password
 from django.contrib.auth.models import PermissionsMixin
 from django.contrib.auth.password_validation import validate_password
 from django.db import models
@@ -88,6 +89,17 @@ class User(AbstractBaseUser, PermissionsMixin):
     def is_erased(self) -> bool:
         """Whether the personal data of this person was erased; only what they did is left."""
         return self.email.endswith(f"@{ERASED_DOMAIN}")
+
+    def check_password(self, raw_password: str | None) -> bool:
+        """A right password whose hash is weaker than hashes are today is hashed anew, unless it was replaced since this
+        row was read: Django would write the old password back."""
+
+        def strengthen(password: str) -> None:
+            encoded = make_password(password)
+            if User.objects.filter(pk=self.pk, password=self.password).update(password=encoded):
+                self.password = encoded
+
+        return check_password(raw_password, self.password, strengthen)
 
     def _get_session_auth_hash(self, secret: str | None = None) -> str:
         """What a session must carry to stay valid: it changes with the password and with `sessions_version`."""

@@ -14,6 +14,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from allauth.account.models import EmailAddress
+from django.contrib.auth.hashers import make_password
 from django.core import signing
 from django.core.exceptions import ValidationError
 from django.core.validators import validate_email
@@ -223,20 +224,33 @@ def queue_password_link(user: User, *, at: datetime) -> None:
 
 def set_password_by_link(*, user: User, password: str, at: datetime) -> None:
     """Stores the password that somebody chose by a mailed link, which proves the address it was mailed to. Every
-    session of the person ends. ``password`` has been validated; the link has been checked. Raises NotAllowed when the
-    address became another meanwhile, or the person may no longer sign in."""
+    session of the person ends. ``password`` has been validated; the link has been checked for ``user``. Raises
+    NotAllowed when the address or the password became another since ``user`` was read, or the person may no longer sign
+    in."""
+    encoded = make_password(password)  # takes a while, so not under the lock
     with transaction.atomic():
-        address = user.email
-        user = User.objects.select_for_update(no_key=True).get(pk=user.pk)
-        if user.email != address or not user.is_active:
+        person = User.objects.select_for_update(no_key=True).get(pk=user.pk)
+        if (person.email, person.password) != (user.email, user.password) or not person.is_active:
             raise NotAllowed(_("This link no longer works. Ask for a new one."))
-        was_proven, is_first = is_proven(user), not user.has_usable_password()
-        user.set_password(password)
-        user.save(update_fields=["password"])
-        _replace(user, user.email, is_verified=True)
-        _record(Access(user=user), user, at, "password.set" if is_first else "password.reset")
+        was_proven = is_proven(person)
+        _save_password(person, encoded, at, action="password.reset")
+        _replace(person, person.email, is_verified=True)
         if not was_proven:
-            _record(Access(user=user), user, at, "address.proven", email=user.email)
+            _record(Access(user=person), person, at, "address.proven", email=person.email)
+
+
+def change_password(*, person: User, encoded: str, at: datetime) -> None:
+    """Stores the password that somebody chose while signed in. ``person`` is their locked row (`locked_person`),
+    ``encoded`` the hash of the password, which has been validated. Every session of the person ends."""
+    _save_password(person, encoded, at, action="password.changed")
+
+
+def _save_password(person: User, encoded: str, at: datetime, *, action: str) -> None:
+    """The first password has an action of its own."""
+    is_first = not person.has_usable_password()
+    person.password = encoded
+    person.save(update_fields=["password"])
+    _record(Access(user=person), person, at, "password.set" if is_first else action)
 
 
 def refuse_taken_address(email: str) -> None:

@@ -25,6 +25,7 @@ from accounts.operations import (
 )
 from accounts.operations.addresses import CANCEL, CONFIRM, email_change_of
 from accounts.scoping import access_for_request, signed_in
+from accounts.sessions import locked_person
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -35,22 +36,24 @@ def change(request: HttpRequest) -> HttpResponse:
     user, at = signed_in(request), timezone.now()
     form = EmailAddressForm(request.POST if request.method == "POST" else None)
     if form.is_valid():
-        try:
-            access = access_for_request(request)
-            request_email_change(access=access, user_id=user.pk, email=form.cleaned_data["email"], at=at)
-        except CannotChangeAddress as refusal:
-            form.add_error("email", str(refusal))
-        else:
-            messages.success(request, _("A link was sent to %(email)s.") % {"email": form.cleaned_data["email"]})
-            return redirect("account_email")
-    waiting = EmailChange.objects.filter(user=user, expires_at__gt=at).select_related("requested_by").first()
-    context = {"form": form, "waiting": waiting}
+        access, email = access_for_request(request), form.cleaned_data["email"]
+        with locked_person(request):
+            try:
+                waiting = request_email_change(access=access, user_id=user.pk, email=email, at=at)
+            except CannotChangeAddress as refusal:
+                form.add_error("email", str(refusal))
+            else:
+                messages.success(request, _("A link was sent to %(email)s.") % {"email": waiting.email})
+                return redirect("account_email")
+    changes = EmailChange.objects.filter(user=user, expires_at__gt=at).select_related("requested_by")
+    context = {"form": form, "waiting": changes.first()}
     return render(request, "accounts/email_address.html", context, status=422 if form.errors else 200)
 
 
 @require_POST
 def withdraw(request: HttpRequest) -> HttpResponse:
-    cancel_email_change(access=access_for_request(request), user_id=signed_in(request).pk, at=timezone.now())
+    with locked_person(request) as user:
+        cancel_email_change(access=access_for_request(request), user_id=user.pk, at=timezone.now())
     messages.success(request, _("Your address stays as it is."))
     return redirect("account_email")
 
@@ -61,14 +64,15 @@ def confirm(request: HttpRequest, key: str) -> HttpResponse:
     open links, so it takes a press."""
     at, error = timezone.now(), ""
     if request.method == "POST":
-        try:
-            user = confirm_email_change(access=access_for_request(request), key=key, at=at)
-        except CannotChangeAddress as refusal:
-            error = str(refusal)
-        else:
-            update_session_auth_hash(request, user)
-            messages.success(request, _("Your address is now %(email)s.") % {"email": user.email})
-            return redirect("account_email")
+        with locked_person(request):
+            try:
+                user = confirm_email_change(access=access_for_request(request), key=key, at=at)
+            except CannotChangeAddress as refusal:
+                error = str(refusal)
+            else:
+                update_session_auth_hash(request, user)
+                messages.success(request, _("Your address is now %(email)s.") % {"email": user.email})
+                return redirect("account_email")
     waiting = email_change_of(key, CONFIRM, at=at)
     is_own = waiting is not None and waiting.user_id == signed_in(request).pk
     context = {"waiting": waiting if is_own else None, "is_for_another": waiting is not None and not is_own}
