@@ -7,6 +7,7 @@ from django import forms
 from django.conf import settings
 from django.utils.translation import gettext_lazy as _
 
+from accounts.email_addresses import canonical_address
 from accounts.models import BillingContact, WireRequest
 from accounts.operations import WireFacts
 
@@ -45,6 +46,9 @@ class WireRequestForm(forms.ModelForm):
             "monthly_amount": _("With the currency, such as EUR 2,500."),
             "contact_email": _("Your invoices, reminders and statements can be sent there once you are approved."),
         }
+
+    def clean_contact_email(self) -> str:
+        return canonical_address(self.cleaned_data["contact_email"])
 
     @property
     def facts(self) -> WireFacts:

@@ -144,8 +144,8 @@ ACCOUNT_RATE_LIMITS = {"reset_password": "20/m/ip,5/m/key,10/h/key"}  # earlier 
 ALLAUTH_TRUSTED_PROXY_COUNT = env.number("TRUSTED_PROXY_COUNT", 0)
 forms = "billing_portal.sign_in_forms"
 ACCOUNT_FORMS = {
-    "change_password": f"{forms}.ChangePasswordForm", "reset_password": f"{forms}.ResetPasswordForm",
-    "reset_password_from_key": f"{forms}.ResetPasswordKeyForm",
+    "login": f"{forms}.LoginForm", "change_password": f"{forms}.ChangePasswordForm",
+    "reset_password": f"{forms}.ResetPasswordForm", "reset_password_from_key": f"{forms}.ResetPasswordKeyForm",
 }  # fmt: skip
 MFA_FORMS = {
     "activate_totp": f"{forms}.ActivateTOTPForm", "authenticate": f"{forms}.AuthenticateForm",

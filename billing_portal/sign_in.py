@@ -12,7 +12,6 @@ person; only whoever knows the password gets to type one.
 
 import ipaddress
 import secrets
-import unicodedata
 from collections.abc import Callable
 from functools import wraps
 from typing import Any
@@ -64,14 +63,13 @@ class InvitedOnly(DefaultAccountAdapter):
         return str(getattr(address, "ipv4_mapped", None) or address)
 
     def _get_login_attempts_cache_key(self, request: HttpRequest, **credentials: Any) -> str:
-        """What wrong passwords are counted by: the address that was typed, within the network it was typed in.
+        """What wrong passwords are counted by: the address (`canonical_address`), within the network it was typed in.
 
         The network is one address of IPv4, which people pay for, and a /64 of IPv6, which every computer gets whole.
-        A wider one would let neighbors lock each other out. The address is folded as allauth folds it to find the
-        person. The host that the browser named is left out, because it may name any port and be counted anew.
+        A wider one would let neighbors lock each other out. The host that the browser named is left out, because it may
+        name any port and be counted anew.
         """
-        address = unicodedata.normalize("NFKC", str(credentials.get("email", ""))).casefold()
-        return f"{address} {get_ip(request)}"
+        return f"{credentials.get('email', '')} {get_ip(request)}"
 
     def authenticate(self, request: HttpRequest, **credentials: Any) -> User | None:
         """The person whose password it is, at signing in or when somebody confirms who they are. Raises ValidationError

@@ -18,6 +18,7 @@ from django.core.exceptions import ValidationError
 from django.utils import timezone
 
 from accounts import second_factors
+from accounts.email_addresses import canonical_address
 from accounts.operations import set_password_by_link
 from accounts.second_factors import UnreadableSecret
 from billing_portal import security_events
@@ -25,7 +26,17 @@ from billing_portal import security_events
 LIMITS = ("too_many_login_attempts", "rate_limited")
 
 
+class LoginForm(account.LoginForm):
+    def clean_login(self) -> str:
+        return canonical_address(super().clean_login())
+
+
 class ResetPasswordForm(account.ResetPasswordForm):
+    def clean_email(self) -> str:
+        """Each mailbox has one address here, so what is mailed to it is counted together."""
+        self.cleaned_data["email"] = canonical_address(self.cleaned_data["email"])
+        return str(super().clean_email())
+
     def save(self, request: Any, **options: Any) -> str:
         security_events.reset_requested(request, self.cleaned_data["email"])
         return str(super().save(request, **options))

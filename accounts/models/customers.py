@@ -15,6 +15,7 @@ from django.utils import timezone
 from django.utils.translation import get_language
 from django.utils.translation import gettext_lazy as _
 
+from accounts.email_addresses import canonical_address
 from accounts.querysets import BillingAccountQuerySet, BillingProfileQuerySet, InvoiceSectionQuerySet
 
 CODE_ALPHABET = "ABCDEFGHJKLMNPQRSTVWXYZ23456789"
@@ -269,3 +270,11 @@ class BillingContact(models.Model):
 
     def __str__(self) -> str:
         return self.email
+
+    def clean(self) -> None:
+        """For the forms of staff, which save the row as it is; a form says by itself that an address is missing."""
+        if self.email:
+            try:
+                self.email = canonical_address(self.email)
+            except ValidationError as error:
+                raise ValidationError({"email": error.messages}) from error

@@ -14,16 +14,15 @@ from django.utils.crypto import salted_hmac
 from django.utils.translation import gettext as _now
 from django.utils.translation import gettext_lazy as _
 
+from accounts.email_addresses import ERASED_DOMAIN, canonical_address
 from accounts.models.customers import BillingAccount, BillingProfile, InvoiceSection
 from accounts.roles import ROLES_OF, Role, Scope
-
-# Where the addresses of people lie who were erased: a domain that can have no mailbox (RFC 2606).
-ERASED_DOMAIN = "erased.invalid"
 
 
 class UserManager(BaseUserManager["User"]):
     def create_user(self, email: str, password: str | None = None, **fields: Any) -> "User":
-        user = self.model(email=email.strip().lower(), **fields)
+        """Raises ValidationError for an address that is none."""
+        user = self.model(email=canonical_address(email), **fields)
         user.set_password(password)
         user.save(using=self._db)
         return user
@@ -31,8 +30,8 @@ class UserManager(BaseUserManager["User"]):
     def create_superuser(self, email: str, password: str | None = None, **fields: Any) -> "User":
         """Somebody who administers the machine vouches for the address: mail may not even be set up yet.
 
-        Raises ValidationError for a weak password, because `createsuperuser` offers to bypass its own test of it and
-        leaves it out with --no-input."""
+        Raises ValidationError for an address that is none, and for a weak password, because `createsuperuser` offers to
+        bypass its own test of it and leaves it out with --no-input."""
         from allauth.account.models import EmailAddress  # noqa: PLC0415  needs the apps to be loaded
 
         if password is not None:

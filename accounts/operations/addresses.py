@@ -9,7 +9,6 @@ address directly only while its person has nothing to lose: no password, no role
 An address that any user has, or that somebody else waits for, is refused. Two unique indexes say the same.
 """
 
-import unicodedata
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -17,12 +16,12 @@ from allauth.account.models import EmailAddress
 from django.contrib.auth.hashers import make_password
 from django.core import signing
 from django.core.exceptions import ValidationError
-from django.core.validators import validate_email
 from django.db import IntegrityError, transaction
 from django.utils.translation import gettext as _
 
 from accounts import audit
 from accounts.access import Access, NotAllowed, fresh, require_staff
+from accounts.email_addresses import canonical_address
 from accounts.models import AuditEntry, EmailChange, User
 from accounts.operations.second_factors import end_sessions
 from billing_portal.core.outbox import queue, queue_to
@@ -267,16 +266,11 @@ def drop_claims(*, access: Access, email: str, at: datetime) -> None:
 
 
 def valid_address(email: str) -> str:
-    """The address as it is stored, in lower case, and each letter that is another way to write one as that one. Raises
-    CannotChangeAddress when it is none."""
-    email = unicodedata.normalize("NFKC", email.strip()).lower()
+    """The address as it is stored. Raises CannotChangeAddress when it is none."""
     try:
-        validate_email(email)
+        return canonical_address(email)
     except ValidationError as error:
-        raise CannotChangeAddress(_("Enter a valid e-mail address.")) from error
-    if len(email) > 254:
-        raise CannotChangeAddress(_("Enter a valid e-mail address."))
-    return email
+        raise CannotChangeAddress(error.messages[0]) from error
 
 
 def _locked(access: Access, user_id: int) -> User:

@@ -4,12 +4,12 @@ from datetime import date, datetime, timedelta
 from typing import Any
 
 from django.core.exceptions import ValidationError
-from django.core.validators import validate_email
 from django.db import transaction
 from django.utils.translation import gettext as _
 
 from accounts import audit
 from accounts.access import Access, fresh
+from accounts.email_addresses import canonical_address
 from accounts.models import BillingContact, BillingProfile
 from accounts.roles import Permission
 
@@ -50,11 +50,10 @@ def add_contact(
     already, and when there are `MOST_CONTACTS`.
     """
     profile = _profile(access, profile_id)
-    email = email.strip().lower()
     try:
-        validate_email(email)
+        email = canonical_address(email)
     except ValidationError as error:
-        raise CannotChangeContacts(_("Enter a valid e-mail address.")) from error
+        raise CannotChangeContacts(error.messages[0]) from error
     if profile.contacts.filter(email__iexact=email).exists():
         raise CannotChangeContacts(_("%(email)s is a contact already.") % {"email": email})
     if profile.contacts.count() >= MOST_CONTACTS:

@@ -9,12 +9,14 @@ from typing import Any, TypedDict
 
 from django.conf import settings
 from django.contrib.auth.backends import ModelBackend
+from django.core.exceptions import ValidationError
 from django.db import IntegrityError, transaction
 from django.urls import reverse
 from django.utils.translation import gettext as _
 
 from accounts import audit
 from accounts.access import Access, NotAllowed, fresh, require_staff
+from accounts.email_addresses import canonical_address
 from accounts.models import BillingContact, BillingProfile, User, WireRequest
 from accounts.recipients import owners
 from accounts.roles import Permission
@@ -49,9 +51,13 @@ def request_wire(*, access: Access, profile_id: int, facts: WireFacts, at: datet
     """Asks that a profile may pay its invoices by check or wire. Staff are told.
 
     Returns the request. Raises BillingProfile.DoesNotExist for a profile the person cannot see, NotAllowed, and
-    CannotAskForWire when it is approved already, a request is open, the profile is closed, or `MOST_REQUESTS` for it
-    or `MOST_REQUESTS_OF_PERSON` by this person were made within a day.
+    CannotAskForWire when it is approved already, a request is open, the profile is closed, the address is none, or
+    `MOST_REQUESTS` for it or `MOST_REQUESTS_OF_PERSON` by this person were made within a day.
     """
+    try:
+        facts = {**facts, "contact_email": canonical_address(facts["contact_email"])}
+    except ValidationError as error:
+        raise CannotAskForWire(error.messages[0]) from error
     try:
         return _request(access=access, profile_id=profile_id, facts=facts, at=at)
     except IntegrityError:  # somebody else asked in the same moment
@@ -142,7 +148,7 @@ def decide_wire_request(*, access: Access, request_id: int, approve: bool, answe
 
 def _add_contact(request: WireRequest, *, access: Access, at: datetime) -> None:
     """Whoever pays by wire needs somebody to write to; the request names one."""
-    profile, email = request.profile, request.contact_email.lower()
+    profile, email = request.profile, request.contact_email
     if not profile.contacts.filter(email__iexact=email).exists():
         BillingContact.objects.create(
             profile=profile,

@@ -22,6 +22,7 @@ from django.utils.translation import gettext as _
 from accounts import audit
 from accounts.access import Access, access_of
 from accounts.audit_words import thing_of
+from accounts.email_addresses import ERASED_DOMAIN
 from accounts.models import (
     AuditEntry,
     BillingAccount,
@@ -33,7 +34,6 @@ from accounts.models import (
     User,
     WireRequest,
 )
-from accounts.models.people import ERASED_DOMAIN
 from accounts.operations import CannotChangeContacts, remove_contact, remove_role
 from accounts.operations.people import places_owned_alone
 from accounts.operations.second_factors import end_sessions
