@@ -51,12 +51,13 @@ def change_activity(*, access: Access, user: User, is_active: bool, at: datetime
         require_staff(access)
         if not is_active:
             _refuse_when_needed(access, user)
-        elif user.is_erased:
+        person = User.objects.select_for_update(no_key=True).get(pk=user.pk)
+        if is_active and person.is_erased:
             raise CannotDeactivate(_("This person was erased. Add somebody new instead."))
-        User.objects.filter(pk=user.pk).update(is_active=is_active)
+        User.objects.filter(pk=person.pk).update(is_active=is_active)
         user.is_active = is_active
         action = "user.activated" if is_active else "user.deactivated"
-        audit.record(access=access, at=at, action=action, subject=user.email[:120], person=user)
+        audit.record(access=access, at=at, action=action, subject=person.email[:120], person=person)
 
 
 def _refuse_when_needed(access: Access, user: User) -> None:

@@ -3,7 +3,8 @@
 The rules, beside the tables in `accounts.roles`: a role is granted at the scope where it exists and reaches everything
 below; what is inherited can only be removed where it was granted; the last direct owner of a scope stays. Both
 operations lock the row of the scope first and read the asker's own roles again under that lock, so two owners who
-remove each other at the same moment cannot both succeed.
+remove each other at the same moment cannot both succeed. Granting locks the person as well, whose address staff may be
+correcting: the role is meant for whoever reads the mail at the address that was seen.
 """
 
 from datetime import datetime
@@ -36,7 +37,8 @@ def grant_role(*, access: Access, user: User, role: Role, place: Place, at: date
     """Gives a person a role at an account, a profile or a section.
 
     Raises NotAllowed when the asker may not assign roles there, CannotChangeRoles when the role does not exist at that
-    scope, the person is not active, holds the role there already, or is the member of staff who asks.
+    scope, the person is not active, holds the role there already, is the member of staff who asks, or has got another
+    address since ``user`` was read.
     """
     scope = scope_of_place(place)
     with transaction.atomic():
@@ -49,8 +51,11 @@ def grant_role(*, access: Access, user: User, role: Role, place: Place, at: date
             )
         if access.unlimited and access.user == user:
             raise CannotChangeRoles(_("You cannot give yourself a role. Ask a colleague."))
-        if not user.is_active:
-            raise CannotChangeRoles(_("%(user)s is not active and cannot be given a role.") % {"user": user})
+        person = User.objects.select_for_update(no_key=True).get(pk=user.pk)
+        if person.email != user.email:
+            raise CannotChangeRoles(_("The address of %(user)s has just changed. Look at it again.") % {"user": person})
+        if not person.is_active:
+            raise CannotChangeRoles(_("%(user)s is not active and cannot be given a role.") % {"user": person})
         assignment, is_new = RoleAssignment.objects.get_or_create(
             user=user, role=role, **{field_of(scope): place}, defaults={"created_at": at}
         )

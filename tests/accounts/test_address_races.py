@@ -6,17 +6,25 @@ import time
 import pytest
 from django.db import connection, transaction
 
-from accounts.access import NotAllowed, access_of
-from accounts.models import AuditEntry, EmailChange, User
+from accounts.access import NotAllowed, access_of, staff_access
+from accounts.models import AuditEntry, EmailChange, RoleAssignment, User
 from accounts.operations import (
     CannotChangeAddress,
+    CannotChangeRoles,
+    CannotDeactivate,
     cancel_email_change_by_link,
+    change_activity,
     confirm_email_change,
+    correct_unproven_address,
+    grant_role,
+    invite_person,
     request_email_change,
     set_password_by_link,
 )
 from accounts.operations.addresses import CANCEL, CONFIRM, email_change_key
-from tests.factories import NOW, who_signs_in
+from accounts.roles import Role
+from billing_portal.personal_data.erasure import erase_person
+from tests.factories import NOW, BillingProfileFactory, UserFactory, who_signs_in
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.two_connections]
 PASSWORD = "seven purple bicycles"
@@ -94,6 +102,63 @@ def test_of_two_requests_of_a_person_the_later_stays(person):
     change = meanwhile(lambda: ask(person, "first@example.com"), lambda: ask(person, "second@example.com"))
     assert change == EmailChange.objects.get()
     assert change.email == "second@example.com"
+
+
+@pytest.fixture
+def invited():
+    access = staff_access(UserFactory(is_staff=True))
+    return invite_person(access=access, email="mistyped@example.com", name="", language="en", at=NOW)
+
+
+def correct(invited):
+    access = staff_access(UserFactory(is_staff=True))
+    return correct_unproven_address(access=access, user_id=invited.pk, email="right@example.com", at=NOW)
+
+
+def grant(invited, profile):
+    access = staff_access(UserFactory(is_staff=True))
+    return grant_role(access=access, user=invited, role=Role.PROFILE_OWNER, place=profile, at=NOW)
+
+
+def test_a_role_is_not_granted_to_somebody_whose_address_is_being_corrected(invited):
+    profile, as_seen = BillingProfileFactory(), User.objects.get(pk=invited.pk)
+    refusal = meanwhile(lambda: correct(invited), lambda: grant(as_seen, profile))
+    assert isinstance(refusal, CannotChangeRoles)
+    assert str(refusal) == "The address of right@example.com has just changed. Look at it again."
+    assert not RoleAssignment.objects.exists()
+
+
+def test_the_address_of_somebody_who_is_being_given_a_role_is_not_corrected(invited):
+    profile, as_seen = BillingProfileFactory(), User.objects.get(pk=invited.pk)
+    refusal = meanwhile(lambda: grant(as_seen, profile), lambda: correct(invited))
+    assert isinstance(refusal, CannotChangeAddress)
+    assert User.objects.get(pk=invited.pk).email == "mistyped@example.com"
+    assert RoleAssignment.objects.get().user == invited
+
+
+def test_somebody_who_is_being_deactivated_is_given_no_role(invited):
+    profile, as_seen = BillingProfileFactory(), User.objects.get(pk=invited.pk)
+    access = staff_access(UserFactory(is_staff=True))
+
+    def deactivate():
+        change_activity(access=access, user=User.objects.get(pk=invited.pk), is_active=False, at=NOW)
+
+    assert isinstance(meanwhile(deactivate, lambda: grant(as_seen, profile)), CannotChangeRoles)
+    assert not RoleAssignment.objects.exists()
+
+
+def test_somebody_who_is_being_erased_is_not_made_active_again(invited):
+    boss = UserFactory(is_staff=True, is_superuser=True)
+    as_seen = User.objects.get(pk=invited.pk)
+
+    def erase():
+        erase_person(access=staff_access(boss), user_id=invited.pk, reason="By letter", at=NOW)
+
+    def activate():
+        change_activity(access=staff_access(boss), user=as_seen, is_active=True, at=NOW)
+
+    assert isinstance(meanwhile(erase, activate), CannotDeactivate)
+    assert not User.objects.get(pk=invited.pk).is_active
 
 
 def test_a_link_to_an_address_that_is_being_given_up_sets_no_password(person):
