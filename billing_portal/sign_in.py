@@ -16,9 +16,11 @@ from collections.abc import Callable
 from functools import wraps
 from typing import Any
 
-from allauth.account.adapter import DefaultAccountAdapter
+from allauth.account.adapter import DefaultAccountAdapter, get_adapter
+from allauth.account.internal.stagekit import clear_login, unstash_login
 from allauth.account.utils import get_next_redirect_url
 from allauth.core import context
+from allauth.core.exceptions import ImmediateHttpResponse
 from allauth.core.internal.ratelimit import get_ip
 from allauth.mfa.adapter import DefaultMFAAdapter
 from allauth.mfa.base.views import index
@@ -32,7 +34,9 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.urls import reverse
 from django.utils import timezone
+from django.utils.crypto import constant_time_compare
 from django.utils.translation import get_language
+from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods
 
 from accounts import audit, second_factors
@@ -47,6 +51,8 @@ from billing_portal.core.outbox import queue, queue_to
 # In the session: the ``page`` that somebody wanted who was sent to set up a second factor, whether it is for staff, and
 # whether it is open to them now.
 WAY_BACK = "way_back"
+# In the session of somebody who has to prove more before they are signed in: what it would have to carry if they were.
+BEGUN_BY = "sign_in_begun_by"
 
 
 class InvitedOnly(DefaultAccountAdapter):
@@ -84,6 +90,21 @@ class InvitedOnly(DefaultAccountAdapter):
     def authentication_failed(self, request: HttpRequest, **credentials: Any) -> None:
         super().authentication_failed(request, **credentials)
         security_events.attempt_failed(request, address=credentials.get("email", ""))
+
+    def pre_login(self, request: HttpRequest, user: User, **login: Any) -> HttpResponse | None:
+        """After the first proof of who somebody is. What would end a session from here on ends this sign-in too."""
+        response: HttpResponse | None = super().pre_login(request, user, **login)
+        if response is None:
+            request.session[BEGUN_BY] = user.get_session_auth_hash()
+        return response
+
+    def login(self, request: HttpRequest, user: User) -> None:
+        """After the last proof. Raises ImmediateHttpResponse when `ended_meanwhile` answers."""
+        user.refresh_from_db()  # the proof took a while: hashing a password, or looking at codes
+        if response := ended_meanwhile(request, user):
+            raise ImmediateHttpResponse(response)
+        del request.session[BEGUN_BY]
+        super().login(request, user)
 
     def respond_user_inactive(self, request: HttpRequest, user: User) -> HttpResponse:
         security_events.inactive_person_refused(request, user)
@@ -156,6 +177,31 @@ class SecondFactors(DefaultMFAAdapter):
 
     def can_delete_authenticator(self, authenticator: Authenticator) -> bool:
         return not is_needed(authenticator)
+
+
+def ended_meanwhile(request: HttpRequest, user: User) -> HttpResponse | None:
+    """The answer to somebody whose sign-in, begun with the right password, cannot be ended with a second factor: they
+    were deactivated meanwhile, or the password was reset, the address or a second factor changed. None when it can."""
+    if user.is_active and constant_time_compare(request.session.get(BEGUN_BY, ""), user.get_session_auth_hash()):
+        return None
+    clear_login(request)
+    if not user.is_active:
+        return get_adapter(request).respond_user_inactive(request, user)
+    messages.error(request, _("Your sign-in has ended meanwhile. Begin again."))
+    return redirect("account_login")
+
+
+def second_factor_asked_for(page: Callable[..., HttpResponse]) -> Callable[..., HttpResponse]:
+    """Decorates the page that asks for the second factor at signing in: no code is tried or used up for a sign-in that
+    has ended."""
+
+    @wraps(page)
+    def wrapped(request: HttpRequest, **parts: Any) -> HttpResponse:
+        login = unstash_login(request, peek=True)
+        ended = ended_meanwhile(request, login.user) if login is not None and login.user is not None else None
+        return ended or page(request, **parts)
+
+    return wrapped
 
 
 def changes_second_factors(page: Callable[..., HttpResponse]) -> Callable[..., HttpResponse]:

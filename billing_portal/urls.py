@@ -1,8 +1,9 @@
 """Every address of the portal."""
 
+from allauth.mfa.base.views import authenticate
 from allauth.mfa.recovery_codes.views import generate_recovery_codes
 from allauth.mfa.totp.views import activate_totp, deactivate_totp
-from allauth.mfa.webauthn.views import add_webauthn
+from allauth.mfa.webauthn.views import add_webauthn, edit_webauthn
 from django.contrib import admin
 from django.urls import include, path
 
@@ -10,7 +11,7 @@ from accounts.views import email_address
 from billing_portal import home, search, sign_in
 from billing_portal.personal_data.views import own_data
 from billing_portal.security_activity import security_activity
-from billing_portal.sign_in import changes_second_factors, remove_key
+from billing_portal.sign_in import changes_second_factors, remove_key, second_factor_asked_for
 from payments.gateways.registry import gateways
 
 # Pages of our own that stand before those of the sign-in library: the first that fits answers.
@@ -23,6 +24,7 @@ account_urls = [
     path("account/security/", security_activity, name="security_activity"),
     path("account/2fa/", sign_in.second_factor_pages, name="mfa_index"),
     path("account/2fa/back/", sign_in.go_back, name="second_factor_back"),
+    path("account/2fa/authenticate/", second_factor_asked_for(authenticate), name="mfa_authenticate"),
     path("account/2fa/totp/activate/", changes_second_factors(activate_totp), name="mfa_activate_totp"),
     path("account/2fa/totp/deactivate/", changes_second_factors(deactivate_totp), name="mfa_deactivate_totp"),
     path(
@@ -31,6 +33,7 @@ account_urls = [
         name="mfa_generate_recovery_codes",
     ),
     path("account/2fa/webauthn/add/", changes_second_factors(add_webauthn), name="mfa_add_webauthn"),
+    path("account/2fa/webauthn/keys/<int:pk>/edit/", changes_second_factors(edit_webauthn), name="mfa_edit_webauthn"),
     path("account/2fa/webauthn/keys/<int:pk>/remove/", changes_second_factors(remove_key), name="mfa_remove_webauthn"),
 ]
 
