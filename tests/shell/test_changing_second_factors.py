@@ -10,9 +10,10 @@ from allauth.mfa.webauthn.internal import auth as webauthn
 from django.db import DatabaseError
 from django.urls import reverse
 
-from accounts.models import AuditEntry
+from accounts.models import AuditEntry, User
 from billing_portal import sign_in
 from billing_portal.core.models import OutgoingMail
+from tests.accounts.test_address_races import meanwhile
 from tests.factories import who_signs_in, with_second_factor
 from tests.payments.acts import at_once
 from tests.second_factors import PASSWORD, accept_codes, browser, code_now, secret_on, staff
@@ -113,14 +114,14 @@ def test_a_change_whose_entry_cannot_be_written_does_not_happen(monkeypatch, cha
     user = person_with(*held)
     elsewhere, here = browser(user), confirmed(user)
     factors_before, entries_before = factors(), AuditEntry.objects.count()
-    create = AuditEntry.objects.create
+    save = AuditEntry.save
 
-    def fail(**columns):
-        if columns["action"] == entries[-1][0]:
+    def fail(entry, **options):
+        if entry.action == entries[-1][0]:
             raise DatabaseError("disk full")
-        return create(**columns)
+        save(entry, **options)
 
-    monkeypatch.setattr(AuditEntry.objects, "create", fail)
+    monkeypatch.setattr(AuditEntry, "save", fail)
     with pytest.raises(DatabaseError):
         change(here, user)
     assert factors() == factors_before
@@ -172,3 +173,19 @@ def test_of_two_keys_that_staff_remove_at_once_one_stays(settings, monkeypatch):
     at_once(*[lambda client=client, page=page: client.post(page) for client, page in zip(clients, pages, strict=True)])
     assert Authenticator.objects.filter(user=user, type="webauthn").count() == 1
     assert AuditEntry.objects.filter(action=REMOVED).count() == 1
+
+
+@pytest.mark.two_connections
+@pytest.mark.django_db(transaction=True)
+def test_a_key_that_is_removed_while_it_gets_another_name_stays_removed():
+    """The library reads the row, gives it the name and saves it, which would put it back."""
+    user = person_with("webauthn", "recovery_codes")
+    here, key = confirmed(user), Authenticator.objects.filter(type="webauthn").first()
+
+    def remove():
+        User.objects.select_for_update().get(pk=user.pk)  # as whoever removes it does
+        key.delete()
+
+    page = reverse("mfa_edit_webauthn", args=[key.pk])
+    assert meanwhile(remove, lambda: here.post(page, {"name": "Another"})).status_code == 404
+    assert Authenticator.objects.filter(user=user).count() == 1

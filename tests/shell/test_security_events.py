@@ -159,10 +159,10 @@ def test_a_member_of_staff_changes_their_own_password_where_everybody_does(visit
 def test_a_password_that_cannot_be_audited_is_not_changed(visitor, person, monkeypatch):
     visitor.force_login(person)
 
-    def fail(**_columns):
+    def fail(_entry, **_options):
         raise DatabaseError("disk full")
 
-    monkeypatch.setattr(AuditEntry.objects, "create", fail)
+    monkeypatch.setattr(AuditEntry, "save", fail)
     with pytest.raises(DatabaseError):
         new_password(visitor)
     person.refresh_from_db()
