@@ -76,17 +76,28 @@ def request_email_change(*, access: Access, user_id: int, email: str, at: dateti
     `MAX_REQUESTS` within a day; what was refused as taken counts among them, or addresses could be tried out.
     """
     email = valid_address(email)
-    user = User.objects.get(pk=user_id)
+    with transaction.atomic():
+        user = _locked(access, user_id)
+        if email == user.email:
+            raise CannotChangeAddress(_("This is the current address already."))
+        _refuse_too_many(user, at)
+        change = _write_down(access, user, email, at)
+        if change is None:
+            # Under the lock as well, or several tries at the same moment would not count each other.
+            _record(access, user, at, "address.refused", before=user.email, after=email)
+    if change is None:
+        raise AddressTaken
+    return change
+
+
+def _write_down(access: Access, user: User, email: str, at: datetime) -> EmailChange | None:
+    """The change that waits, with its mails and its entry; None, and nothing written, when the address is taken."""
+    assert access.user is not None  # noqa: S101  people ask, no job does
     try:
         with transaction.atomic():
-            user = _locked(access, user_id)
             EmailChange.objects.filter(expires_at__lte=at).delete()
             EmailChange.objects.filter(user=user).delete()
-            if email == user.email:
-                raise CannotChangeAddress(_("This is the current address already."))
-            _refuse_too_many(user, at)
             _refuse_taken(email, user)
-            assert access.user is not None  # noqa: S101  people ask, no job does
             change = EmailChange.objects.create(
                 user=user, email=email, requested_at=at, requested_by=access.user, expires_at=at + VALID_FOR
             )
@@ -98,9 +109,8 @@ def request_email_change(*, access: Access, user_id: int, email: str, at: dateti
                 at=at,
             )  # fmt: skip
             queue(key=f"{key}-requested", to=user, template="address_requested", context=facts, at=at)
-    except (AddressTaken, IntegrityError) as taken:  # the latter when somebody else asked for it at the same moment
-        _record(access, user, at, "address.refused", before=user.email, after=email)
-        raise AddressTaken from taken
+    except (AddressTaken, IntegrityError):  # the latter when somebody else asked for it at the same moment
+        return None
     return change
 
 

@@ -12,6 +12,7 @@ from accounts.operations import (
     CannotChangeAddress,
     CannotChangeRoles,
     CannotDeactivate,
+    addresses,
     cancel_email_change_by_link,
     change_activity,
     confirm_email_change,
@@ -21,10 +22,11 @@ from accounts.operations import (
     request_email_change,
     set_password_by_link,
 )
-from accounts.operations.addresses import CANCEL, CONFIRM, email_change_key
+from accounts.operations.addresses import CANCEL, CONFIRM, MAX_REQUESTS, AddressTaken, email_change_key
 from accounts.roles import Role
 from billing_portal.personal_data.erasure import erase_person
 from tests.factories import NOW, BillingProfileFactory, UserFactory, who_signs_in
+from tests.payments.acts import at_once
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.two_connections]
 PASSWORD = "seven purple bicycles"
@@ -159,6 +161,20 @@ def test_somebody_who_is_being_erased_is_not_made_active_again(invited):
 
     assert isinstance(meanwhile(erase, activate), CannotDeactivate)
     assert not User.objects.get(pk=invited.pk).is_active
+
+
+def test_no_more_addresses_are_tried_out_at_the_same_moment_than_one_after_the_other(person, monkeypatch):
+    UserFactory(email="taken@example.com")
+    real = addresses._record
+
+    def slowly(*entry, **detail):
+        time.sleep(0.2)  # opens the gap between refusing and writing it down
+        real(*entry, **detail)
+
+    monkeypatch.setattr(addresses, "_record", slowly)
+    outcomes = at_once(*[lambda: ask(person, "taken@example.com")] * (MAX_REQUESTS + 2))
+    assert [type(outcome) for outcome in outcomes].count(AddressTaken) == MAX_REQUESTS
+    assert AuditEntry.objects.filter(action="address.refused").count() == MAX_REQUESTS
 
 
 def test_a_link_to_an_address_that_is_being_given_up_sets_no_password(person):
