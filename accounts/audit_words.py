@@ -6,17 +6,21 @@ their words from its name. What a person sees of their own security is what is o
 """
 
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from datetime import date, datetime
 from functools import cache
 from typing import Any
 
 from django.apps import apps
 from django.core.exceptions import FieldDoesNotExist
-from django.db.models import Model, TextChoices
+from django.db.models import DateField, Field, Model, TextChoices
+from django.utils.formats import date_format
+from django.utils.timezone import localtime
 from django.utils.translation import gettext, gettext_noop
 from django.utils.translation import gettext_lazy as _
 
-from accounts.roles import Role
+from accounts.roles import Role, Scope
 
 
 class Kind(TextChoices):
@@ -187,6 +191,59 @@ METHODS = {
     "webauthn": _("security key"),
     "recovery_codes": _("recovery codes"),
 }
+# What the other facts of an entry are called, in the order in which they are shown.
+FACTS = {
+    "amount": _("Amount"),
+    "amount_minor": _("Amount"),
+    "total": _("Total"),
+    "totals": _("Total"),
+    "applied": _("Taken off the invoice"),
+    "taken_minor": _("Amount taken back"),
+    "invoice": _("Invoice"),
+    "credit_note": _("Credit note"),
+    "role": _("Role"),
+    "place": _("Given on"),
+    "scope": _("Scope"),
+    "before": _("Before"),
+    "after": _("After"),
+    "email": _("Email address"),
+    "mails_invoices": _("Mail each new invoice"),
+    "methods": _("Method"),
+    "left": _("Recovery codes left"),
+    "method": _("Payment method"),
+    "decline": _("Reason"),
+    "source": _("Kind of credit"),
+    "reason": _("Reason"),
+    "note": _("Note"),
+    "charges": _("Number of charges"),
+    "dropped": _("Charges that were planned"),
+    "happened_on": _("Day of the charge"),
+    "bank_reference": _("Reference of the bank"),
+    "source_reference": _("Reference of the source"),
+    "gateway_id": _("Number at the payment provider"),
+    "charge": _("Number of the charge"),
+    "credit": _("Number of the credit"),
+    "draft": _("Number of the draft"),
+    "erased": _("Erased"),
+}
+AMOUNTS = {"amount", "amount_minor", "total", "applied", "taken_minor"}
+# What an erasure counted.
+ERASED = {
+    "mails": _("mails"),
+    "wire_requests": _("requests to pay by check or wire"),
+    "sessions": _("sessions"),
+    "second_factors": _("second factors"),
+    "addresses": _("email addresses"),
+    "entries": _("audit entries"),
+    "texts": _("other texts"),
+}
+# Facts that are codes: by the name and what the action begins with, the column whose choices say what they mean.
+CODES = {
+    "before": {"profile.": "accounts.BillingProfile.status"},
+    "method": {"profile.default_method": "accounts.BillingProfile.default_method"},
+    "reason": {"autopay.": "payments.AutomaticCharge.stopped_because"},
+    "source": {"credit.": "invoices.Credit.source"},
+}
 
 
 def thing_of(model: type[Model]) -> str:
@@ -210,20 +267,143 @@ def action_in_words(action: str) -> str:
 def detail_in_words(action: str, detail: dict[str, Any]) -> str:
     """How it was done, or what was given or changed, in the reader's language; empty where the action says it all."""
     if "role" in detail:
-        role = dict(Role.choices).get(detail["role"], detail["role"])
-        return " · ".join(str(part) for part in (role, detail.get("place")) if part)
-    if "after" in detail:
+        return " · ".join(filter(None, (_role(detail["role"]), detail.get("place"))))
+    if isinstance(detail.get("after"), dict):
         return ", ".join(field_in_words(action, name) for name in detail["after"])
-    return ", ".join(str(METHODS.get(method, method)) for method in detail.get("methods", ()))
+    if "after" in detail:
+        return f"{detail.get('before')} → {detail['after']}"
+    return _methods(detail.get("methods", ()))
+
+
+@dataclass(frozen=True, slots=True)
+class Value:
+    """Something that an entry keeps: ``text`` in the reader's language, or an amount in minor units of ``currency``."""
+
+    text: str = ""
+    minor: int | None = None
+    currency: str = ""
+
+
+def changes_in_words(action: str, detail: dict[str, Any], currency: str = "") -> list[tuple[str, Value, Value]]:
+    """Each field that changed by its name, with what it held before and what it holds since. ``currency`` is that of
+    amounts which come without one."""
+    before, after = detail.get("before"), detail.get("after")
+    if not isinstance(before, dict | None) or not isinstance(after, dict | None):
+        return []
+    old, new = before or {}, after or {}
+    currency = new.get("currency") or old.get("currency") or currency
+    return [
+        (
+            field_in_words(action, name),
+            _field_value(action, name, old.get(name), currency),
+            _field_value(action, name, new.get(name), currency),
+        )
+        for name in {**old, **new}
+    ]
+
+
+def facts_in_words(action: str, detail: dict[str, Any], currency: str = "") -> list[tuple[str, Value]]:
+    """The other facts of an entry, each with its name. ``currency`` is that of amounts which come without one."""
+    currency = detail.get("currency", currency)
+    shown = [name for name, value in detail.items() if name != "currency" and not isinstance(value, dict)]
+    shown += [name for name in ("totals", "erased") if name in detail]
+    order = {name: number for number, name in enumerate(FACTS)}
+    return [
+        (str(FACTS.get(name, name.replace("_", " "))), value)
+        for name in sorted(shown, key=lambda name: order.get(name, len(order)))
+        for value in _fact_values(action, name, detail[name], currency)
+    ]
 
 
 def field_in_words(action: str, name: str) -> str:
     """What the forms call a field of what was changed."""
+    field = _field(action, name)
+    return str(field.verbose_name) if field is not None else name.replace("_", " ")
+
+
+def _field(action: str, name: str) -> Any:
+    """The field of the model that was changed; None when there is none, or no longer."""
     model = _things().get(action.partition(".")[0])
     try:
-        return str(model._meta.get_field(name).verbose_name) if model else name  # type: ignore[union-attr]  # no relation
+        return model._meta.get_field(name) if model else None
     except FieldDoesNotExist:
-        return name.replace("_", " ")
+        return None
+
+
+def _field_value(action: str, name: str, value: Any, currency: str) -> Value:
+    """What a form calls a value of a field. Days and times are kept as text."""
+    field = _field(action, name)
+    if name.endswith("_minor") and isinstance(value, int) and currency:
+        return Value(minor=value, currency=currency)
+    if isinstance(field, Field) and isinstance(value, str | int) and field.flatchoices:
+        return Value(str(dict(field.flatchoices).get(value, value) or "-"))
+    if isinstance(field, DateField) and isinstance(value, str):
+        return Value(_moment(value))
+    return Value(_plain(value))
+
+
+def _fact_values(action: str, name: str, value: Any, currency: str) -> list[Value]:
+    if name == "totals":
+        return [Value(minor=minor, currency=code) for code, minor in value.items()]
+    if name in AMOUNTS and isinstance(value, int) and currency:
+        return [Value(minor=value, currency=currency)]
+    columns = [column for beginning, column in CODES.get(name, {}).items() if action.startswith(beginning)]
+    return [Value(_label(columns[0], value) if columns else TEXTS.get(name, _plain)(value))]
+
+
+def _label(column: str, code: str) -> str:
+    """What a column with choices, ``app.Model.field``, calls one of them."""
+    app_label, model, field = column.split(".")
+    choices = dict(apps.get_model(app_label, model)._meta.get_field(field).flatchoices)
+    return str(choices.get(code, code))
+
+
+def _role(role: str) -> str:
+    return str(dict(Role.choices).get(role, role))
+
+
+def _scope(scope: str) -> str:
+    return str(dict(Scope.choices).get(scope, scope))
+
+
+def _methods(methods: Iterable[str]) -> str:
+    return ", ".join(str(METHODS.get(method, method)) for method in methods)
+
+
+def _counts(counts: dict[str, int]) -> str:
+    return ", ".join(f"{ERASED.get(what, what)}: {count}" for what, count in counts.items())
+
+
+def _moment(text: str) -> str:
+    """A day or a time as the reader writes it."""
+    try:
+        if len(text) == len("2026-10-26"):
+            return date_format(date.fromisoformat(text))
+        return date_format(localtime(datetime.fromisoformat(text)), "DATETIME_FORMAT")
+    except ValueError:  # a value that was erased
+        return text
+
+
+def _plain(value: Any) -> str:
+    """A value without a meaning of its own: another row by its name, a list by its members."""
+    if isinstance(value, dict) and "text" in value:
+        return f"{value['text']} ({value['pk']})"
+    if isinstance(value, list):
+        return ", ".join(_plain(one) for one in value) or "-"
+    if isinstance(value, bool):
+        return gettext("Yes") if value else gettext("No")
+    return "-" if value in (None, "") else str(value)
+
+
+# How the text of a fact is written that is more than a text.
+TEXTS: dict[str, Callable[[Any], str]] = {
+    "role": _role,
+    "scope": _scope,
+    "methods": _methods,
+    "happened_on": _moment,
+    "erased": _counts,
+    "decline": lambda code: code.replace("_", " "),
+}
 
 
 def kind_of(action: str) -> Kind:

@@ -15,12 +15,19 @@ from django.contrib import admin
 from django.core.paginator import Paginator
 from django.db.models import Max, Q, QuerySet
 from django.http import HttpRequest
-from django.utils.html import format_html, format_html_join
-from django.utils.safestring import SafeString, mark_safe
+from django.template.loader import render_to_string
 from django.utils.translation import gettext_lazy as _
 
 from accounts.admin.base import ReadOnlyAdmin
-from accounts.audit_words import Kind, action_in_words, actions_of, detail_in_words, field_in_words, kind_of
+from accounts.audit_words import (
+    Kind,
+    action_in_words,
+    actions_of,
+    changes_in_words,
+    detail_in_words,
+    facts_in_words,
+    kind_of,
+)
 from accounts.browsers import browser_in_words
 from accounts.models import AuditEntry, BillingAccount, BillingProfile, User
 
@@ -93,30 +100,23 @@ class AuditEntryAdmin(ReadOnlyAdmin):
         return entry.browser
 
     @admin.display(description=_("values"))
-    def values(self, entry: AuditEntry) -> SafeString | str:
+    def values(self, entry: AuditEntry) -> str:
         """Each field that changed, with what it held before and what it holds since."""
-        before, after = entry.detail.get("before", {}), entry.detail.get("after", {})
-        if not before and not after:
-            return "-"
-        rows = [
-            (field_in_words(entry.action, name), _in_words(before.get(name)), _in_words(after.get(name)))
-            for name in {**before, **after}
-        ]
-        return format_html(
-            '<table><thead><tr><th scope="col">{}</th><th scope="col">{}</th><th scope="col">{}</th></tr></thead>'
-            "<tbody>{}</tbody></table>",
-            _("Field"),
-            _("Before"),
-            _("After"),
-            format_html_join("", '<tr><th scope="row">{}</th><td>{}</td><td>{}</td></tr>', rows),
-        )
+        return self._part("values", changes_in_words(entry.action, entry.detail, _currency(entry)))
 
     @admin.display(description=_("more"))
-    def more(self, entry: AuditEntry) -> SafeString | str:
+    def more(self, entry: AuditEntry) -> str:
         """The other facts of the entry, one a line."""
-        facts = [(name.replace("_", " "), _in_words(value)) for name, value in entry.detail.items()]
-        rows = [fact for fact in facts if fact[0] not in ("before", "after")]
-        return format_html_join(mark_safe("<br>"), "{}: {}", rows) or "-"
+        return self._part("facts", facts_in_words(entry.action, entry.detail, _currency(entry)))
+
+    @staticmethod
+    def _part(name: str, rows: list[Any]) -> str:
+        return render_to_string(f"admin/accounts/auditentry/detail.html#{name}", {"rows": rows}) if rows else "-"
+
+    def render_change_form(self, request: HttpRequest, context: dict[str, Any], *args: Any, **kwargs: Any) -> Any:
+        """Headed by what was done, in words."""
+        context["subtitle"] = f"{action_in_words(context['original'].action)}: {context['original'].subject}"
+        return super().render_change_form(request, context, *args, **kwargs)
 
     def get_search_results(
         self, _request: HttpRequest, queryset: QuerySet[AuditEntry], search_term: str
@@ -145,12 +145,6 @@ def _keys(rows: Iterable[Any]) -> list[int]:
     return [row.pk for row in rows]
 
 
-def _in_words(value: Any) -> str:
-    """A value that an entry keeps: another row by its name, a list by its members."""
-    if isinstance(value, dict) and "text" in value:
-        return f"{value['text']} ({value['pk']})"
-    if isinstance(value, list):
-        return ", ".join(_in_words(one) for one in value) or "-"
-    if isinstance(value, bool):
-        return str(_("Yes") if value else _("No"))
-    return "-" if value in (None, "") else str(value)
+def _currency(entry: AuditEntry) -> str:
+    """Of amounts that an entry keeps without one."""
+    return entry.profile.currency if entry.profile is not None else ""

@@ -126,7 +126,7 @@ def test_an_entry_shows_each_value_before_and_after(client, staff):
     assert '<tr><th scope="row">name</th><td>&lt;A&gt;</td><td>B</td></tr>' in page
     assert '<tr><th scope="row">active</th><td>Yes</td><td>No</td></tr>' in page
     assert '<tr><th scope="row">groups</th><td>-</td><td>Clerks, Chiefs</td></tr>' in page
-    assert "note: as asked" in page
+    assert "Note: as asked" in page
     assert "{&#x27;" not in page
 
 
