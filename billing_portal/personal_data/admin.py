@@ -19,7 +19,7 @@ from accounts.access import NotAllowed
 from accounts.admin.base import access_of_staff
 from accounts.admin.people import UserAdmin
 from accounts.models import BillingContact, User
-from billing_portal.personal_data.erasure import CannotErase, erase_person, why_not
+from billing_portal.personal_data.erasure import CannotErase, erase_person, why_not, words_to_blank
 from billing_portal.personal_data.export import IN_MEMORY, CannotExport, export_person, file_name
 from billing_portal.personal_data.remains import contacts_of, left_of
 
@@ -139,7 +139,11 @@ class PersonAdmin(UserAdmin):
             *left_of(user, contacts=[]).sentences(),
         ]
         title, button = gettext("Erase person"), gettext("Erase for good")
-        return self._confirm(request, user, form=form, title=title, text=text, button=button, facts=self._facts(user))
+        facts = self._facts(user)
+        for word, count in words_to_blank(user).items():
+            found = gettext("%(word)s (in other records: %(count)s)") % {"word": word, "count": count}
+            facts.append((gettext("Is blanked"), found))
+        return self._confirm(request, user, form=form, title=title, text=text, button=button, facts=facts)
 
     def _user(self, request: HttpRequest, object_id: str, may: Callable[[HttpRequest, User], bool]) -> User:
         pk = int(object_id) if object_id.isascii() and object_id.isdigit() and len(object_id) < 19 else None

@@ -9,11 +9,14 @@ All of it is one transaction. It begins with the locks that every act of the per
 under way ends before, and one that comes later finds a person without a role.
 """
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
 from datetime import datetime
+from typing import Any
 
 from allauth.account.models import EmailAddress
 from allauth.mfa.models import Authenticator
+from django.contrib.admin.models import LogEntry
+from django.contrib.contenttypes.models import ContentType
 from django.db import transaction
 from django.db.models import Model, Q, TextField
 from django.db.models.functions import Cast
@@ -44,12 +47,12 @@ from billing_portal.personal_data.export import require_power_over
 from billing_portal.personal_data.held import SWEPT
 from billing_portal.personal_data.people import (
     ADDRESS,
+    Person,
     Redaction,
-    every_address,
     every_name,
     in_texts,
-    is_only_name,
     names_in,
+    person_of,
     sessions_of,
 )
 from billing_portal.personal_data.remains import Left, contacts_of, left_of
@@ -110,27 +113,27 @@ def erase_person(*, access: Access, user_id: int, reason: str, at: datetime, con
         kept = _remove_contacts(access, contacts_of(user), contact_ids, at)
         left = left_of(user, contacts=kept)
         _remove_roles(access, user, at)
-        address, language, addresses, names = user.email, user.language, every_address(user), every_name(user)
-        words = [*addresses, *(name for name in names if is_only_name(name, user))]
+        address, language, person = user.email, user.language, person_of(user)
+        every_word = Redaction([*person.known, *person.addresses, *every_name(user)])
         counts = {
-            "mails": _erase_mails(user, addresses, kept),
-            "wire_requests": _erase_contact_facts(user, addresses),
+            "mails": _erase_mails(person, kept),
+            "wire_requests": _erase_contact_facts(person),
             "sessions": _end_sessions(user),
             "second_factors": Authenticator.objects.filter(user=user).delete()[0],
             "addresses": EmailAddress.objects.filter(user=user).delete()[0],
         }
         EmailChange.objects.filter(user=user).delete()
-        counts["entries"] = _blank_own_entries(user, Redaction([*addresses, *names])) + _blank_contact_names(addresses)
+        counts["entries"] = _blank_own_entries(user, every_word) + _blank_contact_names(person)
+        counts["texts"] = _blank_own_texts(user, every_word)
+        counts["texts"] += sum(_write(model, values) for model, values in texts_that_name(person))
         _erase_row(user)
-        redaction = Redaction(words)
-        counts["texts"] = sum(_sweep(model, columns, redaction) for model, columns in SWEPT.items())
         audit.record(
             access=access,
             at=at,
             action="person.erased",
             subject=f"user {user.pk}",
             person=user,
-            reason=redaction.of(reason.strip()[:500]),
+            reason=every_word.of(reason.strip()[:500]),
             erased={name: count for name, count in counts.items() if count},
         )
         key = f"person-erased:{user.pk}"
@@ -173,18 +176,25 @@ def _remove_roles(access: Access, user: User, at: datetime) -> None:
         remove_role(access=access, assignment_id=assignment.pk, place=place, at=at)
 
 
-def _erase_mails(user: User, addresses: set[str], kept: list[BillingContact]) -> int:
-    """Unsent mails are dropped, sent ones are left as bare facts. The mails of a contact that stays are left alone."""
-    mails = OutgoingMail.objects.filter(_any_of("to", addresses))
+def _erase_mails(person: Person, kept: list[BillingContact]) -> int:
+    """Unsent mails are dropped, sent ones are left as bare facts. The mails of a contact that stays are left alone. To
+    an address that was not proven go only those that were written for this person."""
+    own = Q(key__startswith=f"invitation-{person.user.pk}-") | Q(key__startswith=f"password-link-{person.user.pk}-")
+    for address in {*person.known, *person.addresses}:
+        own |= Q(template="address_confirm", context__old__iexact=address)
+    theirs = OutgoingMail.objects.filter(person.has("to", moment="created_at"))
     for contact in kept:
-        mails = mails.exclude(Q(key__endswith=f":contact-{contact.pk}") | Q(key__startswith=f"statement:{contact.pk}:"))
+        theirs = theirs.exclude(
+            Q(key__endswith=f":contact-{contact.pk}") | Q(key__startswith=f"statement:{contact.pk}:")
+        )
+    mails = OutgoingMail.objects.filter(own | Q(pk__in=theirs.values("pk")))
     dropped, _by_model = mails.filter(sent_at=None).delete()
-    return dropped + mails.update(to=_erased_address(user), context={}, last_error="")
+    return dropped + mails.update(to=_erased_address(person.user), context={}, last_error="")
 
 
-def _erase_contact_facts(user: User, addresses: set[str]) -> int:
-    return WireRequest.objects.filter(_any_of("contact_email", addresses)).update(
-        contact_name=ERASED, contact_email=_erased_address(user), contact_phone=""
+def _erase_contact_facts(person: Person) -> int:
+    return WireRequest.objects.filter(person.has("contact_email", moment="requested_at")).update(
+        contact_name=ERASED, contact_email=_erased_address(person.user), contact_phone=""
     )
 
 
@@ -210,11 +220,27 @@ def _blank_own_entries(user: User, redaction: Redaction) -> int:
     return changed + own.exclude(ip_address=None, browser="").update(ip_address=None, browser="")
 
 
-def _blank_contact_names(addresses: set[str]) -> int:
+def _blank_own_texts(user: User, redaction: Redaction) -> int:
+    """What was written about this person in particular, under an address that they may not have proven: the log of the
+    staff pages, and the mails that told owners of a role."""
+    granted = AuditEntry.objects.filter(person=user, action="role.granted").values("at")
+    told = OutgoingMail.objects.filter(
+        template="role_granted", context__person__iexact=user.email, created_at__in=granted
+    )
+    log = LogEntry.objects.filter(content_type=ContentType.objects.get_for_model(User), object_id=str(user.pk))
+    changed = 0
+    for rows, columns in ((log, ("object_repr", "change_message")), (told, ("context",))):
+        for row in rows.values("pk", *columns):
+            becomes = redaction.of(row)
+            changed += _write(rows.model, becomes) if becomes != row else 0
+    return changed
+
+
+def _blank_contact_names(person: Person) -> int:
     """What customers call the person as a contact may be another name than the person's own, or that of a department.
     So it is blanked in the entries about the contact, and in no other text."""
     entries = AuditEntry.objects.filter(
-        _any_of("subject", addresses), action__startswith=f"{thing_of(BillingContact)}."
+        person.has("subject", moment="at"), action__startswith=f"{thing_of(BillingContact)}."
     )
     changed = 0
     for entry in entries.only("detail").order_by("pk"):
@@ -236,31 +262,41 @@ def _erase_row(user: User) -> None:
     user.user_permissions.clear()
 
 
-def _sweep(model: type[Model], columns: tuple[str, ...], redaction: Redaction) -> int:
-    """Blanks the words in some columns of a whole table. Returns how many rows named the person."""
-    rows = model._default_manager.annotate(**{f"{column}_text": Cast(column, TextField()) for column in columns})
-    named = Q(pk__in=[])
-    for column in columns:
-        for needle in redaction.needles:
-            named |= Q(**{f"{column}_text__icontains": needle})
-    changed, keys = 0, list(rows.filter(named).order_by("pk").values_list("pk", flat=True))
-    for key in keys:
-        row = model._default_manager.filter(pk=key)
-        was = row.values(*columns).get()
-        becomes = {
-            column: redaction.of(value, getattr(model._meta.get_field(column), "max_length", None))
-            for column, value in was.items()
-        }
-        if becomes != was:
-            changed += row.update(**becomes)
-    return changed
+def words_to_blank(user: User) -> dict[str, int]:
+    """What an erasure blanks in texts about other things: each address and name, with the number of texts in which it
+    stands. Reads whole tables, as the erasure does."""
+    person = person_of(user)
+    words = dict.fromkeys([*person.addresses, *person.names], 0)
+    for model, becomes in texts_that_name(person):
+        text = model._default_manager.filter(pk=becomes["pk"]).values(*becomes).get()
+        for word in words:
+            words[word] += Redaction([word]).of(text) != text
+    return words
 
 
-def _any_of(column: str, addresses: set[str]) -> Q:
-    found = Q(pk__in=[])
-    for address in addresses:
-        found |= Q(**{f"{column}__iexact": address})
-    return found
+def texts_that_name(person: Person) -> Iterator[tuple[type[Model], dict[str, Any]]]:
+    """The texts about other things in which the person is named, as the values that take their place: of each row its
+    table, its key as ``pk``, and the columns that change."""
+    needles = Redaction([*person.addresses, *person.names]).needles
+    for model, texts in SWEPT.items():
+        rows = model._default_manager.annotate(**{f"{name}_text": Cast(name, TextField()) for name in texts.columns})
+        named = Q(pk__in=[])
+        for column in texts.columns:
+            for needle in needles:
+                named |= Q(**{f"{column}_text__icontains": needle})
+        for row in list(rows.filter(named).order_by("pk").values("pk", *texts.columns, *texts.moments)):
+            redaction = Redaction(person.words_at([at for name in texts.moments if (at := row[name]) is not None]))
+            becomes = {
+                name: redaction.of(row[name], getattr(model._meta.get_field(name), "max_length", None))
+                for name in texts.columns
+            }
+            if any(becomes[name] != row[name] for name in texts.columns):
+                yield model, {"pk": row["pk"], **becomes}
+
+
+def _write(model: type[Model], values: dict[str, Any]) -> int:
+    key = values.pop("pk")
+    return model._default_manager.filter(pk=key).update(**values)
 
 
 def _erased_address(user: User) -> str:

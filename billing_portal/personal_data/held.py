@@ -6,7 +6,7 @@ in `KINDS` or, with the reason, in `LEFT_OUT`; and in `OWN`, `SWEPT` or, with th
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 from allauth.account.models import EmailAddress
 from allauth.mfa.models import Authenticator
@@ -31,7 +31,8 @@ def _as_it_is(row: Row, _person: Person) -> Row:
 class Kind:
     """The rows of one table that are about a person, and what of them is theirs.
 
-    ``by`` names the columns that point to the person: foreign keys, and columns that hold an address. ``what`` is
+    ``by`` names the columns that point to the person: foreign keys, ``id`` of the person's own row, and columns that
+    hold an address. ``what`` is
     translated where it is shown. ``shape`` may take out of a row what belongs to somebody else.
 
     An address may have been another person's before. Rows found by it alone are therefore only those that were written
@@ -50,8 +51,9 @@ class Kind:
     def rows(self, person: Person) -> QuerySet[Any, Row]:
         about = Q()
         for column in self.by:
-            if self.model._meta.get_field(column).is_relation:
-                about |= Q(**{column: person.user})
+            field = self.model._meta.get_field(column)
+            if field.is_relation or column == "id":
+                about |= Q(**{column: person.user.pk})
             else:
                 about |= person.has(column, moment=self.moment) & self.at_address
         return self.model._default_manager.filter(about).order_by("pk").values(*self.columns)
@@ -84,7 +86,7 @@ def _wire_request(row: Row, person: Person) -> Row:
 
 def _contact(row: Row, person: Person) -> Row:
     """A contact goes on when its address passes to somebody else, and may still bear the name of the one before."""
-    if row["email"].lower() in person.somebody_elses_until:
+    if person.had_somebody_before(row["email"]):
         del row["name"]
     return row
 
@@ -92,7 +94,7 @@ def _contact(row: Row, person: Person) -> Row:
 KINDS = (
     Kind(
         "account", _("Your account: address, name, preferences, and when you joined and last signed in."), User,
-        ("email",), ("id", "email", "name", "language", "theme", "last_scope", "is_staff", "is_superuser", "is_active",
+        ("id",), ("id", "email", "name", "language", "theme", "last_scope", "is_staff", "is_superuser", "is_active",
                      "joined_at", "last_login"),
     ),
     Kind("addresses", _("Your email addresses."), EmailAddress, ("user",), ("email", "verified", "primary")),
@@ -219,18 +221,27 @@ OWN = frozenset(
     }
 )
 
-# Texts about other things in which a person may be named: the name and the addresses are blanked in them.
-SWEPT: dict[type[Model], tuple[str, ...]] = {
-    AuditEntry: ("subject", "detail"),
-    OutgoingMail: ("context", "last_error"),
-    WireRequest: ("legal_name", "reason", "answer"),
-    LogEntry: ("object_repr", "change_message"),
-    JobRun: ("failed",),
-    Payment: ("gateway_message",),
-    CardHold: ("release_reason",),
-    Refund: ("reason", "gateway_message"),
-    Credit: ("description",),
-    Invoice: ("void_reason",),
+
+class Texts(NamedTuple):
+    """Columns of a table, and those that say when their texts were written."""
+
+    columns: tuple[str, ...]
+    moments: tuple[str, ...]
+
+
+# Texts about other things in which a person may be named: the names and the addresses that they had when a text was
+# written are blanked in it.
+SWEPT = {
+    AuditEntry: Texts(("subject", "detail"), ("at",)),
+    OutgoingMail: Texts(("context", "last_error"), ("created_at",)),
+    WireRequest: Texts(("legal_name", "reason", "answer"), ("requested_at", "decided_at")),
+    LogEntry: Texts(("object_repr", "change_message"), ("action_time",)),
+    JobRun: Texts(("failed",), ("started_at",)),
+    Payment: Texts(("gateway_message",), ("started_at", "finished_at")),
+    CardHold: Texts(("release_reason",), ("released_at",)),
+    Refund: Texts(("reason", "gateway_message"), ("started_at", "finished_at")),
+    Credit: Texts(("description",), ("created_at",)),
+    Invoice: Texts(("void_reason",), ("voided_at",)),
 }
 
 DOCUMENT = "part of the books or of a document in them: tax law keeps it as it is"

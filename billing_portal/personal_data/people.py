@@ -2,53 +2,78 @@
 
 import json
 import re
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
-from datetime import datetime
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
 from functools import cached_property
-from itertools import chain
+from itertools import chain, pairwise
 from typing import Any
 
 from allauth.account.models import EmailAddress
 from django.contrib.auth import SESSION_KEY
 from django.contrib.sessions.models import Session
-from django.db.models import Max, Q
+from django.db.models import Q
 
 from accounts.audit_words import thing_of
-from accounts.models import AuditEntry, BillingContact, EmailChange, User
+from accounts.models import (
+    AuditEntry,
+    BillingAccount,
+    BillingContact,
+    BillingProfile,
+    EmailChange,
+    InvoiceSection,
+    User,
+)
 from billing_portal.core.append_only import ERASED
 
 ADDRESS = re.compile(r"[\w.!#$%&'*+/=?^`{|}~-]+@[\w-]+(?:\.[\w-]+)+")
 # An audit entry names its subject in so many letters.
 SUBJECT_LENGTH = 120
+MOMENT = timedelta(microseconds=1)
+
+
+# When a word named the person, and nobody else: after the first moment and before the second, each None when unbounded.
+Period = tuple[datetime | None, datetime | None]
+Periods = Sequence[Period]
 
 
 @dataclass(frozen=True)
 class Person:
-    """``addresses``, in lower case, are those whose mailbox the person has shown to be theirs. ``known`` are besides
-    those that they had, or have asked for: no rows are looked up by them, but they name nobody else.
-    ``somebody_elses_until`` holds those of ``addresses`` that another person had, with the last moment of that."""
+    """``addresses``, in lower case, are those whose mailbox has answered the person, now or before, each with the
+    periods in which it was nobody else's. ``names`` are those that they had, each while they had it. ``known`` are all
+    addresses that stand in what is about them, also those that they only asked for: no other row is looked up by
+    them."""
 
     user: User
-    addresses: frozenset[str]
+    addresses: dict[str, Periods]
+    names: dict[str, Periods]
     known: frozenset[str]
-    somebody_elses_until: dict[str, datetime] = field(default_factory=dict)
 
     def has(self, column: str, *, moment: str = "") -> Q:
         """Rows where a column holds one of the addresses, and nothing else. With the name of a column that says when
-        the row was written, without those of the time when the address was somebody else's."""
+        the row was written, of the time when the address was theirs; otherwise by the addresses that are theirs now."""
         found = Q(pk__in=[])
-        for address in self.addresses:
+        for address, periods in self.addresses.items():
             same = Q(**{f"{column}__iexact": address})
-            if moment and (until := self.somebody_elses_until.get(address)):
-                same &= Q(**{f"{moment}__gt": until})
-            found |= same
+            for since, until in periods:
+                after = Q(**{f"{moment}__gt": since}) if since and moment else Q()
+                before = Q(**{f"{moment}__lt": until}) if until and moment else Q()
+                if moment or until is None:
+                    found |= same & after & before
         return found
 
     def had(self, address: str, at: datetime) -> bool:
         """Whether an address was the person's at a moment, as far as we know."""
-        until = self.somebody_elses_until.get(address.lower())
-        return address.lower() in self.addresses and (until is None or at > until)
+        return _covers(self.addresses.get(address.lower(), ()), at)
+
+    def words_at(self, moments: Collection[datetime]) -> list[str]:
+        """The addresses and names that meant the person at one of these moments, and nobody else."""
+        words = {**self.names, **self.addresses}
+        return [word for word, periods in words.items() if any(_covers(periods, at) for at in moments)]
+
+    def had_somebody_before(self, address: str) -> bool:
+        """Whether another person is known to have had an address before."""
+        return any(since is not None for since, _until in self.addresses.get(address.lower(), ()))
 
     def without_others(self, value: Any) -> Any:
         """The same value with the addresses of everybody else taken out of its texts, however deep they lie."""
@@ -58,28 +83,70 @@ class Person:
         return match[0] if match[0].lower() in self.known else "(somebody else)"
 
 
+def _covers(periods: Periods, at: datetime) -> bool:
+    return any((since is None or at > since) and (until is None or at < until) for since, until in periods)
+
+
 def user_with(address: str) -> User | None:
     """Whoever has this address."""
     return User.objects.filter(email__iexact=address.strip()).first()
 
 
 def person_of(user: User) -> Person:
-    """What an export looks for. An address that nobody has confirmed may be somebody else's, and opens nothing."""
+    """What an export and an erasure look for. An address that nobody has confirmed may be somebody else's, and opens
+    and changes nothing."""
+    return Person(user, _addresses(user), _names(user), frozenset(_known_addresses(user)))
+
+
+def _addresses(user: User) -> dict[str, Periods]:
+    """The addresses that the person has proven: the confirmed one, and those before it."""
     confirmed = EmailAddress.objects.filter(user=user, verified=True).values_list("email", flat=True)
-    addresses = frozenset(address.lower() for address in (user.email, *confirmed))
-    until = {address: moment for address in addresses if (moment := _last_with_somebody_else(address, user))}
-    return Person(user, addresses, addresses | every_address(user), until)
+    current = {address.lower() for address in confirmed}
+    addresses = set(current)
+    proofs = AuditEntry.objects.filter(person=user, action__in=("address.changed", "address.proven"))
+    for detail in proofs.values_list("detail", flat=True):
+        texts = (detail.get(name) for name in ("before", "after", "email"))
+        addresses |= {text.lower() for text in texts if isinstance(text, str) and ADDRESS.fullmatch(text)}
+    return {address: _periods_of_address(address, user, is_current=address in current) for address in addresses}
 
 
-def _last_with_somebody_else(address: str, user: User) -> datetime | None:
-    """When another person is last known to have had the address: an entry about them bears it, or says that they had
-    it before. None when nobody else is known to have had it."""
-    gave_up = Q(action__in=("address.changed", "address.corrected"), detail__before=address)
-    others = AuditEntry.objects.exclude(person=None).exclude(person=user)
-    last: datetime | None = others.filter(gave_up | Q(subject__iexact=address[:SUBJECT_LENGTH])).aggregate(
-        last=Max("at")
-    )["last"]
-    return last
+def _periods_of_address(address: str, user: User, *, is_current: bool) -> Periods:
+    """The moments at which another person is known to have had the address part the time into periods. Of those in
+    which this person had it each is theirs, up to the last moment at which they are known to have had it. An entry
+    about somebody bears the address that they had then, or says that they had it before."""
+    passed_on = Q(action__in=("address.changed", "address.corrected"), detail__before__iexact=address)
+    bearing = AuditEntry.objects.filter(passed_on | Q(subject__iexact=address[:SUBJECT_LENGTH]))
+    own = list(bearing.filter(person=user).values_list("at", flat=True))
+    others = set(bearing.exclude(person=None).exclude(person=user).values_list("at", flat=True))
+    found: list[Period] = []
+    for since, until in pairwise([None, *sorted(others), None]):
+        had = [at for at in own if _covers([(since, until)], at)]
+        if is_current and until is None:
+            found.append((since, None))
+        elif had:
+            found.append((since, max(had) + MOMENT))
+    return found
+
+
+def _names(user: User) -> dict[str, Periods]:
+    """The names that only this person had, each from the moment when they were given it until they were given another.
+    Nobody is known by a name before they joined."""
+    changes = AuditEntry.objects.filter(person=user, action__startswith=f"{thing_of(User)}.").order_by("at", "pk")
+    found: dict[str, list[Period]] = {}
+    since = user.joined_at - MOMENT
+    for at, detail in changes.values_list("at", "detail"):
+        before, after = (_name_in(detail.get(side)) for side in ("before", "after"))
+        if before is not None:
+            found.setdefault(before, []).append((since, at))
+        if before is not None or after is not None:
+            since = at
+    found.setdefault(user.name, []).append((since, None))
+    return {name: periods for name, periods in found.items() if _is_only_name(name, user)}
+
+
+def _name_in(side: Any) -> str | None:
+    name = side.get("name") if isinstance(side, dict) else None
+    return name if isinstance(name, str) else None
 
 
 def sessions_of(user: User) -> Iterator[tuple[Session, dict[str, Any]]]:
@@ -126,9 +193,9 @@ class Redaction:
         return ERASED if isinstance(changed, str) and max_length and len(changed) > max_length else changed
 
 
-def every_address(user: User) -> set[str]:
-    """All addresses that are known to be or to have been the person's, or that they wait for, in lower case. One that
-    belongs to somebody else by now is left out: it is no longer about this person."""
+def _known_addresses(user: User) -> set[str]:
+    """All addresses that are or were the person's, or that they asked for, in lower case. One that belongs to somebody
+    else by now is left out."""
     found = {user.email, *EmailAddress.objects.filter(user=user).values_list("email", flat=True)}
     found |= set(EmailChange.objects.filter(user=user).values_list("email", flat=True))
     changes = AuditEntry.objects.filter(Q(action__contains="email") | Q(action__contains="address"), person=user)
@@ -155,10 +222,14 @@ def names_in(detail: dict[str, Any]) -> set[str]:
     return {name for name in names if isinstance(name, str)}
 
 
-def is_only_name(name: str, user: User) -> bool:
-    """Whether a text that holds a name of this person can only mean them: it has two words, and nobody else bears
-    it."""
-    same = {"name__iexact": name}
-    others = User.objects.filter(**same).exclude(pk=user.pk).exists()
-    contacts = BillingContact.objects.filter(**same).exclude(email__iexact=user.email).exists()
-    return len(name.split()) > 1 and not others and not contacts
+def _is_only_name(name: str, user: User) -> bool:
+    """Whether a text that holds a name of this person can only mean them: it has two words, nobody else bears it, and
+    no customer is called so."""
+    same = Q(name__iexact=name)
+    others = User.objects.filter(same).exclude(pk=user.pk).exists()
+    contacts = BillingContact.objects.filter(same).exclude(email__iexact=user.email).exists()
+    customers = any(
+        model.objects.filter(same | Q(company__iexact=name)).exists() for model in (BillingAccount, BillingProfile)
+    )
+    sections = InvoiceSection.objects.filter(same).exists()
+    return len(name.split()) > 1 and not others and not contacts and not customers and not sections

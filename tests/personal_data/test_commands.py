@@ -8,7 +8,7 @@ import pytest
 from django.core.management import CommandError, call_command
 
 from accounts.models import AuditEntry, BillingContact, User
-from tests.factories import UserFactory, member
+from tests.factories import member, who_signs_in
 
 pytestmark = pytest.mark.django_db
 WHY = {"reason": "By letter"}
@@ -16,7 +16,7 @@ WHY = {"reason": "By letter"}
 
 @pytest.fixture
 def person():
-    return UserFactory(email="finance@example.com", name="Finance Person")
+    return who_signs_in("a-long-enough-password", email="finance@example.com", name="Finance Person")
 
 
 def test_an_export_is_written_to_a_file_that_only_its_owner_reads(person, tmp_path, capsys):
@@ -62,7 +62,7 @@ def test_an_erasure_asks_for_the_address_once_more(person, monkeypatch, capsys):
 
 def test_an_erasure_says_what_stays_and_removes_contacts_when_told_to(person, profile, capsys):
     BillingContact.objects.create(profile=profile, email=person.email)
-    other = UserFactory(email="other@example.com")
+    other = who_signs_in("a-long-enough-password", email="other@example.com")
     BillingContact.objects.create(profile=profile, email=other.email)
     call_command("erase_person", person.email, no_input=True, **WHY)
     assert "still a contact in accounts payable of: Operations NL" in capsys.readouterr().out

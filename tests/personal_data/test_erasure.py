@@ -21,7 +21,7 @@ from billing_portal.core.models import OutgoingMail
 from billing_portal.personal_data.erasure import erase_person
 from billing_portal.personal_data.remains import contacts_of
 from payments.models import Payment, PaymentEvent
-from tests.factories import NOW, BillingProfileFactory, UserFactory, issued, member
+from tests.factories import NOW, BillingProfileFactory, UserFactory, issued, member, proven
 from tests.payments.acts import books_are_clean, card, press_pay
 from tests.personal_data.canary import ADDRESS, NAME, PASSWORD, TRACES, Canary, places_of
 
@@ -119,7 +119,7 @@ def rename(user, name):
 
 
 def test_a_former_name_goes_too():
-    user = UserFactory(name="Jan Oldname")
+    user = UserFactory(name="Jan Oldname", joined_at=NOW - timedelta(days=1))
     rename(user, "Jan Newname")
     entry = AuditEntry.objects.get(action="user.changed")
     assert entry.detail == {"before": {"name": "Jan Oldname"}, "after": {"name": "Jan Newname"}}
@@ -149,7 +149,7 @@ def test_what_a_customer_called_the_person_as_a_contact_goes_from_the_entries_ab
         subject=ADDRESS, detail={"after": {"name": "Accounts Payable", "email": ADDRESS, "language": "nl"}}, **about
     )
     other = AuditEntry.objects.create(subject="ap@example.com", detail={"after": {"name": "Accounts Payable"}}, **about)
-    erase(UserFactory(email=ADDRESS))
+    erase(proven(UserFactory(email=ADDRESS), PASSWORD))
     entry.refresh_from_db()
     other.refresh_from_db()
     assert entry.detail == {"after": {"name": "(erased)", "email": "(erased)", "language": "nl"}}

@@ -17,9 +17,9 @@ from accounts.operations import add_contact
 from accounts.operations.addresses import CONFIRM, confirm_email_change, email_change_key, request_email_change
 from billing_portal.core.models import OutgoingMail
 from billing_portal.personal_data.export import CannotExport, export_person, file_name
-from tests.factories import NOW, BillingProfileFactory, UserFactory, member
+from tests.factories import NOW, BillingProfileFactory, UserFactory, member, proven
 from tests.memory import peak_of
-from tests.personal_data.canary import ADDRESS, BROWSER, IP, NAME, PENDING, PHONE, Canary
+from tests.personal_data.canary import ADDRESS, BROWSER, IP, NAME, PASSWORD, PENDING, PHONE, Canary
 
 pytestmark = pytest.mark.django_db
 
@@ -132,6 +132,20 @@ def test_an_address_that_the_person_only_claims_opens_nothing(canary):
     assert PENDING not in {row["to"] for row in rows(export(canary.user), "mails")}
 
 
+def test_an_address_of_an_invitation_that_nobody_answered_opens_nothing(profile):
+    """Staff may correct it to whatever they like."""
+    address = "ap@victim.example.com"
+    add_contact(access=system_access(), profile_id=profile.pk, name="Anna", email=address, language="en", at=NOW)
+    mail = {"to": address, "language": "en", "template": "reminder"}
+    OutgoingMail.objects.create(key="theirs", created_at=NOW, next_try_at=None, **mail)
+    WireRequest.objects.create(
+        profile=profile, requested_at=NOW, requested_by=UserFactory(), contact_name="Anna", contact_email=address
+    )
+    archive = export(UserFactory(email=address))
+    assert set(archive.namelist()) == {"README.txt", "account.json", "activity.json"}
+    assert "Anna" not in everything(archive)
+
+
 def test_a_copy_holds_nothing_of_whoever_had_the_address_before(profile):
     """Klaas has it, does things, gives it up by a change that is confirmed; Els has it from then on."""
     shared, start = "facturen@example.com", NOW - timedelta(days=90)
@@ -150,7 +164,7 @@ def test_a_copy_holds_nothing_of_whoever_had_the_address_before(profile):
     WireRequest.objects.create(requested_by=klaas, requested_at=start, contact_name="Klaas Ander", **closed)
     add_contact(access=system_access(), profile_id=profile.pk, name="Klaas", email=shared, language="en", at=start)
 
-    els = UserFactory(email=shared, name="Els")
+    els = proven(UserFactory(email=shared, name="Els"), PASSWORD)
     since = changed + timedelta(days=10)
     OutgoingMail.objects.create(key="to her", template="reminder", created_at=since, **mail)
     WireRequest.objects.create(requested_by=els, requested_at=since, contact_name="Els", **closed)

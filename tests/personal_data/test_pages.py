@@ -10,7 +10,7 @@ from django.test import Client
 from django.urls import reverse
 
 from accounts.models import AuditEntry, BillingContact, User
-from tests.factories import BillingProfileFactory, UserFactory, member, proven
+from tests.factories import NOW, BillingProfileFactory, UserFactory, member, proven
 from tests.payments.pages import text_of
 
 pytestmark = pytest.mark.django_db
@@ -54,7 +54,17 @@ def test_staff_with_the_permission_export_and_say_why(person):
     assert AuditEntry.objects.get(action="person.exported").person == person
 
 
+def test_the_page_says_which_words_go_and_in_how_many_records_before_anything_is_erased():
+    person = proven(UserFactory(email="finance@example.com", name="Jan Jansen", joined_at=NOW), PASSWORD)
+    for subject in ("finance@example.com", "ask Jan Jansen", "Jan Jansen, finance@example.com"):
+        AuditEntry.objects.create(at=NOW, action="wire.requested", subject=subject)
+    page = text_of(clerk("erase_user").get(at("erase", person)))
+    assert "Is blanked finance@example.com (in other records: 2)" in page
+    assert "Is blanked Jan Jansen (in other records: 2)" in page
+
+
 def test_staff_with_the_permission_erase_and_choose_the_contacts(person):
+    proven(person, PASSWORD)
     kept, ticked = (
         BillingContact.objects.create(profile=BillingProfileFactory(name=name), email=person.email)
         for name in ("Operations NL", "Operations UK")

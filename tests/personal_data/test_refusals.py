@@ -13,7 +13,7 @@ from billing_portal.core.models import OutgoingMail
 from billing_portal.personal_data.erasure import CannotErase, erase_person
 from billing_portal.personal_data.remains import contacts_of
 from payments.models import Payment
-from tests.factories import NOW, BillingProfileFactory, UserFactory, issued, member
+from tests.factories import NOW, BillingProfileFactory, UserFactory, issued, member, who_signs_in
 from tests.payments.acts import card, deliver, press_pay, run_reconciler, sandbox
 
 pytestmark = pytest.mark.django_db
@@ -129,7 +129,7 @@ def test_a_contact_that_is_not_theirs_is_not_removed_along(profile):
 
 
 def test_the_last_contact_of_a_profile_that_pays_by_wire_stays(profile):
-    user = UserFactory(email="payable@example.com")
+    user = who_signs_in("a-long-enough-password", email="payable@example.com")
     type(profile).objects.filter(pk=profile.pk).update(default_method="check_wire", is_wire_approved=True)
     BillingContact.objects.create(profile=profile, email="Payable@example.com")
     chosen = [contact.pk for contact in contacts_of(user)]
@@ -138,7 +138,7 @@ def test_the_last_contact_of_a_profile_that_pays_by_wire_stays(profile):
 
 
 def test_a_contact_that_is_ticked_is_removed(profile):
-    user = UserFactory(email="payable@example.com")
+    user = who_signs_in("a-long-enough-password", email="payable@example.com")
     BillingContact.objects.create(profile=profile, email="payable@example.com")
     assert erase(user, contact_ids=[contact.pk for contact in contacts_of(user)]).sentences() == []
     assert not BillingContact.objects.exists()
