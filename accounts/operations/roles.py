@@ -148,7 +148,13 @@ def _tell_owners(assignment: RoleAssignment, place: Place, at: datetime) -> None
                 to=owner,
                 template="role_granted",
                 # The label as it is in the source: the mail is translated when it is drawn.
-                context={"person": assignment.user.email, "role": _in_english(assignment), "place": str(place)},
+                context={
+                    "person": assignment.user.email,
+                    "role": _in_english(assignment),
+                    "place": str(place),
+                    "scope": scope_of_place(place).value,
+                    "code": getattr(place, "code", ""),
+                },
                 at=at,
             )
 

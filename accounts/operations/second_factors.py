@@ -69,7 +69,7 @@ def demand_second_factor(*, access: Access, account_id: int, demanded: bool, at:
                 key=f"second-factor-demand-{entry.pk}-{owner.pk}",
                 to=owner,
                 template="second_factor_demand",
-                context={"place": account.name, "demanded": demanded, "by": by},
+                context={"place": account.name, "code": account.code, "demanded": demanded, "by": by},
                 at=at,
             )
     return account

@@ -19,8 +19,8 @@ def public(path: str) -> str:
 
 
 @register.simple_tag
-def page_link(name: str) -> str:
-    return public(reverse(name))
+def page_link(name: str, *args: str) -> str:
+    return public(reverse(name, args=args))
 
 
 @register.simple_tag

@@ -80,10 +80,13 @@ def render(template: str, context: dict[str, Any], language: str) -> Rendered:
     page = engines["django"].engine.get_template(f"emails/{template}.html")  # type: ignore[attr-defined]
     with translation.override(language):
         html = str(page.render(Context({**context, "seller": settings.SELLER, "language": language})))
+    html = SECOND_STOP.sub("", html)
     reader = _TextReader(html)
     return Rendered(subject=reader.subject, text=reader.text, html=html)
 
 
+# Of a sentence that ends with "B.V.".
+SECOND_STOP = re.compile(r"(?<=\w\.)\.(?=\s|<)")
 # What stands alone between empty lines in a mail's text, and what else breaks a line or sets off a value.
 PARAGRAPHS = frozenset({"p", "ul", "table", "a"})
 SEPARATORS = {"br": "\n", "li": "\n- ", "tr": "\n", "td": ": "}
@@ -114,7 +117,7 @@ class _TextReader(HTMLParser):
 
     def handle_endtag(self, tag: str) -> None:
         if tag == "title":
-            self.subject = " ".join(self._read.split())
+            self.subject = " ".join(re.findall(r"[^\s\xa0]+(?:\xa0+[^\s\xa0]+)*", self._read))
         elif tag == "h1":
             self._read = ""
         elif tag == "a":

@@ -18,6 +18,7 @@ from django.utils.safestring import SafeString, mark_safe
 from django.utils.timezone import localtime, now
 from django.utils.translation import get_language
 
+from accounts.browsers import browser_in_words
 from accounts.models import User
 from billing_portal.core.jobs import WorkerStatus, worker_status
 from billing_portal.staff_queue import Waiting, what_waits
@@ -81,6 +82,18 @@ def clock(moment: datetime | str | None) -> str:
     if moment is None:
         return ""
     return format_datetime(localtime(moment), "d MMM y, HH:mm", locale=_locale(get_language() or "en"))
+
+
+@register.filter
+def clock_and_zone(moment: str) -> str:
+    """``5 Oct 2026, 09:14 (Central European Summer Time)``: for a mail, which is read anywhere."""
+    zone = format_datetime(localtime(datetime.fromisoformat(moment)), "zzzz", locale=_locale(get_language() or "en"))
+    return f"{clock(moment)} ({zone})"
+
+
+@register.filter
+def browser(user_agent: str) -> str:
+    return browser_in_words(user_agent)
 
 
 @lru_cache(maxsize=4096)
