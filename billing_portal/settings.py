@@ -262,7 +262,7 @@ CREDIT_NOTE_NUMBER_PREFIX = env.text("PORTAL_CREDIT_NOTE_PREFIX", "CN-")
 # Automatic charges and reminders, in days ----------------------------------------------------------------------------
 AUTOPAY_DELAY_DAYS = env.number("PORTAL_AUTOPAY_DELAY_DAYS", 3)
 AUTOPAY_RETRY_DAYS = env.days("PORTAL_AUTOPAY_RETRY_DAYS", 3, 7, 14)  # counted from the first try
-AUTOPAY_MOST_TRIES_OF_A_CARD = env.number("PORTAL_AUTOPAY_MOST_TRIES_OF_A_CARD", 10, at_least=1)  # within 30 days
+AUTOPAY_MAX_TRIES_PER_CARD = env.number("PORTAL_AUTOPAY_MAX_TRIES_PER_CARD", 10, at_least=1)  # within 30 days
 REMINDER_DAYS = env.days("PORTAL_REMINDER_DAYS", -3, 1, 7, 14, 30)  # counted from the due date
 WARN_AFTER_DAYS = env.number("PORTAL_WARN_AFTER_DAYS", 7, at_least=1)
 DISABLE_AFTER_DAYS = env.number("PORTAL_DISABLE_AFTER_DAYS", 30, at_least=1)

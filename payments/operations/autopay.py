@@ -220,7 +220,7 @@ def is_capped(card: PaymentMethod, *, at: datetime) -> bool:
     refused = Payment.objects.filter(
         same_card, is_automatic=True, status=PaymentStatus.DECLINED, started_at__gt=at - CAP_WINDOW
     )
-    return refused.count() >= settings.AUTOPAY_MOST_TRIES_OF_A_CARD
+    return refused.count() >= settings.AUTOPAY_MAX_TRIES_PER_CARD
 
 
 def next_retry_on(plan: AutomaticCharge, *, at: datetime) -> date | None:

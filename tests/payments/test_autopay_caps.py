@@ -12,7 +12,7 @@ pytestmark = pytest.mark.django_db
 
 @pytest.fixture(autouse=True)
 def _one_try(settings):
-    settings.AUTOPAY_MOST_TRIES_OF_A_CARD = 1
+    settings.AUTOPAY_MAX_TRIES_PER_CARD = 1
 
 
 def poor(profile, fingerprint):

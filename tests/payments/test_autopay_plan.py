@@ -156,7 +156,7 @@ def test_a_provider_that_cannot_be_reached_is_asked_again_each_day_for_a_week(pr
 
 
 def test_banks_are_asked_no_more_often_than_the_networks_allow(profile, settings, payer):
-    settings.AUTOPAY_MOST_TRIES_OF_A_CARD = 2
+    settings.AUTOPAY_MAX_TRIES_PER_CARD = 2
     poor = card(profile, POOR, is_default=True)
     first, second, third = issued(profile), issued(profile), issued(profile)
     run(days(0))
@@ -173,7 +173,7 @@ def test_banks_are_asked_no_more_often_than_the_networks_allow(profile, settings
 
 
 def test_what_people_tried_does_not_count(profile, payer, settings):
-    settings.AUTOPAY_MOST_TRIES_OF_A_CARD = 1
+    settings.AUTOPAY_MAX_TRIES_PER_CARD = 1
     invoice = with_default(profile, POOR)
     poor = PaymentMethod.objects.get()
     for minutes in (0, 1, 2):
@@ -184,7 +184,7 @@ def test_what_people_tried_does_not_count(profile, payer, settings):
 
 
 def test_what_was_tried_automatically_leaves_people_their_own_tries(profile, payer, settings):
-    settings.AUTOPAY_MOST_TRIES_OF_A_CARD = 20
+    settings.AUTOPAY_MAX_TRIES_PER_CARD = 20
     card(profile, POOR, is_default=True)
     invoices = [issued(profile) for _number in range(11)]
     run(days(0))
