@@ -71,11 +71,10 @@ MIDDLEWARE = [
     "billing_portal.middleware.body_limit",  # what checks the token of a form, and so reads it, runs after all of these
 ]
 
-TEMPLATE_DIRS = [BASE_DIR / "templates"]  # and those of the gateways, below
 TEMPLATES = [
     {
         "BACKEND": "django.template.backends.django.DjangoTemplates",
-        "DIRS": TEMPLATE_DIRS,
+        "DIRS": [BASE_DIR / "templates"],
         "APP_DIRS": True,
         "OPTIONS": {
             "context_processors": [
@@ -100,12 +99,13 @@ DATABASES = {
         conn_health_checks=True,
     )
 }
+SQLITE_OPTIONS = {
+    "timeout": 20,
+    "transaction_mode": "IMMEDIATE",
+    "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL;",
+}
 if DATABASES["default"]["ENGINE"] == "django.db.backends.sqlite3":
-    DATABASES["default"]["OPTIONS"] = {
-        "timeout": 20,
-        "transaction_mode": "IMMEDIATE",
-        "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL;",
-    }
+    DATABASES["default"]["OPTIONS"] = SQLITE_OPTIONS
 # It holds the counts of wrong passwords. With the default of 300 entries a stranger could push them out.
 database_cache = "django.core.cache.backends.db.DatabaseCache"
 CACHES = {"default": {"BACKEND": database_cache, "LOCATION": "cache", "OPTIONS": {"MAX_ENTRIES": 100_000}}}
@@ -271,9 +271,8 @@ DISABLE_AFTER_DAYS = env.number("PORTAL_DISABLE_AFTER_DAYS", 30, at_least=1)
 # Gateways by slug, in the order in which customers are offered them. Each names the class and its options.
 GATEWAYS_KNOWN = {
     "sandbox": {
-        "class": "payments.gateways.sandbox.SandboxGateway",
+        "class": "payments.gateways.sandbox.gateway.SandboxGateway",
         "options": {
-            "books": Path(env.text("SANDBOX_BOOKS", str(VAR_DIR / "sandbox-gateway.sqlite3"))),
             "webhook_secret": env.text("SANDBOX_WEBHOOK_SECRET", SECRET_KEY),
             "webhook_url": env.text("SANDBOX_WEBHOOK_URL", f"{PUBLIC_URL}/webhooks/sandbox"),
             "allowed": env.flag("SANDBOX_ALLOWED", default=DEBUG),
@@ -285,7 +284,7 @@ gateways_wanted = env.words("PAYMENT_GATEWAYS", ["sandbox"] if DEBUG else [])
 for slug in ["stripe", *(slug for slug in gateways_wanted if slug.startswith("stripe_"))]:
     prefix = f"{slug.upper()}_"
     GATEWAYS_KNOWN[slug] = {
-        "class": "payments.gateways.stripe.StripeGateway",
+        "class": "payments.gateways.stripe.gateway.StripeGateway",
         "options": {
             "secret_key": env.text(prefix + "SECRET_KEY", ""),
             "publishable_key": env.text(prefix + "PUBLISHABLE_KEY", ""),
@@ -296,16 +295,22 @@ for slug in ["stripe", *(slug for slug in gateways_wanted if slug.startswith("st
             "prefix": prefix,
         },
     }
-# What a gateway shows people lies in its own package, so that adding one touches nothing else.
-for name in dict.fromkeys(str(entry["class"]).rpartition(".")[0] for entry in GATEWAYS_KNOWN.values()):
-    package = BASE_DIR.joinpath(*name.split("."))
-    TEMPLATE_DIRS += [package / "templates"]
-    STATICFILES_DIRS += [folder for folder in [package / "static"] if folder.is_dir()]
+# A gateway's package is an app of its own: its templates, static files and tables lie in it.
+INSTALLED_APPS += dict.fromkeys(str(entry["class"]).rsplit(".", 2)[0] for entry in GATEWAYS_KNOWN.values())
 PAYMENT_GATEWAYS = {}
 for slug in gateways_wanted:
     if slug not in GATEWAYS_KNOWN:
         raise ImproperlyConfigured(f"PAYMENT_GATEWAYS names {slug!r}; known gateways: {', '.join(GATEWAYS_KNOWN)}.")
     PAYMENT_GATEWAYS[slug] = GATEWAYS_KNOWN[slug]
+# The sandbox is an outside party and keeps its records apart from ours: what it took stays taken when we roll back.
+sandbox_database = env.text("SANDBOX_DATABASE", str(VAR_DIR / "sandbox.sqlite3"))
+if "sandbox" in PAYMENT_GATEWAYS:
+    DATABASES["sandbox"] = {
+        "ENGINE": "django.db.backends.sqlite3",
+        "NAME": Path(sandbox_database),
+        "OPTIONS": SQLITE_OPTIONS,
+    }
+DATABASE_ROUTERS = ["payments.gateways.sandbox.apps.StoreRouter"]
 # The most that a profile whose default is check or wire may pay by card, by currency, in major units. None: no limit.
 CARD_LIMITS_FOR_WIRE = env.mapping("PORTAL_CARD_LIMITS")
 # Maximum within any hour, for paying and adding cards together: failed attempts, and new cards, whatever their outcome.

@@ -32,9 +32,20 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """What needs two connections and row locks runs on PostgreSQL; the SQLite run leaves it out, by name. It leaves out
     as well what may not touch the database at all, because that would only show the same once more."""
     items.sort(key=lambda item: item.get_closest_marker("long") is None)  # the longest begin first
+    for item in items:
+        use_both_databases(item)
     if TEST_DATABASE == "postgresql":
         return
     items[:] = [item for item in items if not item.get_closest_marker("two_connections") and uses_database(item)]
+
+
+def use_both_databases(item: pytest.Item) -> None:
+    """Whoever may touch the portal's database may have the sandbox charge, which keeps a database of its own."""
+    mark = item.get_closest_marker("django_db")
+    if mark is not None:
+        item.add_marker(pytest.mark.django_db(*mark.args, **{"databases": "__all__"} | mark.kwargs), append=False)
+    elif not DATABASE.isdisjoint(getattr(item, "fixturenames", ())):
+        item.add_marker(pytest.mark.django_db(databases="__all__"), append=False)
 
 
 def pytest_collection_finish() -> None:
@@ -60,16 +71,12 @@ def _english():
 
 
 @pytest.fixture(autouse=True)
-def _fresh_sandbox(tmp_path, settings):
-    """Each test has the sandbox gateway's books to itself."""
+def _fresh_gateways():
+    """Each test has gateways that no other test has changed."""
     from payments.gateways.registry import get_gateway
 
-    options = settings.PAYMENT_GATEWAYS["sandbox"]["options"]
-    before = options["books"]
-    options["books"] = tmp_path / "sandbox.sqlite3"
     get_gateway.cache_clear()
     yield
-    options["books"] = before
     get_gateway.cache_clear()
 
 

@@ -46,4 +46,6 @@ STORAGES = {
 if environment.TEST_DATABASE == "sqlite":
     # A file, as in real use: one in memory has no write-ahead log and no second connection.
     DATABASES["default"]["TEST"] = {"NAME": VAR_DIR / "tests.sqlite3"}  # noqa: F405
+# The suite migrates the portal's own database; here the tables are enough.
+DATABASES["sandbox"]["TEST"] = {"NAME": VAR_DIR / "tests-sandbox.sqlite3", "MIGRATE": False}  # noqa: F405
 STATIC_ROOT.mkdir(exist_ok=True)  # noqa: F405  the file server warns when it is missing

@@ -18,7 +18,7 @@ from invoices.operations.invoice_payments import mark_announced, plan_autopay
 from invoices.operations.issuing import issue
 from invoices.operations.voiding import rebill, void
 from payments.gateways.registry import default_gateway, get_gateway
-from payments.gateways.sandbox import SandboxGateway
+from payments.gateways.sandbox.gateway import SandboxGateway
 from payments.models import Payment
 from payments.operations.attempts import pay
 from payments.operations.autopay import charge_due
@@ -107,7 +107,7 @@ def challenged(scene: Scene) -> None:
 
 def mismatched(scene: Scene) -> None:
     sandbox = cast("SandboxGateway", get_gateway("sandbox"))
-    sandbox.switches.arm("other_amount", value=scene.invoice.amount_due_minor - 100)
+    sandbox.faults.arm("other_amount", value=scene.invoice.amount_due_minor - 100)
     charge(scene, GOOD, scene.then)
 
 

@@ -142,15 +142,15 @@ def payments_in_every_state(profile, payer) -> None:
         access=staff(), invoice_id=issued(profile).pk, amount=Money(15000, "EUR"), channel="wire",
         bank_reference="STATEMENT-7 LINE-3", received_on=NOW.date(), attempt_key=uuid4(), at=NOW,
     )  # fmt: skip
-    sandbox().switches.arm("other_amount", value=100)
+    sandbox().faults.arm("other_amount", value=100)
     press_pay(payer, issued(profile), good)
-    sandbox().switches.arm("drop_after")
+    sandbox().faults.arm("drop_after")
     unanswered = press_pay(payer, issued(profile), good)
     Payment.objects.filter(pk=unanswered.pk).update(next_lookup_at=None, needs_staff=True)
 
 
 def disputes_in_every_state(payer, profile, good) -> None:
-    desk = sandbox().desk
+    desk = sandbox().operator
     for decided in ("", "won", "lost"):
         disputed = press_pay(payer, issued(profile), good)
         dispute_id = desk.dispute(disputed.gateway_id)

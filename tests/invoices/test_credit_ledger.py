@@ -132,7 +132,7 @@ def test_nothing_to_pay_or_nothing_to_pay_it_with_is_refused(profile):
 def test_a_credit_granted_while_an_attempt_is_pending_is_not_applied_to_that_invoice(profile, payer):
     """Scenario 31: the attempt is for the whole amount, and takes it."""
     invoice = issued(profile, "100.00")
-    sandbox().switches.arm("drop_after")
+    sandbox().faults.arm("drop_after")
     press_pay(payer, invoice, card(profile))
     credit = grant(profile)
     with pytest.raises(CannotCredit, match="payment is in progress"):

@@ -2,10 +2,10 @@
 
 from uuid import uuid4
 
-from payments.gateways.sandbox import stored
+from payments.gateways.sandbox import saved_cards
+from payments.gateways.sandbox.models import SavedCard, transaction
 from payments.operations.card_setups import add_card
 from tests.factories import NOW
-from tests.payments.acts import sandbox
 
 
 def add(access, last_four="4242", *, at=NOW, **wish):
@@ -15,11 +15,10 @@ def add(access, last_four="4242", *, at=NOW, **wish):
 
 
 def answer(setup, *, approved=True):
-    """What the person says at the bank, in the gateway's own books."""
-    with sandbox().books.transaction() as book:
-        stored.answer_challenge(book, stored.being_added(book, setup.setup_id), approved=approved)
+    """What the person says at the bank, in the gateway's own store."""
+    with transaction() as at:
+        saved_cards.answer_challenge(saved_cards.find_setup(setup.setup_id), approved=approved, at=at)
 
 
 def cards_at_the_gateway():
-    with sandbox().books.reading() as book:
-        return len(book.rows("SELECT 1 FROM cards WHERE detached = 0"))
+    return SavedCard.objects.filter(is_detached=False).count()

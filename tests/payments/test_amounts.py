@@ -5,9 +5,11 @@ from uuid import uuid4
 import pytest
 
 from invoices.money import Money
+from payments.gateways.sandbox.models import CardPayment
+from payments.gateways.sandbox.models import Refund as SandboxRefund
 from payments.operations.refunds import refund
 from tests.factories import NOW, BillingProfileFactory, issued, member
-from tests.payments.acts import card, press_pay, sandbox, staff, state
+from tests.payments.acts import card, press_pay, staff, state
 
 
 @pytest.mark.django_db
@@ -31,10 +33,10 @@ def test_the_integer_is_exact_for_charge_and_refund(amount, currency, minor):
     invoice = issued(profile, amount)
     payment = press_pay(member(profile, "invoice_manager"), invoice, card(profile))
 
-    assert [(charge["amount"], charge["currency"]) for charge in sandbox().books.charges()] == [(minor, currency)]
+    assert [(charge.amount_minor, charge.currency) for charge in CardPayment.objects.all()] == [(minor, currency)]
     assert state(invoice) == ("paid", minor, 0)
 
     refund(
         access=staff(), payment_id=payment.pk, amount=Money(minor, currency), reason="Test", attempt_key=uuid4(), at=NOW
     )
-    assert [(made["amount"], made["currency"]) for made in sandbox().books.refunds()] == [(minor, currency)]
+    assert [(made.amount_minor, made.currency) for made in SandboxRefund.objects.all()] == [(minor, currency)]

@@ -6,7 +6,8 @@ from django.urls import reverse
 from django.utils import timezone
 
 from accounts.models import RoleAssignment
-from payments.gateways.sandbox.charges import answer_challenge
+from payments.gateways.sandbox.card_payments import answer_challenge
+from payments.gateways.sandbox.models import CardPayment, transaction
 from payments.models import Payment, PaymentMethod
 from payments.operations.methods import detach_due
 from payments.operations.reconciliation import challenge_of
@@ -39,8 +40,7 @@ def url(name, payment):
 
 def secret_of(payment):
     """The address at which the sandbox's bank is answered, on whose page it ever stands."""
-    with sandbox().books.reading() as book:
-        return book.rows("SELECT challenge FROM charges WHERE reference = ?", payment.reference)[0]["challenge"]
+    return CardPayment.objects.get(reference=payment.reference).challenge
 
 
 def everything_that_a_browser_gets(client, payment):
@@ -112,7 +112,7 @@ def test_a_colleague_sees_for_whom_it_waits_and_since_when_and_can_cancel_it(wai
 
 def test_cancelling_gives_a_colleague_no_secret_even_when_the_bank_cannot_be_reached(waiting, profile):
     secret = secret_of(waiting)
-    sandbox().switches.arm("drop_before", on="expire")
+    sandbox().faults.arm("drop_before", on="expire")
     cancelled = browser(member(profile, "profile_owner")).post(url("cancel", waiting), follow=True)
     chain = [step for step, _status in cancelled.redirect_chain]
     assert secret not in f"{chain} {cancelled.content.decode()}"
@@ -162,8 +162,8 @@ def test_a_card_is_not_kept_for_somebody_who_may_not_keep_one_any_more(profile, 
     owner.assignments.all().delete()
     if still:
         RoleAssignment.objects.create(user=owner, role=still, profile=profile)
-    with sandbox().books.transaction() as book:
-        answer_challenge(book, book.rows("SELECT * FROM charges")[0], approved=True)
+    with transaction() as at:
+        answer_challenge(CardPayment.objects.get(), approved=True, at=at)
     deliver()
     payment.refresh_from_db()
     assert payment.status == "succeeded"

@@ -230,7 +230,7 @@ def test_a_dispute_that_is_lost_makes_it_due_again_and_charges_nobody(profile, p
     invoice.refresh_from_db()
     assert invoice.disputed_at is not None
     run(CHARGED + timedelta(days=3))
-    sandbox().books.advance(8 * 24 * 3600)
+    sandbox().operator.advance_clock(8 * 24 * 3600)
     sandbox().lookup_dispute("any")
     deliver(at=CHARGED + timedelta(days=9))
     assert state(invoice) == ("open", 0, 12000)

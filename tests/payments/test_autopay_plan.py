@@ -123,14 +123,14 @@ def test_an_answer_that_comes_later_is_waited_for(profile):
     assert run(days(1)) == 0
 
     for hours in (1, 7):
-        sandbox().switches.clear()
+        sandbox().faults.clear()
         reconcile(at=days(0) + timedelta(hours=hours))
     assert Payment.objects.get().status in ("pending", "declined")
 
 
 def test_an_answer_that_was_lost_is_waited_for_and_found(profile, payer):
     invoice = with_default(profile, "4242")
-    sandbox().switches.arm("drop_after")
+    sandbox().faults.arm("drop_after")
     run(days(0))
     assert story(invoice) == ("waiting", "", 1)
     assert run(days(0)) == 0
@@ -146,7 +146,7 @@ def test_an_answer_that_was_lost_is_waited_for_and_found(profile, payer):
 def test_a_provider_that_cannot_be_reached_is_asked_again_each_day_for_a_week(profile, payer):
     invoice = with_default(profile, "4242")
     for day in range(8):
-        sandbox().switches.arm("refuse_connection")
+        sandbox().faults.arm("refuse_connection")
         run(days(day))
         if day < 7:
             assert planned_on(invoice) == days(day + 1).date()

@@ -105,10 +105,10 @@ def test_a_card_whose_adding_was_left_at_the_bank_was_a_try(owner, profile):
 
 
 def test_a_payment_that_got_no_answer_was_a_try_and_one_that_never_left_was_none(owner, profile):
-    sandbox().switches.arm("refuse_connection", on="charge", times=12)
+    sandbox().faults.arm("refuse_connection", on="charge", times=12)
     for _time in range(12):
         assert try_new(owner, profile).status == "not_sent"
-    sandbox().switches.arm("drop_before", on="charge", times=10)
+    sandbox().faults.arm("drop_before", on="charge", times=10)
     for _time in range(10):
         assert try_new(owner, profile).status == "unknown"
     assert is_held(owner, profile)

@@ -56,7 +56,7 @@ def test_sending_the_page_twice_adds_one_card(owner):
 def test_a_page_that_is_sent_again_later_does_not_ask_the_gateway_and_brings_no_removed_card_back(owner):
     wish = {"key": uuid4(), "card_token": "tok_4242_again"}
     remove_method(access=owner, method_id=add(owner, **wish).method.pk, at=NOW)
-    sandbox().switches.arm("drop_before", on="setup")
+    sandbox().faults.arm("drop_before", on="setup")
     assert add(owner, **wish).status == "succeeded"
     assert not PaymentMethod.objects.active().exists()
     with pytest.raises(CannotAddCard):  # the fault still waits for a call
@@ -149,7 +149,7 @@ def test_a_failed_check_is_a_refusal(owner):
 def test_a_gateway_that_does_not_answer_adds_nothing_and_is_asked_again_by_the_person(owner):
     wish = {"key": uuid4(), "card_token": "tok_4242_away"}
     for trouble in ("drop_before", "drop_after"):
-        sandbox().switches.arm(trouble, on="setup")
+        sandbox().faults.arm(trouble, on="setup")
         with pytest.raises(CannotAddCard, match="could not reach"):
             add(owner, **wish)
     assert not PaymentMethod.objects.exists()
@@ -173,7 +173,7 @@ def test_of_two_clicks_the_one_without_an_answer_shows_what_the_other_got(owner,
 def test_a_way_back_without_an_answer_changes_nothing(owner):
     setup = add(owner, "3184")
     answer(setup)
-    sandbox().switches.arm("drop_before", on="finish_setup")
+    sandbox().faults.arm("drop_before", on="finish_setup")
     with pytest.raises(NoAnswer):
         finish_adding(access=owner, key=setup.key, at=NOW)
     setup.refresh_from_db()
@@ -211,7 +211,7 @@ def test_but_not_when_the_person_may_not_add_cards_any_more(owner):
 
 def test_a_gateway_that_is_away_keeps_an_attempt_open_for_a_day_at_most(owner):
     setup = add(owner, "3184")
-    sandbox().switches.arm("drop_before", on="finish_setup", times=9)
+    sandbox().faults.arm("drop_before", on="finish_setup", times=9)
     for later in (timedelta(minutes=31), timedelta(hours=2)):
         end_abandoned(at=NOW + later)
         setup.refresh_from_db()
@@ -239,7 +239,7 @@ def test_what_nobody_came_back_for_is_closed_at_the_gateway_so_that_a_late_answe
 
 def test_a_gateway_that_cannot_close_an_attempt_is_asked_again(owner):
     setup = add(owner, "3184")
-    sandbox().switches.arm("drop_before", on="expire_setup")
+    sandbox().faults.arm("drop_before", on="expire_setup")
     end_abandoned(at=NOW + timedelta(minutes=31))
     setup.refresh_from_db()
     assert setup.status == "needs_customer"

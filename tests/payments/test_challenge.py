@@ -5,6 +5,7 @@ from datetime import timedelta
 import pytest
 from django.core.exceptions import PermissionDenied
 
+from payments.gateways.sandbox.models import CardPayment, Fence, transaction
 from payments.models import Payment
 from payments.operations.attempts import CannotPay
 from payments.operations.reconciliation import cancel_attempt, return_from_bank
@@ -24,11 +25,10 @@ from tests.payments.acts import (
 
 def answer(payment, *, approved: bool) -> None:
     """What the payer presses on the bank's page, in the gateway's own books."""
-    from payments.gateways.sandbox import charges as bank
+    from payments.gateways.sandbox import card_payments
 
-    with sandbox().books.transaction() as book:
-        row = bank.find(book, gateway_id=payment.gateway_id, reference=payment.reference)
-        bank.answer_challenge(book, row, approved=approved)
+    with transaction() as at:
+        card_payments.answer_challenge(CardPayment.objects.get(reference=payment.reference), approved=approved, at=at)
 
 
 @pytest.fixture
@@ -92,13 +92,12 @@ def test_a_failed_check_is_a_decline_and_another_card_pays(waiting, payer, profi
 def test_what_the_bank_declined_after_it_had_asked_is_closed_so_that_no_other_card_is_tried_in_it(waiting, payer):
     _invoice, payment = waiting
     answer(payment, approved=False)
-    sandbox().switches.arm("drop_before", on="expire")
+    sandbox().faults.arm("drop_before", on="expire")
     assert returned(payment, payer).status == "unknown"
     run_reconciler(1)
     payment.refresh_from_db()
     assert (payment.status, payment.decline_code) == ("declined", "challenge_failed")
-    with sandbox().books.reading() as book:
-        assert len(book.rows("SELECT 1 FROM fences WHERE reference = ?", payment.reference)) == 1
+    assert Fence.objects.filter(reference=payment.reference).exists()
 
 
 def test_coming_back_without_having_answered_changes_nothing(waiting, payer):

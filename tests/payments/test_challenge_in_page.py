@@ -118,7 +118,7 @@ def test_a_check_that_was_passed_a_moment_ago_leads_on_to_the_return_page(payer,
 
 
 def test_a_gateway_that_does_not_answer_is_tried_again_by_the_reader(payer, profile, waiting):
-    sandbox().switches.arm("drop_before", on="challenge", times=2)
+    sandbox().faults.arm("drop_before", on="challenge", times=2)
     response = browser(payer).get(url("challenge", waiting))
     assert response.status_code == 503
     assert "We could not reach the payment provider." in text_of(response)

@@ -88,7 +88,7 @@ def pays_them_all(invoices, payer, access, visa):
 def one_stormy_round(randomness, invoices, payer, access, visa):
     """Four payers at once, a gateway that loses three of its answers, and every process killed at a random moment."""
     for _fault in range(3):
-        sandbox().switches.arm(randomness.choice(["drop_after", "drop_before", "garbage", "refuse_connection"]))
+        sandbox().faults.arm(randomness.choice(["drop_after", "drop_before", "garbage", "refuse_connection"]))
     children = [
         in_another_process(pays_them_all(randomness.sample(invoices, len(invoices)), payer, access, visa))
         for _process in range(4)
@@ -97,7 +97,9 @@ def one_stormy_round(randomness, invoices, payer, access, visa):
         kill_after(child, randomness.uniform(0.01, 0.15))
 
 
-def test_random_kills_with_a_gateway_that_loses_answers_charge_no_invoice_twice(profile, payer):
+def test_random_kills_with_a_gateway_that_loses_answers_charge_no_invoice_twice(profile, payer, settings):
+    # On a slow machine the kills leave more failed tries than one person may have within an hour.
+    settings.CARD_TRIES_PER_HOUR = settings.CARD_TRIES_PER_HOUR_OF_PROFILE = 1000
     randomness = random.Random(20261026)
     invoices = [issued(profile) for _number in range(24)]
     visa, access = card(profile), access_for(payer, profile)
@@ -107,7 +109,7 @@ def test_random_kills_with_a_gateway_that_loses_answers_charge_no_invoice_twice(
         reconcile(at=NOW + timedelta(minutes=10 * (number + 1)))
     for days in range(1, 4):
         reconcile(at=NOW + timedelta(days=days))
-    sandbox().switches.clear()
+    sandbox().faults.clear()
     for invoice in invoices:
         if state(invoice)[0] == "open" and not invoice.is_being_paid:
             press_pay(payer, invoice, visa)

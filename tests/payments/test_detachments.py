@@ -43,7 +43,7 @@ def test_a_card_that_is_gone_already_is_success(profile, owner):
 
 def test_a_gateway_that_is_away_is_asked_again_until_it_answers(profile, owner):
     kept = card(profile)
-    sandbox().switches.arm("drop_before", on="detach", times=2)
+    sandbox().faults.arm("drop_before", on="detach", times=2)
     remove_method(access=owner, method_id=kept.pk, at=NOW)
     assert not forgotten(kept)
     assert "No answer" in Detachment.objects.get().last_error
@@ -54,7 +54,7 @@ def test_a_gateway_that_is_away_is_asked_again_until_it_answers(profile, owner):
 
 def test_a_gateway_that_never_answers_ends_with_staff(profile, owner):
     kept = card(profile)
-    sandbox().switches.arm("drop_before", on="detach", times=99)
+    sandbox().faults.arm("drop_before", on="detach", times=99)
     remove_method(access=owner, method_id=kept.pk, at=NOW)
     for day in range(1, 40):
         detach_due(at=NOW + timedelta(days=day))
@@ -97,7 +97,7 @@ def test_an_old_id_is_kept_while_a_payment_may_still_need_it(profile, owner):
 
 def test_an_id_that_a_card_has_again_is_left_alone(profile, owner):
     kept = card(profile)
-    sandbox().switches.arm("drop_before", on="detach")
+    sandbox().faults.arm("drop_before", on="detach")
     remove_method(access=owner, method_id=kept.pk, at=NOW)
     PaymentMethod.objects.update(status="active")
     detach_due(at=minutes(2))

@@ -7,12 +7,14 @@ from uuid import uuid4
 import pytest
 from django.contrib.auth.models import Permission
 from django.core.exceptions import PermissionDenied
+from django.utils import timezone
 
 from billing_portal.core.models import OutgoingMail
 from invoices.models import Credit
 from invoices.money import Money
 from invoices.operations.credits import change_credit
 from payments.gateways import base
+from payments.gateways.sandbox.models import record
 from payments.models import Dispute, DisputeAllocation, PaymentEvent, WebhookDelivery
 from payments.operations.disputes import book_dispute
 from payments.operations.manual_payments import CannotRecord, mark_dispute_handled, record_payment
@@ -132,7 +134,7 @@ def test_after_a_lost_dispute_only_the_rest_can_be_refunded(payment):
     book(payment, "lost", minor=11000)
     with pytest.raises(CannotRefund, match=r"at most €10\.00"):
         give_back(payment, 1001)
-    sandbox().desk.decide(sandbox().desk.dispute(payment.gateway_id, 11000), "lost")
+    sandbox().operator.decide(sandbox().operator.dispute(payment.gateway_id, 11000), "lost")
     assert give_back(payment, 1000).status == "succeeded"
     assert books_are_clean()
 
@@ -141,7 +143,7 @@ def test_after_a_lost_dispute_only_the_rest_can_be_refunded(payment):
 def test_money_that_became_a_credit_is_taken_from_what_is_left_of_it(profile, payer, gone):
     """A wire paid the invoice while the card's answer was on its way, so the card's money became a credit."""
     invoice = issued(profile)
-    sandbox().switches.arm("drop_after")
+    sandbox().faults.arm("drop_after")
     payment = press_pay(payer, invoice, card(profile))
     record_payment(
         access=staff(), invoice_id=invoice.pk, amount=Money(12000, "EUR"), channel="wire", bank_reference="W-1",
@@ -254,9 +256,9 @@ def test_staff_mark_a_dispute_as_handled_and_a_loss_brings_it_back(payment, paye
 
 
 def test_an_open_dispute_is_asked_about_every_day_although_no_message_comes(invoice, payment):
-    dispute_id = sandbox().desk.dispute(payment.gateway_id)
+    dispute_id = sandbox().operator.dispute(payment.gateway_id)
     deliver()
-    sandbox().desk.decide(dispute_id, "lost")
+    sandbox().operator.decide(dispute_id, "lost")
     reconcile(at=NOW + timedelta(hours=23))
     assert state(invoice)[0] == "paid"
     reconcile(at=NOW + timedelta(hours=25))
@@ -273,8 +275,8 @@ def test_a_dispute_that_the_gateway_forgot_is_for_staff_and_asked_about_tomorrow
 
 
 def test_a_gateway_that_cannot_be_asked_is_asked_again(invoice, payment):
-    sandbox().desk.dispute(payment.gateway_id)
-    sandbox().switches.arm("drop_before", on="lookup_dispute")
+    sandbox().operator.dispute(payment.gateway_id)
+    sandbox().faults.arm("drop_before", on="lookup_dispute")
     deliver()
     assert WebhookDelivery.objects.get().next_try_at is not None
     assert not Dispute.objects.exists()
@@ -285,12 +287,9 @@ def test_a_gateway_that_cannot_be_asked_is_asked_again(invoice, payment):
 def test_a_dispute_of_another_payment_than_the_message_says_changes_nothing(payment, profile, payer):
     other = press_pay(payer, issued(profile), card(profile))
     messages()
-    dispute_id = sandbox().desk.dispute(other.gateway_id)
+    dispute_id = sandbox().operator.dispute(other.gateway_id)
     messages()
-    with sandbox().books.transaction() as ledger:
-        from payments.gateways.sandbox.events import record
-
-        record(ledger, "dispute.open", dispute_id, charge=payment.gateway_id)
+    record("dispute.open", dispute_id, payment=payment.gateway_id, at=timezone.now())
     deliver()
     assert WebhookDelivery.objects.get().status == "ignored"
     assert not Dispute.objects.exists()

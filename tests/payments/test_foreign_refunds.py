@@ -8,6 +8,7 @@ from django.db import IntegrityError
 
 from invoices.money import Money
 from payments.gateways.base import Outcome, RefundRequest, Result
+from payments.gateways.sandbox.models import CardPayment
 from payments.models import Refund, WebhookDelivery
 from payments.operations import refunds
 from payments.operations.manual_payments import resolve_mismatch
@@ -62,7 +63,7 @@ def waiting_messages():
 
 
 def test_one_of_the_same_amount_as_ours_that_never_arrived_is_booked_beside_it(invoice, payment):
-    sandbox().switches.arm("drop_before", on="refund")
+    sandbox().faults.arm("drop_before", on="refund")
     assert give_back(payment, 2000).status == "unknown"
     refund_at_the_provider(payment, 2000)
 
@@ -70,13 +71,13 @@ def test_one_of_the_same_amount_as_ours_that_never_arrived_is_booked_beside_it(i
     deliver()
 
     assert statuses() == [(2000, "succeeded"), (2000, "succeeded")]
-    assert sandbox().books.totals() == {"EUR": 8000}
+    assert sandbox().operator.totals() == {"EUR": 8000}
     assert state(invoice) == ("open", 8000, 4000)
     assert books_are_clean()
 
 
 def test_one_that_left_nothing_for_ours_is_booked_instead_of_it(invoice, payment):
-    sandbox().switches.arm("drop_before", on="refund")
+    sandbox().faults.arm("drop_before", on="refund")
     give_back(payment, 12000)
     refund_at_the_provider(payment, 12000)
 
@@ -88,10 +89,10 @@ def test_one_that_left_nothing_for_ours_is_booked_instead_of_it(invoice, payment
 
 
 def test_while_ours_has_no_answer_the_message_about_the_other_waits(invoice, payment):
-    sandbox().switches.arm("drop_before", on="refund")
+    sandbox().faults.arm("drop_before", on="refund")
     give_back(payment, 2000)
     refund_at_the_provider(payment, 2000)
-    sandbox().switches.arm("drop_before", on="lookup_refund")
+    sandbox().faults.arm("drop_before", on="lookup_refund")
 
     deliver()
     assert waiting_messages() == 1
@@ -106,7 +107,7 @@ def test_while_ours_has_no_answer_the_message_about_the_other_waits(invoice, pay
 @pytest.mark.parametrize("fault", ["drop_before", "refuse_connection"])
 def test_one_that_the_gateway_cannot_be_asked_about_is_asked_about_again(invoice, payment, fault):
     refund_at_the_provider(payment, 2000)
-    sandbox().switches.arm(fault, on="lookup_refund")
+    sandbox().faults.arm(fault, on="lookup_refund")
 
     deliver()
     assert waiting_messages() == 1
@@ -119,8 +120,8 @@ def test_one_that_the_gateway_cannot_be_asked_about_is_asked_about_again(invoice
 
 def test_ours_with_another_amount_than_asked_is_not_taken_for_a_foreign_one(payment):
     """Its answer was lost; the look-up finds it with another amount, which is for staff, and only once."""
-    sandbox().switches.arm("drop_after", on="refund")
-    sandbox().switches.arm("other_amount", on="refund", value=1500)
+    sandbox().faults.arm("drop_after", on="refund")
+    sandbox().faults.arm("other_amount", on="refund", value=1500)
     ours = give_back(payment, 2000)
 
     deliver()
@@ -131,7 +132,7 @@ def test_ours_with_another_amount_than_asked_is_not_taken_for_a_foreign_one(paym
 
 
 def test_one_that_waited_for_staff_and_then_succeeded_waits_for_nobody(payment):
-    sandbox().switches.arm("drop_before", on="refund")
+    sandbox().faults.arm("drop_before", on="refund")
     ours = give_back(payment, 2000)
     other = Outcome(Result.SUCCEEDED, amount=Money(1999, "EUR"))
     assert settle_refund(refund_id=ours.pk, outcome=other, at=NOW).needs_staff
@@ -142,7 +143,7 @@ def test_one_that_waited_for_staff_and_then_succeeded_waits_for_nobody(payment):
 
 
 def test_one_without_a_reference_of_ours_is_found_by_its_payment(invoice, payment):
-    sandbox().desk.refund(payment.gateway_id, 2000)
+    sandbox().operator.refund(payment.gateway_id, 2000)
 
     parcel = messages()
     for _time in range(3):
@@ -156,7 +157,7 @@ def test_one_without_a_reference_of_ours_is_found_by_its_payment(invoice, paymen
 
 def test_one_of_somebody_elses_payment_is_ignored(payment):
     theirs = sandbox().charge(an_attempt(SandboxBench("sandbox"), reference="ORDER-7"))
-    sandbox().desk.refund(theirs.gateway_id, 300)
+    sandbox().operator.refund(theirs.gateway_id, 300)
 
     deliver()
 
@@ -167,11 +168,11 @@ def test_one_of_somebody_elses_payment_is_ignored(payment):
 def test_one_that_may_be_of_a_payment_whose_answer_was_lost_waits_for_it(profile, payer):
     """The provider is quicker than we are: money is paid back before we know the provider's id of the payment."""
     invoice = issued(profile)
-    sandbox().switches.arm("drop_after")
+    sandbox().faults.arm("drop_after")
     payment = press_pay(payer, invoice, card(profile))
     assert payment.gateway_id == ""
     messages()
-    sandbox().desk.refund(sandbox().books.charges(payment.reference)[0]["id"], 2000)
+    sandbox().operator.refund(CardPayment.objects.get(reference=payment.reference).pk, 2000)
 
     deliver()
     assert waiting_messages() == 1
@@ -200,11 +201,11 @@ def test_one_that_names_our_payment_and_belongs_to_another_is_for_staff(payment)
 
 def test_one_of_a_payment_whose_answer_was_lost_looks_the_payment_up_first(profile, payer):
     invoice = issued(profile)
-    sandbox().switches.arm("drop_after")
+    sandbox().faults.arm("drop_after")
     payment = press_pay(payer, invoice, card(profile))
-    charge = sandbox().books.charges(payment.reference)[0]
+    charge = CardPayment.objects.get(reference=payment.reference)
     request = RefundRequest(
-        key=uuid4().hex, reference=payment.reference, amount=Money(2000, "EUR"), gateway_id=charge["id"]
+        key=uuid4().hex, reference=payment.reference, amount=Money(2000, "EUR"), gateway_id=charge.pk
     )
     messages()
     sandbox().refund(request)
@@ -217,10 +218,10 @@ def test_one_of_a_payment_whose_answer_was_lost_looks_the_payment_up_first(profi
 
 def test_one_of_a_wrong_amount_that_staff_paid_back_takes_nothing_from_the_books(profile, payer):
     invoice = issued(profile)
-    sandbox().switches.arm("other_amount", value=11000)
+    sandbox().faults.arm("other_amount", value=11000)
     payment = press_pay(payer, invoice, card(profile))
     messages()
-    sandbox().desk.refund(payment.gateway_id, 11000)
+    sandbox().operator.refund(payment.gateway_id, 11000)
 
     deliver()
     assert waiting_messages() == 1

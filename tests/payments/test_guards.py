@@ -11,6 +11,7 @@ from billing_portal.core.models import OutgoingMail
 from invoices.models import Credit
 from invoices.money import Money
 from payments.gateways.base import Outcome, Result
+from payments.gateways.sandbox.models import CardPayment
 from payments.models import Payment, PaymentEvent, PaymentMethod, WebhookDelivery
 from payments.operations import reconciliation, webhooks
 from payments.operations.manual_payments import CannotRecord, record_payment, resolve_mismatch
@@ -52,7 +53,7 @@ def payment(profile, payer):
 
 
 def test_a_refund_of_another_amount_than_asked_is_for_staff(payment):
-    sandbox().switches.arm("drop_before", on="refund")
+    sandbox().faults.arm("drop_before", on="refund")
     lost = give_back(payment)
     for amount in (euros(999), Money(1000, "USD"), None):
         settled = settle_refund(refund_id=lost.pk, outcome=Outcome(Result.SUCCEEDED, amount=amount), at=NOW)
@@ -67,9 +68,9 @@ def test_late_news_of_a_refund_that_was_made_changes_nothing(payment):
 
 
 def test_a_question_about_a_refund_that_was_not_sent_says_nothing_about_the_refund(payment):
-    sandbox().switches.arm("drop_after", on="refund")
+    sandbox().faults.arm("drop_after", on="refund")
     lost = give_back(payment)
-    sandbox().switches.arm("refuse_connection", on="lookup_refund")
+    sandbox().faults.arm("refuse_connection", on="lookup_refund")
     run_reconciler(2)
     lost.refresh_from_db()
     assert lost.status == "unknown"
@@ -138,8 +139,7 @@ def paid_twice(profile, payer):
     invoice = issued(profile)
     payment = press_pay(payer, invoice, card(profile, "3184"))
     by_wire(invoice, 12000)
-    with sandbox().books.transaction() as book:
-        book.change("UPDATE charges SET state = 'succeeded' WHERE reference = ?", payment.reference)
+    CardPayment.objects.filter(reference=payment.reference).update(state="succeeded")
     run_reconciler(1)
     payment.refresh_from_db()
     return payment
@@ -155,7 +155,7 @@ def test_money_that_became_a_credit_and_was_used_is_not_refunded(profile, payer)
 
 
 def test_only_staff_decide_about_a_mismatch_and_only_about_one(profile, payer, payment):
-    sandbox().switches.arm("other_amount", value=11000)
+    sandbox().faults.arm("other_amount", value=11000)
     waiting = press_pay(payer, issued(profile), card(profile))
     owner = access_for(member(profile, "profile_owner"), profile)
     with pytest.raises(NotAllowed):
@@ -193,8 +193,7 @@ def test_an_attempt_of_another_profile_cannot_be_cancelled(profile, payer):
 def test_an_attempt_whose_call_may_still_be_on_its_way_is_not_closed(profile, payer):
     """The gateway has not seen it yet; only after the longest call there can be is it closed."""
     payment = Payment.objects.get(pk=press_pay(payer, issued(profile), card(profile, "3184")).pk)
-    with sandbox().books.transaction() as book:
-        book.change("DELETE FROM charges")
+    CardPayment.objects.all().delete()
     Payment.objects.update(status="created", gateway_id="")
     for seconds, is_open in ((10, True), (91, False)):
         at = NOW + timedelta(seconds=seconds)
@@ -203,7 +202,7 @@ def test_an_attempt_whose_call_may_still_be_on_its_way_is_not_closed(profile, pa
 
 
 def test_a_message_does_not_close_an_attempt_whose_request_may_be_overtaken_by_it(profile, payer):
-    sandbox().switches.arm("drop_before")
+    sandbox().faults.arm("drop_before")
     lost = press_pay(payer, issued(profile), card(profile))
     soon = NOW + timedelta(seconds=10)
     assert sync_payment(payment_id=lost.pk, source=PaymentEvent.Source.WEBHOOK, at=soon).status == "unknown"
@@ -238,7 +237,7 @@ def test_a_message_that_another_worker_took_since_it_was_read_is_left_to_it(prof
 
 
 def test_a_row_that_breaks_does_not_keep_the_others_from_being_asked_about(profile, payer, monkeypatch):
-    sandbox().switches.arm("drop_after", times=2)
+    sandbox().faults.arm("drop_after", times=2)
     broken, good = (press_pay(payer, issued(profile), card(profile)) for _payment in range(2))
     real = reconciliation.sync_payment
 
@@ -256,7 +255,7 @@ def test_a_row_that_breaks_does_not_keep_the_others_from_being_asked_about(profi
 
 
 def test_a_row_that_another_worker_took_since_it_was_read_is_left_to_it(profile, payer):
-    sandbox().switches.arm("drop_after")
+    sandbox().faults.arm("drop_after")
     payment = press_pay(payer, issued(profile), card(profile))
     at = NOW + timedelta(minutes=1)
     one, other = Payment.objects.get(pk=payment.pk), Payment.objects.get(pk=payment.pk)

@@ -52,9 +52,9 @@ def busy(profile, payer):
     expire_credits(at=NOW + timedelta(days=2))
     for decided in (None, "lost", "won"):
         disputed = press_pay(payer, issued(profile), card(profile))
-        dispute_id = sandbox().desk.dispute(disputed.gateway_id, 4000)
+        dispute_id = sandbox().operator.dispute(disputed.gateway_id, 4000)
         if decided:
-            sandbox().desk.decide(dispute_id, decided)
+            sandbox().operator.decide(dispute_id, decided)
     deliver()
     granted(profile, 900)
     assert books_are_clean()

@@ -117,7 +117,7 @@ def test_a_wire_that_arrives_while_somebody_is_at_the_bank_closes_that_attempt(p
 
 def test_a_card_charged_although_a_wire_had_come_becomes_a_credit(profile, payer):
     invoice = issued(profile)
-    sandbox().switches.arm("drop_after")
+    sandbox().faults.arm("drop_after")
     press_pay(payer, invoice, card(profile))
     wire(invoice, 12000)
     run_reconciler(1)
@@ -171,7 +171,7 @@ def test_customers_cannot_record_payments(profile):
 )
 def test_staff_accept_what_was_really_taken(profile, payer, taken, after, credit):
     invoice = issued(profile)
-    sandbox().switches.arm("other_amount", value=taken)
+    sandbox().faults.arm("other_amount", value=taken)
     payment = press_pay(payer, invoice, card(profile))
     resolve_mismatch(access=staff(), payment_id=payment.pk, accept=True, at=NOW)
     assert state(invoice) == after
@@ -181,7 +181,7 @@ def test_staff_accept_what_was_really_taken(profile, payer, taken, after, credit
 
 def test_staff_refuse_a_mismatch_they_paid_back_by_hand(profile, payer):
     invoice = issued(profile)
-    sandbox().switches.arm("other_currency", value="USD")
+    sandbox().faults.arm("other_currency", value="USD")
     payment = press_pay(payer, invoice, card(profile))
     with pytest.raises(CannotRecord, match="another currency"):
         resolve_mismatch(access=staff(), payment_id=payment.pk, accept=True, at=NOW)
@@ -210,7 +210,7 @@ def test_staff_take_a_payment_out_of_their_queue_with_a_note(profile, payer):
 
 
 def test_an_open_payment_stays_in_the_queue_until_it_is_decided(profile, payer):
-    sandbox().switches.arm("other_amount", value=1)
+    sandbox().faults.arm("other_amount", value=1)
     payment = press_pay(payer, issued(profile), card(profile))
     with pytest.raises(CannotRecord):
         mark_handled(access=staff(), payment_id=payment.pk, note="Ignore it", at=NOW)

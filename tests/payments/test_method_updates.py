@@ -8,7 +8,8 @@ import pytest
 
 from accounts.models import AuditEntry
 from billing_portal.core.models import OutgoingMail
-from payments.gateways.sandbox import stored
+from payments.gateways.sandbox import saved_cards
+from payments.gateways.sandbox.models import transaction
 from payments.models import PaymentMethod, WebhookDelivery
 from payments.operations import methods
 from payments.operations.methods import make_default, remove_gone_card, remove_method
@@ -32,9 +33,9 @@ def kept(profile, owner):
     return PaymentMethod.objects.get()
 
 
-def at_the_provider(act, method, **values):
-    with sandbox().books.transaction() as book:
-        act(book, method.gateway_method, **values)
+def detached_at_the_provider(method):
+    with transaction() as at:
+        saved_cards.detach(method.gateway_method, at=at)
 
 
 def mails():
@@ -42,7 +43,7 @@ def mails():
 
 
 def test_a_renewed_card_has_its_new_date(kept):
-    at_the_provider(stored.renew, kept, expiry=(3, 2039))
+    sandbox().operator.renew_card(kept.gateway_method, expiry_month=3, expiry_year=2039)
     deliver()
     kept.refresh_from_db()
     assert (kept.expiry_month, kept.expiry_year, kept.is_default) == (3, 2039, True)
@@ -52,7 +53,7 @@ def test_a_renewed_card_has_its_new_date(kept):
 
 
 def test_news_that_is_no_news_leaves_no_trace(kept):
-    at_the_provider(stored.renew, kept, expiry=(kept.expiry_month, kept.expiry_year))
+    sandbox().operator.renew_card(kept.gateway_method, expiry_month=kept.expiry_month, expiry_year=kept.expiry_year)
     deliver()
     assert not AuditEntry.objects.filter(action="method.updated").exists()
 
@@ -62,7 +63,7 @@ def test_a_card_that_was_forgotten_at_the_provider_leaves_the_profile_and_the_ma
     member(profile, "invoice_manager")
     member(profile, "profile_owner", is_active=False)
     member(BillingProfileFactory(account=profile.account), "profile_owner")
-    at_the_provider(stored.detach, kept)
+    detached_at_the_provider(kept)
     deliver()
     kept.refresh_from_db()
     assert (kept.status, kept.is_default, kept.removed_at) == ("removed", False, NOW)
@@ -71,7 +72,7 @@ def test_a_card_that_was_forgotten_at_the_provider_leaves_the_profile_and_the_ma
 
 
 def test_the_same_message_again_tells_nobody_again(kept):
-    at_the_provider(stored.detach, kept)
+    detached_at_the_provider(kept)
     parcel = messages()
     deliver(*parcel)
     WebhookDelivery.objects.all().delete()
@@ -82,7 +83,7 @@ def test_the_same_message_again_tells_nobody_again(kept):
 
 def test_nobody_is_told_of_a_card_that_was_not_the_default(kept):
     PaymentMethod.objects.update(is_default=False)
-    at_the_provider(stored.detach, kept)
+    detached_at_the_provider(kept)
     deliver()
     assert PaymentMethod.objects.get().status == "removed"
     assert mails() == []
@@ -91,7 +92,7 @@ def test_nobody_is_told_of_a_card_that_was_not_the_default(kept):
 def test_nobody_is_told_of_a_card_that_was_removed_here(profile, kept, owner):
     make_default(access=access_for(owner, profile), method_id=card(profile).pk, at=NOW)
     remove_method(access=access_for(owner, profile), method_id=kept.pk, at=NOW)
-    sandbox().switches.arm("drop_before", on="lookup_method")
+    sandbox().faults.arm("drop_before", on="lookup_method")
     deliver()
     assert WebhookDelivery.objects.get().status == "processed"  # there was nothing to ask
     assert mails() == []
@@ -109,8 +110,8 @@ def test_a_message_about_somebody_elses_card_is_ignored(kept):
 
 
 def test_a_gateway_that_cannot_be_asked_is_asked_again(kept):
-    at_the_provider(stored.detach, kept)
-    sandbox().switches.arm("drop_before", on="lookup_method")
+    detached_at_the_provider(kept)
+    sandbox().faults.arm("drop_before", on="lookup_method")
     deliver()
     assert PaymentMethod.objects.get().status == "active"
     process_deliveries(at=NOW + timedelta(minutes=1))
@@ -119,7 +120,7 @@ def test_a_gateway_that_cannot_be_asked_is_asked_again(kept):
 
 def test_an_answer_about_an_id_that_the_card_has_no_more_is_left_aside(profile, kept, monkeypatch):
     """While the provider was asked, the card was renewed here under a new id."""
-    at_the_provider(stored.detach, kept)
+    detached_at_the_provider(kept)
 
     def gone_meanwhile(**_asked):
         PaymentMethod.objects.update(gateway_method="card_4242_new")
@@ -130,7 +131,7 @@ def test_an_answer_about_an_id_that_the_card_has_no_more_is_left_aside(profile, 
 
 
 def test_a_charge_that_fails_because_the_card_is_gone_takes_it_off_too(profile, kept, owner):
-    at_the_provider(stored.detach, kept)
+    detached_at_the_provider(kept)
     invoice = issued(profile)
     payment = press_pay(owner, invoice, kept)
     kept.refresh_from_db()
@@ -167,14 +168,14 @@ def test_trouble_with_the_card_does_not_undo_what_is_written_of_the_payment(prof
         raise DatabaseError
 
     monkeypatch.setattr(methods, "deactivate", broken)
-    at_the_provider(stored.detach, kept)
+    detached_at_the_provider(kept)
     assert press_pay(owner, issued(profile), kept).status == "declined"
 
 
 def test_the_mail_is_drawn_in_both_languages(kept, owner):
     from billing_portal.core.mail import render
 
-    at_the_provider(stored.detach, kept)
+    detached_at_the_provider(kept)
     deliver()
     context = OutgoingMail.objects.get(template="method_gone").context
     english, dutch = render("method_gone", context, "en"), render("method_gone", context, "nl")

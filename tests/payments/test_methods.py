@@ -54,7 +54,7 @@ def test_removing_a_card_forgets_it_at_the_gateway_too(profile, owner):
 
 def test_a_gateway_that_is_away_does_not_keep_the_card_on_the_profile(profile, owner):
     kept = card(profile)
-    sandbox().switches.arm("drop_before", on="detach")
+    sandbox().faults.arm("drop_before", on="detach")
     assert remove_method(access=owner, method_id=kept.pk, at=NOW).status == "removed"
 
 

@@ -7,9 +7,12 @@ from datetime import date, timedelta
 from uuid import uuid4
 
 import pytest
+from django.utils import timezone
 
 from invoices.money import Money
 from payments.gateways.base import Outcome, Result
+from payments.gateways.sandbox.models import CardPayment, record
+from payments.gateways.sandbox.models import Refund as SandboxRefund
 from payments.models import PaymentEvent, WebhookDelivery
 from payments.operations.gateway_calls import NoAnswer
 from payments.operations.manual_payments import record_payment, resolve_mismatch
@@ -21,9 +24,8 @@ from tests.factories import NOW, issued
 from tests.payments.acts import books_are_clean, card, deliver, press_pay, run_reconciler, sandbox, staff, state
 
 
-def the_gateway_now_says(table, status):
-    with sandbox().books.transaction() as book:
-        book.change(f"UPDATE {table} SET state = ?", status)
+def the_gateway_now_says(model, status):
+    model.objects.update(state=status)
 
 
 def waiting_messages():
@@ -32,10 +34,7 @@ def waiting_messages():
 
 def tell(kind, object_id, reference):
     """The gateway's message of this change, as it signs one."""
-    from payments.gateways.sandbox.events import record
-
-    with sandbox().books.transaction() as book:
-        record(book, kind, object_id, reference)
+    record(kind, object_id, reference=reference, at=timezone.now())
     deliver()
 
 
@@ -50,8 +49,8 @@ def test_money_that_came_after_a_decline_is_booked_though_the_first_look_up_fail
     payment = press_pay(payer, invoice, card(profile, "0002"))
     deliver()
     assert payment.status == "declined"
-    the_gateway_now_says("charges", "succeeded")
-    sandbox().switches.arm("drop_before", on="lookup")
+    the_gateway_now_says(CardPayment, "succeeded")
+    sandbox().faults.arm("drop_before", on="lookup")
 
     tell("payment.succeeded", payment.gateway_id, payment.reference)
     assert waiting_messages() == 1
@@ -68,8 +67,8 @@ def test_a_refund_that_failed_after_all_is_put_back_though_the_first_look_up_fai
     returned = pay_back(payment, 12000)
     deliver()
     assert returned.status == "succeeded"
-    the_gateway_now_says("refunds", "declined")
-    sandbox().switches.arm("drop_before", on="lookup_refund")
+    the_gateway_now_says(SandboxRefund, "declined")
+    sandbox().faults.arm("drop_before", on="lookup_refund")
 
     tell("refund.failed", returned.gateway_id, payment.reference)
     assert waiting_messages() == 1
@@ -82,7 +81,7 @@ def test_a_refund_that_failed_after_all_is_put_back_though_the_first_look_up_fai
 
 def test_staff_who_ask_about_an_ended_payment_are_told_when_there_was_no_answer(profile, payer):
     payment = press_pay(payer, issued(profile), card(profile, "0002"))
-    sandbox().switches.arm("drop_before", on="lookup")
+    sandbox().faults.arm("drop_before", on="lookup")
     with pytest.raises(NoAnswer, match="could not reach the payment provider"):
         sync_payment(payment_id=payment.pk, source=PaymentEvent.Source.STAFF, at=NOW)
     payment.refresh_from_db()
@@ -114,7 +113,7 @@ def test_an_invoice_due_again_still_says_that_an_earlier_attempt_is_under_way(pr
     invoice, visa = issued(profile), card(profile)
     first = press_pay(payer, invoice, visa)
     pay_back(first, 5000)
-    sandbox().switches.arm("drop_after")
+    sandbox().faults.arm("drop_after")
     assert press_pay(payer, invoice, visa).status == "unknown"
     record_payment(
         access=staff(), invoice_id=invoice.pk, amount=Money(5000, "EUR"), channel="wire", bank_reference="W-1",
@@ -139,9 +138,9 @@ def test_the_message_that_a_slow_payment_arrived_stays_until_it_was_answered(pro
     invoice = issued(profile)
     payment = press_pay(payer, invoice, card(profile, "6223"))
     assert payment.status == "pending"
-    sandbox().books.advance(10)
+    sandbox().operator.advance_clock(10)
     sandbox().work()
-    sandbox().switches.arm("server_error", on="lookup", times=2)
+    sandbox().faults.arm("server_error", on="lookup", times=2)
     deliver()
     assert state(invoice)[0] == "open"
     assert waiting_messages()

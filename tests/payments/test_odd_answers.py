@@ -74,10 +74,10 @@ def test_a_card_that_cannot_be_kept_does_not_undo_the_payment(profile, odd, monk
 
 def test_a_question_that_was_not_sent_says_nothing_about_the_charge(profile, payer):
     invoice = issued(profile)
-    sandbox().switches.arm("drop_after")
+    sandbox().faults.arm("drop_after")
     payment = press_pay(payer, invoice, card(profile))
     for operation in ("lookup", "expire"):
-        sandbox().switches.arm("refuse_connection", on=operation)
+        sandbox().faults.arm("refuse_connection", on=operation)
     run_reconciler(1)
     payment.refresh_from_db()
     assert payment.status == "unknown"
@@ -87,9 +87,9 @@ def test_a_question_that_was_not_sent_says_nothing_about_the_charge(profile, pay
 
 def test_closing_that_was_not_sent_leaves_the_attempt_unknown(profile, payer):
     invoice = issued(profile)
-    sandbox().switches.arm("drop_before")
+    sandbox().faults.arm("drop_before")
     payment = press_pay(payer, invoice, card(profile))
-    sandbox().switches.arm("refuse_connection", on="expire")
+    sandbox().faults.arm("refuse_connection", on="expire")
     run_reconciler(1)
     payment.refresh_from_db()
     assert payment.status == "unknown"

@@ -166,7 +166,7 @@ def test_a_gateway_that_does_not_answer_is_tried_again_by_the_reader(owner, prof
     send(owner, profile, "3184", in_page="sandbox")
     setup = MethodSetup.objects.get()
     for name, operation in (("adding", "challenge"), ("added", "finish_setup")):
-        sandbox().switches.arm("drop_before", on=operation)
+        sandbox().faults.arm("drop_before", on=operation)
         response = owner.get(url(name, profile, setup.key))
         assert response.status_code == 503
         assert "We could not reach the payment provider." in text_of(response)

@@ -12,6 +12,7 @@ from billing_portal.core.mail import render
 from billing_portal.core.models import OutgoingMail
 from invoices.documents.invoice import invoice_pdf
 from payments.documents.receipt import receipt_data
+from payments.gateways.sandbox.models import Refund as SandboxRefund
 from payments.models import Dispute
 from tests.factories import NOW, UserFactory, issued
 from tests.payments.acts import card, deliver, press_pay, sandbox
@@ -42,10 +43,10 @@ def clerk():
 
 def dispute(payment, decided="", minor=None):
     """A dispute of which the portal has heard."""
-    dispute_id = sandbox().desk.dispute(payment.gateway_id, minor)
+    dispute_id = sandbox().operator.dispute(payment.gateway_id, minor)
     deliver()
     if decided:
-        sandbox().desk.decide(dispute_id, decided)
+        sandbox().operator.decide(dispute_id, decided)
         deliver()
     return Dispute.objects.get()
 
@@ -165,7 +166,7 @@ def test_the_staff_page_of_a_dispute_leads_to_its_payment_and_back(clerk, paymen
 
 def test_staff_look_a_dispute_up_and_mark_it_as_handled(clerk, payment, invoice):
     row = dispute(payment)
-    sandbox().desk.decide(row.gateway_id, "lost")
+    sandbox().operator.decide(row.gateway_id, "lost")
     answer = clerk.post(reverse("admin:payments_dispute_look_up", args=[row.pk]), follow=True)
     assert "The dispute stands at: Taken back by the bank." in text_of(answer)
     handled = reverse("admin:payments_dispute_handled", args=[row.pk])
@@ -192,4 +193,4 @@ def test_the_refund_of_a_disputed_payment_is_refused_with_the_reason(clerk, paym
     data = {"attempt_key": "0" * 32, "amount": "10.00", "reason": "Goodwill"}
     answer = clerk.post(reverse("admin:payments_payment_refund", args=[payment.pk]), data, follow=True)
     assert "A refund now could pay it twice." in text_of(answer)
-    assert sandbox().books.refunds() == []
+    assert not SandboxRefund.objects.exists()

@@ -15,6 +15,7 @@ from invoices.money import Money
 from invoices.operations.credits import change_credit
 from invoices.querysets import InvoiceQuerySet
 from payments.gateways.base import Outcome, Result
+from payments.gateways.sandbox.models import CardPayment
 from payments.models import MethodSetup, Payment, PaymentEvent, PaymentMethod, Refund
 from payments.operations.attempts import CannotPay
 from payments.operations.card_setups import CannotAddCard
@@ -92,7 +93,7 @@ def slow_before_insert(monkeypatch):
         real(*arguments)
 
     monkeypatch.setattr(attempts, "_check_gateway", slowly)
-    sandbox().switches.arm("delay", times=20, value=2000)  # six take turns in counting their tries
+    sandbox().faults.arm("delay", times=20, value=2000)  # six take turns in counting their tries
     return in_the_gap
 
 
@@ -171,7 +172,7 @@ def test_a_second_payer_waits_for_the_lock_of_the_first(profile, invoice):
 def test_answer_message_reconciler_and_return_at_once_have_one_effect(profile, invoice, payer):
     from payments.operations.reconciliation import return_from_bank, sync_payment
 
-    sandbox().switches.arm("drop_after")
+    sandbox().faults.arm("drop_after")
     payment = press_pay(payer, invoice, card(profile))
     body, headers = sandbox().take_deliveries()[0]
 
@@ -206,7 +207,7 @@ def test_two_clerks_cannot_refund_more_than_was_taken(profile, invoice, payer):
     results = at_once(*[clerk] * 6)
 
     assert Counter(type(result) for result in results) == {Refund: 2, CannotRefund: 4}
-    assert sandbox().books.totals() == {"EUR": 2000}
+    assert sandbox().operator.totals() == {"EUR": 2000}
     assert books_are_clean()
 
 
@@ -320,10 +321,9 @@ def refund_of_a_credit(profile, payer):
         access=staff(), invoice_id=invoice.pk, amount=Money(12000, "EUR"), channel="wire", bank_reference="W-1",
         received_on=NOW.date(), **fields,
     )  # fmt: skip
-    with sandbox().books.transaction() as book:
-        book.change("UPDATE charges SET state = 'succeeded'")
+    CardPayment.objects.update(state="succeeded")
     run_reconciler(1)
-    sandbox().switches.arm("drop_before", on="refund")
+    sandbox().faults.arm("drop_before", on="refund")
     return refund(access=staff(), payment_id=payment.pk, amount=Money(1000, "EUR"), reason="Test", **fields)
 
 

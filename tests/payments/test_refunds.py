@@ -10,6 +10,7 @@ from billing_portal.core.models import OutgoingMail
 from invoices.models import Credit
 from invoices.money import Money
 from payments.gateways.base import RefundRequest
+from payments.gateways.sandbox.models import Refund as SandboxRefund
 from payments.models import PaymentMethod, Refund
 from payments.operations.methods import remove_method
 from payments.operations.reconciliation import reconcile
@@ -41,7 +42,7 @@ def test_a_full_refund_makes_the_invoice_due_again_and_says_so(paid):
     assert give_back(payment, 12000).status == "succeeded"
     assert state(invoice) == ("open", 0, 12000)
     assert invoice.refunded_minor == 12000
-    assert sandbox().books.totals() == {"EUR": 0}
+    assert sandbox().operator.totals() == {"EUR": 0}
     assert OutgoingMail.objects.filter(template="payment_refunded").count() == 1
     assert books_are_clean()
 
@@ -56,7 +57,7 @@ def test_two_parts_and_then_no_more_than_was_taken(paid):
     give_back(payment, 4000)
     with pytest.raises(CannotRefund):
         give_back(payment, 1)
-    assert sandbox().books.totals() == {"EUR": 0}
+    assert sandbox().operator.totals() == {"EUR": 0}
     assert books_are_clean()
 
 
@@ -65,7 +66,7 @@ def test_a_double_click_refunds_once(paid):
     key = uuid4()
     assert give_back(payment, 5000, key=key).pk == give_back(payment, 5000, key=key).pk
     assert Refund.objects.count() == 1
-    assert sandbox().books.totals() == {"EUR": 7000}
+    assert sandbox().operator.totals() == {"EUR": 7000}
 
 
 @pytest.mark.parametrize("minor", [0, -1])
@@ -105,7 +106,7 @@ def test_staff_who_were_shut_out_meanwhile_may_not(paid):
 
 def test_a_refund_that_is_refused_puts_everything_back(paid):
     invoice, payment = paid
-    sandbox().switches.arm("decline", on="refund")
+    sandbox().faults.arm("decline", on="refund")
     assert give_back(payment, 5000).status == "failed"
     assert state(invoice) == ("paid", 12000, 0)
     assert invoice.refunded_minor == 0
@@ -119,7 +120,7 @@ def test_a_refund_that_fails_days_later_puts_everything_back_and_tells_staff(pro
     assert waiting.status == "pending"
     assert state(invoice) == ("open", 0, 12000)
 
-    sandbox().books.advance(60)
+    sandbox().operator.advance_clock(60)
     run_reconciler(10)
 
     waiting.refresh_from_db()
@@ -134,7 +135,7 @@ def test_a_refund_that_fails_after_the_invoice_was_paid_again_becomes_a_credit(p
     payment = press_pay(payer, invoice, card(profile, "5126"))
     give_back(payment, 12000)
     press_pay(payer, invoice, card(profile))
-    sandbox().books.advance(60)
+    sandbox().operator.advance_clock(60)
     run_reconciler(10)
     assert state(invoice) == ("paid", 12000, 0)
     assert Credit.objects.get().remaining_minor == 12000
@@ -144,7 +145,7 @@ def test_a_refund_that_fails_after_the_invoice_was_paid_again_becomes_a_credit(p
 @pytest.mark.parametrize("fault", ["drop_after", "drop_before", "garbage"])
 def test_a_refund_whose_answer_is_lost_is_repeated_under_the_same_key_only(paid, fault):
     invoice, payment = paid
-    sandbox().switches.arm(fault, on="refund")
+    sandbox().faults.arm(fault, on="refund")
     row = give_back(payment, 5000)
     assert row.status == "unknown"
 
@@ -152,28 +153,28 @@ def test_a_refund_whose_answer_is_lost_is_repeated_under_the_same_key_only(paid,
 
     row.refresh_from_db()
     assert row.status == "succeeded"
-    assert [made["amount"] for made in sandbox().books.refunds()] == [5000]
+    assert [made.amount_minor for made in SandboxRefund.objects.all()] == [5000]
     assert state(invoice) == ("open", 7000, 5000)
     assert books_are_clean()
 
 
 def test_a_refund_that_was_not_sent_has_failed(paid):
     invoice, payment = paid
-    sandbox().switches.arm("refuse_connection", on="refund")
+    sandbox().faults.arm("refuse_connection", on="refund")
     assert give_back(payment, 5000).status == "failed"
     assert state(invoice) == ("paid", 12000, 0)
 
 
 def test_a_refund_older_than_the_gateways_memory_is_not_sent_again(paid):
     _invoice, payment = paid
-    sandbox().switches.arm("drop_before", on="refund")
+    sandbox().faults.arm("drop_before", on="refund")
     row = give_back(payment, 5000)
     for day in range(1, 12):
         Refund.objects.filter(pk=row.pk, next_lookup_at__isnull=False).update(next_lookup_at=NOW + timedelta(days=day))
         reconcile(at=NOW + timedelta(days=day))
     row.refresh_from_db()
     assert (row.status, row.needs_staff) == ("unknown", True)
-    assert sandbox().books.refunds() == []
+    assert not SandboxRefund.objects.exists()
 
 
 def test_a_refund_made_at_the_provider_is_booked_once(paid):
@@ -192,7 +193,7 @@ def test_a_refund_made_at_the_provider_is_booked_once(paid):
 
 def test_our_own_refund_and_its_message_are_booked_once(paid):
     invoice, payment = paid
-    sandbox().switches.arm("drop_after", on="refund")
+    sandbox().faults.arm("drop_after", on="refund")
     give_back(payment, 2000)
     deliver()
     run_reconciler(1, 5)

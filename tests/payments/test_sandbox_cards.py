@@ -4,8 +4,12 @@ import pytest
 
 from payments.gateways.base import Result
 from payments.gateways.registry import get_gateway
+from payments.gateways.sandbox import saved_cards
 from payments.gateways.sandbox.cards import BY_LAST_FOUR, CARDS, card_of
+from payments.gateways.sandbox.models import CardSetup, transaction
 from tests.payments.contract.benches import SandboxBench, a_refund, an_attempt
+
+pytestmark = pytest.mark.django_db
 
 
 @pytest.fixture
@@ -115,7 +119,7 @@ def test_cards_that_settle_later(bench, sandbox, last_four, end):
     assert sandbox.expire(attempt).result == Result.PENDING
     assert bench.taken(attempt.reference) == []
 
-    sandbox.books.advance(10)
+    sandbox.operator.advance_clock(10)
 
     assert sandbox.lookup(attempt).result == end
 
@@ -124,7 +128,7 @@ def test_a_card_saved_by_a_payment_that_settles_later_is_told_of_then(bench, san
     attempt, outcome = charge(bench, "6223", save_method=True)
     assert outcome.method.gateway_method == ""
 
-    sandbox.books.advance(10)
+    sandbox.operator.advance_clock(10)
 
     assert sandbox.lookup(attempt).method.gateway_method.startswith("card_6223_")
 
@@ -136,7 +140,7 @@ def test_cards_whose_refunds_settle_later(bench, sandbox, last_four, end):
 
     assert sandbox.refund(request).result == Result.PENDING
     assert sandbox.refund(a_refund(outcome.gateway_id, 1)).result == Result.DECLINED
-    sandbox.books.advance(10)
+    sandbox.operator.advance_clock(10)
 
     assert sandbox.lookup_refund(request).result == end
     again = sandbox.refund(a_refund(outcome.gateway_id, 1)).result
@@ -144,12 +148,10 @@ def test_cards_whose_refunds_settle_later(bench, sandbox, last_four, end):
 
 
 def test_a_card_stored_with_a_check_needs_no_other_one(bench, sandbox):
-    from payments.gateways.sandbox import stored
-
     step = sandbox.begin_setup(key="k", profile="BP-TEST", gateway_customer="", token="tok_3155_x", return_url="")
     assert step.next_url
-    with sandbox.books.transaction() as book:
-        stored.answer_challenge(book, book.row("SELECT * FROM setups"), approved=True)
+    with transaction() as at:
+        saved_cards.answer_challenge(CardSetup.objects.get(), approved=True, at=at)
     card = sandbox.finish_setup(step.setup_id).method.gateway_method
 
     later = an_attempt(bench, method=card, customer_present=False)

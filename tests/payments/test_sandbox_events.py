@@ -6,7 +6,10 @@ from http.server import BaseHTTPRequestHandler, HTTPServer
 import pytest
 
 from payments.gateways.base import EventKind
+from tests.payments.acts import at_once
 from tests.payments.contract.benches import SandboxBench, a_refund, an_attempt
+
+pytestmark = pytest.mark.django_db
 
 
 @pytest.fixture
@@ -68,7 +71,7 @@ def test_what_settles_later_is_told_when_it_does(bench, sandbox):
     sandbox.charge(an_attempt(bench, method="tok_6231_x"))
     assert told(sandbox) == ["payment.pending"]
 
-    sandbox.books.advance(10)
+    sandbox.operator.advance_clock(10)
     sandbox.lookup(an_attempt(bench))
 
     assert told(sandbox) == ["payment.declined"]
@@ -78,7 +81,7 @@ def test_refunds_and_cards_are_told_of_too(bench, sandbox):
     attempt = an_attempt(bench, method="tok_5126_x")
     paid = sandbox.charge(attempt).gateway_id
     sandbox.refund(a_refund(paid, 100))
-    sandbox.books.advance(10)
+    sandbox.operator.advance_clock(10)
     sandbox.detach(gateway_method="card_4242_x")
 
     events = [sandbox.verify(*message)[0] for message in sandbox.take_deliveries()]
@@ -95,9 +98,9 @@ def test_refunds_and_cards_are_told_of_too(bench, sandbox):
 @pytest.mark.parametrize("decided", ["", "lost"])
 def test_what_a_bank_asks_back_or_took_cannot_be_paid_back_besides(bench, sandbox, decided):
     paid = sandbox.charge(an_attempt(bench)).gateway_id
-    dispute_id = sandbox.desk.dispute(paid, 600)
+    dispute_id = sandbox.operator.dispute(paid, 600)
     if decided:
-        sandbox.desk.decide(dispute_id, decided)
+        sandbox.operator.decide(dispute_id, decided)
 
     assert sandbox.refund(a_refund(paid, 401)).result == "declined"
     assert sandbox.refund(a_refund(paid, 400)).result == "succeeded"
@@ -166,17 +169,17 @@ def test_a_message_that_is_not_heard_comes_again_later_each_time(bench, sandbox,
     sandbox.work()
     sandbox.work()
     assert len(portal.heard) == 1
-    sandbox.books.advance(11)
+    sandbox.operator.advance_clock(11)
     sandbox.work()
-    sandbox.books.advance(11)
+    sandbox.operator.advance_clock(11)
     sandbox.work()
     assert len(portal.heard) == 2
 
     portal.answer = 200
-    sandbox.books.advance(11)
+    sandbox.operator.advance_clock(11)
     sandbox.work()
     assert len(portal.heard) == 3
-    sandbox.books.advance(24 * 60 * 60)
+    sandbox.operator.advance_clock(24 * 60 * 60)
     sandbox.work()
     assert len(portal.heard) == 3
     assert len({sandbox.verify(body, headers)[0].id for body, headers in portal.heard}) == 1
@@ -195,20 +198,17 @@ def test_what_is_out_of_order_arrives_out_of_order(bench, sandbox, portal):
     sandbox.charge(an_attempt(bench, method="tok_6256_x"))
 
     sandbox.work()
-    sandbox.books.advance(5)
+    sandbox.operator.advance_clock(5)
     sandbox.work()
 
     assert [sandbox.verify(*message)[0].type for message in portal.heard] == ["payment.succeeded", "payment.pending"]
 
 
+@pytest.mark.django_db(transaction=True)
 def test_two_workers_at_once_deliver_each_message_once(bench, sandbox, portal):
     for _time in range(5):
         sandbox.charge(an_attempt(bench))
 
-    workers = [threading.Thread(target=sandbox.work) for _index in range(3)]
-    for worker in workers:
-        worker.start()
-    for worker in workers:
-        worker.join()
+    assert at_once(*[sandbox.work] * 3) == [None] * 3
 
     assert len({body for body, _headers in portal.heard}) == len(portal.heard) == 5

@@ -7,8 +7,10 @@ import pytest
 from invoices.money import Money
 from payments.gateways.base import GatewayError, Result
 from payments.gateways.registry import get_gateway
+from payments.gateways.sandbox.models import CardPayment
 from tests.payments.contract.benches import SandboxBench, a_refund, an_attempt
 
+pytestmark = pytest.mark.django_db
 HOUR = 60 * 60
 
 
@@ -24,7 +26,7 @@ def sandbox(bench):
 
 def test_an_error_of_the_server_is_kept_and_given_again(bench, sandbox):
     attempt = an_attempt(bench)
-    sandbox.switches.arm("server_error")
+    sandbox.faults.arm("server_error")
 
     answers = [sandbox.charge(attempt) for _time in range(3)]
 
@@ -35,7 +37,7 @@ def test_an_error_of_the_server_is_kept_and_given_again(bench, sandbox):
 
 def test_a_decline_is_kept_and_given_again(bench, sandbox):
     attempt = an_attempt(bench)
-    sandbox.switches.arm("decline", value="fraud")
+    sandbox.faults.arm("decline", value="fraud")
 
     first, second = sandbox.charge(attempt), sandbox.charge(attempt)
 
@@ -48,11 +50,11 @@ def test_a_key_is_forgotten_after_a_day_and_then_charges_again(bench, sandbox):
     attempt = an_attempt(bench)
     sandbox.charge(attempt)
 
-    sandbox.books.advance(23 * HOUR)
+    sandbox.operator.advance_clock(23 * HOUR)
     sandbox.charge(attempt)
     assert len(bench.taken(attempt.reference)) == 1
 
-    sandbox.books.advance(2 * HOUR)
+    sandbox.operator.advance_clock(2 * HOUR)
     sandbox.charge(attempt)
     assert len(bench.taken(attempt.reference)) == 2
 
@@ -61,7 +63,7 @@ def test_a_fence_outlives_the_key(bench, sandbox):
     attempt = an_attempt(bench)
     sandbox.expire(attempt)
 
-    sandbox.books.advance(48 * HOUR)
+    sandbox.operator.advance_clock(48 * HOUR)
 
     assert sandbox.charge(attempt).result == Result.EXPIRED
 
@@ -71,7 +73,7 @@ def test_a_decline_that_was_closed_cannot_be_charged_when_its_key_is_forgotten(b
     sandbox.charge(attempt)
     assert sandbox.expire(attempt).result == Result.DECLINED
 
-    sandbox.books.advance(48 * HOUR)
+    sandbox.operator.advance_clock(48 * HOUR)
 
     assert sandbox.charge(replace(attempt, method=bench.good_card())).result == Result.EXPIRED
 
@@ -87,19 +89,19 @@ def test_other_parameters_under_a_key_are_an_error(bench, sandbox, change):
     with pytest.raises(GatewayError, match="other parameters"):
         sandbox.charge(replace(attempt, **change))
 
-    assert sum(sandbox.books.totals().values()) == 1000
+    assert sum(sandbox.operator.totals().values()) == 1000
 
 
-def test_a_switch_is_used_up(bench, sandbox):
-    sandbox.switches.arm("refuse_connection", times=2)
+def test_a_fault_is_used_up(bench, sandbox):
+    sandbox.faults.arm("refuse_connection", times=2)
 
     results = [sandbox.charge(an_attempt(bench)).result for _time in range(3)]
 
     assert results == [Result.NOT_SENT, Result.NOT_SENT, Result.SUCCEEDED]
 
 
-def test_switches_reach_a_gateway_in_another_process(bench, sandbox):
-    sandbox.switches.arm("other_amount", value=999)
+def test_faults_reach_a_gateway_in_another_process(bench, sandbox):
+    sandbox.faults.arm("other_amount", value=999)
     get_gateway.cache_clear()
     another = get_gateway("sandbox")
 
@@ -110,10 +112,10 @@ def test_switches_reach_a_gateway_in_another_process(bench, sandbox):
 
 
 def test_another_currency_is_taken_on_demand(bench, sandbox):
-    sandbox.switches.arm("other_currency", value="USD")
+    sandbox.faults.arm("other_currency", value="USD")
 
     assert sandbox.charge(an_attempt(bench)).amount == Money(1000, "USD")
-    assert sandbox.books.totals() == {"USD": 1000}
+    assert sandbox.operator.totals() == {"USD": 1000}
 
 
 def test_asking_can_fail_too(bench, sandbox):
@@ -126,7 +128,7 @@ def test_asking_can_fail_too(bench, sandbox):
     }
     for operation, call in calls.items():
         for name, sent in (("refuse_connection", False), ("drop_before", True), ("server_error", True)):
-            sandbox.switches.arm(name, on=operation)
+            sandbox.faults.arm(name, on=operation)
             with pytest.raises(GatewayError) as trouble:
                 call()
             assert trouble.value.sent is sent
@@ -136,19 +138,19 @@ def test_asking_can_fail_too(bench, sandbox):
 def test_a_refund_can_get_lost(bench, sandbox):
     paid = sandbox.charge(an_attempt(bench)).gateway_id
     request = a_refund(paid, 400)
-    sandbox.switches.arm("drop_after", on="refund")
+    sandbox.faults.arm("drop_after", on="refund")
 
     assert sandbox.refund(request).result == Result.UNKNOWN
     assert sandbox.lookup_refund(request).result == Result.SUCCEEDED
     assert sandbox.refund(request).result == Result.SUCCEEDED
-    assert sandbox.books.totals() == {"EUR": 600}
+    assert sandbox.operator.totals() == {"EUR": 600}
 
 
-def test_an_unknown_switch_or_operation_is_refused(sandbox):
+def test_an_unknown_fault_or_operation_is_refused(sandbox):
     with pytest.raises(ValueError, match="explode"):
-        sandbox.switches.arm("explode")
+        sandbox.faults.arm("explode")
     with pytest.raises(ValueError, match="pray"):
-        sandbox.switches.arm("drop_after", on="pray")
+        sandbox.faults.arm("drop_after", on="pray")
 
 
 def test_it_refuses_to_work_where_debug_is_off_and_nobody_allowed_it(bench, sandbox, settings):
@@ -166,7 +168,7 @@ def test_it_refuses_to_work_where_debug_is_off_and_nobody_allowed_it(bench, sand
         with pytest.raises(GatewayError) as refusal:
             call()
         assert not refusal.value.sent
-    assert sandbox.books.attempts() == []
+    assert not CardPayment.objects.exists()
 
     settings.DEBUG = True
     assert sandbox.checks() == []

@@ -2,17 +2,18 @@
 
 import json
 import logging
-from concurrent.futures import ThreadPoolExecutor
-from threading import Barrier
+from functools import partial
 
 import pytest
+from django.apps import apps
 from django.test import Client
 
 from payments.gateways.base import Result
 from payments.gateways.registry import get_gateway
-from payments.gateways.sandbox.books import Books
-from payments.gateways.sandbox.tokens import TooManyTries, token_for
+from payments.gateways.sandbox.models import DATABASE
+from payments.gateways.sandbox.saved_cards import TooManyTries, token_for
 from tests.factories import UserFactory
+from tests.payments.acts import at_once
 from tests.payments.contract.benches import SandboxBench, an_attempt
 
 TYPED = {"number": "4242 4242 4242 4242", "expiry": "08 / 41", "code": "123"}
@@ -57,9 +58,8 @@ def test_the_books_hold_no_number_and_no_code(signed_in, bench, sandbox):
     sandbox.charge(an_attempt(bench, method=ask(signed_in, code="987").json()["token"], save_method=True))
 
     assert all(b"42424242" not in content for content in bench.stored())
-    with sandbox.books.reading() as book:
-        tables = [row["name"] for row in book.rows("SELECT name FROM sqlite_master WHERE type = 'table'")]
-        values = {str(value) for table in tables for row in book.rows(f"SELECT * FROM {table}") for value in row}
+    tables = [model.objects.all() for model in apps.get_app_config(DATABASE).get_models()]
+    values = {str(value) for rows in tables for row in rows.values_list() for value in row}
     assert "2041" in values
     assert "987" not in values
 
@@ -106,7 +106,7 @@ def test_an_expiry_date_may_be_typed_in_several_ways(signed_in, bench, sandbox, 
 
 def test_a_card_expires_by_the_sandboxs_clock(signed_in, bench, sandbox):
     token = ask(signed_in).json()["token"]
-    sandbox.books.advance(20 * 366 * 24 * 60 * 60)
+    sandbox.operator.advance_clock(20 * 366 * 24 * 60 * 60)
 
     assert sandbox.charge(an_attempt(bench, method=token)).decline.code == "expired_card"
 
@@ -135,27 +135,18 @@ def test_cards_that_are_refused_count_and_a_minute_later_there_are_twenty_more(s
     other.force_login(UserFactory())
     assert ask(other).status_code == 200
 
-    sandbox.books.advance(61)
+    sandbox.operator.advance_clock(61)
 
     assert ask(signed_in).status_code == 200
 
 
-def test_of_many_cards_at_once_no_more_than_twenty_get_a_token(tmp_path):
-    """Each caller with books of its own on the one file, as the processes of the web server have."""
-    everybody = [Books(tmp_path / "books.sqlite3") for _caller in range(8)]
-    at_once = Barrier(len(everybody))
-
-    def one(books: Books, person: str) -> bool:
-        at_once.wait(timeout=30)
-        try:
-            return bool(token_for(books, TYPED, person=person))
-        except TooManyTries:
-            return False
-
-    with ThreadPoolExecutor(len(everybody)) as pool:
-        for person in "abcdefgh":
-            made = sum(sum(pool.map(one, everybody, person * 8)) for _round in range(3))
-            assert made == 20
+@pytest.mark.django_db(transaction=True)
+def test_of_many_cards_at_once_no_more_than_twenty_get_a_token():
+    for person in "abcdefgh":
+        results = [at_once(*[partial(token_for, TYPED, person=person)] * 8) for _round in range(3)]
+        tokens = [result for results in results for result in results if isinstance(result, str)]
+        refusals = [result for results in results for result in results if isinstance(result, TooManyTries)]
+        assert (len(tokens), len(refusals)) == (20, 4)
 
 
 def test_only_who_is_signed_in_gets_a_token(client):

@@ -118,7 +118,7 @@ def test_what_the_gateway_took_is_what_the_books_say(profile, payer):
     charge_later(with_credit)
     refund(access=staff(), payment_id=payment.pk, amount=Money(2000, "EUR"), reason="x", attempt_key=uuid4(), at=NOW)
 
-    assert sandbox().books.totals() == {"EUR": 7000 + 5000 - 2000}
+    assert sandbox().operator.totals() == {"EUR": 7000 + 5000 - 2000}
     by_card = PaymentAllocation.objects.filter(payment__status="succeeded", payment__channel="card")
     sums = by_card.aggregate(Sum("amount_minor"), Sum("refunded_minor"))
     assert sums == {"amount_minor__sum": 12000, "refunded_minor__sum": 2000}

@@ -197,7 +197,7 @@ def test_no_transaction_is_open_around_the_door(waiting, monkeypatch):
 def test_a_message_about_another_amount_or_currency_pays_nothing(profile, payer, switch, value):
     invoice = issued(profile)
     for fault, given in (("drop_after", ""), (switch, value)):
-        sandbox().switches.arm(fault, value=given)
+        sandbox().faults.arm(fault, value=given)
     payment = press_pay(payer, invoice, card(profile), at=timezone.now())
     assert payment.status == "unknown"
     heard()

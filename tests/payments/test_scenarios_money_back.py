@@ -64,7 +64,7 @@ PAID, DUE = ("paid", 12000, 0), ("open", 0, 12000)
 
 
 def test_a_refund_in_the_dashboard_and_its_messages_are_booked_once(payment, invoices):
-    sandbox().desk.refund(payment.gateway_id, 2000)
+    sandbox().operator.refund(payment.gateway_id, 2000)
     parcels = messages()
     for _time in range(3):
         assert [post(*parcel) for parcel in parcels] == [200] * len(parcels)
@@ -78,10 +78,10 @@ def test_a_refund_in_the_dashboard_that_fails_later_is_put_back(profile, payer):
     invoice = issued(profile)
     payment = press_pay(payer, invoice, card(profile, "5126"))
     messages()
-    sandbox().desk.refund(payment.gateway_id, 2000)
+    sandbox().operator.refund(payment.gateway_id, 2000)
     heard()
     assert state(invoice) == ("open", 10000, 2000)
-    sandbox().books.advance(60)
+    sandbox().operator.advance_clock(60)
     sandbox().work()
     heard()
     assert Refund.objects.get().status == "failed"
@@ -90,13 +90,13 @@ def test_a_refund_in_the_dashboard_that_fails_later_is_put_back(profile, payer):
 
 
 def test_a_dispute_marks_every_invoice_of_the_payment_and_winning_unmarks_them(payment, invoices):
-    dispute_id = sandbox().desk.dispute(payment.gateway_id)
+    dispute_id = sandbox().operator.dispute(payment.gateway_id)
     heard()
     assert marks(invoices) == [True] * 3
     assert states(invoices) == [PAID] * 3
     with pytest.raises(CannotRefund):
         give_back(payment, 100)
-    sandbox().desk.decide(dispute_id, "won")
+    sandbox().operator.decide(dispute_id, "won")
     heard()
     assert marks(invoices) == [False] * 3
     assert states(invoices) == [PAID] * 3
@@ -108,9 +108,9 @@ def test_a_dispute_marks_every_invoice_of_the_payment_and_winning_unmarks_them(p
     [(36000, [DUE, DUE, DUE]), (20000, [PAID, ("open", 4000, 8000), DUE]), (500, [PAID, PAID, ("open", 11500, 500)])],
 )
 def test_a_lost_dispute_makes_the_invoices_due_again_newest_first(payment, invoices, minor, after):
-    dispute_id = sandbox().desk.dispute(payment.gateway_id, minor)
+    dispute_id = sandbox().operator.dispute(payment.gateway_id, minor)
     heard()
-    sandbox().desk.decide(dispute_id, "lost")
+    sandbox().operator.decide(dispute_id, "lost")
     heard()
     assert marks(invoices) == [False] * 3
     assert states(invoices) == after
@@ -118,8 +118,8 @@ def test_a_lost_dispute_makes_the_invoices_due_again_newest_first(payment, invoi
 
 
 def test_messages_of_a_dispute_out_of_order_and_twice_have_one_effect(payment, invoices):
-    dispute_id = sandbox().desk.dispute(payment.gateway_id)
-    sandbox().desk.decide(dispute_id, "lost")
+    dispute_id = sandbox().operator.dispute(payment.gateway_id)
+    sandbox().operator.decide(dispute_id, "lost")
     parcels = messages()
     for parcel in [*reversed(parcels), *parcels]:
         assert post(*parcel) == 200
@@ -135,11 +135,11 @@ def test_a_card_that_is_disputed_as_soon_as_it_was_charged(profile, payer):
     payment = press_pay(payer, invoice, card(profile, "0259"))
     heard()
     assert (state(invoice), marks([invoice])) == (PAID, [True])
-    sandbox().books.advance(8 * 24 * 60 * 60)
+    sandbox().operator.advance_clock(8 * 24 * 60 * 60)
     sandbox().lookup_dispute("any")
     heard()
     assert (state(invoice), marks([invoice])) == (DUE, [False])
-    assert sandbox().books.totals() == {"EUR": 0}
+    assert sandbox().operator.totals() == {"EUR": 0}
     assert Payment.objects.get(pk=payment.pk).charged_back_minor == 12000
     assert books_are_clean()
 
@@ -147,8 +147,8 @@ def test_a_card_that_is_disputed_as_soon_as_it_was_charged(profile, payer):
 @pytest.mark.two_connections
 @pytest.mark.django_db(transaction=True)
 def test_the_messages_of_a_dispute_at_once_have_one_effect(payment, invoices):
-    dispute_id = sandbox().desk.dispute(payment.gateway_id, 4000)
-    sandbox().desk.decide(dispute_id, "lost")
+    dispute_id = sandbox().operator.dispute(payment.gateway_id, 4000)
+    sandbox().operator.decide(dispute_id, "lost")
     parcels = messages()
 
     def worker():

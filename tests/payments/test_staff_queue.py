@@ -31,9 +31,9 @@ from tests.payments.acts import (
 def unanswered(profile, payer):
     """An invoice and its payment, about which the gateway has kept silent until nobody asks any more."""
     invoice = issued(profile)
-    sandbox().switches.arm("drop_after")
+    sandbox().faults.arm("drop_after")
     payment = press_pay(payer, invoice, card(profile))
-    sandbox().switches.arm("drop_before", on="lookup", times=500)
+    sandbox().faults.arm("drop_before", on="lookup", times=500)
     for days in range(12):
         reconcile(at=NOW + timedelta(days=days))
     payment.refresh_from_db()
@@ -57,7 +57,7 @@ def test_staff_end_what_the_gateway_never_answered_and_the_invoice_can_be_paid(u
 def test_money_that_turns_up_after_all_is_booked(unanswered):
     invoice, payment = unanswered
     end(payment)
-    sandbox().switches.clear()
+    sandbox().faults.clear()
     deliver(at=NOW + timedelta(days=13))
     assert state(invoice) == ("paid", 12000, 0)
     assert charges(invoice) == [12000]
@@ -75,14 +75,14 @@ def test_it_takes_staff_and_a_note(unanswered, payer, profile):
 
 
 def test_while_the_gateway_is_still_asked_nobody_ends_it(profile, payer):
-    sandbox().switches.arm("drop_after")
+    sandbox().faults.arm("drop_after")
     payment = press_pay(payer, issued(profile), card(profile))
     with pytest.raises(CannotRecord, match="Look it up again"):
         end(payment)
 
 
 def test_a_difference_of_amounts_is_decided_not_ended(profile, payer):
-    sandbox().switches.arm("other_amount", value=1)
+    sandbox().faults.arm("other_amount", value=1)
     payment = press_pay(payer, issued(profile), card(profile))
     with pytest.raises(CannotRecord):
         end(payment)
@@ -100,7 +100,7 @@ def test_asking_at_once_uses_up_no_look(profile, payer):
 
 
 def test_a_payment_that_was_being_checked_and_took_nothing_is_told_once(profile, payer):
-    sandbox().switches.arm("drop_before")
+    sandbox().faults.arm("drop_before")
     press_pay(payer, issued(profile), card(profile))
     assert not OutgoingMail.objects.exists()
     run_reconciler(1, 2)

@@ -17,7 +17,7 @@ from tests.payments.acts import books_are_clean, card, charges, press_pay, run_r
 @pytest.mark.parametrize("fault", ["drop_after", "garbage"])
 def test_a_charge_whose_answer_is_lost_blocks_until_it_is_found_and_is_paid_once(profile, payer, fault):
     invoice = issued(profile)
-    sandbox().switches.arm(fault)
+    sandbox().faults.arm(fault)
 
     payment = press_pay(payer, invoice, card(profile))
 
@@ -38,7 +38,7 @@ def test_a_charge_whose_answer_is_lost_blocks_until_it_is_found_and_is_paid_once
 @pytest.mark.parametrize("fault", ["drop_before", "server_error"])
 def test_a_request_that_charged_nothing_is_closed_at_the_gateway_and_pay_is_possible_again(profile, payer, fault):
     invoice, visa = issued(profile), card(profile)
-    sandbox().switches.arm(fault)
+    sandbox().faults.arm(fault)
 
     lost = press_pay(payer, invoice, visa)
     assert lost.status == "unknown"
@@ -56,7 +56,7 @@ def test_what_was_closed_can_never_be_charged_by_a_request_that_arrives_late(pro
     from payments.operations.gateway_calls import attempt_of
 
     invoice, visa = issued(profile), card(profile)
-    sandbox().switches.arm("drop_before")
+    sandbox().faults.arm("drop_before")
     lost = press_pay(payer, invoice, visa)
     run_reconciler(1)
 
@@ -68,7 +68,7 @@ def test_what_was_closed_can_never_be_charged_by_a_request_that_arrives_late(pro
 
 def test_a_refused_connection_sent_nothing_so_pay_is_possible_at_once(profile, payer):
     invoice = issued(profile)
-    sandbox().switches.arm("refuse_connection")
+    sandbox().faults.arm("refuse_connection")
 
     assert press_pay(payer, invoice, card(profile)).status == "not_sent"
     assert state(invoice) == ("open", 0, 12000)
@@ -121,9 +121,9 @@ def test_a_process_that_died_before_the_call_frees_the_invoice_after_a_while(pro
 def test_what_stays_unknown_goes_to_staff_and_never_ends_by_age(profile, payer):
     invoice = issued(profile)
     gateway = sandbox()
-    gateway.switches.arm("drop_after")
+    gateway.faults.arm("drop_after")
     payment = press_pay(payer, invoice, card(profile))
-    gateway.switches.arm("drop_before", on="lookup", times=500)
+    gateway.faults.arm("drop_before", on="lookup", times=500)
 
     for hours in range(0, 24 * 30, 3):
         reconcile(at=NOW + timedelta(hours=hours))
@@ -133,7 +133,7 @@ def test_what_stays_unknown_goes_to_staff_and_never_ends_by_age(profile, payer):
     assert state(invoice) == ("open", 0, 12000)
     assert charges(invoice) == [12000]
 
-    gateway.switches.clear()
+    gateway.faults.clear()
     from payments.models import PaymentEvent
     from payments.operations.reconciliation import sync_payment
 
@@ -150,7 +150,7 @@ def test_a_payment_that_settles_later_is_paid_when_it_has_settled(profile, payer
     run_reconciler(1)
     assert state(invoice) == ("open", 0, 12000)
 
-    sandbox().books.advance(60)
+    sandbox().operator.advance_clock(60)
     run_reconciler(10)
 
     assert state(invoice) == ("paid", 12000, 0)
@@ -160,7 +160,7 @@ def test_a_payment_that_settles_later_is_paid_when_it_has_settled(profile, payer
 def test_a_payment_that_fails_later_makes_the_invoice_due_again(profile, payer):
     invoice = issued(profile)
     press_pay(payer, invoice, card(profile, "6231"))
-    sandbox().books.advance(60)
+    sandbox().operator.advance_clock(60)
     run_reconciler(10)
     assert state(invoice) == ("open", 0, 12000)
     assert not invoice.is_being_paid
@@ -172,7 +172,7 @@ def test_a_payment_that_fails_later_makes_the_invoice_due_again(profile, payer):
 )
 def test_another_amount_or_currency_than_asked_pays_nothing_and_waits_for_staff(profile, payer, switch, value):
     invoice = issued(profile)
-    sandbox().switches.arm(switch, value=value)
+    sandbox().faults.arm(switch, value=value)
 
     payment = press_pay(payer, invoice, card(profile))
 
@@ -186,7 +186,7 @@ def test_another_amount_or_currency_than_asked_pays_nothing_and_waits_for_staff(
 
 
 def test_the_reconciler_run_twice_or_by_two_workers_asks_once(profile, payer):
-    sandbox().switches.arm("drop_after")
+    sandbox().faults.arm("drop_after")
     press_pay(payer, issued(profile), card(profile))
     at = NOW + timedelta(minutes=1)
     assert (reconcile(at=at), reconcile(at=at)) == (1, 0)
@@ -209,7 +209,7 @@ def test_an_attempt_at_a_gateway_that_was_taken_away_waits_for_staff_and_for_the
     from payments.gateways.registry import get_gateway
 
     invoice = issued(profile)
-    sandbox().switches.arm("drop_after")
+    sandbox().faults.arm("drop_after")
     payment = press_pay(payer, invoice, card(profile))
     listed = settings.PAYMENT_GATEWAYS
     settings.PAYMENT_GATEWAYS = {}

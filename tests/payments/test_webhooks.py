@@ -15,6 +15,7 @@ from billing_portal.core.models import OutgoingMail
 from payments.gateways.base import BadSignature, Browser
 from payments.gateways.registry import UnknownGateway
 from payments.gateways.sandbox.events import HEADER, signature
+from payments.gateways.sandbox.models import CardPayment
 from payments.models import Payment, PaymentEvent, WebhookDelivery
 from payments.operations.webhooks import process_again, process_deliveries, receive
 from tests.factories import NOW, issued
@@ -40,7 +41,7 @@ def message(kind="payment.succeeded", object_id="ch_unknown", reference="", even
 
 def test_a_lost_answer_is_settled_by_the_message(profile, payer):
     invoice = issued(profile)
-    sandbox().switches.arm("drop_after")
+    sandbox().faults.arm("drop_after")
     press_pay(payer, invoice, card(profile))
     deliver()
     assert state(invoice) == ("paid", 12000, 0)
@@ -50,7 +51,7 @@ def test_a_lost_answer_is_settled_by_the_message(profile, payer):
 def test_a_message_that_comes_before_our_own_commit_is_tried_again(profile, payer):
     """The gateway is quicker than our database: the message names a payment that nobody can see yet."""
     invoice = issued(profile)
-    sandbox().switches.arm("drop_after")
+    sandbox().faults.arm("drop_after")
     payment = press_pay(payer, invoice, card(profile))
     parcel = messages()
     real = payment.reference
@@ -68,7 +69,7 @@ def test_a_message_that_comes_before_our_own_commit_is_tried_again(profile, paye
 
 def test_the_same_message_five_times_has_one_effect(profile, payer):
     invoice = issued(profile)
-    sandbox().switches.arm("drop_after")
+    sandbox().faults.arm("drop_after")
     press_pay(payer, invoice, card(profile))
     parcel = messages()
     for _time in range(5):
@@ -84,9 +85,9 @@ def test_every_order_of_the_messages_ends_the_same(profile, payer):
     kinds = ["payment.pending", "payment.declined", "payment.succeeded"]
     for number, order in enumerate(permutations(kinds)):
         invoice = issued(profile)
-        sandbox().switches.arm("drop_after")
+        sandbox().faults.arm("drop_after")
         payment = press_pay(payer, invoice, card(profile))
-        object_id = sandbox().books.charges(payment.reference)[0]["id"]
+        object_id = CardPayment.objects.get(reference=payment.reference).pk
         for kind in order:
             deliver(message(kind, object_id, payment.reference, f"evt_{number}_{kind}"))
         assert state(invoice) == ("paid", 12000, 0)
@@ -173,7 +174,7 @@ def test_a_genuine_message_about_another_payment_cannot_pay_our_invoice(profile,
     waiting = press_pay(payer, dear, card(profile, "3184"))
     paid = press_pay(payer, cheap, card(profile))
     messages()
-    object_id = sandbox().books.charges(paid.reference)[0]["id"]
+    object_id = CardPayment.objects.get(reference=paid.reference).pk
 
     deliver(message("payment.succeeded", object_id, waiting.reference))
     deliver(message("payment.succeeded", "ch_forged", waiting.reference, "evt_2"))
@@ -184,7 +185,7 @@ def test_a_genuine_message_about_another_payment_cannot_pay_our_invoice(profile,
 
 
 def test_a_message_that_cannot_be_worked_on_keeps_its_error_and_ends_with_staff(profile, payer, monkeypatch):
-    sandbox().switches.arm("drop_after")
+    sandbox().faults.arm("drop_after")
     invoice = issued(profile)
     press_pay(payer, invoice, card(profile))
     parcel = messages()

@@ -58,7 +58,7 @@ def test_nobody_is_erased_while_a_payment_of_theirs_runs(profile, payer):
 
 
 def test_nobody_is_erased_while_it_is_not_known_what_became_of_their_payment(profile, payer):
-    sandbox().switches.arm("drop_after")
+    sandbox().faults.arm("drop_after")
     payment = press_pay(payer, issued(profile), card(profile))
     assert payment.reference in refused(payer, CannotErase)
     run_reconciler(1, 5, 30)
@@ -69,10 +69,10 @@ def test_nobody_is_erased_while_it_is_not_known_what_became_of_their_payment(pro
 
 def test_nobody_is_erased_while_a_bank_disputes_a_payment_of_theirs(profile, payer):
     payment = press_pay(payer, issued(profile), card(profile))
-    dispute = sandbox().desk.dispute(payment.gateway_id)
+    dispute = sandbox().operator.dispute(payment.gateway_id)
     deliver()
     assert "disputes" in refused(payer, CannotErase)
-    sandbox().desk.decide(dispute, "won")
+    sandbox().operator.decide(dispute, "won")
     deliver(at=NOW + timedelta(days=1))
     erase(payer)
 

@@ -13,7 +13,7 @@ from django.conf import settings
 from django.core.checks import Tags
 from django.core.management import call_command
 from django.core.management.base import BaseCommand, CommandError
-from django.db import connection
+from django.db import connections
 from django.db.migrations.executor import MigrationExecutor
 
 from accounts.models import User
@@ -49,11 +49,12 @@ class Command(BaseCommand):
 
     def prepare(self) -> None:
         compile_catalogues(settings.BASE_DIR / "locale")
-        executor = MigrationExecutor(connection)
-        if executor.migration_plan(executor.loader.graph.leaf_nodes()):
-            self.stdout.write("Bringing the database up to date.")
-            call_command("migrate", verbosity=0)
-            call_command("createcachetable", verbosity=0)
+        for alias in connections:
+            executor = MigrationExecutor(connections[alias])
+            if executor.migration_plan(executor.loader.graph.leaf_nodes()):
+                self.stdout.write(f"Bringing the {alias} database up to date.")
+                call_command("migrate", database=alias, verbosity=0)
+                call_command("createcachetable", database=alias, verbosity=0)
         if settings.DEMO and not User.objects.exists():
             self.stdout.write("Making demo data.")
             call_command("demo_data", verbosity=0)

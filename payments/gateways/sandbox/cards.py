@@ -5,6 +5,7 @@ the same range. Behaviour follows the last four digits, which stand in the ids o
 of one-time tokens (``tok_4242_p0Zd``); the number itself is stored nowhere.
 """
 
+import hashlib
 import re
 import secrets
 from dataclasses import dataclass
@@ -13,7 +14,7 @@ from enum import Enum
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
-from payments.gateways.base import Bucket, Decline, DeclineCode
+from payments.gateways.base import Bucket, Decline, DeclineCode, Result
 
 METHOD = re.compile(r"^(?:tok|card)_(\d{4})_[A-Za-z0-9_-]+$", re.ASCII)
 DEFAULT_EXPIRY = (12, 2030)  # of ids that the sandbox did not make itself
@@ -25,7 +26,7 @@ class Challenge(Enum):
     ALWAYS = "always"
 
 
-class Lost(Enum):
+class LostAnswer(Enum):
     """Where the answer to a charge gets lost."""
 
     NEVER = "never"
@@ -38,8 +39,12 @@ class Settles(Enum):
     LATER = "later"
     FAILS_LATER = "fails_later"
 
+    @property
+    def end(self) -> Result:
+        return Result.DECLINED if self == Settles.FAILS_LATER else Result.SUCCEEDED
 
-class Telling(Enum):
+
+class Delivery(Enum):
     """How the events of a charge are delivered."""
 
     ONCE = "once"
@@ -87,10 +92,10 @@ class TestCard:
     declined: DeclineCode | None = None
     can_be_stored: bool = True  # False: declined also where it is only stored
     challenge: Challenge = Challenge.NEVER
-    lost: Lost = Lost.NEVER
+    lost: LostAnswer = LostAnswer.NEVER
     settles: Settles = Settles.AT_ONCE
     refunds_settle: Settles = Settles.AT_ONCE
-    telling: Telling = Telling.ONCE
+    delivery: Delivery = Delivery.ONCE
     is_disputed: bool = False  # the payer's bank asks the money back as soon as it was taken
 
     @property
@@ -166,13 +171,13 @@ CARDS = (
         "4000000000006207",
         _("Answer lost after charging"),
         _("The card is charged, but the answer never arrives."),
-        lost=Lost.AFTER,
+        lost=LostAnswer.AFTER,
     ),
     TestCard(
         "4000000000006215",
         _("Request lost before charging"),
         _("No answer arrives, and nothing was charged."),
-        lost=Lost.BEFORE,
+        lost=LostAnswer.BEFORE,
     ),
     TestCard(
         "4000000000006223",
@@ -190,13 +195,13 @@ CARDS = (
         "4000000000006249",
         _("Message sent twice"),
         _("Succeeds; the portal is told of it twice."),
-        telling=Telling.TWICE,
+        delivery=Delivery.TWICE,
     ),
     TestCard(
         "4000000000006256",
         _("Messages out of order"),
         _("Succeeds; the portal is told of the success before the start."),
-        telling=Telling.OUT_OF_ORDER,
+        delivery=Delivery.OUT_OF_ORDER,
     ),
     TestCard(
         "4000000000007726",
@@ -236,5 +241,6 @@ def new_token(card: TestCard) -> str:
     return f"tok_{card.last_four}_{secrets.token_urlsafe(12)}"
 
 
-def new_card_id(last_four: str) -> str:
-    return f"card_{last_four}_{secrets.token_urlsafe(12)}"
+def fingerprint(last_four: str) -> str:
+    """The same for the same number: in the sandbox the last four digits tell the numbers apart."""
+    return "fp_" + hashlib.sha256(f"sandbox card {last_four}".encode()).hexdigest()[:20]

@@ -1,55 +1,36 @@
 """Telling the portal that something changed: signed messages, as providers commonly sign them.
 
-A change writes its event in the same transaction of the books. The worker delivers them later, each until the portal
-answers 2xx; so they come at least once and in no promised order.
+A change writes its event in the same transaction (`models.record`). The worker delivers them later, each until the
+portal answers 2xx; so they come at least once and in no promised order.
 """
 
 import hashlib
 import hmac
 import json
-import secrets
-import sqlite3
 import time
 import urllib.error
 import urllib.request
 from collections.abc import Mapping
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from http.client import HTTPException
 from typing import Any
 
 import structlog
 
+from billing_portal.core.leases import claim_due
 from payments.gateways.base import BadSignature, Event, EventKind, UnreadableMessage
-from payments.gateways.sandbox.books import Book, Books
+from payments.gateways.sandbox import models
+from payments.gateways.sandbox.models import now, transaction
 
 HEADER = "Sandbox-Signature"
 TOLERANCE = 300  # seconds that a message may be old, or ahead of our clock
 LONGEST_WORD = 80  # characters of an id or a type
 TIMEOUT = 5  # seconds for the portal to answer
 BATCH = 50
-SLOWEST = 60 * 60  # seconds between two tries at most
-LATE_BY = 3  # seconds that the first event of a charge is held back where events come out of order
+LEASE = timedelta(minutes=1)  # that a killed worker keeps a message from the others
+FIRST_WAIT, LONGEST_WAIT = timedelta(seconds=10), timedelta(hours=1)  # between two tries
 
 log = structlog.get_logger("payments.sandbox")
-
-
-def record(
-    book: Book, kind: str, object_id: str, reference: str = "", *, charge: str = "", copies: int = 1, late: int = 0
-) -> None:
-    """Writes an event into the books; ``charge`` is the one that a refund belongs to. The copies are one event with one
-    id, delivered several times."""
-    event_id = "evt_" + secrets.token_urlsafe(12)
-    for _copy in range(copies):
-        book.insert(
-            "events",
-            id=event_id,
-            type=kind,
-            object_id=object_id,
-            reference=reference,
-            charge=charge,
-            at=book.now,
-            due_at=book.now + late,
-        )
 
 
 def signature(secret: str, body: bytes, at: int) -> str:
@@ -57,14 +38,14 @@ def signature(secret: str, body: bytes, at: int) -> str:
     return f"t={at},v1={digest}"
 
 
-def message(row: sqlite3.Row, secret: str) -> tuple[bytes, dict[str, str]]:
+def message(event: models.Event, secret: str) -> tuple[bytes, dict[str, str]]:
     """Body and headers of one delivery, signed now: a later try of the same event is signed afresh."""
     body = json.dumps(
         {
-            "id": row["id"],
-            "type": row["type"],
-            "created": row["at"],
-            "data": {"object": row["object_id"], "reference": row["reference"], "charge": row["charge"]},
+            "id": event.event_id,
+            "type": event.type,
+            "created": int(event.created_at.timestamp()),
+            "data": {"object": event.object_id, "reference": event.reference, "payment": event.payment},
         }
     ).encode()
     return body, {"Content-Type": "application/json", HEADER: signature(secret, body, int(time.time()))}
@@ -102,7 +83,7 @@ def _event(body: bytes) -> Event:
             object_id=_word(about["object"]),
             reference=_word(about["reference"], may_be_empty=True),
             created_at=datetime.fromtimestamp(int(content["created"]), UTC),
-            payment_id=_word(about.get("charge", ""), may_be_empty=True),
+            payment_id=_word(about.get("payment", ""), may_be_empty=True),
         )
     except (ValueError, KeyError, TypeError, AttributeError, OverflowError, OSError, RecursionError) as error:
         raise UnreadableMessage("The message cannot be read.") from error
@@ -117,34 +98,23 @@ def _word(value: object, *, may_be_empty: bool = False) -> str:
     return value
 
 
-def take(books: Books, secret: str) -> list[tuple[bytes, dict[str, str]]]:
+def take(secret: str) -> list[tuple[bytes, dict[str, str]]]:
     """All messages not delivered yet, in the order they would come, counted as delivered. For tests."""
-    with books.transaction() as book:
-        rows = book.rows("SELECT * FROM events WHERE due_at IS NOT NULL ORDER BY due_at, number")
-        book.change("UPDATE events SET due_at = NULL")
-    return [message(row, secret) for row in rows]
+    with transaction():
+        waiting = models.Event.objects.filter(due_at__isnull=False)
+        events = list(waiting.order_by("due_at", "pk"))
+        waiting.update(due_at=None)
+    return [message(event, secret) for event in events]
 
 
-def deliver(books: Books, secret: str, url: str) -> int:
-    """Sends the messages that are due. Returns how many arrived. Never raises for trouble on the way.
-
-    Each is put off before it is sent, so that another worker leaves it alone and a killed one loses nothing.
-    """
-    with books.reading() as book:
-        if book.row("SELECT 1 FROM events WHERE due_at <= ? LIMIT 1", book.now) is None:
-            return 0
-    with books.transaction() as book:
-        rows = book.rows("SELECT * FROM events WHERE due_at <= ? ORDER BY due_at, number LIMIT ?", book.now, BATCH)
-        for row in rows:
-            wait = min(10 * 2 ** row["tries"], SLOWEST)
-            book.change(
-                "UPDATE events SET due_at = ?, tries = tries + 1 WHERE number = ?", book.now + wait, row["number"]
-            )
-    arrived = [row["number"] for row in rows if _post(url, *message(row, secret), event=row["id"])]
-    with books.transaction() as book:
-        for number in arrived:
-            book.change("UPDATE events SET due_at = NULL WHERE number = ?", number)
-    return len(arrived)
+def deliver(secret: str, url: str) -> None:
+    """Sends the messages that are due. Never raises for trouble on the way."""
+    at = now()
+    for event in claim_due(models.Event.objects.all(), "due_at", at=at, lease=LEASE, limit=BATCH):
+        is_heard = _post(url, *message(event, secret), event_id=event.event_id)
+        next_try_at = at + min(FIRST_WAIT * 2**event.tries, LONGEST_WAIT)
+        event.due_at, event.tries = None if is_heard else next_try_at, event.tries + 1
+        event.save()
 
 
 class _NoRedirect(urllib.request.HTTPRedirectHandler):
@@ -158,14 +128,14 @@ class _NoRedirect(urllib.request.HTTPRedirectHandler):
 _opener = urllib.request.build_opener(_NoRedirect, urllib.request.ProxyHandler({}))
 
 
-def _post(url: str, body: bytes, headers: dict[str, str], *, event: str) -> bool:
+def _post(url: str, body: bytes, headers: dict[str, str], *, event_id: str) -> bool:
     request = urllib.request.Request(url, data=body, headers=headers, method="POST")  # noqa: S310 - checks() wants http
     try:
         with _opener.open(request, timeout=TIMEOUT) as answer:
             return bool(200 <= answer.status < 300)
     except urllib.error.HTTPError as error:
         error.close()
-        log.warning("event refused", event_id=event, status=error.code)
+        log.warning("event refused", event_id=event_id, status=error.code)
     except (OSError, HTTPException, ValueError) as error:
-        log.warning("event not delivered", event_id=event, error=type(error).__name__)
+        log.warning("event not delivered", event_id=event_id, error=type(error).__name__)
     return False

@@ -1,14 +1,14 @@
 """The sandbox as the portal sees it: `payments.gateways.base.Gateway`, with no network and no keys.
 
-It behaves like an outside party. Its books are its own (`books`), the first answer under an idempotency key is kept
-for a day and given again, other parameters under the same key are an error, and what can go wrong between two parties
-goes wrong on demand (`switches`) or by the card (`cards`).
+It behaves like an outside party. Its store is its own (`models`), the first answer under an idempotency key is kept for
+a day and given again, other parameters under the same key are an error, and what can go wrong between two parties goes
+wrong on demand (`faults`) or by the card (`cards`).
 """
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict
-from pathlib import Path
+from datetime import datetime, timedelta
 from typing import Any
 
 from django.conf import settings
@@ -31,27 +31,27 @@ from payments.gateways.base import (
     Result,
     SetupStep,
 )
-from payments.gateways.sandbox import charges, disputes, events, refunds, stored, views
-from payments.gateways.sandbox.books import Book, Books
-from payments.gateways.sandbox.cards import CARDS, Lost, card_of, known
-from payments.gateways.sandbox.desk import Desk
-from payments.gateways.sandbox.switches import NetworkTrouble, Switches
+from payments.gateways.sandbox import card_payments, events, models, refunds, saved_cards, views
+from payments.gateways.sandbox.cards import CARDS, LostAnswer, card_of, known
+from payments.gateways.sandbox.faults import CallFaults, Faults, NetworkTrouble
+from payments.gateways.sandbox.models import IdempotencyKey, transaction
+from payments.gateways.sandbox.operator import Operator
 
+KEYS_LIVE = timedelta(days=1)  # older idempotency keys are forgotten, as large providers document it
 SERVER_ERROR = Outcome(Result.UNKNOWN, message="The sandbox answered 500.")
 
 
 class SandboxGateway:
-    """Options: ``books`` (the file), ``webhook_secret``, ``webhook_url``, and ``allowed`` where DEBUG is off."""
+    """Options: ``webhook_secret``, ``webhook_url``, and ``allowed`` where DEBUG is off."""
 
     label = "Sandbox"
     test_mode = True
     capabilities = Capabilities(slow_settlement=True)
 
-    def __init__(self, slug: str, books: Path | str, webhook_secret: str, webhook_url: str, allowed: bool) -> None:
+    def __init__(self, slug: str, webhook_secret: str, webhook_url: str, allowed: bool) -> None:
         self.slug = slug
-        self.books = Books(books)
-        self.switches = Switches(self.books)
-        self.desk = Desk(self.books)
+        self.faults = Faults()
+        self.operator = Operator()
         self.webhook_secret = webhook_secret
         self.webhook_url = webhook_url
         self.allowed = allowed
@@ -64,112 +64,114 @@ class SandboxGateway:
 
     def charge(self, attempt: Attempt) -> Outcome:
         """Raises GatewayError where the sandbox is not allowed, and for a key used with other parameters."""
-        self._check_allowed()
-        faults = self.switches.take("charge")
         card = card_of(attempt.method)
-        asked = [
+        lost = card.lost if card is not None else LostAnswer.NEVER
+        parameters = [
             *(attempt.reference, attempt.amount.minor, attempt.amount.currency, attempt.profile, attempt.description),
             *(attempt.gateway_customer, known(attempt.method), attempt.save_method, attempt.customer_present),
             *(attempt.return_url, attempt.in_page),
         ]
-
-        def act(book: Book) -> Outcome:
-            if faults.server_error:
-                return SERVER_ERROR
-            return charges.outcome_of(charges.make(book, attempt, faults), self.slug)
-
         try:
-            faults.before()
-            if card is not None and card.lost == Lost.BEFORE:
-                raise NetworkTrouble("No answer in time.")
-            with self._transaction() as book:
-                if charges.is_fenced(book, attempt):
+            with self._call("charge") as (faults, at):
+                if lost == LostAnswer.BEFORE:
+                    raise NetworkTrouble("No answer in time.")
+                if card_payments.is_fenced(attempt):
                     return Outcome(Result.EXPIRED, message="The attempt was closed before it came.")
-                outcome, is_new = self._once(book, f"charge {attempt.key}", asked, act)
-            faults.after()
-            if is_new and card is not None and card.lost == Lost.AFTER:
+                outcome, is_new = _once(
+                    f"charge {attempt.key}",
+                    parameters,
+                    at,
+                    lambda: (
+                        SERVER_ERROR
+                        if faults.server_error
+                        else card_payments.outcome_of(card_payments.charge(attempt, faults, at=at), self.slug)
+                    ),
+                )
+            if is_new and lost == LostAnswer.AFTER:
                 raise NetworkTrouble("No answer in time.")
         except NetworkTrouble as trouble:
             return _lost(trouble)
         return outcome
 
     def lookup(self, attempt: Attempt) -> Outcome:
-        with self._asking("lookup") as book:
-            row = charges.find(book, gateway_id=attempt.gateway_id, reference=attempt.reference)
-            if row is not None:
-                return charges.outcome_of(row, self.slug)
-            return Outcome(Result.EXPIRED if charges.is_fenced(book, attempt) else Result.NOT_FOUND)
+        with self._ask("lookup"):
+            payment = card_payments.find(attempt)
+            if payment is not None:
+                return card_payments.outcome_of(payment, self.slug)
+            return Outcome(Result.EXPIRED if card_payments.is_fenced(attempt) else Result.NOT_FOUND)
 
     def expire(self, attempt: Attempt) -> Outcome:
-        with self._asking("expire") as book:
-            row = charges.expire(book, attempt)
-            return charges.outcome_of(row, self.slug) if row is not None else Outcome(Result.EXPIRED)
+        with self._ask("expire") as at:
+            payment = card_payments.expire(attempt, at=at)
+            return card_payments.outcome_of(payment, self.slug) if payment is not None else Outcome(Result.EXPIRED)
 
     def challenge(self, attempt: Attempt) -> dict[str, str]:
-        with self._asking("challenge") as book:
-            row = charges.find(book, gateway_id=attempt.gateway_id, reference=attempt.reference)
-            return charges.challenge_of(row, self.slug, about="payment")
+        with self._ask("challenge"):
+            return card_payments.challenge_of(card_payments.find(attempt), self.slug, about="payment")
 
     def begin_setup(
         self, *, key: str, profile: str, gateway_customer: str, token: str, return_url: str, in_page: bool = False
     ) -> SetupStep:
-        with self._asking("setup") as book:
-            asked = [profile, gateway_customer, known(token), return_url, in_page]
-            earlier = book.replay(f"setup {key}", asked)
-            if earlier is None:
-                row = stored.begin(book, profile=profile, token=token, return_url=return_url, in_page=in_page)
-                book.keep(f"setup {key}", asked, row["id"])
-                return stored.step_of(row, self.slug)
-            return stored.step_of(book.rows("SELECT * FROM setups WHERE id = ?", earlier)[0], self.slug)
+        with self._ask("setup") as at:
+            parameters = [profile, gateway_customer, known(token), return_url, in_page]
+            setup_id, _is_new = _answer(
+                f"setup {key}",
+                parameters,
+                at,
+                lambda: (
+                    saved_cards.begin_setup(
+                        profile=profile, token=token, return_url=return_url, in_page=in_page, at=at
+                    ).pk
+                ),
+            )
+            return saved_cards.step_of(saved_cards.find_setup(setup_id), self.slug)
 
     def finish_setup(self, setup_id: str) -> SetupStep:
-        with self._asking("finish_setup") as book:
-            return stored.step_of(stored.being_added(book, setup_id), self.slug)
+        with self._ask("finish_setup"):
+            return saved_cards.step_of(saved_cards.find_setup(setup_id), self.slug)
 
     def expire_setup(self, setup_id: str) -> SetupStep:
-        with self._asking("expire_setup") as book:
-            stored.answer_challenge(book, stored.being_added(book, setup_id), approved=False)
-            return stored.step_of(stored.being_added(book, setup_id), self.slug)
+        with self._ask("expire_setup") as at:
+            setup = saved_cards.find_setup(setup_id)
+            saved_cards.answer_challenge(setup, approved=False, at=at)
+            return saved_cards.step_of(setup, self.slug)
 
     def setup_challenge(self, setup_id: str) -> dict[str, str]:
-        with self._asking("challenge") as book:
-            return charges.challenge_of(stored.being_added(book, setup_id), self.slug, about="card")
+        with self._ask("challenge"):
+            return card_payments.challenge_of(saved_cards.find_setup(setup_id), self.slug, about="card")
 
     def lookup_method(self, *, gateway_method: str, gateway_customer: str) -> MethodInfo | None:
-        with self._asking("lookup_method") as book:
-            return stored.find(book, card_id=gateway_method, customer=gateway_customer)
+        with self._ask("lookup_method"):
+            return saved_cards.find(gateway_method, customer=gateway_customer)
 
     def detach(self, *, gateway_method: str) -> None:
-        with self._asking("detach") as book:
-            stored.detach(book, gateway_method)
+        with self._ask("detach") as at:
+            saved_cards.detach(gateway_method, at=at)
 
     def refund(self, request: RefundRequest) -> Outcome:
         """Raises GatewayError where the sandbox is not allowed, and for a key used with other parameters."""
-        self._check_allowed()
-        faults = self.switches.take("refund")
-        asked = [request.reference, request.amount.minor, request.amount.currency, request.gateway_id]
-
-        def act(book: Book) -> Outcome:
-            return SERVER_ERROR if faults.server_error else refunds.make(book, request, faults)
-
+        parameters = [request.reference, request.amount.minor, request.amount.currency, request.gateway_id]
         try:
-            faults.before()
-            with self._transaction() as book:
-                outcome, _is_new = self._once(book, f"refund {request.key}", asked, act)
-            faults.after()
+            with self._call("refund") as (faults, at):
+                outcome, _is_new = _once(
+                    f"refund {request.key}",
+                    parameters,
+                    at,
+                    lambda: SERVER_ERROR if faults.server_error else refunds.refund(request, faults, at=at),
+                )
         except NetworkTrouble as trouble:
             return _lost(trouble)
         return outcome
 
     def lookup_refund(self, request: RefundRequest) -> Outcome:
-        with self._asking("lookup_refund") as book:
-            row = refunds.find(book, request)
-            return refunds.outcome_of(row) if row is not None else Outcome(Result.NOT_FOUND)
+        with self._ask("lookup_refund"):
+            refund = refunds.find_refund(request)
+            return refunds.outcome_of(refund) if refund is not None else Outcome(Result.NOT_FOUND)
 
     def lookup_dispute(self, dispute_id: str) -> Dispute | None:
-        with self._asking("lookup_dispute") as book:
-            row = disputes.find(book, dispute_id)
-            return disputes.dispute_of(row) if row is not None else None
+        with self._ask("lookup_dispute"):
+            dispute = models.Dispute.objects.filter(pk=dispute_id).first()
+            return refunds.dispute_of(dispute) if dispute is not None else None
 
     def verify(self, body: bytes, headers: Mapping[str, str]) -> list[Event]:
         return events.verify(self.webhook_secret, body, headers)
@@ -186,72 +188,78 @@ class SandboxGateway:
 
     def urls(self) -> list[URLPattern]:
         return [
-            path("tokens", views.tokens, {"slug": self.slug}, name="sandbox-tokens"),
-            path("challenge/<str:challenge>", views.challenge, {"slug": self.slug}, name="sandbox-challenge"),
+            path("tokens", views.tokens, name="sandbox-tokens"),
+            path("challenge/<str:challenge>", views.challenge, name="sandbox-challenge"),
         ]
 
     def work(self) -> None:
         """Settles what was on its way, then delivers the events that are due."""
         if self._is_allowed:
-            with self._transaction():
-                pass
-            events.deliver(self.books, self.webhook_secret, self.webhook_url)
+            with transaction() as at:
+                _settle_due(at)
+            events.deliver(self.webhook_secret, self.webhook_url)
 
     def take_deliveries(self) -> list[tuple[bytes, dict[str, str]]]:
         """The messages not delivered yet, as (body, headers), counted as delivered: for tests, to post in any order."""
-        return events.take(self.books, self.webhook_secret)
+        return events.take(self.webhook_secret)
 
     @property
     def _is_allowed(self) -> bool:
         return self.allowed or settings.DEBUG
 
-    def _check_allowed(self) -> None:
+    @contextmanager
+    def _call(self, operation: str) -> Iterator[tuple[CallFaults, datetime]]:
+        """One call: a transaction of the store, up to date by the sandbox's clock. Raises NetworkTrouble."""
         if not self._is_allowed:
             raise GatewayError("The sandbox is not allowed here: DEBUG is off.", sent=False)
-
-    @contextmanager
-    def _transaction(self) -> Iterator[Book]:
-        """The books, up to date by the sandbox's clock."""
-        with self.books.transaction() as book:
-            charges.settle_due(book)
-            refunds.settle_due(book)
-            disputes.settle_due(book)
-            yield book
-
-    @contextmanager
-    def _asking(self, operation: str) -> Iterator[Book]:
-        """A call that is not repeated under a key: trouble on the way is raised."""
-        self._check_allowed()
-        faults = self.switches.take(operation)
+        faults = self.faults.take(operation)
         faults.before()
-        if faults.server_error:
-            raise GatewayError("The sandbox answered 500.")
-        with self._transaction() as book:
-            yield book
+        with transaction() as at:
+            _settle_due(at)
+            yield faults, at
         faults.after()
 
-    def _once(self, book: Book, key: str, asked: list[Any], act: Callable[[Book], Outcome]) -> tuple[Outcome, bool]:
-        """The first answer under a key, whatever it was; and whether this is it."""
-        earlier = book.replay(key, asked)
-        if earlier is not None:
-            return _load(earlier), False
-        outcome = act(book)
-        book.keep(key, asked, asdict(outcome))
-        return outcome, True
+    @contextmanager
+    def _ask(self, operation: str) -> Iterator[datetime]:
+        """A call whose errors are not kept under a key: trouble on the way is raised."""
+        with self._call(operation) as (faults, at):
+            if faults.server_error:
+                raise GatewayError("The sandbox answered 500.")
+            yield at
 
 
-def _load(kept: dict[str, Any]) -> Outcome:
-    return Outcome(
-        Result(kept["result"]),
-        gateway_id=kept["gateway_id"],
-        amount=Money(**kept["amount"]) if kept["amount"] else None,
-        next_url=kept["next_url"],
-        decline=Decline(DeclineCode(kept["decline"]["code"]), Bucket(kept["decline"]["bucket"]))
-        if kept["decline"]
-        else None,
-        method=MethodInfo(**kept["method"]) if kept["method"] else None,
-        message=kept["message"],
+def _settle_due(at: datetime) -> None:
+    card_payments.settle_due(at=at)
+    refunds.settle_due(at=at)
+
+
+def _answer(key: str, parameters: list[Any], at: datetime, act: Callable[[], Any]) -> tuple[Any, bool]:
+    """The first answer under a key, whatever it was; and whether this is it. Raises GatewayError when it was asked
+    something else before."""
+    IdempotencyKey.objects.filter(created_at__lte=at - KEYS_LIVE).delete()
+    earlier = IdempotencyKey.objects.filter(pk=key).first()
+    if earlier is None:
+        row = IdempotencyKey.objects.create(key=key, parameters=parameters, answer=act(), created_at=at)
+        return row.answer, True
+    if earlier.parameters != parameters:
+        raise GatewayError("The idempotency key was used before with other parameters.")
+    return earlier.answer, False
+
+
+def _once(key: str, parameters: list[Any], at: datetime, act: Callable[[], Outcome]) -> tuple[Outcome, bool]:
+    """As `_answer`, for an outcome."""
+    answer, is_new = _answer(key, parameters, at, lambda: asdict(act()))
+    amount, decline, method = answer["amount"], answer["decline"], answer["method"]
+    outcome = Outcome(
+        **answer
+        | {
+            "result": Result(answer["result"]),
+            "amount": Money(**amount) if amount else None,
+            "decline": Decline(DeclineCode(decline["code"]), Bucket(decline["bucket"])) if decline else None,
+            "method": MethodInfo(**method) if method else None,
+        }
     )
+    return outcome, is_new
 
 
 def _lost(trouble: NetworkTrouble) -> Outcome:

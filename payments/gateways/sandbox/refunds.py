@@ -1,123 +1,129 @@
-"""Paying back through the sandbox. Never more than what was taken and is not paid back yet."""
+"""Money that goes back: refunds, never more than was taken and is not paid back yet, and disputes, in which a payer's
+bank asks its money back and decides. As at other providers, nobody answers for us: a dispute that is not decided by the
+time the evidence was due is lost.
+
+Everything here happens inside one transaction of the store.
+"""
 
 import secrets
-import sqlite3
+from datetime import datetime, timedelta
 
-from invoices.money import Money
-from payments.gateways.base import Bucket, Decline, DeclineCode, Outcome, RefundRequest, Result
-from payments.gateways.sandbox import disputes
-from payments.gateways.sandbox.books import Book
+from payments.gateways.base import (
+    Bucket,
+    Decline,
+    DeclineCode,
+    Dispute,
+    DisputeStatus,
+    Outcome,
+    RefundRequest,
+    Result,
+)
+from payments.gateways.sandbox import models
 from payments.gateways.sandbox.cards import BY_LAST_FOUR, Settles, decline
-from payments.gateways.sandbox.charges import SETTLES_AFTER
-from payments.gateways.sandbox.events import record
-from payments.gateways.sandbox.switches import Faults, Switch
+from payments.gateways.sandbox.faults import CallFaults, Fault
+from payments.gateways.sandbox.models import CardPayment
 
-RESULTS = {"succeeded": Result.SUCCEEDED, "pending": Result.PENDING, "declined": Result.DECLINED}
+SETTLES_AFTER = timedelta(seconds=5)  # by the sandbox's clock
+EVIDENCE_WITHIN = timedelta(days=7)
 
 
-def outcome_of(row: sqlite3.Row) -> Outcome:
+def outcome_of(refund: models.Refund) -> Outcome:
     """How a refund stands."""
     return Outcome(
-        RESULTS[row["state"]],
-        gateway_id=row["id"],
-        amount=Money(row["amount"], row["currency"]) if row["state"] != "declined" else None,
-        decline=decline(row["decline"]) if row["decline"] else None,
+        Result(refund.state),
+        gateway_id=refund.pk,
+        amount=refund.amount if refund.state != Result.DECLINED else None,
+        decline=decline(refund.decline) if refund.decline else None,
     )
 
 
-def refused(code: DeclineCode, message: str) -> Outcome:
+def _refused(code: DeclineCode, message: str) -> Outcome:
     return Outcome(Result.DECLINED, decline=Decline(code, Bucket.NEVER), message=message)
 
 
-def make(book: Book, request: RefundRequest, faults: Faults) -> Outcome:
+def refund(request: RefundRequest, faults: CallFaults, *, at: datetime) -> Outcome:
     """Writes a refund, or says why there is none."""
-    ordered = faults.value(Switch.DECLINE)
+    ordered = faults.value(Fault.DECLINE)
     if ordered is not None:
-        return refused(DeclineCode(ordered or DeclineCode.GENERIC), "The bank refused the refund.")
-    charge = book.row("SELECT * FROM charges WHERE id = ? AND state = 'succeeded'", request.gateway_id)
-    if charge is None:
-        return refused(DeclineCode.GENERIC, "There is no such charge to pay back.")
-    if charge["currency"] != request.amount.currency:
-        return refused(DeclineCode.CURRENCY, f"The charge was in {charge['currency']}.")
-    rest = left(book, charge)
-    if not 0 < request.amount.minor <= rest:
-        return refused(DeclineCode.LIMIT_EXCEEDED, f"{rest} minor units are left to pay back.")
-    settles = settling_of(charge)
-    if faults.value(Switch.SETTLE_LATER) is not None:
-        settles = Settles.LATER
-    if faults.value(Switch.FAIL_LATER) is not None:
-        settles = Settles.FAILS_LATER
-    minor = int(faults.value(Switch.OTHER_AMOUNT) or request.amount.minor)
-    return outcome_of(write(book, charge, minor, settles=settles, key=request.key, reference=request.reference))
+        return _refused(DeclineCode(ordered or DeclineCode.GENERIC), "The bank refused the refund.")
+    payment = CardPayment.objects.filter(pk=request.gateway_id, state=Result.SUCCEEDED).first()
+    if payment is None:
+        return _refused(DeclineCode.GENERIC, "There is no such payment to pay back.")
+    if payment.currency != request.amount.currency:
+        return _refused(DeclineCode.CURRENCY, f"The payment was in {payment.currency}.")
+    left = refundable(payment)
+    if not 0 < request.amount.minor <= left:
+        return _refused(DeclineCode.LIMIT_EXCEEDED, f"{left} minor units are left to pay back.")
+    minor = int(faults.value(Fault.OTHER_AMOUNT) or request.amount.minor)
+    return outcome_of(pay_back(payment, minor, faults, key=request.key, reference=request.reference, at=at))
 
 
-def settling_of(charge: sqlite3.Row) -> Settles:
-    """When a refund to the card of a charge arrives, and whether it does."""
-    return BY_LAST_FOUR[charge["last_four"]].refunds_settle
-
-
-def write(
-    book: Book, charge: sqlite3.Row, minor: int, *, settles: Settles, key: str = "", reference: str = ""
-) -> sqlite3.Row:
-    """A refund of so much of a charge. One that was not asked for by the portal has no key and no reference."""
-    refund_id = "re_" + secrets.token_urlsafe(15)
-    at_once = settles == Settles.AT_ONCE
-    book.insert(
-        "refunds",
-        id=refund_id,
+def pay_back(
+    payment: CardPayment, minor: int, faults: CallFaults, *, at: datetime, key: str = "", reference: str = ""
+) -> models.Refund:
+    """A refund of so much of a payment. One that was not asked for by the portal has no key and no reference."""
+    settles = faults.settles(BY_LAST_FOUR[payment.last_four].refunds_settle)
+    row = models.Refund(
+        id="re_" + secrets.token_urlsafe(15),
+        payment=payment,
+        amount_minor=minor,
+        currency=payment.currency,
         key=key,
         reference=reference,
-        charge=charge["id"],
-        amount=minor,
-        currency=charge["currency"],
-        state="new",
-        at=book.now,
     )
-    _move(
-        book,
-        refund_id,
-        "succeeded" if at_once else "pending",
-        settles_at=None if at_once else book.now + SETTLES_AFTER,
-        settles_as="declined" if settles == Settles.FAILS_LATER else "succeeded",
-    )
-    return book.rows("SELECT * FROM refunds WHERE id = ?", refund_id)[0]
+    if settles == Settles.AT_ONCE:
+        row.move(Result.SUCCEEDED, at=at)
+    else:
+        row.move(Result.PENDING, at=at, settles_at=at + SETTLES_AFTER, settles_as=settles.end)
+    return row
 
 
-def left(book: Book, charge: sqlite3.Row) -> int:
-    """Minor units of a charge that can be paid back: not yet paid back, and not asked back by the payer's bank."""
-    return int(charge["amount"]) - paid_back(book, charge["id"]) - disputes.held(book, charge["id"])
+def refundable(payment: CardPayment) -> int:
+    """Minor units of a payment that can be paid back: not paid back, on their way back, or asked back by the payer's
+    bank. What failed is free again."""
+    refunds = payment.refunds.exclude(state=Result.DECLINED)
+    disputes = payment.disputes.filter(state__in=[DisputeStatus.OPEN, DisputeStatus.LOST])
+    return payment.amount_minor - sum(row.amount_minor for row in (*refunds, *disputes))
 
 
-def paid_back(book: Book, charge_id: str) -> int:
-    """Minor units paid back or on their way back; what failed is free again."""
-    row = book.rows("SELECT COALESCE(SUM(amount), 0) FROM refunds WHERE charge = ? AND state <> 'declined'", charge_id)[
-        0
-    ]
-    return int(row[0])
-
-
-def find(book: Book, request: RefundRequest) -> sqlite3.Row | None:
+def find_refund(request: RefundRequest) -> models.Refund | None:
     """By the sandbox's id, else by the key it was asked under: a payment may have several refunds."""
-    return book.row("SELECT * FROM refunds WHERE id = ?", request.refund_id) or book.row(
-        "SELECT * FROM refunds WHERE key = ? AND key <> '' ORDER BY number DESC LIMIT 1", request.key
+    return (
+        models.Refund.objects.filter(pk=request.refund_id).first()
+        or models.Refund.objects.exclude(key="").filter(key=request.key).order_by("-created_at").first()
     )
 
 
-def settle_due(book: Book) -> None:
-    """What was on its way and has arrived, or come back, by the sandbox's clock."""
-    for row in book.rows("SELECT * FROM refunds WHERE settles_at <= ?", book.now):
-        failed = row["settles_as"] == "declined"
-        _move(
-            book,
-            row["id"],
-            row["settles_as"],
-            settles_at=None,
-            decline=DeclineCode.PROCESSING_ERROR.value if failed else "",
-        )
+def dispute_of(row: models.Dispute) -> Dispute:
+    """How a dispute stands."""
+    return Dispute(
+        id=row.pk,
+        payment_id=row.payment_id,
+        amount=row.amount,
+        status=DisputeStatus(row.state),
+        reason=row.reason,
+        evidence_due_at=row.settles_at,
+    )
 
 
-def _move(book: Book, refund_id: str, state: str, **values: object) -> None:
-    names = "".join(f", {name} = ?" for name in values)
-    book.change(f"UPDATE refunds SET state = ?{names} WHERE id = ?", state, *values.values(), refund_id)  # noqa: S608
-    row = book.rows("SELECT * FROM refunds WHERE id = ?", refund_id)[0]
-    record(book, f"refund.{state}", refund_id, row["reference"], charge=row["charge"])
+def open_dispute(payment: CardPayment, minor: int, *, reason: str, at: datetime) -> str:
+    """Writes a dispute over so much of a payment. Returns its id. It carries no reference of the portal's."""
+    row = models.Dispute(
+        id="dp_" + secrets.token_urlsafe(15),
+        payment=payment,
+        amount_minor=minor,
+        currency=payment.currency,
+        reason=reason,
+    )
+    row.move(DisputeStatus.OPEN, at=at, settles_at=at + EVIDENCE_WITHIN, settles_as=DisputeStatus.LOST)
+    return row.pk
+
+
+def settle_due(*, at: datetime) -> None:
+    """What was on its way and has arrived, or come back, by the sandbox's clock; what nobody gave evidence for is
+    lost."""
+    for row in models.Refund.objects.filter(state=Result.PENDING, settles_at__lte=at):
+        failed = row.settles_as == Result.DECLINED
+        row.move(row.settles_as, at=at, decline=DeclineCode.PROCESSING_ERROR if failed else "")
+    for dispute in models.Dispute.objects.filter(state=DisputeStatus.OPEN, settles_at__lte=at):
+        dispute.move(dispute.settles_as, at=at)

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Protocol
 from uuid import uuid4
 
+from django.apps import apps
 from django.utils.module_loading import import_string
 
 from invoices.money import Money
@@ -96,19 +97,22 @@ class SandboxBench:
         return f"tok_3184_{uuid4().hex}"
 
     def refuse_connection(self) -> None:
-        self.gateway.switches.arm("refuse_connection")
+        self.gateway.faults.arm("refuse_connection")
 
     def lose_request(self) -> None:
-        self.gateway.switches.arm("drop_before")
+        self.gateway.faults.arm("drop_before")
 
     def lose_answer(self) -> None:
-        self.gateway.switches.arm("drop_after")
+        self.gateway.faults.arm("drop_after")
 
     def break_answer(self) -> None:
-        self.gateway.switches.arm("garbage")
+        self.gateway.faults.arm("garbage")
 
     def taken(self, reference: str) -> list[tuple[int, str]]:
-        return [(charge["amount"], charge["currency"]) for charge in self.gateway.books.charges(reference)]
+        from payments.gateways.sandbox.models import CardPayment
+
+        taken = CardPayment.objects.filter(reference=reference, state="succeeded").order_by("created_at")
+        return list(taken.values_list("amount_minor", "currency"))
 
     def message(self) -> tuple[bytes, dict[str, str]]:
         self.gateway.charge(an_attempt(self))
@@ -118,16 +122,16 @@ class SandboxBench:
         return self.gateway.take_deliveries()
 
     def refund_at_the_provider(self, payment_id: str, minor: int) -> str:
-        return self.gateway.desk.refund(payment_id, minor)
+        return self.gateway.operator.refund(payment_id, minor)
 
     def dispute(self, payment_id: str, minor: int | None = None) -> str:
-        return self.gateway.desk.dispute(payment_id, minor)
+        return self.gateway.operator.dispute(payment_id, minor)
 
     def decide(self, dispute_id: str, status: str) -> None:
-        self.gateway.desk.decide(dispute_id, status)
+        self.gateway.operator.decide(dispute_id, status)
 
     def break_dispute_lookups(self) -> None:
-        self.gateway.switches.arm("drop_before", on="lookup_dispute", times=1000)
+        self.gateway.faults.arm("drop_before", on="lookup_dispute", times=1000)
 
     def signed(self, body: bytes, at: float) -> dict[str, str]:
         from payments.gateways.sandbox.events import signature
@@ -143,8 +147,10 @@ class SandboxBench:
         return [self.gateway.webhook_secret.encode(), *(card.number.encode() for card in CARDS)]
 
     def stored(self) -> list[bytes]:
-        path = self.gateway.books.path
-        return [file.read_bytes() for file in path.parent.glob(path.name + "*")]
+        from payments.gateways.sandbox.models import DATABASE
+
+        tables = [model.objects.all() for model in apps.get_app_config(DATABASE).get_models()]
+        return [repr(row).encode() for rows in tables for row in rows.values_list()]
 
 
 # The bench of a gateway with tests of its own lies among them.

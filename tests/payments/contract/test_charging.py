@@ -1,8 +1,8 @@
 """One attempt, one charge; and the answer is what the provider did."""
 
 import inspect
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -12,6 +12,7 @@ from django.template.loader import get_template
 
 from invoices.money import Money
 from payments.gateways.base import Bucket, Gateway, GatewayError, Result
+from tests.payments.acts import at_once
 from tests.payments.contract.benches import BENCHES, an_attempt
 
 
@@ -58,11 +59,11 @@ def test_the_same_attempt_charged_twice_is_one_charge(bench):
     assert bench.taken(attempt.reference) == [(1000, "EUR")]
 
 
+@pytest.mark.django_db(transaction=True)
 def test_the_same_attempt_charged_by_eight_threads_at_once_is_one_charge(bench):
     attempt = an_attempt(bench)
 
-    with ThreadPoolExecutor(8) as threads:
-        outcomes = list(threads.map(bench.gateway.charge, [attempt] * 8))
+    outcomes = at_once(*[partial(bench.gateway.charge, attempt)] * 8)
 
     assert len(bench.taken(attempt.reference)) == 1
     assert len({outcome.gateway_id for outcome in outcomes if outcome.result == Result.SUCCEEDED}) == 1

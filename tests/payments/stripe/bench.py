@@ -4,8 +4,8 @@ from django.conf import settings
 from urllib3.util import connection
 
 from invoices.money import Money
-from payments.gateways.stripe import StripeGateway
 from payments.gateways.stripe.client import RETRIES
+from payments.gateways.stripe.gateway import StripeGateway
 from tests.payments.stripe.standin.client import the_stand_in
 from tests.payments.stripe.standin.messages import sign
 from tests.payments.stripe.standin.numbers import CARDS

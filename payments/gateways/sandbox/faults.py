@@ -1,7 +1,7 @@
-"""Faults on demand, for tests and for the demo: ``gateway.switches.arm("drop_after", times=1)``.
+"""Faults on demand, for tests and for the demo: ``gateway.faults.arm("drop_after", times=1)``.
 
-They lie in the books, so that they reach a server or worker in another process. Each is used up by the next calls of
-its operation (``charge`` unless said otherwise), one of `OPERATIONS`.
+They are stored, so that they reach a server or worker in another process. Each is used up by the next calls of its
+operation (``charge`` unless said otherwise), one of `OPERATIONS`.
 """
 
 import time
@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from payments.gateways.base import GatewayError
-from payments.gateways.sandbox.books import Books
+from payments.gateways.sandbox.cards import Settles
+from payments.gateways.sandbox.models import ArmedFault, transaction
 
 OPERATIONS = frozenset(
     {
@@ -19,7 +20,7 @@ OPERATIONS = frozenset(
 )
 
 
-class Switch(StrEnum):
+class Fault(StrEnum):
     REFUSE_CONNECTION = "refuse_connection"  # certainly not sent
     DROP_BEFORE = "drop_before"  # no answer, nothing done
     DROP_AFTER = "drop_after"  # done, but the answer is lost
@@ -39,61 +40,62 @@ class NetworkTrouble(GatewayError):
 
 
 @dataclass(frozen=True, slots=True)
-class Faults:
-    """What goes wrong with one call: the armed switches and their values."""
+class CallFaults:
+    """What goes wrong with one call: the faults and their values."""
 
-    armed: dict[Switch, str]
+    armed: dict[Fault, str]
 
     def before(self) -> None:
         """Raises NetworkTrouble when the call does not get through."""
-        time.sleep(int(self.armed.get(Switch.DELAY, "0")) / 1000)
-        if Switch.REFUSE_CONNECTION in self.armed:
+        time.sleep(int(self.armed.get(Fault.DELAY, "0")) / 1000)
+        if Fault.REFUSE_CONNECTION in self.armed:
             raise NetworkTrouble("The connection was refused.", sent=False)
-        if Switch.DROP_BEFORE in self.armed:
+        if Fault.DROP_BEFORE in self.armed:
             raise NetworkTrouble("No answer in time.")
 
     def after(self) -> None:
         """Raises NetworkTrouble when the answer does not get back."""
-        time.sleep(int(self.armed.get(Switch.DELAY_ANSWER, "0")) / 1000)
-        if Switch.DROP_AFTER in self.armed:
+        time.sleep(int(self.armed.get(Fault.DELAY_ANSWER, "0")) / 1000)
+        if Fault.DROP_AFTER in self.armed:
             raise NetworkTrouble("No answer in time.")
-        if Switch.GARBAGE in self.armed:
+        if Fault.GARBAGE in self.armed:
             raise NetworkTrouble("The answer could not be read.")
 
     @property
     def server_error(self) -> bool:
-        return Switch.SERVER_ERROR in self.armed
+        return Fault.SERVER_ERROR in self.armed
 
-    def value(self, switch: Switch) -> str | None:
-        return self.armed.get(switch)
+    def value(self, fault: Fault) -> str | None:
+        return self.armed.get(fault)
+
+    def settles(self, otherwise: Settles) -> Settles:
+        """When money arrives, and whether it does."""
+        if Fault.FAIL_LATER in self.armed:
+            return Settles.FAILS_LATER
+        return Settles.LATER if Fault.SETTLE_LATER in self.armed else otherwise
 
 
-class Switches:
-    def __init__(self, books: Books) -> None:
-        self.books = books
-
+class Faults:
     def arm(self, name: str, *, times: int = 1, on: str = "charge", value: int | str = "") -> None:
         """The next ``times`` calls of the operation ``on`` meet this fault. Raises ValueError for unknown names."""
         if on not in OPERATIONS:
             raise ValueError(f"{on!r} is not an operation: {', '.join(sorted(OPERATIONS))}.")
-        with self.books.transaction() as book:
-            book.insert("switches", name=Switch(name).value, operation=on, value=str(value), remaining=times)
+        ArmedFault.objects.create(name=Fault(name).value, operation=on, value=str(value), remaining=times)
 
     def clear(self) -> None:
-        with self.books.transaction() as book:
-            book.change("DELETE FROM switches")
+        ArmedFault.objects.all().delete()
 
-    def take(self, operation: str) -> Faults:
+    def take(self, operation: str) -> CallFaults:
         """The faults of one call, each used up by one."""
-        with self.books.reading() as book:
-            if book.row("SELECT 1 FROM switches WHERE operation = ? LIMIT 1", operation) is None:
-                return Faults({})
-        armed: dict[Switch, str] = {}
-        with self.books.transaction() as book:
-            for row in book.rows("SELECT * FROM switches WHERE operation = ? ORDER BY number", operation):
-                if row["name"] in armed:
-                    continue
-                armed[Switch(row["name"])] = row["value"]
-                book.change("UPDATE switches SET remaining = remaining - 1 WHERE number = ?", row["number"])
-            book.change("DELETE FROM switches WHERE remaining <= 0")
-        return Faults(armed)
+        waiting = ArmedFault.objects.filter(operation=operation).order_by("pk")
+        if not waiting.exists():
+            return CallFaults({})
+        armed: dict[Fault, str] = {}
+        with transaction():
+            for row in waiting:
+                if row.name not in armed:
+                    armed[Fault(row.name)] = row.value
+                    row.remaining -= 1
+                    row.save()
+            waiting.filter(remaining__lte=0).delete()
+        return CallFaults(armed)

@@ -1,0 +1,200 @@
+"""Cards, from the typed number to the saved card.
+
+A typed card becomes a one-time token. The number is looked at here and nowhere else, and stored nowhere. Only the
+published test numbers are taken: whoever types a real one by mistake is told so, and it goes no further. Nor may
+anybody try number after number. A token becomes a saved card with the bank's approval, where the card asks for it.
+"""
+
+import re
+import secrets
+from datetime import datetime, timedelta
+from typing import Any
+
+from django.utils.translation import gettext as _
+from django.views.decorators.debug import sensitive_variables
+
+from payments.gateways.base import DeclineCode, GatewayError, MethodInfo, Result, SetupStep
+from payments.gateways.sandbox.card_payments import has_expired, method_info, next_url, save_card
+from payments.gateways.sandbox.cards import (
+    BY_NUMBER,
+    DEFAULT_EXPIRY,
+    Challenge,
+    TestCard,
+    card_of,
+    decline,
+    fingerprint,
+    new_token,
+)
+from payments.gateways.sandbox.models import CardSetup, CardToken, SavedCard, TypedCard, record, transaction
+
+EXPIRY = re.compile(r"^\s*(\d{1,2})\s*/?\s*(?:20)?(\d{2})\s*$", re.ASCII)
+CODE = re.compile(r"^\d{3,4}$", re.ASCII)
+LONGEST = 40  # characters of any field
+TRIES_A_MINUTE = 20
+
+
+class TooManyTries(Exception):
+    """This person typed too many cards within a minute."""
+
+
+class InvalidCard(Exception):
+    """What was typed is not a test card; ``errors`` has a sentence for each field."""
+
+    def __init__(self, errors: dict[str, str]) -> None:
+        super().__init__("The card was not accepted.")
+        self.errors = errors
+
+
+@sensitive_variables()
+def token_for(typed: dict[str, Any], *, person: str) -> str:
+    """A token for what a person typed: ``number``, ``expiry`` as MM / YY, and ``code``.
+
+    A card that is refused counts as a try as well. Counting and making are one transaction, so that of any number of
+    requests at once no more than the limit get a token. Raises TooManyTries, InvalidCard.
+    """
+    number, expiry, code = (str(typed.get(name) or "")[:LONGEST] for name in ("number", "expiry", "code"))
+    card = BY_NUMBER.get(re.sub(r"[\s-]", "", number))
+    month_and_year = _expiry(expiry)
+    with transaction() as at:
+        _count_try(person, at=at)
+        errors = {
+            "number": _number_error(number, card),
+            "expiry": _expiry_error(month_and_year, at),
+            "code": _code_error(code, card),
+        }
+        errors = {field: error for field, error in errors.items() if error}
+        if card is not None and month_and_year is not None and not errors:
+            month, year = month_and_year
+            return CardToken.objects.create(id=new_token(card), expiry_month=month, expiry_year=year).pk
+    raise InvalidCard(errors)
+
+
+def _count_try(person: str, *, at: datetime) -> None:
+    TypedCard.objects.filter(at__lte=at - timedelta(minutes=1)).delete()
+    if TypedCard.objects.filter(person=person).count() >= TRIES_A_MINUTE:
+        raise TooManyTries
+    TypedCard.objects.create(person=person, at=at)
+
+
+@sensitive_variables()
+def _number_error(number: str, card: TestCard | None) -> str:
+    if card is not None:
+        return ""
+    if not number.strip():
+        return _("Enter a test card number, such as 4242 4242 4242 4242.")
+    return _("This is not one of the test card numbers. Never enter a real card here: no money moves in the sandbox.")
+
+
+def _expiry(expiry: str) -> tuple[int, int] | None:
+    match = EXPIRY.match(expiry)
+    month, year = (int(match[1]), 2000 + int(match[2])) if match else (0, 0)
+    return (month, year) if 1 <= month <= 12 else None
+
+
+def _expiry_error(month_and_year: tuple[int, int] | None, at: datetime) -> str:
+    if month_and_year is None:
+        return _("Enter the expiry date as month and year, such as 08 / 28.")
+    return _("This card has expired. Any month in the future will do.") if has_expired(month_and_year, at) else ""
+
+
+@sensitive_variables()
+def _code_error(code: str, card: TestCard | None) -> str:
+    if CODE.match(code.strip()) and (card is None or len(code.strip()) == card.code_length):
+        return ""
+    if card is not None and card.code_length == 4:
+        return _("Enter any four digits.")
+    return _("Enter any three digits.")
+
+
+def step_of(setup: CardSetup, slug: str) -> SetupStep:
+    """How adding a card stands."""
+    return SetupStep(
+        setup_id=setup.pk,
+        next_url=next_url(setup, slug),
+        method=method_info(setup) if setup.state == Result.SUCCEEDED else None,
+        decline=decline(setup.decline) if setup.decline else None,
+    )
+
+
+def find_setup(setup_id: str) -> CardSetup:
+    """Raises GatewayError for an id that is not the sandbox's."""
+    setup = CardSetup.objects.filter(pk=setup_id).first()
+    if setup is None:
+        raise GatewayError("There is no such card being added.")
+    return setup
+
+
+def begin_setup(*, profile: str, token: str, return_url: str, in_page: bool, at: datetime) -> CardSetup:
+    """Uses up a token; the card is saved at once, refused, or saved once the bank's approval is given."""
+    card, typed = card_of(token), CardToken.objects.filter(pk=token).first()
+    setup = CardSetup(
+        id="set_" + secrets.token_urlsafe(15),
+        profile=profile,
+        last_four=card.last_four if card else "",
+        expiry_month=typed.expiry_month if typed else DEFAULT_EXPIRY[0],
+        expiry_year=typed.expiry_year if typed else DEFAULT_EXPIRY[1],
+        return_url=return_url,
+        in_page=in_page,
+    )
+    if card is None or not token.startswith("tok_"):
+        setup.state, setup.decline = Result.DECLINED, DeclineCode.WRONG_NUMBER
+    elif typed is not None and typed.is_used:
+        setup.state, setup.decline = Result.DECLINED, DeclineCode.METHOD_GONE
+    elif not card.can_be_stored:
+        setup.state, setup.decline = Result.DECLINED, card.declined or DeclineCode.GENERIC
+    elif card.challenge != Challenge.NEVER:
+        setup.state, setup.challenge = Result.NEEDS_CUSTOMER, "add_" + secrets.token_urlsafe(24)
+    else:
+        _save(setup, at=at)
+    CardToken.objects.filter(pk=token).update(is_used=True)
+    setup.save()
+    return setup
+
+
+def answer_challenge(setup: CardSetup, *, approved: bool, at: datetime) -> None:
+    """What the person said at the bank. Only a card that still waits for it changes."""
+    if setup.state != Result.NEEDS_CUSTOMER:
+        return
+    if approved:
+        _save(setup, at=at)
+    else:
+        setup.state, setup.decline = Result.DECLINED, DeclineCode.CHALLENGE_FAILED
+    setup.save()
+
+
+def _save(setup: CardSetup, *, at: datetime) -> None:
+    setup.state, setup.saved_card = Result.SUCCEEDED, save_card(setup)
+    record("method.saved", setup.saved_card, at=at)
+
+
+def find(card_id: str, *, customer: str) -> MethodInfo | None:
+    """A card as it stands now. None for one that is forgotten, or that another payer has."""
+    card, saved = card_of(card_id), SavedCard.objects.filter(pk=card_id).first()
+    if card is None or (saved is not None and (saved.is_detached or customer not in {"", saved.customer})):
+        return None
+    return MethodInfo(
+        brand=card.brand,
+        last_four=card.last_four,
+        expiry_month=saved.expiry_month if saved else DEFAULT_EXPIRY[0],
+        expiry_year=saved.expiry_year if saved else DEFAULT_EXPIRY[1],
+        gateway_method=card_id,
+        gateway_customer=saved.customer if saved else customer,
+        fingerprint=fingerprint(card.last_four),
+    )
+
+
+def detach(card_id: str, *, at: datetime) -> None:
+    """Forgets a card, also one that only its id tells of; once forgotten, again changes nothing."""
+    if card_of(card_id) is None:
+        return
+    unknown = {
+        "customer": "",
+        "is_approved": False,
+        "expiry_month": DEFAULT_EXPIRY[0],
+        "expiry_year": DEFAULT_EXPIRY[1],
+    }
+    saved, _created = SavedCard.objects.get_or_create(pk=card_id, defaults=unknown)
+    if not saved.is_detached:
+        saved.is_detached = True
+        saved.save()
+        record("method.detached", card_id, at=at)
