@@ -54,7 +54,7 @@ def test_a_stranger_finds_nothing(profile):
 
 def test_the_page_shows_the_card_field_and_loads_its_script(owner, profile):
     page = owner.get(url("add_method", profile)).content.decode()
-    assert "data-sandbox-card" in page
+    assert "data-card-field" in page
     assert "gateways/sandbox/card.js" in page
     assert 'name="in_page" data-in-page="sandbox"' in page
 

@@ -1,7 +1,6 @@
 """What every response says to the browser, error pages included, and that no template needs a looser policy."""
 
 import re
-from pathlib import Path
 
 import pytest
 from django.conf import settings
@@ -10,11 +9,11 @@ from django.urls import reverse
 from tests.factories import UserFactory
 
 pytestmark = [pytest.mark.django_db, pytest.mark.urls("tests.shell.broken_urls")]
-TEMPLATES = sorted(path for folder in settings.TEMPLATES[0]["DIRS"] for path in folder.rglob("*.html"))
+FOLDERS = [settings.BASE_DIR, *(settings.BASE_DIR / "payments" / "gateways").iterdir()]
+TEMPLATES = sorted(path for folder in FOLDERS for path in (folder / "templates").rglob("*.html"))
 PAGES = [path for path in TEMPLATES if "emails" not in path.parts and path.name != "email.html"]
-OWN = [folder for folder in settings.STATICFILES_DIRS if isinstance(folder, Path)]
-STYLESHEETS = sorted(path for folder in OWN for path in folder.rglob("*.css"))
-SCRIPTS = sorted(path for folder in OWN for path in folder.rglob("*.js"))
+STYLESHEETS = sorted(path for folder in FOLDERS for path in (folder / "static").rglob("*.css"))
+SCRIPTS = sorted(path for folder in FOLDERS for path in (folder / "static").rglob("*.js"))
 DATA_ADDRESS = re.compile(r"""["'(=]\s*data:""")
 ADDRESSES = [
     "/",

@@ -58,7 +58,7 @@ class SandboxGateway:
         self.browser = Browser(
             template="payments/gateways/sandbox/card_field.html",
             challenge_template="payments/gateways/sandbox/challenge.html",
-            scripts=("gateways/sandbox/card.js",),
+            scripts=("js/card.js", "gateways/sandbox/card.js"),
             context={"tokens_path": f"/gateways/{slug}/tokens", "test_cards": CARDS},
         )
 

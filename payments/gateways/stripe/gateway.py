@@ -124,7 +124,7 @@ class StripeGateway:
         return Browser(
             template="payments/gateways/stripe/card_field.html",
             challenge_template="payments/gateways/stripe/challenge.html",
-            scripts=(self.js_url, "gateways/stripe/card.js", "gateways/stripe/challenge.js"),
+            scripts=(self.js_url, "js/card.js", "gateways/stripe/card.js", "gateways/stripe/challenge.js"),
             script_origins=scripts,
             frame_origins=(*scripts, "https://hooks.stripe.com") if own_js else scripts,
             connect_origins=(_origin(self.api_base),),

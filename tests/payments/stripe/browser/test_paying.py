@@ -85,7 +85,7 @@ def test_the_field_has_no_barrier_in_either_theme(blade, page):
     blade.get_by_label("Add a new card").check()
     for theme in ("light", "dark"):
         page.evaluate(f"document.documentElement.dataset.bsTheme = '{theme}'")
-        found = Axe().run(page, context="[data-stripe-card]")
+        found = Axe().run(page, context="[data-card-field]")
         assert [each["id"] for each in found.response["violations"]] == []
 
 
