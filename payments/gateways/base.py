@@ -18,50 +18,192 @@ Which behaviour is required is written down once, as tests, in ``tests/payments/
 gateway in ``GATEWAYS_KNOWN``.
 """
 
-from collections.abc import Mapping
-from typing import Protocol, runtime_checkable
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+from typing import Any, Protocol, runtime_checkable
 
 from django.urls import URLPattern
 
-from payments.gateways.messages import (
-    Attempt,
-    Browser,
-    Bucket,
-    Capabilities,
-    Decline,
-    DeclineCode,
-    Dispute,
-    DisputeStatus,
-    Event,
-    EventKind,
-    MethodInfo,
-    Outcome,
-    RefundRequest,
-    Result,
-    SetupStep,
-)
+from invoices.money import Money
 
-__all__ = [
-    "Attempt",
-    "BadSignature",
-    "Browser",
-    "Bucket",
-    "Capabilities",
-    "Decline",
-    "DeclineCode",
-    "Dispute",
-    "DisputeStatus",
-    "Event",
-    "EventKind",
-    "Gateway",
-    "GatewayError",
-    "MethodInfo",
-    "Outcome",
-    "RefundRequest",
-    "Result",
-    "SetupStep",
-    "UnreadableMessage",
-]
+
+class Result(StrEnum):
+    SUCCEEDED = "succeeded"
+    NEEDS_CUSTOMER = "needs_customer"  # the person must approve it with the bank at `Outcome.next_url`
+    PENDING = "pending"  # accepted; the answer comes later
+    DECLINED = "declined"  # a definite no; `Outcome.decline` says why
+    EXPIRED = "expired"  # closed at the gateway before money moved; it can no longer be charged
+    NOT_SENT = "not_sent"  # the provider certainly never got it; safe to try again at once
+    UNKNOWN = "unknown"  # may or may not have happened
+    NOT_FOUND = "not_found"  # only from `lookup`: the provider knows no such attempt (yet)
+
+
+class Bucket(StrEnum):
+    """What can be done about a decline."""
+
+    RETRY_LATER = "retry_later"
+    NEW_METHOD = "new_method"
+    CUSTOMER_MUST_ACT = "customer_must_act"
+    NEVER = "never"
+    CONFIG_ERROR = "config_error"
+
+
+class DeclineCode(StrEnum):
+    """Why a bank said no, in the portal's words; `payments.declines` holds the sentences for the customer."""
+
+    GENERIC = "generic"
+    INSUFFICIENT_FUNDS = "insufficient_funds"
+    EXPIRED_CARD = "expired_card"
+    WRONG_CODE = "wrong_code"
+    WRONG_NUMBER = "wrong_number"
+    PROCESSING_ERROR = "processing_error"
+    LOST_OR_STOLEN = "lost_or_stolen"
+    FRAUD = "fraud"
+    CHALLENGE_FAILED = "challenge_failed"
+    CHALLENGE_REQUIRED = "challenge_required"
+    LIMIT_EXCEEDED = "limit_exceeded"
+    CURRENCY = "currency"
+    METHOD_GONE = "method_gone"
+    TOO_SMALL = "too_small"
+    WRONG_EXPIRY = "wrong_expiry"
+    WRONG_ADDRESS = "wrong_address"
+    INVALID_ACCOUNT = "invalid_account"
+    NOT_SUPPORTED = "not_supported"
+    DUPLICATE = "duplicate"
+    STOPPED = "stopped"
+    TEST_CARD = "test_card"
+    AMOUNT = "amount"
+
+
+@dataclass(frozen=True, slots=True)
+class Decline:
+    code: DeclineCode
+    bucket: Bucket
+
+
+@dataclass(frozen=True, slots=True)
+class MethodInfo:
+    """All the portal keeps of a card. Never a number, never a security code."""
+
+    brand: str  # "visa", "mastercard", "amex", ...
+    last_four: str
+    expiry_month: int
+    expiry_year: int  # four digits
+    gateway_method: str  # the gateway's id of the stored card
+    gateway_customer: str = ""  # the gateway's id of the payer it belongs to
+    fingerprint: str = ""  # the same for the same card number
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """What a gateway is told of a payment."""
+
+    key: str  # idempotency key: the same for every call about this attempt
+    reference: str  # ours, shown to people, such as PAY-7F3K22QX; sent along as metadata
+    amount: Money
+    profile: str  # our code of the paying profile; the gateway keeps one payer for each
+    description: str  # such as the invoice number; on the provider's pages and the statement where possible
+    return_url: str  # where the person comes back to from the bank
+    gateway_id: str = ""  # the provider's id, once it is known
+    # Of the stored card; for a new one the payer's id that any card of this profile at this gateway already has.
+    gateway_customer: str = ""
+    method: str = ""  # a stored card's `gateway_method`, or the token of a card just typed in
+    save_method: bool = False  # keep the new card for later payments
+    customer_present: bool = True  # False for automatic charges: no bank can be answered
+    in_page: bool = False  # the payer's browser runs the gateway's scripts, so the bank may be answered inside the page
+    started_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class RefundRequest:
+    key: str
+    reference: str
+    amount: Money
+    gateway_id: str  # of the payment
+    refund_id: str = ""  # of the refund, once it is known
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """How an attempt (or refund) stands at the gateway."""
+
+    result: Result
+    gateway_id: str = ""
+    amount: Money | None = None  # what was taken; required with SUCCEEDED
+    next_url: str = ""  # with NEEDS_CUSTOMER: where to send the person; empty when the bank is answered in our page
+    decline: Decline | None = None
+    method: MethodInfo | None = None  # the card that was charged
+    message: str = ""  # the provider's own words, for staff and logs only
+
+
+@dataclass(frozen=True, slots=True)
+class SetupStep:
+    """How to go on with adding a card without paying: done at once, or at ``next_url`` first. With no address, no card
+    and no decline it waits for the bank's approval inside the portal's page."""
+
+    setup_id: str
+    next_url: str = ""
+    method: MethodInfo | None = None
+    decline: Decline | None = None
+
+
+class EventKind(StrEnum):
+    PAYMENT = "payment"
+    REFUND = "refund"
+    METHOD = "method"
+    DISPUTE = "dispute"
+    OTHER = "other"
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """A message from the provider that something changed. It carries ids only: what changed is looked up."""
+
+    id: str
+    kind: EventKind
+    type: str  # the provider's own name of it
+    object_id: str
+    reference: str  # ours, when the object carries it
+    created_at: datetime
+    payment_id: str = ""  # the provider's id of the payment that a refund or dispute belongs to
+
+
+class DisputeStatus(StrEnum):
+    OPEN = "open"  # the bank asks the money back; it has not decided
+    WON = "won"  # decided for us (also: withdrawn, warning closed, prevented)
+    LOST = "lost"  # the money is gone
+
+
+@dataclass(frozen=True, slots=True)
+class Dispute:
+    id: str
+    payment_id: str  # the provider's id of the payment
+    amount: Money
+    status: DisputeStatus
+    reason: str = ""  # the provider's word, for staff
+    evidence_due_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Browser:
+    """What the card field needs in the payer's browser, as data. The core adds the origins to the content security
+    policy of the pages that show the field, and nowhere else."""
+
+    template: str  # draws the card field; it fills the hidden input `card_token`
+    challenge_template: str = ""  # draws the bank's approval inside our page; "": always given at `Outcome.next_url`
+    scripts: Sequence[str] = ()  # static paths or absolute addresses
+    script_origins: Sequence[str] = ()
+    frame_origins: Sequence[str] = ()
+    connect_origins: Sequence[str] = ()
+    context: Mapping[str, Any] = field(default_factory=dict)  # for the template
+
+
+@dataclass(frozen=True, slots=True)
+class Capabilities:
+    currencies: frozenset[str] | None = None  # None: every currency
+    minimum_minor: Mapping[str, int] = field(default_factory=dict)  # smallest charge, in our minor units
 
 
 class BadSignature(Exception):

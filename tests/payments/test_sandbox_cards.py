@@ -3,7 +3,6 @@
 import pytest
 
 from payments.gateways.base import Result
-from payments.gateways.registry import get_gateway
 from payments.gateways.sandbox import saved_cards
 from payments.gateways.sandbox.cards import BY_LAST_FOUR, CARDS, card_of
 from payments.gateways.sandbox.models import CardSetup, transaction
@@ -160,4 +159,3 @@ def test_a_card_stored_with_a_check_needs_no_other_one(bench, sandbox):
 
 def test_ids_tell_the_card():
     assert card_of("card_3184_anything").last_four == card_of("tok_3184_else").last_four == "3184"
-    assert get_gateway("sandbox").capabilities.slow_settlement

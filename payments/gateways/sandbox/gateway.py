@@ -46,7 +46,7 @@ class SandboxGateway:
 
     label = "Sandbox"
     test_mode = True
-    capabilities = Capabilities(slow_settlement=True)
+    capabilities = Capabilities()
 
     def __init__(self, slug: str, webhook_secret: str, webhook_url: str, allowed: bool) -> None:
         self.slug = slug

@@ -1,13 +1,14 @@
 """Stripe as the portal sees it: `payments.gateways.base.Gateway`, on Stripe's own library.
 
-Cards are typed into Stripe's frame and arrive here as ids (``pm_...``). Charges are PaymentIntents (`charges`), cards
-without a charge SetupIntents (`setups`); what goes wrong is translated in one table (`errors`), amounts in one place
-(`money`).
+Cards are typed into Stripe's frame and arrive here as ids (``pm_...``). A payment is a PaymentIntent
+(`payment_intents`), a card that is added without one a SetupIntent (`cards`). What goes wrong is translated in one
+table (`errors`), amounts in one place (`money`).
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from urllib.parse import urlsplit
 
+from django.conf import settings
 from django.urls import URLPattern
 
 from payments.gateways.base import (
@@ -21,11 +22,14 @@ from payments.gateways.base import (
     RefundRequest,
     SetupStep,
 )
-from payments.gateways.stripe import cards, charges, events, options, refunds, setups
+from payments.gateways.stripe import cards, events, payment_intents, refunds
 from payments.gateways.stripe.client import API_BASE, Account
 from payments.gateways.stripe.money import SMALLEST
 
 JS_URL = "https://js.stripe.com/v3/"
+SECRET = ("sk_live_", "sk_test_", "rk_live_", "rk_test_")  # rk: restricted keys
+PUBLISHABLE = ("pk_live_", "pk_test_")
+THIS_MACHINE = {"localhost", "127.0.0.1", "::1"}
 
 
 class StripeGateway:
@@ -34,7 +38,7 @@ class StripeGateway:
     variables they come from, for the messages of `checks`."""
 
     label = "Stripe"
-    capabilities = Capabilities(slow_settlement=True, minimum_minor=SMALLEST)
+    capabilities = Capabilities(minimum_minor=SMALLEST)
 
     def __init__(
         self,
@@ -58,21 +62,21 @@ class StripeGateway:
         self.browser = self._browser()
 
     def charge(self, attempt: Attempt) -> Outcome:
-        return charges.charge(self.account, attempt)
+        return payment_intents.charge(self.account, attempt)
 
     def lookup(self, attempt: Attempt) -> Outcome:
-        return charges.lookup(self.account, attempt)
+        return payment_intents.lookup(self.account, attempt)
 
     def expire(self, attempt: Attempt) -> Outcome:
-        return charges.expire(self.account, attempt)
+        return payment_intents.expire(self.account, attempt)
 
     def challenge(self, attempt: Attempt) -> Mapping[str, str]:
-        return charges.challenge(self.account, attempt)
+        return payment_intents.challenge(self.account, attempt)
 
     def begin_setup(
         self, *, key: str, profile: str, gateway_customer: str, token: str, return_url: str, in_page: bool = False
     ) -> SetupStep:
-        return setups.begin(
+        return cards.begin_setup(
             self.account,
             key=key,
             profile=profile,
@@ -83,13 +87,13 @@ class StripeGateway:
         )
 
     def finish_setup(self, setup_id: str) -> SetupStep:
-        return setups.finish(self.account, setup_id)
+        return cards.finish_setup(self.account, setup_id)
 
     def expire_setup(self, setup_id: str) -> SetupStep:
-        return setups.expire(self.account, setup_id)
+        return cards.expire_setup(self.account, setup_id)
 
     def setup_challenge(self, setup_id: str) -> Mapping[str, str]:
-        return setups.challenge(self.account, setup_id)
+        return cards.setup_challenge(self.account, setup_id)
 
     def lookup_method(self, *, gateway_method: str, gateway_customer: str) -> MethodInfo | None:
         return cards.lookup(self.account, gateway_method=gateway_method, gateway_customer=gateway_customer)
@@ -110,7 +114,8 @@ class StripeGateway:
         return events.verify(self.webhook_secrets, body, headers, live=not self.test_mode)
 
     def checks(self) -> list[str]:
-        return options.problems_of(self)
+        problems = [*_key_problems(self), *_webhook_problems(self), *_address_problems(self)]
+        return [self.prefix + problem for problem in problems]
 
     def urls(self) -> list[URLPattern]:
         return []
@@ -135,3 +140,33 @@ class StripeGateway:
 def _origin(address: str) -> str:
     parts = urlsplit(address)
     return f"{parts.scheme}://{parts.netloc}"
+
+
+def _key_problems(gateway: StripeGateway) -> Iterator[str]:
+    if not gateway.secret_key.startswith(SECRET):
+        yield "SECRET_KEY must be a secret or restricted key: sk_... or rk_..."
+    elif gateway.test_mode and not settings.DEBUG:
+        yield "SECRET_KEY is a test key, and DEBUG is off: nobody would be charged."
+    elif not gateway.test_mode and settings.DEBUG:
+        yield "SECRET_KEY is a live key, and DEBUG is on: real cards would be charged."
+    if not gateway.publishable_key.startswith(PUBLISHABLE):
+        yield "PUBLISHABLE_KEY must be a publishable key: pk_..."
+    elif gateway.secret_key.startswith(SECRET) and gateway.publishable_key.startswith("pk_test_") != gateway.test_mode:
+        yield "PUBLISHABLE_KEY is of another mode than the secret key: one is live, one for tests."
+    expected = gateway.account.expected
+    if expected and not expected.startswith("acct_"):
+        yield "ACCOUNT must be the id of an account: acct_..."
+
+
+def _webhook_problems(gateway: StripeGateway) -> Iterator[str]:
+    if not gateway.webhook_secrets:
+        yield "WEBHOOK_SECRETS is empty: every message from Stripe would be refused."
+    elif not all(each.startswith("whsec_") for each in gateway.webhook_secrets):
+        yield "WEBHOOK_SECRETS must be signing secrets, whsec_..., separated by commas."
+
+
+def _address_problems(gateway: StripeGateway) -> Iterator[str]:
+    for name, address in (("API_BASE", gateway.api_base), ("JS_URL", gateway.js_url)):
+        parts = urlsplit(address)
+        if parts.scheme != "https" and not (parts.scheme == "http" and parts.hostname in THIS_MACHINE):
+            yield f"{name} must begin with https://, unless it is on this machine."

@@ -1,4 +1,4 @@
-"""Charges: one PaymentIntent an attempt, made and confirmed in one request under the attempt's own key.
+"""PaymentIntents: one for each attempt, made and confirmed in one request under the attempt's own key.
 
 The same key gives the same answer for at least a day, so the same attempt charges once however often it is sent; later
 it is only looked up. Closing an attempt that Stripe never saw uses up that same key for an intent that is never
