@@ -15,6 +15,7 @@ only blanks personal data, and refuses every other one (docs/decisions/013).
 
 from typing import Any
 
+from django.db import router
 from django.db.backends.base.schema import BaseDatabaseSchemaEditor
 from django.db.migrations.operations.base import Operation, OperationCategory
 from django.db.migrations.state import ProjectState
@@ -67,18 +68,24 @@ class AppendOnly(Operation):
         """Triggers are no part of a model's state."""
 
     def database_forwards(
-        self, _app: str, schema_editor: BaseDatabaseSchemaEditor, _old: ProjectState, _new: ProjectState
+        self, app_label: str, schema_editor: BaseDatabaseSchemaEditor, _old: ProjectState, _new: ProjectState
     ) -> None:
-        self._run(schema_editor, 0)
+        self._run(app_label, schema_editor, 0)
 
     def database_backwards(
-        self, _app: str, schema_editor: BaseDatabaseSchemaEditor, _old: ProjectState, _new: ProjectState
+        self, app_label: str, schema_editor: BaseDatabaseSchemaEditor, _old: ProjectState, _new: ProjectState
     ) -> None:
-        self._run(schema_editor, 1)
+        self._run(app_label, schema_editor, 1)
 
-    def _run(self, schema_editor: BaseDatabaseSchemaEditor, direction: int) -> None:
-        for statement in STATEMENTS[schema_editor.connection.vendor][direction]:
-            schema_editor.execute(statement.format(table=self.table))
+    def _run(self, app_label: str, schema_editor: BaseDatabaseSchemaEditor, direction: int) -> None:
+        statements = STATEMENTS[schema_editor.connection.vendor][direction]
+        self._execute(app_label, schema_editor, [statement.format(table=self.table) for statement in statements])
+
+    def _execute(self, app_label: str, schema_editor: BaseDatabaseSchemaEditor, statements: list[str]) -> None:
+        """Runs the statements on a database that the app's tables are in."""
+        if router.allow_migrate(schema_editor.connection.alias, app_label):
+            for statement in statements:
+                schema_editor.execute(statement)
 
     def describe(self) -> str:
         return f"Make {self.table} append-only"
@@ -88,14 +95,14 @@ class Unlocked(AppendOnly):
     """Lets a migration change the table: the opposite of ``AppendOnly``, which must follow in the same migration."""
 
     def database_forwards(
-        self, _app: str, schema_editor: BaseDatabaseSchemaEditor, _old: ProjectState, _new: ProjectState
+        self, app_label: str, schema_editor: BaseDatabaseSchemaEditor, _old: ProjectState, _new: ProjectState
     ) -> None:
-        self._run(schema_editor, 1)
+        self._run(app_label, schema_editor, 1)
 
     def database_backwards(
-        self, _app: str, schema_editor: BaseDatabaseSchemaEditor, _old: ProjectState, _new: ProjectState
+        self, app_label: str, schema_editor: BaseDatabaseSchemaEditor, _old: ProjectState, _new: ProjectState
     ) -> None:
-        self._run(schema_editor, 0)
+        self._run(app_label, schema_editor, 0)
 
     def describe(self) -> str:
         return f"Let {self.table} be changed"
@@ -163,7 +170,7 @@ class Redactable(AppendOnly):
         return (type(self).__name__, [self.table], {"kept": self.kept, "blanked": self.blanked})
 
     def database_forwards(
-        self, _app: str, schema_editor: BaseDatabaseSchemaEditor, _old: ProjectState, _new: ProjectState
+        self, app_label: str, schema_editor: BaseDatabaseSchemaEditor, _old: ProjectState, _new: ProjectState
     ) -> None:
         on_postgresql = schema_editor.connection.vendor == "postgresql"
         statements = (POSTGRESQL_REDACTABLE, POSTGRESQL[1]) if on_postgresql else (SQLITE_REDACTABLE, SQLITE[1])
@@ -173,8 +180,7 @@ class Redactable(AppendOnly):
             "kept": " AND ".join(f"NEW.{column} IS OLD.{column}" for column in self.kept),
             "blanked": " AND ".join(_blanked(column, change, on_postgresql) for column, change in self.blanked.items()),
         }
-        for statement in statements:
-            schema_editor.execute(statement.format(**values))
+        self._execute(app_label, schema_editor, [statement.format(**values) for statement in statements])
 
     def describe(self) -> str:
         return f"Make {self.table} append-only but for the erasure of personal data"
