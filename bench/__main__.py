@@ -25,7 +25,7 @@ def main() -> None:
     os.environ["BENCH_DATABASE_URL"] = server.create("portal")
     django.setup()
     call_command("migrate", verbosity=0)
-    call_command("migrate", database="sandbox", verbosity=0)
+    call_command("migrate", "sandbox", database="sandbox", verbosity=0)
     call_command("createcachetable", verbosity=0)
     connection.close()
     server.copy("portal", "empty")

@@ -44,7 +44,7 @@ PROGRAM = """
                           profile="BP", description="", return_url="", method="tok_4242_x")
         print(number, gateway.charge(attempt).result, flush=True)
 """
-MIGRATE = 'call_command("migrate", database="sandbox", verbosity=0)'
+MIGRATE = 'call_command("migrate", "sandbox", database="sandbox", verbosity=0)'
 CHARGES = "for number in range(int(sys.argv[3])): charge(sys.argv[2], number)"
 COUNTS = """
     payments = CardPayment.objects.filter(reference__startswith=f"PAY-{sys.argv[2]}-")

@@ -49,15 +49,20 @@ class Command(BaseCommand):
 
     def prepare(self) -> None:
         compile_catalogues(settings.BASE_DIR / "locale")
-        for alias in connections:
-            executor = MigrationExecutor(connections[alias])
-            if executor.migration_plan(executor.loader.graph.leaf_nodes()):
-                self.stdout.write(f"Bringing the {alias} database up to date.")
-                call_command("migrate", database=alias, verbosity=0)
-                call_command("createcachetable", database=alias, verbosity=0)
+        self.migrate("default")
+        if "sandbox" in connections:
+            self.migrate("sandbox", "sandbox")
         if settings.DEMO and not User.objects.exists():
             self.stdout.write("Making demo data.")
             call_command("demo_data", verbosity=0)
+
+    def migrate(self, alias: str, *app_labels: str) -> None:
+        """Brings a database up to date, or only the tables of an app in it."""
+        executor = MigrationExecutor(connections[alias])
+        if executor.migration_plan(executor.loader.graph.leaf_nodes(*app_labels)):
+            self.stdout.write(f"Bringing the {alias} database up to date.")
+            call_command("migrate", *app_labels, database=alias, verbosity=0)
+            call_command("createcachetable", database=alias, verbosity=0)
 
     def wait_until_it_answers(self, together: Together, stopped: threading.Event) -> None:
         for _attempt in range(int(PATIENCE / 0.1)):
