@@ -255,11 +255,13 @@ def change_password(*, person: User, encoded: str, at: datetime) -> None:
 
 
 def _save_password(person: User, encoded: str, at: datetime, *, action: str) -> None:
-    """The first password has an action of its own."""
-    is_first = not person.has_usable_password()
+    """The first password has an action of its own. An address that waits to be confirmed is withdrawn: whoever asked
+    for it may have known the password of before."""
+    access, is_first = Access(user=person), not person.has_usable_password()
     person.password = encoded
     person.save(update_fields=["password"])
-    _record(Access(user=person), person, at, "password.set" if is_first else action)
+    _record(access, person, at, "password.set" if is_first else action)
+    _withdraw(access, EmailChange.objects.filter(user=person).select_related("user").first(), at)
 
 
 def refuse_taken_address(email: str) -> None:

@@ -20,6 +20,7 @@ from accounts.operations import (
     correct_unproven_address,
     invite_person,
     request_email_change,
+    set_password_by_link,
 )
 from accounts.operations.addresses import CANCEL, CONFIRM, MAX_REQUESTS, email_change_key
 from billing_portal.core.mail import send_due
@@ -198,6 +199,27 @@ def test_what_staff_propose_needs_the_persons_own_confirmation_and_warns_the_old
         confirm(change, clerk)
     person.refresh_from_db()
     assert person.email == "old@example.com"
+
+
+@pytest.mark.parametrize("by", [None, "clerk"])
+def test_a_new_password_by_mail_withdraws_the_change_that_waits(client, person, by):
+    clerk = UserFactory(is_staff=True)
+    change = ask(person, by=by and staff_access(clerk), at=timezone.now())
+    set_password_by_link(user=person, password="nine orange canoes", at=timezone.now())
+    assert not EmailChange.objects.exists()
+    entry = AuditEntry.objects.latest("pk")
+    assert (entry.action, entry.person, entry.actor) == ("address.withdrawn", person, person)
+    client.force_login(User.objects.get(pk=person.pk))
+    assert client.post(reverse("account_confirm_email", args=[email_change_key(change.pk, CONFIRM)])).status_code == 404
+
+
+def test_a_password_changed_on_the_page_withdraws_the_change_that_waits(signed_in, person):
+    ask(person, at=timezone.now())
+    new = "nine orange canoes"
+    signed_in.post(reverse("account_change_password"), {"oldpassword": PASSWORD, "password1": new, "password2": new})
+    person.refresh_from_db()
+    assert person.check_password(new)
+    assert not EmailChange.objects.exists()
 
 
 def test_a_person_withdraws_a_change_and_nobody_elses(person):
