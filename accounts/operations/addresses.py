@@ -17,6 +17,7 @@ from django.contrib.auth.hashers import make_password
 from django.core import signing
 from django.core.exceptions import ValidationError
 from django.db import IntegrityError, transaction
+from django.db.models import Q
 from django.utils.translation import gettext as _
 
 from accounts import audit
@@ -30,6 +31,9 @@ CONFIRM, CANCEL = "accounts.email-change.confirm", "accounts.email-change.cancel
 VALID_FOR = timedelta(days=1)
 # Each request mails two mailboxes, one of which may be a stranger's, or says that somebody has an address.
 MAX_REQUESTS, WITHIN = 5, timedelta(days=1)
+# Invitations and password links that staff mail to one address.
+MAX_LINKS, LINKS_WITHIN = 5, timedelta(hours=1)
+LINKS = ("invitation.sent", "password.link_sent")
 
 
 class CannotChangeAddress(Exception):
@@ -171,7 +175,8 @@ def correct_unproven_address(*, access: Access, user_id: int, email: str, at: da
     longer works, and its mailbox is told so. For staff.
 
     Returns the person. Raises NotAllowed, AddressTaken, and CannotChangeAddress for somebody who has ever signed in or
-    chosen a password, and for who holds a role: the owners, who were told of it, meant the person at that address.
+    chosen a password, for who holds a role (the owners, who were told of it, meant the person at that address), and
+    after `MAX_LINKS` to the new address.
     """
     email = valid_address(email)
     try:
@@ -200,7 +205,9 @@ def correct_unproven_address(*, access: Access, user_id: int, email: str, at: da
 
 
 def invite(*, access: Access, user: User, at: datetime) -> None:
-    """Mails the link with which a person sets the first password and so proves the address. Inside a transaction."""
+    """Mails the link with which a person sets the first password and so proves the address. Inside a transaction that
+    holds the person's row. Raises CannotChangeAddress after `MAX_LINKS` to the address."""
+    _refuse_too_many_links(access, user, at)
     key = f"invitation-{user.pk}-{user.sessions_version}-{at.isoformat()}"
     queue(key=key, to=user, template="invitation", context={"user": user.pk, "address": user.email}, at=at)
     _record(access, user, at, "invitation.sent", email=user.email)
@@ -210,13 +217,15 @@ def mail_password_link(*, access: Access, user_id: int, at: datetime) -> User:
     """Staff's way to a new password: the person gets the link, and staff never see it. Somebody who has not proven the
     address is invited again.
 
-    Returns the person. Raises NotAllowed, and CannotChangeAddress for somebody who is not active.
+    Returns the person. Raises NotAllowed, and CannotChangeAddress for somebody who is not active, and after `MAX_LINKS`
+    to the address.
     """
     with transaction.atomic():
         user = _locked(access, user_id)
         if not user.is_active:
             raise CannotChangeAddress(_("%(user)s is not active and cannot sign in.") % {"user": user})
         if is_proven(user):
+            _refuse_too_many_links(access, user, at)
             queue_password_link(user, at=at)
             _record(access, user, at, "password.link_sent", email=user.email)
         else:
@@ -313,6 +322,17 @@ def _refuse_too_many(user: User, at: datetime) -> None:
     asked = AuditEntry.objects.filter(person=user, action__in=actions, at__gt=at - WITHIN)
     if asked.count() >= MAX_REQUESTS:
         raise CannotChangeAddress(_("A change was asked for too often today. Try again tomorrow."))
+
+
+def _refuse_too_many_links(access: Access, user: User, at: datetime) -> None:
+    """Counts what was mailed about this person, and what whoever asks had mailed about others at the same address."""
+    mailed = Q(person=user) if access.user is None else Q(person=user) | Q(actor=access.user)
+    links = AuditEntry.objects.filter(mailed, action__in=LINKS, subject=user.email[:120], at__gt=at - LINKS_WITHIN)
+    if links.count() >= MAX_LINKS:
+        raise CannotChangeAddress(
+            _("%(count)s links were mailed to %(email)s within an hour. Try again later.")
+            % {"count": MAX_LINKS, "email": user.email}
+        )
 
 
 def _replace(user: User, email: str, *, is_verified: bool) -> None:

@@ -25,7 +25,8 @@ class CannotDeactivate(Exception):
 def invite_person(*, access: Access, email: str, name: str, language: str, at: datetime) -> User:
     """Adds a person without a password and mails them the link that sets one and proves the address. For staff.
 
-    Returns the person. Raises NotAllowed, CannotChangeAddress for an address that is none or that a user has.
+    Returns the person. Raises NotAllowed, CannotChangeAddress for an address that is none, that a user has, or to which
+    too many links were mailed within the hour.
     """
     email = valid_address(email)
     try:

@@ -19,10 +19,11 @@ from accounts.operations import (
     confirm_email_change,
     correct_unproven_address,
     invite_person,
+    mail_password_link,
     request_email_change,
     set_password_by_link,
 )
-from accounts.operations.addresses import CANCEL, CONFIRM, MAX_REQUESTS, email_change_key
+from accounts.operations.addresses import CANCEL, CONFIRM, MAX_LINKS, MAX_REQUESTS, email_change_key
 from billing_portal.core.mail import send_due
 from billing_portal.core.models import OutgoingMail
 from tests.factories import NOW, UserFactory, member, who_signs_in
@@ -330,6 +331,38 @@ def test_the_link_that_stops_a_change_does_not_stop_the_next_one(person):
     assert cancel_email_change_by_link(key=email_change_key(second.pk, CANCEL), at=NOW)
     entry = AuditEntry.objects.latest("pk")
     assert (entry.action, entry.person, entry.actor) == ("address.withdrawn", person, None)
+
+
+@pytest.mark.parametrize("proves", [False, True])
+def test_staff_mail_five_links_an_hour_to_one_address(person, proves):
+    first, second = staff_access(UserFactory(is_staff=True)), staff_access(UserFactory(is_staff=True))
+    invited = invite_person(access=first, email="new@example.com", name="", language="en", at=NOW)
+    who = person if proves else invited
+    for _link in range(MAX_LINKS - (not proves)):
+        mail_password_link(access=first, user_id=who.pk, at=NOW)
+    before = OutgoingMail.objects.count()
+    with pytest.raises(CannotChangeAddress, match="5 links were mailed to"):
+        mail_password_link(access=second, user_id=who.pk, at=NOW + timedelta(minutes=59))
+    assert OutgoingMail.objects.count() == before
+    mail_password_link(access=second, user_id=who.pk, at=NOW + timedelta(minutes=61))
+    assert OutgoingMail.objects.count() == before + 1
+
+
+def test_another_person_at_the_same_address_gets_no_more_links():
+    access, number = staff_access(UserFactory(is_staff=True)), 0
+    for number in range(MAX_LINKS):
+        invited = invite_person(access=access, email="victim@example.com", name="", language="en", at=NOW)
+        correct_unproven_address(access=access, user_id=invited.pk, email=f"other{number}@example.com", at=NOW)
+    with pytest.raises(CannotChangeAddress, match="within an hour"):
+        invite_person(access=access, email="victim@example.com", name="", language="en", at=NOW)
+    assert not User.objects.filter(email="victim@example.com").exists()
+
+
+def test_links_that_the_person_asks_for_do_not_count_against_staff(client):
+    person = who_signs_in(PASSWORD, email="who-asks-often@example.com")
+    for _link in range(MAX_LINKS):
+        client.post(reverse("account_reset_password"), {"email": person.email})
+    mail_password_link(access=staff_access(UserFactory(is_staff=True)), user_id=person.pk, at=timezone.now())
 
 
 def test_only_staff_invite_and_correct(person):
