@@ -7,6 +7,7 @@ Where somebody may fail to prove who they are and allauth has no signal for that
 from typing import Any
 
 from allauth.account import forms as account
+from allauth.account.adapter import get_adapter as get_account_adapter
 from allauth.core import context
 from allauth.mfa.adapter import get_adapter
 from allauth.mfa.base import forms as codes
@@ -51,11 +52,12 @@ class ResetPasswordKeyForm(account.ResetPasswordKeyForm):
 
 class ChangePasswordForm(account.ChangePasswordForm):
     def clean_oldpassword(self) -> str:
-        try:
-            return str(super().clean_oldpassword())
-        except ValidationError:
-            security_events.attempt_failed(context.request)
-            raise
+        """Judged and counted as at signing in: whoever sits at a browser that was left open gets no more tries here."""
+        adapter, password = get_account_adapter(), str(self.cleaned_data["oldpassword"])
+        user = adapter.authenticate(context.request, email=self.user.email, password=password)
+        if user is None or user.pk != self.user.pk:
+            raise adapter.validation_error("enter_current_password")
+        return password
 
 
 class CodeForm:

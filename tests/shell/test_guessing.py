@@ -16,7 +16,7 @@ from django.utils import timezone
 from billing_portal.core.mail import send_due
 from tests.factories import UserFactory, who_signs_in
 
-PASSWORD = "correct horse battery staple"
+PASSWORD, CHANGED = "correct horse battery staple", "a quite different staple"
 HERE, ELSEWHERE = "198.51.100.7", "203.0.113.9"
 
 
@@ -175,6 +175,33 @@ def test_tries_at_the_same_moment_are_counted_one_by_one():
     finally:
         user_login_failed.disconnect(count)
     assert 1 <= len(compared) <= 5
+
+
+def try_old_password(client, password, where=HERE):
+    """Whether the page changes the password, which it does to `CHANGED`."""
+    fields = {"oldpassword": password, "password1": CHANGED, "password2": CHANGED}
+    return client.post(reverse("account_change_password"), fields, REMOTE_ADDR=where).status_code == 302
+
+
+def test_an_open_browser_gets_five_tries_at_the_present_password_in_five_minutes(person, monkeypatch):
+    client, now = Client(), time.time()
+    client.force_login(person)
+    for half_minute in range(5):
+        monkeypatch.setattr("allauth.core.internal.ratelimit.time.time", lambda at=now + 30 * half_minute: at)
+        assert not try_old_password(client, "wrong")
+    assert not try_old_password(client, PASSWORD)
+    assert not try_password(PASSWORD)  # the same count holds at signing in
+    monkeypatch.setattr("allauth.core.internal.ratelimit.time.time", lambda: now + 450)
+    assert try_old_password(client, PASSWORD)
+    assert try_password(CHANGED)
+
+
+def test_wrong_passwords_at_signing_in_leave_no_tries_on_the_page_that_changes_it(person):
+    client = Client()
+    client.force_login(person)
+    type_wrong_passwords(5)
+    assert not try_old_password(client, PASSWORD)
+    assert try_old_password(client, PASSWORD, where=ELSEWHERE)
 
 
 # Codes of a second factor ---------------------------------------------------------------------------------------
