@@ -4,7 +4,7 @@ from datetime import UTC, timedelta
 
 from django.conf import settings
 from django.contrib.auth.decorators import login_not_required
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.utils import timezone
@@ -43,7 +43,7 @@ def scope_menu(request: HttpRequest, profile: str) -> HttpResponse:
 @require_POST
 def preferences(request: HttpRequest) -> HttpResponse:
     """Language and theme: kept with the user, and in a cookie for the pages before signing in."""
-    response = redirect(_next_page(request))
+    response = HttpResponseRedirect(_next_page(request))
     language, theme = request.POST.get("language", ""), request.POST.get("theme", "")
     chosen: dict[str, str] = {}
     if language in dict(settings.LANGUAGES):
@@ -89,7 +89,8 @@ def _remember(response: HttpResponse, name: str, value: str) -> None:
 
 
 def _next_page(request: HttpRequest) -> str:
-    """The page the form stood on, if it is one of ours."""
+    """The page the form stood on, if it is one of ours. What does not begin with a slash would be taken as a page below
+    this one."""
     url = request.POST.get("next", "")
     safe = url_has_allowed_host_and_scheme(url, {request.get_host()}, require_https=request.is_secure())
-    return url if safe else reverse("home")
+    return url if safe and url.startswith("/") else reverse("home")

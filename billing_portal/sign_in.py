@@ -30,7 +30,7 @@ from django.contrib import messages
 from django.contrib.auth import update_session_auth_hash
 from django.contrib.auth.hashers import make_password
 from django.core.exceptions import ImproperlyConfigured, PermissionDenied, ValidationError
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import redirect
 from django.urls import reverse
 from django.utils import timezone
@@ -242,7 +242,7 @@ def _second_factors(person: User) -> dict[int, str]:
 def second_factor_pages(request: HttpRequest) -> HttpResponse:
     """The page of the person's second factors. ``next`` is the page that they wanted, kept until they can go on."""
     wanted = get_next_redirect_url(request)
-    if wanted:
+    if wanted and wanted.startswith("/"):
         assert isinstance(request.user, User)  # noqa: S101  the login middleware let nobody else through
         request.session[WAY_BACK] = {
             "page": wanted,
@@ -255,7 +255,7 @@ def second_factor_pages(request: HttpRequest) -> HttpResponse:
 
 def go_back(request: HttpRequest) -> HttpResponse:
     """To the page that somebody wanted who was sent to set up a second factor."""
-    return redirect(request.session.pop(WAY_BACK, {}).get("page", "home"))
+    return HttpResponseRedirect(request.session.pop(WAY_BACK, {}).get("page", reverse("home")))
 
 
 def remove_key(request: HttpRequest, pk: int) -> HttpResponse:

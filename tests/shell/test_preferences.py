@@ -72,6 +72,11 @@ def test_the_reader_comes_back_to_the_page_the_form_stood_on(client):
         "https://testserver@evil.example/",
         "/\t/evil.example",
         "",
+        "foo",  # the name of no page
+        "home",
+        "search/?q=invoices",
+        "?q=invoices",
+        "../admin/",
     ],
 )
 def test_no_other_site_can_be_the_next_page(client, target):

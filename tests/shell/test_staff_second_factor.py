@@ -136,9 +136,10 @@ def test_who_has_one_already_may_go_on_at_once(client):
     assert client.get(reverse("second_factor_back")).url == INDEX
 
 
-def test_the_way_back_leads_to_our_own_pages_only(client):
+@pytest.mark.parametrize("elsewhere", ["https://evil.example/", "foo"])
+def test_the_way_back_leads_to_our_own_pages_only(client, elsewhere):
     client.force_login(staff())
-    client.get(f"{reverse('mfa_index')}?next=https://evil.example/")
+    client.get(reverse("mfa_index"), {"next": elsewhere})
     assert client.get(reverse("second_factor_back")).url == reverse("home")
 
 
