@@ -26,10 +26,11 @@ from allauth.mfa.adapter import DefaultMFAAdapter
 from allauth.mfa.base.views import index
 from allauth.mfa.models import Authenticator
 from allauth.mfa.webauthn.views import remove_webauthn
+from django.conf import settings
 from django.contrib import messages
 from django.contrib.auth import update_session_auth_hash
 from django.contrib.auth.hashers import make_password
-from django.core.exceptions import ImproperlyConfigured, PermissionDenied, ValidationError
+from django.core.exceptions import PermissionDenied, ValidationError
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import redirect
 from django.urls import reverse
@@ -61,11 +62,14 @@ class InvitedOnly(DefaultAccountAdapter):
 
     def get_client_ip(self, request: HttpRequest) -> str:
         """An IPv4 address as such, also where a socket or a proxy writes it as IPv6: the limits hold for networks of
-        IPv6, and all of IPv4 would be one of them."""
-        try:
-            address = ipaddress.ip_address(super().get_client_ip(request))
-        except ImproperlyConfigured as error:  # fewer proxies in the header than TRUSTED_PROXY_COUNT says
-            raise PermissionDenied(str(error)) from error
+        IPv6, and all of IPv4 would be one of them.
+
+        Raises PermissionDenied for a request that came past a proxy: its header names fewer addresses than
+        TRUSTED_PROXY_COUNT says. Where it names none the library would take the address of the socket."""
+        count, named = settings.ALLAUTH_TRUSTED_PROXY_COUNT, request.headers.get("X-Forwarded-For", "").split(",")
+        if count and (len(named) < count or not named[-count].strip()):
+            raise PermissionDenied("X-Forwarded-For does not match TRUSTED_PROXY_COUNT.")
+        address = ipaddress.ip_address(super().get_client_ip(request))
         return str(getattr(address, "ipv4_mapped", None) or address)
 
     def _get_login_attempts_cache_key(self, request: HttpRequest, **credentials: Any) -> str:

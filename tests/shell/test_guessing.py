@@ -13,8 +13,10 @@ from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
 
+from accounts.models import AuditEntry
 from billing_portal.core.mail import send_due
 from tests.factories import UserFactory, who_signs_in
+from tests.shell.doors import FIREFOX
 
 PASSWORD, CHANGED = "correct horse battery staple", "a quite different staple"
 HERE, ELSEWHERE = "198.51.100.7", "203.0.113.9"
@@ -115,12 +117,28 @@ def test_behind_a_proxy_the_address_that_it_saw_counts_and_not_what_the_browser_
     assert try_password(PASSWORD, where="127.0.0.1", HTTP_X_FORWARDED_FOR=ELSEWHERE)
 
 
-def test_a_header_with_fewer_proxies_than_there_are_signs_nobody_in(person, settings):
+@pytest.mark.parametrize("header", [None, "", " ", HERE, f",{HERE}", f"{HERE},,{HERE}", f"{HERE}, ,{HERE}"])
+def test_a_header_with_fewer_proxies_than_there_are_signs_nobody_in(person, settings, header):
     settings.ALLAUTH_TRUSTED_PROXY_COUNT = 2
-    browser = Client(REMOTE_ADDR="127.0.0.1", headers={"X-Forwarded-For": HERE})
+    browser = Client(REMOTE_ADDR="127.0.0.1", headers={} if header is None else {"X-Forwarded-For": header})
     form = {"login": person.email, "password": PASSWORD}
     assert browser.post(reverse("account_login"), form).status_code == 403
     assert "_auth_user_id" not in browser.session
+    assert browser.post(reverse("account_reset_password"), {"email": person.email}).status_code == 403
+
+
+def test_a_monitor_on_the_machine_itself_needs_no_header(db, settings):
+    settings.ALLAUTH_TRUSTED_PROXY_COUNT = 2
+    assert Client(REMOTE_ADDR="127.0.0.1").get(reverse("healthz")).status_code == 200
+
+
+def test_what_is_done_past_the_proxies_is_recorded_without_an_internet_address(person, settings):
+    settings.ALLAUTH_TRUSTED_PROXY_COUNT = 2
+    browser = Client(REMOTE_ADDR="127.0.0.1", headers={"user-agent": FIREFOX})
+    browser.force_login(person)
+    browser.post(reverse("account_logout"))
+    entry = AuditEntry.objects.get(action="sign_out.succeeded")
+    assert (entry.ip_address, entry.browser) == (None, FIREFOX)
 
 
 def test_a_new_password_opens_the_network_that_asked_for_it(person, mailoutbox):
