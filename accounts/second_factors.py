@@ -51,7 +51,7 @@ def decrypt(token: str) -> str:
     try:
         return MultiFernet(_ciphers()).decrypt(token).decode()
     except InvalidToken:
-        log.exception("no key decrypts the secret of a second factor; see manage.py rotate_second_factor_keys")
+        log.error("no key decrypts the secret of a second factor; see manage.py rotate_second_factor_keys")
         raise UnreadableSecret from None
 
 

@@ -25,6 +25,7 @@ from allauth.core.internal.ratelimit import get_ip
 from allauth.mfa.adapter import DefaultMFAAdapter
 from allauth.mfa.base.views import index
 from allauth.mfa.models import Authenticator
+from allauth.mfa.recovery_codes.views import GenerateRecoveryCodesView
 from allauth.mfa.webauthn.views import remove_webauthn
 from django.conf import settings
 from django.contrib import messages
@@ -39,12 +40,14 @@ from django.utils.crypto import constant_time_compare
 from django.utils.translation import get_language
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods
+from django.views.generic import FormView
 
 from accounts import audit, second_factors
 from accounts.access import has_second_factor
 from accounts.models import User
 from accounts.operations import change_password, queue_password_link
 from accounts.operations.second_factors import NEEDED, end_sessions, is_needed
+from accounts.second_factors import UnreadableSecret
 from accounts.sessions import locked_person
 from billing_portal import security_events
 from billing_portal.core.outbox import queue, queue_to
@@ -236,6 +239,16 @@ def changes_second_factors(page: Callable[..., HttpResponse]) -> Callable[..., H
         return response
 
     return wrapped
+
+
+class NewRecoveryCodes(GenerateRecoveryCodesView):
+    """New codes are offered as well where no key decrypts the present ones, which cannot be counted then."""
+
+    def get_context_data(self, **context: Any) -> dict[str, Any]:
+        try:
+            return super().get_context_data(**context)
+        except UnreadableSecret:
+            return FormView.get_context_data(self, **context) | {"unused_code_count": 0}
 
 
 def _second_factors(person: User) -> dict[int, str]:

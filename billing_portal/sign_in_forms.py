@@ -8,7 +8,7 @@ from typing import Any
 
 from allauth.account import forms as account
 from allauth.account.adapter import get_adapter as get_account_adapter
-from allauth.core import context
+from allauth.core import context, ratelimit
 from allauth.mfa.adapter import get_adapter
 from allauth.mfa.base import forms as codes
 from allauth.mfa.models import Authenticator
@@ -84,21 +84,23 @@ class AnyCodeForm(CodeForm):
         try:
             return super().clean_code()
         except UnreadableSecret:
-            if not self._is_readable_code(self.cleaned_data["code"]):
+            rows = Authenticator.objects.filter(user=self.user).exclude(type=Authenticator.Type.WEBAUTHN)
+            readable = [row for row in rows if second_factors.is_readable(row.data)]
+            if not readable:
                 raise
-            return str(self.cleaned_data["code"])
+            return self._code_of(readable)
 
-    def _is_readable_code(self, code: str) -> bool:
-        rows = Authenticator.objects.filter(user=self.user).exclude(type=Authenticator.Type.WEBAUTHN)
-        readable = [row for row in rows if second_factors.is_readable(row.data)]
+    def _code_of(self, readable: list[Authenticator]) -> str:
+        """The code, if it is of one of these. Raises ValidationError. The library has counted the try by now."""
+        code = str(self.cleaned_data["code"])
         for row in readable:
             if row.wrap().validate_code(code):
                 row.user = self.user
                 self.authenticator = row
-                return True
-        for row in readable[:1]:
-            security_events.second_factor_failed(context.request, self.user, str(row.type))
-        return False
+                ratelimit.clear(context.request, action="login_failed", key=f"mfa-auth-user-{self.user.pk}")
+                return code
+        security_events.second_factor_failed(context.request, self.user, str(readable[0].type))
+        raise get_adapter().validation_error("incorrect_code")
 
 
 class AuthenticateForm(AnyCodeForm, codes.AuthenticateForm):

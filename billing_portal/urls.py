@@ -1,7 +1,6 @@
 """Every address of the portal."""
 
 from allauth.mfa.base.views import authenticate
-from allauth.mfa.recovery_codes.views import generate_recovery_codes
 from allauth.mfa.totp.views import activate_totp, deactivate_totp
 from allauth.mfa.webauthn.views import add_webauthn, edit_webauthn
 from django.contrib import admin
@@ -11,7 +10,7 @@ from accounts.views import email_address
 from billing_portal import home, search, sign_in
 from billing_portal.personal_data.views import own_data
 from billing_portal.security_activity import security_activity
-from billing_portal.sign_in import changes_second_factors, remove_key, second_factor_asked_for
+from billing_portal.sign_in import NewRecoveryCodes, changes_second_factors, remove_key, second_factor_asked_for
 from payments.gateways.registry import gateways
 
 # Pages of our own that stand before those of the sign-in library: the first that fits answers.
@@ -29,7 +28,7 @@ account_urls = [
     path("account/2fa/totp/deactivate/", changes_second_factors(deactivate_totp), name="mfa_deactivate_totp"),
     path(
         "account/2fa/recovery-codes/generate/",
-        changes_second_factors(generate_recovery_codes),
+        changes_second_factors(NewRecoveryCodes.as_view()),
         name="mfa_generate_recovery_codes",
     ),
     path("account/2fa/webauthn/add/", changes_second_factors(add_webauthn), name="mfa_add_webauthn"),
