@@ -65,10 +65,11 @@ class PortalAdminConfig(AdminConfig):
         from allauth.mfa.models import Authenticator  # noqa: PLC0415
         from django.contrib.admin import site  # noqa: PLC0415
 
-        from accounts.admin.people import SecondFactorAdmin  # noqa: PLC0415
+        from accounts.admin.people import SecondFactorAdmin, name_second_factors  # noqa: PLC0415
         from accounts.models import User  # noqa: PLC0415
         from billing_portal.personal_data.admin import PersonAdmin  # noqa: PLC0415
 
         site.unregister([EmailAddress, Authenticator, User])
         site.register(Authenticator, SecondFactorAdmin)
         site.register(User, PersonAdmin)
+        name_second_factors()

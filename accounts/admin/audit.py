@@ -77,6 +77,7 @@ class AuditEntryAdmin(ReadOnlyAdmin):
         "Any other text is looked for in the subjects of the newest entries."
     )
     ordering = ("-pk",)
+    change_form_template = "admin/titled_change_form.html"
     fields = (
         "at", "kind", "what", "subject", "actor", "person", "account", "profile", "ip_address", "browser_name",
         "user_agent", "values", "more",

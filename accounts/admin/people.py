@@ -11,17 +11,20 @@ from django.contrib.auth.admin import GroupAdmin as DjangoGroupAdmin
 from django.contrib.auth.admin import UserAdmin as DjangoUserAdmin
 from django.contrib.auth.models import Group
 from django.core.exceptions import PermissionDenied
+from django.db.models import QuerySet
 from django.forms import ModelForm
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import get_object_or_404
 from django.urls import URLPattern, path, reverse
 from django.utils import timezone
+from django.utils.text import capfirst
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
-from accounts.access import NotAllowed
+from accounts.access import SECOND_FACTORS, NotAllowed
 from accounts.admin.base import NoDeleteAdmin, PortalAdmin, ReadOnlyAdmin, access_of_staff
 from accounts.admin.roles import UserRolesInline
+from accounts.audit_words import METHODS
 from accounts.models import EmailChange, User
 from accounts.operations import (
     CannotChangeAddress,
@@ -237,15 +240,28 @@ class GroupAdmin(PortalAdmin, DjangoGroupAdmin):
         return bool(request.user.is_superuser)
 
 
+class SecondFactorKindFilter(admin.SimpleListFilter):
+    title = _("kind")
+    parameter_name = "type"
+
+    def lookups(self, _request: HttpRequest, _model_admin: Any) -> list[tuple[str, str]]:
+        return [(kind, kind_of_factor(kind)) for kind in Authenticator.Type.values]
+
+    def queryset(self, _request: HttpRequest, queryset: QuerySet[Authenticator]) -> QuerySet[Authenticator]:
+        return queryset.filter(type=self.value()) if self.value() in Authenticator.Type.values else queryset
+
+
 class SecondFactorAdmin(ReadOnlyAdmin):
     """The second factors of people, without their secrets. Removing one lets somebody who lost it sign in again, and
     ends their sessions; only a superuser takes one from a member of staff."""
 
-    list_display = ("user", "type", "created_at", "last_used_at", "can_be_used")
-    list_filter = ("type",)
+    list_display = ("user", "kind", "created_at", "last_used_at", "can_be_used")
+    list_filter = (SecondFactorKindFilter,)
     list_select_related = ("user",)
     search_fields = ("user__email",)
-    fields = ("user", "type", "created_at", "last_used_at", "secret")
+    search_help_text = _("Email address")
+    change_form_template = "admin/titled_change_form.html"
+    fields = ("user", "kind", "created_at", "last_used_at", "secret")
     ordering = ("-pk",)
     actions = None  # one by one: of many at once nobody would ask whose each is
 
@@ -253,6 +269,10 @@ class SecondFactorAdmin(ReadOnlyAdmin):
         if obj is not None and (obj.user.is_staff or obj.user.is_superuser) and not request.user.is_superuser:
             return False
         return request.user.has_perm("mfa.delete_authenticator")
+
+    @admin.display(description=_("kind"), ordering="type")
+    def kind(self, obj: Authenticator) -> str:
+        return kind_of_factor(obj.type)
 
     @admin.display(description=_("can be used"), boolean=True)
     def can_be_used(self, obj: Authenticator) -> bool:
@@ -268,13 +288,57 @@ class SecondFactorAdmin(ReadOnlyAdmin):
             )
         return gettext("None: a public key") if obj.type == Authenticator.Type.WEBAUTHN else gettext("Encrypted")
 
-    def delete_model(self, request: HttpRequest, obj: Authenticator) -> None:
-        with suppress(Authenticator.DoesNotExist):  # removed meanwhile
-            remove_second_factor(access=access_of_staff(request), authenticator_id=obj.pk, at=timezone.now())
+    def render_change_form(self, request: HttpRequest, context: dict[str, Any], *args: Any, **kwargs: Any) -> Any:
+        context["subtitle"] = f"{kind_of_factor(context['original'].type)} · {context['original'].user}"
+        return super().render_change_form(request, context, *args, **kwargs)
 
-    def delete_view(self, request: HttpRequest, object_id: str, extra_context: Any = None) -> HttpResponse:
-        try:
-            return super().delete_view(request, object_id, extra_context)
-        except (CannotRemoveSecondFactor, NotAllowed) as refusal:
-            self.message_user(request, str(refusal), messages.ERROR)
-            return HttpResponseRedirect(reverse("admin:mfa_authenticator_change", args=[object_id]))
+    def delete_view(self, request: HttpRequest, object_id: str, extra_context: Any = None) -> HttpResponse:  # noqa: ARG002
+        """Says whose it is and what follows, then removes it."""
+        pk = int(object_id) if object_id.isascii() and object_id.isdigit() and len(object_id) < 19 else None
+        factor = get_object_or_404(Authenticator.objects.select_related("user"), pk=pk)
+        if not self.has_delete_permission(request, factor):
+            raise PermissionDenied(gettext("Your staff account may look at this, but not act on it."))
+        back = reverse("admin:mfa_authenticator_change", args=[factor.pk])
+        names = {"factor": kind_of_factor(factor.type), "user": factor.user}
+        if request.method == "POST":
+            try:
+                with suppress(Authenticator.DoesNotExist):  # removed meanwhile
+                    remove_second_factor(access=access_of_staff(request), authenticator_id=factor.pk, at=timezone.now())
+            except (CannotRemoveSecondFactor, NotAllowed) as refusal:
+                self.message_user(request, str(refusal), messages.ERROR)
+                return HttpResponseRedirect(back)
+            self.message_user(request, gettext("Removed: %(factor)s of %(user)s.") % names, messages.SUCCESS)
+            return HttpResponseRedirect(reverse("admin:mfa_authenticator_changelist"))
+        text = [
+            gettext("%(user)s can then no longer sign in with it: %(factor)s.") % names,
+            gettext("Every browser in which they are signed in is signed out, and a mail tells them."),
+        ]
+        others = Authenticator.objects.filter(user=factor.user, type__in=SECOND_FACTORS).exclude(pk=factor.pk)
+        if factor.type in SECOND_FACTORS and not others.exists():
+            text.insert(
+                1, gettext("It is the only second factor. The recovery codes go too, and the password is enough.")
+            )
+        return confirm(
+            self,
+            request,
+            row=factor.user,
+            back=back,
+            title=gettext("Remove a second factor"),
+            text=text,
+            facts=[(gettext("User"), factor.user), (gettext("Second factor"), names["factor"])],
+            button=gettext("Remove"),
+        )
+
+
+def kind_of_factor(kind: str) -> str:
+    return capfirst(str(METHODS.get(kind, kind)))
+
+
+def name_second_factors() -> None:
+    """Gives the library's table of second factors the names that staff know it by. Migrations do not see these."""
+    meta = Authenticator._meta
+    meta.app_config.verbose_name = _("Second factors")
+    meta.verbose_name, meta.verbose_name_plural = _("second factor"), _("second factors")
+    names = {"user": _("user"), "type": _("kind"), "created_at": _("added"), "last_used_at": _("last used")}
+    for name, words in names.items():
+        meta.get_field(name).verbose_name = words

@@ -1,5 +1,7 @@
 """What a clerk who may change people cannot do: become somebody else."""
 
+import re
+
 import pytest
 from allauth.account.models import EmailAddress
 from allauth.mfa.models import Authenticator
@@ -10,6 +12,7 @@ from accounts.models import EmailChange, RoleAssignment, User
 from billing_portal.core.mail import render
 from billing_portal.core.models import OutgoingMail
 from tests.factories import UserFactory, member, who_signs_in
+from tests.payments.pages import text_of
 
 pytestmark = pytest.mark.django_db
 
@@ -141,3 +144,41 @@ def test_a_clerk_takes_a_lost_second_factor_from_a_customer(client, clerk):
     lost = Authenticator.objects.create(user=UserFactory(), type="totp", data={})
     client.post(reverse("admin:mfa_authenticator_delete", args=[lost.pk]), {"post": "yes"})
     assert not Authenticator.objects.exists()
+
+
+def test_removing_a_second_factor_says_whose_it_is_and_what_follows(admin_client):
+    person = UserFactory(email="lost@example.com")
+    key, app = (Authenticator.objects.create(user=person, type=kind, data={}) for kind in ("webauthn", "totp"))
+    page = text_of(admin_client.get(reverse("admin:mfa_authenticator_delete", args=[app.pk])))
+    assert "lost@example.com can then no longer sign in with it: Authenticator app." in page
+    assert "Every browser in which they are signed in is signed out, and a mail tells them." in page
+    assert "the only second factor" not in page
+    key.delete()
+    page = text_of(admin_client.get(reverse("admin:mfa_authenticator_delete", args=[app.pk])))
+    assert "It is the only second factor." in page
+    done = admin_client.post(reverse("admin:mfa_authenticator_delete", args=[app.pk]), follow=True)
+    assert "Removed: Authenticator app of lost@example.com." in done.text
+    assert admin_client.get(reverse("admin:mfa_authenticator_delete", args=[app.pk])).status_code == 404
+
+
+@pytest.mark.parametrize("language", ["en", "nl"])
+def test_the_pages_of_second_factors_speak_the_words_of_people(admin_client, language, settings):
+    admin_client.cookies[settings.LANGUAGE_COOKIE_NAME] = language
+    for kind in ("totp", "webauthn", "recovery_codes"):
+        row = Authenticator.objects.create(user=UserFactory(), type=kind, data={})
+    changelist = reverse("admin:mfa_authenticator_changelist")
+    pages = [
+        admin_client.get(address)
+        for address in (
+            reverse("admin:index"), changelist, f"{changelist}?type=totp",
+            reverse("admin:mfa_authenticator_change", args=[row.pk]),
+            reverse("admin:mfa_authenticator_delete", args=[row.pk]),
+        )
+    ]  # fmt: skip
+    assert len(pages[2].context["cl"].queryset) == 1
+    for page in pages:
+        words = text_of(page)
+        for jargon in ("MFA", "uthenticators", "WebAuthn", "TOTP", "authenticator to", "Last used at", "Created at"):
+            assert jargon not in words, (page.request["PATH_INFO"], jargon)
+        if language == "nl":
+            assert not re.search(r"\b(User|Kind|Added|Second factors?|Remove)\b", words)
