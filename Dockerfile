@@ -14,4 +14,4 @@ RUN set -a && . .ci/production.env && python manage.py compile_messages && pytho
 RUN useradd --uid 10001 --no-create-home portal && chown -R portal var
 USER 10001
 
-CMD ["gunicorn", "--config", "python:billing_portal.serving", "--workers", "2", "billing_portal.wsgi"]
+CMD ["gunicorn", "--config", "python:billing_portal.gunicorn_config", "--workers", "2", "billing_portal.wsgi"]

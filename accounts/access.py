@@ -23,7 +23,7 @@ from django.utils.translation import gettext as _
 from accounts.models import BillingAccount, BillingProfile, InvoiceSection, RoleAssignment, User
 from accounts.roles import Permission, Role, Scope, permissions_of, roles_with
 
-Place = BillingAccount | BillingProfile | InvoiceSection
+ScopeObject = BillingAccount | BillingProfile | InvoiceSection
 
 # What an account may demand a second factor for.
 PROTECTED = frozenset({Permission.INVOICE_PAY, Permission.METHODS_MANAGE})
@@ -34,8 +34,8 @@ SECOND_FACTORS = (Authenticator.Type.TOTP, Authenticator.Type.WEBAUTHN)
 # Of role assignments: whether the person has a second factor.
 WITH_SECOND_FACTOR = Exists(Authenticator.objects.filter(user=OuterRef("user"), type__in=SECOND_FACTORS))
 
-# The columns of `Held`, in its order. Built once, because every page and every payment asks for it. A section's roles
-# hold nothing that is protected.
+# The columns of `RoleGrant`, in its order. Built once, because every page and every payment asks for it. A section's
+# roles hold nothing that is protected.
 HELD = (
     RoleAssignment.objects.filter(user__is_active=True)
     .annotate(
@@ -65,7 +65,7 @@ class NeedsSecondFactor(NotAllowed):
 
 
 @dataclass(frozen=True)
-class Held:
+class RoleGrant:
     """One role of a person and the id of the one scope it was granted on. ``lacks_second_factor``: its account demands
     a second factor, and the person has none."""
 
@@ -89,7 +89,7 @@ class Access:
     permission check Django's admin makes; they hold every permission on every profile."""
 
     user: User | None
-    held: tuple[Held, ...] = ()
+    held: tuple[RoleGrant, ...] = ()
     profile: BillingProfile | None = None
     unlimited: bool = False
 
@@ -102,7 +102,7 @@ class Access:
             return permissions_with((held for held in self.held if held.account_id), Scope.ACCOUNT)
         return self.permissions_on(self.profile)
 
-    def held_at(self, place: Place) -> tuple[Held, ...]:
+    def held_at(self, place: ScopeObject) -> tuple[RoleGrant, ...]:
         """The roles that reach an account, a profile or a section (which needs ``profile`` loaded), inherited ones
         included."""
         if isinstance(place, BillingAccount):
@@ -115,13 +115,13 @@ class Access:
         """The roles that reach a profile: its own and those inherited from its account."""
         return self.roles_at(profile)
 
-    def roles_at(self, place: Place) -> frozenset[Role]:
+    def roles_at(self, place: ScopeObject) -> frozenset[Role]:
         return frozenset(held.role for held in self.held_at(place))
 
-    def permissions_at(self, place: Place) -> frozenset[Permission]:
+    def permissions_at(self, place: ScopeObject) -> frozenset[Permission]:
         if self.unlimited:
             return frozenset(Permission)
-        return permissions_with(self.held_at(place), scope_of_place(place))
+        return permissions_with(self.held_at(place), scope_type_of(place))
 
     def permissions_on(self, profile: BillingProfile) -> frozenset[Permission]:
         return self.permissions_at(profile)
@@ -173,7 +173,7 @@ class Access:
         return Q(**{own: profiles}) | Q(**{above: accounts})
 
 
-def permissions_with(held: Iterable[Held], scope: Scope) -> frozenset[Permission]:
+def permissions_with(held: Iterable[RoleGrant], scope: Scope) -> frozenset[Permission]:
     """What these roles allow at a scope that they reach; nothing that is protected through one that lacks the second
     factor."""
     lacking, full = set[Role](), set[Role]()
@@ -183,7 +183,7 @@ def permissions_with(held: Iterable[Held], scope: Scope) -> frozenset[Permission
     return allowed | (permissions_of(frozenset(lacking), scope) - PROTECTED) if lacking else allowed
 
 
-def scope_of_place(place: Place) -> Scope:
+def scope_type_of(place: ScopeObject) -> Scope:
     if isinstance(place, BillingProfile):
         return Scope.PROFILE
     return Scope.SECTION if isinstance(place, InvoiceSection) else Scope.ACCOUNT
@@ -192,7 +192,7 @@ def scope_of_place(place: Place) -> Scope:
 def access_of(user: User) -> Access:
     """What a person may do, read now. One query. A person who is not active holds nothing."""
     held = tuple(
-        Held(Role(role), account, profile, section, lacks)
+        RoleGrant(Role(role), account, profile, section, lacks)
         for role, account, profile, section, lacks in HELD.filter(user=user)
     )
     return Access(user=user, held=held)

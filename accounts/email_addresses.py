@@ -13,7 +13,7 @@ from django.core.exceptions import ValidationError
 from django.core.validators import validate_email
 from django.utils.translation import gettext as _
 
-MOST_CHARACTERS = 254
+MAX_CHARACTERS = 254
 # Where the addresses of people lie who were erased: a domain that can have no mailbox (RFC 2606).
 ERASED_DOMAIN = "erased.invalid"
 
@@ -23,7 +23,7 @@ def canonical_address(typed: str) -> str:
     local, _at, domain = unicodedata.normalize("NFKC", typed.strip()).lower().rpartition("@")
     address = f"{local}@{_ascii_domain(domain)}"
     is_plain = local.isascii() and not local.startswith('"') and not domain.startswith("[")
-    if not is_plain or len(address) > MOST_CHARACTERS or domain == ERASED_DOMAIN:
+    if not is_plain or len(address) > MAX_CHARACTERS or domain == ERASED_DOMAIN:
         raise _not_an_address()
     try:
         validate_email(address)

@@ -6,7 +6,7 @@ from datetime import date
 from django.db.models import Q, QuerySet
 from django.utils import timezone
 
-from accounts.access import PROTECTED, WITH_SECOND_FACTOR, Access, scope_of_place
+from accounts.access import PROTECTED, WITH_SECOND_FACTOR, Access, scope_type_of
 from accounts.models import BillingAccount, BillingProfile, RoleAssignment, User
 from accounts.roles import GRANTS, ROLES_OF, Permission, Role, Scope, roles_with, scope_of, short_label
 
@@ -90,7 +90,7 @@ def _in_order(assignments: QuerySet[RoleAssignment]) -> list[RoleAssignment]:
 
 def _member(assignment: RoleAssignment, place: BillingAccount | BillingProfile, access: Access, since: date) -> Member:
     role = Role(assignment.role)
-    is_inherited = scope_of(role) != scope_of_place(place)
+    is_inherited = scope_of(role) != scope_type_of(place)
     return Member(
         email=assignment.user.email,
         name=assignment.user.name,

@@ -55,14 +55,14 @@ def owners(place: BillingAccount | BillingProfile | InvoiceSection) -> list[User
     return _once(held.select_related("user").order_by("user_id"))
 
 
-def readers_of_invoices(profile: BillingProfile) -> list[Recipient]:
+def invoice_recipients(profile: BillingProfile) -> list[Recipient]:
     """Who gets the mail about a new invoice: nobody when the profile wants none."""
     if not profile.mails_invoices:
         return []
     return _people_and_contacts(profile, profile.contacts.filter(gets_invoices=True))
 
 
-def readers_of_reminders(profile: BillingProfile) -> list[Recipient]:
+def reminder_recipients(profile: BillingProfile) -> list[Recipient]:
     """Who is reminded. Nobody can switch off that it is told of what is past due, but a contact who is not wanted."""
     return _people_and_contacts(profile, profile.contacts.filter(gets_reminders=True))
 

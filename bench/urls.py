@@ -5,8 +5,8 @@ from django.shortcuts import render
 from django.urls import include, path
 
 from accounts.access import Access
+from accounts.decorators import profile_view
 from accounts.roles import Permission
-from accounts.scoping import profile_view
 
 
 def nothing(_request: HttpRequest) -> HttpResponse:

@@ -11,9 +11,9 @@ from django.utils import timezone
 from django.utils.http import url_has_allowed_host_and_scheme
 from django.views.decorators.http import require_GET, require_POST
 
+from accounts.decorators import access_for_request
 from accounts.models import BillingProfile, User
-from accounts.scopes import landing_for
-from accounts.scoping import access_for_request
+from accounts.scope_list import landing_for
 from billing_portal.core.jobs import WorkerStatus, worker_status
 from billing_portal.layout import first_page
 

@@ -25,14 +25,14 @@ def end_with_parent() -> None:
     threading.Thread(target=watch, name="parent", daemon=True).start()
 
 
-class Together:
+class ProcessGroup:
     """Processes by name. A context: what still runs at its end is asked to stop, and after a while made to."""
 
     def __init__(self, patience: float = 25) -> None:
         self.patience = patience
         self.running: dict[str, subprocess.Popen[bytes]] = {}
 
-    def __enter__(self) -> "Together":
+    def __enter__(self) -> "ProcessGroup":
         return self
 
     def start(self, name: str, command: Sequence[str]) -> None:

@@ -18,13 +18,13 @@ from django.utils.translation import gettext_lazy as _
 from django.views.decorators.http import require_GET
 
 from accounts.access import Access
+from accounts.decorators import access_for_request
 from accounts.models import BillingProfile
-from accounts.scoping import access_for_request
 from billing_portal.layout import MENU, address_of, first_page
 from invoices.models import Invoice
 from payments.models import Payment
 
-MOST_SHOWN = 10
+MAX_SHOWN = 10
 LONGEST_QUERY = 100
 
 
@@ -86,7 +86,7 @@ def search(request: HttpRequest) -> HttpResponse:
 
 
 def find(access: Access, query: str) -> list[Group]:
-    """Everything that matches, at most `MOST_SHOWN` of a kind, kinds without a match left out."""
+    """Everything that matches, at most `MAX_SHOWN` of a kind, kinds without a match left out."""
     groups = (
         Group(_("Pages"), _pages(access, query)),
         Group(_("Billing profiles"), _profiles(access, query)),
@@ -110,14 +110,14 @@ def _pages(access: Access, query: str) -> list[Hit]:
             url = address_of(entry, profile) if entry.permission in allowed else ""
             if url:
                 hits.append(Hit(entry.label, url, entry.icon, profile.name))
-    return hits[:MOST_SHOWN]
+    return hits[:MAX_SHOWN]
 
 
 def _profiles(access: Access, query: str) -> list[Hit]:
     profiles = BillingProfile.objects.visible_to(access).select_related("account").filter(name__icontains=query)
     return [
         Hit(profile.name, first_page(access, profile), "building-2", profile.account.name)
-        for profile in profiles.order_by("name", "pk")[:MOST_SHOWN]
+        for profile in profiles.order_by("name", "pk")[:MAX_SHOWN]
     ]
 
 
@@ -136,7 +136,7 @@ def _invoices(access: Access, query: str) -> list[Hit]:
             "file-text",
             f"{invoice.profile.name} · {invoice.total.format()}",
         )
-        for invoice in found.select_related("profile").order_by("-number")[:MOST_SHOWN]
+        for invoice in found.select_related("profile").order_by("-number")[:MAX_SHOWN]
     ]
 
 
@@ -151,7 +151,7 @@ def _payments(access: Access, query: str) -> list[Hit]:
             "history",
             f"{payment.profile.name} · {payment.amount.format()}",
         )
-        for payment in visible.filter(reference__startswith=query.upper()).order_by("-pk")[:MOST_SHOWN]
+        for payment in visible.filter(reference__startswith=query.upper()).order_by("-pk")[:MAX_SHOWN]
     ]
 
 

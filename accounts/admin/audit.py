@@ -2,7 +2,7 @@
 
 The list holds millions of rows. It is narrowed by kind and by date; a search looks up people, scopes and internet
 addresses and is then exact, and looks for any other text in the newest entries only. Nothing counts further than
-`MOST_COUNTED`.
+`MAX_COUNTED`.
 """
 
 import re
@@ -31,19 +31,19 @@ from accounts.audit_words import (
 from accounts.browsers import browser_in_words
 from accounts.models import AuditEntry, BillingAccount, BillingProfile, User
 
-MOST_COUNTED = 10_000
+MAX_COUNTED = 10_000
 NEWEST = 50_000
-MOST_PEOPLE = 50
+MAX_PEOPLE = 50
 CODE = re.compile(r"[A-Z0-9]{4}-[A-Z0-9]{4}")
 
 
 class CappedPaginator(Paginator):
-    """Counts no further than `MOST_COUNTED`: the exact number of a long list costs more than the list."""
+    """Counts no further than `MAX_COUNTED`: the exact number of a long list costs more than the list."""
 
     @cached_property
     def count(self) -> int:
         entries: QuerySet[Any] = self.object_list  # type: ignore[assignment]  # the admin pages a QuerySet
-        return entries.order_by()[:MOST_COUNTED].count()
+        return entries.order_by()[:MAX_COUNTED].count()
 
 
 class KindFilter(admin.SimpleListFilter):
@@ -138,7 +138,7 @@ def _found(term: str) -> Q:
         return within & Q(ip_address=str(ip_address(term)))
     except ValueError:
         pass
-    people = _keys(User.objects.filter(email__icontains=term).order_by("pk")[:MOST_PEOPLE])
+    people = _keys(User.objects.filter(email__icontains=term).order_by("pk")[:MAX_PEOPLE])
     return Q(person__in=people) | Q(actor__in=people) | (within & Q(subject__icontains=term))
 
 

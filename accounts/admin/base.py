@@ -20,7 +20,7 @@ from accounts.audit_words import thing_of
 from accounts.models import User
 from accounts.operations import CannotChangeAddress, CannotChangeRoles, CannotDeactivate
 
-MOST_WORDS = 10
+MAX_WORDS = 10
 REFUSALS = (CannotChangeAddress, CannotChangeRoles, CannotDeactivate)
 
 
@@ -138,7 +138,7 @@ class PortalAdmin(AuditedAdmin):
     ) -> tuple[QuerySet[Any], bool]:
         """Looks for the first words only: each is a condition on every column that is searched, and a pasted page made
         one query run for many seconds."""
-        words = search_term.split(maxsplit=MOST_WORDS)[:MOST_WORDS]
+        words = search_term.split(maxsplit=MAX_WORDS)[:MAX_WORDS]
         return super().get_search_results(request, queryset, " ".join(words))
 
     def get_changelist_instance(self, request: HttpRequest) -> ChangeList:

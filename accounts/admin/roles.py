@@ -11,7 +11,7 @@ from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.translation import gettext_lazy as _
 
-from accounts.access import Place
+from accounts.access import ScopeObject
 from accounts.admin.base import REFUSALS, NoDeleteAdmin, PortalInline, access_of_staff
 from accounts.models import RoleAssignment
 from accounts.operations import grant_role, remove_role
@@ -110,7 +110,7 @@ class RoleAssignmentAdmin(NoDeleteAdmin):
             return HttpResponseRedirect(reverse("admin:accounts_roleassignment_change", args=[object_id]))
 
 
-def _place(assignment: RoleAssignment) -> Place:
+def _place(assignment: RoleAssignment) -> ScopeObject:
     place = assignment.account or assignment.profile or assignment.section
     assert place is not None  # noqa: S101  a check constraint says so
     return place

@@ -13,7 +13,7 @@ from accounts.email_addresses import canonical_address
 from accounts.models import BillingContact, BillingProfile
 from accounts.roles import Permission
 
-MOST_CONTACTS = 20
+MAX_CONTACTS = 20
 
 
 class CannotChangeContacts(Exception):
@@ -47,7 +47,7 @@ def add_contact(
     """Adds an address that gets the profile's mail. Its first statement is that of the month it was added in.
 
     Raises BillingProfile.DoesNotExist, NotAllowed, CannotChangeContacts for an address that is none or is there
-    already, and when there are `MOST_CONTACTS`.
+    already, and when there are `MAX_CONTACTS`.
     """
     profile = _profile(access, profile_id)
     try:
@@ -56,8 +56,8 @@ def add_contact(
         raise CannotChangeContacts(error.messages[0]) from error
     if profile.contacts.filter(email__iexact=email).exists():
         raise CannotChangeContacts(_("%(email)s is a contact already.") % {"email": email})
-    if profile.contacts.count() >= MOST_CONTACTS:
-        raise CannotChangeContacts(_("There are %(count)s contacts, which is the most.") % {"count": MOST_CONTACTS})
+    if profile.contacts.count() >= MAX_CONTACTS:
+        raise CannotChangeContacts(_("There are %(count)s contacts, which is the most.") % {"count": MAX_CONTACTS})
     contact = BillingContact.objects.create(
         profile=profile,
         name=name.strip()[:120],

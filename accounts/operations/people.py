@@ -11,7 +11,7 @@ from django.db import IntegrityError, transaction
 from django.utils.translation import gettext as _
 
 from accounts import audit
-from accounts.access import Access, Place, require_staff
+from accounts.access import Access, ScopeObject, require_staff
 from accounts.models import BillingAccount, BillingProfile, InvoiceSection, RoleAssignment, User
 from accounts.operations.addresses import AddressTaken, drop_claims, invite, refuse_taken_address, valid_address
 from accounts.operations.roles import has_other_owner
@@ -78,7 +78,7 @@ def places_owned_alone(user: User) -> list[str]:
     return [str(place) for place in _locked_places_owned_by(user) if not has_other_owner(place, user)]
 
 
-def _locked_places_owned_by(user: User) -> list[Place]:
+def _locked_places_owned_by(user: User) -> list[ScopeObject]:
     """Every scope the person owns directly: accounts, then profiles, then sections, each locked in order of key."""
     owned = RoleAssignment.objects.filter(user=user, role__in=OWNERS.values())
     return [

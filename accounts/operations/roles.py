@@ -15,7 +15,7 @@ from django.utils import translation
 from django.utils.translation import gettext as _
 
 from accounts import audit
-from accounts.access import Access, NotAllowed, Place, fresh, reason_for_role, scope_of_place
+from accounts.access import Access, NotAllowed, ScopeObject, fresh, reason_for_role, scope_type_of
 from accounts.models import BillingAccount, BillingProfile, InvoiceSection, RoleAssignment, User
 from accounts.recipients import owners
 from accounts.roles import OWNERS, ROLES_OF, Permission, Role, Scope
@@ -33,14 +33,14 @@ class At(TypedDict):
     profile: BillingProfile | None
 
 
-def grant_role(*, access: Access, user: User, role: Role, place: Place, at: datetime) -> RoleAssignment:
+def grant_role(*, access: Access, user: User, role: Role, place: ScopeObject, at: datetime) -> RoleAssignment:
     """Gives a person a role at an account, a profile or a section.
 
     Raises NotAllowed when the asker may not assign roles there, CannotChangeRoles when the role does not exist at that
     scope, the person is not active, holds the role there already, is the member of staff who asks, or has got another
     address since ``user`` was read.
     """
-    scope = scope_of_place(place)
+    scope = scope_type_of(place)
     with transaction.atomic():
         place = locked_place(place)
         _require_assigning(access, place)
@@ -69,13 +69,13 @@ def grant_role(*, access: Access, user: User, role: Role, place: Place, at: date
     return assignment
 
 
-def remove_role(*, access: Access, assignment_id: int, place: Place, at: datetime) -> None:
+def remove_role(*, access: Access, assignment_id: int, place: ScopeObject, at: datetime) -> None:
     """Takes a role away at the scope where it was granted.
 
     Raises NotAllowed when the asker may not assign roles there, CannotChangeRoles when the role is gone already, is
     inherited from a higher scope, or is that of the scope's last owner.
     """
-    scope = scope_of_place(place)
+    scope = scope_type_of(place)
     with transaction.atomic():
         place = locked_place(place)
         _require_assigning(access, place)
@@ -102,7 +102,7 @@ def field_of(scope: Scope) -> str:
     return {Scope.ACCOUNT: "account", Scope.PROFILE: "profile", Scope.SECTION: "section"}[scope]
 
 
-def locked_place(place: Place) -> Place:
+def locked_place(place: ScopeObject) -> ScopeObject:
     """The scope's row, locked and read anew; what it hangs under is loaded, not locked."""
     match place:
         case InvoiceSection():
@@ -113,19 +113,19 @@ def locked_place(place: Place) -> Place:
             return BillingAccount.objects.locked().get(pk=place.pk)
 
 
-def has_other_owner(place: Place, user: User) -> bool:
+def has_other_owner(place: ScopeObject, user: User) -> bool:
     """Whether somebody active besides this person owns the scope directly."""
-    scope = scope_of_place(place)
+    scope = scope_type_of(place)
     owners = RoleAssignment.objects.filter(role=OWNERS[scope], user__is_active=True, **{field_of(scope): place})
     return owners.exclude(user=user).exists()
 
 
-def _require_assigning(access: Access, place: Place) -> None:
+def _require_assigning(access: Access, place: ScopeObject) -> None:
     if Permission.ROLES_ASSIGN not in fresh(access).permissions_at(place):
-        raise NotAllowed(reason_for_role(Permission.ROLES_ASSIGN, scope_of_place(place)))
+        raise NotAllowed(reason_for_role(Permission.ROLES_ASSIGN, scope_type_of(place)))
 
 
-def _record(access: Access, at: datetime, action: str, assignment: RoleAssignment, place: Place) -> None:
+def _record(access: Access, at: datetime, action: str, assignment: RoleAssignment, place: ScopeObject) -> None:
     audit.record(
         access=access,
         at=at,
@@ -134,12 +134,12 @@ def _record(access: Access, at: datetime, action: str, assignment: RoleAssignmen
         person=assignment.user,
         **_belongs_to(place),
         role=assignment.role,
-        scope=scope_of_place(place).value,
+        scope=scope_type_of(place).value,
         place=str(place),
     )
 
 
-def _tell_owners(assignment: RoleAssignment, place: Place, at: datetime) -> None:
+def _tell_owners(assignment: RoleAssignment, place: ScopeObject, at: datetime) -> None:
     """What staff grant is told to those who could have granted it, so that nobody gets in unseen."""
     for owner in owners(place):
         if owner.pk != assignment.user_id:
@@ -152,7 +152,7 @@ def _tell_owners(assignment: RoleAssignment, place: Place, at: datetime) -> None
                     "person": assignment.user.email,
                     "role": _in_english(assignment),
                     "place": str(place),
-                    "scope": scope_of_place(place).value,
+                    "scope": scope_type_of(place).value,
                     "code": getattr(place, "code", ""),
                 },
                 at=at,
@@ -164,7 +164,7 @@ def _in_english(assignment: RoleAssignment) -> str:
         return str(Role(assignment.role).label)
 
 
-def _belongs_to(place: Place) -> At:
+def _belongs_to(place: ScopeObject) -> At:
     match place:
         case InvoiceSection():
             return {"account": place.profile.account, "profile": place.profile}

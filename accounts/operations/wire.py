@@ -24,7 +24,7 @@ from billing_portal.core.outbox import queue
 
 # Staff get a mail for each request; one that is withdrawn or declined may be made anew, but not all day long, and not
 # by one person for one profile after the other.
-MOST_REQUESTS, MOST_REQUESTS_OF_PERSON, WITHIN = 3, 20, timedelta(days=1)
+MAX_REQUESTS, MAX_REQUESTS_OF_PERSON, WITHIN = 3, 20, timedelta(days=1)
 
 
 class CannotAskForWire(Exception):
@@ -52,7 +52,7 @@ def request_wire(*, access: Access, profile_id: int, facts: WireFacts, at: datet
 
     Returns the request. Raises BillingProfile.DoesNotExist for a profile the person cannot see, NotAllowed, and
     CannotAskForWire when it is approved already, a request is open, the profile is closed, the address is none, or
-    `MOST_REQUESTS` for it or `MOST_REQUESTS_OF_PERSON` by this person were made within a day.
+    `MAX_REQUESTS` for it or `MAX_REQUESTS_OF_PERSON` by this person were made within a day.
     """
     try:
         facts = {**facts, "contact_email": canonical_address(facts["contact_email"])}
@@ -76,12 +76,12 @@ def _request(*, access: Access, profile_id: int, facts: WireFacts, at: datetime)
         raise CannotAskForWire(_("This billing profile is closed."))
     if profile.wire_requests.filter(status=WireRequest.Status.OPEN).exists():
         raise CannotAskForWire(_("A request for this billing profile is waiting for our answer."))
-    if profile.wire_requests.filter(requested_at__gt=at - WITHIN).count() >= MOST_REQUESTS:
+    if profile.wire_requests.filter(requested_at__gt=at - WITHIN).count() >= MAX_REQUESTS:
         raise CannotAskForWire(_("There were several requests today. Ask again tomorrow, or write to us."))
     # Requests of one person for several profiles are counted one after the other.
     person = User.objects.select_for_update(of=("self",), no_key=True).get(pk=access.user.pk)
     theirs = WireRequest.objects.filter(requested_by=person, requested_at__gt=at - WITHIN)
-    if theirs.count() >= MOST_REQUESTS_OF_PERSON:
+    if theirs.count() >= MAX_REQUESTS_OF_PERSON:
         raise CannotAskForWire(_("You made many requests today. Ask again tomorrow, or write to us."))
     request = WireRequest.objects.create(profile=profile, requested_at=at, requested_by=access.user, **facts)
     _record(access, at, "wire.requested", profile)

@@ -10,11 +10,11 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_safe
 
 from accounts.access import Access, has_second_factor
+from accounts.decorators import account_view
 from accounts.members import members_of_account, people_stopped, role_table
 from accounts.models import BillingAccount, BillingProfile
 from accounts.operations import demand_second_factor
 from accounts.roles import Permission, Scope
-from accounts.scoping import account_view
 
 
 @require_safe

@@ -8,12 +8,12 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST, require_safe
 
 from accounts.access import Access, reason_for_role
+from accounts.decorators import profile_of, profile_view
 from accounts.forms import ContactForm, MailsForm
 from accounts.models import BillingContact
 from accounts.operations import CannotChangeContacts, add_contact, choose_mails, remove_contact
 from accounts.recipients import invoice_people
 from accounts.roles import Permission
-from accounts.scoping import profile_of, profile_view
 
 
 @require_safe

@@ -14,6 +14,7 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_POST
 
+from accounts.decorators import access_for_request, signed_in
 from accounts.forms import EmailAddressForm
 from accounts.models import EmailChange
 from accounts.operations import (
@@ -24,7 +25,6 @@ from accounts.operations import (
     request_email_change,
 )
 from accounts.operations.addresses import CANCEL, CONFIRM, email_change_of
-from accounts.scoping import access_for_request, signed_in
 from accounts.sessions import locked_person
 
 

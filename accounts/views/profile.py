@@ -5,9 +5,9 @@ from django.shortcuts import render
 from django.views.decorators.http import require_safe
 
 from accounts.access import Access
+from accounts.decorators import profile_of, profile_view
 from accounts.members import members_of_profile, role_table
 from accounts.roles import Permission, Scope
-from accounts.scoping import profile_of, profile_view
 
 
 @require_safe

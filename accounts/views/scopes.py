@@ -4,11 +4,11 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.views.decorators.http import require_safe
 
-from accounts.scopes import MOST_SHOWN, scopes_of
-from accounts.scoping import access_for_request
+from accounts.decorators import access_for_request
+from accounts.scope_list import MAX_SHOWN, scopes_of
 
 
 @require_safe
 def scope_list(request: HttpRequest) -> HttpResponse:
     scopes = scopes_of(access_for_request(request))
-    return render(request, "accounts/scopes.html", {"scopes": scopes, "most_shown": MOST_SHOWN})
+    return render(request, "accounts/scopes.html", {"scopes": scopes, "most_shown": MAX_SHOWN})

@@ -5,9 +5,9 @@ from django.shortcuts import render
 from django.views.decorators.http import require_safe
 
 from accounts.access import Access
+from accounts.decorators import section_view
 from accounts.models import InvoiceSection
 from accounts.roles import Role
-from accounts.scoping import section_view
 
 
 @require_safe

@@ -11,11 +11,11 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_POST
 
 from accounts.access import Access
+from accounts.decorators import profile_of, profile_view
 from accounts.forms import WireRequestForm
 from accounts.models import BillingProfile, WireRequest
 from accounts.operations import CannotAskForWire, request_wire, withdraw_wire_request
 from accounts.roles import Permission
-from accounts.scoping import profile_of, profile_view
 
 CUSTOMER_FOR_DAYS = 182
 

@@ -28,7 +28,7 @@ from billing_portal.personal_data.people import Person, person_of, sessions_of
 # A file larger than this many bytes waits on the disk, without a name, until it was handed out.
 IN_MEMORY = 1_000_000
 # A copy reads whole tables; whoever asks for their own again and again waits.
-MOST_EXPORTS, WITHIN = 5, timedelta(hours=1)
+MAX_EXPORTS, WITHIN = 5, timedelta(hours=1)
 SESSIONS = gettext_noop("Where you are signed in: since when, by which means, and until when.")
 
 
@@ -41,7 +41,7 @@ def export_person(*, access: Access, user: User, stream: IO[bytes], at: datetime
     """Writes the ZIP file to a binary stream that can be written in order. Everybody may have their own copy, staff
     may make one of a customer for a reason, and only a superuser one of a member of staff.
 
-    Raises NotAllowed; CannotExport without a reason where one is needed, and after `MOST_EXPORTS` within an hour.
+    Raises NotAllowed; CannotExport without a reason where one is needed, and after `MAX_EXPORTS` within an hour.
     """
     is_own = access.user == user
     if not is_own:
@@ -49,7 +49,7 @@ def export_person(*, access: Access, user: User, stream: IO[bytes], at: datetime
         if not reason.strip():
             raise CannotExport(_("Give the reason. It is recorded with the export."))
     elif AuditEntry.objects.filter(person=user, actor=user, action="person.exported", at__gt=at - WITHIN).count() >= (
-        MOST_EXPORTS
+        MAX_EXPORTS
     ):
         raise CannotExport(_("You downloaded your data several times within an hour. Try again later."))
     detail: dict[str, Any] = {} if is_own else {"reason": reason.strip()}

@@ -11,8 +11,8 @@ from django.shortcuts import redirect, render
 from django.utils import timezone
 from django.views.decorators.http import require_http_methods
 
+from accounts.decorators import access_for_request
 from accounts.models import User
-from accounts.scoping import access_for_request
 from billing_portal.personal_data.export import IN_MEMORY, CannotExport, descriptions, export_person, file_name
 
 

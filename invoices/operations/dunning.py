@@ -22,7 +22,7 @@ from accounts import audit
 from accounts.access import system_access
 from accounts.models import BillingProfile
 from accounts.querysets import BillingProfileQuerySet
-from accounts.recipients import readers_of_reminders
+from accounts.recipients import reminder_recipients
 from billing_portal.core.batches import run_each
 from billing_portal.core.outbox import queue_to
 from billing_portal.core.time_zones import has_come, latest_day
@@ -227,7 +227,7 @@ def _change(profile: BillingProfile, new: BillingProfile.Status, *, oldest_on: d
 
 def _mail(profile: BillingProfile, template: str, context: dict[str, Any], *, key: str, at: datetime) -> None:
     """One mail to everybody who gets the profile's reminders."""
-    for reader in readers_of_reminders(profile):
+    for reader in reminder_recipients(profile):
         queue_to(
             key=f"{key}:{reader.name}",
             email=reader.email,

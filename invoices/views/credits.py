@@ -12,8 +12,8 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_safe
 
 from accounts.access import Access
+from accounts.decorators import profile_of, profile_view
 from accounts.roles import Permission
-from accounts.scoping import profile_of, profile_view
 from billing_portal.core.paging import in_pages, page_of
 from invoices.models import Credit, CreditEntry
 from invoices.money import Money

@@ -17,9 +17,9 @@ from django.views.decorators.http import require_safe
 from stdnum import iban
 
 from accounts.access import Access
+from accounts.decorators import profile_of, profile_view
 from accounts.models import BillingAccount, BillingProfile
 from accounts.roles import Permission
-from accounts.scoping import profile_of, profile_view
 from invoices.documents.figures import percentage, quantity
 from invoices.models import CreditNote, Invoice, InvoiceLine
 from invoices.money import Money, currency_pattern, exponent

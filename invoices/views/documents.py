@@ -10,8 +10,8 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_safe
 
 from accounts.access import Access
+from accounts.decorators import profile_view
 from accounts.roles import Permission
-from accounts.scoping import profile_view
 from invoices.models import CreditNote, Invoice
 from invoices.operations.document_archive import issued_pdf
 

@@ -11,9 +11,9 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_safe
 
 from accounts.access import Access
+from accounts.decorators import profile_view
 from accounts.models import InvoiceSection
 from accounts.roles import Permission
-from accounts.scoping import profile_view
 from billing_portal.core.paging import Sort, in_pages, page_of
 from invoices.forms import SORTS, STATUSES, Filters, Period
 from invoices.models import Invoice

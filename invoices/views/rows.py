@@ -10,9 +10,9 @@ from django.utils.translation import get_language
 from django.utils.translation import gettext as _
 
 from accounts.access import Access
+from accounts.decorators import profile_of
 from accounts.models import BillingProfile
 from accounts.roles import Permission
-from accounts.scoping import profile_of
 from invoices.models import Invoice
 from invoices.money import format_minor
 from invoices.payability import NotPayable, NotPayableReason, ProfilePayability, day_text, disputed_text

@@ -21,7 +21,7 @@ from django.db.models import Q
 from django.urls import reverse
 
 from accounts.models import BillingContact, BillingProfile, RoleAssignment, User
-from accounts.recipients import invoice_people, readers_of_invoices
+from accounts.recipients import invoice_people, invoice_recipients
 from accounts.roles import Permission, Scope, roles_with
 from billing_portal.core.batches import run_each
 from billing_portal.core.outbox import queue, queue_to
@@ -198,7 +198,7 @@ def notify_new_invoice(invoice: Invoice, *, at: datetime) -> None:
     """Those who handle the profile's invoices, and its contacts: each address once. Contacts sign in nowhere, so what
     they need to pay by transfer is in the mail, without buttons. Needs ``invoice.profile``."""
     context = _new_invoice_context(invoice)
-    for reader in readers_of_invoices(invoice.profile):
+    for reader in invoice_recipients(invoice.profile):
         queue_to(
             key=f"invoice-ready:{invoice.pk}:{reader.name}",
             email=reader.email,

@@ -16,8 +16,8 @@ from django.views.decorators.http import require_http_methods, require_safe
 from django_htmx.http import HttpResponseClientRedirect
 
 from accounts.access import Access
+from accounts.decorators import profile_of, profile_view
 from accounts.roles import Permission
-from accounts.scoping import profile_of, profile_view
 from payments.declines import explain_adding
 from payments.forms import AddCardForm
 from payments.gateways.registry import UnknownGateway, default_gateway, get_gateway

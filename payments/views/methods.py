@@ -15,9 +15,9 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
 from accounts.access import Access
+from accounts.decorators import profile_of, profile_view
 from accounts.models import BillingProfile, WireRequest
 from accounts.roles import Permission
-from accounts.scoping import profile_of, profile_view
 from invoices.models import Invoice
 from invoices.states import InvoiceStatus
 from payments.gateways.registry import default_gateway

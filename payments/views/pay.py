@@ -17,9 +17,9 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods
 
 from accounts.access import Access
+from accounts.decorators import profile_of, profile_view
 from accounts.models import BillingProfile
 from accounts.roles import Permission
-from accounts.scoping import profile_of, profile_view
 from invoices.models import Invoice
 from invoices.payability import reason_not_payable
 from invoices.states import BADGES, StatusBadge

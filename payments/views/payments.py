@@ -24,8 +24,8 @@ from django.views.decorators.http import require_GET, require_POST, require_safe
 from django_htmx.http import HttpResponseClientRedirect
 
 from accounts.access import Access
+from accounts.decorators import profile_view
 from accounts.roles import Permission
-from accounts.scoping import profile_view
 from billing_portal.core.paging import Sort, page_of
 from invoices.models import Invoice
 from invoices.views.documents import pdf_response

@@ -11,9 +11,9 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_safe
 
 from accounts.access import Access
+from accounts.decorators import profile_of, profile_view
 from accounts.models import BillingProfile
 from accounts.roles import Permission
-from accounts.scoping import profile_of, profile_view
 from invoices.views.documents import pdf_response
 from payments.documents.statement import statement_pdf
 from payments.statements import MAX_DAYS, month_before, month_of, statement_of

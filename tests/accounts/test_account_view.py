@@ -4,8 +4,8 @@ import pytest
 from django.http import HttpResponse
 
 from accounts.access import NotAllowed
+from accounts.decorators import account_view
 from accounts.roles import Permission
-from accounts.scoping import account_view
 from tests.factories import BillingAccountFactory, member
 
 pytestmark = pytest.mark.django_db

@@ -96,7 +96,7 @@ def test_a_search_for_other_text_looks_at_the_newest_entries_only(client, staff,
 def test_a_long_list_is_not_counted_to_its_end(client, staff, monkeypatch):
     for _number in range(12):
         entry()
-    monkeypatch.setattr(audit_admin, "MOST_COUNTED", 10)
+    monkeypatch.setattr(audit_admin, "MAX_COUNTED", 10)
     assert client.get(LIST).context["cl"].result_count == 10
 
 

@@ -6,7 +6,7 @@ from django.urls import reverse
 from accounts.access import NotAllowed
 from accounts.models import AuditEntry, BillingContact, BillingProfile
 from accounts.operations import CannotChangeContacts, add_contact, choose_mails, remove_contact
-from accounts.recipients import readers_of_invoices, readers_of_reminders
+from accounts.recipients import invoice_recipients, reminder_recipients
 from billing_portal.core.outbox import queue_to
 from tests.factories import NOW, BillingProfileFactory, access_for, member
 
@@ -110,12 +110,12 @@ def test_a_contact_of_another_profile_is_not_found(client, profile):
 def test_mail_about_new_invoices_is_switched_off_for_all(client, profile):
     owner = member(profile, "profile_owner", email="owner@example.com")
     add(owner, profile)
-    assert emails(readers_of_invoices(profile)) == ["owner@example.com", "payable@example.com"]
+    assert emails(invoice_recipients(profile)) == ["owner@example.com", "payable@example.com"]
     client.force_login(owner)
     client.post(reverse("accounts:choose_mails", args=[profile.code]), {})
     profile.refresh_from_db()
-    assert readers_of_invoices(profile) == []
-    assert emails(readers_of_reminders(profile)) == ["owner@example.com", "payable@example.com"]
+    assert invoice_recipients(profile) == []
+    assert emails(reminder_recipients(profile)) == ["owner@example.com", "payable@example.com"]
 
 
 def test_reminders_reach_the_profiles_own_people_and_the_contacts_that_want_them(profile):
@@ -127,7 +127,7 @@ def test_reminders_reach_the_profiles_own_people_and_the_contacts_that_want_them
     owner = member(profile, "profile_owner", email="payable@example.com")
     add(owner, profile)
     add(owner, profile, "archive@example.com", gets_reminders=False)
-    assert emails(readers_of_reminders(profile)) == [
+    assert emails(reminder_recipients(profile)) == [
         "invoice_manager@example.com", "payable@example.com", "profile_contributor@example.com",
         "profile_owner@example.com",
     ]  # fmt: skip

@@ -2,7 +2,7 @@
 
 import pytest
 
-from accounts.access import Access, Held, reason_for_role
+from accounts.access import Access, RoleGrant, reason_for_role
 from accounts.models import BillingAccount, BillingProfile, InvoiceSection
 from accounts.roles import GRANTS, OWNERS, ROLES_OF, SHORT, Permission, Role, Scope, roles_with, scope_of, short_label
 
@@ -109,7 +109,7 @@ def places():
 
 def test_a_role_reaches_everything_below_and_nothing_above():
     account, profile, section = places()
-    access = Access(user=None, held=(Held(Role.PROFILE_OWNER, profile_id=1),))
+    access = Access(user=None, held=(RoleGrant(Role.PROFILE_OWNER, profile_id=1),))
     assert access.permissions_at(account) == frozenset()
     assert Permission.INVOICE_PAY in access.permissions_at(profile)
     assert Permission.ROLES_ASSIGN in access.permissions_at(section)
@@ -118,6 +118,8 @@ def test_a_role_reaches_everything_below_and_nothing_above():
 def test_a_role_says_nothing_about_the_scope_beside():
     _account, _profile, section = places()
     beside = BillingProfile(pk=2, account=BillingAccount(pk=2))
-    access = Access(user=None, held=(Held(Role.ACCOUNT_OWNER, account_id=1), Held(Role.SECTION_OWNER, section_id=2)))
+    access = Access(
+        user=None, held=(RoleGrant(Role.ACCOUNT_OWNER, account_id=1), RoleGrant(Role.SECTION_OWNER, section_id=2))
+    )
     assert access.permissions_at(beside) == frozenset()
     assert access.roles_at(section) == {Role.ACCOUNT_OWNER}

@@ -4,9 +4,9 @@ import pytest
 from django.urls import reverse
 
 from accounts.access import access_of
+from accounts.decorators import landing_for
 from accounts.models import BillingAccount, InvoiceSection, RoleAssignment
 from accounts.roles import Role
-from accounts.scoping import landing_for
 from tests.factories import BillingAccountFactory, BillingProfileFactory, UserFactory, member
 
 
@@ -137,7 +137,7 @@ def test_a_profile_role_shows_the_account_without_a_link(client, profile):
 
 
 def test_a_long_list_is_cut_off_and_says_so(client, profile, monkeypatch):
-    monkeypatch.setattr("accounts.scopes.MOST_SHOWN", 2)
+    monkeypatch.setattr("accounts.scope_list.MAX_SHOWN", 2)
     for name in ("B", "C"):
         BillingProfileFactory(account=profile.account, name=name)
     text = page(client, member(profile.account, "account_owner"), reverse("accounts:scopes"))

@@ -10,8 +10,8 @@ import pytest
 from django.test import Client
 from django.urls import reverse
 
-from billing_portal.card_fields import PAGES, policy_for
 from billing_portal.core.models import OutgoingMail
+from payments.csp import PAGES, policy_for
 from payments.gateways.base import BadSignature, Browser
 from payments.gateways.registry import UnknownGateway
 from payments.gateways.sandbox.events import HEADER, signature

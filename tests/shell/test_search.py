@@ -3,7 +3,7 @@
 import pytest
 from django.urls import reverse
 
-from billing_portal.search import MOST_SHOWN, find
+from billing_portal.search import MAX_SHOWN, find
 from invoices.models import Invoice
 from tests.factories import BillingProfileFactory, UserFactory, access_for, issued, member
 
@@ -65,10 +65,10 @@ def test_a_draft_is_not_found(profile, payer):
 
 
 def test_at_most_ten_of_a_kind_are_shown(profile, payer):
-    for _ in range(MOST_SHOWN + 2):
+    for _ in range(MAX_SHOWN + 2):
         issued(profile)
     (group,) = [group for group in find(access_for(payer), "INV-0") if str(group.title) == "Invoices"]
-    assert len(group.hits) == MOST_SHOWN
+    assert len(group.hits) == MAX_SHOWN
 
 
 def test_the_number_of_queries_does_not_depend_on_what_is_found(

@@ -29,7 +29,7 @@ def test_whoever_stops_the_web_server_waits_until_requests_in_progress_have_ende
 
 
 def test_each_file_starts_the_web_server_and_the_worker_with_the_portals_own_settings():
-    gunicorn = "gunicorn --config python:billing_portal.serving --workers 2 billing_portal.wsgi"
+    gunicorn = "gunicorn --config python:billing_portal.gunicorn_config --workers 2 billing_portal.wsgi"
     image = re.search(r"^CMD \[(.*)]", (ROOT / "Dockerfile").read_text(), re.MULTILINE)[1]
     assert image.replace('"', "").replace(",", "") == gunicorn
     assert gunicorn in (ROOT / "deploy/billing-portal-web.service").read_text()

@@ -65,7 +65,10 @@ def serving(environment, *arguments):
 
 @pytest.fixture(scope="module")
 def portal(environment):
-    with serving(environment, "--config", "python:billing_portal.serving", "billing_portal.wsgi") as (port, _server):
+    with serving(environment, "--config", "python:billing_portal.gunicorn_config", "billing_portal.wsgi") as (
+        port,
+        _server,
+    ):
         yield port
 
 
@@ -163,7 +166,7 @@ def test_a_monitor_is_answered_while_clients_ask_on_without_reading(portal, at_o
 
 
 def test_the_server_stops_while_many_bodies_are_on_their_way(environment):
-    arguments = ("--config", "python:billing_portal.serving", "billing_portal.wsgi")
+    arguments = ("--config", "python:billing_portal.gunicorn_config", "billing_portal.wsgi")
     with serving(environment, *arguments) as (port, server), ExitStack() as clients:
         for _number in range(MANY):
             clients.enter_context(connect(port, HALF["half a form"]))

@@ -19,7 +19,7 @@ from django.db.migrations.executor import MigrationExecutor
 from accounts.models import User
 from billing_portal.core.database import why_unreachable
 from billing_portal.demo import PASSWORD, SIGN_INS
-from billing_portal.processes import Together
+from billing_portal.processes import ProcessGroup
 from billing_portal.translations import compile_catalogues
 
 HOST = "127.0.0.1"
@@ -37,8 +37,8 @@ class Command(BaseCommand):
         stopped = threading.Event()
         for number in (signal.SIGINT, signal.SIGTERM):
             signal.signal(number, lambda _signal, _frame: stopped.set())
-        server = ["-m", "gunicorn", "--config", "python:billing_portal.serving", "billing_portal.wsgi"]
-        with Together() as together:
+        server = ["-m", "gunicorn", "--config", "python:billing_portal.gunicorn_config", "billing_portal.wsgi"]
+        with ProcessGroup() as together:
             together.start("web server", [sys.executable, *server])
             together.start("worker", [sys.executable, "manage.py", "run_worker"])
             self.wait_until_it_answers(together, stopped)
@@ -64,7 +64,7 @@ class Command(BaseCommand):
             call_command("migrate", *app_labels, database=alias, verbosity=0)
             call_command("createcachetable", database=alias, verbosity=0)
 
-    def wait_until_it_answers(self, together: Together, stopped: threading.Event) -> None:
+    def wait_until_it_answers(self, together: ProcessGroup, stopped: threading.Event) -> None:
         for _attempt in range(int(PATIENCE / 0.1)):
             if name := together.ended():
                 raise CommandError(f"The {name} could not start; what it printed above says why.")

@@ -7,7 +7,7 @@ import sys
 import pytest
 from django.conf import settings as django_settings
 
-from billing_portal.card_fields import policy_for
+from payments.csp import policy_for
 from tests.payments.stripe.bench import gateway_at
 
 LIVE = {"secret_key": "sk_live_1", "publishable_key": "pk_live_1", "webhook_secrets": ["whsec_1"]}

@@ -16,10 +16,10 @@ from django.http import Http404, HttpRequest
 from django.http.response import HttpResponseBase
 from django.utils.translation import gettext as _
 
-from accounts.access import Access, NotAllowed, Place, access_of, reason_for_role
+from accounts.access import Access, NotAllowed, ScopeObject, access_of, reason_for_role
 from accounts.models import BillingAccount, BillingProfile, InvoiceSection, User
 from accounts.roles import Permission, Scope
-from accounts.scopes import key_of, landing_for
+from accounts.scope_list import key_of, landing_for
 
 __all__ = ["access_for_request", "account_view", "landing_for", "profile_view", "section_view", "signed_in"]
 
@@ -112,7 +112,7 @@ def section_view(view: View) -> View:
     return wrapped
 
 
-def _remember(request: HttpRequest, access: Access, place: Place) -> None:
+def _remember(request: HttpRequest, access: Access, place: ScopeObject) -> None:
     """Notes the scope on the person, when it is another than the last."""
     key = key_of(place)
     if access.user is not None and request.method == "GET" and access.user.last_scope != key:

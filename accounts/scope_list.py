@@ -7,19 +7,19 @@ from dataclasses import dataclass, field
 
 from django.urls import reverse
 
-from accounts.access import Access, Place
+from accounts.access import Access, ScopeObject
 from accounts.models import BillingAccount, BillingProfile, InvoiceSection
 from accounts.querysets import InvoiceSectionQuerySet
 from accounts.roles import Role
 
-MOST_SHOWN = 200
+MAX_SHOWN = 200
 
 
 @dataclass(frozen=True)
 class ScopeRow:
     """One line of the list: a scope, where it leads, and the roles that reach it."""
 
-    place: Place
+    place: ScopeObject
     url: str
     roles: tuple[Role, ...]
 
@@ -45,30 +45,30 @@ class ScopeList:
 
 
 def scopes_of(access: Access) -> ScopeList:
-    """What the person may open, grouped by account, by name; at most `MOST_SHOWN` of each kind."""
-    accounts = list(BillingAccount.objects.visible_to(access).order_by("name", "pk")[: MOST_SHOWN + 1])
+    """What the person may open, grouped by account, by name; at most `MAX_SHOWN` of each kind."""
+    accounts = list(BillingAccount.objects.visible_to(access).order_by("name", "pk")[: MAX_SHOWN + 1])
     profiles = list(
-        BillingProfile.objects.visible_to(access).select_related("account").order_by("name", "pk")[: MOST_SHOWN + 1]
+        BillingProfile.objects.visible_to(access).select_related("account").order_by("name", "pk")[: MAX_SHOWN + 1]
     )
-    sections = list(_held_sections(access)[: MOST_SHOWN + 1])
+    sections = list(_held_sections(access)[: MAX_SHOWN + 1])
     groups: dict[int, AccountScopes] = {}
 
     def group_of(account: BillingAccount) -> AccountScopes:
         return groups.setdefault(account.pk, AccountScopes(account))
 
-    for account in accounts[:MOST_SHOWN]:
+    for account in accounts[:MAX_SHOWN]:
         group_of(account).row = _row(access, account)
-    for profile in profiles[:MOST_SHOWN]:
+    for profile in profiles[:MAX_SHOWN]:
         group_of(profile.account).profiles.append(_row(access, profile))
-    for section in sections[:MOST_SHOWN]:
+    for section in sections[:MAX_SHOWN]:
         group_of(section.profile.account).sections.append(_row(access, section))
     return ScopeList(
         groups=sorted(groups.values(), key=lambda group: (group.account.name, group.account.pk)),
-        is_cut_off=any(len(found) > MOST_SHOWN for found in (accounts, profiles, sections)),
+        is_cut_off=any(len(found) > MAX_SHOWN for found in (accounts, profiles, sections)),
     )
 
 
-def url_of(place: Place) -> str:
+def url_of(place: ScopeObject) -> str:
     """The page with which a scope opens: the invoices of a profile, the overview of an account or a section."""
     match place:
         case BillingProfile():
@@ -79,7 +79,7 @@ def url_of(place: Place) -> str:
             return reverse("accounts:section", args=[place.pk])
 
 
-def key_of(place: Place) -> str:
+def key_of(place: ScopeObject) -> str:
     """How a scope is remembered on its reader, for `landing_for`."""
     match place:
         case BillingProfile():
@@ -100,16 +100,16 @@ def landing_for(access: Access) -> str:
     return url_of(place) if place is not None else reverse("accounts:scopes")
 
 
-def _only_place(access: Access) -> Place | None:
+def _only_place(access: Access) -> ScopeObject | None:
     profiles = list(BillingProfile.objects.visible_to(access)[:2])
     if len(profiles) > 1:
         return None
     lone_accounts = BillingAccount.objects.visible_to(access).exclude(profiles__in=profiles)[:2]
-    places: list[Place] = [*profiles, *_held_sections(access)[:2], *lone_accounts]
+    places: list[ScopeObject] = [*profiles, *_held_sections(access)[:2], *lone_accounts]
     return places[0] if len(places) == 1 else None
 
 
-def _last_place(access: Access) -> Place | None:
+def _last_place(access: Access) -> ScopeObject | None:
     if access.user is None:
         return None
     kind, _colon, key = access.user.last_scope.partition(":")
@@ -132,6 +132,6 @@ def _held_sections(access: Access) -> InvoiceSectionQuerySet:
     )
 
 
-def _row(access: Access, place: Place) -> ScopeRow:
+def _row(access: Access, place: ScopeObject) -> ScopeRow:
     held = access.roles_at(place)
     return ScopeRow(place=place, url=url_of(place), roles=tuple(role for role in Role if role in held))

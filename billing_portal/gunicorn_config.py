@@ -1,4 +1,4 @@
-"""How gunicorn serves the portal: ``gunicorn --config python:billing_portal.serving billing_portal.wsgi``.
+"""How gunicorn serves the portal: ``gunicorn --config python:billing_portal.gunicorn_config billing_portal.wsgi``.
 
 Threads, because a request that pays waits for a gateway most of its time; a worker of our own around them, because
 gunicorn's lets a client that sends half a request keep a thread. What differs between machines comes from gunicorn's
