@@ -88,6 +88,10 @@ def find(attempt: Attempt) -> CardPayment | None:
     )
 
 
+def find_challenged(challenge: str) -> CardPayment | None:
+    return CardPayment.objects.filter(challenge=challenge).first()
+
+
 def is_fenced(attempt: Attempt) -> bool:
     """Closed by `expire` before it came."""
     return Fence.objects.filter(Q(reference=attempt.reference) | Q(key=attempt.key)).exists()

@@ -124,6 +124,10 @@ def find_setup(setup_id: str) -> CardSetup:
     return setup
 
 
+def find_challenged(challenge: str) -> CardSetup | None:
+    return CardSetup.objects.filter(challenge=challenge).first()
+
+
 def begin_setup(*, profile: str, token: str, return_url: str, in_page: bool, at: datetime) -> CardSetup:
     """Uses up a token; the card is saved at once, refused, or saved once the bank's approval is given."""
     card, typed = card_of(token), CardToken.objects.filter(pk=token).first()

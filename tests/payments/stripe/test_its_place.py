@@ -5,7 +5,10 @@ from django.conf import settings
 ROOMS = ("accounts", "bench", "billing_portal", "invoices", "payments", "static", "templates", "tests")
 TYPES = {".py", ".html", ".txt", ".js", ".css", ".typ", ".toml"}
 ITS_OWN = ("payments/gateways/stripe/", "tests/payments/stripe/")
-SETTINGS = {"billing_portal/settings.py", "tests/settings.py"}
+SETTINGS = {
+    *("billing_portal/settings.py", "tests/settings.py", "pyproject.toml"),
+    *("billing_portal/env.py", "tests/tooling/test_env.py"),  # the names that it reads
+}
 
 
 def test_the_name_of_the_provider_stands_only_in_its_gateway_and_in_settings():
