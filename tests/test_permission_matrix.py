@@ -138,7 +138,7 @@ ROUTES = {
     "payments:set_default_method": Route(MANAGERS, post=302, sees=PROFILE),
     "payments:make_default": Route(MANAGERS, post=302, sees=PROFILE),
     "payments:remove_method": Route(MANAGERS, get=200, post=302, sees=PROFILE),
-    "payments:backup": Route(MANAGERS, post=302, sees=PROFILE),
+    "payments:backup": Route(MANAGERS, post=400, sees=PROFILE),
     "payments:autopay": Route(MANAGERS, post=400, sees=PROFILE),
     "payments:webhook": Route(EVERYBODY, post=400, is_public=True),
     "sandbox-tokens": Route(EVERYBODY, post=400),

@@ -141,7 +141,7 @@ def set_default(request: HttpRequest, access: Access, method_id: int) -> HttpRes
 @profile_view(Permission.METHODS_MANAGE)
 def backup(request: HttpRequest, access: Access, method_id: int) -> HttpResponse:
     """Puts a card among the backups, takes it out, or changes its place there: ``act`` in the form says which."""
-    method, at, act = _method(access, method_id), timezone.now(), request.POST.get("act", "add")
+    method, at, act = _method(access, method_id), timezone.now(), request.POST.get("act", "")
     changes: dict[str, Callable[[], object]] = {
         "add": lambda: make_backup(access=access, method_id=method.pk, at=at),
         "drop": lambda: drop_backup(access=access, method_id=method.pk, at=at),

@@ -101,7 +101,7 @@ def test_a_form_that_says_neither_yes_nor_no_switches_nothing_off(owner, profile
     assert not AuditEntry.objects.exists()
 
 
-@pytest.mark.parametrize("form", [{"act": ""}, {"act": "sideways"}])
+@pytest.mark.parametrize("form", [{}, {"act": ""}, {"act": "sideways"}])
 def test_a_form_that_does_not_say_what_becomes_of_a_backup_changes_none(owner, profile, visa, form):
     first, second = card(profile, "4444"), card(profile, "1881")
     for each in (first, second):
