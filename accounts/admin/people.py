@@ -265,6 +265,10 @@ class SecondFactorAdmin(ReadOnlyAdmin):
     ordering = ("-pk",)
     actions = None  # one by one: of many at once nobody would ask whose each is
 
+    def lookup_allowed(self, lookup: str, _value: str, _request: HttpRequest) -> bool:
+        """Of what an address may ask for, the filter that is offered: Django would let it search the secrets."""
+        return lookup.startswith("type__")
+
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         if obj is not None and (obj.user.is_staff or obj.user.is_superuser) and not request.user.is_superuser:
             return False

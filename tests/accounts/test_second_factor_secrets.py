@@ -309,3 +309,12 @@ def test_staff_see_that_the_others_can_and_no_secret(admin_client, person):
     assert row.data["secret"] not in page.text
     assert TOTP_SECRET not in page.text
     assert 'alt="False"' not in admin_client.get(reverse("admin:mfa_authenticator_changelist")).text
+
+
+@pytest.mark.parametrize(
+    "lookup", ["data__icontains", "data__secret__startswith", "data", "user__password__startswith"]
+)
+def test_staff_do_not_search_the_secrets(admin_client, person, lookup):
+    page = reverse("admin:mfa_authenticator_changelist")
+    assert admin_client.get(page, {lookup: "gAAAA"}).status_code == 400
+    assert admin_client.get(page, {"type__exact": "totp"}).status_code == 200

@@ -218,7 +218,7 @@ def test_a_database_that_is_busy_is_said_and_nothing_is_changed(owner, profile, 
         with connection.cursor() as cursor:
             cursor.execute("SET lock_timeout = '200ms'")
         for name, row in (("make_default", other), ("remove_method", other), ("backup", other)):
-            response = owner.post(url(name, profile, row.pk), follow=True)
+            response = owner.post(url(name, profile, row.pk), {"act": "add"}, follow=True)
             assert "The portal is busy. Nothing was changed. Try again in a minute." in text_of(response)
         text = text_of(owner.post(url("autopay", profile), {"on": "0"}, follow=True))
         assert "The portal is busy." in text
