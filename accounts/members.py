@@ -5,6 +5,7 @@ from datetime import date
 
 from django.db.models import Q, QuerySet
 from django.utils import timezone
+from django.utils.translation import gettext as _
 
 from accounts.access import PROTECTED, WITH_SECOND_FACTOR, Access, scope_type_of
 from accounts.models import BillingAccount, BillingProfile, RoleAssignment, User
@@ -35,8 +36,22 @@ class RoleColumns:
 
 @dataclass(frozen=True)
 class RoleTable:
+    """``rows`` are tasks in words, each with whether the role of each column may do it."""
+
     columns: list[RoleColumns]
-    rows: list[tuple[Permission, list[bool]]]
+    rows: list[tuple[str, list[bool]]]
+
+
+# What somebody with a role does on pages of the portal, by scope. Staff do what else stands in the role tables: they
+# give roles, and set up profiles and sections.
+_OF_INVOICES = {Permission.INVOICE_VIEW, Permission.INVOICE_PAY, Permission.INVOICE_DOWNLOAD}
+_OF_EVERY_SCOPE = {Permission.ROLES_VIEW, Permission.PROPERTIES_VIEW}
+DONE_IN_THE_PORTAL = {
+    Scope.ACCOUNT: _OF_EVERY_SCOPE | _OF_INVOICES | {Permission.PROFILES_VIEW, Permission.ROLES_ASSIGN},
+    Scope.PROFILE: _OF_EVERY_SCOPE | _OF_INVOICES
+    | {Permission.PROPERTIES_UPDATE, Permission.SECTIONS_VIEW, Permission.METHODS_VIEW, Permission.METHODS_MANAGE,
+       Permission.CREDITS_VIEW},
+}  # fmt: skip
 
 
 def members_of_profile(profile: BillingProfile, access: Access) -> list[Member]:
@@ -64,8 +79,17 @@ def role_table(scope: Scope) -> RoleTable:
     roles = [role for one in scopes for role in ROLES_OF[one]]
     return RoleTable(
         columns=[RoleColumns(one, one != scope, [short_label(role) for role in ROLES_OF[one]]) for one in scopes],
-        rows=[(permission, [role in holders for role in roles]) for permission, holders in GRANTS[scope].items()],
+        rows=[
+            (_task(permission), [role in holders for role in roles])
+            for permission, holders in GRANTS[scope].items()
+            if permission in DONE_IN_THE_PORTAL[scope]
+        ],
     )
+
+
+def _task(permission: Permission) -> str:
+    """Of the right to assign roles, what its holders do here: decide who needs a second factor."""
+    return _("Demand a second factor") if permission == Permission.ROLES_ASSIGN else str(permission.label)
 
 
 def people_stopped(account: BillingAccount) -> list[User]:

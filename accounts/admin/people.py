@@ -112,6 +112,8 @@ class UserAdmin(NoDeleteAdmin, DjangoUserAdmin):
     @admin.display(description=_("proven"))
     def proof(self, user: User) -> str:
         """Whether the mailbox has answered, and what is waited for."""
+        if user.is_erased:
+            return gettext("The person was erased")
         change = EmailChange.objects.filter(user=user, expires_at__gt=timezone.now()).first()
         if change is not None:
             return gettext("Waiting for %(email)s to be confirmed") % {"email": change.email}
@@ -189,12 +191,14 @@ class UserAdmin(NoDeleteAdmin, DjangoUserAdmin):
                 sent = gettext("A link to set a password was mailed to %(email)s.") % {"email": user.email}
                 self.message_user(request, sent, messages.SUCCESS)
             return HttpResponseRedirect(reverse("admin:accounts_user_change", args=[user.pk]))
-        text = gettext("%(email)s gets a mail with a link to set a password. The present one works until then.")
+        proven = is_proven(user)
+        text = gettext("%(email)s gets a mail with a link to set a password. The current password works until then.")
+        invitation = gettext("%(email)s gets the invitation again, with a new link to set the first password.")
         return self._confirm(
             request,
             user,
-            title=gettext("Mail a password link") if is_proven(user) else gettext("Send the invitation again"),
-            text=[text % {"email": user.email}],
+            title=gettext("Mail a password link") if proven else gettext("Send the invitation again"),
+            text=[(text if proven else invitation) % {"email": user.email}],
             button=gettext("Send the link"),
         )
 

@@ -130,6 +130,13 @@ def drawing(svg: str) -> SafeString:
 
 
 @register.simple_tag
+def seller() -> dict[str, str]:
+    """Who runs the portal, as the settings have it: also for pages that are drawn without a request."""
+    seller: dict[str, str] = settings.SELLER
+    return seller
+
+
+@register.simple_tag
 def staff_queue(user: User) -> list[Waiting]:
     """What waits for this member of staff."""
     return what_waits(user)

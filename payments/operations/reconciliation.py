@@ -118,6 +118,13 @@ def challenge_of(*, access: Access, reference: str) -> Mapping[str, str]:
     payment = Payment.objects.visible_to(access).select_related("profile", "method").get(reference=reference)
     fresh(access).require(Permission.INVOICE_PAY, payment.profile)
     if not may_approve(access, payment):
+        if payment.started_by is None:
+            raise NotTheirs(
+                _(
+                    "This card was charged automatically, so nobody can approve it here. To pay the invoice yourself, "
+                    "cancel this payment first."
+                )
+            )
         raise NotTheirs(_("Only the person who started this payment can approve it with the bank."))
     if payment.status != PaymentStatus.NEEDS_CUSTOMER:
         raise CannotPay(_("This payment does not wait for bank approval."), code="not_waiting")

@@ -36,7 +36,7 @@ from payments.gateways.registry import UnknownGateway, get_gateway
 from payments.models import Payment, PaymentAllocation
 from payments.operations.attempts import CannotPay
 from payments.operations.gateway_calls import NoAnswer
-from payments.operations.reconciliation import cancel_attempt, challenge_of, may_approve, return_from_bank
+from payments.operations.reconciliation import NotTheirs, cancel_attempt, challenge_of, may_approve, return_from_bank
 from payments.states import ENDED_WITHOUT_MONEY, PAYMENT_LOOK, PaymentStatus
 from payments.views.methods import failed_charges
 from payments.views.payment_status_text import event_text, status_text
@@ -203,6 +203,8 @@ def challenge(request: HttpRequest, access: Access, reference: str) -> HttpRespo
         data = challenge_of(access=access, reference=reference)
     except Payment.DoesNotExist as error:
         raise Http404 from error
+    except NotTheirs as refusal:
+        return render(request, "403.html", {"reason": str(refusal), "payment_url": payment_url(payment)}, status=403)
     except (CannotPay, UnknownGateway):
         return SeeOther(payment_url(payment))
     except NoAnswer as error:

@@ -146,6 +146,23 @@ def test_a_clerk_takes_a_lost_second_factor_from_a_customer(client, clerk):
     assert not Authenticator.objects.exists()
 
 
+def test_an_invitation_is_sent_again_without_a_word_about_a_present_password(admin_client):
+    invited, person = UserFactory(), who_signs_in("a-long-enough-password")
+    asked = text_of(admin_client.get(reverse("admin:accounts_user_password_link", args=[invited.pk])))
+    assert "Send the invitation again" in asked
+    assert "current password" not in asked
+    asked = text_of(admin_client.get(reverse("admin:accounts_user_password_link", args=[person.pk])))
+    assert "The current password works until then." in asked
+
+
+def test_the_page_of_an_erased_person_offers_no_role_and_waits_for_no_answer(admin_client):
+    person = UserFactory(email="erased-7@erased.invalid")
+    page = text_of(admin_client.get(reverse("admin:accounts_user_change", args=[person.pk])))
+    assert "The person was erased" in page
+    assert "Grant a role" not in page
+    assert "has not been answered" not in page
+
+
 def test_removing_a_second_factor_says_whose_it_is_and_what_follows(admin_client):
     person = UserFactory(email="lost@example.com")
     key, app = (Authenticator.objects.create(user=person, type=kind, data={}) for kind in ("webauthn", "totp"))

@@ -1,10 +1,12 @@
 """Properties, access control, the account's page and the section's page: what they say, and to whom."""
 
 import pytest
+from django.conf import settings
 from django.urls import reverse
 
+from accounts.members import DONE_IN_THE_PORTAL
 from accounts.models import InvoiceSection, RoleAssignment
-from accounts.roles import GRANTS, Scope
+from accounts.roles import GRANTS, Permission, Scope
 from tests.factories import NOW, BillingAccountFactory, BillingProfileFactory, member
 
 
@@ -55,11 +57,34 @@ def test_access_control_lists_members_with_where_their_role_comes_from(page, pro
 def test_the_role_table_is_drawn_from_the_data(page, profile):
     text = page(member(profile, "profile_reader"), reverse("accounts:access", args=[profile.code]))
     table = text[text.index("What each role may do on this billing profile") :]
-    for permission, holders in GRANTS[Scope.PROFILE].items():
+    for permission in DONE_IN_THE_PORTAL[Scope.PROFILE]:
+        holders = GRANTS[Scope.PROFILE][permission]
         start = table.index(f"<td>{permission.label}</td>")
         row = table[start : table.index("</tr>", start)]
         assert row.count(">Yes<") == len(holders)
         assert row.count(">No<") == 7 - len(holders)
+
+
+@pytest.mark.parametrize("scope", ["account", "profile"])
+def test_the_role_table_lists_nothing_that_only_staff_do(page, profile, scope):
+    owner = member(profile.account, "account_owner")
+    address = {
+        "account": ("accounts:account_access", profile.account.code),
+        "profile": ("accounts:access", profile.code),
+    }
+    name, code = address[scope]
+    table = page(owner, reverse(name, args=[code])).partition("What each role may do")[2]
+    for task in ("Assign roles", "Create", "policies", "subscription", "products"):
+        assert task not in table
+    assert ("Demand a second factor" in table) == (scope == "account")
+
+
+@pytest.mark.parametrize("scope", DONE_IN_THE_PORTAL)
+def test_what_the_role_table_lists_is_asked_for_somewhere(scope):
+    files = (path for app in ("accounts", "invoices", "payments") for path in (settings.BASE_DIR / app).rglob("*.py"))
+    code = "\n".join(path.read_text() for path in files if path.name not in ("roles.py", "members.py"))
+    through_others = {Permission.PROFILES_VIEW}  # what an account's roles see of its profiles is asked of each of them
+    assert [one for one in DONE_IN_THE_PORTAL[scope] - through_others if f"Permission.{one.name}" not in code] == []
 
 
 def test_access_control_of_the_account_shows_only_its_own_roles(page, profile):

@@ -298,6 +298,7 @@ def test_an_owner_without_one_is_told_to_set_one_up_first_and_changes_nothing(cl
     client.post(reverse("account_reauthenticate"), {"password": "a-long-enough-password"})
     page = client.get(page_of(account))
     assert "Set up a second factor for yourself first" in page.text
+    assert ("lock yourself out of paying" in page.text) != is_on
     assert reverse("mfa_index") in page.text
     assert 'name="on"' not in page.text
     refused = client.post(page_of(account), {"on": "0" if is_on else "1"})

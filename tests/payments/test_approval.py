@@ -89,8 +89,18 @@ def test_a_colleague_is_told_why_the_approval_is_not_for_them(waiting, profile, 
     assert response.status_code == 403
     assert "Only the person who started this payment can approve it with the bank." in text_of(response)
     assert "Roles are given by our staff" not in text_of(response)
+    assert f'href="{page_of(waiting)}"' in response.text
     with pytest.raises(PermissionDenied):
         challenge_of(access=access_for(member(profile, role), profile), reference=waiting.reference)
+
+
+def test_an_approval_of_an_automatic_charge_is_refused_in_words_that_fit(waiting, profile):
+    type(waiting).objects.filter(pk=waiting.pk).update(started_by=None)
+    response = browser(member(profile, "profile_owner")).get(url("challenge", waiting))
+    assert response.status_code == 403
+    assert "This card was charged automatically, so nobody can approve it here." in text_of(response)
+    assert "the person who started" not in text_of(response)
+    assert f'href="{page_of(waiting)}"' in response.text
 
 
 def test_a_colleague_sees_for_whom_it_waits_and_since_when_and_can_cancel_it(waiting, payer, profile, invoice):

@@ -1,6 +1,7 @@
 """Error pages: the right status, the portal's look, what to do next, and nothing that was not meant to be read."""
 
 import logging
+import re
 
 import pytest
 from django.core.cache import cache
@@ -67,6 +68,16 @@ def test_the_reason_written_for_people_is_shown(calm_client):
 
 
 @pytest.mark.django_db
+def test_every_page_that_speaks_of_roles_says_that_staff_give_them_and_where_to_write(calm_client, settings):
+    settings.SELLER = settings.SELLER | {"email": "help@example.com"}
+    calm_client.force_login(UserFactory())
+    for address in ("/nowhere/", "/refused/", "/scopes/"):
+        page = calm_client.get(address)
+        assert re.search(r"Roles are given by our staff|Our staff give roles", page.text)
+        assert "an owner" not in page.text
+        assert 'href="mailto:help@example.com"' in page.text
+
+
 def test_a_form_without_its_token_says_what_to_do():
     response = Client(enforce_csrf_checks=True).post(reverse("preferences"), {"theme": "dark"})
     assert response.status_code == 403
