@@ -50,8 +50,8 @@ def use_both_databases(item: pytest.Item) -> None:
 
 
 def pytest_collection_finish() -> None:
-    """The addresses are those of all gateways, also where the first test that needs one has fewer of them. Modules, models and tests stay until the end. Looking through them for garbage again and again took a quarter of
-    the run."""
+    """Loads the addresses with those of every gateway, before a test that has fewer gateways does. Modules, models and
+    tests stay until the end: looking through them for garbage again and again took a quarter of the run."""
     import_module(settings.ROOT_URLCONF)
     gc.collect()
     gc.freeze()
