@@ -18,6 +18,7 @@ from django.utils.translation import gettext as _
 
 from accounts.access import Access, NotAllowed, ScopeObject, access_of, reason_for_role
 from accounts.models import BillingAccount, BillingProfile, InvoiceSection, User
+from accounts.operations.people import remember_scope
 from accounts.roles import Permission, Scope
 from accounts.scope_list import key_of, landing_for
 
@@ -113,8 +114,5 @@ def section_view(view: View) -> View:
 
 
 def _remember(request: HttpRequest, access: Access, place: ScopeObject) -> None:
-    """Notes the scope on the person, when it is another than the last."""
-    key = key_of(place)
-    if access.user is not None and request.method == "GET" and access.user.last_scope != key:
-        access.user.last_scope = key
-        access.user.save(update_fields=["last_scope"])
+    if request.method == "GET":
+        remember_scope(access=access, key=key_of(place))

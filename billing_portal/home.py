@@ -11,8 +11,9 @@ from django.utils import timezone
 from django.utils.http import url_has_allowed_host_and_scheme
 from django.views.decorators.http import require_GET, require_POST
 
-from accounts.decorators import access_for_request
-from accounts.models import BillingProfile, User
+from accounts.decorators import access_for_request, signed_in
+from accounts.models import BillingProfile
+from accounts.operations.people import choose_preferences
 from accounts.scope_list import landing_for
 from billing_portal.core.jobs import WorkerStatus, worker_status
 from billing_portal.layout import first_page
@@ -53,7 +54,7 @@ def preferences(request: HttpRequest) -> HttpResponse:
         chosen["theme"] = "" if theme == "system" else theme
         _remember(response, "theme", chosen["theme"])
     if chosen and request.user.is_authenticated:
-        User.objects.filter(pk=request.user.pk).update(**chosen)
+        choose_preferences(user=signed_in(request), **chosen)
     return response
 
 

@@ -29,7 +29,6 @@ CASCADES = {
 
 # Look-ups in customers' views that need not start at `visible_to`, each for its reason.
 OPEN_LOOKUPS = {
-    ("billing_portal/home.py", "User"),  # the reader's own row
     ("accounts/views/email_address.py", "EmailChange"),  # the reader's own
     ("payments/views/methods.py", "AutomaticCharge"),  # of invoices that were
     ("payments/views/methods.py", "WireRequest"),  # whether the profile that was opened has asked

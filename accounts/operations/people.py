@@ -1,4 +1,4 @@
-"""Inviting a person, letting them sign in, and stopping it.
+"""Inviting a person, letting them sign in, stopping it, and what they chose for themselves.
 
 People are never deleted: what they did keeps their name. Deactivating somebody is refused while a scope would be left
 without an owner, for the same reason as removing the last owner's role.
@@ -86,3 +86,15 @@ def _locked_places_owned_by(user: User) -> list[ScopeObject]:
         *BillingProfile.objects.filter(pk__in=owned.values("profile")).locked(),
         *InvoiceSection.objects.filter(pk__in=owned.values("section")).locked(),
     ]
+
+
+def choose_preferences(*, user: User, **chosen: str) -> None:
+    """Keeps a person's own ``language`` or ``theme``, for every browser they sign in with."""
+    User.objects.filter(pk=user.pk).update(**chosen)
+
+
+def remember_scope(*, access: Access, key: str) -> None:
+    """Notes the scope that a person opened, when it is another than the last: they come back to it the next time."""
+    if access.user is not None and access.user.last_scope != key:
+        access.user.last_scope = key
+        access.user.save(update_fields=["last_scope"])
