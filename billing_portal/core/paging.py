@@ -14,7 +14,17 @@ from typing import Any, NamedTuple
 from uuid import UUID
 
 from django.core.serializers.json import DjangoJSONEncoder
-from django.db.models import DateField, DateTimeField, F, Field, IntegerField, Model, QuerySet, UUIDField
+from django.db.models import (
+    DateField,
+    DateTimeField,
+    F,
+    Field,
+    GeneratedField,
+    IntegerField,
+    Model,
+    QuerySet,
+    UUIDField,
+)
 from django.db.models.fields.tuple_lookups import Tuple, TupleGreaterThan, TupleLessThan
 
 PAGE_SIZE = 50
@@ -107,6 +117,8 @@ class _Encoder(DjangoJSONEncoder):
 def _value(model: type[Model], column: str, value: Any) -> Any:
     """The value of a column, as a database takes it. Raises ValueError, TypeError or OverflowError for any other."""
     field: Field[Any, Any] = model._meta.pk if column == "pk" else model._meta.get_field(column)  # type: ignore[assignment]  # no relation
+    if isinstance(field, GeneratedField):
+        field = field.output_field or field
     if isinstance(field, DateTimeField):
         moment = datetime.fromisoformat(value)
         if moment.tzinfo is None:
