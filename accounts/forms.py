@@ -9,7 +9,7 @@ from django.utils.translation import gettext_lazy as _
 
 from accounts.email_addresses import canonical_address
 from accounts.models import BillingContact, WireRequest
-from accounts.operations import WireFacts
+from accounts.operations.wire import WireFacts
 
 FACTS = (
     "legal_name",

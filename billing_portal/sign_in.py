@@ -45,7 +45,7 @@ from django.views.generic import FormView
 from accounts import audit, second_factors
 from accounts.access import has_second_factor
 from accounts.models import User
-from accounts.operations import change_password, queue_password_link
+from accounts.operations.addresses import change_password, queue_password_link
 from accounts.operations.second_factors import NEEDED, end_sessions, is_needed
 from accounts.second_factors import UnreadableSecret
 from accounts.sessions import locked_person

@@ -20,7 +20,7 @@ from django.utils import timezone
 
 from accounts import second_factors
 from accounts.email_addresses import canonical_address
-from accounts.operations import set_password_by_link
+from accounts.operations.addresses import set_password_by_link
 from accounts.second_factors import UnreadableSecret
 from billing_portal import security_events
 

@@ -69,6 +69,16 @@ def test_no_module_is_a_drawer():
     assert drawers == set()
 
 
+def test_no_package_hands_on_what_its_modules_hold():
+    """Whoever imports a name sees where it lies. Django looks for models and staff pages in the package itself."""
+    found = {
+        name_of(path)
+        for path in modules(*APPS)
+        if path.name == "__init__.py" and path.parent.name not in ("models", "admin") and "import " in path.read_text()
+    }
+    assert found <= {"billing_portal/demo/__init__.py"}, found
+
+
 def test_every_template_says_first_what_it_needs():
     silent = [name_of(path) for path in files(".html") if not first_line(path).startswith(("{#", "{% comment"))]
     assert silent == []

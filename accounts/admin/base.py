@@ -18,7 +18,9 @@ from accounts.access import Access, staff_access
 from accounts.admin.changes import belongs_to, differences, stored_values
 from accounts.audit_words import thing_of
 from accounts.models import User
-from accounts.operations import CannotChangeAddress, CannotChangeRoles, CannotDeactivate
+from accounts.operations.addresses import CannotChangeAddress
+from accounts.operations.people import CannotDeactivate
+from accounts.operations.roles import CannotChangeRoles
 
 MAX_WORDS = 10
 REFUSALS = (CannotChangeAddress, CannotChangeRoles, CannotDeactivate)

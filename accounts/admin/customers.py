@@ -13,7 +13,7 @@ from django.utils.translation import gettext_lazy as _
 from accounts.admin.base import NoDeleteAdmin, PortalInline, access_of_staff
 from accounts.admin.roles import AccountRolesInline, ProfileRolesInline, SectionRolesInline
 from accounts.models import BillingAccount, BillingContact, BillingProfile, InvoiceSection, TaxId
-from accounts.operations import demand_second_factor
+from accounts.operations.second_factors import demand_second_factor
 
 ADDRESS = ("company", "attention", "street", "postal_code", "city", "region", "country")
 

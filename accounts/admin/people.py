@@ -26,19 +26,18 @@ from accounts.admin.base import NoDeleteAdmin, PortalAdmin, ReadOnlyAdmin, acces
 from accounts.admin.roles import UserRolesInline
 from accounts.audit_words import METHODS
 from accounts.models import EmailChange, User
-from accounts.operations import (
+from accounts.operations.addresses import (
     CannotChangeAddress,
-    CannotRemoveSecondFactor,
-    change_activity,
     correct_unproven_address,
-    invite_person,
     is_only_invited,
     is_proven,
     mail_password_link,
-    remove_second_factor,
+    refuse_taken_address,
     request_email_change,
+    valid_address,
 )
-from accounts.operations.addresses import refuse_taken_address, valid_address
+from accounts.operations.people import change_activity, invite_person
+from accounts.operations.second_factors import CannotRemoveSecondFactor, remove_second_factor
 from accounts.second_factors import is_readable
 from billing_portal.core.staff_pages import confirm
 

@@ -14,7 +14,7 @@ from django.utils.translation import gettext_lazy as _
 from accounts.access import ScopeObject
 from accounts.admin.base import REFUSALS, NoDeleteAdmin, PortalInline, access_of_staff
 from accounts.models import RoleAssignment
-from accounts.operations import grant_role, remove_role
+from accounts.operations.roles import grant_role, remove_role
 from accounts.roles import Role
 
 

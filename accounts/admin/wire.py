@@ -17,7 +17,7 @@ from accounts.access import NotAllowed
 from accounts.admin.base import ReadOnlyAdmin, access_of_staff
 from accounts.forms import FACTS
 from accounts.models import WireRequest
-from accounts.operations import CannotDecide, decide_wire_request
+from accounts.operations.wire import CannotDecide, decide_wire_request
 from billing_portal.core.staff_pages import confirm
 
 

@@ -13,7 +13,7 @@ from accounts.access import Access, has_second_factor
 from accounts.decorators import account_view
 from accounts.members import members_of_account, people_stopped, role_table
 from accounts.models import BillingAccount, BillingProfile
-from accounts.operations import demand_second_factor
+from accounts.operations.second_factors import demand_second_factor
 from accounts.roles import Permission, Scope
 
 

@@ -11,7 +11,7 @@ from accounts.access import Access, reason_for_role
 from accounts.decorators import profile_of, profile_view
 from accounts.forms import ContactForm, MailsForm
 from accounts.models import BillingContact
-from accounts.operations import CannotChangeContacts, add_contact, choose_mails, remove_contact
+from accounts.operations.contacts import CannotChangeContacts, add_contact, choose_mails, remove_contact
 from accounts.recipients import invoice_people
 from accounts.roles import Permission
 

@@ -17,14 +17,16 @@ from django.views.decorators.http import require_http_methods, require_POST
 from accounts.decorators import access_for_request, signed_in
 from accounts.forms import EmailAddressForm
 from accounts.models import EmailChange
-from accounts.operations import (
+from accounts.operations.addresses import (
+    CANCEL,
+    CONFIRM,
     CannotChangeAddress,
     cancel_email_change,
     cancel_email_change_by_link,
     confirm_email_change,
+    email_change_of,
     request_email_change,
 )
-from accounts.operations.addresses import CANCEL, CONFIRM, email_change_of
 from accounts.sessions import locked_person
 
 

@@ -14,7 +14,7 @@ from accounts.access import Access
 from accounts.decorators import profile_of, profile_view
 from accounts.forms import WireRequestForm
 from accounts.models import BillingProfile, WireRequest
-from accounts.operations import CannotAskForWire, request_wire, withdraw_wire_request
+from accounts.operations.wire import CannotAskForWire, request_wire, withdraw_wire_request
 from accounts.roles import Permission
 
 CUSTOMER_FOR_DAYS = 182

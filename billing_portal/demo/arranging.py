@@ -4,7 +4,8 @@ from datetime import datetime, timedelta
 
 from accounts.access import access_of, system_access
 from accounts.models import BillingProfile, User
-from accounts.operations import WireFacts, add_contact, request_wire
+from accounts.operations.contacts import add_contact
+from accounts.operations.wire import WireFacts, request_wire
 from billing_portal.demo.content import HEAD_OFFICE, MARKETING, Profile
 from invoices.models import RemittanceAccount
 from invoices.operations.dunning import update_profile_statuses

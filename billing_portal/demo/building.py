@@ -14,7 +14,7 @@ from django.db import transaction
 
 from accounts.access import staff_access, system_access
 from accounts.models import BillingAccount, BillingProfile, InvoiceSection, TaxId, User
-from accounts.operations import grant_role
+from accounts.operations.roles import grant_role
 from accounts.roles import Role
 from billing_portal.core.models import OutgoingMail
 from billing_portal.demo import PASSWORD, SIGN_INS

@@ -37,8 +37,9 @@ from accounts.models import (
     User,
     WireRequest,
 )
-from accounts.operations import CannotChangeContacts, remove_contact, remove_role
+from accounts.operations.contacts import CannotChangeContacts, remove_contact
 from accounts.operations.people import places_owned_alone
+from accounts.operations.roles import remove_role
 from accounts.operations.second_factors import end_sessions
 from billing_portal.core.append_only import ERASED
 from billing_portal.core.models import OutgoingMail

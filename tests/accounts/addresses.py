@@ -1,11 +1,7 @@
 """Asking for another address, confirming it, and the mails that follow."""
 
 from accounts.access import access_of
-from accounts.operations import (
-    confirm_email_change,
-    request_email_change,
-)
-from accounts.operations.addresses import CONFIRM, email_change_key
+from accounts.operations.addresses import CONFIRM, confirm_email_change, email_change_key, request_email_change
 from billing_portal.core.models import OutgoingMail
 from tests.factories import NOW
 

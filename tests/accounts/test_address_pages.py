@@ -10,10 +10,7 @@ from django.urls import reverse
 from django.utils import timezone
 
 from accounts.models import EmailChange
-from accounts.operations import (
-    CannotChangeAddress,
-)
-from accounts.operations.addresses import CANCEL, CONFIRM, email_change_key
+from accounts.operations.addresses import CANCEL, CONFIRM, CannotChangeAddress, email_change_key
 from billing_portal.core.mail import send_due
 from billing_portal.core.models import OutgoingMail
 from tests.accounts.addresses import PASSWORD, ask, confirm, link_in

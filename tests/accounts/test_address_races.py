@@ -8,21 +8,22 @@ from django.db import connection, transaction
 
 from accounts.access import NotAllowed, access_of, staff_access
 from accounts.models import AuditEntry, EmailChange, RoleAssignment, User
-from accounts.operations import (
+from accounts.operations import addresses
+from accounts.operations.addresses import (
+    CANCEL,
+    CONFIRM,
+    MAX_REQUESTS,
+    AddressTaken,
     CannotChangeAddress,
-    CannotChangeRoles,
-    CannotDeactivate,
-    addresses,
     cancel_email_change_by_link,
-    change_activity,
     confirm_email_change,
     correct_unproven_address,
-    grant_role,
-    invite_person,
+    email_change_key,
     request_email_change,
     set_password_by_link,
 )
-from accounts.operations.addresses import CANCEL, CONFIRM, MAX_REQUESTS, AddressTaken, email_change_key
+from accounts.operations.people import CannotDeactivate, change_activity, invite_person
+from accounts.operations.roles import CannotChangeRoles, grant_role
 from accounts.roles import Role
 from billing_portal.personal_data.erasure import erase_person
 from tests.factories import NOW, BillingProfileFactory, UserFactory, who_signs_in

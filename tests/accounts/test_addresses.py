@@ -12,17 +12,21 @@ from django.utils import timezone
 
 from accounts.access import Access, NotAllowed, access_of, staff_access
 from accounts.models import AuditEntry, EmailChange, User
-from accounts.operations import (
+from accounts.operations.addresses import (
+    CANCEL,
+    CONFIRM,
+    MAX_LINKS,
+    MAX_REQUESTS,
     CannotChangeAddress,
     cancel_email_change,
     cancel_email_change_by_link,
     confirm_email_change,
     correct_unproven_address,
-    invite_person,
+    email_change_key,
     mail_password_link,
     set_password_by_link,
 )
-from accounts.operations.addresses import CANCEL, CONFIRM, MAX_LINKS, MAX_REQUESTS, email_change_key
+from accounts.operations.people import invite_person
 from billing_portal.core.mail import send_due
 from billing_portal.core.models import OutgoingMail
 from tests.accounts.addresses import PASSWORD, ask, confirm, mails

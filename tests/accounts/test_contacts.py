@@ -5,7 +5,7 @@ from django.urls import reverse
 
 from accounts.access import NotAllowed
 from accounts.models import AuditEntry, BillingContact, BillingProfile
-from accounts.operations import CannotChangeContacts, add_contact, choose_mails, remove_contact
+from accounts.operations.contacts import CannotChangeContacts, add_contact, choose_mails, remove_contact
 from accounts.recipients import invoice_recipients, reminder_recipients
 from billing_portal.core.outbox import queue_to
 from tests.factories import NOW, BillingProfileFactory, access_for, member

@@ -11,16 +11,10 @@ from django.utils import timezone
 from accounts.access import staff_access
 from accounts.email_addresses import canonical_address
 from accounts.models import BillingContact, User, WireRequest
-from accounts.operations import (
-    CannotAskForWire,
-    CannotChangeAddress,
-    CannotChangeContacts,
-    add_contact,
-    decide_wire_request,
-    invite_person,
-    request_email_change,
-    request_wire,
-)
+from accounts.operations.addresses import CannotChangeAddress, request_email_change
+from accounts.operations.contacts import CannotChangeContacts, add_contact
+from accounts.operations.people import invite_person
+from accounts.operations.wire import CannotAskForWire, decide_wire_request, request_wire
 from billing_portal.core.mail import send_due
 from billing_portal.personal_data.erasure import erase_person
 from tests.factories import NOW, UserFactory, access_for, member, who_signs_in

@@ -5,7 +5,8 @@ import re
 import pytest
 
 from accounts.access import staff_access, system_access
-from accounts.operations import demand_second_factor, grant_role
+from accounts.operations.roles import grant_role
+from accounts.operations.second_factors import demand_second_factor
 from accounts.roles import Role
 from billing_portal.core.mail import render
 from billing_portal.core.models import OutgoingMail

@@ -7,7 +7,8 @@ from django.db import connections
 
 from accounts.access import NotAllowed, access_of, staff_access
 from accounts.models import AuditEntry, InvoiceSection, RoleAssignment
-from accounts.operations import CannotChangeRoles, CannotDeactivate, change_activity, grant_role, remove_role
+from accounts.operations.people import CannotDeactivate, change_activity
+from accounts.operations.roles import CannotChangeRoles, grant_role, remove_role
 from accounts.roles import Role
 from tests.factories import NOW, BillingProfileFactory, UserFactory, member
 

@@ -8,7 +8,7 @@ from django.utils.http import urlencode
 
 from accounts.access import NeedsSecondFactor, NotAllowed, access_of, staff_access
 from accounts.models import AuditEntry, BillingAccount, User
-from accounts.operations import demand_second_factor
+from accounts.operations.second_factors import demand_second_factor
 from accounts.roles import Permission
 from billing_portal.core.mail import render
 from billing_portal.core.models import OutgoingMail

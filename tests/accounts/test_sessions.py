@@ -10,13 +10,14 @@ from django.utils import timezone
 
 from accounts.access import NotAllowed, access_of, staff_access
 from accounts.models import AuditEntry, EmailChange, User
-from accounts.operations import (
-    change_activity,
+from accounts.operations.addresses import (
+    CONFIRM,
     confirm_email_change,
+    email_change_key,
     request_email_change,
     set_password_by_link,
 )
-from accounts.operations.addresses import CONFIRM, email_change_key
+from accounts.operations.people import change_activity
 from accounts.operations.second_factors import end_sessions
 from billing_portal.personal_data.erasure import erase_person
 from tests.accounts.test_address_races import meanwhile

@@ -9,7 +9,7 @@ from django.urls import reverse
 
 from accounts.access import NotAllowed, access_of, staff_access, system_access
 from accounts.models import AuditEntry, BillingContact, BillingProfile, WireRequest
-from accounts.operations import (
+from accounts.operations.wire import (
     CannotAskForWire,
     CannotDecide,
     decide_wire_request,

@@ -8,8 +8,7 @@ from django.urls import reverse
 from django.utils import timezone
 
 from accounts.models import AuditEntry, BillingContact, BillingProfile, InvoiceSection, WireRequest
-from accounts.operations import request_email_change
-from accounts.operations.addresses import CONFIRM, email_change_key
+from accounts.operations.addresses import CONFIRM, email_change_key, request_email_change
 from invoices.money import Money
 from payments.operations.manual_payments import record_payment
 from payments.operations.refunds import refund

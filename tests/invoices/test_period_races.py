@@ -3,7 +3,7 @@
 import pytest
 
 from accounts.models import AuditEntry, BillingContact, WireRequest
-from accounts.operations import CannotAskForWire, request_wire
+from accounts.operations.wire import CannotAskForWire, request_wire
 from billing_portal.core.models import OutgoingMail
 from invoices.models import Invoice
 from invoices.operations.dunning import remind_due, update_profile_statuses

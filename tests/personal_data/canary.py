@@ -14,7 +14,9 @@ from django.utils import timezone
 from accounts import audit
 from accounts.access import staff_access, system_access
 from accounts.models import EmailChange, User, WireRequest
-from accounts.operations import add_contact, decide_wire_request, grant_role
+from accounts.operations.contacts import add_contact
+from accounts.operations.roles import grant_role
+from accounts.operations.wire import decide_wire_request
 from accounts.roles import Role
 from billing_portal.core.mail import send_due
 from billing_portal.core.models import JobRun, OutgoingMail

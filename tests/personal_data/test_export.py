@@ -13,8 +13,8 @@ from django.utils import timezone
 from accounts import audit
 from accounts.access import access_of, staff_access, system_access
 from accounts.models import AuditEntry, EmailChange, WireRequest
-from accounts.operations import add_contact
 from accounts.operations.addresses import CONFIRM, confirm_email_change, email_change_key, request_email_change
+from accounts.operations.contacts import add_contact
 from billing_portal.core.models import OutgoingMail
 from billing_portal.personal_data.export import CannotExport, export_person, file_name
 from tests.factories import NOW, BillingProfileFactory, UserFactory, member, proven

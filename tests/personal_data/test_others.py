@@ -6,8 +6,16 @@ import pytest
 
 from accounts.access import access_of, system_access
 from accounts.models import AuditEntry, EmailChange, RoleAssignment, WireRequest
-from accounts.operations import add_contact, cancel_email_change, invite_person, request_email_change
-from accounts.operations.addresses import CONFIRM, confirm_email_change, email_change_key, set_password_by_link
+from accounts.operations.addresses import (
+    CONFIRM,
+    cancel_email_change,
+    confirm_email_change,
+    email_change_key,
+    request_email_change,
+    set_password_by_link,
+)
+from accounts.operations.contacts import add_contact
+from accounts.operations.people import invite_person
 from billing_portal.core.models import OutgoingMail
 from billing_portal.personal_data.erasure import erase_person, words_to_blank
 from billing_portal.personal_data.remains import contacts_of

@@ -8,7 +8,7 @@ from django.db import connection, transaction
 
 from accounts.access import NotAllowed, system_access
 from accounts.models import AuditEntry, BillingProfile, User, WireRequest
-from accounts.operations import request_wire
+from accounts.operations.wire import request_wire
 from billing_portal.personal_data.erasure import CannotErase, erase_person
 from payments.models import Payment
 from tests.factories import NOW, UserFactory, access_for, issued, member

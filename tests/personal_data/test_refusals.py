@@ -8,7 +8,7 @@ from django.db import models
 
 from accounts.access import access_of, staff_access, system_access
 from accounts.models import AuditEntry, BillingContact, RoleAssignment, User
-from accounts.operations import CannotDeactivate, change_activity
+from accounts.operations.people import CannotDeactivate, change_activity
 from billing_portal.core.models import OutgoingMail
 from billing_portal.personal_data.erasure import CannotErase, erase_person
 from billing_portal.personal_data.remains import contacts_of

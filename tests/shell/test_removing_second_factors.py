@@ -12,7 +12,7 @@ from django.urls import reverse
 
 from accounts.access import NotAllowed, staff_access
 from accounts.models import AuditEntry
-from accounts.operations import CannotRemoveSecondFactor, remove_second_factor
+from accounts.operations.second_factors import CannotRemoveSecondFactor, remove_second_factor
 from billing_portal.core.models import OutgoingMail
 from tests.factories import NOW, UserFactory, access_for, member, with_second_factor
 from tests.payments.acts import at_once

@@ -10,7 +10,7 @@ from accounts import audit
 from accounts.access import Access, access_of, staff_access, system_access
 from accounts.audit_words import PERSONAL
 from accounts.models import AuditEntry
-from accounts.operations import grant_role
+from accounts.operations.roles import grant_role
 from accounts.roles import Role
 from tests.factories import NOW, UserFactory, access_for, member
 

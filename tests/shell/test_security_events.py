@@ -8,8 +8,7 @@ from django.utils import timezone
 
 from accounts.access import access_of
 from accounts.models import AuditEntry
-from accounts.operations import request_email_change
-from accounts.operations.addresses import CANCEL, email_change_key
+from accounts.operations.addresses import CANCEL, email_change_key, request_email_change
 from billing_portal.core.mail import send_due
 from tests.factories import UserFactory
 from tests.shell.doors import NEW_PASSWORD, PASSWORD, actions, confirm, new_password, sign_in, the_entry, who

@@ -10,7 +10,7 @@ from django.urls import reverse
 
 from accounts.access import NotAllowed, access_of
 from accounts.models import AuditEntry
-from accounts.operations import remove_second_factor
+from accounts.operations.second_factors import remove_second_factor
 from billing_portal.core.mail import send_due
 from billing_portal.core.models import OutgoingMail
 from tests.factories import NOW, UserFactory

@@ -11,14 +11,15 @@ from django.utils import timezone
 
 from accounts.access import access_of, staff_access
 from accounts.models import AuditEntry, User
-from accounts.operations import (
-    change_activity,
+from accounts.operations.addresses import (
+    CONFIRM,
     confirm_email_change,
-    remove_second_factor,
+    email_change_key,
     request_email_change,
     set_password_by_link,
 )
-from accounts.operations.addresses import CONFIRM, email_change_key
+from accounts.operations.people import change_activity
+from accounts.operations.second_factors import remove_second_factor
 from billing_portal.core.mail import send_due
 from tests.factories import UserFactory, who_signs_in, with_second_factor
 from tests.second_factors import accept_codes, code_now

@@ -9,7 +9,7 @@ from django.urls import URLResolver, get_resolver, reverse
 
 from accounts.access import NeedsSecondFactor, NotAllowed, fresh, staff_access
 from accounts.models import AuditEntry, User
-from accounts.operations import change_activity
+from accounts.operations.people import change_activity
 from tests.factories import NOW, UserFactory, member, with_second_factor
 from tests.second_factors import INDEX, PASSWORD, accept_codes, code_now, leads_to_set_up, secret_on, staff
 
