@@ -32,6 +32,7 @@ from django.contrib import messages
 from django.contrib.auth import update_session_auth_hash
 from django.contrib.auth.hashers import make_password
 from django.core.exceptions import PermissionDenied, ValidationError
+from django.db import transaction
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import redirect
 from django.urls import reverse
@@ -237,6 +238,20 @@ def changes_second_factors(page: Callable[..., HttpResponse]) -> Callable[..., H
                 if WAY_BACK in request.session and after.keys() - before:
                     request.session[WAY_BACK] = {**request.session[WAY_BACK], "is_open": True}
         return response
+
+    return wrapped
+
+
+def shows_recovery_codes(page: Callable[..., HttpResponse]) -> Callable[..., HttpResponse]:
+    """Decorates a page of allauth that shows recovery codes. It notes the first look in the column that says which
+    codes were used, so the row is locked before it is read: a code that is used at the same moment stays used."""
+
+    @wraps(page)
+    def wrapped(request: HttpRequest, **parts: Any) -> HttpResponse:
+        codes = Authenticator.objects.filter(user=request.user.pk, type=Authenticator.Type.RECOVERY_CODES)
+        with transaction.atomic():
+            list(codes.select_for_update(of=("self",)))
+            return page(request, **parts)
 
     return wrapped
 

@@ -1,6 +1,7 @@
 """Every address of the portal."""
 
 from allauth.mfa.base.views import authenticate
+from allauth.mfa.recovery_codes.views import download_recovery_codes, view_recovery_codes
 from allauth.mfa.totp.views import activate_totp, deactivate_totp
 from allauth.mfa.webauthn.views import add_webauthn, edit_webauthn
 from django.contrib import admin
@@ -10,7 +11,13 @@ from accounts.views import email_address
 from billing_portal import home, search, sign_in
 from billing_portal.personal_data.views import own_data
 from billing_portal.security_activity import security_activity
-from billing_portal.sign_in import NewRecoveryCodes, changes_second_factors, remove_key, second_factor_asked_for
+from billing_portal.sign_in import (
+    NewRecoveryCodes,
+    changes_second_factors,
+    remove_key,
+    second_factor_asked_for,
+    shows_recovery_codes,
+)
 from payments.gateways.registry import gateways
 
 # Pages of our own that stand before those of the sign-in library: the first that fits answers.
@@ -26,6 +33,12 @@ account_urls = [
     path("account/2fa/authenticate/", second_factor_asked_for(authenticate), name="mfa_authenticate"),
     path("account/2fa/totp/activate/", changes_second_factors(activate_totp), name="mfa_activate_totp"),
     path("account/2fa/totp/deactivate/", changes_second_factors(deactivate_totp), name="mfa_deactivate_totp"),
+    path("account/2fa/recovery-codes/", shows_recovery_codes(view_recovery_codes), name="mfa_view_recovery_codes"),
+    path(
+        "account/2fa/recovery-codes/download/",
+        shows_recovery_codes(download_recovery_codes),
+        name="mfa_download_recovery_codes",
+    ),
     path(
         "account/2fa/recovery-codes/generate/",
         changes_second_factors(NewRecoveryCodes.as_view()),

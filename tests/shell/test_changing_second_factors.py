@@ -189,3 +189,15 @@ def test_a_key_that_is_removed_while_it_gets_another_name_stays_removed():
     page = reverse("mfa_edit_webauthn", args=[key.pk])
     assert meanwhile(remove, lambda: here.post(page, {"name": "Another"})).status_code == 404
     assert Authenticator.objects.filter(user=user).count() == 1
+
+
+@pytest.mark.two_connections
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize("name", ["mfa_view_recovery_codes", "mfa_download_recovery_codes"])
+def test_a_recovery_code_that_is_used_while_the_codes_are_shown_first_stays_used(name):
+    user = person_with("totp", "recovery_codes")
+    here, codes = confirmed(user), Authenticator.objects.get(type="recovery_codes").wrap()
+    used = codes.get_unused_codes()[0]
+    shown = meanwhile(lambda: codes.validate_code(used), lambda: here.get(reverse(name)))
+    assert shown.status_code == 200
+    assert used not in Authenticator.objects.get(type="recovery_codes").wrap().get_unused_codes()
