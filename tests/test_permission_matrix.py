@@ -39,9 +39,11 @@ from tests.factories import (
     UserFactory,
     issued,
     member,
+    proven,
     who_signs_in,
 )
 
+PASSWORD = "seven purple bicycles"
 ROLES = {
     "BAO": ("account", "account_owner"),
     "BAC": ("account", "account_contributor"),
@@ -166,6 +168,8 @@ LIBRARY_ROUTES = {
     "account_inactive": LibraryRoute((200, 405), (200, 405)),
     "account_signup": LibraryRoute((200, 200), (HOME, HOME)),  # says that it is closed
     "account_reauthenticate": LibraryRoute(GUARDED, (200, 200)),
+    "account_request_reauthentication_code": LibraryRoute(GUARDED, (403, 403)),  # codes by mail are off
+    "account_confirm_reauthentication_code": LibraryRoute(GUARDED, (403, 403)),
     "account_email_verification_sent": LibraryRoute((200, 405), (200, 405)),
     "account_change_password": LibraryRoute(GUARDED, (200, 200)),
     "account_set_password": LibraryRoute(GUARDED, ("account_change_password", "account_change_password")),
@@ -255,7 +259,7 @@ def address(name, world):
 
 
 def signed_in(person, world):
-    """A browser of this person, who has just been given the role."""
+    """A browser of this person, who has just been given the role and has just typed their password."""
     client = Client()
     if person == SIGNED_OUT:
         return client
@@ -264,7 +268,8 @@ def signed_in(person, world):
     else:
         scope, role = {**ROLES, **OUTSIDERS}[person]
         user = member(world[scope], role)
-    client.force_login(user)
+    client.force_login(proven(user, PASSWORD))
+    client.post(reverse("account_reauthenticate"), {"password": PASSWORD})
     return client
 
 
@@ -411,7 +416,7 @@ def test_who_gets_what_of_the_sign_in_library(profile, name, person):
     values = {"uidb36": "1", "key": "set-password", "pk": key.pk}
     url = reverse(name, kwargs={parameter: values[parameter] for parameter in dict(library_routes())[name]})
     powers = PEOPLE_OF_THE_LIBRARY[person]
-    user = who_signs_in("seven purple bicycles", **powers) if powers is not None else None
+    user = who_signs_in(PASSWORD, **powers) if powers is not None else None
     if person == "customer":
         RoleAssignment.objects.create(user=user, role="account_owner", account=profile.account)
     before = identities()
@@ -431,9 +436,9 @@ def test_who_gets_what_of_the_sign_in_library(profile, name, person):
 @pytest.mark.parametrize("name", ["mfa_edit_webauthn", "mfa_remove_webauthn"])
 def test_a_security_key_of_somebody_else_is_not_found(client, db, name):
     key = Authenticator.objects.create(user=UserFactory(), type="webauthn", data={"name": "Key", "credential": {}})
-    person = who_signs_in("seven purple bicycles")
+    person = who_signs_in(PASSWORD)
     client.force_login(person)
-    client.post(reverse("account_reauthenticate"), {"password": "seven purple bicycles"})
+    client.post(reverse("account_reauthenticate"), {"password": PASSWORD})
     for method in (client.get, client.post):
         assert method(reverse(name, args=[key.pk]), {"name": "Mine"}).status_code == 404
     key.refresh_from_db()
