@@ -148,7 +148,8 @@ ACCOUNT_FORMS = {
     "reset_password": f"{forms}.ResetPasswordForm", "reset_password_from_key": f"{forms}.ResetPasswordKeyForm",
 }  # fmt: skip
 MFA_FORMS = {
-    "activate_totp": f"{forms}.ActivateTOTPForm", "authenticate": f"{forms}.AuthenticateForm",
+    "activate_totp": f"{forms}.ActivateTOTPForm", "add_webauthn": f"{forms}.AddWebAuthnForm",
+    "edit_webauthn": f"{forms}.EditWebAuthnForm", "authenticate": f"{forms}.AuthenticateForm",
     "authenticate_webauthn": f"{forms}.AuthenticateWebAuthnForm", "login_webauthn": f"{forms}.LoginWebAuthnForm",
     "reauthenticate": f"{forms}.ReauthenticateForm", "reauthenticate_webauthn": f"{forms}.ReauthenticateWebAuthnForm",
 }  # fmt: skip

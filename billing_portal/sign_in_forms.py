@@ -17,6 +17,7 @@ from allauth.mfa.totp.internal.auth import SECRET_SESSION_KEY
 from allauth.mfa.webauthn import forms as webauthn
 from django.core.exceptions import ValidationError
 from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
 
 from accounts import second_factors
 from accounts.email_addresses import canonical_address
@@ -148,6 +149,18 @@ class KeyForm:
             return super().clean_credential()  # type: ignore[misc]  # of the form beside it
         except (AttributeError, KeyError) as error:
             raise get_adapter().validation_error("incorrect_code") from error
+
+
+class AddWebAuthnForm(webauthn.AddWebAuthnForm):
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["name"].label = _("Name")
+
+
+class EditWebAuthnForm(webauthn.EditWebAuthnForm):
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["name"].label = _("Name")
 
 
 class AuthenticateWebAuthnForm(KeyForm, webauthn.AuthenticateWebAuthnForm):

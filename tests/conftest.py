@@ -6,6 +6,7 @@ from importlib import import_module
 import pytest
 from django.conf import settings
 from django.utils import translation
+from django.utils.translation import trans_real
 
 from billing_portal.translations import compile_catalogues
 from tests.environment import TEST_DATABASE
@@ -27,6 +28,7 @@ def pytest_configure(config: pytest.Config) -> None:
     """The catalogues are compiled once a run, before its workers start."""
     if not hasattr(config, "workerinput"):
         compile_catalogues(settings.BASE_DIR / "locale")
+        trans_real._translations.clear()  # what was read before they were compiled
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

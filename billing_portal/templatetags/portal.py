@@ -9,6 +9,7 @@ from functools import lru_cache
 from typing import Any
 
 import lucide
+from allauth.mfa.models import Authenticator
 from babel import Locale
 from babel.dates import format_date, format_datetime
 from django import template
@@ -127,6 +128,11 @@ def demo_sign_ins() -> dict[str, Any] | None:
 def drawing(svg: str) -> SafeString:
     """An SVG document that our own code made, as part of the page."""
     return mark_safe(svg[svg.index("<svg") :])  # noqa: S308  made by the QR library, not by people
+
+
+@register.filter
+def has_security_key(user: User) -> bool:
+    return bool(Authenticator.objects.filter(user=user, type=Authenticator.Type.WEBAUTHN).exists())
 
 
 @register.simple_tag

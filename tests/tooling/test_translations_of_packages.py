@@ -18,7 +18,7 @@ PARTS_IN_USE = ("account/", "mfa/", "templates/account/", "templates/allauth/", 
 
 def messages(path):
     with path.open("rb") as file:
-        return [message for message in read_po(file, locale="nl") if message.id]
+        return [message for message in read_po(file, locale=path.parent.parent.name) if message.id]
 
 
 def forms(text):
@@ -31,9 +31,9 @@ def words_of(folder, language="nl"):
     return messages(path) if path.exists() else []
 
 
-@pytest.fixture(scope="module")
-def corrections():
-    return messages(PACKAGES / "nl" / "LC_MESSAGES" / "django.po")
+@pytest.fixture(scope="module", params=["en", "nl"])
+def corrections(request):
+    return messages(PACKAGES / request.param / "LC_MESSAGES" / "django.po")
 
 
 def test_every_text_is_one_of_an_installed_package(corrections):
@@ -53,6 +53,23 @@ def test_every_text_is_translated_with_the_placeholders_of_the_source(correction
         for text in forms(message.string):
             assert text
             assert set(PLACEHOLDER.findall(text)) == wanted, message.id
+
+
+def test_headings_of_the_sign_in_pages_are_written_like_ours():
+    """In English too: no Words With Capitals, and nothing that sounds like a program."""
+    with override("en"):
+        headings = ("Confirm Access", "Two-Factor Authentication", "Change Password", "Sign In")
+        shown = [gettext(text) for text in headings]
+        assert [text for text in shown if re.search(r" [A-Z]", text)] == []
+        assert "reauthenticate" not in gettext("Please reauthenticate to safeguard your account.")
+
+
+@pytest.mark.parametrize("language", ["en", "nl"])
+def test_who_is_asked_for_a_code_hears_of_recovery_codes(language):
+    at_the_door = "Your account is protected by two-factor authentication. Please enter an authenticator code:"
+    with override(language):
+        for text in (at_the_door, "Enter an authenticator code:"):
+            assert re.search("recovery codes|herstelcodes", gettext(text))
 
 
 def test_the_pages_of_sign_in_address_the_reader_formally():
