@@ -269,7 +269,7 @@ def detail_in_words(action: str, detail: dict[str, Any]) -> str:
     if "role" in detail:
         return " · ".join(filter(None, (_role(detail["role"]), detail.get("place"))))
     if isinstance(detail.get("after"), dict):
-        return ", ".join(field_in_words(action, name) for name in detail["after"])
+        return ", ".join(field_in_words(action, name) for name in _in_order(action, detail["after"]))
     if "after" in detail:
         return f"{detail.get('before')} → {detail['after']}"
     return _methods(detail.get("methods", ()))
@@ -298,7 +298,7 @@ def changes_in_words(action: str, detail: dict[str, Any], currency: str = "") ->
             _field_value(action, name, old.get(name), currency),
             _field_value(action, name, new.get(name), currency),
         )
-        for name in {**old, **new}
+        for name in _in_order(action, {**old, **new})
     ]
 
 
@@ -319,6 +319,13 @@ def field_in_words(action: str, name: str) -> str:
     """What the forms call a field of what was changed."""
     field = _field(action, name)
     return str(field.verbose_name) if field is not None else name.replace("_", " ")
+
+
+def _in_order(action: str, names: Iterable[str]) -> list[str]:
+    """As the model has its fields: PostgreSQL keeps the names of values by their length."""
+    model = _things().get(action.partition(".")[0])
+    order = [field.name for field in model._meta.get_fields()] if model else []
+    return sorted(names, key=lambda name: order.index(name) if name in order else len(order))
 
 
 def _field(action: str, name: str) -> Any:
