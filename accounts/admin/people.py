@@ -270,7 +270,7 @@ class SecondFactorAdmin(ReadOnlyAdmin):
 
     def lookup_allowed(self, lookup: str, _value: str, _request: HttpRequest) -> bool:
         """Of what an address may ask for, the filter that is offered: Django would let it search the secrets."""
-        return lookup.startswith("type__")
+        return lookup.partition("__")[0] == "type"
 
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         if obj is not None and (obj.user.is_staff or obj.user.is_superuser) and not request.user.is_superuser:

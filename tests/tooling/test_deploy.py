@@ -4,7 +4,7 @@ import re
 
 from django.conf import settings
 
-from billing_portal import serving
+from billing_portal import gunicorn_config
 
 ROOT = settings.BASE_DIR
 
@@ -20,12 +20,12 @@ def test_nginx_lets_the_largest_body_through_and_no_larger():
 
 
 def test_nginx_waits_longer_for_an_answer_than_the_web_server():
-    assert number("deploy/nginx.conf", r"proxy_read_timeout (\d+)s;") > serving.timeout
+    assert number("deploy/nginx.conf", r"proxy_read_timeout (\d+)s;") > gunicorn_config.timeout
 
 
 def test_whoever_stops_the_web_server_waits_until_requests_in_progress_have_ended():
-    assert number("deploy/billing-portal-web.service", r"TimeoutStopSec=(\d+)") > serving.graceful_timeout
-    assert number("compose.yaml", r"stop_grace_period: (\d+)s") > serving.graceful_timeout
+    assert number("deploy/billing-portal-web.service", r"TimeoutStopSec=(\d+)") > gunicorn_config.graceful_timeout
+    assert number("compose.yaml", r"stop_grace_period: (\d+)s") > gunicorn_config.graceful_timeout
 
 
 def test_each_file_starts_the_web_server_and_the_worker_with_the_portals_own_settings():

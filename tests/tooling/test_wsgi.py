@@ -3,7 +3,7 @@
 import pytest
 from django.core.exceptions import ImproperlyConfigured
 
-from billing_portal import serving
+from billing_portal import gunicorn_config
 from payments.gateways.registry import get_gateway
 from tests.factories import UserFactory
 
@@ -61,7 +61,7 @@ def test_it_listens_on_the_port_that_the_file_of_settings_names(tmp_path, monkey
     package.mkdir()
     (tmp_path / ".env").write_text("PORT=8123\n")
     monkeypatch.delenv("PORT", raising=False)
-    monkeypatch.setattr(serving, "__file__", str(package / "serving.py"))
-    assert serving.port() == 8123
+    monkeypatch.setattr(gunicorn_config, "__file__", str(package / "gunicorn_config.py"))
+    assert gunicorn_config.port() == 8123
     monkeypatch.setenv("PORT", "8124")
-    assert serving.port() == 8124
+    assert gunicorn_config.port() == 8124
