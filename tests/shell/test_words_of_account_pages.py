@@ -7,7 +7,7 @@ from django.urls import reverse
 from django.utils import timezone
 
 from accounts.access import staff_access
-from accounts.operations import invite_person
+from accounts.operations.people import invite_person
 from billing_portal.core.mail import send_due
 from tests.factories import UserFactory, member, who_signs_in, with_second_factor
 from tests.payments.pages import text_of
