@@ -16,7 +16,7 @@ from datetime import datetime, timedelta
 from time import monotonic
 
 import structlog
-from django.db import DatabaseError, close_old_connections, connection
+from django.db import DatabaseError, close_old_connections, connection, connections
 from django.utils import timezone
 
 from billing_portal.core.models import JobRun
@@ -143,7 +143,7 @@ def _repeat(job: Job, seconds: float, stopping: threading.Event) -> None:
         if not count:
             # After failures the pauses grow, up to a minute, to spare a database that is in trouble.
             stopping.wait(min(60.0, seconds * 2**failures))
-    connection.close()
+    connections.close_all()
 
 
 def worker_status(*, at: datetime) -> WorkerStatus:

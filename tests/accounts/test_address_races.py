@@ -4,7 +4,7 @@ import threading
 import time
 
 import pytest
-from django.db import connection, transaction
+from django.db import connection, connections, transaction
 
 from accounts.access import NotAllowed, access_of, staff_access
 from accounts.models import AuditEntry, EmailChange, RoleAssignment, User
@@ -56,7 +56,7 @@ def meanwhile(first, second):
         except Exception as problem:
             results.append(problem)
         finally:
-            connection.close()
+            connections.close_all()
 
     thread = threading.Thread(target=other)
     with transaction.atomic():

@@ -13,8 +13,9 @@ from accounts.models import User
 from tests.browser.accessibility import LIGHT, PHONE, problems_of
 from tests.browser.office import busy_day
 from tests.browser.tour import Tour, actions_of, addresses_of, models_of, name_of, names_of, request_of
-from tests.factories import UserFactory
+from tests.factories import UserFactory, proven
 
+PASSWORD = "seven purple bicycles"
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 
 APPS = sorted({model._meta.app_label for model in admin.site._registry})
@@ -27,7 +28,7 @@ CLOSED = {"auth_user_password_change"}  # Django's own; nobody sets the password
 @pytest.fixture
 def boss(transactional_db, sign_in):
     """A superuser who is signed in and reads Dutch, whose words are the longer ones."""
-    boss = busy_day(language="nl")
+    boss = proven(busy_day(language="nl"), PASSWORD)
     sign_in(boss)
     return boss
 

@@ -7,7 +7,7 @@ from datetime import timedelta
 import pytest
 from django.core import mail
 from django.core.management import call_command
-from django.db import connection
+from django.db import connections
 from django.template import engines
 
 from billing_portal.core.mail import LEASE, MAX_TRIES, PAUSES, render, send_due
@@ -203,7 +203,7 @@ def test_workers_at_the_same_moment_send_each_mail_once():
     def work():
         together.wait()
         send_due(at=NOW)
-        connection.close()
+        connections.close_all()
 
     workers = [threading.Thread(target=work) for _ in range(3)]
     for worker in workers:

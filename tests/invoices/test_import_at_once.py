@@ -4,7 +4,7 @@ from threading import Barrier, Thread
 from time import sleep
 
 import pytest
-from django.db import connection
+from django.db import connections
 
 from accounts.access import system_access
 from invoices.importing.invoices import InvoiceImport
@@ -35,7 +35,7 @@ def test_one_file_imported_twice_at_once_is_imported_once(profile, tmp_path):
         except Exception as error:  # a thread would lose it
             errors.append(error)
         finally:
-            connection.close()
+            connections.close_all()
 
     threads = [Thread(target=work) for _ in range(2)]
     for thread in threads:

@@ -5,7 +5,7 @@ from datetime import date
 from decimal import Decimal
 
 import pytest
-from django.db import connection, transaction
+from django.db import connections, transaction
 
 from accounts.access import system_access
 from accounts.models import AuditEntry, InvoiceSection, TaxId
@@ -150,7 +150,7 @@ def test_twenty_at_once_with_a_rollback_in_between_get_numbers_without_gaps():
                 issue_now(invoice)
                 transaction.set_rollback(invoice.pk == doomed.pk)
         finally:
-            connection.close()
+            connections.close_all()
 
     threads = [threading.Thread(target=run, args=(invoice,)) for invoice in drafts]
     for thread in threads:

@@ -4,7 +4,7 @@ from threading import Event, Thread
 from time import sleep
 
 import pytest
-from django.db import connection, transaction
+from django.db import connections, transaction
 
 from accounts.models import BillingProfile
 from invoices.models import Credit, Invoice
@@ -38,7 +38,7 @@ def in_a_closing_run(profile, act):
         except Exception as problem:
             problems.append(problem)
         finally:
-            connection.close()
+            connections.close_all()
 
     thread = Thread(target=other)
     thread.start()

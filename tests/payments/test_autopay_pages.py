@@ -5,7 +5,7 @@ from uuid import uuid4
 
 import pytest
 from django.contrib.auth.models import Permission as DjangoPermission
-from django.db import connection
+from django.db import connection, connections
 from django.urls import reverse
 
 from accounts.models import AuditEntry, BillingProfile
@@ -209,7 +209,7 @@ def test_a_database_that_is_busy_is_said_and_nothing_is_changed(owner, profile, 
             list(BillingProfile.objects.filter(pk=profile.pk).locked())
             held.set()
             done.wait(30)
-        connection.close()
+        connections.close_all()
 
     thread = Thread(target=hold)
     thread.start()

@@ -337,7 +337,7 @@ def test_a_refund_that_fails_while_its_credit_is_being_used_loses_nothing(refund
             change_credit(credit, Money(-500, "EUR"), at=NOW)
             is_held.set()
             sleep(0.5)
-        connection.close()
+        connections.close_all()
 
     other = Thread(target=use)
     other.start()

@@ -4,7 +4,7 @@ from threading import Event, Thread
 from time import sleep
 
 import pytest
-from django.db import connection, transaction
+from django.db import connections, transaction
 
 from accounts.access import NotAllowed, system_access
 from accounts.models import AuditEntry, BillingProfile, User, WireRequest
@@ -43,7 +43,7 @@ def while_erasing(user, act):
         except Exception as problem:
             results.append(problem)
         finally:
-            connection.close()
+            connections.close_all()
 
     thread = Thread(target=other)
     thread.start()
@@ -86,7 +86,7 @@ def test_an_erasure_waits_for_a_payment_that_is_being_begun_and_is_then_refused(
         except CannotErase as refusal:
             results.append(refusal)
         finally:
-            connection.close()
+            connections.close_all()
 
     thread = Thread(target=other)
     thread.start()

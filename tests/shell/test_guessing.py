@@ -8,7 +8,7 @@ from allauth.mfa.totp.internal.auth import TOTP, format_hotp_value, generate_tot
 from django.contrib.auth.signals import user_login_failed
 from django.core.cache import cache
 from django.core.management import call_command
-from django.db import connection
+from django.db import connection, connections
 from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
@@ -181,7 +181,7 @@ def test_tries_at_the_same_moment_are_counted_one_by_one():
         try:
             try_password("wrong")
         finally:
-            connection.close()
+            connections.close_all()
 
     user_login_failed.connect(count)
     try:
