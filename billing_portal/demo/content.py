@@ -21,7 +21,7 @@ class Fate(Enum):
     OPEN = "open"
     CARD = "paid with a card"
     DECLINED = "declined, and still open"
-    CHALLENGE = "waits for the bank's check"
+    CHALLENGE = "waits for the bank's approval"
     MISMATCH = "the gateway took another amount; staff decide"
     WIRE = "paid by wire"
     PART = "part of it came by wire"
