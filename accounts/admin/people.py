@@ -11,6 +11,7 @@ from django.contrib.auth.admin import GroupAdmin as DjangoGroupAdmin
 from django.contrib.auth.admin import UserAdmin as DjangoUserAdmin
 from django.contrib.auth.models import Group
 from django.core.exceptions import PermissionDenied
+from django.db import transaction
 from django.db.models import QuerySet
 from django.forms import ModelForm
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
@@ -36,7 +37,7 @@ from accounts.operations.addresses import (
     request_email_change,
     valid_address,
 )
-from accounts.operations.people import change_activity, invite_person
+from accounts.operations.people import change_activity, invite_person, locked_places_owned_by
 from accounts.operations.second_factors import CannotRemoveSecondFactor, remove_second_factor
 from accounts.second_factors import is_readable
 from billing_portal.core.staff_pages import confirm
@@ -132,6 +133,13 @@ class UserAdmin(NoDeleteAdmin, DjangoUserAdmin):
         if obj is not None and (obj.is_staff or obj.is_superuser) and not request.user.is_superuser:
             return False
         return super().has_change_permission(request, obj)
+
+    def get_object(self, request: HttpRequest, object_id: str, from_field: str | None = None) -> Any:
+        """Deactivating somebody looks at what they own, and scopes are locked before people."""
+        user = admin.ModelAdmin.get_object(self, request, object_id, from_field)
+        if user is not None and request.method == "POST" and transaction.get_connection().in_atomic_block:
+            locked_places_owned_by(user)
+        return super().get_object(request, object_id, from_field)
 
     def user_change_password(self, request: HttpRequest, id: str, form_url: str = "") -> HttpResponse:  # noqa: A002, ARG002
         """Nobody sets the password of somebody else: they could pay in their name. Staff mail a link instead."""

@@ -75,11 +75,12 @@ def _refuse_when_needed(access: Access, user: User) -> None:
 def places_owned_alone(user: User) -> list[str]:
     """The names of the scopes that would have no active owner without this person. Locks every scope they own, so that
     it stays true until the transaction ends."""
-    return [str(place) for place in _locked_places_owned_by(user) if not has_other_owner(place, user)]
+    return [str(place) for place in locked_places_owned_by(user) if not has_other_owner(place, user)]
 
 
-def _locked_places_owned_by(user: User) -> list[ScopeObject]:
-    """Every scope the person owns directly: accounts, then profiles, then sections, each locked in order of key."""
+def locked_places_owned_by(user: User) -> list[ScopeObject]:
+    """Every scope the person owns directly: accounts, then profiles, then sections, each locked in order of key. Scopes
+    are locked before people."""
     owned = RoleAssignment.objects.filter(user=user, role__in=OWNERS.values())
     return [
         *BillingAccount.objects.filter(pk__in=owned.values("account")).locked(),

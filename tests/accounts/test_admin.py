@@ -1,12 +1,18 @@
 """The staff pages of accounts: what they refuse, and that they refuse it in words."""
 
+import threading
+from time import sleep
+
 import pytest
 from django.contrib.auth.models import Permission as DjangoPermission
+from django.db import connections, transaction
 from django.urls import reverse
 
 from accounts import audit
 from accounts.access import system_access
 from accounts.models import AuditEntry, BillingAccount, BillingProfile, RoleAssignment, User
+from accounts.operations.roles import grant_role
+from accounts.roles import Role
 from billing_portal.core.models import OutgoingMail
 from tests.factories import NOW, UserFactory, issued, member
 
@@ -219,3 +225,29 @@ def test_secrets_of_second_factors_are_not_shown(admin):
     page = admin.get(reverse("admin:mfa_authenticator_change", args=[factor.pk]))
     assert page.status_code == 200
     assert b"TOPSECRET" not in page.content
+
+
+@pytest.mark.two_connections
+@pytest.mark.django_db(transaction=True)
+def test_a_role_can_be_granted_while_staff_deactivate_the_same_person(admin, profile):
+    """Both lock the scope before the person; in the other order each would wait for the other."""
+    owner = member(profile, "profile_owner")
+    member(profile, "profile_owner")
+    form = person_form(owner)
+    del form["is_active"]
+    answers = []
+
+    def deactivate():
+        answers.append(admin.post(change("user", owner), form).status_code)
+        connections.close_all()
+
+    waiting = threading.Thread(target=deactivate)
+    with transaction.atomic():
+        BillingProfile.objects.filter(pk=profile.pk).locked().get()
+        waiting.start()
+        sleep(1.5)
+        grant_role(access=system_access(), user=owner, role=Role.PROFILE_READER, place=profile, at=NOW)
+    waiting.join(30)
+    owner.refresh_from_db()
+    assert (answers, owner.is_active) == ([302], False)
+    assert RoleAssignment.objects.filter(user=owner, role=Role.PROFILE_READER).exists()
