@@ -42,7 +42,7 @@ class Job:
     """``run`` does at most so much of what is due at a moment and returns how much it did; 0 when nothing is left.
 
     ``name`` is translated where it is shown. A job with ``seconds`` has a thread of its own in the worker, which looks
-    that often.
+    that often; the worker's passes leave out what is to run less often than they do.
     """
 
     name: str
@@ -103,7 +103,8 @@ def _run(job: Job, at: datetime, stopping: threading.Event | None) -> tuple[int,
 
 
 def every_minute(jobs: Sequence[Job], stopping: threading.Event) -> Job:
-    """The pass through all jobs, as a job of the worker's."""
+    """The pass through the jobs, as a job of the worker's."""
+    jobs = [job for job in jobs if job.seconds is None or job.seconds <= PASS_SECONDS]
 
     def begin_pass(at: datetime, _limit: int) -> int:
         run_due_jobs(jobs, at=at, origin="worker", stopping=stopping)

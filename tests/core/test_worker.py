@@ -94,6 +94,13 @@ def test_the_worker_does_every_job_in_a_pass_every_minute(db):
 
 @pytest.mark.two_connections
 @pytest.mark.django_db(transaction=True)
+def test_a_job_of_every_five_minutes_is_no_part_of_the_pass(db):
+    done = []
+    each = [Job(str(often), lambda _at, _limit, o=often: done.append(o) or 0, often) for often in (None, 10, 300)]
+    every_minute(each, threading.Event()).run(timezone.now(), 10)
+    assert done == [None, 10]
+
+
 def test_mail_and_messages_are_worked_off(working):
     queue(key="role granted", to=UserFactory(), template="missing", context={}, at=timezone.now())
     delivery = WebhookDelivery.objects.create(
