@@ -94,23 +94,29 @@ def account_view(permission: Permission) -> Callable[[View], View]:
     return decorate
 
 
-def section_view(view: View) -> View:
+def section_view(permission: Permission | None) -> Callable[[View], View]:
     """Decorates ``view(request, access, section, **rest)``; the address holds an invoice section's id as ``section``.
 
-    Whoever holds any role that reaches the section may look: the page says what that role is for.
+    With None whoever holds any role that reaches the section gets in.
     """
 
-    @wraps(view)
-    def wrapped(request: HttpRequest, section: int, **rest: Any) -> HttpResponseBase:
-        access = access_for_request(request)
-        sections = InvoiceSection.objects.visible_to(access).select_related("profile__account")
-        found = sections.filter(pk=section).first()
-        if found is None:
-            raise Http404(_("There is no such invoice section, or you have no role on it."))
-        _remember(request, access, found)
-        return view(request, access, found, **rest)
+    def decorate(view: View) -> View:
+        @wraps(view)
+        def wrapped(request: HttpRequest, section: int, **rest: Any) -> HttpResponseBase:
+            access = access_for_request(request)
+            sections = InvoiceSection.objects.visible_to(access).select_related("profile__account")
+            found = sections.filter(pk=section).first()
+            if found is None:
+                raise Http404(_("There is no such invoice section, or you have no role on it."))
+            if permission is not None and permission not in access.permissions_at(found):
+                raise NotAllowed(reason_for_role(permission, Scope.SECTION))
+            _remember(request, access, found)
+            return view(request, access, found, **rest)
 
-    return wrapped
+        wrapped.permission = permission  # type: ignore[attr-defined]
+        return wrapped
+
+    return decorate
 
 
 def _remember(request: HttpRequest, access: Access, place: ScopeObject) -> None:

@@ -9,8 +9,9 @@ with three decisions where that page contradicts itself:
 - an invoice manager creates no subscriptions (one table says yes, the other no; the role is about invoices);
 - subscriptions that someone may cancel only when they are their own count as "no" here.
 
-To add a role: one member of `Role`, its place in `ROLES_OF`, and its short name in the rows below. Whatever a page says
-about roles is read from here, so the page that explains them cannot disagree with what the portal does.
+To add a role: a member of `Role`, its abbreviation in `SHORT` and in the rows below, its place in `ROLES_OF`, a name in
+`SHORT_LABELS` where its scope is plain from the page, and `manage.py makemigrations` for the constraint that names the
+roles of each scope. Whatever a page says about roles is read from here.
 """
 
 from functools import cache

@@ -11,7 +11,7 @@ from accounts.roles import Role
 
 
 @require_safe
-@section_view
+@section_view(None)  # the page says what the role is for
 def overview(request: HttpRequest, access: Access, section: InvoiceSection) -> HttpResponse:
     held = access.roles_at(section)
     context = {
