@@ -105,15 +105,11 @@ def rebill(*, access: Access, invoice_id: int, reason: str, at: datetime) -> Inv
     other = Invoice.objects.filter(replaces=invoice).first()
     if other is not None:
         raise CannotVoid(_("%(invoice)s has its place already.") % {"invoice": other})
-    draft = Invoice(
-        replaces=invoice,
-        profile=invoice.profile,
-        kind=invoice.kind,
-        currency=invoice.currency,
-        period_start_on=invoice.period_start_on,
-        period_end_on=invoice.period_end_on,
-        po_number=invoice.po_number,
-    )
+    draft = Invoice(replaces=invoice, profile=invoice.profile, currency=invoice.currency)
+    for field in Invoice._meta.concrete_fields:
+        # What a draft can be given; the reference of an import stays with the invoice that was imported.
+        if field.editable and field.name not in {"id", "profile", "source_reference"}:
+            setattr(draft, field.attname, getattr(invoice, field.attname))
     lines = list(invoice.lines.select_related("section").order_by("position", "pk"))
     for line in lines:
         line.pk, line.invoice = None, draft

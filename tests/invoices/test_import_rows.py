@@ -60,7 +60,7 @@ def test_every_column_of_an_imported_invoice(odd_profile, tmp_path, seller):
         "profile_id": odd_profile.pk, "number": "INV-000001", "kind": "support", "status": "open", "currency": "EUR",
         "issued_on": date(2026, 10, 5), "due_on": date(2026, 10, 19), "period_start_on": date(2026, 9, 1),
         "period_end_on": date(2026, 9, 30), "po_number": "P\\O", "source_reference": "A\\1",
-        "source_digest": "9011af09ed6a5455e491c6f97ae7f303556813bb9f9175b1a98697f19d8f9474",  # never another
+        "source_digest": "ae2f8bc3cc18af3da96bbb883ee83a0254a4406718a18774e9507d970e759db1",  # never another
         "seller": seller,
         "buyer": {
             "agreement_type": "customer", "profile": "Tab\tline\nback\\slash \\N", "tax_ids": ['NL"1"'],
