@@ -70,9 +70,19 @@ class Env(environs.Env):
         return secrets
 
     def days(self, name: str, *default: int) -> list[int]:
-        """Whole numbers of days separated by commas, each larger than the one before; negative ones are before."""
-        problem = f"must be days in rising order, such as {','.join(map(str, default))}, not {{!r}}"
-        return list(self._read(environs.Env.list, name, default, problem, subcast=int, validate=_rising))
+        """Whole numbers of days separated by commas, each larger than the one before; negative ones are before. ``none``
+        is an empty list."""
+        words = self.words(name, [str(day) for day in default])
+        try:
+            days = [] if words == ["none"] else [int(word) for word in words]
+        except ValueError:
+            days = []
+        if words != ["none"] and (not days or days != sorted(set(days))):
+            example = ",".join(map(str, default))
+            raise ImproperlyConfigured(
+                f"{name} must be days in rising order, such as {example}, or none, not {self._get_value(name, '')!r}."
+            )
+        return days
 
     def mapping(self, name: str) -> dict[str, str]:
         """A JSON object of texts, such as ``{"EUR": "50000"}``."""
@@ -104,11 +114,6 @@ class Env(environs.Env):
             near = difflib.get_close_matches(name, self.known, n=1)
             hint = f" Did you mean {near[0]}?" if near else " See .env.example for the names there are."
             raise ImproperlyConfigured(f"{name} is not a setting of the portal.{hint}")
-
-
-def _rising(days: list[int]) -> None:
-    if days != sorted(set(days)):
-        raise ValidationError("not rising")
 
 
 def _is_object(value: object) -> None:

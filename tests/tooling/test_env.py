@@ -74,11 +74,12 @@ def test_a_choice_lists_what_there_is(env):
     )
 
 
-@pytest.mark.parametrize("value", ["3,1", "3,3", "3,x", "1.5"])
+@pytest.mark.parametrize("value", ["3,1", "3,3", "3,x", "1.5", ",", "none,3"])
 def test_days_rise(env, value):
     assert problem(lambda: env(PORTAL_REMINDER_DAYS=value).days("PORTAL_REMINDER_DAYS", -3, 1, 7)) == (
-        f"PORTAL_REMINDER_DAYS must be days in rising order, such as -3,1,7, not {value!r}."
+        f"PORTAL_REMINDER_DAYS must be days in rising order, such as -3,1,7, or none, not {value!r}."
     )
+    assert env(PORTAL_REMINDER_DAYS="none").days("PORTAL_REMINDER_DAYS", 1) == []
     assert env(PORTAL_REMINDER_DAYS="-7, 2").days("PORTAL_REMINDER_DAYS", 1) == [-7, 2]
     assert env().days("PORTAL_REMINDER_DAYS", -3, 1) == [-3, 1]
 
