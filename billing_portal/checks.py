@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 from django.conf import settings
 from django.core.checks import CheckMessage, Error, Tags, register
 from django.core.checks import Warning as Caution
-from django.db import DatabaseError, connection
+from django.db import DatabaseError, connection, connections
 from stdnum import bic, iban
 
 from accounts.models import User
@@ -19,6 +19,7 @@ from billing_portal.demo import SIGN_INS
 from invoices.money import Money
 from invoices.remittances import looks_like_iban
 from payments.gateways.registry import gateways
+from payments.gateways.sandbox.models import CardPayment
 
 # The tag of what `manage.py check` looks up in the database as well, where Django would leave it out.
 DEMO = "demo"
@@ -228,6 +229,26 @@ def check_sandbox(**_options: Any) -> list[CheckMessage]:
             id="billing_portal.W004",
         )
     ]
+
+
+@register(Tags.security, deploy=True)
+def check_tables_of_the_sandbox(**_options: Any) -> list[CheckMessage]:
+    """They lie in a database of their own, which `migrate` alone passes over. `make run` makes them itself."""
+    if settings.DEBUG or "sandbox" not in settings.PAYMENT_GATEWAYS:
+        return []
+    store = connections["sandbox"]
+    was_open = store.connection is not None
+    try:
+        has_tables = CardPayment._meta.db_table in store.introspection.table_names()
+    except DatabaseError as problem:
+        return [Error(f"The sandbox's database does not open: {problem}", id="billing_portal.E011")]
+    finally:
+        if not was_open:
+            store.close()
+    if has_tables:
+        return []
+    hint = "Run manage.py migrate --database sandbox."
+    return [Error("The sandbox's database has no tables.", hint=hint, id="billing_portal.E011")]
 
 
 @register(Tags.security, deploy=True)

@@ -144,3 +144,10 @@ def test_the_sandbox_refuses_to_start_where_money_is_real(installation):
     done = start(installation, "check", "--deploy", PAYMENT_GATEWAYS="sandbox")
     assert done.returncode != 0
     assert "SANDBOX_ALLOWED" in done.stderr
+
+
+def test_a_sandbox_without_tables_is_found_before_the_start(installation):
+    environ = {"PAYMENT_GATEWAYS": "sandbox", "SANDBOX_ALLOWED": "true"}
+    assert "migrate --database sandbox" in start(installation, "check", "--deploy", **environ).stderr
+    assert start(installation, "migrate", "--database", "sandbox", **environ).returncode == 0
+    assert "E011" not in start(installation, "check", "--deploy", **environ).stderr
