@@ -70,8 +70,8 @@ class Env(environs.Env):
         return secrets
 
     def days(self, name: str, *default: int) -> list[int]:
-        """Whole numbers of days separated by commas, each larger than the one before; negative ones are before. ``none``
-        is an empty list."""
+        """Whole numbers of days separated by commas, rising; negative ones are before. ``none`` is an
+        empty list."""
         words = self.words(name, [str(day) for day in default])
         try:
             days = [] if words == ["none"] else [int(word) for word in words]
