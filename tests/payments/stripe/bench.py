@@ -1,5 +1,6 @@
 """The contract suite's bench for Stripe: a gateway at the stand-in."""
 
+import stripe
 from django.conf import settings
 from urllib3.util import connection
 
@@ -13,6 +14,8 @@ from tests.payments.stripe.standin.numbers import CARDS
 SECRET, ACCOUNT = "whsec_standin", "acct_standin"
 CHARGE = "POST payment_intents"
 TRIES = RETRIES + 1
+
+stripe.HTTPClient.INITIAL_DELAY = 0.01  # the library's pause before it tries again, in seconds
 
 
 def gateway_at(url, slug="stripe", **options):
