@@ -100,9 +100,8 @@ ROUTES = {
     "account_confirm_email": Route(EVERYBODY, get=404, post=404),
     "mfa_index": Route(EVERYBODY, get=200),
     "second_factor_back": Route(EVERYBODY, get=302, post=302),
-    "mfa_remove_webauthn": Route(
-        EVERYBODY, get=404, post=404, asks_password=True
-    ),  # of a security key that is not one's own
+    # Of a security key that is not one's own.
+    "mfa_remove_webauthn": Route(EVERYBODY, get=404, post=404, asks_password=True),
     "account_cancel_email": Route(EVERYBODY, get=404, post=404, is_public=True),
     "accounts:scopes": Route(EVERYBODY, get=200),
     "accounts:account": Route(ACCOUNT, get=200),

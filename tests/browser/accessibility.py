@@ -10,12 +10,13 @@ from axe_playwright_python.base import AXE_SCRIPT
 
 TAGS = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
 EVERYTHING = {"runOnly": {"type": "tag", "values": TAGS}, "resultTypes": ["violations"]}
-# All that the color scheme can change, and all but that.
+# All that the color scheme can change; and all that the width can, where it shows other parts or places them otherwise.
 COLORS = EVERYTHING | {
     "runOnly": {"type": "rule", "values": ["color-contrast", "link-in-text-block"]},
     "preload": False,
 }
-LAYOUT = EVERYTHING | {"rules": {"color-contrast": {"enabled": False}}, "preload": False}
+PLACES = ["target-size", "scrollable-region-focusable", "aria-hidden-focus", "button-name", "link-name", "label"]
+LAYOUT = EVERYTHING | {"runOnly": {"type": "rule", "values": PLACES}, "preload": False}
 FIND = """options => axe.run(document, options).then(found => found.violations.flatMap(rule => rule.nodes.map(
     node => `${rule.id}: ${node.target} ${node.html.slice(0, 120)} ${node.failureSummary}`)))"""
 # Of these axe reads the content itself, by asking for each of them again.

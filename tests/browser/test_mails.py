@@ -23,12 +23,12 @@ STICKING_OUT = """() => [...document.querySelectorAll('.card *')].filter(part =>
 def test_a_mail_fits_whatever_it_is_read_on(page, profile):
     press_pay(member(profile, "invoice_manager"), issued(profile, "1234567.89"), card(profile, "9995"))
     of_payment = OutgoingMail.objects.get().context
-    for template, language, theme, width in product(SOURCES, ("en", "nl"), ("light", "dark"), (320, 360, 600)):
-        page.emulate_media(color_scheme=theme)
-        page.set_viewport_size({"width": width, "height": 700})
+    for template, language in product(SOURCES, ("en", "nl")):
         page.set_content(render(template, context_of(template, of_payment), language).html)
-        which = (template, language, theme, width)
-        assert page.evaluate(STICKING_OUT) == [], which
-        assert page.evaluate("document.documentElement.scrollWidth") == width, which
-        if width == 320 and language == "nl":
-            assert Axe().run(page, options=WCAG).response["violations"] == [], which
+        for width in (600, 360, 320):
+            page.set_viewport_size({"width": width, "height": 700})
+            assert page.evaluate(STICKING_OUT) == [], (template, language, width)
+            assert page.evaluate("document.documentElement.scrollWidth") == width, (template, language, width)
+        for theme in ("light", "dark") if language == "nl" else ():
+            page.emulate_media(color_scheme=theme)
+            assert Axe().run(page, options=WCAG).response["violations"] == [], (template, theme)
