@@ -41,6 +41,9 @@ class Migration(migrations.Migration):
                 'verbose_name': 'user',
                 'verbose_name_plural': 'users',
                 'permissions': [('export_user', 'Can export the personal data of a user'), ('erase_user', 'Can erase the personal data of a user')],
+                'constraints': [
+                    models.UniqueConstraint(django.db.models.functions.text.Lower('email'), name='user_email_unique'),
+                ],
             },
         ),
         migrations.CreateModel(
@@ -63,7 +66,9 @@ class Migration(migrations.Migration):
             options={
                 'verbose_name': 'billing account',
                 'verbose_name_plural': 'billing accounts',
-                'indexes': [models.Index(fields=['name', 'id'], name='account_by_name')],
+                'indexes': [
+                    models.Index(fields=['name', 'id'], name='account_by_name'),
+                ],
             },
         ),
         migrations.CreateModel(
@@ -98,6 +103,14 @@ class Migration(migrations.Migration):
             options={
                 'verbose_name': 'billing profile',
                 'verbose_name_plural': 'billing profiles',
+                'indexes': [
+                    models.Index(fields=['name', 'id'], name='profile_by_name'),
+                    models.Index(fields=['next_invoice_on', 'id'], name='profile_to_invoice'),
+                ],
+                'constraints': [
+                    models.CheckConstraint(condition=models.Q(('invoice_day__range', (1, 28))), name='profile_invoice_day_in_every_month'),
+                    models.CheckConstraint(condition=models.Q(('payment_terms_days__lte', 365)), name='profile_terms_within_a_year'),
+                ],
             },
         ),
         migrations.CreateModel(
@@ -116,6 +129,9 @@ class Migration(migrations.Migration):
             options={
                 'verbose_name': 'accounts payable contact',
                 'verbose_name_plural': 'accounts payable contacts',
+                'constraints': [
+                    models.UniqueConstraint(django.db.models.functions.text.Lower('email'), models.F('profile'), name='contact_once_per_profile'),
+                ],
             },
         ),
         migrations.CreateModel(
@@ -136,6 +152,11 @@ class Migration(migrations.Migration):
             options={
                 'verbose_name': 'audit entry',
                 'verbose_name_plural': 'audit entries',
+                'indexes': [
+                    models.Index(fields=['profile', '-id'], name='audit_by_profile'),
+                    models.Index(fields=['actor', '-id'], name='audit_by_actor'),
+                    models.Index(condition=models.Q(('person__isnull', False)), fields=['person', '-id'], name='audit_by_person'),
+                ],
             },
         ),
         migrations.CreateModel(
@@ -151,6 +172,9 @@ class Migration(migrations.Migration):
             options={
                 'verbose_name': 'change of address',
                 'verbose_name_plural': 'changes of address',
+                'constraints': [
+                    models.UniqueConstraint(django.db.models.functions.text.Lower('email'), name='email_change_unique'),
+                ],
             },
         ),
         migrations.CreateModel(
@@ -164,6 +188,9 @@ class Migration(migrations.Migration):
             options={
                 'verbose_name': 'invoice section',
                 'verbose_name_plural': 'invoice sections',
+                'constraints': [
+                    models.UniqueConstraint(fields=('profile', 'name'), name='section_name_once_per_profile'),
+                ],
             },
         ),
         migrations.CreateModel(
@@ -180,6 +207,12 @@ class Migration(migrations.Migration):
             options={
                 'verbose_name': 'role assignment',
                 'verbose_name_plural': 'role assignments',
+                'constraints': [
+                    models.CheckConstraint(condition=models.Q(models.Q(('account__isnull', False), ('profile', None), ('role__in', ('account_owner', 'account_contributor', 'account_reader')), ('section', None)), models.Q(('account', None), ('profile__isnull', False), ('role__in', ('profile_owner', 'profile_contributor', 'invoice_manager', 'profile_reader')), ('section', None)), models.Q(('account', None), ('profile', None), ('role__in', ('section_owner', 'section_contributor', 'section_reader', 'subscription_creator')), ('section__isnull', False)), _connector='OR'), name='assignment_role_fits_its_one_scope', violation_error_message='Choose one scope, and a role that exists at that scope.'),
+                    models.UniqueConstraint(fields=('user', 'role', 'account'), name='assignment_once_per_account', violation_error_message='This person holds that role already.'),
+                    models.UniqueConstraint(fields=('user', 'role', 'profile'), name='assignment_once_per_profile', violation_error_message='This person holds that role already.'),
+                    models.UniqueConstraint(fields=('user', 'role', 'section'), name='assignment_once_per_section', violation_error_message='This person holds that role already.'),
+                ],
             },
         ),
         migrations.CreateModel(
@@ -193,6 +226,9 @@ class Migration(migrations.Migration):
             options={
                 'verbose_name': 'tax ID',
                 'verbose_name_plural': 'tax IDs',
+                'constraints': [
+                    models.UniqueConstraint(fields=('account', 'kind', 'value'), name='tax_id_once_per_account'),
+                ],
             },
         ),
         migrations.CreateModel(
@@ -217,83 +253,14 @@ class Migration(migrations.Migration):
             options={
                 'verbose_name': 'request to pay by check or wire',
                 'verbose_name_plural': 'requests to pay by check or wire',
+                'indexes': [
+                    models.Index(fields=['status', 'requested_at'], name='wire_request_by_status'),
+                ],
+                'constraints': [
+                    models.UniqueConstraint(condition=models.Q(('status', 'open')), fields=('profile',), name='one_open_wire_request_per_profile'),
+                    models.CheckConstraint(condition=models.Q(models.Q(('decided_at', None), ('status', 'open')), models.Q(models.Q(('status', 'open'), _negated=True), ('decided_at__isnull', False)), _connector='OR'), name='wire_request_decided_when_closed'),
+                ],
             },
-        ),
-        migrations.AddConstraint(
-            model_name='user',
-            constraint=models.UniqueConstraint(django.db.models.functions.text.Lower('email'), name='user_email_unique'),
-        ),
-        migrations.AddIndex(
-            model_name='billingprofile',
-            index=models.Index(fields=['name', 'id'], name='profile_by_name'),
-        ),
-        migrations.AddIndex(
-            model_name='billingprofile',
-            index=models.Index(fields=['next_invoice_on', 'id'], name='profile_to_invoice'),
-        ),
-        migrations.AddConstraint(
-            model_name='billingprofile',
-            constraint=models.CheckConstraint(condition=models.Q(('invoice_day__range', (1, 28))), name='profile_invoice_day_in_every_month'),
-        ),
-        migrations.AddConstraint(
-            model_name='billingprofile',
-            constraint=models.CheckConstraint(condition=models.Q(('payment_terms_days__lte', 365)), name='profile_terms_within_a_year'),
-        ),
-        migrations.AddConstraint(
-            model_name='billingcontact',
-            constraint=models.UniqueConstraint(django.db.models.functions.text.Lower('email'), models.F('profile'), name='contact_once_per_profile'),
-        ),
-        migrations.AddIndex(
-            model_name='auditentry',
-            index=models.Index(fields=['profile', '-id'], name='audit_by_profile'),
-        ),
-        migrations.AddIndex(
-            model_name='auditentry',
-            index=models.Index(fields=['actor', '-id'], name='audit_by_actor'),
-        ),
-        migrations.AddIndex(
-            model_name='auditentry',
-            index=models.Index(condition=models.Q(('person__isnull', False)), fields=['person', '-id'], name='audit_by_person'),
-        ),
-        migrations.AddConstraint(
-            model_name='emailchange',
-            constraint=models.UniqueConstraint(django.db.models.functions.text.Lower('email'), name='email_change_unique'),
-        ),
-        migrations.AddConstraint(
-            model_name='invoicesection',
-            constraint=models.UniqueConstraint(fields=('profile', 'name'), name='section_name_once_per_profile'),
-        ),
-        migrations.AddConstraint(
-            model_name='roleassignment',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('account__isnull', False), ('profile', None), ('role__in', ('account_owner', 'account_contributor', 'account_reader')), ('section', None)), models.Q(('account', None), ('profile__isnull', False), ('role__in', ('profile_owner', 'profile_contributor', 'invoice_manager', 'profile_reader')), ('section', None)), models.Q(('account', None), ('profile', None), ('role__in', ('section_owner', 'section_contributor', 'section_reader', 'subscription_creator')), ('section__isnull', False)), _connector='OR'), name='assignment_role_fits_its_one_scope', violation_error_message='Choose one scope, and a role that exists at that scope.'),
-        ),
-        migrations.AddConstraint(
-            model_name='roleassignment',
-            constraint=models.UniqueConstraint(fields=('user', 'role', 'account'), name='assignment_once_per_account', violation_error_message='This person holds that role already.'),
-        ),
-        migrations.AddConstraint(
-            model_name='roleassignment',
-            constraint=models.UniqueConstraint(fields=('user', 'role', 'profile'), name='assignment_once_per_profile', violation_error_message='This person holds that role already.'),
-        ),
-        migrations.AddConstraint(
-            model_name='roleassignment',
-            constraint=models.UniqueConstraint(fields=('user', 'role', 'section'), name='assignment_once_per_section', violation_error_message='This person holds that role already.'),
-        ),
-        migrations.AddConstraint(
-            model_name='taxid',
-            constraint=models.UniqueConstraint(fields=('account', 'kind', 'value'), name='tax_id_once_per_account'),
-        ),
-        migrations.AddIndex(
-            model_name='wirerequest',
-            index=models.Index(fields=['status', 'requested_at'], name='wire_request_by_status'),
-        ),
-        migrations.AddConstraint(
-            model_name='wirerequest',
-            constraint=models.UniqueConstraint(condition=models.Q(('status', 'open')), fields=('profile',), name='one_open_wire_request_per_profile'),
-        ),
-        migrations.AddConstraint(
-            model_name='wirerequest',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('decided_at', None), ('status', 'open')), models.Q(models.Q(('status', 'open'), _negated=True), ('decided_at__isnull', False)), _connector='OR'), name='wire_request_decided_when_closed'),
         ),
         Redactable(
             "accounts_auditentry",

@@ -70,6 +70,14 @@ class Migration(migrations.Migration):
             options={
                 'verbose_name': 'credit',
                 'verbose_name_plural': 'credits',
+                'indexes': [
+                    models.Index(condition=models.Q(('expires_on__isnull', False), ('remaining_minor__gt', 0)), fields=['expires_on', 'id'], name='credit_to_expire'),
+                    models.Index(condition=models.Q(('remaining_minor__gt', 0)), fields=['profile', 'expires_on', 'created_at', 'id'], name='credit_to_use'),
+                ],
+                'constraints': [
+                    models.CheckConstraint(condition=models.Q(('remaining_minor__gte', 0), ('remaining_minor__lte', models.F('amount_minor'))), name='credit_remaining_within_amount'),
+                    models.CheckConstraint(condition=models.Q(('starts_on', None), ('expires_on', None), ('expires_on__gte', models.F('starts_on')), _connector='OR'), name='credit_expires_after_it_starts'),
+                ],
             },
         ),
         migrations.CreateModel(
@@ -121,6 +129,31 @@ class Migration(migrations.Migration):
             options={
                 'verbose_name': 'invoice',
                 'verbose_name_plural': 'invoices',
+                'indexes': [
+                    models.Index(fields=['profile', '-issued_on', '-id'], name='invoice_by_date'),
+                    models.Index(fields=['profile', '-due_on', '-id'], name='invoice_by_due_date'),
+                    models.Index(fields=['profile', '-total_minor', '-id'], name='invoice_by_total'),
+                    models.Index(fields=['profile', '-amount_due_minor', '-id'], name='invoice_by_amount_due'),
+                    models.Index(fields=['profile', 'status', '-issued_on', '-id'], name='invoice_by_status'),
+                    models.Index(condition=models.Q(('status', 'open')), fields=['profile', 'due_on', 'id', 'amount_due_minor', 'payment_started_at'], name='invoice_open_figures'),
+                    models.Index(condition=models.Q(('payment_started_at__isnull', False)), fields=['profile', '-issued_on', '-id'], name='invoice_in_progress'),
+                    models.Index(fields=['profile', '-number', '-id'], name='invoice_by_number'),
+                    models.Index(condition=models.Q(('autopay_on__isnull', False)), fields=['autopay_on', 'id'], name='invoice_to_charge'),
+                    models.Index(condition=models.Q(('next_reminder_on__isnull', False)), fields=['next_reminder_on', 'id'], name='invoice_to_remind'),
+                    models.Index(condition=models.Q(('announce_on__isnull', False)), fields=['announce_on', 'id'], name='invoice_to_announce'),
+                ],
+                'constraints': [
+                    models.CheckConstraint(condition=models.Q(('status__in', ['draft', 'open', 'paid', 'void'])), name='invoice_status_known'),
+                    models.CheckConstraint(condition=models.Q(models.Q(('due_on', None), ('issued_on', None), ('number', None), ('status', 'draft')), models.Q(models.Q(('status', 'draft'), _negated=True), ('due_on__isnull', False), ('issued_on__isnull', False), ('number__isnull', False)), _connector='OR'), name='invoice_numbered_when_issued'),
+                    models.CheckConstraint(condition=models.Q(('total_minor', django.db.models.expressions.CombinedExpression(models.F('charges_minor'), '+', models.F('tax_minor')))), name='invoice_total_adds_up'),
+                    models.CheckConstraint(condition=models.Q(('credited_minor__gte', 0), ('paid_minor__gte', 0), ('refunded_minor__gte', 0), ('total_minor__gte', 0)), name='invoice_amounts_not_negative'),
+                    models.CheckConstraint(condition=models.Q(('charged_back_minor__gte', 0), ('charged_back_minor__lte', models.F('refunded_minor'))), name='invoice_charged_back_within_refunded'),
+                    models.CheckConstraint(condition=models.Q(('total_minor__gte', django.db.models.expressions.CombinedExpression(models.F('credited_minor'), '+', models.F('paid_minor')))), name='invoice_never_overpaid'),
+                    models.CheckConstraint(condition=models.Q(models.Q(('status', 'paid'), _negated=True), ('total_minor', django.db.models.expressions.CombinedExpression(models.F('credited_minor'), '+', models.F('paid_minor'))), _connector='OR'), name='invoice_paid_means_in_full'),
+                    models.CheckConstraint(condition=models.Q(('payment_started_at', None), ('status', 'open'), _connector='OR'), name='invoice_in_progress_is_open'),
+                    models.UniqueConstraint(condition=models.Q(('source_reference', ''), _negated=True), fields=('profile', 'source_reference'), name='invoice_source_reference_once'),
+                    models.CheckConstraint(condition=models.Q(('number', None), ('number', django.db.models.functions.text.Upper('number')), _connector='OR'), name='invoice_number_in_capitals'),
+                ],
             },
         ),
         migrations.CreateModel(
@@ -148,6 +181,15 @@ class Migration(migrations.Migration):
             options={
                 'verbose_name': 'credit note',
                 'verbose_name_plural': 'credit notes',
+                'indexes': [
+                    models.Index(fields=['profile', '-issued_on', '-id'], name='credit_note_by_date'),
+                ],
+                'constraints': [
+                    models.CheckConstraint(condition=models.Q(('total_minor', django.db.models.expressions.CombinedExpression(models.F('charges_minor'), '+', models.F('tax_minor')))), name='credit_note_total_adds_up'),
+                    models.CheckConstraint(condition=models.Q(('applied_minor__gte', 0), ('applied_minor__lte', models.F('total_minor')), ('total_minor__gte', 0)), name='credit_note_applied_within_total'),
+                    models.CheckConstraint(condition=models.Q(('given_back_minor__gte', 0), ('given_back_minor__lte', models.F('applied_minor'))), name='credit_note_given_back_within_applied'),
+                    models.UniqueConstraint(condition=models.Q(('voids_invoice', True)), fields=('invoice',), name='invoice_voided_by_one_note'),
+                ],
             },
         ),
         migrations.CreateModel(
@@ -165,6 +207,10 @@ class Migration(migrations.Migration):
             options={
                 'verbose_name': 'credit entry',
                 'verbose_name_plural': 'credit entries',
+                'constraints': [
+                    models.CheckConstraint(condition=models.Q(models.Q(('amount_minor__gt', 0), ('kind__in', ['granted', 'given_back'])), models.Q(('amount_minor__lt', 0), ('kind__in', ['applied', 'taken_back', 'expired'])), _connector='OR'), name='credit_entry_sign_follows_kind'),
+                    models.CheckConstraint(condition=models.Q(models.Q(('kind', 'applied'), _negated=True), ('invoice__isnull', False), _connector='OR'), name='credit_applied_to_an_invoice'),
+                ],
             },
         ),
         migrations.CreateModel(
@@ -189,6 +235,9 @@ class Migration(migrations.Migration):
             options={
                 'verbose_name': 'invoice line',
                 'verbose_name_plural': 'invoice lines',
+                'indexes': [
+                    models.Index(fields=['section', 'invoice'], name='line_by_section'),
+                ],
             },
         ),
         migrations.CreateModel(
@@ -204,6 +253,9 @@ class Migration(migrations.Migration):
             options={
                 'verbose_name': 'line of a credit note',
                 'verbose_name_plural': 'lines of credit notes',
+                'constraints': [
+                    models.UniqueConstraint(fields=('note', 'line'), name='line_once_per_credit_note'),
+                ],
             },
         ),
         migrations.CreateModel(
@@ -220,6 +272,11 @@ class Migration(migrations.Migration):
             options={
                 'verbose_name': 'issued document',
                 'verbose_name_plural': 'issued documents',
+                'constraints': [
+                    models.CheckConstraint(condition=models.Q(models.Q(('credit_note', None), ('invoice__isnull', False)), models.Q(('credit_note__isnull', False), ('invoice', None)), _connector='OR'), name='document_of_one_thing'),
+                    models.UniqueConstraint(condition=models.Q(('invoice__isnull', False)), fields=('invoice', 'language'), name='invoice_document_once'),
+                    models.UniqueConstraint(condition=models.Q(('credit_note__isnull', False)), fields=('credit_note', 'language'), name='credit_note_document_once'),
+                ],
             },
         ),
         migrations.CreateModel(
@@ -236,6 +293,11 @@ class Migration(migrations.Migration):
             options={
                 'verbose_name': 'closed period',
                 'verbose_name_plural': 'closed periods',
+                'constraints': [
+                    models.UniqueConstraint(fields=('profile', 'start_on'), name='period_closed_once'),
+                    models.CheckConstraint(condition=models.Q(('end_on__gt', models.F('start_on'))), name='period_ends_after_it_starts'),
+                    models.CheckConstraint(condition=models.Q(models.Q(('invoice__isnull', False), ('outcome', 'billed')), models.Q(models.Q(('outcome', 'billed'), _negated=True), ('invoice', None)), _connector='OR'), name='period_billed_with_an_invoice'),
+                ],
             },
         ),
         migrations.CreateModel(
@@ -253,7 +315,9 @@ class Migration(migrations.Migration):
             options={
                 'verbose_name': 'remittance account',
                 'verbose_name_plural': 'remittance accounts',
-                'constraints': [models.UniqueConstraint(fields=('currency', 'valid_from_on'), name='remittance_account_once_a_day')],
+                'constraints': [
+                    models.UniqueConstraint(fields=('currency', 'valid_from_on'), name='remittance_account_once_a_day'),
+                ],
             },
         ),
         migrations.CreateModel(
@@ -269,7 +333,10 @@ class Migration(migrations.Migration):
             options={
                 'verbose_name': 'tax rate',
                 'verbose_name_plural': 'tax rates',
-                'constraints': [models.CheckConstraint(condition=models.Q(('percent__range', (0, 100))), name='tax_rate_is_a_percentage'), models.CheckConstraint(condition=models.Q(('is_reverse_charge', False), ('percent', 0), _connector='OR'), name='tax_rate_reverse_is_zero')],
+                'constraints': [
+                    models.CheckConstraint(condition=models.Q(('percent__range', (0, 100))), name='tax_rate_is_a_percentage'),
+                    models.CheckConstraint(condition=models.Q(('is_reverse_charge', False), ('percent', 0), _connector='OR'), name='tax_rate_reverse_is_zero'),
+                ],
             },
         ),
         migrations.CreateModel(
@@ -298,183 +365,15 @@ class Migration(migrations.Migration):
             options={
                 'verbose_name': 'charge',
                 'verbose_name_plural': 'charges',
+                'indexes': [
+                    models.Index(condition=models.Q(('invoice__isnull', True)), fields=['profile', 'happened_on', 'id'], name='charge_unbilled'),
+                    models.Index(fields=['profile', '-happened_on', '-id'], name='charge_by_date'),
+                ],
+                'constraints': [
+                    models.UniqueConstraint(condition=models.Q(('source_reference', ''), _negated=True), fields=('profile', 'source_reference'), name='charge_source_reference_once'),
+                    models.CheckConstraint(condition=models.Q(models.Q(('amount_minor__lte', 0), ('kind', 'return')), models.Q(models.Q(('kind', 'return'), _negated=True), ('amount_minor__gte', 0)), _connector='OR'), name='charge_negative_means_return'),
+                ],
             },
-        ),
-        migrations.AddIndex(
-            model_name='credit',
-            index=models.Index(condition=models.Q(('expires_on__isnull', False), ('remaining_minor__gt', 0)), fields=['expires_on', 'id'], name='credit_to_expire'),
-        ),
-        migrations.AddIndex(
-            model_name='credit',
-            index=models.Index(condition=models.Q(('remaining_minor__gt', 0)), fields=['profile', 'expires_on', 'created_at', 'id'], name='credit_to_use'),
-        ),
-        migrations.AddConstraint(
-            model_name='credit',
-            constraint=models.CheckConstraint(condition=models.Q(('remaining_minor__gte', 0), ('remaining_minor__lte', models.F('amount_minor'))), name='credit_remaining_within_amount'),
-        ),
-        migrations.AddConstraint(
-            model_name='credit',
-            constraint=models.CheckConstraint(condition=models.Q(('starts_on', None), ('expires_on', None), ('expires_on__gte', models.F('starts_on')), _connector='OR'), name='credit_expires_after_it_starts'),
-        ),
-        migrations.AddIndex(
-            model_name='invoice',
-            index=models.Index(fields=['profile', '-issued_on', '-id'], name='invoice_by_date'),
-        ),
-        migrations.AddIndex(
-            model_name='invoice',
-            index=models.Index(fields=['profile', '-due_on', '-id'], name='invoice_by_due_date'),
-        ),
-        migrations.AddIndex(
-            model_name='invoice',
-            index=models.Index(fields=['profile', '-total_minor', '-id'], name='invoice_by_total'),
-        ),
-        migrations.AddIndex(
-            model_name='invoice',
-            index=models.Index(fields=['profile', '-amount_due_minor', '-id'], name='invoice_by_amount_due'),
-        ),
-        migrations.AddIndex(
-            model_name='invoice',
-            index=models.Index(fields=['profile', 'status', '-issued_on', '-id'], name='invoice_by_status'),
-        ),
-        migrations.AddIndex(
-            model_name='invoice',
-            index=models.Index(condition=models.Q(('status', 'open')), fields=['profile', 'due_on', 'id', 'amount_due_minor', 'payment_started_at'], name='invoice_open_figures'),
-        ),
-        migrations.AddIndex(
-            model_name='invoice',
-            index=models.Index(condition=models.Q(('payment_started_at__isnull', False)), fields=['profile', '-issued_on', '-id'], name='invoice_in_progress'),
-        ),
-        migrations.AddIndex(
-            model_name='invoice',
-            index=models.Index(fields=['profile', '-number', '-id'], name='invoice_by_number'),
-        ),
-        migrations.AddIndex(
-            model_name='invoice',
-            index=models.Index(condition=models.Q(('autopay_on__isnull', False)), fields=['autopay_on', 'id'], name='invoice_to_charge'),
-        ),
-        migrations.AddIndex(
-            model_name='invoice',
-            index=models.Index(condition=models.Q(('next_reminder_on__isnull', False)), fields=['next_reminder_on', 'id'], name='invoice_to_remind'),
-        ),
-        migrations.AddIndex(
-            model_name='invoice',
-            index=models.Index(condition=models.Q(('announce_on__isnull', False)), fields=['announce_on', 'id'], name='invoice_to_announce'),
-        ),
-        migrations.AddConstraint(
-            model_name='invoice',
-            constraint=models.CheckConstraint(condition=models.Q(('status__in', ['draft', 'open', 'paid', 'void'])), name='invoice_status_known'),
-        ),
-        migrations.AddConstraint(
-            model_name='invoice',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('due_on', None), ('issued_on', None), ('number', None), ('status', 'draft')), models.Q(models.Q(('status', 'draft'), _negated=True), ('due_on__isnull', False), ('issued_on__isnull', False), ('number__isnull', False)), _connector='OR'), name='invoice_numbered_when_issued'),
-        ),
-        migrations.AddConstraint(
-            model_name='invoice',
-            constraint=models.CheckConstraint(condition=models.Q(('total_minor', django.db.models.expressions.CombinedExpression(models.F('charges_minor'), '+', models.F('tax_minor')))), name='invoice_total_adds_up'),
-        ),
-        migrations.AddConstraint(
-            model_name='invoice',
-            constraint=models.CheckConstraint(condition=models.Q(('credited_minor__gte', 0), ('paid_minor__gte', 0), ('refunded_minor__gte', 0), ('total_minor__gte', 0)), name='invoice_amounts_not_negative'),
-        ),
-        migrations.AddConstraint(
-            model_name='invoice',
-            constraint=models.CheckConstraint(condition=models.Q(('charged_back_minor__gte', 0), ('charged_back_minor__lte', models.F('refunded_minor'))), name='invoice_charged_back_within_refunded'),
-        ),
-        migrations.AddConstraint(
-            model_name='invoice',
-            constraint=models.CheckConstraint(condition=models.Q(('total_minor__gte', django.db.models.expressions.CombinedExpression(models.F('credited_minor'), '+', models.F('paid_minor')))), name='invoice_never_overpaid'),
-        ),
-        migrations.AddConstraint(
-            model_name='invoice',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('status', 'paid'), _negated=True), ('total_minor', django.db.models.expressions.CombinedExpression(models.F('credited_minor'), '+', models.F('paid_minor'))), _connector='OR'), name='invoice_paid_means_in_full'),
-        ),
-        migrations.AddConstraint(
-            model_name='invoice',
-            constraint=models.CheckConstraint(condition=models.Q(('payment_started_at', None), ('status', 'open'), _connector='OR'), name='invoice_in_progress_is_open'),
-        ),
-        migrations.AddConstraint(
-            model_name='invoice',
-            constraint=models.UniqueConstraint(condition=models.Q(('source_reference', ''), _negated=True), fields=('profile', 'source_reference'), name='invoice_source_reference_once'),
-        ),
-        migrations.AddConstraint(
-            model_name='invoice',
-            constraint=models.CheckConstraint(condition=models.Q(('number', None), ('number', django.db.models.functions.text.Upper('number')), _connector='OR'), name='invoice_number_in_capitals'),
-        ),
-        migrations.AddIndex(
-            model_name='creditnote',
-            index=models.Index(fields=['profile', '-issued_on', '-id'], name='credit_note_by_date'),
-        ),
-        migrations.AddConstraint(
-            model_name='creditnote',
-            constraint=models.CheckConstraint(condition=models.Q(('total_minor', django.db.models.expressions.CombinedExpression(models.F('charges_minor'), '+', models.F('tax_minor')))), name='credit_note_total_adds_up'),
-        ),
-        migrations.AddConstraint(
-            model_name='creditnote',
-            constraint=models.CheckConstraint(condition=models.Q(('applied_minor__gte', 0), ('applied_minor__lte', models.F('total_minor')), ('total_minor__gte', 0)), name='credit_note_applied_within_total'),
-        ),
-        migrations.AddConstraint(
-            model_name='creditnote',
-            constraint=models.CheckConstraint(condition=models.Q(('given_back_minor__gte', 0), ('given_back_minor__lte', models.F('applied_minor'))), name='credit_note_given_back_within_applied'),
-        ),
-        migrations.AddConstraint(
-            model_name='creditnote',
-            constraint=models.UniqueConstraint(condition=models.Q(('voids_invoice', True)), fields=('invoice',), name='invoice_voided_by_one_note'),
-        ),
-        migrations.AddConstraint(
-            model_name='creditentry',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('amount_minor__gt', 0), ('kind__in', ['granted', 'given_back'])), models.Q(('amount_minor__lt', 0), ('kind__in', ['applied', 'taken_back', 'expired'])), _connector='OR'), name='credit_entry_sign_follows_kind'),
-        ),
-        migrations.AddConstraint(
-            model_name='creditentry',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('kind', 'applied'), _negated=True), ('invoice__isnull', False), _connector='OR'), name='credit_applied_to_an_invoice'),
-        ),
-        migrations.AddIndex(
-            model_name='invoiceline',
-            index=models.Index(fields=['section', 'invoice'], name='line_by_section'),
-        ),
-        migrations.AddConstraint(
-            model_name='creditnoteline',
-            constraint=models.UniqueConstraint(fields=('note', 'line'), name='line_once_per_credit_note'),
-        ),
-        migrations.AddConstraint(
-            model_name='issueddocument',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('credit_note', None), ('invoice__isnull', False)), models.Q(('credit_note__isnull', False), ('invoice', None)), _connector='OR'), name='document_of_one_thing'),
-        ),
-        migrations.AddConstraint(
-            model_name='issueddocument',
-            constraint=models.UniqueConstraint(condition=models.Q(('invoice__isnull', False)), fields=('invoice', 'language'), name='invoice_document_once'),
-        ),
-        migrations.AddConstraint(
-            model_name='issueddocument',
-            constraint=models.UniqueConstraint(condition=models.Q(('credit_note__isnull', False)), fields=('credit_note', 'language'), name='credit_note_document_once'),
-        ),
-        migrations.AddConstraint(
-            model_name='periodclosing',
-            constraint=models.UniqueConstraint(fields=('profile', 'start_on'), name='period_closed_once'),
-        ),
-        migrations.AddConstraint(
-            model_name='periodclosing',
-            constraint=models.CheckConstraint(condition=models.Q(('end_on__gt', models.F('start_on'))), name='period_ends_after_it_starts'),
-        ),
-        migrations.AddConstraint(
-            model_name='periodclosing',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('invoice__isnull', False), ('outcome', 'billed')), models.Q(models.Q(('outcome', 'billed'), _negated=True), ('invoice', None)), _connector='OR'), name='period_billed_with_an_invoice'),
-        ),
-        migrations.AddIndex(
-            model_name='charge',
-            index=models.Index(condition=models.Q(('invoice__isnull', True)), fields=['profile', 'happened_on', 'id'], name='charge_unbilled'),
-        ),
-        migrations.AddIndex(
-            model_name='charge',
-            index=models.Index(fields=['profile', '-happened_on', '-id'], name='charge_by_date'),
-        ),
-        migrations.AddConstraint(
-            model_name='charge',
-            constraint=models.UniqueConstraint(condition=models.Q(('source_reference', ''), _negated=True), fields=('profile', 'source_reference'), name='charge_source_reference_once'),
-        ),
-        migrations.AddConstraint(
-            model_name='charge',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('amount_minor__lte', 0), ('kind', 'return')), models.Q(models.Q(('kind', 'return'), _negated=True), ('amount_minor__gte', 0)), _connector='OR'), name='charge_negative_means_return'),
         ),
         migrations.RunPython(adapt_to_postgresql, restore_on_postgresql),
         AppendOnly("invoices_creditentry"),

@@ -25,7 +25,7 @@ class Migration(migrations.Migration):
                 ('reference', models.CharField(default=payments.models.payments.new_reference, editable=False, max_length=16, unique=True, verbose_name='reference')),
                 ('attempt_key', models.UUIDField(default=uuid.uuid4, editable=False, unique=True)),
                 ('channel', models.CharField(choices=[('card', 'Card'), ('wire', 'Wire transfer'), ('check', 'Check')], default='card', max_length=8, verbose_name='channel')),
-                ('status', models.CharField(choices=[('created', 'Started'), ('needs_customer', "Waiting for bank approval"), ('pending', 'On its way'), ('unknown', 'Checking with your bank'), ('mismatch', 'Checked by our staff'), ('succeeded', 'Succeeded'), ('declined', 'Declined'), ('expired', 'Expired'), ('not_sent', 'Not sent')], default='created', max_length=16, verbose_name='status')),
+                ('status', models.CharField(choices=[('created', 'Started'), ('needs_customer', 'Waiting for bank approval'), ('pending', 'On its way'), ('unknown', 'Checking with your bank'), ('mismatch', 'Checked by our staff'), ('succeeded', 'Succeeded'), ('declined', 'Declined'), ('expired', 'Expired'), ('not_sent', 'Not sent')], default='created', max_length=16, verbose_name='status')),
                 ('amount_minor', models.BigIntegerField(verbose_name='amount')),
                 ('currency', models.CharField(max_length=3, verbose_name='currency')),
                 ('refunded_minor', models.BigIntegerField(default=0, verbose_name='refunded')),
@@ -55,6 +55,20 @@ class Migration(migrations.Migration):
             options={
                 'verbose_name': 'payment',
                 'verbose_name_plural': 'payments',
+                'indexes': [
+                    models.Index(fields=['profile', '-started_at', '-id'], name='payment_by_profile'),
+                    models.Index(condition=models.Q(('started_by__isnull', False)), fields=['started_by', '-started_at'], name='payment_by_person'),
+                    models.Index(condition=models.Q(('next_lookup_at__isnull', False)), fields=['next_lookup_at', 'id'], name='payment_to_look_up'),
+                    models.Index(condition=models.Q(('needs_staff', True)), fields=['-started_at', '-id'], name='payment_for_staff'),
+                ],
+                'constraints': [
+                    models.CheckConstraint(condition=models.Q(('amount_minor__gt', 0)), name='payment_amount_positive'),
+                    models.CheckConstraint(condition=models.Q(('refunded_minor__gte', 0), ('refunded_minor__lte', models.F('amount_minor'))), name='payment_refunds_within_amount'),
+                    models.CheckConstraint(condition=models.Q(('charged_back_minor__gte', 0), ('charged_back_minor__lte', models.F('refunded_minor'))), name='payment_charged_back_within_refunded'),
+                    models.CheckConstraint(condition=models.Q(('status__in', ['created', 'needs_customer', 'pending', 'unknown', 'mismatch', 'succeeded', 'declined', 'expired', 'not_sent'])), name='payment_status_known'),
+                    models.UniqueConstraint(condition=models.Q(('gateway_id', ''), _negated=True), fields=('gateway', 'gateway_id'), name='gateway_payment_once'),
+                    models.UniqueConstraint(condition=models.Q(('bank_reference', ''), _negated=True), fields=('profile', 'channel', 'bank_reference'), name='bank_reference_once'),
+                ],
             },
         ),
         migrations.CreateModel(
@@ -78,6 +92,16 @@ class Migration(migrations.Migration):
             options={
                 'verbose_name': 'dispute',
                 'verbose_name_plural': 'disputes',
+                'indexes': [
+                    models.Index(condition=models.Q(('next_lookup_at__isnull', False)), fields=['next_lookup_at', 'id'], name='dispute_to_look_up'),
+                    models.Index(condition=models.Q(('needs_staff', True)), fields=['-opened_at', '-id'], name='dispute_for_staff'),
+                ],
+                'constraints': [
+                    models.UniqueConstraint(fields=('gateway', 'gateway_id'), name='gateway_dispute_once'),
+                    models.CheckConstraint(condition=models.Q(('status__in', ['open', 'won', 'lost'])), name='dispute_status_known'),
+                    models.CheckConstraint(condition=models.Q(models.Q(('closed_at', None), ('status', 'open')), models.Q(models.Q(('status', 'open'), _negated=True), ('closed_at__isnull', False)), _connector='OR'), name='dispute_closed_when_decided'),
+                    models.CheckConstraint(condition=models.Q(('taken_minor', 0), models.Q(('status', 'lost'), ('taken_minor__gt', 0), ('taken_minor__lte', models.F('amount_minor'))), _connector='OR'), name='dispute_takes_when_lost'),
+                ],
             },
         ),
         migrations.CreateModel(
@@ -96,6 +120,12 @@ class Migration(migrations.Migration):
             options={
                 'verbose_name': 'automatic charge',
                 'verbose_name_plural': 'automatic charges',
+                'indexes': [
+                    models.Index(condition=models.Q(('status__in', ('planned', 'waiting'))), fields=['changed_at', 'id'], name='automatic_charge_in_hand'),
+                ],
+                'constraints': [
+                    models.CheckConstraint(condition=models.Q(models.Q(('status', 'stopped'), _negated=True), models.Q(('stopped_because', ''), _negated=True), _connector='OR'), name='automatic_charge_stops_for_a_reason'),
+                ],
             },
         ),
         migrations.CreateModel(
@@ -112,6 +142,11 @@ class Migration(migrations.Migration):
             options={
                 'verbose_name': 'allocation',
                 'verbose_name_plural': 'allocations',
+                'constraints': [
+                    models.UniqueConstraint(condition=models.Q(('is_open', True)), fields=('invoice',), name='one_open_attempt_per_invoice'),
+                    models.CheckConstraint(condition=models.Q(models.Q(('credit__isnull', False), ('invoice', None)), models.Q(('credit', None), ('invoice__isnull', False)), _connector='OR'), name='allocation_to_one_thing'),
+                    models.CheckConstraint(condition=models.Q(('amount_minor__gte', 0), ('refunded_minor__gte', 0), ('refunded_minor__lte', models.F('amount_minor'))), name='allocation_refunds_within_amount'),
+                ],
             },
         ),
         migrations.CreateModel(
@@ -122,6 +157,11 @@ class Migration(migrations.Migration):
                 ('dispute', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='allocations', to='payments.dispute')),
                 ('allocation', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='disputes', to='payments.paymentallocation')),
             ],
+            options={
+                'constraints': [
+                    models.CheckConstraint(condition=models.Q(('amount_minor__gt', 0)), name='dispute_allocation_positive'),
+                ],
+            },
         ),
         migrations.CreateModel(
             name='PaymentEvent',
@@ -164,6 +204,18 @@ class Migration(migrations.Migration):
             options={
                 'verbose_name': 'payment method',
                 'verbose_name_plural': 'payment methods',
+                'indexes': [
+                    models.Index(condition=models.Q(('status', 'active')), fields=['expiry_year', 'expiry_month', 'expiry_warned_on'], name='method_by_expiry'),
+                ],
+                'constraints': [
+                    models.UniqueConstraint(condition=models.Q(('is_default', True)), fields=('profile',), name='one_default_method_per_profile'),
+                    models.UniqueConstraint(fields=('gateway', 'gateway_method'), name='gateway_method_once'),
+                    models.CheckConstraint(condition=models.Q(('is_default', False), ('status', 'active'), _connector='OR'), name='default_method_is_active'),
+                    models.CheckConstraint(condition=models.Q(('backup_order', None), models.Q(('is_default', False), ('status', 'active')), _connector='OR'), name='backup_method_is_active'),
+                    models.UniqueConstraint(condition=models.Q(('backup_order__isnull', False)), fields=('profile', 'backup_order'), name='one_method_per_backup_place'),
+                    models.CheckConstraint(condition=models.Q(('expiry_month__range', (1, 12))), name='expiry_month_is_a_month'),
+                    models.CheckConstraint(condition=models.Q(('last_four__regex', '^[0-9]{4}$')), name='last_four_are_four_digits'),
+                ],
             },
         ),
         migrations.AddField(
@@ -176,7 +228,7 @@ class Migration(migrations.Migration):
             fields=[
                 ('id', models.UUIDField(default=uuid.uuid4, editable=False, primary_key=True, serialize=False)),
                 ('key', models.UUIDField(default=uuid.uuid4, editable=False, unique=True)),
-                ('status', models.CharField(choices=[('created', 'Started'), ('needs_customer', "Waiting for bank approval"), ('succeeded', 'Card added'), ('declined', 'Declined'), ('expired', 'Not completed')], default='created', max_length=16, verbose_name='status')),
+                ('status', models.CharField(choices=[('created', 'Started'), ('needs_customer', 'Waiting for bank approval'), ('succeeded', 'Card added'), ('declined', 'Declined'), ('expired', 'Not completed')], default='created', max_length=16, verbose_name='status')),
                 ('gateway', models.CharField(max_length=20, verbose_name='gateway')),
                 ('setup_id', models.CharField(blank=True, max_length=120, verbose_name="gateway's id")),
                 ('next_url', models.CharField(blank=True, editable=False, max_length=500)),
@@ -193,6 +245,15 @@ class Migration(migrations.Migration):
             options={
                 'verbose_name': 'card being added',
                 'verbose_name_plural': 'cards being added',
+                'indexes': [
+                    models.Index(fields=['profile', '-created_at'], name='setup_by_profile'),
+                    models.Index(fields=['created_by', '-created_at'], name='setup_by_person'),
+                    models.Index(condition=models.Q(('next_look_at__isnull', False)), fields=['next_look_at', 'id'], name='setup_to_look_at'),
+                ],
+                'constraints': [
+                    models.UniqueConstraint(condition=models.Q(('setup_id', ''), _negated=True), fields=('gateway', 'setup_id'), name='gateway_setup_once'),
+                    models.CheckConstraint(condition=models.Q(models.Q(('method__isnull', False), ('status', 'succeeded')), models.Q(models.Q(('status', 'succeeded'), _negated=True), ('method', None)), _connector='OR'), name='setup_succeeded_with_a_card'),
+                ],
             },
         ),
         migrations.CreateModel(
@@ -211,6 +272,9 @@ class Migration(migrations.Migration):
             options={
                 'verbose_name': 'card to forget',
                 'verbose_name_plural': 'cards to forget',
+                'indexes': [
+                    models.Index(condition=models.Q(('next_try_at__isnull', False)), fields=['next_try_at', 'id'], name='detachment_to_do'),
+                ],
             },
         ),
         migrations.CreateModel(
@@ -236,6 +300,14 @@ class Migration(migrations.Migration):
             options={
                 'verbose_name': 'refund',
                 'verbose_name_plural': 'refunds',
+                'indexes': [
+                    models.Index(condition=models.Q(('next_lookup_at__isnull', False)), fields=['next_lookup_at', 'id'], name='refund_to_look_up'),
+                ],
+                'constraints': [
+                    models.CheckConstraint(condition=models.Q(('amount_minor__gt', 0)), name='refund_amount_positive'),
+                    models.CheckConstraint(condition=models.Q(('missing_minor__gte', 0), ('missing_minor__lte', models.F('amount_minor'))), name='refund_missing_within_amount'),
+                    models.UniqueConstraint(condition=models.Q(('gateway_id', ''), _negated=True), fields=('payment', 'gateway_id'), name='gateway_refund_once'),
+                ],
             },
         ),
         migrations.CreateModel(
@@ -246,6 +318,11 @@ class Migration(migrations.Migration):
                 ('allocation', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='refunds', to='payments.paymentallocation')),
                 ('refund', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='allocations', to='payments.refund')),
             ],
+            options={
+                'constraints': [
+                    models.CheckConstraint(condition=models.Q(('amount_minor__gt', 0)), name='refund_allocation_positive'),
+                ],
+            },
         ),
         migrations.CreateModel(
             name='WebhookDelivery',
@@ -268,8 +345,12 @@ class Migration(migrations.Migration):
             options={
                 'verbose_name': 'webhook delivery',
                 'verbose_name_plural': 'webhook deliveries',
-                'indexes': [models.Index(condition=models.Q(('next_try_at__isnull', False)), fields=['next_try_at', 'id'], name='delivery_to_process')],
-                'constraints': [models.UniqueConstraint(fields=('gateway', 'event_id'), name='event_once_per_gateway')],
+                'indexes': [
+                    models.Index(condition=models.Q(('next_try_at__isnull', False)), fields=['next_try_at', 'id'], name='delivery_to_process'),
+                ],
+                'constraints': [
+                    models.UniqueConstraint(fields=('gateway', 'event_id'), name='event_once_per_gateway'),
+                ],
             },
         ),
         migrations.CreateModel(
@@ -289,173 +370,15 @@ class Migration(migrations.Migration):
             options={
                 'verbose_name': 'card hold',
                 'verbose_name_plural': 'card holds',
-                'indexes': [models.Index(condition=models.Q(('released_at', None)), fields=['until'], name='card_hold_by_end')],
-                'constraints': [models.CheckConstraint(condition=models.Q(models.Q(('person__isnull', False), ('profile', None)), models.Q(('person', None), ('profile__isnull', False)), _connector='OR'), name='card_hold_of_one_person_or_profile'), models.CheckConstraint(condition=models.Q(('until__gt', models.F('since'))), name='card_hold_ends_after_it_began'), models.CheckConstraint(condition=models.Q(models.Q(('release_reason', ''), ('released_at', None), ('released_by', None)), models.Q(('released_at__isnull', False), ('released_by__isnull', False), models.Q(('release_reason', ''), _negated=True)), _connector='OR'), name='card_hold_released_by_somebody_for_a_reason')],
+                'indexes': [
+                    models.Index(condition=models.Q(('released_at', None)), fields=['until'], name='card_hold_by_end'),
+                ],
+                'constraints': [
+                    models.CheckConstraint(condition=models.Q(models.Q(('person__isnull', False), ('profile', None)), models.Q(('person', None), ('profile__isnull', False)), _connector='OR'), name='card_hold_of_one_person_or_profile'),
+                    models.CheckConstraint(condition=models.Q(('until__gt', models.F('since'))), name='card_hold_ends_after_it_began'),
+                    models.CheckConstraint(condition=models.Q(models.Q(('release_reason', ''), ('released_at', None), ('released_by', None)), models.Q(('released_at__isnull', False), ('released_by__isnull', False), models.Q(('release_reason', ''), _negated=True)), _connector='OR'), name='card_hold_released_by_somebody_for_a_reason'),
+                ],
             },
-        ),
-        migrations.AddIndex(
-            model_name='dispute',
-            index=models.Index(condition=models.Q(('next_lookup_at__isnull', False)), fields=['next_lookup_at', 'id'], name='dispute_to_look_up'),
-        ),
-        migrations.AddIndex(
-            model_name='dispute',
-            index=models.Index(condition=models.Q(('needs_staff', True)), fields=['-opened_at', '-id'], name='dispute_for_staff'),
-        ),
-        migrations.AddConstraint(
-            model_name='dispute',
-            constraint=models.UniqueConstraint(fields=('gateway', 'gateway_id'), name='gateway_dispute_once'),
-        ),
-        migrations.AddConstraint(
-            model_name='dispute',
-            constraint=models.CheckConstraint(condition=models.Q(('status__in', ['open', 'won', 'lost'])), name='dispute_status_known'),
-        ),
-        migrations.AddConstraint(
-            model_name='dispute',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('closed_at', None), ('status', 'open')), models.Q(models.Q(('status', 'open'), _negated=True), ('closed_at__isnull', False)), _connector='OR'), name='dispute_closed_when_decided'),
-        ),
-        migrations.AddConstraint(
-            model_name='dispute',
-            constraint=models.CheckConstraint(condition=models.Q(('taken_minor', 0), models.Q(('status', 'lost'), ('taken_minor__gt', 0), ('taken_minor__lte', models.F('amount_minor'))), _connector='OR'), name='dispute_takes_when_lost'),
-        ),
-        migrations.AddIndex(
-            model_name='automaticcharge',
-            index=models.Index(condition=models.Q(('status__in', ('planned', 'waiting'))), fields=['changed_at', 'id'], name='automatic_charge_in_hand'),
-        ),
-        migrations.AddConstraint(
-            model_name='automaticcharge',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('status', 'stopped'), _negated=True), models.Q(('stopped_because', ''), _negated=True), _connector='OR'), name='automatic_charge_stops_for_a_reason'),
-        ),
-        migrations.AddConstraint(
-            model_name='paymentallocation',
-            constraint=models.UniqueConstraint(condition=models.Q(('is_open', True)), fields=('invoice',), name='one_open_attempt_per_invoice'),
-        ),
-        migrations.AddConstraint(
-            model_name='paymentallocation',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('credit__isnull', False), ('invoice', None)), models.Q(('credit', None), ('invoice__isnull', False)), _connector='OR'), name='allocation_to_one_thing'),
-        ),
-        migrations.AddConstraint(
-            model_name='paymentallocation',
-            constraint=models.CheckConstraint(condition=models.Q(('amount_minor__gte', 0), ('refunded_minor__gte', 0), ('refunded_minor__lte', models.F('amount_minor'))), name='allocation_refunds_within_amount'),
-        ),
-        migrations.AddConstraint(
-            model_name='disputeallocation',
-            constraint=models.CheckConstraint(condition=models.Q(('amount_minor__gt', 0)), name='dispute_allocation_positive'),
-        ),
-        migrations.AddIndex(
-            model_name='paymentmethod',
-            index=models.Index(condition=models.Q(('status', 'active')), fields=['expiry_year', 'expiry_month', 'expiry_warned_on'], name='method_by_expiry'),
-        ),
-        migrations.AddConstraint(
-            model_name='paymentmethod',
-            constraint=models.UniqueConstraint(condition=models.Q(('is_default', True)), fields=('profile',), name='one_default_method_per_profile'),
-        ),
-        migrations.AddConstraint(
-            model_name='paymentmethod',
-            constraint=models.UniqueConstraint(fields=('gateway', 'gateway_method'), name='gateway_method_once'),
-        ),
-        migrations.AddConstraint(
-            model_name='paymentmethod',
-            constraint=models.CheckConstraint(condition=models.Q(('is_default', False), ('status', 'active'), _connector='OR'), name='default_method_is_active'),
-        ),
-        migrations.AddConstraint(
-            model_name='paymentmethod',
-            constraint=models.CheckConstraint(condition=models.Q(('backup_order', None), models.Q(('is_default', False), ('status', 'active')), _connector='OR'), name='backup_method_is_active'),
-        ),
-        migrations.AddConstraint(
-            model_name='paymentmethod',
-            constraint=models.UniqueConstraint(condition=models.Q(('backup_order__isnull', False)), fields=('profile', 'backup_order'), name='one_method_per_backup_place'),
-        ),
-        migrations.AddConstraint(
-            model_name='paymentmethod',
-            constraint=models.CheckConstraint(condition=models.Q(('expiry_month__range', (1, 12))), name='expiry_month_is_a_month'),
-        ),
-        migrations.AddConstraint(
-            model_name='paymentmethod',
-            constraint=models.CheckConstraint(condition=models.Q(('last_four__regex', '^[0-9]{4}$')), name='last_four_are_four_digits'),
-        ),
-        migrations.AddIndex(
-            model_name='payment',
-            index=models.Index(fields=['profile', '-started_at', '-id'], name='payment_by_profile'),
-        ),
-        migrations.AddIndex(
-            model_name='payment',
-            index=models.Index(condition=models.Q(('started_by__isnull', False)), fields=['started_by', '-started_at'], name='payment_by_person'),
-        ),
-        migrations.AddIndex(
-            model_name='payment',
-            index=models.Index(condition=models.Q(('next_lookup_at__isnull', False)), fields=['next_lookup_at', 'id'], name='payment_to_look_up'),
-        ),
-        migrations.AddIndex(
-            model_name='payment',
-            index=models.Index(condition=models.Q(('needs_staff', True)), fields=['-started_at', '-id'], name='payment_for_staff'),
-        ),
-        migrations.AddConstraint(
-            model_name='payment',
-            constraint=models.CheckConstraint(condition=models.Q(('amount_minor__gt', 0)), name='payment_amount_positive'),
-        ),
-        migrations.AddConstraint(
-            model_name='payment',
-            constraint=models.CheckConstraint(condition=models.Q(('refunded_minor__gte', 0), ('refunded_minor__lte', models.F('amount_minor'))), name='payment_refunds_within_amount'),
-        ),
-        migrations.AddConstraint(
-            model_name='payment',
-            constraint=models.CheckConstraint(condition=models.Q(('charged_back_minor__gte', 0), ('charged_back_minor__lte', models.F('refunded_minor'))), name='payment_charged_back_within_refunded'),
-        ),
-        migrations.AddConstraint(
-            model_name='payment',
-            constraint=models.CheckConstraint(condition=models.Q(('status__in', ['created', 'needs_customer', 'pending', 'unknown', 'mismatch', 'succeeded', 'declined', 'expired', 'not_sent'])), name='payment_status_known'),
-        ),
-        migrations.AddConstraint(
-            model_name='payment',
-            constraint=models.UniqueConstraint(condition=models.Q(('gateway_id', ''), _negated=True), fields=('gateway', 'gateway_id'), name='gateway_payment_once'),
-        ),
-        migrations.AddConstraint(
-            model_name='payment',
-            constraint=models.UniqueConstraint(condition=models.Q(('bank_reference', ''), _negated=True), fields=('profile', 'channel', 'bank_reference'), name='bank_reference_once'),
-        ),
-        migrations.AddIndex(
-            model_name='methodsetup',
-            index=models.Index(fields=['profile', '-created_at'], name='setup_by_profile'),
-        ),
-        migrations.AddIndex(
-            model_name='methodsetup',
-            index=models.Index(fields=['created_by', '-created_at'], name='setup_by_person'),
-        ),
-        migrations.AddIndex(
-            model_name='methodsetup',
-            index=models.Index(condition=models.Q(('next_look_at__isnull', False)), fields=['next_look_at', 'id'], name='setup_to_look_at'),
-        ),
-        migrations.AddConstraint(
-            model_name='methodsetup',
-            constraint=models.UniqueConstraint(condition=models.Q(('setup_id', ''), _negated=True), fields=('gateway', 'setup_id'), name='gateway_setup_once'),
-        ),
-        migrations.AddConstraint(
-            model_name='methodsetup',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('method__isnull', False), ('status', 'succeeded')), models.Q(models.Q(('status', 'succeeded'), _negated=True), ('method', None)), _connector='OR'), name='setup_succeeded_with_a_card'),
-        ),
-        migrations.AddIndex(
-            model_name='detachment',
-            index=models.Index(condition=models.Q(('next_try_at__isnull', False)), fields=['next_try_at', 'id'], name='detachment_to_do'),
-        ),
-        migrations.AddIndex(
-            model_name='refund',
-            index=models.Index(condition=models.Q(('next_lookup_at__isnull', False)), fields=['next_lookup_at', 'id'], name='refund_to_look_up'),
-        ),
-        migrations.AddConstraint(
-            model_name='refund',
-            constraint=models.CheckConstraint(condition=models.Q(('amount_minor__gt', 0)), name='refund_amount_positive'),
-        ),
-        migrations.AddConstraint(
-            model_name='refund',
-            constraint=models.CheckConstraint(condition=models.Q(('missing_minor__gte', 0), ('missing_minor__lte', models.F('amount_minor'))), name='refund_missing_within_amount'),
-        ),
-        migrations.AddConstraint(
-            model_name='refund',
-            constraint=models.UniqueConstraint(condition=models.Q(('gateway_id', ''), _negated=True), fields=('payment', 'gateway_id'), name='gateway_refund_once'),
-        ),
-        migrations.AddConstraint(
-            model_name='refundallocation',
-            constraint=models.CheckConstraint(condition=models.Q(('amount_minor__gt', 0)), name='refund_allocation_positive'),
         ),
         AppendOnly("payments_paymentevent"),
     ]
