@@ -95,7 +95,7 @@ SEPARATORS = {"br": "\n", "li": "\n- ", "tr": "\n", "td": ": "}
 class _TextReader(HTMLParser):
     """Reads the subject and the plain text of a mail out of its HTML (``templates/layouts/email.html``).
 
-    The subject is the title. The text is what follows the heading: a link is its words and, on a line of its own, its
+    The subject is the title. The text begins with the heading: a link is its words and, on a line of its own, its
     address; a row of a table is "heading: value"; an item of a list begins with a dash; the footer follows the line
     "-- " that mail programs know (RFC 3676, section 4.3).
     """
@@ -107,7 +107,7 @@ class _TextReader(HTMLParser):
         self.text = f"{self._body}\n\n-- \n{self._lines()}\n"
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        if tag == "title":
+        if tag in {"title", "h1"}:
             self._read = ""
         elif tag == "footer":
             self._body, self._read = self._lines(), ""
@@ -119,7 +119,7 @@ class _TextReader(HTMLParser):
         if tag == "title":
             self.subject = " ".join(re.findall(r"[^\s\xa0]+(?:\xa0+[^\s\xa0]+)*", self._read))
         elif tag == "h1":
-            self._read = ""
+            self._read += "\n\n"
         elif tag == "a":
             self._read += f":\n{self._address}"
         self._read += "\n\n" if tag in PARAGRAPHS else ""
