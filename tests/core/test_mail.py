@@ -79,7 +79,8 @@ def test_text_stays_as_it_is_and_html_is_escaped():
 def test_the_plain_text_is_read_from_the_html(settings):
     settings.SELLER = settings.SELLER | {"name": "Seller", "address": "Street 1\nTown", "email": ""}
     assert render("hello", {"company": "R&D <b>", "amount": "€\xa05,00"}, "en").text == (
-        "Password R&D <b>\n\nDear R&D <b>, you pay €\xa05,00:\n\n- by card\n- by wire\n\nInvoice: INV-1\nFor: R&D <b>\n\n"
+        "Password R&D <b>\n\n"
+        "Dear R&D <b>, you pay €\xa05,00:\n\n- by card\n- by wire\n\nInvoice: INV-1\nFor: R&D <b>\n\n"
         "Pay:\nhttps://example.com/?a=1&b=R%26D%20%3Cb%3E\n\n"
         "-- \nSeller\nStreet 1\nTown\n\nThis message was sent automatically.\n"
     )
