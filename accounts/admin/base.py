@@ -171,6 +171,19 @@ class PortalInline(admin.TabularInline):
     extra = 0
 
 
+class ReadOnlyInline(PortalInline):
+    can_delete = False
+
+    def has_add_permission(self, _request: HttpRequest, _obj: Any = None) -> bool:
+        return False
+
+    def has_change_permission(self, _request: HttpRequest, _obj: Any = None) -> bool:
+        return False
+
+    def has_delete_permission(self, _request: HttpRequest, _obj: Any = None) -> bool:
+        return False
+
+
 class NoDeleteAdmin(PortalAdmin):
     """Rows with a history: they are made inactive, never deleted. What an operation refuses is shown as a message.
 

@@ -19,8 +19,8 @@ from django.utils.translation import gettext_lazy as _
 
 from accounts.access import system_access
 from accounts.admin.base import NoDeleteAdmin, PortalAdmin, ReadOnlyAdmin, access_of_staff
-from invoices.admin import columns
-from invoices.admin.columns import money_column
+from invoices.admin import base
+from invoices.admin.base import money_column
 from invoices.models import Charge, PeriodClosing, TaxRate
 from invoices.operations.charges import CannotCharge, record_charge, remove_charge
 
@@ -38,9 +38,7 @@ class BilledFilter(admin.SimpleListFilter):
         return [("no", _("Not yet")), ("yes", _("On an invoice"))]
 
     def queryset(self, _request: HttpRequest, queryset: QuerySet[Charge]) -> QuerySet[Charge]:
-        if self.value() not in ("no", "yes"):
-            return queryset
-        return queryset.filter(invoice__isnull=self.value() == "no")
+        return queryset.filter(invoice__isnull=self.value() == "no") if self.value() in ("no", "yes") else queryset
 
 
 class ChargeForm(ModelForm):
@@ -91,7 +89,7 @@ class ChargeAdmin(PortalAdmin):
     search_fields = ("description", "source_reference", "profile__name", "profile__code", "section__name")
     search_help_text = _("Description, reference, section, or the name or code of a billing profile")
     addition_recorded_as = "charge.recorded"
-    profile_link, invoice_link = columns.profile_link, columns.invoice_link
+    profile_link, invoice_link = base.profile_link, base.invoice_link
     amount = money_column("amount_minor", _("amount"), currency="profile.currency")
     tax = money_column("tax_minor", _("tax"), currency="profile.currency")
 
@@ -182,16 +180,13 @@ class TaxRateAdmin(NoDeleteAdmin):
     fields = ("name", "percent", "note", "is_reverse_charge", "is_active")
 
     def get_readonly_fields(self, _request: HttpRequest, obj: TaxRate | None = None) -> tuple[str, ...]:
-        return ("percent", "is_reverse_charge") if obj is not None and is_used(obj) else ()
-
-
-def is_used(rate: TaxRate) -> bool:
-    return Charge.objects.filter(tax_rate=rate).exists()
+        is_used = obj is not None and Charge.objects.filter(tax_rate=obj).exists()
+        return ("percent", "is_reverse_charge") if is_used else ()
 
 
 @admin.register(PeriodClosing)
 class PeriodClosingAdmin(ReadOnlyAdmin):
-    invoice_link = columns.invoice_link
+    invoice_link = base.invoice_link
     list_display = ("profile", "first_day", "last_day", "outcome", "invoice_link", "closed_at")
     list_filter = ("outcome",)
     list_select_related = ("profile", "invoice")

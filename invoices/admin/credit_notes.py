@@ -12,10 +12,9 @@ from django.utils import timezone
 from django.utils.translation import gettext as _now
 from django.utils.translation import gettext_lazy as _
 
-from accounts.admin.base import PortalInline, ReadOnlyAdmin, access_of_staff
+from accounts.admin.base import ReadOnlyAdmin, ReadOnlyInline, access_of_staff
 from billing_portal.core.staff_pages import confirm
-from invoices.admin.columns import money_column
-from invoices.admin.forms import ReasonForm
+from invoices.admin.base import ReasonForm, money_column
 from invoices.models import CreditNote, CreditNoteLine, Invoice
 from invoices.money import Money
 from invoices.operations.credit_notes import CannotCorrect, chosen_parts, credit_note, rest_of
@@ -88,41 +87,31 @@ def credit_note_view(model_admin: admin.ModelAdmin, request: HttpRequest, pk: in
     invoice = get_object_or_404(Invoice.objects.select_related("profile"), pk=pk, number__isnull=False)
     back = reverse("admin:invoices_invoice_change", args=[pk])
     form = CorrectionForm(request.POST or None, invoice=invoice)
-    title, button = _("Credit note for %(invoice)s") % {"invoice": invoice}, _("Continue")
-    text: list[Any] = [_("A credit note takes back all of an invoice or a part of it. It cannot be changed or undone.")]
+    text = [_("A credit note takes back all of an invoice or a part of it. It cannot be changed or undone.")]
     if not form.by_line:
         text.append(_("The invoice has too many lines to choose from: all that is left of it is taken back."))
+    page: dict[str, Any] = {
+        "title": _("Credit note for %(invoice)s") % {"invoice": invoice}, "row": invoice, "text": text, "form": form,
+        "facts": [(_("Billing profile"), invoice.profile)], "back": back,
+    }  # fmt: skip
     if not form.is_valid():
-        return confirm(model_admin, request, title=title, row=invoice, text=text, form=form, button=button, back=back)
-    if "confirmed" in request.POST:
-        return _make(model_admin, request, form, back)
-    facts = [*_facts(invoice, form.total), (_("Reason"), form.cleaned_data["reason"])]
-    form.hide()
-    return confirm(
-        model_admin, request, title=title, row=invoice, text=text, form=form, facts=facts, back=back,
-        button=_("Make the credit note"), answer=("confirmed", "yes"),
-    )  # fmt: skip
-
-
-def _facts(invoice: Invoice, total: Money) -> list[tuple[Any, Any]]:
-    applied = min(total, invoice.amount_due)
-    facts = [(_("Amount credited"), total), (_("Due now"), invoice.amount_due)]
-    facts.append((_("Due after it"), invoice.amount_due - applied))
-    return [*facts, (_("Kept as a credit"), total - applied)]
-
-
-def _make(model_admin: admin.ModelAdmin, request: HttpRequest, form: CorrectionForm, back: str) -> HttpResponse:
+        return confirm(model_admin, request, button=_("Continue"), **page)
+    total, reason = form.total, form.cleaned_data["reason"]
+    if "confirmed" not in request.POST:
+        applied = min(total, invoice.amount_due)
+        page["facts"] += [
+            (_("Amount credited"), total), (_("Due now"), invoice.amount_due),
+            (_("Due after it"), invoice.amount_due - applied), (_("Kept as a credit"), total - applied),
+            (_("Reason"), reason),
+        ]  # fmt: skip
+        form.hide()
+        return confirm(model_admin, request, button=_("Make the credit note"), answer=("confirmed", "yes"), **page)
     at = timezone.now()
     try:
         note = credit_note(
-            access=access_of_staff(request),
-            invoice_id=form.invoice.pk,
-            amounts=form.cleaned_data["amounts"],
-            shown_rest=form.cleaned_data["shown_rest"],
-            reason=form.cleaned_data["reason"],
-            today=form.invoice.profile.day_of(at),
-            at=at,
-        )
+            access=access_of_staff(request), invoice_id=pk, amounts=form.cleaned_data["amounts"],
+            shown_rest=form.cleaned_data["shown_rest"], reason=reason, today=invoice.profile.day_of(at), at=at,
+        )  # fmt: skip
     except CannotCorrect as refusal:
         model_admin.message_user(request, str(refusal), messages.ERROR)
     else:
@@ -131,19 +120,12 @@ def _make(model_admin: admin.ModelAdmin, request: HttpRequest, form: CorrectionF
     return HttpResponseRedirect(back)
 
 
-class NoteLinesInline(PortalInline):
+class NoteLinesInline(ReadOnlyInline):
     model = CreditNoteLine
     fields = readonly_fields = ("position", "line", "amount", "tax")
     ordering = ("position", "pk")
-    can_delete = False
     amount = money_column("amount_minor", _("amount"), currency="note.currency")
     tax = money_column("tax_minor", _("tax"), currency="note.currency")
-
-    def has_add_permission(self, _request: HttpRequest, _obj: Any = None) -> bool:
-        return False
-
-    def has_change_permission(self, _request: HttpRequest, _obj: Any = None) -> bool:
-        return False
 
 
 @admin.register(CreditNote)

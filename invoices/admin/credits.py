@@ -12,10 +12,9 @@ from django.utils import timezone
 from django.utils.translation import gettext as _now
 from django.utils.translation import gettext_lazy as _
 
-from accounts.admin.base import PortalInline, ReadOnlyAdmin, access_of_staff
+from accounts.admin.base import ReadOnlyAdmin, ReadOnlyInline, access_of_staff
 from billing_portal.core.staff_pages import confirm
-from invoices.admin.columns import money_column
-from invoices.admin.forms import ReasonForm
+from invoices.admin.base import ReasonForm, money_column
 from invoices.models import Credit, CreditEntry
 from invoices.money import Money
 from invoices.operations.credits import GRANTABLE, CannotCredit, grant_credit, take_back_credit
@@ -51,20 +50,13 @@ class GrantForm(forms.ModelForm):
         return data
 
 
-class EntriesInline(PortalInline):
+class EntriesInline(ReadOnlyInline):
     """The ledger of a credit."""
 
     model = CreditEntry
     fields = readonly_fields = ("at", "kind", "amount", "invoice", "actor", "note")
     ordering = ("pk",)
-    can_delete = False
     amount = money_column("amount_minor", _("amount"), currency="credit.currency")
-
-    def has_add_permission(self, _request: HttpRequest, _obj: Any = None) -> bool:
-        return False
-
-    def has_change_permission(self, _request: HttpRequest, _obj: Any = None) -> bool:
-        return False
 
 
 @admin.register(Credit)
@@ -104,18 +96,10 @@ class CreditAdmin(ReadOnlyAdmin):
         return [path("<int:pk>/take-back/", view, name="invoices_credit_take_back"), *super().get_urls()]
 
     def save_model(self, request: HttpRequest, obj: Credit, form: forms.ModelForm, _change: bool) -> None:
-        data = form.cleaned_data
-        made = grant_credit(
-            access=access_of_staff(request),
-            profile_id=data["profile"].pk,
-            source=data["source"],
-            amount=data["amount"],
-            description=data["description"],
-            starts_on=data["starts_on"],
-            expires_on=data["expires_on"],
-            at=timezone.now(),
-        )
-        obj.__dict__.update(made.__dict__)
+        data = dict(form.cleaned_data)
+        profile_id = data.pop("profile").pk
+        credit = grant_credit(access=access_of_staff(request), profile_id=profile_id, at=timezone.now(), **data)
+        obj.__dict__.update(credit.__dict__)
 
     def changeform_view(self, request: HttpRequest, *args: Any, **kwargs: Any) -> Any:
         """What the operation refuses is shown as a message."""
@@ -133,7 +117,7 @@ class CreditAdmin(ReadOnlyAdmin):
         """Takes away what is left of a credit."""
         if not request.user.has_perm("invoices.change_credit"):
             raise PermissionDenied(_now("Your staff account may look at this, but not act on it."))
-        credit = get_object_or_404(Credit, pk=pk)
+        credit = get_object_or_404(Credit.objects.select_related("profile"), pk=pk)
         form = ReasonForm(request.POST or None)
         back = reverse("admin:invoices_credit_change", args=[pk])
         if request.method == "POST" and form.is_valid():
@@ -146,9 +130,8 @@ class CreditAdmin(ReadOnlyAdmin):
             else:
                 self.message_user(request, _now("The rest of the credit was taken back."), messages.SUCCESS)
             return HttpResponseRedirect(back)
-        text: list[Any] = [
-            _("%(amount)s is taken away. What the credit has paid for stays paid.") % {"amount": credit.remaining},
-            _("This cannot be undone."),
-        ]
-        title = _("Take back a credit")
-        return confirm(self, request, title=title, row=credit, text=text, form=form, button=_("Take back"), back=back)
+        text = _("%(amount)s is taken away. What the credit has paid for stays paid.") % {"amount": credit.remaining}
+        return confirm(
+            self, request, title=_("Take back a credit"), text=[text, _("This cannot be undone.")], row=credit,
+            facts=[(_("Billing profile"), credit.profile)], form=form, button=_("Take back"), back=back,
+        )  # fmt: skip

@@ -3,37 +3,36 @@ void, bill again, apply credits, each confirmed on a page that says what will ha
 own."""
 
 from collections.abc import Callable
+from copy import copy
 from functools import partial
 from typing import Any
 
+from django import forms
 from django.contrib import admin, messages
-from django.core.exceptions import PermissionDenied
+from django.core.exceptions import PermissionDenied, ValidationError
 from django.db.models import Count, QuerySet, Sum
 from django.forms import ModelForm
 from django.forms.models import ModelChoiceField
-from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
-from django.template.response import TemplateResponse
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect, QueryDict
 from django.urls import URLPattern, path, reverse
 from django.utils import timezone
-from django.utils.functional import Promise
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _now
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext, pgettext_lazy
 
-from accounts.admin.base import PortalAdmin, PortalInline, access_of_staff
+from accounts.admin.base import NamedFormSet, PortalAdmin, PortalInline, access_of_staff
 from accounts.models import InvoiceSection
 from billing_portal.core.staff_pages import confirm
-from invoices.admin import columns
-from invoices.admin.columns import money_column
+from invoices.admin import base
+from invoices.admin.base import ReasonForm, money_column
 from invoices.admin.credit_notes import credit_note_view
-from invoices.admin.forms import ActionForm, ActionWithReasonForm, DraftForm, LineFormSet
 from invoices.models import Invoice, InvoiceLine
 from invoices.money import Money
 from invoices.numbering import named
 from invoices.operations.credits import CannotCredit, apply_credits
-from invoices.operations.issuing import CannotIssue, issue, recompute_draft
+from invoices.operations.issuing import CannotIssue, compute_sums, issue, recompute_draft
 from invoices.operations.voiding import CannotVoid, rebill, void
 from invoices.states import InvoiceStatus, Label, WrongState
 
@@ -46,149 +45,120 @@ FACTS = (
 )  # fmt: skip
 
 
+class ActionForm(forms.Form):
+    """Carries an action and the invoices that were chosen for it over the page that confirms it."""
+
+    def __init__(self, sent: QueryDict) -> None:
+        super().__init__(sent if "confirmed" in sent else None)
+        for name in ("action", "select_across", "index"):
+            self.fields[name] = forms.CharField(widget=forms.HiddenInput, required=False, initial=sent.get(name))
+        chosen = sent.getlist("_selected_action")
+        self.fields["_selected_action"] = forms.Field(widget=forms.MultipleHiddenInput, required=False, initial=chosen)
+
+
+class ActionWithReasonForm(ReasonForm, ActionForm):
+    """``reason`` is one for all of them."""
+
+
 @admin.action(permissions=["change"], description=_("Issue selected drafts"))
-def issue_selected(
-    model_admin: admin.ModelAdmin, request: HttpRequest, queryset: QuerySet[Invoice]
-) -> TemplateResponse | None:
+def issue_selected(model_admin: admin.ModelAdmin, request: HttpRequest, queryset: QuerySet[Invoice]) -> Any:
     """Gives each draft its number, dated today where its profile is."""
-    form = ActionForm(request.POST)
-    if not form.is_valid():
-        text = _(
+    return _act_on_each(
+        model_admin, request, queryset,
+        lambda invoice, at, **by: issue(invoice_id=invoice.pk, today=invoice.profile.day_of(at), at=at, **by),
+        form=ActionForm(request.POST), title=_("Issue invoices"), button=_("Issue"),
+        text=_(
             "Each gets the next number and today's date. An issued invoice does not change any more and can be seen and"
             " paid by the customer."
-        )
-        return _confirm(model_admin, request, queryset, form, title=_("Issue invoices"), text=text, button=_("Issue"))
-    access, at = access_of_staff(request), timezone.now()
-    _each(
-        model_admin,
-        request,
-        queryset,
-        lambda invoice: issue(access=access, invoice_id=invoice.pk, today=invoice.profile.day_of(at), at=at),
-        lambda count: ngettext("%(count)d invoice issued.", "%(count)d invoices issued.", count),
-    )
-    return None
+        ),
+        done=lambda count: ngettext("%(count)d invoice issued.", "%(count)d invoices issued.", count),
+    )  # fmt: skip
 
 
 @admin.action(permissions=["change"], description=_("Void selected invoices"))
-def void_selected(
-    model_admin: admin.ModelAdmin, request: HttpRequest, queryset: QuerySet[Invoice]
-) -> TemplateResponse | None:
+def void_selected(model_admin: admin.ModelAdmin, request: HttpRequest, queryset: QuerySet[Invoice]) -> Any:
     """Cancels each invoice, for one reason that the customers see."""
-    form = ActionWithReasonForm(request.POST)
-    if not form.is_valid():
-        text = _(
+    return _act_on_each(
+        model_admin, request, queryset, lambda invoice, **by: void(invoice_id=invoice.pk, **by),
+        form=ActionWithReasonForm(request.POST), title=_("Void invoices"), button=pgettext_lazy("act", "Void"),
+        text=_(
             "A void invoice keeps its number and stays readable, but nothing is due on it. A credit note takes it back,"
             " and credits that paid for it are given back. This cannot be undone."
-        )
-        button = pgettext_lazy("act", "Void")
-        return _confirm(model_admin, request, queryset, form, title=_("Void invoices"), text=text, button=button)
-    access, at, reason = access_of_staff(request), timezone.now(), form.cleaned_data["reason"]
-    _each(
-        model_admin,
-        request,
-        queryset,
-        lambda invoice: void(access=access, invoice_id=invoice.pk, reason=reason, at=at),
-        lambda count: ngettext("%(count)d invoice voided.", "%(count)d invoices voided.", count),
-    )
-    return None
+        ),
+        done=lambda count: ngettext("%(count)d invoice voided.", "%(count)d invoices voided.", count),
+    )  # fmt: skip
 
 
 @admin.action(permissions=["change"], description=_("Void selected invoices and bill them again"))
-def rebill_selected(
-    model_admin: admin.ModelAdmin, request: HttpRequest, queryset: QuerySet[Invoice]
-) -> HttpResponse | None:
-    """Voids each invoice and makes a draft with its lines. One alone is opened at once."""
-    form = ActionWithReasonForm(request.POST)
-    if not form.is_valid():
-        text = _(
+def rebill_selected(model_admin: admin.ModelAdmin, request: HttpRequest, queryset: QuerySet[Invoice]) -> Any:
+    """Voids each invoice and makes a draft with its lines."""
+    return _act_on_each(
+        model_admin, request, queryset, lambda invoice, **by: rebill(invoice_id=invoice.pk, **by),
+        form=ActionWithReasonForm(request.POST), title=_("Void and bill again"), button=_("Void and bill again"),
+        text=_(
             "Each is voided by a credit note, and a draft with the same lines takes its place. Correct the draft and"
             " issue it."
-        )
-        title = button = _("Void and bill again")
-        return _confirm(model_admin, request, queryset, form, title=title, text=text, button=button)
-    access, at, reason = access_of_staff(request), timezone.now(), form.cleaned_data["reason"]
-    drafts = _each(
-        model_admin,
-        request,
-        queryset,
-        lambda invoice: rebill(access=access, invoice_id=invoice.pk, reason=reason, at=at),
-        lambda count: ngettext("%(count)d draft made.", "%(count)d drafts made.", count),
-    )
-    if len(drafts) != 1:
-        return None
-    return HttpResponseRedirect(reverse("admin:invoices_invoice_change", args=[drafts[0].pk]))
+        ),
+        done=lambda count: ngettext("%(count)d draft made.", "%(count)d drafts made.", count),
+    )  # fmt: skip
 
 
 @admin.action(permissions=["change"], description=_("Apply credits to selected invoices"))
-def apply_credits_selected(
-    model_admin: admin.ModelAdmin, request: HttpRequest, queryset: QuerySet[Invoice]
-) -> TemplateResponse | None:
+def apply_credits_selected(model_admin: admin.ModelAdmin, request: HttpRequest, queryset: QuerySet[Invoice]) -> Any:
     """Pays each open invoice with what its profile has."""
-    form = ActionForm(request.POST)
-    if not form.is_valid():
-        text = _(
+    return _act_on_each(
+        model_admin, request, queryset, lambda invoice, **by: apply_credits(invoice_id=invoice.pk, **by),
+        form=ActionForm(request.POST), title=_("Apply credits"), button=_("Apply credits"),
+        text=_(
             "What each billing profile has in credits pays for its invoices, oldest invoice first, as far as it goes."
             " The customer sees the lower amount at once."
-        )
-        title = button = _("Apply credits")
-        return _confirm(model_admin, request, queryset, form, title=title, text=text, button=button)
-    access, at = access_of_staff(request), timezone.now()
-    _each(
-        model_admin,
-        request,
-        queryset,
-        lambda invoice: apply_credits(access=access, invoice_id=invoice.pk, at=at),
-        lambda count: ngettext(
+        ),
+        done=lambda count: ngettext(
             "Credits applied to %(count)d invoice.", "Credits applied to %(count)d invoices.", count
         ),
-    )
-    return None
+    )  # fmt: skip
 
 
-def _each(
+def _act_on_each(
     model_admin: admin.ModelAdmin,
     request: HttpRequest,
     queryset: QuerySet[Invoice],
-    act: Callable[[Invoice], Invoice],
-    message: Callable[[int], str],
-) -> list[Invoice]:
-    """Does it to one invoice after the other, oldest first; says what was refused, and for how many it was done.
-    Returns what came of those."""
-    done = []
-    for invoice in queryset.select_related("profile").order_by("pk"):
+    act: Callable[..., Invoice],
+    *,
+    form: ActionForm,
+    done: Callable[[int], str],
+    **page: Any,
+) -> HttpResponse | None:
+    """Asks first: how many invoices, what they come to in each currency, and the first of them. Then acts on one after
+    the other, oldest first, and says what was refused and how many were ``done``. What came of one alone is opened."""
+    invoices = queryset.select_related("profile").order_by("pk")
+    if not form.is_valid():
+        sums = queryset.order_by("currency").values_list("currency").annotate(Count("pk"), Sum("total_minor"))
+        totals = [
+            ngettext("%(counter)s invoice, %(amount)s in total", "%(counter)s invoices, %(amount)s in total", count)
+            % {"counter": count, "amount": Money(int(minor), currency)}
+            for currency, count, minor in sums
+        ]
+        return confirm(
+            model_admin, request, title=page["title"], text=[page["text"], *totals], button=page["button"], form=form,
+            facts=[(invoice, f"{invoice.profile.name}, {invoice.total}") for invoice in invoices[:20]],
+            back=reverse("admin:invoices_invoice_changelist"), answer=("confirmed", "yes"),
+        )  # fmt: skip
+    by: dict[str, Any] = {"access": access_of_staff(request), "at": timezone.now()}
+    if "reason" in form.cleaned_data:
+        by["reason"] = form.cleaned_data["reason"]
+    results = []
+    for invoice in invoices:
         try:
-            done.append(act(invoice))
+            results.append(act(invoice, **by))
         except (CannotCredit, CannotIssue, CannotVoid, WrongState) as refusal:
             text = _now("%(invoice)s: %(reason)s") % {"invoice": invoice, "reason": refusal}
             model_admin.message_user(request, text, messages.ERROR)
-    if done:
-        model_admin.message_user(request, message(len(done)) % {"count": len(done)}, messages.SUCCESS)
-    return done
-
-
-def _confirm(
-    model_admin: admin.ModelAdmin,
-    request: HttpRequest,
-    queryset: QuerySet[Invoice],
-    form: ActionForm,
-    *,
-    title: str | Promise,
-    text: str | Promise,
-    button: str | Promise,
-) -> TemplateResponse:
-    """The page that confirms: how many invoices, what they come to in each currency, and the first of them."""
-    sums = queryset.order_by("currency").values_list("currency").annotate(count=Count("pk"), minor=Sum("total_minor"))
-    totals = [
-        ngettext("%(counter)s invoice, %(amount)s in total", "%(counter)s invoices, %(amount)s in total", count)
-        % {"counter": count, "amount": Money(int(minor), currency)}
-        for currency, count, minor in sums
-    ]
-    first = queryset.select_related("profile").order_by("pk")[:20]
-    return confirm(
-        model_admin, request, title=title, text=[text, *totals], button=button, form=form,
-        facts=[(invoice, f"{invoice.profile.name}, {invoice.total}") for invoice in first],
-        back=reverse("admin:invoices_invoice_changelist"), answer=("confirmed", "yes"),
-    )  # fmt: skip
+    if results:
+        model_admin.message_user(request, done(len(results)) % {"count": len(results)}, messages.SUCCESS)
+    if len(results) == 1:
+        return HttpResponseRedirect(reverse("admin:invoices_invoice_change", args=[results[0].pk]))
+    return None
 
 
 class LabelFilter(admin.SimpleListFilter):
@@ -206,6 +176,34 @@ class LabelFilter(admin.SimpleListFilter):
             return queryset
         narrowed = Invoice.objects.with_label(Label(label), timezone.localdate())
         return queryset.filter(pk__in=narrowed.values("pk"))
+
+
+class DraftForm(forms.ModelForm):
+    def clean(self) -> dict[str, Any]:
+        data = super().clean() or {}
+        start, end = data.get("period_start_on"), data.get("period_end_on")
+        if start and end and end < start:
+            self.add_error("period_end_on", _now("The billing period ends before it starts."))
+        profile, reference = data.get("profile") or self.instance.profile_id, data.get("source_reference")
+        others = Invoice.objects.filter(profile=profile, source_reference=reference).exclude(pk=self.instance.pk)
+        if profile and reference and others.exists():
+            self.add_error("source_reference", _now("Another invoice of this billing profile has this reference."))
+        return data
+
+
+class LineFormSet(NamedFormSet):
+    """Refuses lines that together make no invoice, before anything is saved."""
+
+    def clean(self) -> None:
+        super().clean()
+        if any(self.errors):
+            return
+        gone = set(self.deleted_forms)
+        lines = [form.instance for form in self.forms if form not in gone and (form.has_changed() or form.instance.pk)]
+        try:
+            compute_sums(copy(self.instance), lines)
+        except CannotIssue as error:
+            raise ValidationError(str(error)) from error
 
 
 class LinesInline(PortalInline):
@@ -255,7 +253,7 @@ class InvoiceAdmin(PortalAdmin):
     search_fields = ("number", "source_reference", "profile__name", "profile__code")
     search_help_text = _("Number, payment or source reference, or the name or code of a billing profile")
 
-    profile_link = columns.profile_link
+    profile_link = base.profile_link
     charges = money_column("charges_minor", _("charges"))
     tax = money_column("tax_minor", _("tax"))
     total = money_column("total_minor", _("total"))
@@ -274,9 +272,7 @@ class InvoiceAdmin(PortalAdmin):
 
     @admin.display(description=_("status"), ordering="status")
     def label(self, invoice: Invoice) -> str:
-        today = invoice.profile.day_of(timezone.now())
-        label = invoice.label_on(today)
-        return str(label.label)
+        return str(invoice.label_on(invoice.profile.day_of(timezone.now())).label)
 
     @admin.display(description=_("paid with"))
     def paid_with_label(self, invoice: Invoice) -> str:
@@ -325,14 +321,13 @@ class InvoiceAdmin(PortalAdmin):
         if obj is None:
             text = _("The lines come next: the profile says in which currency, and for which sections.")
             return [(None, {"fields": ("profile", *WRITTEN), "description": text})]
-        links = ("label", "profile_link", "payments_link", "chain")
         if obj.status == InvoiceStatus.DRAFT:
             return [
                 (None, {"fields": ("label", "profile_link", "chain", *WRITTEN)}),
                 (_("Amounts"), {"fields": SUMS[:3]}),
             ]
         return [
-            (None, {"fields": (*links, *WRITTEN)}),
+            (None, {"fields": ("label", "profile_link", "payments_link", "chain", *WRITTEN)}),
             (_("Amounts"), {"fields": SUMS}),
             (_("Since it was issued"), {"fields": FACTS}),
         ]
@@ -369,8 +364,7 @@ class InvoiceAdmin(PortalAdmin):
     ) -> HttpResponse:
         """One button, because one thing follows: the lines."""
         buttons = {"show_save_and_add_another": False, "show_save_and_continue": False}
-        response: HttpResponse = super().add_view(request, form_url, buttons | (extra_context or {}))
-        return response
+        return super().add_view(request, form_url, buttons | (extra_context or {}))
 
     def save_model(self, request: HttpRequest, obj: Invoice, form: ModelForm, change: bool) -> None:
         if not change:

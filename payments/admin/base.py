@@ -18,7 +18,7 @@ from django.utils.translation import gettext as _
 
 from accounts import audit
 from accounts.access import NotAllowed
-from accounts.admin.base import PortalInline, ReadOnlyAdmin, access_of_staff
+from accounts.admin.base import ReadOnlyAdmin, access_of_staff
 from accounts.admin.changes import belongs_to
 from billing_portal.core.staff_pages import confirm
 from payments.gateways.registry import UnknownGateway
@@ -43,19 +43,6 @@ def money_column(name: str, label: Any, *, ordering: str | None = None) -> Calla
         return str(getattr(row, name).format())
 
     return column
-
-
-class ReadOnlyInline(PortalInline):
-    can_delete = False
-
-    def has_add_permission(self, _request: HttpRequest, _obj: Any = None) -> bool:
-        return False
-
-    def has_change_permission(self, _request: HttpRequest, _obj: Any = None) -> bool:
-        return False
-
-    def has_delete_permission(self, _request: HttpRequest, _obj: Any = None) -> bool:
-        return False
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -12,7 +12,8 @@ from django.utils.translation import gettext as _now
 from django.utils.translation import gettext_lazy as _
 
 from accounts.access import Access
-from payments.admin.base import ReadOnlyInline, StaffAction, StaffActionAdmin
+from accounts.admin.base import ReadOnlyInline
+from payments.admin.base import StaffAction, StaffActionAdmin
 from payments.admin.forms import ReasonForm
 from payments.models import CardHold, Detachment, MethodSetup, PaymentMethod
 from payments.operations.card_holds import release_hold

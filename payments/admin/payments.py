@@ -17,10 +17,10 @@ from django.utils.translation import gettext as _now
 from django.utils.translation import gettext_lazy as _
 
 from accounts.access import Access
-from accounts.admin.base import access_of_staff
+from accounts.admin.base import ReadOnlyInline, access_of_staff
 from billing_portal.core.staff_pages import confirm
 from invoices.money import Money
-from payments.admin.base import ReadOnlyInline, StaffAction, StaffActionAdmin, money_column
+from payments.admin.base import StaffAction, StaffActionAdmin, money_column
 from payments.admin.forms import NoteForm, RecordForm, RefundForm
 from payments.gateways.registry import gateways
 from payments.models import Dispute, Payment, PaymentAllocation, PaymentEvent, Refund

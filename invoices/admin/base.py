@@ -1,8 +1,9 @@
-"""Columns that several lists of the staff pages have: amounts, and links to invoices and billing profiles."""
+"""What several staff pages share: columns of amounts and links, and the form that asks for a reason."""
 
 from operator import attrgetter
 from typing import Any
 
+from django import forms
 from django.contrib import admin
 from django.db.models import Model
 from django.urls import reverse
@@ -36,3 +37,12 @@ def invoice_link(_model_admin: admin.ModelAdmin, row: Any) -> SafeString | str:
         return ""
     url = reverse("admin:invoices_invoice_change", args=[row.invoice_id])
     return format_html('<a href="{}">{}</a>', url, row.invoice)
+
+
+class ReasonForm(forms.Form):
+    reason = forms.CharField(
+        label=_("Reason"),
+        max_length=200,
+        help_text=_("The customer sees it."),
+        widget=forms.TextInput(attrs={"class": "vTextField"}),
+    )
