@@ -61,9 +61,8 @@ def reason_not_payable(invoice: Invoice, access: Access, *, in_progress_matters:
     Needs ``invoice.profile.account`` and, for the name of whoever is paying, ``invoice.payment_started_by`` loaded.
     ``in_progress_matters`` is False where the caller handles a payment in progress itself.
     """
-    return ProfilePayability(invoice.profile, access).reason_not_payable(
-        invoice, in_progress_matters=in_progress_matters
-    )
+    payability = ProfilePayability(invoice.profile, access)
+    return payability.reason_not_payable(invoice, in_progress_matters=in_progress_matters)
 
 
 class ProfilePayability:
@@ -72,6 +71,10 @@ class ProfilePayability:
     def __init__(self, profile: BillingProfile, access: Access) -> None:
         self.profile = profile
         self.access = access
+        self._limit = card_limit(profile)
+        self._this_year = profile.day_of(timezone.now()).year
+        self._language = get_language() or "en"
+        self._paid_words = _("Paid %(day)s, %(with)s")
 
     def reason_not_payable(self, invoice: Invoice, *, in_progress_matters: bool = True) -> NotPayable | None:  # noqa: PLR0911
         """As the function. ``invoice`` must be of the profile."""
@@ -87,9 +90,8 @@ class ProfilePayability:
             return NotPayable(NotPayableReason.NOTHING_DUE, _("Nothing is due on this invoice."))
         if self._of_all is not None:
             return self._of_all
-        limit = self._limit
-        if limit is not None and limit < invoice.amount_due:
-            return NotPayable(NotPayableReason.CARD_LIMIT, card_limit_text(limit))
+        if self._limit is not None and self._limit < invoice.amount_due:
+            return NotPayable(NotPayableReason.CARD_LIMIT, card_limit_text(self._limit))
         return None
 
     @cached_property
@@ -107,22 +109,6 @@ class ProfilePayability:
             return NotPayable(NotPayableReason.PROFILE_CLOSED, _("This billing profile is closed. Contact us to pay."))
         return None
 
-    @cached_property
-    def _limit(self) -> Money | None:
-        return card_limit(self.profile)
-
-    @cached_property
-    def _this_year(self) -> int:
-        return self.profile.day_of(timezone.now()).year
-
-    @cached_property
-    def _language(self) -> str:
-        return get_language() or "en"
-
-    @cached_property
-    def _paid_words(self) -> str:
-        return _("Paid %(day)s, %(with)s")
-
     def _paid_text(self, invoice: Invoice) -> str:
         if invoice.paid_at is None:
             return _("Nothing is left to pay.")
@@ -139,10 +125,14 @@ def in_progress_text(invoice: Invoice) -> str:
     when = f"{started:%H:%M}"
     if started.date() != today:
         when = f"{_short_day(started.date(), today.year)} {when}"
-    who = invoice.payment_started_by
-    if who is None:
+    if invoice.payment_started_by is None:
         return _("Started %(when)s, automatic charge") % {"when": when}
-    return _("Started %(when)s by %(who)s") % {"when": when, "who": who.display_name}
+    return _("Started %(when)s by %(who)s") % {"when": when, "who": invoice.payment_started_by.display_name}
+
+
+def wait_text(invoice: Invoice) -> str:
+    """Why staff cannot do something to an invoice while somebody is paying it."""
+    return _("A payment is in progress (%(text)s). Wait for it to end.") % {"text": in_progress_text(invoice)}
 
 
 def disputed_text(invoice: Invoice) -> str:

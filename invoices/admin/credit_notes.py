@@ -115,8 +115,8 @@ def credit_note_view(model_admin: admin.ModelAdmin, request: HttpRequest, pk: in
     except CannotCorrect as refusal:
         model_admin.message_user(request, str(refusal), messages.ERROR)
     else:
-        text = _now("Credit note %(number)s was made.") % {"number": note}
-        model_admin.message_user(request, text, messages.SUCCESS)
+        message = _now("Credit note %(number)s was made.") % {"number": note}
+        model_admin.message_user(request, message, messages.SUCCESS)
     return HttpResponseRedirect(back)
 
 

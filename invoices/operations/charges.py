@@ -124,14 +124,9 @@ def record_charge(
             raise
         return earlier
     audit.record(
-        access=access,
-        at=at,
-        action="charge.recorded",
-        subject=charge.description[:120],
-        profile=profile,
-        charge=charge.pk,
-        amount=charge.amount_minor,
-    )
+        access=access, at=at, action="charge.recorded", subject=charge.description[:120], profile=profile,
+        charge=charge.pk, amount=charge.amount_minor,
+    )  # fmt: skip
     return charge
 
 
@@ -143,8 +138,7 @@ def _complete(charge: Charge) -> None:
         charge.clean_fields(exclude=["profile", "section", "tax_rate", "created_by", "invoice", "amount_minor"])
     except ValidationError as error:
         raise CannotCharge(_in_words(error)) from error
-    texts = (charge.description, charge.unit, charge.source_reference)
-    if not all(text.isprintable() for text in texts):
+    if not all(text.isprintable() for text in (charge.description, charge.unit, charge.source_reference)):
         raise CannotCharge(_("A text holds control characters."))
     if not FIRST_DAY <= charge.happened_on <= LAST_DAY:
         raise CannotCharge(_("The date is not between 2000 and 2099."))
@@ -158,10 +152,7 @@ def note_of(rate: TaxRate) -> str:
 
 def _in_words(error: ValidationError) -> str:
     """The refusals of all fields as one text, each with the name of its field."""
-    parts = []
-    for name, messages in error.message_dict.items():
-        parts.append(f"{_label(name)}: {' '.join(messages)}")
-    return " ".join(parts)
+    return " ".join(f"{_label(name)}: {' '.join(messages)}" for name, messages in error.message_dict.items())
 
 
 def _recorded_before(charge: Charge) -> Charge | None:
@@ -194,14 +185,8 @@ def remove_charge(*, access: Access, charge_id: int, at: datetime) -> None:
     if charge.invoice_id is not None:
         raise CannotCharge(_("The charge is on an invoice and stays. Give the customer a credit instead."))
     audit.record(
-        access=access,
-        at=at,
-        action="charge.removed",
-        subject=charge.description[:120],
-        profile=charge.profile,
-        charge=charge.pk,
-        amount=charge.amount_minor,
-        happened_on=charge.happened_on.isoformat(),
+        access=access, at=at, action="charge.removed", subject=charge.description[:120], profile=charge.profile,
+        charge=charge.pk, amount=charge.amount_minor, happened_on=charge.happened_on.isoformat(),
         source_reference=charge.source_reference,
-    )
+    )  # fmt: skip
     charge.delete()

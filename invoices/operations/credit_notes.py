@@ -22,7 +22,7 @@ from invoices.money import Money
 from invoices.numbering import take_numbers
 from invoices.operations.credits import SETTLED, add_credit, give_credits_back, settle_credited
 from invoices.operations.dunning import lock_profile, reinstate
-from invoices.payability import in_progress_text
+from invoices.payability import wait_text
 from invoices.states import InvoiceStatus
 
 PAID_WITH = gettext_noop("Credit note")  # translated where it is shown
@@ -80,9 +80,7 @@ def credit_note(
     if invoice.status not in {InvoiceStatus.OPEN, InvoiceStatus.PAID}:
         raise CannotCorrect(_("Only an issued invoice that is not void can be corrected."))
     if invoice.is_being_paid:
-        raise CannotCorrect(
-            _("A payment is in progress (%(text)s). Wait for it to end.") % {"text": in_progress_text(invoice)}
-        )
+        raise CannotCorrect(wait_text(invoice))
     if invoice.disputed_at is not None:
         raise CannotCorrect(_("A payment of this invoice is disputed. Wait for the outcome: its money may go back."))
     rest = rest_of(invoice)
@@ -150,6 +148,12 @@ def write_note(
     number = take_numbers(settings.CREDIT_NOTE_NUMBER_PREFIX)[0]
     charges, tax = sum(part.amount_minor for part in parts), sum(part.tax_minor for part in parts)
     applied = min(charges + tax, due_minor + given_back_minor)
+    credit = None
+    if rest := charges + tax - applied:
+        credit = add_credit(
+            profile=invoice.profile, amount=Money(rest, invoice.currency), source=Credit.Source.CREDIT_NOTE,
+            description=f"{number}: {invoice.number}", at=at, actor=access.user,
+        )  # fmt: skip
     note = CreditNote(
         invoice=invoice,
         profile=invoice.profile,
@@ -164,7 +168,7 @@ def write_note(
         total_minor=charges + tax,
         applied_minor=applied,
         given_back_minor=given_back_minor,
-        credit=_rest_as_credit(invoice, charges + tax - applied, number=number, access=access, at=at),
+        credit=credit,
         voids_invoice=voids,
         created_at=at,
         created_by=access.user,
@@ -191,16 +195,3 @@ def _give_back(invoice: Invoice, minor: int, *, access: Access, at: datetime, no
     if most <= 0:
         return 0
     return give_credits_back(invoice, access=access, at=at, note=note, most_minor=most)
-
-
-def _rest_as_credit(invoice: Invoice, minor: int, *, number: str, access: Access, at: datetime) -> Credit | None:
-    if not minor:
-        return None
-    return add_credit(
-        profile=invoice.profile,
-        amount=Money(minor, invoice.currency),
-        source=Credit.Source.CREDIT_NOTE,
-        description=f"{number}: {invoice.number}",
-        at=at,
-        actor=access.user,
-    )

@@ -9,6 +9,7 @@ Each change of a lot is written together with the entry that says why. What is l
 `check_books` compares the two. Lots are locked after invoices and payments, and several of them in one fixed order.
 """
 
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import date, datetime, timedelta
 from functools import reduce
@@ -26,7 +27,7 @@ from accounts.models import AuditEntry, BillingProfile, User
 from invoices.models import Credit, CreditEntry, Invoice, InvoiceLine
 from invoices.money import Money
 from invoices.operations.dunning import lock_profile, reinstate
-from invoices.payability import in_progress_text
+from invoices.payability import wait_text
 from invoices.states import InvoiceStatus, check_move
 
 PAID_WITH = gettext_noop("Credits")  # translated where it is shown
@@ -57,11 +58,7 @@ def apply_at_issue(*, access: Access, invoice_ids: Sequence[int], today: date, a
     if not lots:
         return 0
     invoices = list(new.filter(profile__in={lot.profile_id for lot in lots}).order_by("pk"))
-    used = _apply(invoices, lots, access=access, at=at)
-    for invoice in invoices:
-        invoice.credited_at_issue_minor = used.get(invoice.pk, 0)
-    _write(invoices, used)
-    return len(used)
+    return _apply(invoices, lots, access=access, at=at, is_issue=True)
 
 
 @transaction.atomic
@@ -76,40 +73,51 @@ def apply_credits(*, access: Access, invoice_id: int, at: datetime) -> Invoice:
     if invoice.status != InvoiceStatus.OPEN:
         raise CannotCredit(_("Credits pay for open invoices only."))
     if invoice.is_being_paid:
-        raise CannotCredit(
-            _("A payment is in progress (%(text)s). Wait for it to end.") % {"text": in_progress_text(invoice)}
-        )
+        raise CannotCredit(wait_text(invoice))
     lock_profile(invoice.profile)
     lots = list(Credit.objects.filter(profile=invoice.profile).usable_on(invoice.profile.day_of(at)).locked())
-    used = _apply([invoice], lots, access=access, at=at)
-    if not used:
+    if not _apply([invoice], lots, access=access, at=at):
         raise CannotCredit(_("There is no credit that may pay for this invoice."))
-    _write([invoice], used)
     reinstate(invoice.profile, at=at)
     return invoice
 
 
-def _apply(invoices: Sequence[Invoice], lots: Sequence[Credit], *, access: Access, at: datetime) -> dict[int, int]:
-    """Moves credit of locked lots to invoices, and settles what is paid with it. Returns how much each invoice got, by
-    its id; the invoices still have to be saved."""
+def _apply(
+    invoices: Sequence[Invoice], lots: Sequence[Credit], *, access: Access, at: datetime, is_issue: bool = False
+) -> int:
+    """Moves credit of locked lots to invoices, settles what is paid with it and saves both. Returns for how many
+    invoices credits were used."""
     creditable = _creditable(invoices)
     lots_of: dict[tuple[int, str], list[Credit]] = {}
     for lot in sorted(lots, key=_order_of_use):
         lots_of.setdefault((lot.profile_id, lot.currency), []).append(lot)
     left = {lot.pk: lot.remaining_minor for lot in lots}
-    used: dict[int, int] = {}
+    changed: list[Invoice] = []
     movements: list[Movement] = []
+    entries: list[AuditEntry] = []
     for invoice in invoices:
         most = max(0, min(invoice.open_minor, creditable.get(invoice.pk, 0) - invoice.credited_minor))
-        for lot, minor in _take(most, lots_of.get((invoice.profile_id, invoice.currency), []), left):
-            used[invoice.pk] = used.get(invoice.pk, 0) + minor
-            movements.append(Movement(lot, CreditEntry.Kind.APPLIED, -minor, invoice))
-        if invoice.pk in used:
-            settle_credited(invoice, used[invoice.pk], at=at, paid_with=PAID_WITH)
-    if movements:
+        parts = list(_take(most, lots_of.get((invoice.profile_id, invoice.currency), []), left))
+        if not parts:
+            continue
+        used = sum(minor for _lot, minor in parts)
+        movements += [Movement(lot, CreditEntry.Kind.APPLIED, -minor, invoice) for lot, minor in parts]
+        settle_credited(invoice, used, at=at, paid_with=PAID_WITH)
+        if is_issue:
+            invoice.credited_at_issue_minor = used
+        invoice.__dict__.pop("amount_due_minor", None)  # the database's to compute
+        changed.append(invoice)
+        entries.append(
+            audit.entry(
+                access=access, at=at, action="credit.applied", subject=str(invoice), profile_id=invoice.profile_id,
+                detail={"amount_minor": used, "currency": invoice.currency},
+            )
+        )  # fmt: skip
+    if changed:
         move(movements, at=at, actor=access.user)
-        AuditEntry.objects.bulk_create(_entries(invoices, used, access=access, at=at))
-    return used
+        AuditEntry.objects.bulk_create(entries)
+        Invoice.objects.bulk_update(changed, [*SETTLED, "credited_at_issue_minor"])
+    return len(changed)
 
 
 def _creditable(invoices: Iterable[Invoice]) -> dict[int, int]:
@@ -162,26 +170,6 @@ def settle_credited(invoice: Invoice, minor: int, *, at: datetime, paid_with: st
         invoice.autopay_on = invoice.autopay_declined_on = invoice.next_reminder_on = None
 
 
-def _write(invoices: Iterable[Invoice], used: dict[int, int]) -> None:
-    Invoice.objects.bulk_update(
-        [invoice for invoice in invoices if invoice.pk in used], [*SETTLED, "credited_at_issue_minor"]
-    )
-    for invoice in invoices:
-        invoice.__dict__.pop("amount_due_minor", None)  # the database's to compute
-
-
-def _entries(
-    invoices: Iterable[Invoice], used: dict[int, int], *, access: Access, at: datetime
-) -> Iterator[AuditEntry]:
-    for invoice in invoices:
-        if invoice.pk in used:
-            detail = {"amount_minor": used[invoice.pk], "currency": invoice.currency}
-            yield audit.entry(
-                access=access, at=at, action="credit.applied", subject=str(invoice), profile_id=invoice.profile_id,
-                detail=detail,
-            )  # fmt: skip
-
-
 @transaction.atomic
 def grant_credit(
     *,
@@ -219,15 +207,9 @@ def grant_credit(
     if twin.exists():
         raise CannotCredit(_("The same credit was granted a moment ago."))
     credit = add_credit(
-        profile=profile,
-        amount=amount,
-        source=Credit.Source(source),
-        description=description.strip(),
-        at=at,
-        actor=access.user,
-        starts_on=starts_on,
-        expires_on=expires_on,
-    )
+        profile=profile, amount=amount, source=Credit.Source(source), description=description.strip(), at=at,
+        actor=access.user, starts_on=starts_on, expires_on=expires_on,
+    )  # fmt: skip
     audit.record(
         access=access, at=at, action="credit.granted", subject=credit.description[:120], profile=profile,
         credit=credit.pk, source=credit.source, amount_minor=amount.minor, currency=amount.currency,
@@ -290,29 +272,22 @@ def add_credit(
     *,
     profile: BillingProfile,
     amount: Money,
-    source: Credit.Source,
     description: str,
     at: datetime,
+    source: Credit.Source = Credit.Source.OVERPAYMENT,
     actor: User | None = None,
     starts_on: date | None = None,
     expires_on: date | None = None,
 ) -> Credit:
-    """Makes a lot and its first entry. Returns the lot."""
+    """Makes a lot and its first entry. Returns the lot: of money that was received and fits on no invoice, unless
+    another source is named."""
     credit = Credit.objects.create(
-        profile=profile,
-        source=source,
-        currency=amount.currency,
-        amount_minor=amount.minor,
-        remaining_minor=amount.minor,
-        description=description[:200],
-        starts_on=starts_on,
-        expires_on=expires_on,
-        created_at=at,
-        created_by=actor,
-    )
-    CreditEntry.objects.create(
-        credit=credit, kind=CreditEntry.Kind.GRANTED, amount_minor=amount.minor, at=at, actor=actor
-    )
+        profile=profile, source=source, currency=amount.currency, amount_minor=amount.minor,
+        remaining_minor=amount.minor, description=description[:200], starts_on=starts_on, expires_on=expires_on,
+        created_at=at, created_by=actor,
+    )  # fmt: skip
+    kind = CreditEntry.Kind.GRANTED
+    CreditEntry.objects.create(credit=credit, kind=kind, amount_minor=amount.minor, at=at, actor=actor)
     return credit
 
 
@@ -324,31 +299,18 @@ def move(movements: Sequence[Movement], *, at: datetime, actor: User | None = No
     """
     CreditEntry.objects.bulk_create(
         CreditEntry(
-            credit=movement.credit,
-            kind=movement.kind,
-            amount_minor=movement.minor,
-            invoice=movement.invoice,
-            at=at,
-            actor=actor,
-            note=movement.note[:200],
+            credit=movement.credit, kind=movement.kind, amount_minor=movement.minor, invoice=movement.invoice, at=at,
+            actor=actor, note=movement.note[:200],
         )
         for movement in movements
-    )
-    changes: dict[int, int] = {}
+    )  # fmt: skip
+    changes: Counter[int] = Counter()
     for movement in movements:
-        changes[movement.credit.pk] = changes.get(movement.credit.pk, 0) + movement.minor
-    Credit.objects.bulk_update(
-        [Credit(pk=pk, remaining_minor=F("remaining_minor") + minor) for pk, minor in changes.items()],
-        ["remaining_minor"],
-    )
+        changes[movement.credit.pk] += movement.minor
+    lots = [Credit(pk=pk, remaining_minor=F("remaining_minor") + minor) for pk, minor in changes.items()]
+    Credit.objects.bulk_update(lots, ["remaining_minor"])
     for credit in {movement.credit.pk: movement.credit for movement in movements}.values():
         credit.remaining_minor += changes[credit.pk]
-
-
-def book_credit(profile: BillingProfile, amount: Money, *, description: str, at: datetime) -> Credit:
-    """Keeps money that was received and fits on no invoice as a credit of the profile."""
-    source = Credit.Source.OVERPAYMENT
-    return add_credit(profile=profile, amount=amount, source=source, description=description, at=at)
 
 
 def change_credit(credit: Credit, amount: Money, *, at: datetime, note: str = "") -> None:

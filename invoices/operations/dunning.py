@@ -88,13 +88,12 @@ def _plan_next(invoice: Invoice, today: date, *, is_reminded: bool) -> None:
     """Sets the next day. An invoice that was not reminded of today is looked at again tomorrow, or on the day after the
     charge."""
     tomorrow, next_on = today + timedelta(days=1), None
-    if is_reminded:
-        invoice.reminders_sent += 1
     if invoice.status == InvoiceStatus.OPEN and invoice.due_on is not None:
         next_on = next_reminder(invoice.due_on, from_on=tomorrow)
         if not is_reminded and invoice.amount_due_minor > 0:
             next_on = max(tomorrow, (invoice.autopay_on or today) + timedelta(days=1))
-    Invoice.objects.filter(pk=invoice.pk).update(next_reminder_on=next_on, reminders_sent=invoice.reminders_sent)
+    sent = invoice.reminders_sent + is_reminded
+    Invoice.objects.filter(pk=invoice.pk).update(next_reminder_on=next_on, reminders_sent=sent)
 
 
 def _mail_reminder(profile: BillingProfile, invoices: list[Invoice], today: date, at: datetime) -> None:
@@ -132,15 +131,8 @@ def update_profile_statuses(*, at: datetime, limit: int) -> int:
 
     Safe from several workers at once: a change is one conditional UPDATE together with its audit entry and mail.
     """
-    done = 0
-    for profile in _candidates(latest_day(at)):  # somewhere it is a day later than here
-        if done >= limit:
-            break
-        try:
-            done += _update(profile, at=at)
-        except Exception:
-            log.exception("status not updated", profile=profile.pk)
-    return done
+    candidates = _candidates(latest_day(at))  # somewhere it is a day later than here
+    return run_each(candidates, partial(_update, at=at), log=log, event="status not updated", limit=limit)
 
 
 def lock_profile(profile: BillingProfile) -> None:
@@ -178,13 +170,9 @@ def _update(profile: BillingProfile, *, at: datetime) -> int:
     today = profile.day_of(at)
     late = _late(profile, today)
     oldest_on = late.filter(payment_started_at=None, disputed_at=None).aggregate(oldest=Min("due_on"))["oldest"]
-    days_late = (today - oldest_on).days if oldest_on else 0
-    if days_late >= settings.DISABLE_AFTER_DAYS:
-        due_status = Status.DISABLED
-    elif days_late >= settings.WARN_AFTER_DAYS:
-        due_status = Status.WARNED
-    else:
-        due_status = Status.ACTIVE
+    days_late, due_status = (today - oldest_on).days if oldest_on else 0, Status.ACTIVE
+    if days_late >= settings.WARN_AFTER_DAYS:
+        due_status = Status.DISABLED if days_late >= settings.DISABLE_AFTER_DAYS else Status.WARNED
     gets_worse = ORDER.index(due_status) > ORDER.index(Status(profile.status))
     if gets_worse or (due_status == Status.ACTIVE != profile.status and not late.exists()):
         return _change(profile, due_status, oldest_on=oldest_on, at=at)
@@ -201,15 +189,11 @@ def _change(profile: BillingProfile, new: BillingProfile.Status, *, oldest_on: d
     if not BillingProfile.objects.filter(pk=profile.pk, status=old).update(status=new):
         return 0
     profile.status = new
+    action = f"profile.{'restored' if new == Status.ACTIVE else new.value}"
     audit.record(
-        access=system_access(),
-        at=at,
-        action=f"profile.{'restored' if new == Status.ACTIVE else new.value}",
-        subject=profile.name,
-        account=profile.account,
-        profile=profile,
+        access=system_access(), at=at, action=action, subject=profile.name, account=profile.account, profile=profile,
         before=old,
-    )
+    )  # fmt: skip
     today = profile.day_of(at)
     late = _late(profile, today).values_list("amount_due_minor", flat=True)
     disabled_on = oldest_on + timedelta(days=settings.DISABLE_AFTER_DAYS) if oldest_on else None
@@ -229,10 +213,6 @@ def _mail(profile: BillingProfile, template: str, context: dict[str, Any], *, ke
     """One mail to everybody who gets the profile's reminders."""
     for reader in reminder_recipients(profile):
         queue_to(
-            key=f"{key}:{reader.name}",
-            email=reader.email,
-            language=reader.language,
-            template=template,
+            key=f"{key}:{reader.name}", email=reader.email, language=reader.language, template=template, at=at,
             context=context | {"is_contact": True} if reader.is_contact else context,
-            at=at,
-        )
+        )  # fmt: skip

@@ -16,19 +16,12 @@ from invoices.operations.credit_notes import rest_of, write_note
 from invoices.operations.credits import give_credits_back
 from invoices.operations.dunning import lock_profile, reinstate
 from invoices.operations.issuing import compute_sums, create_drafts
-from invoices.payability import in_progress_text
+from invoices.payability import wait_text
 from invoices.states import InvoiceStatus, check_move
 
 VOIDED = [
-    "status",
-    "void_reason",
-    "voided_at",
-    "credited_minor",
-    "autopay_on",
-    "next_reminder_on",
-    "paid_at",
-    "paid_with",
-]
+    "status", "void_reason", "voided_at", "credited_minor", "autopay_on", "next_reminder_on", "paid_at", "paid_with",
+]  # fmt: skip
 
 
 class CannotVoid(Exception):
@@ -79,9 +72,7 @@ def void(*, access: Access, invoice_id: int, reason: str, at: datetime) -> Invoi
 def _check(invoice: Invoice) -> None:
     """Raises CannotVoid while money moves or has moved."""
     if invoice.is_being_paid:
-        raise CannotVoid(
-            _("A payment is in progress (%(text)s). Wait for it to end.") % {"text": in_progress_text(invoice)}
-        )
+        raise CannotVoid(wait_text(invoice))
     if invoice.paid_minor:
         raise CannotVoid(_("Money was received for this invoice. Refund it first."))
     # That credit was money or other credits once; given back besides, they would be there twice.

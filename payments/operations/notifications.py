@@ -11,6 +11,7 @@ itself says everything; when a contact's last statement was is on its row.
 
 from collections.abc import Iterable, Sequence
 from datetime import date, datetime, timedelta
+from functools import partial
 from typing import Any
 
 import structlog
@@ -315,15 +316,9 @@ def send_statements(*, at: datetime, limit: int) -> int:
         gets_statements=True,
         profile__default_method=BillingProfile.DefaultMethod.CHECK_WIRE,
     ).exclude(profile__status=BillingProfile.Status.CLOSED)
-    done, statements = 0, dict[int, Statement]()
-    for contact in waiting.select_related("profile").order_by("profile_id", "pk").iterator():
-        if done >= limit:
-            break
-        try:
-            done += _send_statement(contact, statements, at=at)
-        except Exception:
-            log.exception("statement not sent", contact=contact.pk)
-    return done
+    contacts = waiting.select_related("profile").order_by("profile_id", "pk").iterator()
+    send = partial(_send_statement, statements={}, at=at)
+    return run_each(contacts, send, log=log, event="statement not sent", limit=limit)
 
 
 def _send_statement(contact: BillingContact, statements: dict[int, Statement], *, at: datetime) -> int:

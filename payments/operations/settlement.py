@@ -20,7 +20,7 @@ from accounts.access import Access, system_access
 from accounts.models import User
 from invoices.models import Invoice
 from invoices.money import Money
-from invoices.operations.credits import book_credit
+from invoices.operations.credits import add_credit
 from invoices.operations.dunning import reinstate
 from invoices.operations.invoice_payments import apply_payment, clear_payment_started
 from payments.gateways.base import MethodInfo, Outcome, Result
@@ -222,7 +222,7 @@ def book_money(payment: Payment, rows: list[PaymentAllocation], *, at: datetime,
 
 def credit_surplus(payment: Payment, surplus: Money, *, description: str, at: datetime) -> None:
     """Money that fits no invoice becomes a credit of the profile."""
-    credit = book_credit(payment.profile, surplus, description=description, at=at)
+    credit = add_credit(profile=payment.profile, amount=surplus, description=description, at=at)
     PaymentAllocation.objects.create(payment=payment, credit=credit, amount_minor=surplus.minor, is_open=False)
 
 

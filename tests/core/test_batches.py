@@ -40,3 +40,9 @@ def test_a_busy_database_is_told_apart_and_nothing_is_put_off():
     put_off = []
     assert run(act, on_failure=put_off.append) == (2, [("database busy", "a")])
     assert put_off == []
+
+
+def test_no_further_item_is_begun_once_the_limit_is_reached():
+    begun = []
+    assert run(lambda item: begun.append(item) or 2, limit=3) == (4, [])
+    assert begun == ["a", "b"]

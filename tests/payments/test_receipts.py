@@ -11,7 +11,7 @@ from pypdf import PdfReader
 
 from invoices.models import Invoice
 from invoices.money import Money
-from invoices.operations.credits import book_credit
+from invoices.operations.credits import add_credit
 from payments.documents.receipt import receipt_data, receipt_pdf
 from payments.models import Payment, PaymentAllocation, Refund
 from payments.states import PaymentStatus
@@ -33,7 +33,7 @@ def paid(profile, *invoices: tuple[Invoice, int], credit: int = 0, **fields) -> 
     for invoice, minor in invoices:
         PaymentAllocation.objects.create(payment=payment, invoice=invoice, amount_minor=minor, is_open=False)
     if credit:
-        booked = book_credit(profile, Money(credit, profile.currency), description="Overpaid", at=NOW)
+        booked = add_credit(profile=profile, amount=Money(credit, profile.currency), description="Overpaid", at=NOW)
         PaymentAllocation.objects.create(payment=payment, credit=booked, amount_minor=credit, is_open=False)
     return payment
 
