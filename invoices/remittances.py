@@ -74,10 +74,6 @@ class Remittance(NamedTuple):
     def grouped_iban(self) -> str:
         return in_fours(self.iban)
 
-    @property
-    def check_lines(self) -> list[str]:
-        return self.check_address.splitlines()
-
 
 class Remittances:
     """The accounts of every currency, read once and asked for many invoices: for a billing run or an import."""

@@ -7,11 +7,10 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from django.utils.translation import get_language
 from django.utils.translation import gettext as _
 
-from invoices.documents.figures import day, figure, percentage
-from invoices.documents.invoice import page_text, seller_data, tax_summary
+from invoices.documents.figures import day, percentage
+from invoices.documents.invoice import figures, frame, parties, sum_row, tax_summary
 from invoices.documents.typesetting import typeset
 from invoices.models import CreditNote, InvoiceLine
 from invoices.money import Money
@@ -28,20 +27,10 @@ def credit_note_pdf(note: CreditNote, *, at: datetime) -> bytes:
 def credit_note_data(note: CreditNote) -> dict[str, Any]:
     """What the template prints."""
     parts = _parts(note)
-    tax_ids = [_("Tax ID: %(tax_id)s") % {"tax_id": tax_id} for tax_id in note.buyer.get("tax_ids", [])]
+    title = _("Credit note %(number)s") % {"number": note.number}
     return {
-        "language": get_language() or "en",
-        "title": _("Credit note %(number)s") % {"number": note.number},
-        "kind": _("Credit note"),
-        "number": note.number,
-        "status": None,
-        "page": page_text(),
-        "mark": "",
-        **seller_data(note.seller),
-        "parties": [
-            {"label": _("Sold to"), "lines": [*note.buyer.get("sold_to", []), *tax_ids]},
-            {"label": _("Bill to"), "lines": note.buyer.get("bill_to", [])},
-        ],
+        **frame(title, kind=_("Credit note"), number=note.number, seller=note.seller),
+        "parties": parties(note.buyer),
         "amount": {
             "label": _("Amount credited"),
             "value": note.total.format(),
@@ -69,13 +58,10 @@ def _summary(note: CreditNote) -> list[tuple[str, str]]:
 
 
 def _sums(note: CreditNote) -> list[dict[str, Any]]:
-    def row(label: str, minor: int, *, strong: bool = False) -> dict[str, Any]:
-        return {"label": label, "value": Money(minor, note.currency).format(), "strong": strong}
-
     return [
-        row(_("Charges, without tax"), note.charges_minor),
-        row(_("Tax"), note.tax_minor),
-        row(_("Total credited"), note.total_minor, strong=True),
+        sum_row(_("Charges, without tax"), note.charges_minor, note.currency),
+        sum_row(_("Tax"), note.tax_minor, note.currency),
+        sum_row(_("Total credited"), note.total_minor, note.currency, strong=True),
     ]
 
 
@@ -91,38 +77,30 @@ def _parts(note: CreditNote) -> list[InvoiceLine]:
 def _lines(note: CreditNote, parts: list[InvoiceLine]) -> dict[str, Any]:
     rows = []
     for part in parts:
-        amounts = _figures(part.amount_minor, part.tax_minor, note.currency)
-        rows.append([part.description, amounts[0], percentage(part.tax_rate), *amounts[1:]])
-    total = _figures(note.charges_minor, note.tax_minor, note.currency)
+        amount, tax, total = figures(part.amount_minor, part.tax_minor, note.currency)
+        rows.append([part.description, amount, percentage(part.tax_rate), tax, total])
+    amount, tax, total = figures(note.charges_minor, note.tax_minor, note.currency)
     return {
         "title": _("Credited lines"),
         "note": _("Amounts in %(currency)s.") % {"currency": note.currency},
         "head": [_("Description"), _("Charges"), _("Tax rate"), _("Tax"), _("Total")],
         "rows": rows,
-        "total": [_("Total"), total[0], "", *total[1:]],
+        "total": [_("Total"), amount, "", tax, total],
     }
 
 
-def _figures(amount_minor: int, tax_minor: int, currency: str) -> list[str]:
-    return [figure(Money(minor, currency)) for minor in (amount_minor, tax_minor, amount_minor + tax_minor)]
-
-
-def _given_back(note: CreditNote) -> list[str]:
-    if not note.given_back:
-        return []
-    return [_("%(amount)s was given back to the credits that had paid for it.") % {"amount": note.given_back}]
-
-
 def _follows(note: CreditNote) -> list[str]:
-    if note.voids_invoice:
-        text = _("Invoice %(number)s is void. Nothing has to be paid for it; do not pay it.")
-        return [text % {"number": note.invoice}, *_given_back(note)]
     sentences = []
     due = Money(note.applied_minor, note.currency) - note.given_back
-    if due:
+    if note.voids_invoice:
+        text = _("Invoice %(number)s is void. Nothing has to be paid for it; do not pay it.")
+        sentences.append(text % {"number": note.invoice})
+    elif due:
         text = _("%(amount)s was taken off what was still due on invoice %(number)s.")
         sentences.append(text % {"amount": due, "number": note.invoice})
-    sentences += _given_back(note)
-    if note.kept:
+    if note.given_back:
+        text = _("%(amount)s was given back to the credits that had paid for it.")
+        sentences.append(text % {"amount": note.given_back})
+    if note.kept and not note.voids_invoice:
         sentences.append(_("%(amount)s is kept as a credit and pays for later invoices.") % {"amount": note.kept})
     return sentences

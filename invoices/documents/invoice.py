@@ -50,21 +50,11 @@ def invoice_data(invoice: Invoice) -> dict[str, Any]:
     """What the template prints."""
     invoice = as_issued(invoice)
     lines = list(invoice.lines.order_by("position", "pk"))
-    tax_ids = [_("Tax ID: %(tax_id)s") % {"tax_id": tax_id} for tax_id in invoice.buyer.get("tax_ids", [])]
-    is_settled = invoice.status == InvoiceStatus.PAID
+    title, number = _("Invoice %(number)s") % {"number": invoice.number}, str(invoice.number)
+    status = {"text": str(Label.PAID.label), "tone": "good"} if invoice.status == InvoiceStatus.PAID else None
     return {
-        "language": get_language() or "en",
-        "title": _("Invoice %(number)s") % {"number": invoice.number},
-        "kind": _("Invoice"),
-        "number": invoice.number,
-        "status": {"text": str(Label.PAID.label), "tone": "good"} if is_settled else None,
-        "page": page_text(),
-        "mark": "",
-        **seller_data(invoice.seller),
-        "parties": [
-            {"label": _("Sold to"), "lines": [*invoice.buyer.get("sold_to", []), *tax_ids]},
-            {"label": _("Bill to"), "lines": invoice.buyer.get("bill_to", [])},
-        ],
+        **frame(title, kind=_("Invoice"), number=number, seller=invoice.seller, status=status),
+        "parties": parties(invoice.buyer),
         "amount": _amount(invoice),
         "summary": {"title": _("Invoice summary"), "rows": _summary(invoice)},
         "billing": {"title": _("Billing summary"), "rows": _billing(invoice)},
@@ -74,20 +64,40 @@ def invoice_data(invoice: Invoice) -> dict[str, Any]:
     }
 
 
-def page_text() -> str:
-    """With places that the template fills in: only it knows how many pages there are."""
-    return _("Page %(page)s of %(pages)s") % {"page": "{page}", "pages": "{pages}"}
-
-
-def seller_data(seller: dict[str, str]) -> dict[str, Any]:
-    """The head and the foot of a document, from the seller's details."""
+def frame(title: str, *, kind: str, number: str, seller: dict[str, str], status: Any = None) -> dict[str, Any]:
+    """What every document has: its names, the seller in the head and the foot, and the numbers of the pages, which only
+    the template knows."""
     address = [line for line in seller.get("address", "").splitlines() if line]
     tax_id = _("Tax ID: %(tax_id)s") % {"tax_id": seller["tax_id"]} if seller.get("tax_id") else ""
     lines = [line for line in (*address, tax_id, seller.get("email", "")) if line]
     return {
+        "language": get_language() or "en",
+        "title": title,
+        "kind": kind,
+        "number": number,
+        "status": status,
+        "page": _("Page %(page)s of %(pages)s") % {"page": "{page}", "pages": "{pages}"},
         "seller": {"name": seller.get("name", ""), "lines": lines},
         "footer": " · ".join(part for part in (seller.get("name", ""), *lines) if part),
     }
+
+
+def parties(buyer: dict[str, Any]) -> list[dict[str, Any]]:
+    """Who bought, from the copy that the document keeps."""
+    tax_ids = [_("Tax ID: %(tax_id)s") % {"tax_id": tax_id} for tax_id in buyer.get("tax_ids", [])]
+    return [
+        {"label": _("Sold to"), "lines": [*buyer.get("sold_to", []), *tax_ids]},
+        {"label": _("Bill to"), "lines": buyer.get("bill_to", [])},
+    ]
+
+
+def sum_row(label: str, minor: int, currency: str, *, strong: bool = False) -> dict[str, Any]:
+    return {"label": label, "value": Money(minor, currency).format(), "strong": strong}
+
+
+def figures(amount_minor: int, tax_minor: int, currency: str) -> list[str]:
+    """Amount, tax, and both together."""
+    return [figure(Money(minor, currency)) for minor in (amount_minor, tax_minor, amount_minor + tax_minor)]
 
 
 def _amount(invoice: Invoice) -> dict[str, str]:
@@ -126,14 +136,15 @@ def _replaces(invoice: Invoice) -> str:
 
 
 def _billing(invoice: Invoice) -> list[dict[str, Any]]:
-    def row(label: str, minor: int, *, strong: bool = False) -> dict[str, Any]:
-        return {"label": label, "value": Money(minor, invoice.currency).format(), "strong": strong}
-
-    rows = [row(_("Charges, without tax"), invoice.charges_minor), row(_("Tax"), invoice.tax_minor)]
-    rows.append(row(_("Total"), invoice.total_minor, strong=True))
-    if invoice.credited_minor:
-        rows.append(row(_("Credits applied"), -invoice.credited_minor))
-    return [*rows, row(_("Amount due"), invoice.amount_due_minor, strong=True)]
+    currency = invoice.currency
+    credited = [sum_row(_("Credits applied"), -invoice.credited_minor, currency)] if invoice.credited_minor else []
+    return [
+        sum_row(_("Charges, without tax"), invoice.charges_minor, currency),
+        sum_row(_("Tax"), invoice.tax_minor, currency),
+        sum_row(_("Total"), invoice.total_minor, currency, strong=True),
+        *credited,
+        sum_row(_("Amount due"), invoice.amount_due_minor, currency, strong=True),
+    ]
 
 
 def charges(invoice: Invoice, lines: list[InvoiceLine]) -> dict[str, Any]:
@@ -169,19 +180,15 @@ def _group(name: str, lines: list[InvoiceLine], currency: str) -> dict[str, Any]
 
 
 def _row(line: InvoiceLine, currency: str) -> list[str]:
-    amount, rate, tax, total = (
-        figure(Money(line.amount_minor, currency)),
-        percentage(line.tax_rate),
-        figure(Money(line.tax_minor, currency)),
-        figure(Money(line.amount_minor + line.tax_minor, currency)),
-    )
+    amount, tax, total = figures(line.amount_minor, line.tax_minor, currency)
     counted = f"{quantity(line.quantity)} {line.unit}".strip()
-    return [line.description, counted, unit_price(line.unit_price, currency), amount, rate, tax, total]
+    price = unit_price(line.unit_price, currency)
+    return [line.description, counted, price, amount, percentage(line.tax_rate), tax, total]
 
 
 def _sums(amount_minor: int, tax_minor: int, currency: str) -> list[str]:
-    amounts = [Money(minor, currency) for minor in (amount_minor, tax_minor, amount_minor + tax_minor)]
-    return [figure(amounts[0]), "", figure(amounts[1]), figure(amounts[2])]
+    amount, tax, total = figures(amount_minor, tax_minor, currency)
+    return [amount, "", tax, total]
 
 
 def tax_summary(document: Invoice | CreditNote, lines: list[InvoiceLine]) -> dict[str, Any] | None:
@@ -193,15 +200,9 @@ def tax_summary(document: Invoice | CreditNote, lines: list[InvoiceLine]) -> dic
     for rate, note in found:
         members = [line for line in lines if (line.tax_rate, line.tax_note) == (rate, note)]
         label = _("%(rate)s, %(note)s") % {"rate": percentage(rate), "note": note} if note else percentage(rate)
-        sums = _sums(
-            sum(line.amount_minor for line in members), sum(line.tax_minor for line in members), document.currency
-        )
-        rows.append([label, sums[0], sums[2], sums[3]])
-    return {
-        "title": _("Tax by rate"),
-        "head": [_("Tax rate"), _("Charges"), _("Tax"), _("Total")],
-        "rows": rows,
-    }
+        amount, tax = sum(line.amount_minor for line in members), sum(line.tax_minor for line in members)
+        rows.append([label, *figures(amount, tax, document.currency)])
+    return {"title": _("Tax by rate"), "head": [_("Tax rate"), _("Charges"), _("Tax"), _("Total")], "rows": rows}
 
 
 def how_to_pay(invoice: Invoice) -> dict[str, Any]:
@@ -256,18 +257,12 @@ def _bank(invoice: Invoice) -> dict[str, Any] | None:
         "rows": [row for row in rows if row[1]],
         "note": " ".join([_("Name the reference and pay the exact amount, one transfer for each invoice."), since]),
         "code": code,
-        "check": _check(remittance),
-    }
-
-
-def _check(remittance: Remittance) -> dict[str, Any] | None:
-    if not remittance.check_lines:
-        return None
-    return {
-        "title": _("By check"),
-        "text": _("Made out to the account holder, sent to:"),
-        "lines": remittance.check_lines,
-    }
+        "check": {
+            "title": _("By check"),
+            "text": _("Made out to the account holder, sent to:"),
+            "lines": remittance.check_address.splitlines(),
+        } if remittance.check_address else None,
+    }  # fmt: skip
 
 
 def _contact(invoice: Invoice) -> str:

@@ -10,11 +10,10 @@ from typing import Any
 
 from django.conf import settings
 from django.utils import timezone
-from django.utils.translation import get_language
 from django.utils.translation import gettext as _
 
 from invoices.documents.figures import day, figure
-from invoices.documents.invoice import page_text, seller_data
+from invoices.documents.invoice import frame
 from invoices.documents.typesetting import typeset
 from invoices.money import Money
 from payments.models import Dispute, Payment, PaymentAllocation
@@ -36,16 +35,9 @@ def receipt_data(payment: Payment) -> dict[str, Any]:
     invoices = [allocation.invoice for allocation in allocations if allocation.invoice is not None]
     seller = invoices[0].seller if invoices else settings.SELLER
     buyer = invoices[0].buyer.get("bill_to", []) if invoices else payment.profile.address_lines
-    refunds = _refunds(payment)
+    title = _("Payment receipt %(reference)s") % {"reference": payment.reference}
     return {
-        "language": get_language() or "en",
-        "title": _("Payment receipt %(reference)s") % {"reference": payment.reference},
-        "kind": _("Payment receipt"),
-        "number": payment.reference,
-        "status": _status(payment),
-        "page": page_text(),
-        "mark": "",
-        **seller_data(seller),
+        **frame(title, kind=_("Payment receipt"), number=payment.reference, seller=seller, status=_status(payment)),
         "parties": [{"label": _("Received from"), "lines": buyer}],
         "amount": {"label": _("Amount received"), "value": payment.amount.format(), "note": day(_received_on(payment))},
         "summary": {"title": _("Payment"), "rows": _summary(payment)},
@@ -56,7 +48,7 @@ def receipt_data(payment: Payment) -> dict[str, Any]:
             "rows": [_paid_row(allocation) for allocation in allocations if allocation.amount_minor],
             "total": [_("Total"), figure(payment.amount)],
         },
-        "refunds": refunds,
+        "refunds": _refunds(payment),
     }
 
 

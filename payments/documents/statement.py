@@ -5,11 +5,10 @@ from pathlib import Path
 from typing import Any
 
 from django.conf import settings
-from django.utils.translation import get_language
 from django.utils.translation import gettext as _
 
 from invoices.documents.figures import day, figure
-from invoices.documents.invoice import page_text, seller_data
+from invoices.documents.invoice import frame
 from invoices.documents.typesetting import typeset
 from payments.statements import Statement
 
@@ -27,15 +26,10 @@ def statement_data(statement: Statement, *, at: datetime) -> dict[str, Any]:
     today = profile.day_of(at)
     closing = _("Balance so far") if statement.is_running(today) else _("Closing balance")
     period = _("%(start)s to %(end)s") % {"start": day(statement.first_on), "end": day(statement.last_on)}
+    title = _("Statement of account %(period)s") % {"period": period}
+    status = {"text": statement.currency, "tone": "plain"}
     return {
-        "language": get_language() or "en",
-        "title": _("Statement of account %(period)s") % {"period": period},
-        "kind": _("Statement of account"),
-        "number": period,
-        "status": {"text": statement.currency, "tone": "plain"},
-        "page": page_text(),
-        "mark": "",
-        **seller_data(settings.SELLER),
+        **frame(title, kind=_("Statement of account"), number=period, seller=settings.SELLER, status=status),
         "parties": [{"label": _("Bill to"), "lines": profile.address_lines}],
         "amount": {
             "label": closing,
