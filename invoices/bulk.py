@@ -75,8 +75,8 @@ class _Table:
         self.name, self.columns = quote(model._meta.db_table), ", ".join(quote(str(field.column)) for field in fields)
 
     def rows(self, objects: Iterable[models.Model]) -> Iterator[list[Any]]:
-        for one in objects:
-            yield [convert(value) for convert, value in zip(self.converters, self.values(one), strict=True)]
+        for row in objects:
+            yield [convert(value) for convert, value in zip(self.converters, self.values(row), strict=True)]
 
     def copy(self, rows: Iterator[list[Any]]) -> int:
         source = _Source("\t".join(row) + "\n" for row in rows)
@@ -134,12 +134,11 @@ def _defaults(model: type[models.Model]) -> dict[str, Any]:
 def reserve_ids(model: type[models.Model], count: int) -> list[int]:
     """So many new primary keys that no other row will get. On SQLite inside a transaction, which holds the only write
     lock from then on."""
-    described = model._meta
-    table = described.db_table
+    table = model._meta.db_table
     with connection.cursor() as cursor:
         if connection.vendor == "postgresql":
             next_values = "SELECT nextval(pg_get_serial_sequence(%s, %s)) FROM generate_series(1, %s)"
-            cursor.execute(next_values, [connection.ops.quote_name(table), described.pk.column, count])
+            cursor.execute(next_values, [connection.ops.quote_name(table), model._meta.pk.column, count])
             return [row[0] for row in cursor.fetchall()]
         cursor.execute("UPDATE sqlite_sequence SET seq = seq + %s WHERE name = %s RETURNING seq", [count, table])
         row = cursor.fetchone()
@@ -155,7 +154,6 @@ def _for_driver(field: models.Field[Any, Any]) -> Convert:
         return _json(field)
     remembered = lru_cache(maxsize=1024)(lambda value: field.get_db_prep_save(value, connection))
     ready = str if isinstance(field, models.CharField | models.TextField) else int
-
     return lambda value: value if type(value) is ready else remembered(value)
 
 

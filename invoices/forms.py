@@ -19,12 +19,8 @@ from invoices.states import Label
 
 STATUSES = [Label.DUE, Label.PAST_DUE, Label.IN_PROGRESS, Label.PAID, Label.VOID]
 SORTS = {
-    "number": "number",
-    "issued": "issued_on",
-    "due": "due_on",
-    "billed": "total_minor",
-    "amount": "amount_due_minor",
-}
+    "number": "number", "issued": "issued_on", "due": "due_on", "billed": "total_minor", "amount": "amount_due_minor",
+}  # fmt: skip
 NEWEST_FIRST = "-issued"
 
 
@@ -85,9 +81,9 @@ class Filters:
     def read(cls, data: Mapping[str, Any], sections: list[InvoiceSection]) -> "Filters":
         form = FilterForm(data, sections)
         form.is_valid()
-        asked = {name: value for name, value in form.cleaned_data.items() if value not in ("", None)}
-        sort = asked.pop("sort", "")
-        return cls(chosen_sort="" if sort == NEWEST_FIRST else sort, **asked)
+        words = {name: value for name, value in form.cleaned_data.items() if value not in ("", None)}
+        sort = words.pop("sort", "")
+        return cls(chosen_sort="" if sort == NEWEST_FIRST else sort, **words)
 
     @property
     def sort(self) -> str:
@@ -122,13 +118,9 @@ class Filters:
 
     def query(self, **changes: str) -> str:
         """The part of an address that asks the same with some changes; nothing for what is not asked."""
-        asked = {
-            "number": self.number,
-            "status": self.status.value if self.status else "",
-            "period": self.period.value if self.period else "",
-            "section": self.section or "",
-            "sort": self.chosen_sort,
-            **changes,
-        }
-        words = urlencode({name: value for name, value in asked.items() if value})
-        return f"?{words}" if words else ""
+        words: dict[str, Any] = {
+            "number": self.number, "status": self.status, "period": self.period, "section": self.section,
+            "sort": self.chosen_sort, **changes,
+        }  # fmt: skip
+        query = urlencode({name: value for name, value in words.items() if value})
+        return f"?{query}" if query else ""

@@ -58,14 +58,9 @@ def period_after(period: Period, invoice_day: int) -> Period:
 def closable_periods(profile: BillingProfile, at: datetime, until: date | None = None) -> Iterator[Period]:
     """The periods of a profile that have ended and are not closed yet, oldest first: one in an ordinary month, several
     when the billing run was not there. With ``until`` only those that ended by that day."""
-    today = last_day(profile, at, until)
+    today = profile.day_of(at)
+    today = today if until is None else min(today, until)
     period = current_period(profile)
     while period.end_on <= today:
         yield period
         period = period_after(period, profile.invoice_day)
-
-
-def last_day(profile: BillingProfile, at: datetime, until: date | None) -> date:
-    """The last day on which a period may end to be closed now: a day that has come, where the profile is."""
-    today = profile.day_of(at)
-    return today if until is None else min(today, until)

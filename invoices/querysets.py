@@ -12,25 +12,10 @@ from invoices.states import SOON, CreditState, InvoiceStatus, Label
 
 LAST_LETTER = "\U0010ffff"
 SHOWN_IN_A_ROW = (
-    "profile",
-    "number",
-    "kind",
-    "status",
-    "currency",
-    "issued_on",
-    "due_on",
-    "total_minor",
-    "amount_due_minor",
-    "payment_started_at",
-    "payment_started_by__name",
-    "payment_started_by__email",
-    "disputed_at",
-    "autopay_on",
-    "autopay_declined_on",
-    "paid_at",
-    "paid_with",
-    "void_reason",
-)
+    "profile", "number", "kind", "status", "currency", "issued_on", "due_on", "total_minor", "amount_due_minor",
+    "payment_started_at", "payment_started_by__name", "payment_started_by__email", "disputed_at", "autopay_on",
+    "autopay_declined_on", "paid_at", "paid_with", "void_reason",
+)  # fmt: skip
 
 if TYPE_CHECKING:
     from accounts.access import Access

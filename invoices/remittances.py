@@ -51,12 +51,11 @@ class Remittance(NamedTuple):
 
     @classmethod
     def printed_on(cls, invoice: Invoice) -> "Remittance | None":
-        """The copy that an issued invoice keeps. One from before there were such copies kept it with the seller."""
-        kept = invoice.remittance
-        if not kept:
-            return cls.of_seller(invoice.seller)
-        since = date.fromisoformat(kept["since"]) if kept.get("since") else None
-        return cls(**{**kept, "since": since})
+        """The copy that an issued invoice keeps; None when there was no account in its currency."""
+        if not invoice.remittance:
+            return None
+        since = invoice.remittance["since"]
+        return cls(**invoice.remittance | {"since": date.fromisoformat(since) if since else None})
 
     def as_json(self) -> dict[str, str]:
         values: dict[str, Any] = self._asdict()

@@ -2,18 +2,18 @@
 
 from django.urls import path
 
-from invoices.views import credits, detail, documents, listing  # noqa: A004  not the shell's credits()
+from invoices.views import credits, detail, downloads, listing  # noqa: A004  not the shell's credits()
 
 app_name = "invoices"
 urlpatterns = [
     path("profiles/<str:profile>/invoices/", listing.invoice_list, name="list"),
     path("profiles/<str:profile>/invoices/csv", listing.invoice_csv, name="csv"),
     path("profiles/<str:profile>/invoices/<str:number>/", detail.invoice_detail, name="detail"),
-    path("profiles/<str:profile>/invoices/<str:number>/pdf", documents.pdf, name="pdf"),
+    path("profiles/<str:profile>/invoices/<str:number>/pdf", downloads.pdf, name="pdf"),
     path(
         "profiles/<str:profile>/invoices/<str:number>/payment-code.svg", detail.payment_code_image, name="payment_code"
     ),
-    path("profiles/<str:profile>/credit-notes/<str:note>/pdf", documents.credit_note_pdf, name="credit_note_pdf"),
+    path("profiles/<str:profile>/credit-notes/<str:note>/pdf", downloads.credit_note_pdf, name="credit_note_pdf"),
     path("profiles/<str:profile>/credits/", credits.credit_list, name="credits"),
     path("profiles/<str:profile>/credits/csv", credits.credit_csv, name="credits_csv"),
 ]

@@ -16,10 +16,9 @@ A CSV file holds one row per charge. UTF-8, comma or semicolon, amounts with a d
 | `tax_rate` | no | name of a tax rate in use, such as `VAT high`; no tax when empty |
 | `creditable` | no | whether credits may pay for it: `yes` (when empty) or `no` |
 
-The file is read twice: first everything is checked and every bad row is named as it is found, then everything is
-written in one transaction. The same charge (profile, reference, same content) met again is left alone; with other
-content it is an error. A charge of a period that has closed already comes on the next invoice. Memory follows the size
-of a batch, never that of the file.
+Everything is checked first and every bad row named; then everything is written in one transaction. The same charge
+(profile, reference, same content) met again is left alone; with other content it is an error. A charge of a period that
+has closed already comes on the next invoice.
 """
 
 from collections.abc import Iterable, Iterator
@@ -71,9 +70,8 @@ class ChargeImport(FileImport[list[Numbered], Charge]):
         codes = {row["profile"] for _line, row in batch}
         rows = BillingProfile.objects.filter(code__in=codes).only("code", "currency", "status")
         profiles = {profile.code: profile for profile in rows}
-        sections = sections_named(
-            {row["section"] for _line, row in batch}, [profile.pk for profile in profiles.values()]
-        )
+        names = {row["section"] for _line, row in batch}
+        sections = sections_named(names, [profile.pk for profile in profiles.values()])
         references = ((profiles[row["profile"]].pk, row["reference"]) for _, row in batch if row["profile"] in profiles)
         stored = stored_by_reference(Charge, references)
         new, unchanged = [], 0
@@ -83,10 +81,10 @@ class ChargeImport(FileImport[list[Numbered], Charge]):
                 earlier = stored.get((charge.profile_id, charge.source_reference))
                 if earlier is None:
                     new.append(charge)
-                elif names := [COLUMN_OF.get(name, name) for name in differing_facts(charge, earlier)]:
+                elif differing := [COLUMN_OF.get(name, name) for name in differing_facts(charge, earlier)]:
+                    reference = charge.source_reference
                     raise BadRow(
-                        f"reference {charge.source_reference!r} was recorded before, with something else in "
-                        f"{', '.join(names)}."
+                        f"reference {reference!r} was recorded before, with something else in {', '.join(differing)}."
                     )
                 else:
                     unchanged += 1
@@ -123,14 +121,9 @@ class ChargeImport(FileImport[list[Numbered], Charge]):
         if row["tax_rate"] and (rate is None or not rate.is_active):
             raise BadRow(f"there is no tax rate {row['tax_rate']!r} in use.")
         charge = Charge(
-            profile=profile,
-            section=section,
-            tax_rate=rate,
-            happened_on=row["date"],
-            is_creditable=row["creditable"],
-            source_reference=row["reference"],
-            **{name: row[name] for name in SAME},
-        )
+            profile=profile, section=section, tax_rate=rate, happened_on=row["date"], is_creditable=row["creditable"],
+            source_reference=row["reference"], **{name: row[name] for name in SAME},
+        )  # fmt: skip
         compute_charge(charge)
         return charge
 

@@ -21,10 +21,9 @@ point.
 | `tax_rate` | no | percent, 0 to 100, at most 3 decimals; 0 when empty |
 | `tax_note` | no | such as `Reverse charge`, at most 80 characters |
 
-The file is read twice: first everything is checked and every bad row is named as it is found, then everything is
-written in one transaction, so that a bad file changes nothing and takes no locks. The same invoice (profile, reference,
-same content) met again is left alone; with other content it is an error. Memory follows the size of a batch, never that
-of the file.
+Everything is checked first and every bad row named; then everything is written in one transaction, so that a bad file
+changes nothing and takes no locks. The same invoice (profile, reference, same content) met again is left alone; with
+other content it is an error.
 """
 
 import hashlib
@@ -227,17 +226,10 @@ class InvoiceImport(FileImport[list[SourceInvoice], NewInvoice]):
         if head["due_date"] and not issued_on <= head["due_date"] <= issued_on + LONGEST_TERM:
             raise BadRow(f"due_date {head['due_date']} is not within a year after the invoice date {issued_on}.")
         invoice = new_row(
-            Invoice,
-            kind=head["kind"],
-            currency=profile.currency,
-            issued_on=None if self.drafts else issued_on,
-            due_on=head["due_date"],
-            period_start_on=head["period_start"],
-            period_end_on=head["period_end"],
-            po_number=head["po_number"],
-            source_reference=source.reference,
-            source_digest=source.digest,
-        )
+            Invoice, kind=head["kind"], currency=profile.currency, issued_on=None if self.drafts else issued_on,
+            due_on=head["due_date"], period_start_on=head["period_start"], period_end_on=head["period_end"],
+            po_number=head["po_number"], source_reference=source.reference, source_digest=source.digest,
+        )  # fmt: skip
         invoice.profile = profile
         lines = []
         for position, (_line, row) in enumerate(source.rows, start=1):

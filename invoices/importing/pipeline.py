@@ -70,9 +70,7 @@ class FileImport[Batch: list[Any], New]:
             digest = self._check(file)
             try:
                 return self._write_all(file, digest, path.name, dry_run=dry_run)
-            except (
-                IntegrityError
-            ):  # somebody brought in the same rows at the same moment: now they are there to be seen
+            except IntegrityError:  # somebody imported the same rows at the same moment: now they can be seen
                 return self._write_all(file, digest, path.name, dry_run=dry_run)
 
     def batches(self, rows: Iterable[tuple[int, Texts]], problems: Problems, seen: Seen | None) -> Iterator[Batch]:

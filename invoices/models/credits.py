@@ -134,3 +134,8 @@ class CreditEntry(models.Model):
 
     def __str__(self) -> str:
         return f"{self.credit_id} {self.kind} {self.amount_minor}"
+
+    @property
+    def amount(self) -> Money:
+        """Needs ``credit`` loaded, whose currency it is in."""
+        return Money(self.amount_minor, self.credit.currency)

@@ -97,20 +97,10 @@ def record_charge(
     if section.profile_id != profile.pk:
         raise CannotCharge(_("The invoice section belongs to another billing profile."))
     charge = Charge(
-        profile=profile,
-        section=section,
-        kind=kind,
-        description=description.strip(),
-        quantity=quantity,
-        unit=unit.strip(),
-        unit_price=unit_price,
-        tax_rate=tax_rate,
-        happened_on=happened_on,
-        is_creditable=is_creditable,
-        source_reference=source_reference.strip(),
-        created_at=at,
-        created_by=access.user,
-    )
+        profile=profile, section=section, kind=kind, description=description.strip(), quantity=quantity,
+        unit=unit.strip(), unit_price=unit_price, tax_rate=tax_rate, happened_on=happened_on,
+        is_creditable=is_creditable, source_reference=source_reference.strip(), created_at=at, created_by=access.user,
+    )  # fmt: skip
     earlier = _recorded_before(charge)
     if earlier is not None:
         return earlier

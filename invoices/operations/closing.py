@@ -1,9 +1,9 @@
 """Close: from the charges of a period that has ended to an invoice, for every profile whose invoice day has come.
 
 The work is found in the rows of the profiles (``next_invoice_on``) and done in chunks, each in a transaction of its
-own: so many profiles are locked, those that another worker holds are passed over, and everything that follows from
-closing their periods is written before the lock goes. A run that is killed leaves whole chunks; the next one finds what
-is left, and nothing happens twice. That there is one closing for each profile and period is a constraint besides.
+own. The profiles of a chunk are locked until everything that follows is written; those that another worker holds are
+passed over. A run that is killed leaves whole chunks, the next one finds what is left, and nothing happens twice. A
+constraint allows one closing for each profile and period.
 
 - An invoice holds the charges that happened before the end of the period and are on no invoice yet, so a charge that
   came in late is on the next invoice that closes. What happened later waits.
@@ -25,7 +25,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from itertools import chain
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from django.db import DataError, IntegrityError, connection, reset_queries, transaction
 from django.db.models import Count, Q, QuerySet, Sum
@@ -129,8 +129,8 @@ class Sums(NamedTuple):
 
 
 def close_due(*, at: datetime, limit: int = CHUNK) -> int:
-    """Closes what is due, and stops after the chunk that reaches ``limit``. Returns how many periods it closed, so that
-    a worker calls again until that is none. What could not be closed is logged, and tried again every time."""
+    """Closes what is due, and stops after the chunk that reaches ``limit``. Returns how many periods it closed; a
+    worker calls again until that is none. What could not be closed is logged, and tried again every time."""
     count = 0
     for closed in close_periods(access=system_access(), at=at, chunk=min(limit, CHUNK)):
         for code, reason in closed.failed.items():
@@ -186,15 +186,9 @@ class _Run:
     """One way through profiles with something to close, in the order of the day on which their period ends."""
 
     def __init__(
-        self,
-        profiles: QuerySet[BillingProfile],
-        *,
-        access: Access,
-        at: datetime,
-        until: date | None,
-        chunk: int,
+        self, profiles: QuerySet[BillingProfile], *, access: Access, at: datetime, until: date | None, chunk: int,
         dry_run: bool,
-    ) -> None:
+    ) -> None:  # fmt: skip
         self.profiles, self.access, self.at, self.until = profiles, access, at, until
         self.chunk, self.size, self.dry_run = chunk, min(chunk, FIRST_CHUNK), dry_run
         self.last: tuple[date | None, int] = (None, 0)
@@ -222,7 +216,7 @@ class _Run:
             if len(locked) > 1:
                 self.size = len(locked) // 2
                 return self._next_chunk()
-            closed = Closed(profiles=1, failed={one.code: str(problem) for one in locked})
+            closed = Closed(profiles=1, failed={profile.code: str(problem) for profile in locked})
         self.last = last
         if closed.lines > MANY_LINES:
             self.size = max(1, self.size * MANY_LINES // closed.lines)
@@ -249,33 +243,39 @@ class _Run:
         closed = Closed(profiles=len(profiles))
         ended = {profile: list(closable_periods(profile, self.at, self.until)) for profile in profiles}
         for number in range(max(map(len, ended.values()))):
-            self._close_one_each(
-                {profile: periods[number] for profile, periods in ended.items() if number < len(periods)}, closed
-            )
-        following = {
-            profile: period_after(periods[-1], profile.invoice_day) if periods else current_period(profile)
-            for profile, periods in ended.items()
-        }
-        move_profiles((profile.pk, period.start_on, period.end_on) for profile, period in following.items())
+            nth = {profile: periods[number] for profile, periods in ended.items() if number < len(periods)}
+            self._close_one_each(nth, closed)
+        moves = []
+        for profile, periods in ended.items():
+            period = period_after(periods[-1], profile.invoice_day) if periods else current_period(profile)
+            moves.append((profile.pk, period.start_on, period.end_on))
+        move_profiles(moves)
         return closed
 
     def _close_one_each(self, periods: dict[BillingProfile, Period], closed: Closed) -> None:
         """One period of each profile."""
         ids = reserve_ids(Invoice, len(periods))
-        mark_charges((one.pk, period.end_on, pk) for (one, period), pk in zip(periods.items(), ids, strict=True))
+        planned = [(profile, period, pk) for (profile, period), pk in zip(periods.items(), ids, strict=True)]
+        mark_charges((profile.pk, period.end_on, pk) for profile, period, pk in planned)
         sums = sums_of(ids)
         closings, invoices = [], []
-        for (profile, period), invoice_id in zip(periods.items(), ids, strict=True):
+        for profile, period, invoice_id in planned:
             of_charges = sums.get(invoice_id, Sums())
             closing = new_row(
                 PeriodClosing, profile_id=profile.pk, start_on=period.start_on, end_on=period.end_on, closed_at=self.at,
                 outcome=_outcome(profile, of_charges),
             )  # fmt: skip
             closings.append(closing)
+            setattr(closed, closing.outcome, getattr(closed, closing.outcome) + 1)
             if closing.outcome == Outcome.BILLED:
                 closing.invoice_id = invoice_id
-                invoices.append(self._invoice(profile, period, invoice_id, of_charges))
-            setattr(closed, closing.outcome, getattr(closed, closing.outcome) + 1)
+                invoice = new_row(
+                    Invoice, id=invoice_id, currency=profile.currency, issued_on=profile.day_of(self.at),
+                    period_start_on=period.start_on, period_end_on=period.last_on,
+                    charges_minor=of_charges.charges_minor, tax_minor=of_charges.tax_minor,
+                )  # fmt: skip
+                invoice.profile = profile
+                invoices.append(invoice)
         billed = [invoice.pk for invoice in invoices]
         Charge.objects.filter(invoice_id__in=set(ids).difference(billed)).update(invoice=None)
         # Lines first: the series of numbers, which everybody who issues waits for, is locked as late as possible. That
@@ -287,20 +287,6 @@ class _Run:
         for invoice in invoices:
             closed.minor[invoice.currency] += invoice.total_minor
         closed.invoice_ids += billed
-
-    def _invoice(self, profile: BillingProfile, period: Period, invoice_id: int, sums: Sums) -> Invoice:
-        invoice = new_row(
-            Invoice,
-            id=invoice_id,
-            currency=profile.currency,
-            issued_on=profile.day_of(self.at),
-            period_start_on=period.start_on,
-            period_end_on=period.last_on,
-            charges_minor=sums.charges_minor,
-            tax_minor=sums.tax_minor,
-        )
-        invoice.profile = profile
-        return invoice
 
 
 def _outcome(profile: BillingProfile, sums: Sums) -> str:
@@ -337,11 +323,8 @@ def move_profiles(rows: Iterable[tuple[int, date, date]]) -> None:
 
 
 def _execute(statement: str, rows: Iterable[tuple[int | date, ...]]) -> None:
-    values = [tuple(map(_adapted, row)) for row in rows]
-    one = f"({', '.join(['%s'] * len(values[0]))})"
+    adapt = connection.ops.adapt_datefield_value
+    values = [[adapt(value) if isinstance(value, date) else value for value in row] for row in rows]
+    marks = f"({', '.join(['%s'] * len(values[0]))})"
     with connection.cursor() as cursor:
-        cursor.execute(statement.format(rows=", ".join([one] * len(values))), [*chain.from_iterable(values)])
-
-
-def _adapted(value: int | date) -> Any:
-    return connection.ops.adapt_datefield_value(value) if isinstance(value, date) else value
+        cursor.execute(statement.format(rows=", ".join([marks] * len(values))), [*chain.from_iterable(values)])

@@ -145,10 +145,10 @@ def issue_invoices(
             buyers[invoice.profile_id] = _buyer(invoice.profile)
         invoice.seller, invoice.buyer = seller, buyers[invoice.profile_id]
         _complete(invoice, number, remittances=remittances, at=at)
-    new = [invoice for invoice in invoices if invoice.created_at is None]
-    for stored in [invoice for invoice in invoices if invoice.created_at is not None]:
-        stored.save()
-    _insert(new, lines, at)
+    for invoice in invoices:
+        if invoice.created_at is not None:
+            invoice.save()
+    _insert([invoice for invoice in invoices if invoice.created_at is None], lines, at)
     # What else is booked by an issue, such as tax by rate and the transfers of a ledger, belongs here.
     bulk_insert(AuditEntry, _audit_entries("invoice.issued", invoices, access=access, at=at))
     by_day: dict[date, list[int]] = defaultdict(list)
@@ -213,13 +213,13 @@ def _insert(invoices: Sequence[Invoice], lines: Iterable[InvoiceLine], at: datet
     for invoice in invoices:
         invoice.created_at = at
     bulk_insert(Invoice, invoices)
-    bulk_insert(InvoiceLine, _of_stored_invoices(lines))
 
+    def with_their_invoice() -> Iterator[InvoiceLine]:
+        for line in lines:
+            line.invoice_id = line.invoice.pk
+            yield line
 
-def _of_stored_invoices(lines: Iterable[InvoiceLine]) -> Iterable[InvoiceLine]:
-    for line in lines:
-        line.invoice_id = line.invoice.pk
-        yield line
+    bulk_insert(InvoiceLine, with_their_invoice())
 
 
 def _audit_entries(action: str, invoices: Iterable[Invoice], *, access: Access, at: datetime) -> Iterator[AuditEntry]:

@@ -19,7 +19,7 @@ from invoices.models import Credit, CreditEntry
 from invoices.money import Money
 from invoices.querysets import CreditEntryQuerySet, CreditQuerySet
 from invoices.states import CREDIT_BADGES, SOON, CreditState
-from invoices.views.csv_download import csv_response
+from invoices.views.downloads import csv_response
 
 
 @require_safe
@@ -29,11 +29,12 @@ def credit_list(request: HttpRequest, access: Access) -> HttpResponse:
     profile = profile_of(access)
     today = profile.day_of(timezone.now())
     state = request.GET.get("status", "")
-    state = state if state in CreditState.values else ""
     owned = Credit.objects.visible_to(access)
     shown = owned.with_expiry()
-    if state:
+    if state in CreditState.values:
         shown = shown.in_state(CreditState(state), today)
+    else:
+        state = ""
     lots = page_of(shown, request.GET.get("credits", ""))
     entries = page_of(_ledger(access), request.GET.get("page", ""))
     context = {
@@ -42,7 +43,6 @@ def credit_list(request: HttpRequest, access: Access) -> HttpResponse:
         "lots": lots,
         "rows": [_lot(lot, today) for lot in lots.rows],
         "entries": entries,
-        "movements": [_movement(entry) for entry in entries.rows],
         "state": state,
         "states": CreditState.choices,
         "newer_lots": urlencode({"status": state, "credits": lots.newer}),
@@ -62,34 +62,19 @@ def _balances(owned: CreditQuerySet, today: date, currency: str) -> list[dict[st
     query. The profile's own currency comes first, also when there is nothing in it."""
     begun = Q(starts_on=None) | Q(starts_on__lte=today)
     left = owned.filter(Q(expires_on=None) | Q(expires_on__gte=today), remaining_minor__gt=0)
-    sums: Any = (
-        left.order_by("currency")
-        .values_list("currency")
-        .annotate(
-            available=Sum("remaining_minor", filter=begun, default=0),
-            soon=Sum("remaining_minor", filter=begun & Q(expires_on__lte=today + SOON), default=0),
-            later=Sum("remaining_minor", filter=~begun, default=0),
-        )
-    )
-    found: dict[str, list[int]] = {currency: [0, 0, 0]}
-    found |= {row[0]: [int(minor) for minor in row[1:]] for row in sums}
-    keys = ("available", "soon", "later")
-    return [
-        {key: Money(minor, name) for key, minor in zip(keys, amounts, strict=True)} for name, amounts in found.items()
-    ]
+    sums = {
+        "available": Sum("remaining_minor", filter=begun, default=0),
+        "soon": Sum("remaining_minor", filter=begun & Q(expires_on__lte=today + SOON), default=0),
+        "later": Sum("remaining_minor", filter=~begun, default=0),
+    }
+    rows: dict[str, Any] = {currency: dict.fromkeys(sums, 0)}
+    rows |= {row["currency"]: row for row in left.order_by("currency").values("currency").annotate(**sums)}
+    return [{name: Money(int(row[name]), code) for name in sums} for code, row in rows.items()]
 
 
 def _lot(lot: Any, today: date) -> dict[str, Any]:
     state = lot.state_on(today, has_expired=lot.has_expired)
     return {"lot": lot, "look": CREDIT_BADGES[state], "label": state.label}
-
-
-def _movement(entry: CreditEntry) -> dict[str, Any]:
-    return {
-        "entry": entry,
-        "amount": Money(entry.amount_minor, entry.credit.currency),
-        "number": entry.invoice.number if entry.invoice is not None else "",
-    }
 
 
 @require_safe
@@ -106,7 +91,7 @@ def credit_csv(_request: HttpRequest, access: Access) -> StreamingHttpResponse:
             str(entry.credit.get_source_display()),
             entry.invoice.number if entry.invoice is not None else "",
             entry.credit.currency,
-            Money(entry.amount_minor, entry.credit.currency).amount,
+            entry.amount.amount,
             entry.note,
         ]
         for entry in in_pages(_ledger(access))

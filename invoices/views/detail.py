@@ -24,13 +24,7 @@ from invoices.documents.figures import percentage, quantity
 from invoices.models import CreditNote, Invoice, InvoiceLine
 from invoices.money import Money, currency_pattern, exponent
 from invoices.payability import NotPayableReason, disputed_text, reason_not_payable
-from invoices.remittances import (
-    Remittance,
-    current_remittance,
-    has_payment_code,
-    in_fours,
-    payment_code_svg,
-)
+from invoices.remittances import Remittance, current_remittance, has_payment_code, in_fours, payment_code_svg
 from invoices.states import BADGES, InvoiceStatus
 from invoices.summaries import summary_of
 from invoices.views.rows import Addresses, is_charged

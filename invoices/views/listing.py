@@ -18,7 +18,7 @@ from billing_portal.core.paging import Sort, in_pages, page_of
 from invoices.forms import SORTS, STATUSES, Filters, Period
 from invoices.models import Invoice
 from invoices.summaries import summary_of
-from invoices.views.csv_download import csv_response
+from invoices.views.downloads import csv_response
 from invoices.views.rows import Rows
 
 COUNT_LIMIT = 1000

@@ -21,11 +21,8 @@ from invoices.summaries import summary_of
 
 PLACE = "--number--"
 ROUTES = {
-    "detail": "invoices:detail",
-    "pdf": "invoices:pdf",
-    "pay": "payments:pay",
-    "payment": "payments:latest",
-}
+    "detail": "invoices:detail", "pdf": "invoices:pdf", "pay": "payments:pay", "payment": "payments:latest",
+}  # fmt: skip
 
 
 class Addresses:
@@ -114,17 +111,10 @@ class Rows:
     def cells(self, invoice: Invoice) -> list[object]:
         """The same invoice in the CSV file: plain values, amounts in major units."""
         return [
-            invoice.number,
-            self.kinds[invoice.kind],
-            invoice.issued_on,
-            invoice.due_on,
-            invoice.currency,
-            invoice.total.amount,
-            invoice.amount_due.amount,
-            self.labels[invoice.label_on(self.today)],
-            invoice.payment_reference,
-            invoice.po_number,
-        ]
+            invoice.number, self.kinds[invoice.kind], invoice.issued_on, invoice.due_on, invoice.currency,
+            invoice.total.amount, invoice.amount_due.amount, self.labels[invoice.label_on(self.today)],
+            invoice.payment_reference, invoice.po_number,
+        ]  # fmt: skip
 
     def _charged(self, invoice: Invoice) -> str:
         """The day on which it is charged by itself, or was and its bank declined; Pay now is always possible."""

@@ -28,7 +28,7 @@ from accounts.decorators import profile_view
 from accounts.roles import Permission
 from billing_portal.core.paging import Sort, page_of
 from invoices.models import Invoice
-from invoices.views.documents import pdf_response
+from invoices.views.downloads import pdf_response
 from invoices.views.rows import row_context
 from payments.declines import explain
 from payments.documents.receipt import receipt_pdf

@@ -14,7 +14,7 @@ from accounts.access import Access
 from accounts.decorators import profile_of, profile_view
 from accounts.models import BillingProfile
 from accounts.roles import Permission
-from invoices.views.documents import pdf_response
+from invoices.views.downloads import pdf_response
 from payments.documents.statement import statement_pdf
 from payments.statements import MAX_DAYS, month_before, month_of, statement_of
 

@@ -119,14 +119,16 @@ def test_the_ledger_goes_on_over_pages(profile, read, client, payer):
     seen, word = [], ""
     for _page in range(3):
         response = client.get(reverse("invoices:credits", args=[profile.code]), {"page": word})
-        seen += [row["entry"].credit_id for row in response.context["movements"]]
+        seen += [entry.credit_id for entry in response.context["entries"].rows]
         word = response.context["entries"].older
     assert seen == [lot.pk for lot in reversed(lots)]
     assert word == ""
-    back = client.get(
-        reverse("invoices:credits", args=[profile.code]), {"page": response.context["entries"].newer}
-    ).context["movements"]
-    assert [row["entry"].credit_id for row in back] == seen[50:100]
+    back = (
+        client.get(reverse("invoices:credits", args=[profile.code]), {"page": response.context["entries"].newer})
+        .context["entries"]
+        .rows
+    )
+    assert [entry.credit_id for entry in back] == seen[50:100]
 
 
 @pytest.mark.parametrize("word", ["x", "o", "o0", "n0", "o999999999999999999", "n999999999999999999", "o1;--", "o٣"])

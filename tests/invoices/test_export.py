@@ -7,7 +7,7 @@ import pytest
 
 from invoices.models import Invoice
 from invoices.operations.invoice_payments import mark_payment_started
-from invoices.views.csv_download import plain
+from invoices.views.downloads import plain
 from tests.factories import NOW, BillingProfileFactory, issued, member
 from tests.invoices.pages import list_url
 

@@ -96,13 +96,6 @@ def test_one_that_holds_from_tomorrow_is_not_shown_today(client, profile):
     assert "0000 0000 02" not in detail(client, issued(profile))
 
 
-def test_an_invoice_from_before_the_copies_prints_the_sellers_account(profile):
-    invoice = issued(profile)
-    Invoice.objects.filter(pk=invoice.pk).update(remittance={})
-    invoice.refresh_from_db()
-    assert Remittance.printed_on(invoice).iban == "NL53EXAM0000000000"
-
-
 def test_a_check_is_sent_to_the_address_of_the_account(client, profile):
     account(check_address="Example Cloud B.V.\nP.O. Box 1\nAmsterdam")
     invoice = issued(profile)

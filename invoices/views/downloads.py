@@ -1,8 +1,15 @@
-"""Invoices and credit notes as files to keep."""
+"""Files to keep: invoices and credit notes as PDF, and tables as CSV.
 
+A table is streamed, so that its length costs no memory, and its rows are read some hundreds at a time, each time after
+the last one, like the pages of a list. A cursor of the database would have to finish the whole answer before its first
+row, or keep a transaction open for as long as somebody takes to download.
+"""
+
+import csv
 import re
+from collections.abc import Iterable, Iterator, Sequence
 
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
 from django.shortcuts import get_object_or_404
 from django.utils import timezone
 from django.utils.http import content_disposition_header
@@ -16,6 +23,8 @@ from invoices.models import CreditNote, Invoice
 from invoices.operations.document_archive import issued_pdf
 
 UNSAFE = re.compile(r"[^A-Za-z0-9._-]+")
+BYTE_ORDER_MARK = "\ufeff"  # without it spreadsheets read the file as if it were not UTF-8
+STARTS_A_FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
 
 @require_safe
@@ -44,3 +53,31 @@ def pdf_response(content: bytes, name: str) -> HttpResponse:
     response["Content-Disposition"] = content_disposition_header(as_attachment=True, filename=UNSAFE.sub("-", name))
     response["Cache-Control"] = "private, no-store"
     return response
+
+
+class Echo:
+    """A file that hands each line back instead of keeping it."""
+
+    def write(self, line: str) -> str:
+        return line
+
+
+def csv_response(name: str, head: Sequence[str], rows: Iterable[Sequence[object]]) -> StreamingHttpResponse:
+    """The download of a table under a file name. Texts in ``rows`` are made safe for spreadsheets."""
+    return StreamingHttpResponse(
+        _lines(head, rows),
+        content_type="text/csv; charset=utf-8",
+        headers={"Content-Disposition": f'attachment; filename="{name}"'},
+    )
+
+
+def _lines(head: Sequence[str], rows: Iterable[Sequence[object]]) -> Iterator[str]:
+    write = csv.writer(Echo()).writerow
+    yield BYTE_ORDER_MARK + write(head)
+    for cells in rows:
+        yield write([plain(cell) if isinstance(cell, str) else cell for cell in cells])
+
+
+def plain(text: str) -> str:
+    """A text that a spreadsheet would take for a formula gets an apostrophe in front, which makes it text again."""
+    return f"'{text}" if text.startswith(STARTS_A_FORMULA) else text
