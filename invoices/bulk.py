@@ -6,15 +6,13 @@
         bulk_insert(Invoice, invoices)
         bulk_insert(InvoiceLine, (InvoiceLine(invoice=invoice, ...) for invoice in invoices))
 
-Objects are taken one by one as the database takes them: a generator of a million costs no more memory than one of a
-hundred. What is stored is what `bulk_create` would have stored, and every constraint, foreign key and trigger of the
-table holds as ever. What it does besides is left out:
+Objects are taken one by one, so a generator of a million costs no more memory than one of a hundred. What is stored is
+what `bulk_create` would store, and constraints, foreign keys and triggers hold. But:
 
 - ``auto_now_add`` sets nothing, and a foreign key to an object that got its key later has to be set again.
 - The objects do not learn their keys. Where other rows must point at the new ones, reserve their keys first.
-- An object that fails fails the whole call, and the transaction with it. An error of the caller's own, raised while
-  objects are drawn, comes out as it is.
-- While objects are drawn the connection is busy: what makes them must not ask the database anything.
+- One object that fails fails the whole call and its transaction. An error raised by the generator comes out as it is.
+- The generator must not query the database: the connection is busy meanwhile.
 """
 
 from __future__ import annotations
@@ -41,11 +39,8 @@ Convert = Callable[[Any], Any]
 
 
 def bulk_insert[Row: models.Model](model: type[Row], objects: Iterable[Row]) -> int:
-    """Inserts new objects in their order, all with a primary key or all without. Returns how many there were.
-
-    Raises TransactionManagementError outside a transaction, where half of the rows could stay, and what Django raises
-    for what the database refuses.
-    """
+    """Inserts new objects in their order, all with a primary key or all without. Returns how many there were. Raises
+    TransactionManagementError outside a transaction, and what Django raises for what the database refuses."""
     if not connection.in_atomic_block:
         raise transaction.TransactionManagementError("Rows are written in bulk inside a transaction only.")
     objects = iter(objects)
@@ -102,8 +97,8 @@ class _Table:
 
 
 class _Source:
-    """The lines of a COPY as the file that psycopg2 wants to read. Keeps an error that came up meanwhile: psycopg2
-    hands on its name only."""
+    """The lines of a COPY as a file for psycopg2. Keeps an error that came up, of which psycopg2 hands on only the
+    name."""
 
     def __init__(self, lines: Iterator[str]) -> None:
         self.lines = lines
@@ -118,9 +113,8 @@ class _Source:
 
 
 def new_row[Row: models.Model](model: type[Row], **columns: Any) -> Row:
-    """A new object that `bulk_insert` is to write, with its values by column (``invoice_id``). Making it takes a tenth
-    of the time of calling the model, which is more than writing it takes. Columns that are not named hold the model's
-    defaults, the same objects in all rows."""
+    """A new object for `bulk_insert`, with its values by column (``invoice_id``), made in a tenth of the time of
+    calling the model. Other columns hold the model's defaults, the same objects in all rows."""
     row = model.__new__(model)
     row.__dict__.update(_defaults(model), _state=ModelState(), **columns)
     return row
@@ -132,8 +126,8 @@ def _defaults(model: type[models.Model]) -> dict[str, Any]:
 
 
 def reserve_ids(model: type[models.Model], count: int) -> list[int]:
-    """So many new primary keys that no other row will get. On SQLite inside a transaction, which holds the only write
-    lock from then on."""
+    """So many new primary keys that no other row will get. On SQLite inside a transaction, which then holds the write
+    lock."""
     table = model._meta.db_table
     with connection.cursor() as cursor:
         if connection.vendor == "postgresql":

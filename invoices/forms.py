@@ -87,8 +87,8 @@ class Filters:
 
     @property
     def sort(self) -> str:
-        """Newest first, unless chosen otherwise. What a search for a number finds is in the order of the numbers: they
-        stand together in that order, while by date the whole list might have to be read to find them."""
+        """Newest first, unless chosen otherwise. What a search for a number finds stands together in the order of
+        numbers; by date the whole list might have to be read."""
         return self.chosen_sort or ("-number" if self.number else NEWEST_FIRST)
 
     @property

@@ -1,8 +1,7 @@
 """Money: an integer number of minor units and an ISO 4217 currency. Nothing else in the portal does arithmetic on it.
 
-The number of decimals of a currency (JPY 0, EUR 2, KWD 3) comes from the ISO 4217 table of the ``iso4217`` package,
-formatting from Babel in the reader's language. Amounts are rounded half-up, once, where a line is made; splitting an
-amount over parts goes by largest remainder, so that the parts always add up.
+Decimals of a currency come from the ISO 4217 table, formatting from Babel in the reader's language. Amounts are rounded
+half-up, once, where a line is made; parts of an amount always add up to it.
 """
 
 import re
@@ -76,8 +75,8 @@ class Money:
 
     @classmethod
     def parse(cls, text: str, currency: str) -> Self:
-        """From plain decimal text such as ``12.50``. Raises ValueError when it is not a number with at most the
-        currency's decimals: nothing is rounded away from what somebody typed."""
+        """From plain decimal text such as ``12.50``. Raises ValueError for anything else and for too many decimals:
+        nothing that somebody typed is rounded away."""
         if not PLAIN.match(text.strip()):
             raise ValueError(f"{text!r} is not an amount. Write it as digits with a decimal point, such as 12.50.")
         minor = Decimal(text.strip()).scaleb(exponent(currency))
@@ -159,7 +158,7 @@ def _pattern(currency: str, language: str) -> tuple[NumberPattern, Locale, int]:
 
 def currency_pattern(currency: str, language: str) -> tuple[NumberPattern, Locale]:
     """How the language writes amounts of the currency. Unicode wants a space between letters and digits, ``KWD 1.234``,
-    which Babel leaves out where the pattern is made for a sign, ``€1.23``."""
+    which Babel leaves out."""
     locale = Locale.parse(language.replace("-", "_"))
     pattern = copy(locale.currency_formats["standard"])
     if get_currency_symbol(currency, locale)[-1].isalpha():

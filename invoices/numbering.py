@@ -9,11 +9,8 @@ from invoices.models import NumberSeries
 
 
 def take_numbers(prefix: str, count: int = 1) -> list[str]:
-    """The next ``count`` numbers of a series, such as ``INV-000148``.
-
-    Numbers are in capitals, so that a search finds them however it is typed. The series' row stays locked until the
-    caller's transaction ends, so a rolled-back issue leaves no gap. Must run inside a transaction.
-    """
+    """The next ``count`` numbers of a series, such as ``INV-000148``, in capitals. Must run inside a transaction: the
+    series' row stays locked until it ends, so a rolled-back issue leaves no gap."""
     prefix = prefix.upper()
     NumberSeries.objects.get_or_create(prefix=prefix)
     series = NumberSeries.objects.select_for_update().get(prefix=prefix)
@@ -24,18 +21,15 @@ def take_numbers(prefix: str, count: int = 1) -> list[str]:
 
 
 def creditor_reference(number: str) -> str:
-    """The ISO 11649 reference of an invoice number: ``RF`` plus two check digits plus the letters and digits of the
-    number. A bank checks it as the payer types it. ``INV-000148`` gives ``RF46INV000148``."""
+    """The ISO 11649 reference of an invoice number, which banks check as it is typed: ``RF``, two check digits, letters
+    and digits of the number. ``INV-000148`` gives ``RF46INV000148``."""
     body = _letters_and_digits(number)[-21:]
     return f"RF{mod_97_10.calc_check_digits(f'{body}RF')}{body}"
 
 
 def named(written: str) -> Q:
-    """The invoice with this number or with this creditor reference, in whatever case and groups it is written.
-
-    A reference is taken back to the numbers that it can stand for, because those have an index; its check digits must
-    be right all the same.
-    """
+    """The invoice with this number or creditor reference, however it is written. A reference is taken back to the
+    numbers that it can stand for, because those have an index."""
     number = "".join(written.split()).upper()
     reference = _letters_and_digits(number)
     numbers = []

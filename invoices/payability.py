@@ -1,7 +1,6 @@
 """May this person pay this invoice online, and if not, why not.
 
-The commonest complaint about portals of this kind is that the pay button is missing and nothing says why. So there is
-one answer, `reason_not_payable`, and every place that shows the button asks it: the row, the detail, the pay page.
+A pay button that is missing must say why. Every place that shows it asks `reason_not_payable`.
 """
 
 from datetime import date
@@ -58,7 +57,7 @@ def card_limit_text(limit: Money) -> str:
 def reason_not_payable(invoice: Invoice, access: Access, *, in_progress_matters: bool = True) -> NotPayable | None:
     """The reason why this person cannot pay the invoice online now; None when they can.
 
-    Needs ``invoice.profile.account`` and, for the name of whoever is paying, ``invoice.payment_started_by`` loaded.
+    Needs ``invoice.profile.account``, and ``invoice.payment_started_by`` for the name of whoever is paying.
     ``in_progress_matters`` is False where the caller handles a payment in progress itself.
     """
     payability = ProfilePayability(invoice.profile, access)
@@ -77,7 +76,11 @@ class ProfilePayability:
         self._paid_words = _("Paid %(day)s, %(with)s")
 
     def reason_not_payable(self, invoice: Invoice, *, in_progress_matters: bool = True) -> NotPayable | None:  # noqa: PLR0911
-        """As the function. ``invoice`` must be of the profile."""
+        """The reason why this person cannot pay the invoice online now; None when they can.
+
+        Needs ``invoice.profile.account``, and ``invoice.payment_started_by`` for the name of whoever is paying.
+        ``in_progress_matters`` is False where the caller handles a payment in progress itself.
+        """
         if invoice.status == InvoiceStatus.PAID:
             return NotPayable(NotPayableReason.PAID, self._paid_text(invoice))
         if invoice.status == InvoiceStatus.VOID:
@@ -149,8 +152,7 @@ def _short_day(day: date, this_year: int, language: str = "") -> str:
 
 
 def day_text(day: date | None, pattern: str = "d MMM y", *, language: str = "") -> str:
-    """``5 Oct 2026`` in the reader's language, unless another is named. Remembered: a page shows the same few days over
-    and over."""
+    """``5 Oct 2026``, in the reader's language unless another is named. Cached: a page shows the same few days."""
     return _day_text(day, pattern, language or get_language() or "en") if day is not None else ""
 
 

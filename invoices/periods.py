@@ -1,12 +1,8 @@
 """Billing periods: which days the next invoice of a profile is about, and on which day it is made.
 
-A period begins on the day the one before it ended and ends before the next invoice day: ``[start_on, end_on)``. It
-closes on ``end_on``, when all its days have passed. Days are calendar days where the profile is, so a period has no
-hours that a change of the clock could add or take away; invoice days are 1 to 28, so every month has one.
-
-A profile begins on the day it was made, so its first period is seldom a whole month. When its invoice day is changed,
-the period that runs ends on the day that was announced, and the next one, which is then shorter, on the new day. No day
-is left out and none comes twice.
+A period ``[start_on, end_on)`` begins on the day the one before it ended, or the profile was made, and closes on the
+next invoice day. Days are calendar days where the profile is; invoice days are 1 to 28, so every month has one. When
+the invoice day is changed, the running period ends as announced and the next one, shorter, on the new day.
 """
 
 from collections.abc import Iterator
@@ -56,8 +52,8 @@ def period_after(period: Period, invoice_day: int) -> Period:
 
 
 def closable_periods(profile: BillingProfile, at: datetime, until: date | None = None) -> Iterator[Period]:
-    """The periods of a profile that have ended and are not closed yet, oldest first: one in an ordinary month, several
-    when the billing run was not there. With ``until`` only those that ended by that day."""
+    """The periods of a profile that have ended and are not closed yet, oldest first; with ``until`` only those that
+    ended by that day."""
     today = profile.day_of(at)
     today = today if until is None else min(today, until)
     period = current_period(profile)

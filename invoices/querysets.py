@@ -32,15 +32,14 @@ class InvoiceQuerySet(QuerySet["Invoice"]):
         return self.order_by("pk").select_for_update(of=("self",))
 
     def for_rows(self) -> Self:
-        """With what a row of the list shows, and without the other columns: half of what an invoice holds is for its
-        document, and would be read, sent and unpacked for nothing."""
+        """With only what a row of the list shows: half of an invoice's columns are for its document."""
         return self.select_related("payment_started_by").only(*SHOWN_IN_A_ROW)
 
     def with_label(self, label: Label, today: date) -> Self:
         """The rows that show this label on a day.
 
-        What is in progress is open, as a constraint says. Asking for it all the same would make PostgreSQL expect few
-        of them, collect them all and sort them, instead of reading one page in order.
+        In progress implies open, by a constraint. Asking for both would make PostgreSQL expect few rows and sort them
+        all.
         """
         opened = Q(status=InvoiceStatus.OPEN)
         return self.filter(
@@ -52,8 +51,7 @@ class InvoiceQuerySet(QuerySet["Invoice"]):
         )
 
     def numbered(self, beginning: str) -> Self:
-        """Numbers that begin so, however it is typed. Stored in capitals and compared letter by letter, they stand
-        together in the index."""
+        """Numbers that begin so, however it is typed. They are stored in capitals and stand together in the index."""
         start = beginning.upper()
         return self.filter(number__gte=start, number__lt=start + LAST_LETTER)
 

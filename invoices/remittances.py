@@ -1,9 +1,8 @@
 """Where to send the money for an invoice, and the code that a banking app reads.
 
-The rule: an invoice prints the account of its currency that holds on the invoice date, which is the one with the latest
-``valid_from_on`` not after it. Where the table has none, it prints the seller's account from the settings
-(``SELLER_IBAN`` and beside it). Where that is not set either, the document says to contact us. What was printed is kept
-on the invoice, so that it does not change when we change banks; the portal shows the account that holds now besides.
+An invoice prints the account of its currency with the latest ``valid_from_on`` not after the invoice date, else the
+seller's account from the settings (``SELLER_IBAN``), else that the payer should contact us. It keeps a copy of what it
+printed; the portal shows the account that holds now besides.
 """
 
 from collections.abc import Iterable
@@ -108,14 +107,13 @@ def current_remittance(currency: str, day: date) -> Remittance | None:
 
 
 def has_payment_code(remittance: Remittance, amount: Money) -> bool:
-    """Whether there is a payment code: not for another currency than the euro, an account that is no IBAN, or an amount
-    that it cannot say."""
+    """Only for an amount in euro, within the limits of the code, to an account with an IBAN."""
     return amount.currency == "EUR" and 0 < amount.minor <= MAX_CODED_MINOR and iban.is_valid(remittance.iban)
 
 
 def payment_code_svg(remittance: Remittance, amount: Money, reference: str) -> str:
-    """The payment code of the European Payments Council (EPC069-12), which banking apps read into a transfer. Black on
-    white whatever the page's colors, or no scanner reads it. ``reference`` is structured, ISO 11649."""
+    """The payment code of the European Payments Council (EPC069-12). Black on white whatever the page's colors, or no
+    scanner reads it. ``reference`` is ISO 11649."""
     code = make_epc_qr(
         name=remittance.holder[:70],
         iban=remittance.iban,

@@ -1,8 +1,7 @@
 """The states of an invoice, the moves between them, and the words a reader sees; and the states of a credit.
 
-Only `draft`, `open`, `paid` and `void` are stored. Past due is derived: open, and the due date lies before today.
-"Payment in progress" is derived too: open, and a payment was begun. To add a state: a member of `InvoiceStatus`, its
-moves, its `Label` and its badge in `BADGES`.
+Past due and "payment in progress" are derived, never stored. To add a state: a member of `InvoiceStatus`, its moves,
+its `Label` and its badge.
 """
 
 from datetime import timedelta

@@ -1,7 +1,7 @@
 """What a billing profile owes, in three figures: exact sums over the invoices that are open now.
 
-One statement, answered from the index `invoice_open_figures` alone. It is written out because the ORM takes longer to
-put a query in two steps together than the database takes to answer it.
+One statement, answered from the index `invoice_open_figures`; the ORM takes longer to build it than the database to
+answer it.
 """
 
 from dataclasses import dataclass

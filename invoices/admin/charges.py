@@ -1,5 +1,4 @@
-"""Charges, tax rates and closed periods as staff see them. A charge is recorded here, and taken back while it is on no
-invoice; once it is billed it is only looked at."""
+"""Charges, tax rates and closed periods for staff. A charge can be recorded, and removed until it is on an invoice."""
 
 from collections.abc import Callable
 from datetime import date, timedelta
@@ -42,8 +41,7 @@ class BilledFilter(admin.SimpleListFilter):
 
 
 class ChargeForm(ModelForm):
-    """The section says whose charge it is. What cannot be charged is said beside the fields: it is recorded, and undone
-    again, before the form is called good."""
+    """Records the charge and rolls back, so that what cannot be charged is shown beside the fields."""
 
     class Meta:
         model = Charge

@@ -1,6 +1,4 @@
-"""Invoices as staff see them. A draft is written here; an issued one is only looked at, and changes by actions: issue,
-void, bill again, apply credits, each confirmed on a page that says what will happen. A credit note has a page of its
-own."""
+"""Invoices for staff. A draft is written here; an issued one changes only by actions, each confirmed on a page."""
 
 from collections.abc import Callable
 from copy import copy
@@ -129,8 +127,8 @@ def _act_on_each(
     done: Callable[[int], str],
     **page: Any,
 ) -> HttpResponse | None:
-    """Asks first: how many invoices, what they come to in each currency, and the first of them. Then acts on one after
-    the other, oldest first, and says what was refused and how many were ``done``. What came of one alone is opened."""
+    """Asks first: how many invoices, their totals by currency, the first of them. Then acts on each, oldest first, and
+    shows what was refused and how many were ``done``. The result of a single one is opened."""
     invoices = queryset.select_related("profile").order_by("pk")
     if not form.is_valid():
         sums = queryset.order_by("currency").values_list("currency").annotate(Count("pk"), Sum("total_minor"))
@@ -308,8 +306,7 @@ class InvoiceAdmin(PortalAdmin):
     def get_search_results(
         self, request: HttpRequest, queryset: QuerySet[Invoice], search_term: str
     ) -> tuple[QuerySet[Invoice], bool]:
-        """What looks like a number or a payment reference is looked up as one, by the index of numbers; anything else
-        is searched everywhere."""
+        """What looks like a number or a payment reference is found by the index of numbers."""
         if search_term.strip():
             numbered = queryset.numbered(search_term.strip())  # type: ignore[attr-defined]
             for found in (numbered, queryset.filter(named(search_term))):

@@ -1,5 +1,4 @@
-"""What issued invoices take from us: their numbers, and the bank accounts that they print. A change of an account
-reaches the invoices that are issued after it, and no other."""
+"""Number series, and our bank accounts, which an invoice copies when it is issued."""
 
 from typing import Any
 

@@ -1,7 +1,4 @@
-"""The PDF of a credit note: which invoice it corrects, what it takes back of each line, and what becomes of that.
-
-Texts and figures are in the language that is active.
-"""
+"""The PDF of a credit note, in the language that is active."""
 
 from datetime import datetime
 from pathlib import Path
@@ -19,8 +16,7 @@ TEMPLATE = Path(__file__).with_name("credit_note.typ")
 
 
 def credit_note_pdf(note: CreditNote, *, at: datetime) -> bytes:
-    """Made anew; what is handed out is kept. Needs ``invoice`` loaded and reads the lines in one query. Never call it
-    inside a transaction."""
+    """Needs ``invoice`` loaded; reads the lines in one query. Never call it inside a transaction."""
     return typeset(TEMPLATE, credit_note_data(note), at=at)
 
 

@@ -1,8 +1,6 @@
-"""The PDF of an invoice.
+"""The PDF of an invoice as it was issued, whenever it is made, in the language that is active.
 
-It shows the invoice as it was issued, whenever it is made: who sold and who bought from the copy made at issue, what
-was due then, and how to pay that. What has happened since (payments, credit notes, a void) stands on the invoice's page
-and in documents of its own. Texts and figures are in the language that is active.
+What has happened since (payments, credit notes, a void) stands on the invoice's page and in documents of its own.
 """
 
 from copy import copy
@@ -30,8 +28,7 @@ TEMPLATE = Path(__file__).with_name("invoice.typ")
 
 
 def invoice_pdf(invoice: Invoice, *, at: datetime) -> bytes:
-    """Made anew; what is handed out is kept. Needs an issued invoice with ``profile.account`` loaded; reads its lines
-    in one query, and what it replaces in another. Never call it inside a transaction."""
+    """Needs an issued invoice with ``profile.account`` loaded; two queries. Never call it inside a transaction."""
     return typeset(TEMPLATE, invoice_data(invoice), at=at)
 
 
@@ -65,8 +62,7 @@ def invoice_data(invoice: Invoice) -> dict[str, Any]:
 
 
 def frame(title: str, *, kind: str, number: str, seller: dict[str, str], status: Any = None) -> dict[str, Any]:
-    """What every document has: its names, the seller in the head and the foot, and the numbers of the pages, which only
-    the template knows."""
+    """What every document has: its names, the seller in head and foot, the page number for the template to fill in."""
     address = [line for line in seller.get("address", "").splitlines() if line]
     tax_id = _("Tax ID: %(tax_id)s") % {"tax_id": seller["tax_id"]} if seller.get("tax_id") else ""
     lines = [line for line in (*address, tax_id, seller.get("email", "")) if line]
@@ -148,8 +144,7 @@ def _billing(invoice: Invoice) -> list[dict[str, Any]]:
 
 
 def charges(invoice: Invoice, lines: list[InvoiceLine]) -> dict[str, Any]:
-    """Lines grouped by section, in the order in which the sections first appear. An invoice without sections is one
-    group without a name."""
+    """Lines grouped by section, in the order in which the sections first appear; lines without one have no name."""
     places: dict[str, int] = {}
     for line in lines:
         places.setdefault(line.section_name, len(places))
@@ -206,8 +201,7 @@ def tax_summary(document: Invoice | CreditNote, lines: list[InvoiceLine]) -> dic
 
 
 def how_to_pay(invoice: Invoice) -> dict[str, Any]:
-    """Sentences, and for an invoice with something due the ways to pay it: online, and by wire transfer when we had an
-    account in its currency at issue."""
+    """Sentences, and for an invoice with something due the ways to pay it: online, and by wire transfer."""
     block: dict[str, Any] = {"title": _("How to pay"), "sentences": [], "online": None, "bank": None}
     if not invoice.amount_due:
         return block | {"sentences": [_("Nothing to pay.")]}

@@ -1,12 +1,10 @@
 """From a Typst template and its data to a PDF.
 
-A template is a ``.typ`` file of this project; what a document says reaches it as JSON, so nothing a customer or a
-sender typed can be read as markup. Nothing is fetched: the templates use no packages, and the font comes from an
-installed one, with the machine's own fonts behind it for the scripts it lacks.
+Data reaches the template as JSON, so nothing a customer typed is read as markup. Nothing is fetched: no packages are
+used, and the font comes from an installed one, with the machine's own behind it for the scripts it lacks.
 
-One compiler is kept per process and used by one thread at a time: making it reads the fonts, and a second document with
-the same compiler takes a few milliseconds. Typst keeps threads of its own, which a fork does not copy: a child would
-wait for them for ever. So documents are made in the processes that serve, never in one that forks them afterwards.
+One compiler is kept per process (making it reads the fonts) and used by one thread at a time. Typst has threads of its
+own, which a fork does not copy: a child would wait for them for ever. So no process may fork after it made a document.
 """
 
 import json
@@ -27,12 +25,11 @@ _one_at_a_time = threading.Lock()
 
 
 def typeset(template: Path, data: Mapping[str, Any], *, at: datetime) -> bytes:
-    """The document as a tagged PDF. ``template`` lies inside the project, ``at`` is printed nowhere but kept in the
-    file as its time of making.
+    """The document as a tagged PDF. ``template`` lies inside the project; ``at`` is the file's time of making.
 
-    PDF/UA-1 wants a glyph for every letter. Where this machine has no font for some letter in a name, the document is
-    still made, tagged all the same, but without that label: an invoice with a box in it is better than none. Never call
-    it inside a transaction. Raises typst.TypstError when the template is wrong.
+    PDF/UA-1 wants a glyph for every letter. Where this machine has no font for one, the document is made without that
+    label: an invoice with a box in it is better than none. Never call it inside a transaction. Raises typst.TypstError
+    when the template is wrong.
     """
     inputs = {"data": json.dumps(data, ensure_ascii=False)}
     with _one_at_a_time:

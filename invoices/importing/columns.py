@@ -1,8 +1,4 @@
-"""Columns, and from the texts of a row to checked values. Everything a database would refuse is refused here, with a
-reason, and the same on every database.
-
-The same dates, rates and units stand in row after row, so what a text of a column means is remembered.
-"""
+"""From the texts of a row to checked values. Whatever a database would refuse is refused here, with a reason."""
 
 import re
 from collections.abc import Callable, Iterator, Sequence
@@ -83,8 +79,7 @@ def yes_or_no(value: str) -> bool:
 
 @dataclass(frozen=True)
 class Column:
-    """``of_invoice`` says that the column describes the invoice and must be the same in all its rows, ``is_unique``
-    that its text is another in every row, so that remembering what it means would be for nothing."""
+    """``of_invoice``: the same in all rows of an invoice. ``is_unique``: another text in every row, so not cached."""
 
     read: Callable[[str], Any]
     default: Any = None
@@ -115,8 +110,7 @@ class Columns:
         ]
 
     def row(self, texts: Texts) -> Row:
-        """The checked values of a row; an empty text means the column's default. Raises BadRow that names every column
-        in question."""
+        """The checked values of a row, defaults for empty texts. Raises BadRow that names every bad column."""
         try:
             return {name: read(text) for name, read, text in zip(self.columns, self._readers, texts, strict=True)}
         except BadRow:

@@ -1,7 +1,6 @@
-"""From the bytes of a CSV file to the texts of its rows, one physical line at a time, and what is wrong with it.
+"""From the bytes of a CSV file to the texts of its rows, and what is wrong with it.
 
-A row is one line: values do not hold line breaks, so an unclosed quote spoils one row and not the rest of the file, and
-every number in a message is the number an editor shows.
+A row is one line: an unclosed quote spoils one row only, and line numbers in messages are those of an editor.
 """
 
 import csv
@@ -37,8 +36,7 @@ class UnusableFile(Exception):
 
 
 class Problems(Exception):
-    """Rows that cannot be imported. Each is told as it is found and only counted here, so that a file that is wrong
-    from top to bottom costs no memory."""
+    """Bad rows. Each is told as it is found and only counted here, so that a bad file costs no memory."""
 
     def __init__(self, tell: Callable[[Problem], None]) -> None:
         super().__init__()
@@ -54,12 +52,11 @@ class Problems(Exception):
 
 
 class Reader:
-    """One pass over an open file. ``bytes_read`` and ``rows_read`` tell how far it is; ``digest`` is complete at the
-    end, and says whether two passes read the same."""
+    """One pass over an open file. ``digest`` is complete at the end; it shows whether two passes read the same."""
 
     def __init__(self, file: BinaryIO, known: Collection[str], needed: Collection[str]) -> None:
-        """Reads the heading. Raises UnusableFile when it names other columns than those that are ``known``, or not all
-        that are ``needed``."""
+        """Reads the heading. Raises UnusableFile when it names columns that are not known, or not all that are
+        needed."""
         file.seek(0)
         self.file, self.known, self.needed = file, known, needed
         self.bytes_read = self.rows_read = self.line = 0
@@ -67,8 +64,7 @@ class Reader:
         self.columns, self.delimiter = self._heading()
 
     def rows(self, problems: Problems) -> Iterator[tuple[int, Texts]]:
-        """Line numbers and texts, blanks around a text taken away; empty lines are passed over. Adds what cannot be
-        read to ``problems``."""
+        """Line numbers and stripped texts; empty lines are skipped. Adds what cannot be read to ``problems``."""
         width = len(self.columns)
         absent = width  # an empty text stands there, behind the others
         in_order = itemgetter(*(self.columns.index(name) if name in self.columns else absent for name in self.known))

@@ -1,8 +1,6 @@
-"""How a file is imported: check all of it, then write it, in one transaction.
+"""How a file is imported: it is read twice, first to check all of it, then to write it in one transaction.
 
-The file is read twice: first everything is checked and every bad row is named as it is found, then everything is
-written, so that a bad file changes nothing and takes no locks. Memory follows the size of a batch, never that of the
-file.
+A bad file changes nothing and takes no locks. Memory follows the size of a batch, never that of the file.
 """
 
 from collections import Counter
@@ -34,8 +32,7 @@ AND NOT (stored.source_reference = '')
 
 @dataclass
 class Imported:
-    """What was imported, or would be: ``count`` invoices or charges, and how many were left alone because they had been
-    imported before."""
+    """What was imported, or would be: ``count`` invoices or charges; ``unchanged`` were imported before."""
 
     count: int = 0
     lines: int = 0
@@ -58,11 +55,10 @@ class FileImport[Batch: list[Any], New]:
         self.access, self.at, self.progress, self.tell = access, at, progress, tell
 
     def run(self, path: Path, *, dry_run: bool) -> Imported:
-        """Brings in the rows of a file, all or none.
+        """Imports the rows of a file, all or none. Returns what was done; with ``dry_run`` it is done and undone.
 
-        Returns what was done; with ``dry_run`` everything is done and then undone. Every bad row is given to ``tell``
-        as it is found. Raises Problems at the end when there were any, UnusableFile when the file as a whole cannot be
-        read, OSError when there is no such file.
+        Every bad row is given to ``tell`` as it is found. Raises Problems at the end when there were any, UnusableFile
+        when the file as a whole cannot be read, OSError when there is no such file.
         """
         with path.open("rb") as file:
             if not file.seekable():

@@ -1,5 +1,4 @@
-"""What the commands that import a CSV file share: the file, the dry run, the line of progress, bad rows as they are
-found, and the sentence when nothing could be imported."""
+"""What the commands that import a CSV file share."""
 
 import argparse
 import time

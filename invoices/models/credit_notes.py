@@ -13,11 +13,9 @@ from invoices.querysets import CreditNoteQuerySet
 
 
 class CreditNote(models.Model):
-    """Takes back all or part of an issued invoice. It has a number of its own and never changes.
-
-    The invoice is lowered by ``applied_minor``: what it still owed, and what went back to the credits that had paid for
-    it. The rest was paid with money, and becomes a credit of the profile.
-    """
+    """Takes back all or part of an issued invoice, and never changes. ``applied_minor`` lowers the invoice: what it
+    still owed, and what went back to credits that had paid for it. The rest was paid with money and becomes a
+    credit."""
 
     invoice = models.ForeignKey(Invoice, models.PROTECT, related_name="credit_notes", verbose_name=_("invoice"))
     profile = models.ForeignKey(

@@ -1,8 +1,7 @@
 """Invoices, their lines, the series their numbers come from, and the accounts to which they are paid.
 
-Amounts are integer minor units of the invoice's one currency, in columns named ``*_minor``. What is due is one column
-that the database computes; every page, job and gateway call reads that one. The check constraints say in the database
-what the operations promise.
+Amounts are integer minor units of the invoice's one currency. What is due is one column that the database computes;
+every page, job and gateway call reads that one.
 """
 
 from datetime import date

@@ -30,11 +30,10 @@ class CannotCharge(Exception):
 
 
 def compute_charge(charge: Charge) -> None:
-    """Sets what follows from the facts of a charge: the percentage and the note of its tax rate, and the amount and the
-    tax, rounded half-up once each. Needs ``profile``, whose currency it is in.
+    """Sets the percentage and note of the tax rate, the amount and the tax, rounded half-up once each. Needs
+    ``profile``.
 
-    Raises CannotCharge for amounts that no column holds, for a currency that is none, and when the sign does not go
-    with the kind: a return takes back, everything else charges.
+    Raises CannotCharge for amounts that no column holds, an unknown currency, and a sign that does not fit the kind.
     """
     rate = charge.tax_rate
     if rate is not None:
@@ -61,8 +60,8 @@ def differing_facts(charge: Charge, earlier: Charge) -> list[str]:
 
 
 def record_charges(charges: Sequence[Charge], *, access: Access, at: datetime) -> None:
-    """Stores many new charges that `compute_charge` found good, inside the caller's transaction. The audit entry and
-    the rights are the caller's. Raises IntegrityError for a reference that is there already."""
+    """Stores many new charges that `compute_charge` accepted. Transaction, audit entry and rights are the caller's.
+    Raises IntegrityError for a reference that is there already."""
     for charge in charges:
         charge.created_at, charge.created_by = at, access.user
     bulk_insert(Charge, charges)
@@ -85,12 +84,11 @@ def record_charge(
     source_reference: str,
     at: datetime,
 ) -> Charge:
-    """Adds a charge to what the profile's next invoice is made of. ``unit_price`` is in major units without tax.
+    """Adds a charge to the profile's next invoice. ``unit_price`` is in major units without tax; the tax rate is
+    copied.
 
-    The percentage and the note of the tax rate are copied: the charge stays as it is when the rate is renamed. A charge
-    of a period that has closed already comes on the next invoice.
-    Returns the charge; with a source reference that came before, and the same facts, the one of that time. Raises
-    CannotCharge, with a sentence, for anything that cannot be charged. Rights are the caller's: staff and import.
+    Returns the charge, the earlier one for a source reference that came before with the same facts. Raises CannotCharge
+    for anything that cannot be charged. Rights are the caller's: staff and import.
     """
     if profile.is_closed:
         raise CannotCharge(_("The billing profile is closed."))
@@ -167,8 +165,8 @@ def _label(name: str) -> str:
 
 @transaction.atomic
 def remove_charge(*, access: Access, charge_id: int, at: datetime) -> None:
-    """Takes back a charge that is on no invoice yet. Raises CannotCharge for one that is, and for one that is gone.
-    Rights are the caller's."""
+    """Removes a charge that is on no invoice yet. Raises CannotCharge for one that is, or is gone. Rights are the
+    caller's."""
     charge = Charge.objects.select_for_update(of=("self",)).select_related("profile").filter(pk=charge_id).first()
     if charge is None:
         raise CannotCharge(_("The charge was removed already."))

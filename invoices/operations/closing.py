@@ -1,22 +1,17 @@
 """Close: from the charges of a period that has ended to an invoice, for every profile whose invoice day has come.
 
-The work is found in the rows of the profiles (``next_invoice_on``) and done in chunks, each in a transaction of its
-own. The profiles of a chunk are locked until everything that follows is written; those that another worker holds are
-passed over. A run that is killed leaves whole chunks, the next one finds what is left, and nothing happens twice. A
-constraint allows one closing for each profile and period.
+Done in chunks, each in a transaction of its own: its profiles are locked, those that another worker holds passed over.
+A run that is killed leaves whole chunks and the next one finds what is left; a constraint allows one closing for each
+profile and period.
 
-- An invoice holds the charges that happened before the end of the period and are on no invoice yet, so a charge that
-  came in late is on the next invoice that closes. What happened later waits.
+- An invoice holds the charges that happened before the end of the period and are on no invoice yet, late ones included.
 - Without charges nothing is issued, unless the profile wants an invoice all the same: one of zero, settled at once.
 - When returns outweigh the charges, all of them wait for the next period.
-- When days or months were missed, each period that ended meanwhile is closed in order and has an invoice of its own.
-- The invoice date is the day on which the run really makes the invoice, where the profile is. That is the day the
-  period closed when the run is on time; after a missed day it is later, because a due date must not lie in the past.
-- A profile begins on the day it was made. One that is disabled is still billed for what it used; one that staff closed
-  is passed over, and its periods are made up for if it is opened again.
+- When days or months were missed, each period is closed in order with an invoice of its own.
+- The invoice date is the day of the run, where the profile is, because a due date must not lie in the past.
+- A disabled profile is still billed. One that staff closed is passed over, and caught up when it is opened again.
 
-Charges are never read: they are marked, added up and copied into lines where they are, by one statement a chunk. What
-the statements join with are the values of the chunk, at most a few numbers for each of its profiles.
+Charges are never read: they are marked, added up and copied into lines by one statement a chunk.
 """
 
 import logging
@@ -129,8 +124,8 @@ class Sums(NamedTuple):
 
 
 def close_due(*, at: datetime, limit: int = CHUNK) -> int:
-    """Closes what is due, and stops after the chunk that reaches ``limit``. Returns how many periods it closed; a
-    worker calls again until that is none. What could not be closed is logged, and tried again every time."""
+    """Closes what is due, up to the chunk that reaches ``limit``. Returns how many periods it closed; a worker calls
+    again until that is none. What could not be closed is logged, and tried again every time."""
     count = 0
     for closed in close_periods(access=system_access(), at=at, chunk=min(limit, CHUNK)):
         for code, reason in closed.failed.items():
@@ -150,8 +145,7 @@ def close_periods(
     chunk: int = CHUNK,
     dry_run: bool = False,
 ) -> Iterator[Closed]:
-    """Closes every period that has ended and is open, of all profiles or of ``only`` one, and yields what became of
-    each chunk after it was committed. Stopping half-way leaves whole chunks.
+    """Closes every ended period, of all profiles or of ``only`` one, and yields the result of each committed chunk.
 
     ``until`` leaves periods that end after a day for later. With ``dry_run`` each chunk is undone again. A profile that
     cannot be closed is named in ``failed`` and holds up no other. Rights are the caller's.
@@ -200,8 +194,8 @@ class _Run:
             yield closed
 
     def _next_chunk(self) -> Closed | None:
-        """None when there is none. One that cannot be closed as a whole is tried again by halves, until the profile
-        that is the reason stands alone and is passed over."""
+        """None when there is none. A chunk that fails is tried again by halves, until the bad profile stands alone and
+        is passed over."""
         locked: list[BillingProfile] = []
         try:
             with transaction.atomic():
@@ -225,8 +219,8 @@ class _Run:
         return closed
 
     def _lock(self) -> list[BillingProfile]:
-        """The next of them, locked until the transaction ends; those that somebody else holds are left to them. Charges
-        and payments of a locked profile can be written meanwhile."""
+        """Locks the next of them and skips those that somebody else holds. Their charges and payments can be written
+        meanwhile."""
         profiles, (last_on, last_id) = self.profiles, self.last
         if last_on is not None:
             further = Q(next_invoice_on__gt=last_on) | Q(next_invoice_on=last_on, pk__gt=last_id)
@@ -296,8 +290,8 @@ def _outcome(profile: BillingProfile, sums: Sums) -> str:
 
 
 def mark_charges(closings: Iterable[tuple[int, date, int]]) -> None:
-    """Puts the charges of each profile that happened before a day, and are on no invoice, on the invoice named. Rows
-    are profile, day, invoice; the invoices may be written later in the transaction."""
+    """Puts a profile's unbilled charges before a day on an invoice, which may be written later in the transaction. Rows
+    are profile, day, invoice."""
     _execute(MARK_CHARGES, closings)
 
 

@@ -1,8 +1,7 @@
 """Credit notes: what was billed is taken back, all of it or a part, by a document with a number of its own.
 
-What the invoice still owes is lowered first. What was paid with money becomes a credit of the profile, which never
-expires; what was paid with credits goes back to those, with the days they have. A line is taken back with its tax, and
-never more of it than earlier notes have left.
+What the invoice still owes is lowered first. What was paid with money becomes a credit that never expires; what was
+paid with credits goes back to those. Of a line no more is taken back than earlier notes have left.
 """
 
 from collections.abc import Mapping, Sequence
@@ -68,10 +67,10 @@ def credit_note(
 ) -> CreditNote:
     """Takes back all that is left of an issued invoice, or of each line as much as ``amounts`` says.
 
-    ``amounts`` holds minor units with tax by line id, negative for a line that is; ``today`` is the note's date;
-    ``shown_rest`` what the page said was left of the invoice, so that a form sent twice makes one note.
-    Returns the note. Raises NotAllowed, Invoice.DoesNotExist, and CannotCorrect without a reason, for a draft, for a
-    void invoice, while a payment is in progress or disputed, and for more than is left of a line or of the invoice.
+    ``amounts`` holds minor units with tax by line id, with the sign of the line; ``today`` is the note's date;
+    ``shown_rest`` what the page said was left, so that a form sent twice makes one note. Raises NotAllowed,
+    Invoice.DoesNotExist, and CannotCorrect without a reason, for a draft or void invoice, while a payment is in
+    progress or disputed, and for more than is left of a line or of the invoice.
     """
     require_staff(access)
     invoice = Invoice.objects.select_related("profile").locked().get(pk=invoice_id)
@@ -109,8 +108,7 @@ def credit_note(
 
 
 def chosen_parts(rest: Sequence[Part], amounts: Mapping[int, int], currency: str) -> list[Part]:
-    """Splits what is to be taken of each line into amount and tax, in the proportion of what is left. Raises
-    CannotCorrect."""
+    """Splits each amount into amount and tax, in the proportion of what is left. Raises CannotCorrect."""
     left = {part.line.pk: part for part in rest}
     if not amounts.keys() <= left.keys():
         raise CannotCorrect(_("That is no line of this invoice."))
@@ -140,11 +138,8 @@ def write_note(
     given_back_minor: int,
     voids: bool = False,
 ) -> CreditNote:
-    """Writes a note of a locked invoice, with its number, and the credit that its rest becomes.
-
-    It takes off the invoice what was due, and what was given back to credits just before. That it does is left to the
-    caller to count on the invoice.
-    """
+    """Writes a note of a locked invoice, with its number, and the credit that its rest becomes. The caller changes the
+    invoice: it loses what was due, and what was given back to credits just before."""
     number = take_numbers(settings.CREDIT_NOTE_NUMBER_PREFIX)[0]
     charges, tax = sum(part.amount_minor for part in parts), sum(part.tax_minor for part in parts)
     applied = min(charges + tax, due_minor + given_back_minor)

@@ -1,12 +1,11 @@
 """Credits of a profile: granted by staff, applied to invoices, given back, taken back and expired.
 
-Credits pay for invoices by themselves when an invoice is issued, and at no other time unless staff do it. A credit that
-is granted later waits for the next invoice, so what is due never changes under a payer's hands. The lot that expires
-first goes first, then the oldest; lines that credits may not pay for are left out. Money paid too much becomes a credit
-too.
+Credits pay for an invoice when it is issued, and at no other time unless staff do it, so what is due never changes
+under a payer's hands. The lot that expires first goes first, then the oldest; lines that credits may not pay for are
+left out.
 
-Each change of a lot is written together with the entry that says why. What is left of a lot is the sum of its entries;
-`check_books` compares the two. Lots are locked after invoices and payments, and several of them in one fixed order.
+Each change of a lot is written with the entry that says why; what is left of a lot is the sum of its entries, which
+`check_books` proves. Lots are locked after invoices and payments, in one fixed order.
 """
 
 from collections import Counter
@@ -47,11 +46,11 @@ class CannotCredit(Exception):
 
 
 def apply_at_issue(*, access: Access, invoice_ids: Sequence[int], today: date, at: datetime) -> int:
-    """Pays invoices that were just issued with the credits of their profiles, as far as those go.
+    """Pays invoices with the credits of their profiles, inside the transaction that issues them. Returns how many got
+    any.
 
-    Inside the transaction that issued them. ``today`` is the invoice date, which decides the lots that may be used. One
-    query when there is no such lot, and the same few for any number of invoices when there are. Returns for how many
-    invoices credits were used. Rights are the caller's.
+    ``today`` is the invoice date, which decides the lots that may be used. The same few queries for any number of
+    invoices, one when there is no lot. Rights are the caller's.
     """
     new = Invoice.objects.filter(pk__in=invoice_ids, status=InvoiceStatus.OPEN)
     lots = list(Credit.objects.filter(profile__in=new.values("profile")).usable_on(today).locked())
@@ -65,8 +64,8 @@ def apply_at_issue(*, access: Access, invoice_ids: Sequence[int], today: date, a
 def apply_credits(*, access: Access, invoice_id: int, at: datetime) -> Invoice:
     """Pays an open invoice with the credits of its profile that may be used today, because staff ask for it.
 
-    Returns the invoice. Raises NotAllowed, Invoice.DoesNotExist, and CannotCredit while a payment is in progress,
-    because its amount was agreed with the payer, or when there is nothing to pay or to pay it with.
+    Raises NotAllowed, Invoice.DoesNotExist, and CannotCredit while a payment is in progress, whose amount was agreed
+    with the payer, or when there is nothing to pay or to pay it with.
     """
     require_staff(access)
     invoice = Invoice.objects.select_related("profile").locked().get(pk=invoice_id)
@@ -85,8 +84,7 @@ def apply_credits(*, access: Access, invoice_id: int, at: datetime) -> Invoice:
 def _apply(
     invoices: Sequence[Invoice], lots: Sequence[Credit], *, access: Access, at: datetime, is_issue: bool = False
 ) -> int:
-    """Moves credit of locked lots to invoices, settles what is paid with it and saves both. Returns for how many
-    invoices credits were used."""
+    """Moves credit of locked lots to invoices and saves both. Returns for how many invoices credits were used."""
     creditable = _creditable(invoices)
     lots_of: dict[tuple[int, str], list[Credit]] = {}
     for lot in sorted(lots, key=_order_of_use):
@@ -139,11 +137,8 @@ def _take(most: int, lots: Iterable[Credit], left: dict[int, int]) -> Iterator[t
 def give_credits_back(
     invoice: Invoice, *, access: Access, at: datetime, note: str, most_minor: int | None = None
 ) -> int:
-    """Gives what credits paid of a locked invoice back to the same lots, all of it or ``most_minor``. What was used
-    last goes back first. A lot that has expired meanwhile gets it too, and loses it again when it is next looked at.
-
-    Does not save the invoice. Returns how much was given back.
-    """
+    """Gives what credits paid of a locked invoice back to their lots, all of it or ``most_minor``, the last used first.
+    An expired lot gets it too, and loses it when it is next looked at. Returns how much; does not save the invoice."""
     used = CreditEntry.objects.filter(invoice=invoice).order_by().values_list("credit").annotate(Sum("amount_minor"))
     given = {pk: -minor for pk, minor in used if minor}
     lots = list(Credit.objects.filter(pk__in=given).locked())
@@ -184,9 +179,9 @@ def grant_credit(
 ) -> Credit:
     """Gives a profile a credit, which waits for its next invoice. Both dates are days on which it may be used.
 
-    Returns the credit. Raises NotAllowed, BillingProfile.DoesNotExist, and CannotCredit for an amount that is not more
-    than zero or in another currency than the profile's, without a description, for days that make no sense, and for
-    the same credit twice within a minute, which is a form sent twice.
+    Raises NotAllowed, BillingProfile.DoesNotExist, and CannotCredit for an amount that is not more than zero or in
+    another currency, without a description, for impossible days, and for the same credit twice within a minute (a form
+    sent twice).
     """
     require_staff(access)
     profile = BillingProfile.objects.select_for_update().get(pk=profile_id)
@@ -219,11 +214,8 @@ def grant_credit(
 
 @transaction.atomic
 def take_back_credit(*, access: Access, credit_id: int, reason: str, at: datetime) -> Credit:
-    """Takes away what is left of a credit. What it has paid for stays paid.
-
-    Returns the credit. Raises NotAllowed, Credit.DoesNotExist, and CannotCredit without a reason, and when nothing is
-    left. Somebody has to answer for it, so the portal itself may not.
-    """
+    """Takes away what is left of a credit. Raises NotAllowed, Credit.DoesNotExist, and CannotCredit without a reason,
+    when nothing is left, and for the portal itself: somebody has to answer for it."""
     require_staff(access)
     credit = Credit.objects.select_related("profile").locked().get(pk=credit_id)
     if access.user is None or not reason.strip():
@@ -241,11 +233,8 @@ def take_back_credit(*, access: Access, credit_id: int, reason: str, at: datetim
 
 @transaction.atomic
 def expire_credits(*, at: datetime, limit: int = 500) -> int:
-    """Takes away what is left of credits whose last day is over where their profile is, oldest first.
-
-    Returns how many there were, so a caller goes on until there are none. Safe to call any number of times, and from
-    several workers at once: each takes credits that no other holds.
-    """
+    """Takes away what is left of credits whose last day is over where their profile is. Returns how many there were, so
+    a caller goes on until there are none. Safe from several workers: each takes credits that no other holds."""
     zones = Credit.objects.filter(TO_EXPIRE).order_by().values_list("profile__time_zone", flat=True).distinct()
     days = [(zone, BillingProfile(time_zone=zone).day_of(at)) for zone in zones]
     if not days:
@@ -279,8 +268,7 @@ def add_credit(
     starts_on: date | None = None,
     expires_on: date | None = None,
 ) -> Credit:
-    """Makes a lot and its first entry. Returns the lot: of money that was received and fits on no invoice, unless
-    another source is named."""
+    """Makes a lot and its first entry. Its source is money that fits on no invoice, unless another is named."""
     credit = Credit.objects.create(
         profile=profile, source=source, currency=amount.currency, amount_minor=amount.minor,
         remaining_minor=amount.minor, description=description[:200], starts_on=starts_on, expires_on=expires_on,
@@ -292,11 +280,9 @@ def add_credit(
 
 
 def move(movements: Sequence[Movement], *, at: datetime, actor: User | None = None) -> None:
-    """Writes movements of locked lots: their entries, and what is left of each lot. Two statements for any number.
-
-    The database adds up for itself and refuses less than nothing and more than the lot ever held, so a caller that
-    forgot the lock fails instead of spending a lot twice.
-    """
+    """Writes movements of locked lots: their entries, and what is left of each lot, in two statements. The database
+    adds up for itself and refuses less than nothing, so a caller that forgot the lock fails instead of spending a lot
+    twice."""
     CreditEntry.objects.bulk_create(
         CreditEntry(
             credit=movement.credit, kind=movement.kind, amount_minor=movement.minor, invoice=movement.invoice, at=at,
@@ -314,7 +300,7 @@ def move(movements: Sequence[Movement], *, at: datetime, actor: User | None = No
 
 
 def change_credit(credit: Credit, amount: Money, *, at: datetime, note: str = "") -> None:
-    """Money of a locked lot goes back to where it came from (negative), or came back after all. Entries of money carry
-    no name: who paid it back stands with the refund."""
+    """Money of a locked lot goes back to where it came from (negative), or came back after all. No actor is noted: who
+    paid it back stands with the refund."""
     kind = CreditEntry.Kind.GIVEN_BACK if amount.minor > 0 else CreditEntry.Kind.TAKEN_BACK
     move([Movement(credit, kind, amount.minor, note=note)], at=at)

@@ -11,10 +11,8 @@ from invoices.models import CreditNote, Invoice, IssuedDocument
 
 
 def issued_pdf(subject: Invoice | CreditNote, *, at: datetime) -> bytes:
-    """The PDF of an issued invoice or of a credit note in the language that is active.
-
-    An invoice needs ``profile.account`` loaded, a credit note its ``invoice``. Never call it inside a transaction.
-    """
+    """The PDF of an issued invoice (needs ``profile.account``) or of a credit note (needs ``invoice``) in the language
+    that is active. Never call it inside a transaction."""
     language = get_language() or "en"
     content = kept_document(subject, language=language)
     if content is None:
@@ -30,8 +28,7 @@ def kept_document(subject: Invoice | CreditNote, *, language: str) -> bytes | No
 
 
 def keep_document(subject: Invoice | CreditNote, *, language: str, content: bytes, at: datetime) -> bytes:
-    """Keeps a document for ever, unless somebody else just did. Returns the one that is kept, which is what has to be
-    handed out: two people who ask at once get the same bytes."""
+    """Keeps a document for ever. Returns the one that is kept: two people who ask at once get the same bytes."""
     row = IssuedDocument(
         **_of(subject), language=language, content=content, digest=sha256(content).hexdigest(), created_at=at
     )

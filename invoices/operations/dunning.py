@@ -46,19 +46,16 @@ def next_reminder(due_on: date, *, from_on: date) -> date | None:
 
 
 def reminder_after_reopening(due_on: date, *, today: date) -> date | None:
-    """When to remind of an invoice that is due again. Not today: whoever pays has just been told of the refund or the
-    dispute. Where the plan is over, once more after a week. None where nobody is reminded at all."""
+    """When to remind of an invoice that is due again: not today, because the payer has just been told of the refund or
+    dispute. After the plan once more, in a week. None where nobody is reminded at all."""
     if not settings.REMINDER_DAYS:
         return None
     return next_reminder(due_on, from_on=today + timedelta(days=1)) or today + AGAIN_AFTER
 
 
 def remind_due(*, at: datetime, limit: int) -> int:
-    """Sends the reminders whose day has come where the profile is. Returns how many invoices were taken up.
-
-    Safe from several workers at once: each profile's invoices are locked while their next day is written, together with
-    the mail. A profile that fails is logged and comes up again.
-    """
+    """Sends the reminders whose day has come where the profile is. Returns how many invoices were taken up. Safe from
+    several workers: a profile's invoices are locked while mail and next day are written."""
     come = has_come("next_reminder_on", zone="profile__time_zone", at=at)
     waiting = Invoice.objects.filter(come, next_reminder_on__isnull=False).order_by("next_reminder_on", "pk")
     profile_ids = dict.fromkeys(waiting.values_list("profile_id", flat=True)[:limit])
@@ -85,8 +82,7 @@ def _is_reminded_of(invoice: Invoice, today: date) -> bool:
 
 
 def _plan_next(invoice: Invoice, today: date, *, is_reminded: bool) -> None:
-    """Sets the next day. An invoice that was not reminded of today is looked at again tomorrow, or on the day after the
-    charge."""
+    """Sets the next day: tomorrow, or the day after the charge, for one that was not reminded of today."""
     tomorrow, next_on = today + timedelta(days=1), None
     if invoice.status == InvoiceStatus.OPEN and invoice.due_on is not None:
         next_on = next_reminder(invoice.due_on, from_on=tomorrow)
@@ -126,25 +122,21 @@ def _facts(invoice: Invoice, today: date) -> dict[str, Any]:
 
 
 def update_profile_statuses(*, at: datetime, limit: int) -> int:
-    """Warns and disables profiles by the days that something is past due, and restores those that owe nothing late.
-    Returns how many changed.
-
-    Safe from several workers at once: a change is one conditional UPDATE together with its audit entry and mail.
-    """
+    """Warns, disables and restores profiles by the days that something is past due. Returns how many changed. Safe from
+    several workers: a change is one conditional UPDATE together with its audit entry and mail."""
     candidates = _candidates(latest_day(at))  # somewhere it is a day later than here
     return run_each(candidates, partial(_update, at=at), log=log, event="status not updated", limit=limit)
 
 
 def lock_profile(profile: BillingProfile) -> None:
-    """For whoever will lock credits and then call `reinstate`: the profile comes before its credits, as it does
-    when its period is closed, or the two would wait for each other. Its charges and payments can be written meanwhile.
-    """
+    """For whoever will lock credits and then call `reinstate`: closing a period locks the profile before its credits
+    too. Charges and payments of the profile can be written meanwhile."""
     BillingProfile.objects.filter(pk=profile.pk).order_by().select_for_update(no_key=True).values_list("pk").get()
 
 
 def reinstate(profile: BillingProfile, *, at: datetime) -> None:
-    """Makes a profile active again when nothing of it is past due any more, inside the transaction that settled an
-    invoice. Costs nothing for a profile that is active."""
+    """Makes a profile active again when nothing is past due any more, inside the transaction that settled an
+    invoice."""
     if profile.status in (Status.WARNED, Status.DISABLED):
         today = profile.day_of(at)
         if not _late(profile, today).exists():

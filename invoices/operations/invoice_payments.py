@@ -1,6 +1,6 @@
 """What payments, refunds and disputes do to invoices, and the automatic charge and announcement that are planned.
 
-Called by the operations of `payments`, inside their transaction and on rows they have locked; nothing else calls them.
+Called by the operations of `payments` alone, inside their transaction and on rows they have locked.
 """
 
 from datetime import date, datetime
@@ -25,11 +25,10 @@ def clear_payment_started(invoice: Invoice) -> None:
 
 
 def apply_payment(invoice: Invoice, amount: Money, *, at: datetime, paid_with: str, ends_attempt: bool) -> Money:
-    """Books money on a locked invoice, up to what is due; an invoice paid in full becomes `paid`.
+    """Books money on a locked invoice, up to what is due; an invoice paid in full becomes `paid`. Returns the rest.
 
-    Returns the part that did not fit: all of it when the invoice is paid or void already. ``ends_attempt`` is False
-    for money that did not come from the attempt noted on the invoice (a wire, a late success of an earlier attempt);
-    the note stays unless the invoice is paid in full.
+    ``ends_attempt`` is False for money that did not come from the attempt noted on the invoice (a wire, a late success
+    of an earlier attempt); the note stays unless the invoice is paid in full.
     """
     due = Money(invoice.open_minor if invoice.status == InvoiceStatus.OPEN else 0, invoice.currency)
     used = min(amount, due)
@@ -52,15 +51,14 @@ def apply_payment(invoice: Invoice, amount: Money, *, at: datetime, paid_with: s
 
 
 def _write(invoice: Invoice, fields: set[str]) -> None:
-    """What `save` does for a locked row, at two thirds of its price: `save` goes over all columns of the invoice, time
-    and again."""
+    """As `save`, at two thirds of its price: `save` goes over all columns of the invoice, time and again."""
     Invoice.objects.filter(pk=invoice.pk).update(**{name: getattr(invoice, name) for name in fields})
     invoice.__dict__.pop("amount_due_minor", None)  # the database's to compute, so it is read again when asked for
 
 
 def take_back_payment(invoice: Invoice, amount: Money, *, at: datetime, by_bank: bool = False) -> None:
-    """Undoes booked money on a locked invoice (refund, returned check, dispute): it is due, and reminded of, again.
-    ``by_bank`` says that the payer's bank took it."""
+    """Undoes booked money on a locked invoice, which is due and reminded of again. ``by_bank``: the payer's bank took
+    it."""
     invoice.paid_minor -= amount.minor
     invoice.refunded_minor += amount.minor
     invoice.charged_back_minor += amount.minor if by_bank else 0
@@ -73,8 +71,8 @@ def take_back_payment(invoice: Invoice, amount: Money, *, at: datetime, by_bank:
 
 
 def give_back_payment(invoice: Invoice, amount: Money, *, at: datetime, paid_with: str, by_bank: bool = False) -> Money:
-    """Undoes `take_back_payment` on a locked invoice, because the refund failed or the bank changed its mind. Returns
-    the part that does not fit any more, because the invoice was paid in another way meanwhile."""
+    """Undoes `take_back_payment`: the refund failed or the bank changed its mind. Returns what does not fit any more,
+    because the invoice was paid in another way meanwhile."""
     invoice.refunded_minor -= amount.minor
     invoice.charged_back_minor -= amount.minor if by_bank else 0
     invoice.save(update_fields=["refunded_minor", "charged_back_minor"])
@@ -82,8 +80,8 @@ def give_back_payment(invoice: Invoice, amount: Money, *, at: datetime, paid_wit
 
 
 def mark_disputed(invoice: Invoice, *, since: datetime | None) -> None:
-    """Notes on a locked invoice since when a payment of it is disputed, so that every page can say so; None when none
-    is any more. The money stays booked until the bank has decided."""
+    """Notes on a locked invoice since when a payment is disputed; None when none is. The money stays booked until
+    then."""
     if invoice.disputed_at != since:
         invoice.disputed_at = since
         invoice.save(update_fields=["disputed_at"])

@@ -1,9 +1,8 @@
 """Drafts, and how they are issued: from a draft to a numbered document that never changes again.
 
-There is one way in which an invoice is born, for one or a hundred thousand: a draft in memory is given to
-`create_drafts`, to be looked over by staff, or to `issue_invoices`, which writes everything that follows from an issue:
-number, dates, terms, parties, where to send the money, what happens next by itself, the audit entry, and the credits
-that pay for it. Staff, the import of a file, the billing run and rebilling all call these two.
+Every invoice is born in one way: a draft in memory is given to `create_drafts`, for staff to look over, or to
+`issue_invoices`, which writes everything that follows from an issue. Staff, imports, the billing run and rebilling call
+these two.
 """
 
 from collections import defaultdict
@@ -40,17 +39,14 @@ class CannotIssue(Exception):
 
 
 def line_sums(quantity: Decimal, unit_price: Decimal, tax_rate: Decimal, currency: str) -> tuple[int, int]:
-    """The amount and the tax of a line in minor units, rounded half-up once each. Raises ValueError when one is too
-    large for its currency."""
+    """Amount and tax of a line in minor units, rounded half-up once each. Raises ValueError when one is too large."""
     amount_minor = rounded_minor(quantity * unit_price, currency)
     return amount_minor, percent_of(amount_minor, tax_rate)
 
 
 def compute_sums(invoice: Invoice, lines: Sequence[InvoiceLine]) -> None:
-    """Sets the amount and tax of each line, and what they come to on the invoice. Saves nothing.
-
-    Raises CannotIssue for a negative total (that is a credit), and for amounts that no column holds.
-    """
+    """Sets amount and tax of each line and their sums on the invoice. Saves nothing. Raises CannotIssue for a negative
+    total (that is a credit), and for amounts that no column holds."""
     try:
         for line in lines:
             sums = line_sums(line.quantity, line.unit_price, line.tax_rate, invoice.currency)
@@ -74,10 +70,8 @@ def _check_total(invoice: Invoice) -> None:
 
 @transaction.atomic
 def recompute_draft(*, invoice_id: int) -> Invoice:
-    """Brings the sums of a draft up to date with its lines. Returns the draft.
-
-    Raises WrongState when it was issued meanwhile, CannotIssue when its lines make no invoice. Rights are the caller's.
-    """
+    """Brings the sums of a draft up to date with its lines. Raises WrongState when it was issued meanwhile, CannotIssue
+    when its lines make no invoice. Rights are the caller's."""
     invoice = Invoice.objects.locked().get(pk=invoice_id)
     if invoice.status != InvoiceStatus.DRAFT:
         raise WrongState(_("Invoice %(number)s has been issued and does not change any more.") % {"number": invoice})
@@ -95,11 +89,8 @@ def _recompute(invoice: Invoice) -> list[InvoiceLine]:
 
 @transaction.atomic
 def issue(*, access: Access, invoice_id: int, today: date, at: datetime) -> Invoice:
-    """Issues a stored draft. ``today`` is the invoice date.
-
-    Returns the issued invoice. Raises CannotIssue for a draft without lines or with a negative total, WrongState for
-    an invoice that is no draft. Rights are the caller's.
-    """
+    """Issues a stored draft; ``today`` is the invoice date. Raises CannotIssue for a draft without lines or with a
+    negative total, WrongState for an invoice that is no draft. Rights are the caller's."""
     invoice = Invoice.objects.locked().get(pk=invoice_id)
     check_move(invoice.status, InvoiceStatus.OPEN)
     if not _recompute(invoice):
@@ -112,10 +103,8 @@ def issue(*, access: Access, invoice_id: int, today: date, at: datetime) -> Invo
 
 
 def create_drafts(invoices: Sequence[Invoice], lines: Iterable[InvoiceLine], *, access: Access, at: datetime) -> None:
-    """Stores new drafts with their lines, and an audit entry for each. The sums must have been computed.
-
-    Inside the caller's transaction, whose are the rights. ``lines`` name their invoice; the invoices get their ids.
-    """
+    """Stores new drafts with computed sums and their lines, and an audit entry for each. Transaction and rights are the
+    caller's. ``lines`` name their invoice; the invoices get their ids."""
     _insert(invoices, lines, at)
     bulk_insert(AuditEntry, _audit_entries("invoice.drafted", invoices, access=access, at=at))
 
@@ -128,13 +117,12 @@ def issue_invoices(
     at: datetime,
     remittances: Remittances | None = None,
 ) -> None:
-    """Issues drafts: stored and locked ones, or new ones that were never saved. New ones are written with their
-    ``lines``, unless those are in the database already, under the ids that were reserved for their invoices.
+    """Issues drafts: stored and locked ones, or new ones, which are written with their ``lines`` unless those are in
+    the database already, under the ids reserved for their invoices.
 
-    Inside the caller's transaction, whose are the rights. A draft has its ``profile`` with ``account`` and its
-    ``tax_ids``, its invoice date (``issued_on``, a day of the profile) and its sums; the due date follows from the
-    profile's terms unless it has one. An invoice of zero has nothing to pay and is settled at once. ``remittances`` are
-    our bank accounts, for a caller with many batches; without it they are read.
+    Transaction and rights are the caller's. A draft has its ``profile`` with ``account`` and ``tax_ids``, its invoice
+    date (``issued_on``, a day of the profile) and its sums; a due date of its own wins over the profile's terms. An
+    invoice of zero is settled at once. ``remittances`` are our bank accounts, read once by a caller with many batches.
     Raises CannotIssue when a total is negative. The series of numbers stays locked until the transaction ends.
     """
     remittances, seller = remittances or Remittances(), dict(settings.SELLER)
@@ -192,11 +180,8 @@ def _buyer(profile: BillingProfile) -> dict[str, Any]:
 
 
 def _plan(invoice: Invoice, issued_on: date, due_on: date, at: datetime) -> None:
-    """When people are told of the invoice, when it is charged and its payer reminded.
-
-    An invoice whose day of charging lies in the past (history that is imported) is never charged by itself, nobody is
-    told of it as if it were new, and nobody is reminded for a day that has gone.
-    """
+    """When people are told of the invoice, when it is charged and its payer reminded: none of it for days that have
+    gone, as of history that is imported."""
     profile, today = invoice.profile, invoice.profile.day_of(at)
     by_card = profile.charges_automatically and not profile.pays_by_wire and profile.account.can_pay_by_card
     charged_on = issued_on + timedelta(days=settings.AUTOPAY_DELAY_DAYS)

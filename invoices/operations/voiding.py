@@ -1,7 +1,6 @@
-"""Void: cancel an issued invoice. It keeps its number and stays readable, and a credit note says that it is taken back.
+"""Void: cancel an issued invoice. It keeps its number and stays readable, and a credit note takes it back.
 
-Rebill: the same, and a new draft in its place. Staff correct the draft and issue it; invoice, credit note and new
-invoice then form a chain.
+Rebill: the same, and a draft in its place. Invoice, credit note and new invoice then form a chain.
 """
 
 from datetime import datetime
@@ -33,9 +32,8 @@ def void(*, access: Access, invoice_id: int, reason: str, at: datetime) -> Invoi
     """Cancels an invoice for which no money was received, by a credit note for all that is left of it. Credits that
     paid for it are given back. Returns it.
 
-    Raises CannotVoid without a reason, while a payment is in progress (its money could not be placed), when money was
-    received (refund it first), and when an earlier credit note of it became a credit; WrongState for an invoice that is
-    void, paid with money, or a draft.
+    Raises CannotVoid without a reason, while a payment is in progress, when money was received (refund it first), and
+    when a credit note of it became a credit; WrongState for a draft, and an invoice that is void or paid with money.
     """
     invoice = Invoice.objects.locked().get(pk=invoice_id)
     reason = reason.strip()[:200]
@@ -84,12 +82,8 @@ def _check(invoice: Invoice) -> None:
 
 @transaction.atomic
 def rebill(*, access: Access, invoice_id: int, reason: str, at: datetime) -> Invoice:
-    """Voids an invoice and makes a draft with the same lines in its place, for staff to correct and issue. Charges stay
-    with the void invoice.
-
-    An invoice that is void already only gets the draft. Returns the draft. Raises what `void` raises, and CannotVoid
-    when another invoice has its place.
-    """
+    """Voids an invoice, unless it is void already, and returns a draft with the same lines in its place. Charges stay
+    with the void invoice. Raises what `void` raises, and CannotVoid when another invoice has its place."""
     invoice = Invoice.objects.locked().get(pk=invoice_id)
     if invoice.status != InvoiceStatus.VOID:
         invoice = void(access=access, invoice_id=invoice_id, reason=reason, at=at)

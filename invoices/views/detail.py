@@ -126,10 +126,8 @@ def _taxes(lines: Iterable[InvoiceLine], currency: str) -> list[tuple[str, Money
 
 
 def _transfer(invoice: Invoice, today: date) -> dict[str, Any] | None:
-    """Where to send the money today; None when there is nothing to send, or when a transfer now would pay twice.
-
-    ``printed`` is what the invoice's document says, where our account has changed since.
-    """
+    """Where to send the money today; None when nothing is due, or a transfer now would pay twice. ``printed`` is the
+    account on the document, where ours has changed since."""
     if not invoice.amount_due or invoice.is_being_paid:
         return None
     printed, now = Remittance.printed_on(invoice), current_remittance(invoice.currency, today)
@@ -148,8 +146,7 @@ def _transfer(invoice: Invoice, today: date) -> dict[str, Any] | None:
 @require_safe
 @profile_view(Permission.INVOICE_VIEW)
 def payment_code_image(_request: HttpRequest, access: Access, number: str) -> HttpResponse:
-    """The payment code of what is due now, to be scanned by a banking app. An image of its own, because the pages allow
-    none inside them."""
+    """The payment code of what is due now; an image of its own, because pages allow none inside them."""
     profile = profile_of(access)
     invoice = get_object_or_404(Invoice.objects.visible_to(access), number=number)
     remittance = current_remittance(invoice.currency, profile.day_of(timezone.now())) or Remittance.printed_on(invoice)

@@ -1,8 +1,7 @@
 """Files to keep: invoices and credit notes as PDF, and tables as CSV.
 
-A table is streamed, so that its length costs no memory, and its rows are read some hundreds at a time, each time after
-the last one, like the pages of a list. A cursor of the database would have to finish the whole answer before its first
-row, or keep a transaction open for as long as somebody takes to download.
+A table is streamed and its rows are read some hundreds at a time, like the pages of a list. A database cursor would
+finish the whole answer first, or keep a transaction open for as long as the download takes.
 """
 
 import csv

@@ -26,8 +26,7 @@ ROUTES = {
 
 
 class Addresses:
-    """The pages of the invoices of one profile. Resolved once, because resolving four names a row costs more than
-    drawing the row."""
+    """The pages of the invoices of one profile. Resolved once: four names a row cost more than drawing the row."""
 
     def __init__(self, profile: BillingProfile) -> None:
         self.parts = {name: reverse(route, args=[profile.code, PLACE]).split(PLACE) for name, route in ROUTES.items()}
@@ -137,10 +136,8 @@ class Rows:
 
 
 def row_context(invoice: Invoice, access: Access, at: datetime) -> dict[str, Any]:
-    """What `invoices/_changed.html` needs to redraw a row of the list and the figures above it after a payment.
-
-    ``access`` must be inside the invoice's profile.
-    """
+    """What `invoices/_changed.html` needs to redraw a row and the figures above the list. ``access`` is in the
+    profile."""
     rows = Rows(access, at)
     summary = summary_of(rows.profile, rows.today)
     return {"rows": [rows.row(invoice)], "summary": summary, "profile": rows.profile, "may_pay": rows.may_pay}

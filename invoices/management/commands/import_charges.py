@@ -1,5 +1,4 @@
-"""``manage.py import_charges FILE.csv``: records many charges at once. The columns are described in
-`invoices.importing.charges`."""
+"""``manage.py import_charges FILE.csv``: records many charges at once."""
 
 from typing import Any
 

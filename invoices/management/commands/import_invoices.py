@@ -1,5 +1,4 @@
-"""``manage.py import_invoices FILE.csv``: brings in many invoices at once. The columns are described in
-`invoices.importing.invoices`."""
+"""``manage.py import_invoices FILE.csv``: imports many invoices at once."""
 
 from typing import Any
 
