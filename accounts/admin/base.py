@@ -117,7 +117,18 @@ class AuditedAdmin(admin.ModelAdmin):
 
 
 class PortalAdmin(AuditedAdmin):
-    """Stands addresses that somebody typed by hand, with values in them that mean nothing."""
+    """Stands addresses that somebody typed by hand, with values in them that mean nothing. What an operation refuses
+    is shown as a message: refusals leave the admin's own transaction first, so nothing of a refused change is kept."""
+
+    # Exceptions of operations whose message may be shown.
+    refusals: tuple[type[Exception], ...] = ()
+
+    def changeform_view(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+        try:
+            return super().changeform_view(request, *args, **kwargs)
+        except self.refusals as refusal:
+            self.message_user(request, str(refusal), messages.ERROR)
+            return HttpResponseRedirect(request.get_full_path())
 
     def get_changeform_initial_data(self, request: HttpRequest) -> dict[str, Any]:
         """What a new form begins with. A row that there is not is left out."""
@@ -185,20 +196,12 @@ class ReadOnlyInline(PortalInline):
 
 
 class NoDeleteAdmin(PortalAdmin):
-    """Rows with a history: they are made inactive, never deleted. What an operation refuses is shown as a message.
+    """Rows with a history: they are made inactive, never deleted."""
 
-    Refusals leave the admin's own transaction first, so nothing of a refused change is kept.
-    """
+    refusals = REFUSALS
 
     def has_delete_permission(self, _request: HttpRequest, _obj: Model | None = None) -> bool:
         return False
-
-    def changeform_view(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
-        try:
-            return super().changeform_view(request, *args, **kwargs)
-        except REFUSALS as refusal:
-            self.message_user(request, str(refusal), messages.ERROR)
-            return HttpResponseRedirect(request.get_full_path())
 
 
 class ReadOnlyAdmin(PortalAdmin):

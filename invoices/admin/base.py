@@ -39,6 +39,15 @@ def invoice_link(_model_admin: admin.ModelAdmin, row: Any) -> SafeString | str:
     return format_html('<a href="{}">{}</a>', url, row.invoice)
 
 
+def amount_of(text: str, currency: str) -> Money:
+    """An amount as somebody typed it. Raises ValidationError."""
+    try:
+        return Money.parse(text, currency)
+    except ValueError as error:
+        message = _("Write the amount as digits with a decimal point, such as 12.50, in %(currency)s.")
+        raise forms.ValidationError(message, params={"currency": currency}) from error
+
+
 class ReasonForm(forms.Form):
     reason = forms.CharField(
         label=_("Reason"),

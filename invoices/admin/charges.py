@@ -87,6 +87,7 @@ class ChargeAdmin(PortalAdmin):
     search_fields = ("description", "source_reference", "profile__name", "profile__code", "section__name")
     search_help_text = _("Description, reference, section, or the name or code of a billing profile")
     addition_recorded_as = "charge.recorded"
+    refusals = (CannotCharge,)
     profile_link, invoice_link = base.profile_link, base.invoice_link
     amount = money_column("amount_minor", _("amount"), currency="profile.currency")
     tax = money_column("tax_minor", _("tax"), currency="profile.currency")
@@ -146,16 +147,11 @@ class ChargeAdmin(PortalAdmin):
             for pk in queryset.order_by("pk").values_list("pk", flat=True):
                 remove_charge(access=access_of_staff(request), charge_id=pk, at=timezone.now())
 
-    def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
-        return self._show_refusal(request, partial(super().changelist_view, request, extra_context))
+    def changelist_view(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+        return self._show_refusal(request, partial(super().changelist_view, request, *args, **kwargs))
 
-    def delete_view(
-        self, request: HttpRequest, object_id: str, extra_context: dict[str, Any] | None = None
-    ) -> HttpResponse:
-        return self._show_refusal(request, partial(super().delete_view, request, object_id, extra_context))
-
-    def changeform_view(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
-        return self._show_refusal(request, partial(super().changeform_view, request, *args, **kwargs))
+    def delete_view(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+        return self._show_refusal(request, partial(super().delete_view, request, *args, **kwargs))
 
     def _show_refusal(self, request: HttpRequest, act: Callable[[], HttpResponse]) -> HttpResponse:
         """A refusal under the lock, because a charge was billed or removed meanwhile, is shown as a message."""

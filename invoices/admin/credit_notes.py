@@ -14,7 +14,7 @@ from django.utils.translation import gettext_lazy as _
 
 from accounts.admin.base import ReadOnlyAdmin, ReadOnlyInline, access_of_staff
 from billing_portal.core.staff_pages import confirm
-from invoices.admin.base import ReasonForm, money_column
+from invoices.admin.base import ReasonForm, amount_of, money_column
 from invoices.models import CreditNote, CreditNoteLine, Invoice
 from invoices.money import Money
 from invoices.operations.credit_notes import CannotCorrect, chosen_parts, credit_note, rest_of
@@ -54,11 +54,10 @@ class CorrectionForm(ReasonForm):
         for part in self.left:
             name = f"line_{part.line.pk}"
             try:
-                minor = Money.parse(data.get(name) or "0", self.invoice.currency).minor
+                minor = amount_of(data.get(name) or "0", self.invoice.currency).minor
                 chosen_parts([part], {part.line.pk: minor}, self.invoice.currency)
-            except ValueError:
-                text = _("Write the amount as digits with a decimal point, such as 12.50, in %(currency)s.")
-                self.add_error(name, text % {"currency": self.invoice.currency})
+            except forms.ValidationError as error:
+                self.add_error(name, error)
             except CannotCorrect as refusal:
                 self.add_error(name, str(refusal))
             else:

@@ -14,9 +14,8 @@ from django.utils.translation import gettext_lazy as _
 
 from accounts.admin.base import ReadOnlyAdmin, ReadOnlyInline, access_of_staff
 from billing_portal.core.staff_pages import confirm
-from invoices.admin.base import ReasonForm, money_column
+from invoices.admin.base import ReasonForm, amount_of, money_column
 from invoices.models import Credit, CreditEntry
-from invoices.money import Money
 from invoices.operations.credits import GRANTABLE, CannotCredit, grant_credit, take_back_credit
 
 
@@ -43,10 +42,9 @@ class GrantForm(forms.ModelForm):
         profile = data.get("profile")
         if profile is not None and "amount" in data:
             try:
-                data["amount"] = Money.parse(data["amount"], profile.currency)
-            except ValueError:
-                text = _("Write the amount as digits with a decimal point, such as 12.50, in %(currency)s.")
-                self.add_error("amount", text % {"currency": profile.currency})
+                data["amount"] = amount_of(data["amount"], profile.currency)
+            except forms.ValidationError as error:
+                self.add_error("amount", error)
         return data
 
 
@@ -73,6 +71,7 @@ class CreditAdmin(ReadOnlyAdmin):
     ordering = ("-created_at", "-pk")
     actions = None
     addition_recorded_as = "credit.granted"
+    refusals = (CannotCredit,)
     amount, remaining = money_column("amount_minor", _("amount")), money_column("remaining_minor", _("remaining"))
     shown = (
         "profile", "source", "amount", "remaining", "description", "starts_on", "expires_on", "created_at",
@@ -100,14 +99,6 @@ class CreditAdmin(ReadOnlyAdmin):
         profile_id = data.pop("profile").pk
         credit = grant_credit(access=access_of_staff(request), profile_id=profile_id, at=timezone.now(), **data)
         obj.__dict__.update(credit.__dict__)
-
-    def changeform_view(self, request: HttpRequest, *args: Any, **kwargs: Any) -> Any:
-        """What the operation refuses is shown as a message."""
-        try:
-            return super().changeform_view(request, *args, **kwargs)
-        except CannotCredit as refusal:
-            self.message_user(request, str(refusal), messages.ERROR)
-            return HttpResponseRedirect(request.get_full_path())
 
     def render_change_form(self, request: HttpRequest, context: dict[str, Any], *args: Any, **kwargs: Any) -> Any:
         context["may_take_back"] = request.user.has_perm("invoices.change_credit")

@@ -248,6 +248,7 @@ class InvoiceAdmin(PortalAdmin):
     date_hierarchy = "issued_on"
     ordering = ("-pk",)
     show_full_result_count = False
+    refusals = (CannotIssue, WrongState)
     search_fields = ("number", "source_reference", "profile__name", "profile__code")
     search_help_text = _("Number, payment or source reference, or the name or code of a billing profile")
 
@@ -381,15 +382,13 @@ class InvoiceAdmin(PortalAdmin):
         """A write that comes too late, because the draft was issued or deleted meanwhile, is shown as a message."""
         try:
             return super().changeform_view(request, object_id, *args, **kwargs)
-        except (CannotIssue, WrongState) as refusal:
-            self.message_user(request, str(refusal), messages.ERROR)
         except PermissionDenied:
             issued = Invoice.objects.filter(pk=object_id or 0).exclude(status=InvoiceStatus.DRAFT).first()
             if request.method != "POST" or issued is None or not self.has_view_permission(request, issued):
                 raise
             text = _now("Invoice %(number)s has been issued and does not change any more.")
             self.message_user(request, text % {"number": issued}, messages.ERROR)
-        return HttpResponseRedirect(request.get_full_path())
+            return HttpResponseRedirect(request.get_full_path())
 
 
 def _may_change(invoice: Invoice | None) -> bool:

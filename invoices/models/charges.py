@@ -3,7 +3,7 @@
 from django.conf import settings
 from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
-from django.db.models import F, Q
+from django.db.models import CheckConstraint, F, Index, Q, UniqueConstraint
 from django.utils.translation import gettext_lazy as _
 
 from accounts.models import BillingProfile, InvoiceSection
@@ -30,10 +30,8 @@ class TaxRate(models.Model):
         verbose_name = _("tax rate")
         verbose_name_plural = _("tax rates")
         constraints = [
-            models.CheckConstraint(condition=Q(percent__range=(0, 100)), name="tax_rate_is_a_percentage"),
-            models.CheckConstraint(
-                condition=Q(is_reverse_charge=False) | Q(percent=0), name="tax_rate_reverse_is_zero"
-            ),
+            CheckConstraint(condition=Q(percent__range=(0, 100)), name="tax_rate_is_a_percentage"),
+            CheckConstraint(condition=Q(is_reverse_charge=False) | Q(percent=0), name="tax_rate_reverse_is_zero"),
         ]
 
     def __str__(self) -> str:
@@ -91,21 +89,19 @@ class Charge(models.Model):
         verbose_name = _("charge")
         verbose_name_plural = _("charges")
         constraints = [
-            models.UniqueConstraint(
+            UniqueConstraint(
                 fields=["profile", "source_reference"],
                 condition=~Q(source_reference=""),
                 name="charge_source_reference_once",
             ),
-            models.CheckConstraint(
+            CheckConstraint(
                 condition=Q(kind="return", amount_minor__lte=0) | (~Q(kind="return") & Q(amount_minor__gte=0)),
                 name="charge_negative_means_return",
             ),
         ]
         indexes = [
-            models.Index(
-                fields=["profile", "happened_on", "id"], condition=Q(invoice__isnull=True), name="charge_unbilled"
-            ),
-            models.Index(fields=["profile", "-happened_on", "-id"], name="charge_by_date"),
+            Index(fields=["profile", "happened_on", "id"], condition=Q(invoice__isnull=True), name="charge_unbilled"),
+            Index(fields=["profile", "-happened_on", "-id"], name="charge_by_date"),
         ]
 
     def __str__(self) -> str:
@@ -141,9 +137,9 @@ class PeriodClosing(models.Model):
         verbose_name = _("closed period")
         verbose_name_plural = _("closed periods")
         constraints = [
-            models.UniqueConstraint(fields=["profile", "start_on"], name="period_closed_once"),
-            models.CheckConstraint(condition=Q(end_on__gt=F("start_on")), name="period_ends_after_it_starts"),
-            models.CheckConstraint(
+            UniqueConstraint(fields=["profile", "start_on"], name="period_closed_once"),
+            CheckConstraint(condition=Q(end_on__gt=F("start_on")), name="period_ends_after_it_starts"),
+            CheckConstraint(
                 condition=Q(outcome="billed", invoice__isnull=False) | (~Q(outcome="billed") & Q(invoice=None)),
                 name="period_billed_with_an_invoice",
             ),

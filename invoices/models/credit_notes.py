@@ -2,7 +2,7 @@
 
 from django.conf import settings
 from django.db import models
-from django.db.models import F, Q
+from django.db.models import CheckConstraint, F, Index, Q, UniqueConstraint
 from django.utils.translation import gettext_lazy as _
 
 from accounts.models import BillingProfile
@@ -47,22 +47,20 @@ class CreditNote(models.Model):
         verbose_name = _("credit note")
         verbose_name_plural = _("credit notes")
         constraints = [
-            models.CheckConstraint(
+            CheckConstraint(
                 condition=Q(total_minor=F("charges_minor") + F("tax_minor")), name="credit_note_total_adds_up"
             ),
-            models.CheckConstraint(
+            CheckConstraint(
                 condition=Q(total_minor__gte=0, applied_minor__gte=0, applied_minor__lte=F("total_minor")),
                 name="credit_note_applied_within_total",
             ),
-            models.CheckConstraint(
+            CheckConstraint(
                 condition=Q(given_back_minor__gte=0, given_back_minor__lte=F("applied_minor")),
                 name="credit_note_given_back_within_applied",
             ),
-            models.UniqueConstraint(
-                fields=["invoice"], condition=Q(voids_invoice=True), name="invoice_voided_by_one_note"
-            ),
+            UniqueConstraint(fields=["invoice"], condition=Q(voids_invoice=True), name="invoice_voided_by_one_note"),
         ]
-        indexes = [models.Index(fields=["profile", "-issued_on", "-id"], name="credit_note_by_date")]
+        indexes = [Index(fields=["profile", "-issued_on", "-id"], name="credit_note_by_date")]
 
     def __str__(self) -> str:
         return self.number
@@ -94,7 +92,7 @@ class CreditNoteLine(models.Model):
     class Meta:
         verbose_name = _("line of a credit note")
         verbose_name_plural = _("lines of credit notes")
-        constraints = [models.UniqueConstraint(fields=["note", "line"], name="line_once_per_credit_note")]
+        constraints = [UniqueConstraint(fields=["note", "line"], name="line_once_per_credit_note")]
 
     def __str__(self) -> str:
         return f"{self.note_id} {self.position}"
@@ -114,14 +112,14 @@ class IssuedDocument(models.Model):
         verbose_name = _("issued document")
         verbose_name_plural = _("issued documents")
         constraints = [
-            models.CheckConstraint(
+            CheckConstraint(
                 condition=Q(invoice__isnull=False, credit_note=None) | Q(invoice=None, credit_note__isnull=False),
                 name="document_of_one_thing",
             ),
-            models.UniqueConstraint(
+            UniqueConstraint(
                 fields=["invoice", "language"], condition=Q(invoice__isnull=False), name="invoice_document_once"
             ),
-            models.UniqueConstraint(
+            UniqueConstraint(
                 fields=["credit_note", "language"],
                 condition=Q(credit_note__isnull=False),
                 name="credit_note_document_once",

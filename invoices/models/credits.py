@@ -4,7 +4,7 @@ from datetime import date
 
 from django.conf import settings
 from django.db import models
-from django.db.models import F, Q
+from django.db.models import CheckConstraint, F, Index, Q
 from django.utils.translation import gettext_lazy as _
 
 from accounts.models import BillingProfile
@@ -47,22 +47,22 @@ class Credit(models.Model):
         verbose_name = _("credit")
         verbose_name_plural = _("credits")
         constraints = [
-            models.CheckConstraint(
+            CheckConstraint(
                 condition=Q(remaining_minor__gte=0, remaining_minor__lte=F("amount_minor")),
                 name="credit_remaining_within_amount",
             ),
-            models.CheckConstraint(
+            CheckConstraint(
                 condition=Q(starts_on=None) | Q(expires_on=None) | Q(expires_on__gte=F("starts_on")),
                 name="credit_expires_after_it_starts",
             ),
         ]
         indexes = [
-            models.Index(
+            Index(
                 fields=["expires_on", "id"],
                 condition=Q(expires_on__isnull=False, remaining_minor__gt=0),
                 name="credit_to_expire",
             ),
-            models.Index(
+            Index(
                 fields=["profile", "expires_on", "created_at", "id"],
                 condition=Q(remaining_minor__gt=0),
                 name="credit_to_use",
@@ -122,12 +122,12 @@ class CreditEntry(models.Model):
         verbose_name = _("credit entry")
         verbose_name_plural = _("credit entries")
         constraints = [
-            models.CheckConstraint(
+            CheckConstraint(
                 condition=Q(kind__in=["granted", "given_back"], amount_minor__gt=0)
                 | Q(kind__in=["applied", "taken_back", "expired"], amount_minor__lt=0),
                 name="credit_entry_sign_follows_kind",
             ),
-            models.CheckConstraint(
+            CheckConstraint(
                 condition=~Q(kind="applied") | Q(invoice__isnull=False), name="credit_applied_to_an_invoice"
             ),
         ]

@@ -9,7 +9,7 @@ from datetime import date
 from django.conf import settings
 from django.core.validators import MinValueValidator
 from django.db import models
-from django.db.models import Case, F, Q, Value, When
+from django.db.models import Case, CheckConstraint, F, Index, Q, UniqueConstraint, Value, When
 from django.db.models.functions import Upper
 from django.utils.translation import gettext, pgettext_lazy
 from django.utils.translation import gettext_lazy as _
@@ -126,8 +126,8 @@ class Invoice(models.Model):
         verbose_name = _("invoice")
         verbose_name_plural = _("invoices")
         constraints = [
-            models.CheckConstraint(condition=Q(status__in=InvoiceStatus.values), name="invoice_status_known"),
-            models.CheckConstraint(
+            CheckConstraint(condition=Q(status__in=InvoiceStatus.values), name="invoice_status_known"),
+            CheckConstraint(
                 condition=Q(status=InvoiceStatus.DRAFT, number=None, issued_on=None, due_on=None)
                 | (
                     ~Q(status=InvoiceStatus.DRAFT)
@@ -135,64 +135,55 @@ class Invoice(models.Model):
                 ),
                 name="invoice_numbered_when_issued",
             ),
-            models.CheckConstraint(
-                condition=Q(total_minor=F("charges_minor") + F("tax_minor")), name="invoice_total_adds_up"
-            ),
-            models.CheckConstraint(
+            CheckConstraint(condition=Q(total_minor=F("charges_minor") + F("tax_minor")), name="invoice_total_adds_up"),
+            CheckConstraint(
                 condition=Q(total_minor__gte=0, credited_minor__gte=0, paid_minor__gte=0, refunded_minor__gte=0),
                 name="invoice_amounts_not_negative",
             ),
-            models.CheckConstraint(
+            CheckConstraint(
                 condition=Q(charged_back_minor__gte=0, charged_back_minor__lte=F("refunded_minor")),
                 name="invoice_charged_back_within_refunded",
             ),
-            models.CheckConstraint(
+            CheckConstraint(
                 condition=Q(total_minor__gte=F("credited_minor") + F("paid_minor")), name="invoice_never_overpaid"
             ),
-            models.CheckConstraint(
+            CheckConstraint(
                 condition=~Q(status=InvoiceStatus.PAID) | Q(total_minor=F("credited_minor") + F("paid_minor")),
                 name="invoice_paid_means_in_full",
             ),
-            models.CheckConstraint(
-                condition=Q(payment_started_at=None) | Q(status=InvoiceStatus.OPEN),
-                name="invoice_in_progress_is_open",
+            CheckConstraint(
+                condition=Q(payment_started_at=None) | Q(status=InvoiceStatus.OPEN), name="invoice_in_progress_is_open"
             ),
-            models.UniqueConstraint(
+            UniqueConstraint(
                 fields=["profile", "source_reference"],
                 condition=~Q(source_reference=""),
                 name="invoice_source_reference_once",
             ),
-            models.CheckConstraint(
-                condition=Q(number=None) | Q(number=Upper("number")), name="invoice_number_in_capitals"
-            ),
+            CheckConstraint(condition=Q(number=None) | Q(number=Upper("number")), name="invoice_number_in_capitals"),
         ]
         indexes = [
-            models.Index(fields=["profile", "-issued_on", "-id"], name="invoice_by_date"),
-            models.Index(fields=["profile", "-due_on", "-id"], name="invoice_by_due_date"),
-            models.Index(fields=["profile", "-total_minor", "-id"], name="invoice_by_total"),
-            models.Index(fields=["profile", "-amount_due_minor", "-id"], name="invoice_by_amount_due"),
-            models.Index(fields=["profile", "status", "-issued_on", "-id"], name="invoice_by_status"),
+            Index(fields=["profile", "-issued_on", "-id"], name="invoice_by_date"),
+            Index(fields=["profile", "-due_on", "-id"], name="invoice_by_due_date"),
+            Index(fields=["profile", "-total_minor", "-id"], name="invoice_by_total"),
+            Index(fields=["profile", "-amount_due_minor", "-id"], name="invoice_by_amount_due"),
+            Index(fields=["profile", "status", "-issued_on", "-id"], name="invoice_by_status"),
             # Holds all that the figures above the list add up, so that no row is read for them.
-            models.Index(
+            Index(
                 fields=["profile", "due_on", "id", "amount_due_minor", "payment_started_at"],
                 condition=Q(status=InvoiceStatus.OPEN),
                 name="invoice_open_figures",
             ),
-            models.Index(
+            Index(
                 fields=["profile", "-issued_on", "-id"],
                 condition=Q(payment_started_at__isnull=False),
                 name="invoice_in_progress",
             ),
-            models.Index(fields=["profile", "-number", "-id"], name="invoice_by_number"),
-            models.Index(fields=["autopay_on", "id"], condition=Q(autopay_on__isnull=False), name="invoice_to_charge"),
-            models.Index(
-                fields=["next_reminder_on", "id"],
-                condition=Q(next_reminder_on__isnull=False),
-                name="invoice_to_remind",
+            Index(fields=["profile", "-number", "-id"], name="invoice_by_number"),
+            Index(fields=["autopay_on", "id"], condition=Q(autopay_on__isnull=False), name="invoice_to_charge"),
+            Index(
+                fields=["next_reminder_on", "id"], condition=Q(next_reminder_on__isnull=False), name="invoice_to_remind"
             ),
-            models.Index(
-                fields=["announce_on", "id"], condition=Q(announce_on__isnull=False), name="invoice_to_announce"
-            ),
+            Index(fields=["announce_on", "id"], condition=Q(announce_on__isnull=False), name="invoice_to_announce"),
         ]
 
     def __str__(self) -> str:
@@ -274,7 +265,7 @@ class InvoiceLine(models.Model):
     class Meta:
         verbose_name = _("invoice line")
         verbose_name_plural = _("invoice lines")
-        indexes = [models.Index(fields=["section", "invoice"], name="line_by_section")]
+        indexes = [Index(fields=["section", "invoice"], name="line_by_section")]
 
     def __str__(self) -> str:
         return self.description
@@ -294,9 +285,7 @@ class RemittanceAccount(models.Model):
     class Meta:
         verbose_name = _("remittance account")
         verbose_name_plural = _("remittance accounts")
-        constraints = [
-            models.UniqueConstraint(fields=["currency", "valid_from_on"], name="remittance_account_once_a_day")
-        ]
+        constraints = [UniqueConstraint(fields=["currency", "valid_from_on"], name="remittance_account_once_a_day")]
 
     def __str__(self) -> str:
         return f"{self.currency} {self.iban}"

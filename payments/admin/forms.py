@@ -7,6 +7,7 @@ from django import forms
 from django.db.models import Model
 from django.utils.translation import gettext_lazy as _
 
+from invoices.admin.base import amount_of
 from invoices.models import Invoice
 from invoices.money import Money
 from invoices.numbering import named
@@ -24,13 +25,7 @@ class AttemptForm(forms.Form):
         self.fields["attempt_key"].initial = uuid.uuid4
 
     def parse(self, text: str, currency: str) -> Money:
-        try:
-            amount = Money.parse(text, currency)
-        except ValueError as error:
-            raise forms.ValidationError(
-                _("Write the amount as digits with a decimal point, such as 12.50, in %(currency)s."),
-                params={"currency": currency},
-            ) from error
+        amount = amount_of(text, currency)
         if amount.minor <= 0:
             raise forms.ValidationError(_("The amount must be more than zero."))
         return amount

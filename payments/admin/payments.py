@@ -167,6 +167,10 @@ class PaymentAdmin(StaffActionAdmin):
             _("The money goes back to the card it came from. The invoices show at once that it is due again."),
             _("This cannot be taken back."),
         ],
+        facts=lambda payment: [
+            (_("Billing profile"), payment.profile),
+            (_("Payment method"), payment.method_label),
+        ],
         form=RefundForm,
     )
     def refund(self, access: Access, payment: Payment, data: dict[str, Any]) -> str:
