@@ -6,7 +6,7 @@ from decimal import Decimal
 from accounts.access import system_access
 from accounts.models import BillingProfile
 from billing_portal.demo.content import Profile
-from invoices.models import TaxRate
+from invoices.models import Charge, TaxRate
 from invoices.operations.charges import record_charge
 
 NAMES = {
@@ -25,8 +25,7 @@ def record_usage(profiles: list[tuple[Profile, BillingProfile]], *, at: datetime
             continue
         newest = min(plan.bills, key=lambda bill: bill.age)
         for section, description, quantity, unit, unit_price in newest.lines:
-            record_charge(
-                access=system_access(profile),
+            charge = Charge(
                 profile=profile,
                 section=sections[section],
                 kind="usage" if unit in ("hours", "GB") else "one_off",
@@ -36,10 +35,8 @@ def record_usage(profiles: list[tuple[Profile, BillingProfile]], *, at: datetime
                 unit_price=Decimal(unit_price) * newest.price,
                 tax_rate=rates[plan.tax_rate, plan.tax_note],
                 happened_on=profile.day_of(at - timedelta(days=1)),
-                is_creditable=True,
-                source_reference="",
-                at=at,
             )
+            record_charge(access=system_access(profile), charge=charge, at=at)
 
 
 def make_rate(name: str, percent: str, note: str) -> TaxRate:

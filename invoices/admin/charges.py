@@ -54,17 +54,16 @@ class ChargeForm(ModelForm):
         if isinstance(rates, forms.ModelChoiceField):
             rates.queryset = TaxRate.objects.filter(is_active=True).order_by("name")
 
-    def facts(self) -> dict[str, Any]:
-        """What `record_charge` asks for."""
+    def charge(self) -> Charge:
         facts = {name: self.cleaned_data[name] for name in WRITTEN}
-        return {**facts, "profile": facts["section"].profile}
+        return Charge(**facts, profile=facts["section"].profile)
 
     def clean(self) -> dict[str, Any]:
         data: dict[str, Any] = super().clean() or {}
         if not self.errors:
             try:
                 with transaction.atomic():
-                    record_charge(access=system_access(), at=timezone.now(), **self.facts())
+                    record_charge(access=system_access(), charge=self.charge(), at=timezone.now())
                     transaction.set_rollback(True)
             except CannotCharge as refusal:
                 raise forms.ValidationError(str(refusal)) from refusal
@@ -133,7 +132,7 @@ class ChargeAdmin(PortalAdmin):
     def save_form(self, request: HttpRequest, form: Any, change: bool) -> Charge:
         """Recorded by the operation, which refuses what it must once more."""
         super().save_form(request, form, change)
-        return record_charge(access=access_of_staff(request), at=timezone.now(), **form.facts())
+        return record_charge(access=access_of_staff(request), charge=form.charge(), at=timezone.now())
 
     def save_model(self, request: HttpRequest, obj: Charge, form: ModelForm, change: bool) -> None:
         """It is recorded by now."""

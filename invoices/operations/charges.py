@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from datetime import date, datetime
-from decimal import Decimal
 from typing import Any
 
 from django.core.exceptions import ValidationError
@@ -11,7 +10,6 @@ from django.utils.translation import gettext as _
 
 from accounts import audit
 from accounts.access import Access
-from accounts.models import BillingProfile, InvoiceSection
 from invoices.bulk import bulk_insert
 from invoices.models import Charge, TaxRate
 from invoices.money import UnknownCurrency
@@ -68,37 +66,19 @@ def record_charges(charges: Sequence[Charge], *, access: Access, at: datetime) -
 
 
 @transaction.atomic
-def record_charge(
-    *,
-    access: Access,
-    profile: BillingProfile,
-    section: InvoiceSection,
-    kind: str,
-    description: str,
-    quantity: Decimal,
-    unit: str,
-    unit_price: Decimal,
-    tax_rate: TaxRate | None,
-    happened_on: date,
-    is_creditable: bool,
-    source_reference: str,
-    at: datetime,
-) -> Charge:
-    """Adds a charge to the profile's next invoice. ``unit_price`` is in major units without tax; the tax rate is
-    copied.
+def record_charge(*, access: Access, charge: Charge, at: datetime) -> Charge:
+    """Stores a new charge for the profile's next invoice, with the percentage and note of its tax rate.
 
     Returns the charge, the earlier one for a source reference that came before with the same facts. Raises CannotCharge
     for anything that cannot be charged. Rights are the caller's: staff and import.
     """
-    if profile.is_closed:
+    if charge.profile.is_closed:
         raise CannotCharge(_("The billing profile is closed."))
-    if section.profile_id != profile.pk:
+    if charge.section.profile_id != charge.profile_id:
         raise CannotCharge(_("The invoice section belongs to another billing profile."))
-    charge = Charge(
-        profile=profile, section=section, kind=kind, description=description.strip(), quantity=quantity,
-        unit=unit.strip(), unit_price=unit_price, tax_rate=tax_rate, happened_on=happened_on,
-        is_creditable=is_creditable, source_reference=source_reference.strip(), created_at=at, created_by=access.user,
-    )  # fmt: skip
+    for name in ("description", "unit", "source_reference"):
+        setattr(charge, name, getattr(charge, name).strip())
+    charge.created_at, charge.created_by = at, access.user
     earlier = _recorded_before(charge)
     if earlier is not None:
         return earlier
@@ -112,8 +92,8 @@ def record_charge(
             raise
         return earlier
     audit.record(
-        access=access, at=at, action="charge.recorded", subject=charge.description[:120], profile=profile,
-        charge=charge.pk, amount=charge.amount_minor,
+        access=access, at=at, action="charge.recorded", subject=charge.description[:120],
+        profile=charge.profile, charge=charge.pk, amount=charge.amount_minor,
     )  # fmt: skip
     return charge
 

@@ -16,7 +16,13 @@ def section_of(profile: BillingProfile, name: str = "Web shop") -> InvoiceSectio
 
 
 def charged(
-    profile: BillingProfile, unit_price: str = "10", *, on: date, section: str | InvoiceSection = "Web shop", **facts
+    profile: BillingProfile,
+    unit_price: str = "10",
+    *,
+    on: date,
+    section: str | InvoiceSection = "Web shop",
+    at=NOW,
+    **facts,
 ) -> Charge:
     """A charge of 10.00 for one piece, without tax, unless said otherwise."""
     values = {
@@ -27,16 +33,16 @@ def charged(
         "tax_rate": None,
         "is_creditable": True,
         "source_reference": "",
-        "at": NOW,
     }
-    return record_charge(
-        access=system_access(),
+    at = facts.pop("at", NOW)
+    charge = Charge(
         profile=profile,
         section=section if isinstance(section, InvoiceSection) else section_of(profile, section),
         unit_price=Decimal(unit_price),
         happened_on=on,
         **values | facts,
     )
+    return record_charge(access=system_access(), charge=charge, at=at)
 
 
 def billed_profile(*, since: date = date(2026, 10, 5), next_on: date = date(2026, 11, 5), **fields) -> BillingProfile:

@@ -8,7 +8,7 @@ from uuid import uuid4
 
 from accounts.access import system_access
 from accounts.models import BillingProfile, InvoiceSection, User
-from invoices.models import Invoice, TaxRate
+from invoices.models import Charge, Invoice, TaxRate
 from invoices.money import Money
 from invoices.operations.charges import record_charge
 from invoices.operations.credits import grant_credit
@@ -72,8 +72,7 @@ def use(customer: Customer, day: date, tax_rate: TaxRate, chance: Random) -> Non
     if chance.random() > 0.05:
         return
     is_return = chance.random() < 0.1
-    record_charge(
-        access=system_access(customer.profile),
+    charge = Charge(
         profile=customer.profile,
         section=customer.section,
         kind="return" if is_return else "usage",
@@ -85,8 +84,8 @@ def use(customer: Customer, day: date, tax_rate: TaxRate, chance: Random) -> Non
         happened_on=day - timedelta(days=chance.choice([0, 0, 1, 20])),
         is_creditable=True,
         source_reference=str(uuid4()),
-        at=morning(day),
     )
+    record_charge(access=system_access(customer.profile), charge=charge, at=morning(day))
 
 
 def live(customers: list[Customer], day: date, chance: Random) -> None:
