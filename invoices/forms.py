@@ -31,7 +31,6 @@ class Period(models.TextChoices):
     MONTHS_3 = "3_months", _("Last 3 months")
 
     def days(self, today: date) -> tuple[date, date]:
-        """The first and the last day of the period, seen from ``today``."""
         match self:
             case Period.THIS_YEAR:
                 return date(today.year, 1, 1), date(today.year, 12, 31)
@@ -52,8 +51,6 @@ def _months_before(day: date, months: int) -> date:
 
 
 class FilterForm(forms.Form):
-    """Validates the words of the address one by one."""
-
     number = forms.CharField(max_length=32, required=False)
     status = forms.TypedChoiceField(
         choices=[(status.value, status.label) for status in STATUSES], coerce=Label, empty_value=None, required=False
@@ -93,12 +90,10 @@ class Filters:
 
     @property
     def narrows(self) -> bool:
-        """Whether anything but the order is asked."""
         return bool(self.number or self.status or self.period or self.section)
 
     @property
     def is_by_date(self) -> bool:
-        """Whether the pages lead from new to old."""
         return self.sort in (NEWEST_FIRST, "-number")
 
     @property

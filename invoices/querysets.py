@@ -69,7 +69,6 @@ class CreditQuerySet(QuerySet["Credit"]):
         return self.order_by("pk").select_for_update(of=("self",))
 
     def usable_on(self, day: date) -> Self:
-        """With something left that may pay for an invoice of that day."""
         has_begun, not_expired = Q(starts_on=None) | Q(starts_on__lte=day), Q(expires_on=None) | Q(expires_on__gte=day)
         return self.filter(has_begun, not_expired, remaining_minor__gt=0)
 

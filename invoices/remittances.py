@@ -61,7 +61,6 @@ class Remittance(NamedTuple):
         return values | {"since": self.since.isoformat() if self.since else ""}
 
     def for_mail(self) -> dict[str, str]:
-        """What somebody who cannot open the portal needs to send the money."""
         return {"account_holder": self.holder, "iban": self.grouped_iban, "bic": self.bic}
 
     def is_same_account(self, other: "Remittance") -> bool:

@@ -49,8 +49,6 @@ class GrantForm(forms.ModelForm):
 
 
 class EntriesInline(ReadOnlyInline):
-    """The ledger of a credit."""
-
     model = CreditEntry
     fields = readonly_fields = ("at", "kind", "amount", "invoice", "actor", "note")
     ordering = ("pk",)
@@ -105,7 +103,6 @@ class CreditAdmin(ReadOnlyAdmin):
         return super().render_change_form(request, context, *args, **kwargs)
 
     def take_back_view(self, request: HttpRequest, pk: int) -> HttpResponse:
-        """Takes away what is left of a credit."""
         if not request.user.has_perm("invoices.change_credit"):
             raise PermissionDenied(_now("Your staff account may look at this, but not act on it."))
         credit = get_object_or_404(Credit.objects.select_related("profile"), pk=pk)

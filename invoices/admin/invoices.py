@@ -75,7 +75,6 @@ def issue_selected(model_admin: admin.ModelAdmin, request: HttpRequest, queryset
 
 @admin.action(permissions=["change"], description=_("Void selected invoices"))
 def void_selected(model_admin: admin.ModelAdmin, request: HttpRequest, queryset: QuerySet[Invoice]) -> Any:
-    """Cancels each invoice, for one reason that the customers see."""
     return _act_on_each(
         model_admin, request, queryset, lambda invoice, **by: void(invoice_id=invoice.pk, **by),
         form=ActionWithReasonForm(request.POST), title=_("Void invoices"), button=pgettext_lazy("act", "Void"),
@@ -89,7 +88,6 @@ def void_selected(model_admin: admin.ModelAdmin, request: HttpRequest, queryset:
 
 @admin.action(permissions=["change"], description=_("Void selected invoices and bill them again"))
 def rebill_selected(model_admin: admin.ModelAdmin, request: HttpRequest, queryset: QuerySet[Invoice]) -> Any:
-    """Voids each invoice and makes a draft with its lines."""
     return _act_on_each(
         model_admin, request, queryset, lambda invoice, **by: rebill(invoice_id=invoice.pk, **by),
         form=ActionWithReasonForm(request.POST), title=_("Void and bill again"), button=_("Void and bill again"),
@@ -103,7 +101,6 @@ def rebill_selected(model_admin: admin.ModelAdmin, request: HttpRequest, queryse
 
 @admin.action(permissions=["change"], description=_("Apply credits to selected invoices"))
 def apply_credits_selected(model_admin: admin.ModelAdmin, request: HttpRequest, queryset: QuerySet[Invoice]) -> Any:
-    """Pays each open invoice with what its profile has."""
     return _act_on_each(
         model_admin, request, queryset, lambda invoice, **by: apply_credits(invoice_id=invoice.pk, **by),
         form=ActionForm(request.POST), title=_("Apply credits"), button=_("Apply credits"),
@@ -205,8 +202,6 @@ class LineFormSet(NamedFormSet):
 
 
 class LinesInline(PortalInline):
-    """Lines of a draft can be written; those of an issued invoice are shown."""
-
     model = InvoiceLine
     formset = LineFormSet
     fields = (
@@ -290,7 +285,6 @@ class InvoiceAdmin(PortalAdmin):
 
     @admin.display(description=_("chain"))
     def chain(self, invoice: Invoice) -> SafeString | str:
-        """What it replaces, the notes that correct it, and what replaces it."""
         replaced, later = Invoice.objects.filter(replaced_by=invoice), Invoice.objects.filter(replaces=invoice)
         links = [
             *(("invoice", row) for row in replaced),
@@ -374,7 +368,6 @@ class InvoiceAdmin(PortalAdmin):
         recompute_draft(invoice_id=form.instance.pk)
 
     def response_add(self, request: HttpRequest, obj: Invoice, _url: str | None = None) -> HttpResponse:
-        """Straight on to the lines."""
         self.message_user(request, _now("The draft was made. Now add its lines."), messages.SUCCESS)
         return HttpResponseRedirect(reverse("admin:invoices_invoice_change", args=[obj.pk]))
 

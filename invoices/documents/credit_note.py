@@ -21,7 +21,6 @@ def credit_note_pdf(note: CreditNote, *, at: datetime) -> bytes:
 
 
 def credit_note_data(note: CreditNote) -> dict[str, Any]:
-    """What the template prints."""
     parts = _parts(note)
     title = _("Credit note %(number)s") % {"number": note.number}
     return {

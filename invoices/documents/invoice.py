@@ -44,7 +44,6 @@ def as_issued(invoice: Invoice) -> Invoice:
 
 
 def invoice_data(invoice: Invoice) -> dict[str, Any]:
-    """What the template prints."""
     invoice = as_issued(invoice)
     lines = list(invoice.lines.order_by("position", "pk"))
     title, number = _("Invoice %(number)s") % {"number": invoice.number}, str(invoice.number)
@@ -92,7 +91,6 @@ def sum_row(label: str, minor: int, currency: str, *, strong: bool = False) -> d
 
 
 def figures(amount_minor: int, tax_minor: int, currency: str) -> list[str]:
-    """Amount, tax, and both together."""
     return [figure(Money(minor, currency)) for minor in (amount_minor, tax_minor, amount_minor + tax_minor)]
 
 
@@ -260,7 +258,6 @@ def _bank(invoice: Invoice) -> dict[str, Any] | None:
 
 
 def _contact(invoice: Invoice) -> str:
-    """What stands there instead of an account that we do not have in this currency."""
     email = invoice.seller.get("email", "")
     text = _("For a wire transfer in %(currency)s, ask us for our bank details: %(email)s.")
     return text % {"currency": invoice.currency, "email": email or invoice.seller.get("name", "")}

@@ -129,7 +129,6 @@ class ChargeImport(FileImport[list[Numbered], Charge]):
 
 
 def _good_rows(rows: Iterable[tuple[int, Texts]], problems: Problems, seen: Seen | None) -> Iterator[Numbered]:
-    """The rows that are good by themselves."""
     for line, texts in rows:
         try:
             row = COLUMNS.row(texts)

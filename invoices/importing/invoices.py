@@ -245,7 +245,6 @@ class InvoiceImport(FileImport[list[SourceInvoice], NewInvoice]):
 def source_invoices(
     rows: Iterable[tuple[int, Texts]], problems: Problems, seen: Seen | None
 ) -> Iterator[SourceInvoice]:
-    """The invoices whose every row is good."""
     current: SourceInvoice | None = None
     for line, texts in rows:
         profile, reference = texts[:2]

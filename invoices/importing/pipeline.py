@@ -129,7 +129,6 @@ class FileImport[Batch: list[Any], New]:
 
 
 def sections_named(names: set[str], profiles: Iterable[int]) -> dict[tuple[int, str], InvoiceSection]:
-    """By profile and name, those that the profiles have."""
     sections = InvoiceSection.objects.filter(profile_id__in=profiles, name__in=names) if names else []
     return {(section.profile_id, section.name): section for section in sections}
 

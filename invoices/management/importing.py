@@ -16,8 +16,6 @@ CLEAR_LINE = "\r\x1b[K"
 
 
 class ImportCommand(BaseCommand):
-    """``epilog`` describes the columns."""
-
     epilog = ""
 
     def create_parser(self, prog_name: str, subcommand: str, **options: Any) -> CommandParser:
@@ -47,7 +45,6 @@ class ImportCommand(BaseCommand):
             self.stdout.write("This was a dry run: nothing was changed.")
 
     def file_import(self, options: dict[str, Any], common: dict[str, Any]) -> FileImport[Any, Any]:
-        """``common`` is what the import of every kind of file takes."""
         raise NotImplementedError
 
     def summarize(self, imported: Imported, **options: Any) -> None:

@@ -217,7 +217,6 @@ class Invoice(models.Model):
         return self.payment_started_at is not None
 
     def label_on(self, today: date) -> Label:
-        """What a reader sees in the status column on a day."""
         if self.status != InvoiceStatus.OPEN:
             return Label(self.status)
         if self.is_being_paid:

@@ -53,7 +53,6 @@ def compute_charge(charge: Charge) -> None:
 
 
 def differing_facts(charge: Charge, earlier: Charge) -> list[str]:
-    """The columns in which two charges with one reference say something else."""
     return [name for name in FACTS if getattr(earlier, name) != getattr(charge, name)]
 
 
@@ -119,7 +118,6 @@ def note_of(rate: TaxRate) -> str:
 
 
 def _in_words(error: ValidationError) -> str:
-    """The refusals of all fields as one text, each with the name of its field."""
     return " ".join(f"{_label(name)}: {' '.join(messages)}" for name, messages in error.message_dict.items())
 
 

@@ -87,8 +87,6 @@ FROM moved WHERE accounts_billingprofile.id = moved.id
 
 @dataclass
 class Closed:
-    """What became of a chunk."""
-
     profiles: int = 0
     billed: int = 0
     nothing: int = 0
@@ -116,8 +114,6 @@ class Closed:
 
 
 class Sums(NamedTuple):
-    """What the charges of an invoice come to."""
-
     lines: int = 0
     charges_minor: int = 0
     tax_minor: int = 0
@@ -247,7 +243,6 @@ class _Run:
         return closed
 
     def _close_one_each(self, periods: dict[BillingProfile, Period], closed: Closed) -> None:
-        """One period of each profile."""
         ids = reserve_ids(Invoice, len(periods))
         planned = [(profile, period, pk) for (profile, period), pk in zip(periods.items(), ids, strict=True)]
         mark_charges((profile.pk, period.end_on, pk) for profile, period, pk in planned)
@@ -296,7 +291,6 @@ def mark_charges(closings: Iterable[tuple[int, date, int]]) -> None:
 
 
 def sums_of(invoice_ids: Sequence[int]) -> dict[int, Sums]:
-    """By invoice, of those that have charges."""
     charges = Charge.objects.filter(invoice_id__in=invoice_ids).order_by().values_list("invoice_id")
     rows = charges.annotate(Count("pk"), Sum("amount_minor"), Sum("tax_minor"))
     return {invoice_id: Sums(*map(int, sums)) for invoice_id, *sums in rows}

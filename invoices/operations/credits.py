@@ -119,7 +119,6 @@ def _apply(
 
 
 def _creditable(invoices: Iterable[Invoice]) -> dict[int, int]:
-    """What the lines that credits may pay for come to, with tax, by invoice."""
     lines = InvoiceLine.objects.filter(invoice__in=[invoice.pk for invoice in invoices], is_creditable=True)
     sums = lines.order_by().values_list("invoice").annotate(minor=Sum(F("amount_minor") + F("tax_minor")))
     return dict(sums)

@@ -202,7 +202,6 @@ def _change(profile: BillingProfile, new: BillingProfile.Status, *, oldest_on: d
 
 
 def _mail(profile: BillingProfile, template: str, context: dict[str, Any], *, key: str, at: datetime) -> None:
-    """One mail to everybody who gets the profile's reminders."""
     for reader in reminder_recipients(profile):
         queue_to(
             key=f"{key}:{reader.name}", email=reader.email, language=reader.language, template=template, at=at,

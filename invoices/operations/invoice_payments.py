@@ -19,7 +19,6 @@ def mark_payment_started(invoice: Invoice, *, by: User | None, at: datetime) -> 
 
 
 def clear_payment_started(invoice: Invoice) -> None:
-    """Takes the note away: the payment ended without money."""
     invoice.payment_started_at = invoice.payment_started_by = None
     _write(invoice, {"payment_started_at", "payment_started_by"})
 
@@ -95,7 +94,6 @@ def plan_autopay(invoice: Invoice, on: date | None) -> None:
 
 
 def note_declined(invoice: Invoice, on: date) -> None:
-    """The card was to be charged on this day, and its bank declined."""
     invoice.autopay_declined_on = on
     Invoice.objects.filter(pk=invoice.pk).update(autopay_declined_on=on)
 

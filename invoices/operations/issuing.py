@@ -169,7 +169,6 @@ def _issued_on(invoice: Invoice) -> date:
 
 
 def _buyer(profile: BillingProfile) -> dict[str, Any]:
-    """The buyer as it is today, for an invoice to keep."""
     return {
         "agreement_type": profile.account.agreement_type,
         "profile": profile.name,

@@ -68,7 +68,6 @@ def void(*, access: Access, invoice_id: int, reason: str, at: datetime) -> Invoi
 
 
 def _check(invoice: Invoice) -> None:
-    """Raises CannotVoid while money moves or has moved."""
     if invoice.is_being_paid:
         raise CannotVoid(wait_text(invoice))
     if invoice.paid_minor:

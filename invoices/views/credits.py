@@ -80,7 +80,6 @@ def _lot(lot: Any, today: date) -> dict[str, Any]:
 @require_safe
 @profile_view(Permission.CREDITS_VIEW)
 def credit_csv(_request: HttpRequest, access: Access) -> StreamingHttpResponse:
-    """The whole ledger as a CSV file, newest first."""
     profile = profile_of(access)
     head = [_("Date"), _("Movement"), _("Credit"), _("Source"), _("Invoice"), _("Currency"), _("Amount"), _("Note")]
     rows = (

@@ -35,8 +35,6 @@ LATE = (BillingProfile.Status.WARNED, BillingProfile.Status.DISABLED)
 
 @dataclass
 class Section:
-    """The lines of one invoice section, and what they come to with tax."""
-
     name: str
     total: Money
     lines: list[dict[str, Any]] = field(default_factory=list)
@@ -45,7 +43,6 @@ class Section:
 @require_safe
 @profile_view(Permission.INVOICE_VIEW)
 def invoice_detail(request: HttpRequest, access: Access, number: str) -> HttpResponse:
-    """Everything about an invoice: parties, amounts, lines by section, payments, how to pay."""
     profile = profile_of(access)
     invoices = Invoice.objects.visible_to(access).select_related("payment_started_by", "replaces", "replaced_by")
     invoice = get_object_or_404(invoices, number=number)
@@ -95,7 +92,6 @@ def _issued(invoice: Invoice | None) -> Invoice | None:
 
 
 def sections_of(lines: Iterable[InvoiceLine], currency: str) -> list[Section]:
-    """The lines by section, sections in the order of their first line."""
     sections: dict[str, Section] = {}
     for line in lines:
         section = sections.setdefault(line.section_name, Section(line.section_name, Money(0, currency)))

@@ -39,7 +39,6 @@ def pdf(_request: HttpRequest, access: Access, number: str) -> HttpResponse:
 @require_safe
 @profile_view(Permission.INVOICE_DOWNLOAD)
 def credit_note_pdf(_request: HttpRequest, access: Access, note: str) -> HttpResponse:
-    """The credit note of an invoice that the person may see."""
     notes = CreditNote.objects.visible_to(access).select_related("invoice")
     row = get_object_or_404(notes, number=note)
     content = issued_pdf(row, at=timezone.now())
