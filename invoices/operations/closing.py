@@ -146,30 +146,27 @@ def close_periods(
     ``until`` leaves periods that end after a day for later. With ``dry_run`` each chunk is undone again. A profile that
     cannot be closed is named in ``failed`` and holds up no other. Rights are the caller's.
     """
-    for profiles in (never_invoiced(only), due(at, until, only)):
+    for profiles in _waiting(at, until, only):
         if profiles.exists():  # an idle pass takes no lock, which on SQLite everybody would wait for
             yield from _Run(profiles, access=access, at=at, until=until, chunk=chunk, dry_run=dry_run).chunks()
 
 
 def how_many_wait(at: datetime, until: date | None = None, only: BillingProfile | None = None) -> int:
     """How many profiles have something to close: the length of a progress bar."""
-    return never_invoiced(only).count() + due(at, until, only).count()
+    return sum(profiles.count() for profiles in _waiting(at, until, only))
 
 
-def never_invoiced(only: BillingProfile | None) -> QuerySet[BillingProfile]:
-    return _open_profiles(only).filter(next_invoice_on__isnull=True)
-
-
-def due(at: datetime, until: date | None, only: BillingProfile | None) -> QuerySet[BillingProfile]:
-    """Profiles whose day has come where they are."""
+def _waiting(
+    at: datetime, until: date | None, only: BillingProfile | None
+) -> tuple[QuerySet[BillingProfile], QuerySet[BillingProfile]]:
+    """Profiles that were never invoiced, and those whose day has come where they are."""
+    profiles = BillingProfile.objects.exclude(status=BillingProfile.Status.CLOSED)
+    if only is not None:
+        profiles = profiles.filter(pk=only.pk)
     latest = latest_day(at)  # which the index finds; the time zones leave few of them out
     come = has_come("next_invoice_on", zone="time_zone", at=at)
-    return _open_profiles(only).filter(come, next_invoice_on__lte=min(latest, until or latest))
-
-
-def _open_profiles(only: BillingProfile | None) -> QuerySet[BillingProfile]:
-    profiles = BillingProfile.objects.exclude(status=BillingProfile.Status.CLOSED)
-    return profiles if only is None else profiles.filter(pk=only.pk)
+    due = profiles.filter(come, next_invoice_on__lte=min(latest, until or latest))
+    return profiles.filter(next_invoice_on__isnull=True), due
 
 
 class _Run:

@@ -43,7 +43,15 @@ def void(*, access: Access, invoice_id: int, reason: str, at: datetime) -> Invoi
         check_move(invoice.status, InvoiceStatus.OPEN)  # given back, the credits leave it due
         invoice.status, invoice.paid_at, invoice.paid_with = InvoiceStatus.OPEN, None, ""
     check_move(invoice.status, InvoiceStatus.VOID)
-    _check(invoice)
+    if invoice.is_being_paid:
+        raise CannotVoid(wait_text(invoice))
+    if invoice.paid_minor:
+        raise CannotVoid(_("Money was received for this invoice. Refund it first."))
+    # That credit was money or other credits once; given back besides, they would be there twice.
+    if CreditNote.objects.filter(invoice=invoice, credit__isnull=False).exists():
+        raise CannotVoid(
+            _("A credit note of this invoice became a credit. Make a credit note for what is left of it instead.")
+        )
     rest = rest_of(invoice)
     if sum(part.total_minor for part in rest) <= 0:
         raise CannotVoid(_("Credit notes have taken back all of this invoice already."))
@@ -65,18 +73,6 @@ def void(*, access: Access, invoice_id: int, reason: str, at: datetime) -> Invoi
     )  # fmt: skip
     reinstate(invoice.profile, at=at)
     return invoice
-
-
-def _check(invoice: Invoice) -> None:
-    if invoice.is_being_paid:
-        raise CannotVoid(wait_text(invoice))
-    if invoice.paid_minor:
-        raise CannotVoid(_("Money was received for this invoice. Refund it first."))
-    # That credit was money or other credits once; given back besides, they would be there twice.
-    if CreditNote.objects.filter(invoice=invoice, credit__isnull=False).exists():
-        raise CannotVoid(
-            _("A credit note of this invoice became a credit. Make a credit note for what is left of it instead.")
-        )
 
 
 @transaction.atomic

@@ -1,7 +1,6 @@
 """One invoice: as a page of its own, or in the blade beside the list."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field
 from datetime import date
 from decimal import Decimal
 from functools import lru_cache
@@ -31,13 +30,6 @@ from invoices.views.rows import Addresses, is_charged
 
 PRICE_DECIMALS = 6
 LATE = (BillingProfile.Status.WARNED, BillingProfile.Status.DISABLED)
-
-
-@dataclass
-class Section:
-    name: str
-    total: Money
-    lines: list[dict[str, Any]] = field(default_factory=list)
 
 
 @require_safe
@@ -91,13 +83,15 @@ def _issued(invoice: Invoice | None) -> Invoice | None:
     return invoice if invoice is not None and invoice.status != InvoiceStatus.DRAFT else None
 
 
-def sections_of(lines: Iterable[InvoiceLine], currency: str) -> list[Section]:
-    sections: dict[str, Section] = {}
+def sections_of(lines: Iterable[InvoiceLine], currency: str) -> list[dict[str, Any]]:
+    """By section, in the order of their first lines: its name, what it comes to with tax, and its lines."""
+    sections: dict[str, dict[str, Any]] = {}
     for line in lines:
-        section = sections.setdefault(line.section_name, Section(line.section_name, Money(0, currency)))
+        new = {"name": line.section_name, "total": Money(0, currency), "lines": []}
+        section = sections.setdefault(line.section_name, new)
         total = Money(line.amount_minor + line.tax_minor, currency)
-        section.total += total
-        section.lines.append(
+        section["total"] += total
+        section["lines"].append(
             {
                 "description": line.description,
                 "quantity": f"{quantity(line.quantity)} {line.unit}".strip(),

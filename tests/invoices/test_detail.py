@@ -69,7 +69,7 @@ def test_lines_stand_by_section_with_totals_and_tax_by_rate(read, client, payer,
     invoice = issue(access=system_access(), invoice_id=invoice.pk, today=NOW.date(), at=NOW)
     text = read(invoice)
     response = client.get(detail_url(invoice))
-    sections = [(section.name, section.total, len(section.lines)) for section in response.context["sections"]]
+    sections = [(section["name"], section["total"], len(section["lines"])) for section in response.context["sections"]]
     assert sections == [("Web shop", Money(12600, "EUR"), 2), ("Data platform", Money(42170, "EUR"), 1)]
     assert response.context["taxes"] == [("21%", Money(2100, "EUR")), ("9%", Money(3482, "EUR"))]
     for words in ("12,400 GB", "€0.0312", "€386.88", "Tax 21%", "Tax 9%", "€547.70"):
