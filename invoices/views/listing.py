@@ -1,6 +1,5 @@
 """The list of invoices of a billing profile, as a page and as a CSV file."""
 
-from collections.abc import Iterable
 from typing import Any
 
 from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
@@ -42,9 +41,9 @@ def invoice_list(request: HttpRequest, access: Access) -> HttpResponse:
         "profile": rows.profile,
         "may_pay": rows.may_pay,
         "summary": summary_of(rows.profile, rows.today),
-        "statuses": _options(((status.value, str(status.label)) for status in STATUSES), filters.status),
-        "periods": _options(((period.value, str(period.label)) for period in Period), filters.period),
-        "sections": _options(((section.pk, section.name) for section in sections), filters.section),
+        "statuses": [(status.value, status.label) for status in STATUSES],
+        "periods": Period.choices,
+        "sections": [(str(section.pk), section.name) for section in sections],
         "refusal": None if access.can(Permission.INVOICE_PAY) else access.refusal(Permission.INVOICE_PAY),
     }
     return render(request, "invoices/list.html", context)
@@ -71,11 +70,6 @@ def _grid(rows: Rows, filters: Filters, word: str) -> dict[str, Any]:
         "sorts": {key: _sort(path, filters, key) for key in SORTS},
         "csv_url": csv and csv + filters.query(),
     }
-
-
-def _options(choices: Iterable[tuple[object, str]], chosen: object) -> list[tuple[str, str, bool]]:
-    """Of a list to choose from: value, label, and whether it is the chosen one."""
-    return [(str(value), label, value == chosen) for value, label in choices]
 
 
 def _sort(path: str, filters: Filters, key: str) -> dict[str, str]:
