@@ -52,28 +52,17 @@ const leave = () => {
   else shut();
 };
 
-const showFailure = (text) => {
-  const close = document.createElement("button");
-  close.type = "button";
-  close.className = "btn";
-  close.dataset.bladeClose = "";
-  close.textContent = blade.dataset.close;
-  const message = document.createElement("p");
-  message.setAttribute("role", "alert");
-  message.textContent = text;
-  const body = document.createElement("div");
-  body.className = "blade-body";
-  body.append(message, close);
-  if (blade.open) {
-    blade.querySelector("[data-blade-failure]")?.remove();
-    message.className = "notice notice-box notice-bad";
-    message.dataset.bladeFailure = "";
-    (blade.querySelector(".blade-body") ?? blade).prepend(message);
-    message.scrollIntoView({ block: "nearest" });
-  } else {
+const showFailure = () => {
+  const body = document.getElementById("blade-failure").content.firstElementChild.cloneNode(true);
+  if (!blade.open) {
     blade.replaceChildren(body);
     blade.showModal();
+    return;
   }
+  const message = body.firstElementChild;
+  blade.querySelector("[data-blade-failure]")?.remove();
+  (blade.querySelector(".blade-body") ?? blade).prepend(message);
+  message.scrollIntoView({ block: "nearest" });
 };
 
 const connect = () => {
@@ -96,7 +85,7 @@ const connect = () => {
     // A whole document means that the answer is not meant for the panel: the session ended, or the server failed.
     if (/<html[\s>]/i.test(xhr.responseText)) {
       event.detail.shouldSwap = false;
-      if (xhr.status >= 500) showFailure(blade.dataset.failed);
+      if (xhr.status >= 500) showFailure();
       else if (requestConfig.verb === "get") location.assign(requestConfig.path);
       else location.reload();
       return;
@@ -122,7 +111,7 @@ const connect = () => {
 
   for (const failure of ["htmx:sendError", "htmx:timeout"]) {
     addEventListener(failure, (event) => {
-      if (isBlade(event)) showFailure(blade.dataset.failed);
+      if (isBlade(event)) showFailure();
     });
   }
 
