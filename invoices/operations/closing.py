@@ -55,22 +55,15 @@ WHERE invoices_charge.invoice_id IS NULL
 AND invoices_charge.profile_id = closing.profile_id AND invoices_charge.happened_on < closing.end_on
 """
 # What a line copies from its charge. Lines stand by section, and within it by day.
-LINE_OF_CHARGE = {
-    "invoice_id": "charge.invoice_id",
-    "section_id": "charge.section_id",
+COPIED = (
+    "invoice_id", "section_id", "description", "quantity", "unit", "unit_price", "tax_note", "happened_on",
+    "is_creditable", "amount_minor", "tax_minor",
+)  # fmt: skip
+LINE_OF_CHARGE = {name: f"charge.{name}" for name in COPIED} | {
     "section_name": "section.name",
+    "tax_rate": "charge.tax_percent",
     "position": """row_number() OVER (
         PARTITION BY charge.invoice_id ORDER BY section.name, section.id, charge.happened_on, charge.id)""",
-    "description": "charge.description",
-    "quantity": "charge.quantity",
-    "unit": "charge.unit",
-    "unit_price": "charge.unit_price",
-    "tax_rate": "charge.tax_percent",
-    "tax_note": "charge.tax_note",
-    "happened_on": "charge.happened_on",
-    "is_creditable": "charge.is_creditable",
-    "amount_minor": "charge.amount_minor",
-    "tax_minor": "charge.tax_minor",
 }
 WRITE_LINES = f"""
 INSERT INTO invoices_invoiceline ({", ".join(LINE_OF_CHARGE)}) SELECT {", ".join(LINE_OF_CHARGE.values())}
