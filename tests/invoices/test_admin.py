@@ -139,6 +139,14 @@ def test_voiding_asks_for_a_reason_and_shows_it(staff, profile):
     assert (invoice.status, invoice.void_reason) == ("void", "Double")
 
 
+def test_an_action_on_one_invoice_leads_back_to_it(staff, profile):
+    invoice = issued(profile)
+    response = act(staff, "void_selected", invoice, confirmed="yes", reason="Double")
+    assert response.redirect_chain[-1][0] == page(invoice)
+    both = act(staff, "void_selected", issued(profile), issued(profile), confirmed="yes", reason="Double")
+    assert both.redirect_chain[-1][0] == LIST
+
+
 def test_voiding_in_the_wrong_state_is_a_message(staff, profile):
     busy, new = issued(profile), draft(profile)
     mark_payment_started(busy, by=None, at=NOW)

@@ -84,7 +84,9 @@ def test_sent_twice_it_is_granted_once(staff, profile):
 
 def test_staff_take_back_what_is_left(staff, profile):
     credit = granted(profile, 5000)
-    assert "€50.00 is taken away" in staff.get(take_back(credit)).content.decode()
+    page = staff.get(take_back(credit)).content.decode()
+    assert "€50.00 is taken away" in page
+    assert profile.name in page
     assert staff.post(take_back(credit), {"reason": ""}).status_code == 422
     response = staff.post(take_back(credit), {"reason": "Granted by mistake"}, follow=True)
     assert "The rest of the credit was taken back." in response.content.decode()
