@@ -3,7 +3,7 @@
 from uuid import uuid4
 
 from payments.gateways.sandbox import saved_cards
-from payments.gateways.sandbox.models import SavedCard, transaction
+from payments.gateways.sandbox.models import StoredCard, transaction
 from payments.operations.card_setups import add_card
 from tests.factories import NOW
 
@@ -21,4 +21,4 @@ def answer(setup, *, approved=True):
 
 
 def cards_at_the_gateway():
-    return SavedCard.objects.filter(is_detached=False).count()
+    return StoredCard.objects.filter(pk__startswith="card_", is_gone=False).count()

@@ -100,7 +100,8 @@ def test_nobody_is_told_of_a_card_that_was_removed_here(profile, kept, owner):
 
 
 def test_a_message_about_somebody_elses_card_is_ignored(kept):
-    from payments.gateways.sandbox.events import HEADER, signature
+    from payments.gateways.sandbox.events import HEADER
+    from payments.gateways.signatures import signature
 
     content = {"id": "evt_x", "type": "method.detached", "created": 1}
     body = json.dumps(content | {"data": {"object": "card_4242_elsewhere", "reference": ""}}).encode()

@@ -13,7 +13,8 @@ from django.urls import reverse
 from django.utils import timezone
 
 from billing_portal.core.models import OutgoingMail
-from payments.gateways.sandbox.events import HEADER, signature
+from payments.gateways.sandbox.events import HEADER
+from payments.gateways.signatures import signature
 from payments.models import PaymentEvent, WebhookDelivery
 from payments.operations import webhooks
 from payments.operations.reconciliation import reconcile

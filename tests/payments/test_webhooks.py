@@ -14,8 +14,9 @@ from billing_portal.core.models import OutgoingMail
 from payments.csp import PAGES, policy_for
 from payments.gateways.base import BadSignature, Browser
 from payments.gateways.registry import UnknownGateway
-from payments.gateways.sandbox.events import HEADER, signature
+from payments.gateways.sandbox.events import HEADER
 from payments.gateways.sandbox.models import CardPayment
+from payments.gateways.signatures import signature
 from payments.models import Payment, PaymentEvent, WebhookDelivery
 from payments.operations.webhooks import process_again, process_deliveries, receive
 from tests.factories import NOW, issued
@@ -30,7 +31,8 @@ def take(body, headers, at=NOW):
 
 
 def message(kind="payment.succeeded", object_id="ch_unknown", reference="", event_id="evt_1"):
-    from payments.gateways.sandbox.events import HEADER, signature
+    from payments.gateways.sandbox.events import HEADER
+    from payments.gateways.signatures import signature
 
     content = {"id": event_id, "type": kind, "created": 1, "data": {"object": object_id, "reference": reference}}
     body = json.dumps(content).encode()

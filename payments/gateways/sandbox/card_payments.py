@@ -10,23 +10,11 @@ from urllib.parse import urljoin
 from django.db.models import Q
 
 from payments.gateways.base import Attempt, DeclineCode, MethodInfo, Outcome, Result
-from payments.gateways.sandbox.cards import (
-    BY_LAST_FOUR,
-    DEFAULT_EXPIRY,
-    Challenge,
-    Delivery,
-    Settles,
-    TestCard,
-    card_of,
-    decline,
-    fingerprint,
-    known,
-)
+from payments.gateways.sandbox.cards import BY_LAST_FOUR, NEEDS_APPROVAL, Habit, TestCard, card_of, decline, fingerprint
 from payments.gateways.sandbox.faults import CallFaults, Fault
-from payments.gateways.sandbox.models import CardPayment, CardSetup, CardToken, Fence, SavedCard, record
-from payments.gateways.sandbox.refunds import open_dispute
+from payments.gateways.sandbox.models import CardPayment, CardSetup, Fence, StoredCard, record, stored_card
+from payments.gateways.sandbox.refunds import SETTLES_AFTER, open_dispute
 
-SETTLES_AFTER = timedelta(seconds=5)  # by the sandbox's clock
 LATE_BY = timedelta(seconds=3)  # that the first event of a payment is held back where events come out of order
 
 
@@ -35,17 +23,24 @@ def customer_of(profile: str) -> str:
     return "cus_" + profile
 
 
-def method_info(row: CardPayment | CardSetup) -> MethodInfo:
-    card = BY_LAST_FOUR.get(row.last_four)
+def method_info(
+    row: CardPayment | CardSetup | StoredCard, card: TestCard, *, card_id: str, customer: str
+) -> MethodInfo:
+    """A card, with the expiry date that the row has of it."""
     return MethodInfo(
-        brand=card.brand if card else "",
-        last_four=row.last_four,
+        brand=card.brand,
+        last_four=card.last_four,
         expiry_month=row.expiry_month,
         expiry_year=row.expiry_year,
-        gateway_method=row.saved_card,
-        gateway_customer=customer_of(row.profile),
-        fingerprint=fingerprint(row.last_four),
+        gateway_method=card_id,
+        gateway_customer=customer,
+        fingerprint=fingerprint(card.last_four),
     )
+
+
+def method_of(row: CardPayment | CardSetup) -> MethodInfo:
+    customer = customer_of(row.profile)
+    return method_info(row, BY_LAST_FOUR[row.last_four], card_id=row.saved_card, customer=customer)
 
 
 def challenge_path(row: CardPayment | CardSetup, slug: str) -> str:
@@ -74,7 +69,7 @@ def outcome_of(payment: CardPayment, slug: str) -> Outcome:
         amount=payment.amount if payment.state == Result.SUCCEEDED else None,
         next_url=next_url(payment, slug),
         decline=decline(payment.decline) if payment.decline else None,
-        method=method_info(payment) if payment.last_four else None,
+        method=method_of(payment) if payment.last_four else None,
     )
 
 
@@ -88,10 +83,6 @@ def find(attempt: Attempt) -> CardPayment | None:
     )
 
 
-def find_challenged(challenge: str) -> CardPayment | None:
-    return CardPayment.objects.filter(challenge=challenge).first()
-
-
 def is_fenced(attempt: Attempt) -> bool:
     """Closed by `expire` before it came."""
     return Fence.objects.filter(Q(reference=attempt.reference) | Q(key=attempt.key)).exists()
@@ -99,9 +90,7 @@ def is_fenced(attempt: Attempt) -> bool:
 
 def charge(attempt: Attempt, faults: CallFaults, *, at: datetime) -> CardPayment:
     """Writes a payment with what became of it at once."""
-    card, token = card_of(attempt.method), CardToken.objects.filter(pk=attempt.method).first()
-    # Ids of test cards that somebody made up are not stored, and are good.
-    stored = token or SavedCard.objects.filter(pk=attempt.method).first()
+    card, stored = card_of(attempt.method), stored_card(attempt.method)
     needs_approval = card is not None and _needs_approval(card, stored)
     refusal = _refusal(attempt, card, stored, faults, at=at)
     if refusal is None and needs_approval and not attempt.customer_present:
@@ -111,18 +100,17 @@ def charge(attempt: Attempt, faults: CallFaults, *, at: datetime) -> CardPayment
         reference=attempt.reference,
         profile=attempt.profile,
         description=attempt.description,
-        amount_minor=int(faults.value(Fault.OTHER_AMOUNT) or attempt.amount.minor),
-        currency=faults.value(Fault.OTHER_CURRENCY) or attempt.amount.currency,
-        method=known(attempt.method),
+        amount_minor=int(faults.get(Fault.OTHER_AMOUNT) or attempt.amount.minor),
+        currency=faults.get(Fault.OTHER_CURRENCY) or attempt.amount.currency,
         last_four=card.last_four if card else "",
-        expiry_month=stored.expiry_month if stored else DEFAULT_EXPIRY[0],
-        expiry_year=stored.expiry_year if stored else DEFAULT_EXPIRY[1],
+        expiry_month=stored.expiry_month,
+        expiry_year=stored.expiry_year,
         save_method=attempt.save_method,
         saved_card=attempt.method if card and attempt.method.startswith("card_") else "",
         return_url=attempt.return_url,
         in_page=attempt.in_page,
     )
-    CardToken.objects.filter(pk=attempt.method).update(is_used=True)
+    use_token(attempt.method)
     if card is None or refusal is not None:
         payment.move(Result.DECLINED, at=at, decline=refusal or DeclineCode.WRONG_NUMBER)
     elif needs_approval:
@@ -132,32 +120,31 @@ def charge(attempt: Attempt, faults: CallFaults, *, at: datetime) -> CardPayment
     return payment
 
 
-def _needs_approval(card: TestCard, stored: CardToken | SavedCard | None) -> bool:
-    if card.challenge == Challenge.UNLESS_SET_UP:
-        return not (isinstance(stored, SavedCard) and stored.is_approved)
-    return card.challenge == Challenge.ALWAYS
+def use_token(token: str) -> None:
+    StoredCard.objects.filter(pk=token, pk__startswith="tok_").update(is_gone=True)
+
+
+def _needs_approval(card: TestCard, stored: StoredCard) -> bool:
+    return card.habit in NEEDS_APPROVAL and not (card.habit == Habit.APPROVED_ONCE and stored.is_approved)
 
 
 def _refusal(
-    attempt: Attempt, card: TestCard | None, stored: CardToken | SavedCard | None, faults: CallFaults, *, at: datetime
+    attempt: Attempt, card: TestCard | None, stored: StoredCard, faults: CallFaults, *, at: datetime
 ) -> DeclineCode | None:
-    """Why the bank says no at once, if it does. A token works once, a stored card for its own payer only, until it is
-    detached."""
-    ordered = faults.value(Fault.DECLINE)
+    """Why the bank says no at once, if it does. A token works once, a saved card for its own payer only, until it is
+    detached; ids of test cards that somebody made up are good."""
+    ordered = faults.get(Fault.DECLINE)
     if ordered is not None:
         return DeclineCode(ordered or DeclineCode.GENERIC)
     if card is None:
         return DeclineCode.WRONG_NUMBER
     if attempt.amount.minor <= 0:
         return DeclineCode.TOO_SMALL
-    customer = customer_of(attempt.profile)
-    if stored is not None and (
-        stored.is_used if isinstance(stored, CardToken) else stored.is_detached or stored.customer != customer
-    ):
+    if stored.is_gone or stored.customer not in {"", customer_of(attempt.profile)}:
         return DeclineCode.METHOD_GONE
-    if stored is not None and has_expired((stored.expiry_month, stored.expiry_year), at):
+    if has_expired((stored.expiry_month, stored.expiry_year), at):
         return DeclineCode.EXPIRED_CARD
-    return card.declined if card.challenge == Challenge.NEVER else None
+    return None if card.habit in NEEDS_APPROVAL else card.declined
 
 
 def has_expired(month_and_year: tuple[int, int], at: datetime) -> bool:
@@ -167,29 +154,28 @@ def has_expired(month_and_year: tuple[int, int], at: datetime) -> bool:
 
 def _take(payment: CardPayment, card: TestCard, faults: CallFaults, *, at: datetime) -> None:
     """The bank says yes: now, or in a while."""
-    settles = faults.settles(card.settles)
-    if card.delivery == Delivery.OUT_OF_ORDER:
+    if card.habit == Habit.TOLD_OUT_OF_ORDER:
         record("payment.pending", payment.pk, at=at, reference=payment.reference, delay=LATE_BY)
-    if settles == Settles.AT_ONCE:
+    end = faults.end_of(card.habit, later=Habit.SETTLES_LATER, fails=Habit.FAILS_LATER)
+    if end is None:
         _succeed(payment, card, at=at)
     else:
-        payment.move(Result.PENDING, at=at, settles_at=at + SETTLES_AFTER, settles_as=settles.end)
+        payment.move(Result.PENDING, at=at, settles_at=at + SETTLES_AFTER, settles_as=end)
 
 
 def _succeed(payment: CardPayment, card: TestCard, *, at: datetime) -> None:
     if payment.save_method and not payment.saved_card:
         payment.saved_card = save_card(payment)
-    payment.move(Result.SUCCEEDED, at=at, copies=2 if card.delivery == Delivery.TWICE else 1)
-    if card.is_disputed:
+    payment.move(Result.SUCCEEDED, at=at, copies=2 if card.habit == Habit.TOLD_TWICE else 1)
+    if card.habit == Habit.DISPUTED:
         open_dispute(payment, payment.amount_minor, reason="fraudulent", at=at)
 
 
 def save_card(row: CardPayment | CardSetup) -> str:
     """Keeps the card of a payment or set-up for later payments. Returns its id."""
+    expiry = {"expiry_month": row.expiry_month, "expiry_year": row.expiry_year}
     card_id = f"card_{row.last_four}_{secrets.token_urlsafe(12)}"
-    SavedCard.objects.create(
-        id=card_id, customer=customer_of(row.profile), expiry_month=row.expiry_month, expiry_year=row.expiry_year
-    )
+    StoredCard.objects.create(id=card_id, customer=customer_of(row.profile), is_approved=True, **expiry)
     return card_id
 
 
@@ -198,12 +184,10 @@ def answer_challenge(payment: CardPayment, *, approved: bool, at: datetime) -> N
     if payment.state != Result.NEEDS_CUSTOMER:
         return
     card = BY_LAST_FOUR[payment.last_four]
-    if not approved:
-        payment.move(Result.DECLINED, at=at, decline=DeclineCode.CHALLENGE_FAILED)
-    elif card.declined is not None:
-        payment.move(Result.DECLINED, at=at, decline=card.declined)
+    if not approved or card.declined is not None:
+        payment.move(Result.DECLINED, at=at, decline=card.declined if approved else DeclineCode.CHALLENGE_FAILED)
     else:
-        _take(payment, card, CallFaults({}), at=at)
+        _take(payment, card, CallFaults(), at=at)
 
 
 def expire(attempt: Attempt, *, at: datetime) -> CardPayment | None:

@@ -9,78 +9,52 @@ import hashlib
 import re
 import secrets
 from dataclasses import dataclass
-from enum import Enum
+from enum import Enum, auto
 
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
-from payments.gateways.base import Bucket, Decline, DeclineCode, Result
+from payments.gateways.base import Bucket, Decline, DeclineCode
 
 METHOD = re.compile(r"^(?:tok|card)_(\d{4})_[A-Za-z0-9_-]+$", re.ASCII)
-DEFAULT_EXPIRY = (12, 2030)  # of ids that the sandbox did not make itself
 
 
-class Challenge(Enum):
-    NEVER = "never"
-    UNLESS_SET_UP = "unless_set_up"
-    ALWAYS = "always"
+class Habit(Enum):
+    """What is odd about a test card."""
+
+    APPROVED_ONCE = auto()  # the bank asks for approval unless it was given when the card was stored
+    APPROVED_ALWAYS = auto()
+    REQUEST_LOST = auto()  # nothing was charged, and no answer comes
+    ANSWER_LOST = auto()  # charged, but nobody hears of it
+    SETTLES_LATER = auto()
+    FAILS_LATER = auto()
+    REFUND_LATER = auto()
+    REFUND_FAILS = auto()
+    TOLD_TWICE = auto()
+    TOLD_OUT_OF_ORDER = auto()
+    DISPUTED = auto()  # the payer's bank asks the money back as soon as it was taken
 
 
-class LostAnswer(Enum):
-    """Where the answer to a charge gets lost."""
+NEEDS_APPROVAL = (Habit.APPROVED_ONCE, Habit.APPROVED_ALWAYS)
 
-    NEVER = "never"
-    BEFORE = "before"  # nothing was charged
-    AFTER = "after"  # charged, but nobody hears of it
-
-
-class Settles(Enum):
-    AT_ONCE = "at_once"
-    LATER = "later"
-    FAILS_LATER = "fails_later"
-
-    @property
-    def end(self) -> Result:
-        return Result.DECLINED if self == Settles.FAILS_LATER else Result.SUCCEEDED
-
-
-class Delivery(Enum):
-    """How the events of a charge are delivered."""
-
-    ONCE = "once"
-    TWICE = "twice"
-    OUT_OF_ORDER = "out_of_order"
-
-
+# What can be done about a decline; of the others: pay with another card.
 BUCKETS = {
-    DeclineCode.GENERIC: Bucket.NEW_METHOD,
-    DeclineCode.INSUFFICIENT_FUNDS: Bucket.RETRY_LATER,
-    DeclineCode.EXPIRED_CARD: Bucket.NEW_METHOD,
-    DeclineCode.WRONG_CODE: Bucket.NEW_METHOD,
-    DeclineCode.WRONG_NUMBER: Bucket.NEW_METHOD,
-    DeclineCode.PROCESSING_ERROR: Bucket.RETRY_LATER,
-    DeclineCode.LOST_OR_STOLEN: Bucket.NEVER,
-    DeclineCode.FRAUD: Bucket.NEVER,
-    DeclineCode.CHALLENGE_FAILED: Bucket.CUSTOMER_MUST_ACT,
-    DeclineCode.CHALLENGE_REQUIRED: Bucket.CUSTOMER_MUST_ACT,
-    DeclineCode.LIMIT_EXCEEDED: Bucket.RETRY_LATER,
-    DeclineCode.CURRENCY: Bucket.NEW_METHOD,
-    DeclineCode.METHOD_GONE: Bucket.NEW_METHOD,
-    DeclineCode.TOO_SMALL: Bucket.CONFIG_ERROR,
-    DeclineCode.WRONG_EXPIRY: Bucket.NEW_METHOD,
-    DeclineCode.WRONG_ADDRESS: Bucket.NEW_METHOD,
-    DeclineCode.INVALID_ACCOUNT: Bucket.NEW_METHOD,
-    DeclineCode.NOT_SUPPORTED: Bucket.NEW_METHOD,
-    DeclineCode.DUPLICATE: Bucket.RETRY_LATER,
-    DeclineCode.STOPPED: Bucket.NEVER,
-    DeclineCode.TEST_CARD: Bucket.NEW_METHOD,
-    DeclineCode.AMOUNT: Bucket.CONFIG_ERROR,
+    **dict.fromkeys(
+        (
+            *(DeclineCode.INSUFFICIENT_FUNDS, DeclineCode.PROCESSING_ERROR),
+            *(DeclineCode.LIMIT_EXCEEDED, DeclineCode.DUPLICATE),
+        ),
+        Bucket.RETRY_LATER,
+    ),
+    **dict.fromkeys((DeclineCode.LOST_OR_STOLEN, DeclineCode.FRAUD, DeclineCode.STOPPED), Bucket.NEVER),
+    **dict.fromkeys((DeclineCode.CHALLENGE_FAILED, DeclineCode.CHALLENGE_REQUIRED), Bucket.CUSTOMER_MUST_ACT),
+    **dict.fromkeys((DeclineCode.TOO_SMALL, DeclineCode.AMOUNT), Bucket.CONFIG_ERROR),
 }
 
 
 def decline(code: str) -> Decline:
     """A decline with the bucket that goes with its code."""
-    return Decline(DeclineCode(code), BUCKETS[DeclineCode(code)])
+    return Decline(DeclineCode(code), BUCKETS.get(DeclineCode(code), Bucket.NEW_METHOD))
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,15 +62,10 @@ class TestCard:
     number: str
     label: Promise
     explanation: Promise
-    brand: str = "visa"
+    habit: Habit | None = None
     declined: DeclineCode | None = None
     can_be_stored: bool = True  # False: declined also where it is only stored
-    challenge: Challenge = Challenge.NEVER
-    lost: LostAnswer = LostAnswer.NEVER
-    settles: Settles = Settles.AT_ONCE
-    refunds_settle: Settles = Settles.AT_ONCE
-    delivery: Delivery = Delivery.ONCE
-    is_disputed: bool = False  # the payer's bank asks the money back as soon as it was taken
+    brand: str = "visa"
 
     @property
     def last_four(self) -> str:
@@ -130,26 +99,26 @@ CARDS = (
         "4000002500003155",
         _("Bank asks for approval, once"),
         _("The bank asks for approval unless the card was approved when it was stored."),
-        challenge=Challenge.UNLESS_SET_UP,
+        Habit.APPROVED_ONCE,
     ),
     TestCard(
         "4000002760003184",
         _("Bank asks for approval, always"),
         _("The bank asks for approval of every payment; automatic payments are declined."),
-        challenge=Challenge.ALWAYS,
+        Habit.APPROVED_ALWAYS,
     ),
     TestCard(
         "4000008260003178",
         _("Approval, then too little money"),
         _("The bank asks for approval, then declines: insufficient funds."),
-        challenge=Challenge.ALWAYS,
+        Habit.APPROVED_ALWAYS,
         declined=DeclineCode.INSUFFICIENT_FUNDS,
     ),
     TestCard(
         "4000008400001629",
         _("Approval, then declined"),
         _("The bank asks for approval, then declines without a reason."),
-        challenge=Challenge.ALWAYS,
+        Habit.APPROVED_ALWAYS,
         declined=DeclineCode.GENERIC,
     ),
     TestCard(
@@ -171,55 +140,52 @@ CARDS = (
         "4000000000006207",
         _("Answer lost after charging"),
         _("The card is charged, but the answer never arrives."),
-        lost=LostAnswer.AFTER,
+        Habit.ANSWER_LOST,
     ),
     TestCard(
         "4000000000006215",
         _("Request lost before charging"),
         _("No answer arrives, and nothing was charged."),
-        lost=LostAnswer.BEFORE,
+        Habit.REQUEST_LOST,
     ),
     TestCard(
         "4000000000006223",
         _("Settles later"),
         _("The payment is on its way for a few seconds, then succeeds."),
-        settles=Settles.LATER,
+        Habit.SETTLES_LATER,
     ),
     TestCard(
         "4000000000006231",
         _("Fails later"),
         _("The payment is on its way for a few seconds, then is declined."),
-        settles=Settles.FAILS_LATER,
+        Habit.FAILS_LATER,
     ),
     TestCard(
-        "4000000000006249",
-        _("Message sent twice"),
-        _("Succeeds; the portal is told of it twice."),
-        delivery=Delivery.TWICE,
+        "4000000000006249", _("Message sent twice"), _("Succeeds; the portal is told of it twice."), Habit.TOLD_TWICE
     ),
     TestCard(
         "4000000000006256",
         _("Messages out of order"),
         _("Succeeds; the portal is told of the success before the start."),
-        delivery=Delivery.OUT_OF_ORDER,
+        Habit.TOLD_OUT_OF_ORDER,
     ),
     TestCard(
         "4000000000007726",
         _("Refund settles later"),
         _("Succeeds; a refund is on its way for a few seconds."),
-        refunds_settle=Settles.LATER,
+        Habit.REFUND_LATER,
     ),
     TestCard(
         "4000000000005126",
         _("Refund fails later"),
         _("Succeeds; a refund is on its way for a few seconds, then fails."),
-        refunds_settle=Settles.FAILS_LATER,
+        Habit.REFUND_FAILS,
     ),
     TestCard(
         "4000000000000259",
         _("Disputed"),
         _("Succeeds; then the bank asks the money back, and has it after a week without evidence."),
-        is_disputed=True,
+        Habit.DISPUTED,
     ),
 )
 BY_LAST_FOUR = {card.last_four: card for card in CARDS}

@@ -4,38 +4,27 @@ A change writes its event in the same transaction (`models.record`). The worker 
 portal answers 2xx; so they come at least once and in no promised order.
 """
 
-import hashlib
-import hmac
 import json
 import time
-import urllib.error
-import urllib.request
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
-from http.client import HTTPException
-from typing import Any
 
 import structlog
+import urllib3
 
 from billing_portal.core.leases import claim_due
-from payments.gateways.base import BadSignature, Event, EventKind, UnreadableMessage
+from payments.gateways.base import Event, EventKind
 from payments.gateways.sandbox import models
 from payments.gateways.sandbox.models import now, transaction
+from payments.gateways.signatures import check_signature, checked_id, readable, signature
 
 HEADER = "Sandbox-Signature"
-TOLERANCE = 300  # seconds that a message may be old, or ahead of our clock
-LONGEST_WORD = 80  # characters of an id or a type
 TIMEOUT = 5  # seconds for the portal to answer
 BATCH = 50
 LEASE = timedelta(minutes=1)  # that a killed worker keeps a message from the others
 FIRST_WAIT, LONGEST_WAIT = timedelta(seconds=10), timedelta(hours=1)  # between two tries
 
 log = structlog.get_logger("payments.sandbox")
-
-
-def signature(secret: str, body: bytes, at: int) -> str:
-    digest = hmac.new(secret.encode(), f"{at}.".encode() + body, hashlib.sha256).hexdigest()
-    return f"t={at},v1={digest}"
 
 
 def message(event: models.Event, secret: str) -> tuple[bytes, dict[str, str]]:
@@ -52,54 +41,27 @@ def message(event: models.Event, secret: str) -> tuple[bytes, dict[str, str]]:
 
 
 def verify(secret: str, body: bytes, headers: Mapping[str, str]) -> list[Event]:
-    """The event in a message. Raises BadSignature, UnreadableMessage."""
-    if not secret:
-        raise BadSignature("There is no secret to check a signature with.")
-    given = next((value for name, value in headers.items() if name.lower() == HEADER.lower()), "")
-    parts = [part.partition("=")[::2] for part in given.split(",")]
-    stamps = [value for name, value in parts if name.strip() == "t"]
-    digests = [value for name, value in parts if name.strip() == "v1"]
-    if len(stamps) != 1 or not (stamps[0].isascii() and stamps[0].isdigit() and len(stamps[0]) < 13) or not digests:
-        raise BadSignature("The signature is missing or cannot be read.")
-    at = int(stamps[0])
-    expected = signature(secret, body, at).rpartition("=")[2]
-    if not any([hmac.compare_digest(expected.encode(), digest.encode()) for digest in digests]):  # noqa: C419
-        raise BadSignature("The signature does not match the message.")
-    if abs(time.time() - at) > TOLERANCE:
-        raise BadSignature("The message is too old, or a clock is wrong.")
-    return [_event(body)]
-
-
-def _event(body: bytes) -> Event:
-    """Ids only; how things stand is looked up."""
-    try:
+    """The event in a message: ids only; how things stand is looked up. Raises BadSignature, UnreadableMessage."""
+    check_signature([secret], body, headers, HEADER)
+    with readable():
         content = json.loads(body)
-        kind, about = _word(content["type"]), content["data"]
+        kind, about = checked_id(content["type"]), content["data"]
         family = kind.partition(".")[0]
-        return Event(
-            id=_word(content["id"]),
-            kind=EventKind(family) if family in set(EventKind) else EventKind.OTHER,
-            type=kind,
-            object_id=_word(about["object"]),
-            reference=_word(about["reference"], may_be_empty=True),
-            created_at=datetime.fromtimestamp(int(content["created"]), UTC),
-            payment_id=_word(about.get("payment", ""), may_be_empty=True),
-        )
-    except (ValueError, KeyError, TypeError, AttributeError, OverflowError, OSError, RecursionError) as error:
-        raise UnreadableMessage("The message cannot be read.") from error
-
-
-def _word(value: object, *, may_be_empty: bool = False) -> str:
-    """An id or a name as the sandbox makes them: short and printable. Raises ValueError for anything else."""
-    if not isinstance(value, str) or not value.isprintable() or len(value) > LONGEST_WORD:
-        raise ValueError("not an id")
-    if not value and not may_be_empty:
-        raise ValueError("empty")
-    return value
+        return [
+            Event(
+                id=checked_id(content["id"]),
+                kind=EventKind(family) if family in set(EventKind) else EventKind.OTHER,
+                type=kind,
+                object_id=checked_id(about["object"]),
+                reference=checked_id(about["reference"], may_be_empty=True),
+                created_at=datetime.fromtimestamp(int(content["created"]), UTC),
+                payment_id=checked_id(about.get("payment", ""), may_be_empty=True),
+            )
+        ]
 
 
 def take(secret: str) -> list[tuple[bytes, dict[str, str]]]:
-    """All messages not delivered yet, in the order they would come, counted as delivered. For tests."""
+    """The messages not delivered yet, in the order they would come, counted as delivered."""
     with transaction():
         waiting = models.Event.objects.filter(due_at__isnull=False)
         events = list(waiting.order_by("due_at", "pk"))
@@ -117,25 +79,14 @@ def deliver(secret: str, url: str) -> None:
         event.save()
 
 
-class _NoRedirect(urllib.request.HTTPRedirectHandler):
-    """A redirect is not an answer."""
-
-    def redirect_request(self, *_args: Any) -> None:
-        return None
-
-
-# No proxy either: the portal is on this machine or near it.
-_opener = urllib.request.build_opener(_NoRedirect, urllib.request.ProxyHandler({}))
-
-
 def _post(url: str, body: bytes, headers: dict[str, str], *, event_id: str) -> bool:
-    request = urllib.request.Request(url, data=body, headers=headers, method="POST")  # noqa: S310 - checks() wants http
+    """Whether the portal has heard it. It is on this machine or near it, so no proxy; a redirect is not an answer."""
     try:
-        with _opener.open(request, timeout=TIMEOUT) as answer:
-            return bool(200 <= answer.status < 300)
-    except urllib.error.HTTPError as error:
-        error.close()
-        log.warning("event refused", event_id=event_id, status=error.code)
-    except (OSError, HTTPException, ValueError) as error:
+        with urllib3.PoolManager(timeout=TIMEOUT, retries=False) as pool:
+            status = pool.request("POST", url, body=body, headers=headers, redirect=False).status
+    except (OSError, ValueError, urllib3.exceptions.HTTPError) as error:
         log.warning("event not delivered", event_id=event_id, error=type(error).__name__)
-    return False
+        return False
+    if not 200 <= status < 300:
+        log.warning("event refused", event_id=event_id, status=status)
+    return 200 <= status < 300

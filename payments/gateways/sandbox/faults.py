@@ -5,11 +5,10 @@ operation (``charge`` unless said otherwise), one of `OPERATIONS`.
 """
 
 import time
-from dataclasses import dataclass
 from enum import StrEnum
 
-from payments.gateways.base import GatewayError
-from payments.gateways.sandbox.cards import Settles
+from payments.gateways.base import GatewayError, Result
+from payments.gateways.sandbox.cards import Habit
 from payments.gateways.sandbox.models import ArmedFault, transaction
 
 OPERATIONS = frozenset(
@@ -39,40 +38,30 @@ class NetworkTrouble(GatewayError):
     """The connection failed, in the sandbox's play of one."""
 
 
-@dataclass(frozen=True, slots=True)
-class CallFaults:
+class CallFaults(dict[Fault, str]):
     """What goes wrong with one call: the faults and their values."""
-
-    armed: dict[Fault, str]
 
     def before(self) -> None:
         """Raises NetworkTrouble when the call does not get through."""
-        time.sleep(int(self.armed.get(Fault.DELAY, "0")) / 1000)
-        if Fault.REFUSE_CONNECTION in self.armed:
+        time.sleep(int(self.get(Fault.DELAY, "0")) / 1000)
+        if Fault.REFUSE_CONNECTION in self:
             raise NetworkTrouble("The connection was refused.", sent=False)
-        if Fault.DROP_BEFORE in self.armed:
+        if Fault.DROP_BEFORE in self:
             raise NetworkTrouble("No answer in time.")
 
     def after(self) -> None:
         """Raises NetworkTrouble when the answer does not get back."""
-        time.sleep(int(self.armed.get(Fault.DELAY_ANSWER, "0")) / 1000)
-        if Fault.DROP_AFTER in self.armed:
+        time.sleep(int(self.get(Fault.DELAY_ANSWER, "0")) / 1000)
+        if Fault.DROP_AFTER in self:
             raise NetworkTrouble("No answer in time.")
-        if Fault.GARBAGE in self.armed:
+        if Fault.GARBAGE in self:
             raise NetworkTrouble("The answer could not be read.")
 
-    @property
-    def server_error(self) -> bool:
-        return Fault.SERVER_ERROR in self.armed
-
-    def value(self, fault: Fault) -> str | None:
-        return self.armed.get(fault)
-
-    def settles(self, otherwise: Settles) -> Settles:
-        """When money arrives, and whether it does."""
-        if Fault.FAIL_LATER in self.armed:
-            return Settles.FAILS_LATER
-        return Settles.LATER if Fault.SETTLE_LATER in self.armed else otherwise
+    def end_of(self, habit: Habit | None, *, later: Habit, fails: Habit) -> Result | None:
+        """How money ends that is on its way for a while. None when it arrives at once."""
+        if Fault.FAIL_LATER in self or (habit == fails and Fault.SETTLE_LATER not in self):
+            return Result.DECLINED
+        return Result.SUCCEEDED if Fault.SETTLE_LATER in self or habit == later else None
 
 
 class Faults:
@@ -87,15 +76,13 @@ class Faults:
 
     def take(self, operation: str) -> CallFaults:
         """The faults of one call, each used up by one."""
-        waiting = ArmedFault.objects.filter(operation=operation).order_by("pk")
-        if not waiting.exists():
-            return CallFaults({})
-        armed: dict[Fault, str] = {}
-        with transaction():
-            for row in waiting:
-                if row.name not in armed:
-                    armed[Fault(row.name)] = row.value
-                    row.remaining -= 1
-                    row.save()
-            waiting.filter(remaining__lte=0).delete()
-        return CallFaults(armed)
+        waiting, armed = ArmedFault.objects.filter(operation=operation).order_by("pk"), CallFaults()
+        if waiting.exists():
+            with transaction():
+                for row in waiting:
+                    if row.name not in armed:
+                        armed[Fault(row.name)] = row.value
+                        row.remaining -= 1
+                        row.save()
+                waiting.filter(remaining__lte=0).delete()
+        return armed

@@ -9,31 +9,18 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Any
 
 from django.conf import settings
 from django.urls import URLPattern, path
 
 from invoices.money import Money
-from payments.gateways.base import (
-    Attempt,
-    Browser,
-    Bucket,
-    Capabilities,
-    Decline,
-    DeclineCode,
-    Dispute,
-    Event,
-    GatewayError,
-    MethodInfo,
-    Outcome,
-    RefundRequest,
-    Result,
-    SetupStep,
-)
+from payments.gateways import base
+from payments.gateways.base import Attempt, GatewayError, Outcome, Result, SetupStep
 from payments.gateways.sandbox import card_payments, events, models, refunds, saved_cards, views
-from payments.gateways.sandbox.cards import CARDS, LostAnswer, card_of, known
-from payments.gateways.sandbox.faults import CallFaults, Faults, NetworkTrouble
+from payments.gateways.sandbox.cards import CARDS, Habit, card_of, known
+from payments.gateways.sandbox.faults import CallFaults, Fault, Faults, NetworkTrouble
 from payments.gateways.sandbox.models import IdempotencyKey, transaction
 from payments.gateways.sandbox.operator import Operator
 
@@ -46,16 +33,14 @@ class SandboxGateway:
 
     label = "Sandbox"
     test_mode = True
-    capabilities = Capabilities()
+    capabilities = base.Capabilities()
 
     def __init__(self, slug: str, webhook_secret: str, webhook_url: str, allowed: bool) -> None:
         self.slug = slug
         self.faults = Faults()
         self.operator = Operator()
-        self.webhook_secret = webhook_secret
-        self.webhook_url = webhook_url
-        self.allowed = allowed
-        self.browser = Browser(
+        self.webhook_secret, self.webhook_url, self.allowed = webhook_secret, webhook_url, allowed
+        self.browser = base.Browser(
             template="payments/gateways/sandbox/card_field.html",
             challenge_template="payments/gateways/sandbox/challenge.html",
             scripts=("js/card.js", "gateways/sandbox/card.js"),
@@ -65,7 +50,7 @@ class SandboxGateway:
     def charge(self, attempt: Attempt) -> Outcome:
         """Raises GatewayError where the sandbox is not allowed, and for a key used with other parameters."""
         card = card_of(attempt.method)
-        lost = card.lost if card is not None else LostAnswer.NEVER
+        habit = card.habit if card is not None else None
         parameters = [
             *(attempt.reference, attempt.amount.minor, attempt.amount.currency, attempt.profile, attempt.description),
             *(attempt.gateway_customer, known(attempt.method), attempt.save_method, attempt.customer_present),
@@ -73,21 +58,16 @@ class SandboxGateway:
         ]
         try:
             with self._call("charge") as (faults, at):
-                if lost == LostAnswer.BEFORE:
+                if habit == Habit.REQUEST_LOST:
                     raise NetworkTrouble("No answer in time.")
                 if card_payments.is_fenced(attempt):
                     return Outcome(Result.EXPIRED, message="The attempt was closed before it came.")
-                outcome, is_new = _once(
-                    f"charge {attempt.key}",
-                    parameters,
-                    at,
-                    lambda: (
-                        SERVER_ERROR
-                        if faults.server_error
-                        else card_payments.outcome_of(card_payments.charge(attempt, faults, at=at), self.slug)
-                    ),
-                )
-            if is_new and lost == LostAnswer.AFTER:
+
+                def charge() -> Outcome:
+                    return card_payments.outcome_of(card_payments.charge(attempt, faults, at=at), self.slug)
+
+                outcome, is_new = _once(f"charge {attempt.key}", parameters, faults, at, charge)
+            if is_new and habit == Habit.ANSWER_LOST:
                 raise NetworkTrouble("No answer in time.")
         except NetworkTrouble as trouble:
             return _lost(trouble)
@@ -112,18 +92,10 @@ class SandboxGateway:
     def begin_setup(
         self, *, key: str, profile: str, gateway_customer: str, token: str, return_url: str, in_page: bool = False
     ) -> SetupStep:
+        parameters = [profile, gateway_customer, known(token), return_url, in_page]
+        begin = partial(saved_cards.begin_setup, profile=profile, token=token, return_url=return_url, in_page=in_page)
         with self._ask("setup") as at:
-            parameters = [profile, gateway_customer, known(token), return_url, in_page]
-            setup_id, _is_new = _answer(
-                f"setup {key}",
-                parameters,
-                at,
-                lambda: (
-                    saved_cards.begin_setup(
-                        profile=profile, token=token, return_url=return_url, in_page=in_page, at=at
-                    ).pk
-                ),
-            )
+            setup_id, _is_new = _answer(f"setup {key}", parameters, at, lambda: begin(at=at).pk)
             return saved_cards.step_of(saved_cards.find_setup(setup_id), self.slug)
 
     def finish_setup(self, setup_id: str) -> SetupStep:
@@ -140,7 +112,7 @@ class SandboxGateway:
         with self._ask("challenge"):
             return card_payments.challenge_of(saved_cards.find_setup(setup_id), self.slug, about="card")
 
-    def lookup_method(self, *, gateway_method: str, gateway_customer: str) -> MethodInfo | None:
+    def lookup_method(self, *, gateway_method: str, gateway_customer: str) -> base.MethodInfo | None:
         with self._ask("lookup_method"):
             return saved_cards.find(gateway_method, customer=gateway_customer)
 
@@ -148,32 +120,28 @@ class SandboxGateway:
         with self._ask("detach") as at:
             saved_cards.detach(gateway_method, at=at)
 
-    def refund(self, request: RefundRequest) -> Outcome:
+    def refund(self, request: base.RefundRequest) -> Outcome:
         """Raises GatewayError where the sandbox is not allowed, and for a key used with other parameters."""
         parameters = [request.reference, request.amount.minor, request.amount.currency, request.gateway_id]
         try:
             with self._call("refund") as (faults, at):
-                outcome, _is_new = _once(
-                    f"refund {request.key}",
-                    parameters,
-                    at,
-                    lambda: SERVER_ERROR if faults.server_error else refunds.refund(request, faults, at=at),
-                )
+                refund = partial(refunds.refund, request, faults, at=at)
+                outcome, _is_new = _once(f"refund {request.key}", parameters, faults, at, refund)
         except NetworkTrouble as trouble:
             return _lost(trouble)
         return outcome
 
-    def lookup_refund(self, request: RefundRequest) -> Outcome:
+    def lookup_refund(self, request: base.RefundRequest) -> Outcome:
         with self._ask("lookup_refund"):
             refund = refunds.find_refund(request)
             return refunds.outcome_of(refund) if refund is not None else Outcome(Result.NOT_FOUND)
 
-    def lookup_dispute(self, dispute_id: str) -> Dispute | None:
+    def lookup_dispute(self, dispute_id: str) -> base.Dispute | None:
         with self._ask("lookup_dispute"):
             dispute = models.Dispute.objects.filter(pk=dispute_id).first()
             return refunds.dispute_of(dispute) if dispute is not None else None
 
-    def verify(self, body: bytes, headers: Mapping[str, str]) -> list[Event]:
+    def verify(self, body: bytes, headers: Mapping[str, str]) -> list[base.Event]:
         return events.verify(self.webhook_secret, body, headers)
 
     def checks(self) -> list[str]:
@@ -223,7 +191,7 @@ class SandboxGateway:
     def _ask(self, operation: str) -> Iterator[datetime]:
         """A call whose errors are not kept under a key: trouble on the way is raised."""
         with self._call(operation) as (faults, at):
-            if faults.server_error:
+            if Fault.SERVER_ERROR in faults:
                 raise GatewayError("The sandbox answered 500.")
             yield at
 
@@ -246,20 +214,20 @@ def _answer(key: str, parameters: list[Any], at: datetime, act: Callable[[], Any
     return earlier.answer, False
 
 
-def _once(key: str, parameters: list[Any], at: datetime, act: Callable[[], Outcome]) -> tuple[Outcome, bool]:
+def _once(
+    key: str, parameters: list[Any], faults: CallFaults, at: datetime, act: Callable[[], Outcome]
+) -> tuple[Outcome, bool]:
     """As `_answer`, for an outcome."""
+    act = (lambda: SERVER_ERROR) if Fault.SERVER_ERROR in faults else act
     answer, is_new = _answer(key, parameters, at, lambda: asdict(act()))
     amount, decline, method = answer["amount"], answer["decline"], answer["method"]
-    outcome = Outcome(
-        **answer
-        | {
-            "result": Result(answer["result"]),
-            "amount": Money(**amount) if amount else None,
-            "decline": Decline(DeclineCode(decline["code"]), Bucket(decline["bucket"])) if decline else None,
-            "method": MethodInfo(**method) if method else None,
-        }
+    answer["result"] = Result(answer["result"])
+    answer["amount"] = Money(**amount) if amount else None
+    answer["decline"] = (
+        base.Decline(base.DeclineCode(decline["code"]), base.Bucket(decline["bucket"])) if decline else None
     )
-    return outcome, is_new
+    answer["method"] = base.MethodInfo(**method) if method else None
+    return Outcome(**answer), is_new
 
 
 def _lost(trouble: NetworkTrouble) -> Outcome:

@@ -75,28 +75,13 @@ class Event(Record):
 
 
 def record(
-    type_: str,
-    object_id: str,
-    *,
-    at: datetime,
-    reference: str = "",
-    payment: str = "",
-    copies: int = 1,
-    delay: timedelta = NO_DELAY,
+    type_: str, object_id: str, *, at: datetime, copies: int = 1, delay: timedelta = NO_DELAY, **about: str
 ) -> None:
-    """Writes an event; ``payment`` is the one that a refund or dispute belongs to. The copies are one event with one
-    id, delivered several times; ``delay`` holds its first delivery back."""
-    event_id = "evt_" + secrets.token_urlsafe(12)
+    """Writes an event. ``about`` is the portal's ``reference``, and the ``payment`` of a refund or dispute. Copies are
+    one event with one id, delivered several times; ``delay`` holds its first delivery back."""
+    event = {"event_id": "evt_" + secrets.token_urlsafe(12), "type": type_, "object_id": object_id, **about}
     for _copy in range(copies):
-        Event.objects.create(
-            event_id=event_id,
-            type=type_,
-            object_id=object_id,
-            reference=reference,
-            payment=payment,
-            created_at=at,
-            due_at=at + delay,
-        )
+        Event.objects.create(**event, created_at=at, due_at=at + delay)
 
 
 class Movement(Record):
@@ -127,8 +112,8 @@ class Movement(Record):
             setattr(self, name, value)
         self.created_at = self.created_at or at
         self.save(force_insert=self._state.adding)
-        payment: str = getattr(self, "payment_id", "")
-        record(f"{self.family}.{state}", self.pk, at=at, reference=self.reference, payment=payment, copies=copies)
+        about: dict[str, Any] = {"reference": self.reference, "payment": getattr(self, "payment_id", "")}
+        record(f"{self.family}.{state}", self.pk, at=at, copies=copies, **about)
 
 
 class Approvable(Record):
@@ -170,22 +155,21 @@ class Dispute(Movement):
     reason = models.TextField()
 
 
-class CardToken(Record):
-    """A card that was typed in. It can be used once."""
+class StoredCard(Record):
+    """A card behind an id: typed in, for one use (``tok_``), or saved for its payer (``card_``). The defaults are those
+    of ids that the sandbox did not make itself."""
 
     id = models.TextField(primary_key=True)
-    expiry_month = models.IntegerField()
-    expiry_year = models.IntegerField()
-    is_used = models.BooleanField(default=False)
+    customer = models.TextField(default="")  # none has a card that was typed in
+    expiry_month = models.IntegerField(default=12)
+    expiry_year = models.IntegerField(default=2030)
+    is_approved = models.BooleanField(default=False)  # the bank has approved it for later payments
+    is_gone = models.BooleanField(default=False)  # used, or detached
 
 
-class SavedCard(Record):
-    id = models.TextField(primary_key=True)
-    customer = models.TextField()
-    expiry_month = models.IntegerField()
-    expiry_year = models.IntegerField()
-    is_approved = models.BooleanField(default=True)  # the bank has approved it for later payments
-    is_detached = models.BooleanField(default=False)
+def stored_card(card_id: str) -> StoredCard:
+    """The card behind an id; of one that is not stored, such as somebody made up, an unsaved row."""
+    return StoredCard.objects.filter(pk=card_id).first() or StoredCard(pk=card_id)
 
 
 class CardSetup(Approvable):

@@ -2,13 +2,13 @@
 decide, a bank sends a payer a new card, time passes. The portal hears of it by messages only.
 """
 
-from collections import defaultdict
+from collections import Counter
 from datetime import timedelta
 
 from payments.gateways.base import DisputeStatus, Result
 from payments.gateways.sandbox import models, refunds
 from payments.gateways.sandbox.faults import CallFaults
-from payments.gateways.sandbox.models import CardPayment, Clock, SavedCard, transaction
+from payments.gateways.sandbox.models import CardPayment, Clock, StoredCard, transaction
 
 
 class Operator:
@@ -19,7 +19,7 @@ class Operator:
             left = refunds.refundable(payment)
             if not 0 < minor <= left:
                 raise ValueError(f"{left} minor units are left to pay back.")
-            return refunds.pay_back(payment, minor, CallFaults({}), at=at).pk
+            return refunds.pay_back(payment, minor, CallFaults(), at=at).pk
 
     def dispute(self, payment_id: str, minor: int | None = None, *, reason: str = "fraudulent") -> str:
         """The payer's bank asks all or part of a payment back. Returns the dispute's id."""
@@ -35,16 +35,18 @@ class Operator:
     def renew_card(self, card_id: str, *, expiry_month: int, expiry_year: int) -> None:
         """The bank sent the payer a new card with the same number."""
         with transaction() as at:
-            SavedCard.objects.filter(pk=card_id).update(expiry_month=expiry_month, expiry_year=expiry_year)
+            StoredCard.objects.filter(pk=card_id).update(expiry_month=expiry_month, expiry_year=expiry_year)
             models.record("method.updated", card_id, at=at)
 
     def totals(self) -> dict[str, int]:
         """What was taken less what was paid back or lost to payers' banks, in minor units, by currency."""
-        totals: dict[str, int] = defaultdict(int)
+        totals = Counter[str]()
         for payment in CardPayment.objects.filter(state=Result.SUCCEEDED):
             totals[payment.currency] += payment.amount_minor
-        gone = [*models.Refund.objects.filter(state=Result.SUCCEEDED), *models.Dispute.objects.filter(state="lost")]
-        for row in gone:
+        for row in (
+            *models.Refund.objects.filter(state=Result.SUCCEEDED),
+            *models.Dispute.objects.filter(state="lost"),
+        ):
             totals[row.currency] -= row.amount_minor
         return dict(totals)
 

@@ -1,33 +1,21 @@
-"""Money that goes back: refunds, never more than was taken and is not paid back yet, and disputes, in which a payer's
-bank asks its money back and decides. As at other providers, nobody answers for us: a dispute that is not decided by the
-time the evidence was due is lost.
-
-Everything here happens inside one transaction of the store.
+"""Money that goes back: refunds, never more than was taken, and disputes, in which a payer's bank asks its money back
+and decides; one that is not decided by the time the evidence was due is lost. All inside one transaction of the store.
 """
 
 import secrets
 from datetime import datetime, timedelta
 
-from payments.gateways.base import (
-    Bucket,
-    Decline,
-    DeclineCode,
-    Dispute,
-    DisputeStatus,
-    Outcome,
-    RefundRequest,
-    Result,
-)
-from payments.gateways.sandbox import models
-from payments.gateways.sandbox.cards import BY_LAST_FOUR, Settles, decline
+from payments.gateways import base
+from payments.gateways.base import Bucket, Decline, DeclineCode, DisputeStatus, Outcome, Result
+from payments.gateways.sandbox.cards import BY_LAST_FOUR, Habit, decline
 from payments.gateways.sandbox.faults import CallFaults, Fault
-from payments.gateways.sandbox.models import CardPayment
+from payments.gateways.sandbox.models import CardPayment, Dispute, Refund
 
 SETTLES_AFTER = timedelta(seconds=5)  # by the sandbox's clock
 EVIDENCE_WITHIN = timedelta(days=7)
 
 
-def outcome_of(refund: models.Refund) -> Outcome:
+def outcome_of(refund: Refund) -> Outcome:
     """How a refund stands."""
     return Outcome(
         Result(refund.state),
@@ -41,9 +29,9 @@ def _refused(code: DeclineCode, message: str) -> Outcome:
     return Outcome(Result.DECLINED, decline=Decline(code, Bucket.NEVER), message=message)
 
 
-def refund(request: RefundRequest, faults: CallFaults, *, at: datetime) -> Outcome:
+def refund(request: base.RefundRequest, faults: CallFaults, *, at: datetime) -> Outcome:
     """Writes a refund, or says why there is none."""
-    ordered = faults.value(Fault.DECLINE)
+    ordered = faults.get(Fault.DECLINE)
     if ordered is not None:
         return _refused(DeclineCode(ordered or DeclineCode.GENERIC), "The bank refused the refund.")
     payment = CardPayment.objects.filter(pk=request.gateway_id, state=Result.SUCCEEDED).first()
@@ -54,16 +42,17 @@ def refund(request: RefundRequest, faults: CallFaults, *, at: datetime) -> Outco
     left = refundable(payment)
     if not 0 < request.amount.minor <= left:
         return _refused(DeclineCode.LIMIT_EXCEEDED, f"{left} minor units are left to pay back.")
-    minor = int(faults.value(Fault.OTHER_AMOUNT) or request.amount.minor)
+    minor = int(faults.get(Fault.OTHER_AMOUNT) or request.amount.minor)
     return outcome_of(pay_back(payment, minor, faults, key=request.key, reference=request.reference, at=at))
 
 
 def pay_back(
     payment: CardPayment, minor: int, faults: CallFaults, *, at: datetime, key: str = "", reference: str = ""
-) -> models.Refund:
+) -> Refund:
     """A refund of so much of a payment. One that was not asked for by the portal has no key and no reference."""
-    settles = faults.settles(BY_LAST_FOUR[payment.last_four].refunds_settle)
-    row = models.Refund(
+    habit = BY_LAST_FOUR[payment.last_four].habit
+    end = faults.end_of(habit, later=Habit.REFUND_LATER, fails=Habit.REFUND_FAILS)
+    row = Refund(
         id="re_" + secrets.token_urlsafe(15),
         payment=payment,
         amount_minor=minor,
@@ -71,10 +60,10 @@ def pay_back(
         key=key,
         reference=reference,
     )
-    if settles == Settles.AT_ONCE:
+    if end is None:
         row.move(Result.SUCCEEDED, at=at)
     else:
-        row.move(Result.PENDING, at=at, settles_at=at + SETTLES_AFTER, settles_as=settles.end)
+        row.move(Result.PENDING, at=at, settles_at=at + SETTLES_AFTER, settles_as=end)
     return row
 
 
@@ -86,17 +75,17 @@ def refundable(payment: CardPayment) -> int:
     return payment.amount_minor - sum(row.amount_minor for row in (*refunds, *disputes))
 
 
-def find_refund(request: RefundRequest) -> models.Refund | None:
+def find_refund(request: base.RefundRequest) -> Refund | None:
     """By the sandbox's id, else by the key it was asked under: a payment may have several refunds."""
     return (
-        models.Refund.objects.filter(pk=request.refund_id).first()
-        or models.Refund.objects.exclude(key="").filter(key=request.key).order_by("-created_at").first()
+        Refund.objects.filter(pk=request.refund_id).first()
+        or Refund.objects.exclude(key="").filter(key=request.key).order_by("-created_at").first()
     )
 
 
-def dispute_of(row: models.Dispute) -> Dispute:
+def dispute_of(row: Dispute) -> base.Dispute:
     """How a dispute stands."""
-    return Dispute(
+    return base.Dispute(
         id=row.pk,
         payment_id=row.payment_id,
         amount=row.amount,
@@ -108,7 +97,7 @@ def dispute_of(row: models.Dispute) -> Dispute:
 
 def open_dispute(payment: CardPayment, minor: int, *, reason: str, at: datetime) -> str:
     """Writes a dispute over so much of a payment. Returns its id. It carries no reference of the portal's."""
-    row = models.Dispute(
+    row = Dispute(
         id="dp_" + secrets.token_urlsafe(15),
         payment=payment,
         amount_minor=minor,
@@ -122,8 +111,8 @@ def open_dispute(payment: CardPayment, minor: int, *, reason: str, at: datetime)
 def settle_due(*, at: datetime) -> None:
     """What was on its way and has arrived, or come back, by the sandbox's clock; what nobody gave evidence for is
     lost."""
-    for row in models.Refund.objects.filter(state=Result.PENDING, settles_at__lte=at):
+    for row in Refund.objects.filter(state=Result.PENDING, settles_at__lte=at):
         failed = row.settles_as == Result.DECLINED
         row.move(row.settles_as, at=at, decline=DeclineCode.PROCESSING_ERROR if failed else "")
-    for dispute in models.Dispute.objects.filter(state=DisputeStatus.OPEN, settles_at__lte=at):
+    for dispute in Dispute.objects.filter(state=DisputeStatus.OPEN, settles_at__lte=at):
         dispute.move(dispute.settles_as, at=at)

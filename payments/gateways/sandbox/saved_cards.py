@@ -14,18 +14,9 @@ from django.utils.translation import gettext as _
 from django.views.decorators.debug import sensitive_variables
 
 from payments.gateways.base import DeclineCode, GatewayError, MethodInfo, Result, SetupStep
-from payments.gateways.sandbox.card_payments import has_expired, method_info, next_url, save_card
-from payments.gateways.sandbox.cards import (
-    BY_NUMBER,
-    DEFAULT_EXPIRY,
-    Challenge,
-    TestCard,
-    card_of,
-    decline,
-    fingerprint,
-    new_token,
-)
-from payments.gateways.sandbox.models import CardSetup, CardToken, SavedCard, TypedCard, record, transaction
+from payments.gateways.sandbox.card_payments import has_expired, method_info, method_of, next_url, save_card, use_token
+from payments.gateways.sandbox.cards import BY_NUMBER, NEEDS_APPROVAL, TestCard, card_of, decline, new_token
+from payments.gateways.sandbox.models import CardSetup, StoredCard, TypedCard, record, stored_card, transaction
 
 EXPIRY = re.compile(r"^\s*(\d{1,2})\s*/?\s*(?:20)?(\d{2})\s*$", re.ASCII)
 CODE = re.compile(r"^\d{3,4}$", re.ASCII)
@@ -65,7 +56,7 @@ def token_for(typed: dict[str, Any], *, person: str) -> str:
         errors = {field: error for field, error in errors.items() if error}
         if card is not None and month_and_year is not None and not errors:
             month, year = month_and_year
-            return CardToken.objects.create(id=new_token(card), expiry_month=month, expiry_year=year).pk
+            return StoredCard.objects.create(id=new_token(card), expiry_month=month, expiry_year=year).pk
     raise InvalidCard(errors)
 
 
@@ -101,9 +92,7 @@ def _expiry_error(month_and_year: tuple[int, int] | None, at: datetime) -> str:
 def _code_error(code: str, card: TestCard | None) -> str:
     if CODE.match(code.strip()) and (card is None or len(code.strip()) == card.code_length):
         return ""
-    if card is not None and card.code_length == 4:
-        return _("Enter any four digits.")
-    return _("Enter any three digits.")
+    return _("Enter any four digits.") if card is not None and card.code_length == 4 else _("Enter any three digits.")
 
 
 def step_of(setup: CardSetup, slug: str) -> SetupStep:
@@ -111,7 +100,7 @@ def step_of(setup: CardSetup, slug: str) -> SetupStep:
     return SetupStep(
         setup_id=setup.pk,
         next_url=next_url(setup, slug),
-        method=method_info(setup) if setup.state == Result.SUCCEEDED else None,
+        method=method_of(setup) if setup.state == Result.SUCCEEDED else None,
         decline=decline(setup.decline) if setup.decline else None,
     )
 
@@ -124,33 +113,29 @@ def find_setup(setup_id: str) -> CardSetup:
     return setup
 
 
-def find_challenged(challenge: str) -> CardSetup | None:
-    return CardSetup.objects.filter(challenge=challenge).first()
-
-
 def begin_setup(*, profile: str, token: str, return_url: str, in_page: bool, at: datetime) -> CardSetup:
     """Uses up a token; the card is saved at once, refused, or saved once the bank's approval is given."""
-    card, typed = card_of(token), CardToken.objects.filter(pk=token).first()
+    card, typed = card_of(token), stored_card(token)
     setup = CardSetup(
         id="set_" + secrets.token_urlsafe(15),
         profile=profile,
         last_four=card.last_four if card else "",
-        expiry_month=typed.expiry_month if typed else DEFAULT_EXPIRY[0],
-        expiry_year=typed.expiry_year if typed else DEFAULT_EXPIRY[1],
+        expiry_month=typed.expiry_month,
+        expiry_year=typed.expiry_year,
         return_url=return_url,
         in_page=in_page,
     )
     if card is None or not token.startswith("tok_"):
         setup.state, setup.decline = Result.DECLINED, DeclineCode.WRONG_NUMBER
-    elif typed is not None and typed.is_used:
+    elif typed.is_gone:
         setup.state, setup.decline = Result.DECLINED, DeclineCode.METHOD_GONE
     elif not card.can_be_stored:
         setup.state, setup.decline = Result.DECLINED, card.declined or DeclineCode.GENERIC
-    elif card.challenge != Challenge.NEVER:
+    elif card.habit in NEEDS_APPROVAL:
         setup.state, setup.challenge = Result.NEEDS_CUSTOMER, "add_" + secrets.token_urlsafe(24)
     else:
         _save(setup, at=at)
-    CardToken.objects.filter(pk=token).update(is_used=True)
+    use_token(token)
     setup.save()
     return setup
 
@@ -173,32 +158,16 @@ def _save(setup: CardSetup, *, at: datetime) -> None:
 
 def find(card_id: str, *, customer: str) -> MethodInfo | None:
     """A card as it stands now. None for one that is forgotten, or that another payer has."""
-    card, saved = card_of(card_id), SavedCard.objects.filter(pk=card_id).first()
-    if card is None or (saved is not None and (saved.is_detached or customer not in {"", saved.customer})):
+    card, saved = card_of(card_id), stored_card(card_id)
+    if card is None or saved.is_gone or (saved.customer and customer not in {"", saved.customer}):
         return None
-    return MethodInfo(
-        brand=card.brand,
-        last_four=card.last_four,
-        expiry_month=saved.expiry_month if saved else DEFAULT_EXPIRY[0],
-        expiry_year=saved.expiry_year if saved else DEFAULT_EXPIRY[1],
-        gateway_method=card_id,
-        gateway_customer=saved.customer if saved else customer,
-        fingerprint=fingerprint(card.last_four),
-    )
+    return method_info(saved, card, card_id=card_id, customer=saved.customer or customer)
 
 
 def detach(card_id: str, *, at: datetime) -> None:
     """Forgets a card, also one that only its id tells of; once forgotten, again changes nothing."""
-    if card_of(card_id) is None:
-        return
-    unknown = {
-        "customer": "",
-        "is_approved": False,
-        "expiry_month": DEFAULT_EXPIRY[0],
-        "expiry_year": DEFAULT_EXPIRY[1],
-    }
-    saved, _created = SavedCard.objects.get_or_create(pk=card_id, defaults=unknown)
-    if not saved.is_detached:
-        saved.is_detached = True
+    saved = stored_card(card_id)
+    if card_of(card_id) is not None and not saved.is_gone:
+        saved.is_gone = True
         saved.save()
         record("method.detached", card_id, at=at)

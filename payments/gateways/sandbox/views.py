@@ -15,7 +15,7 @@ from django.views.decorators.http import require_http_methods, require_POST
 
 from payments.gateways.base import Result
 from payments.gateways.sandbox import card_payments, saved_cards
-from payments.gateways.sandbox.models import transaction
+from payments.gateways.sandbox.models import CardPayment, CardSetup, transaction
 from payments.gateways.sandbox.saved_cards import InvalidCard, TooManyTries, token_for
 
 LARGEST = 4096  # bytes of a request for a token
@@ -50,7 +50,8 @@ def _refusal(status: int, message: str) -> JsonResponse:
 def challenge(request: HttpRequest, challenge: str) -> HttpResponse:
     """The bank asks the cardholder, who then goes back to where the payment was begun."""
     with transaction() as at:
-        payment, setup = card_payments.find_challenged(challenge), saved_cards.find_challenged(challenge)
+        payment = CardPayment.objects.filter(challenge=challenge).first()
+        setup = CardSetup.objects.filter(challenge=challenge).first()
         row = payment or setup
         if row is None:
             raise Http404

@@ -134,7 +134,7 @@ class SandboxBench:
         self.gateway.faults.arm("drop_before", on="lookup_dispute", times=1000)
 
     def signed(self, body: bytes, at: float) -> dict[str, str]:
-        from payments.gateways.sandbox.events import signature
+        from payments.gateways.signatures import signature
 
         return {"Sandbox-Signature": signature(self.gateway.webhook_secret, body, int(at))}
 
