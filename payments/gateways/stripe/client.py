@@ -84,32 +84,27 @@ class Account:
             http_client=self.transport,
         )
 
-    def call[T](self, method: Callable[[stripe.StripeClient], T]) -> T:
+    def call(self, method: Callable[[stripe.StripeClient], stripe.StripeObject]) -> dict[str, Any]:
         """Makes one call. Raises stripe.StripeError, marked when a try that was lost may have arrived, and GatewayError
         for a key that belongs to another account."""
         self._check()
         return self._marked(method)
 
     def each(
-        self, listing: Callable[[stripe.StripeClient, Any], stripe.ListObject[Any]], asked: Mapping[str, Any]
+        self, listing: Callable[[stripe.StripeClient, Any], stripe.StripeObject], asked: Mapping[str, Any]
     ) -> Iterator[dict[str, Any]]:
         """All objects of a list, page by page. Raises as `call` does."""
-        here = {**asked, "limit": PAGE}
+        parameters = {**asked, "limit": PAGE}
         while True:
-            page = self._page(listing, here)
+            page = self.call(lambda client: listing(client, parameters))
             yield from page["data"]
             if not page["has_more"] or not page["data"]:
                 return
-            here = {**here, "starting_after": page["data"][-1]["id"]}
+            parameters["starting_after"] = page["data"][-1]["id"]
 
-    def _page(
-        self, listing: Callable[[stripe.StripeClient, Any], stripe.ListObject[Any]], asked: Mapping[str, Any]
-    ) -> dict[str, Any]:
-        return self.call(lambda client: listing(client, asked)).to_dict()
-
-    def _marked[T](self, method: Callable[[stripe.StripeClient], T]) -> T:
+    def _marked(self, method: Callable[[stripe.StripeClient], stripe.StripeObject]) -> dict[str, Any]:
         try:
-            return method(self._client)
+            return method(self._client).to_dict()
         except stripe.StripeError as error:
             error.after_a_lost_try = self.transport.lost_tries > 0  # type: ignore[attr-defined]  # read by errors.py
             raise
@@ -118,11 +113,10 @@ class Account:
         if self._checked or not self.expected:
             return
         try:
-            found = self._marked(lambda client: client.v1.accounts.retrieve_current()).id
+            account = self._marked(lambda client: client.v1.accounts.retrieve_current())["id"]
         except stripe.StripeError as error:
-            raise GatewayError(
-                f"The account of the key could not be checked: {error.user_message}", sent=False
-            ) from error
-        if found != self.expected:
-            raise GatewayError(f"The secret key belongs to {found}, not to {self.expected}.", sent=False)
+            text = f"The account of the key could not be checked: {error.user_message}"
+            raise GatewayError(text, sent=False) from error
+        if account != self.expected:
+            raise GatewayError(f"The secret key belongs to {account}, not to {self.expected}.", sent=False)
         self._checked = True

@@ -119,19 +119,21 @@ def decline_of(error: Mapping[str, Any]) -> Decline:
 def details(error: stripe.StripeError) -> dict[str, Any]:
     """The ``error`` of the answer's body; empty when the answer was none of Stripe's."""
     body = error.json_body
-    found = body.get("error") if isinstance(body, dict) else None
-    return found if isinstance(found, dict) else {}
+    error_body = body.get("error") if isinstance(body, dict) else None
+    return error_body if isinstance(error_body, dict) else {}
 
 
 def message_of(error: stripe.StripeError) -> str:
     """Stripe's own words, for staff."""
-    said = details(error)
-    codes = [str(said[name]) for name in ("code", "decline_code") if said.get(name)]
-    request = [error.request_id] if error.request_id else []
-    words = str(said.get("message") or error.user_message or type(error).__name__)
-    return (
-        f"{words} ({', '.join([*codes, *request])})"[:LONGEST_MESSAGE] if codes or request else words[:LONGEST_MESSAGE]
-    )
+    facts = details(error)
+    codes = [str(code) for code in (facts.get("code"), facts.get("decline_code"), error.request_id) if code]
+    words = str(facts.get("message") or error.user_message or type(error).__name__)
+    return (f"{words} ({', '.join(codes)})" if codes else words)[:LONGEST_MESSAGE]
+
+
+def is_missing(error: stripe.StripeError) -> bool:
+    """Stripe knows no object of the id that was asked for."""
+    return isinstance(error, stripe.InvalidRequestError) and details(error).get("code") == "resource_missing"
 
 
 def is_method_gone(error: stripe.StripeError) -> bool:
@@ -154,22 +156,20 @@ def never_arrived(error: stripe.StripeError) -> bool:
 
 def charge_outcome(error: stripe.StripeError) -> Outcome:
     """What an error means for a charge. Raises GatewayError for what only a change here or at Stripe can mend."""
-    said = details(error)
+    facts, message = details(error), message_of(error)
     if isinstance(error, stripe.CardError):
-        intent = said.get("payment_intent") or said.get("setup_intent") or {}
-        return Outcome(
-            Result.DECLINED, gateway_id=intent.get("id", ""), decline=decline_of(said), message=message_of(error)
-        )
+        intent = facts.get("payment_intent") or facts.get("setup_intent") or {}
+        return Outcome(Result.DECLINED, gateway_id=intent.get("id", ""), decline=decline_of(facts), message=message)
     if never_arrived(error):
         _tell_staff(error)
-        return Outcome(Result.NOT_SENT, message=message_of(error))
+        return Outcome(Result.NOT_SENT, message=message)
     if is_method_gone(error):
-        return Outcome(Result.DECLINED, decline=GONE, message=message_of(error))
-    if isinstance(error, stripe.InvalidRequestError) and said.get("code") in DECLINES:
-        return Outcome(Result.DECLINED, decline=decline_of(said), message=message_of(error))
+        return Outcome(Result.DECLINED, decline=GONE, message=message)
+    if isinstance(error, stripe.InvalidRequestError) and facts.get("code") in DECLINES:
+        return Outcome(Result.DECLINED, decline=decline_of(facts), message=message)
     if isinstance(error, stripe.InvalidRequestError | stripe.IdempotencyError):
         raise trouble(error) from error
-    return Outcome(Result.UNKNOWN, message=message_of(error))
+    return Outcome(Result.UNKNOWN, message=message)
 
 
 def trouble(error: stripe.StripeError) -> GatewayError:

@@ -11,20 +11,13 @@ from urllib.parse import urlsplit
 from django.conf import settings
 from django.urls import URLPattern
 
-from payments.gateways.base import (
-    Attempt,
-    Browser,
-    Capabilities,
-    Dispute,
-    Event,
-    MethodInfo,
-    Outcome,
-    RefundRequest,
-    SetupStep,
-)
-from payments.gateways.stripe import cards, events, payment_intents, refunds
+from payments.gateways.base import Browser, Capabilities, Event
+from payments.gateways.stripe import events
+from payments.gateways.stripe.cards import Cards
 from payments.gateways.stripe.client import API_BASE, Account
 from payments.gateways.stripe.money import SMALLEST
+from payments.gateways.stripe.payment_intents import PaymentIntents
+from payments.gateways.stripe.refunds import Refunds
 
 JS_URL = "https://js.stripe.com/v3/"
 SECRET = ("sk_live_", "sk_test_", "rk_live_", "rk_test_")  # rk: restricted keys
@@ -32,7 +25,7 @@ PUBLISHABLE = ("pk_live_", "pk_test_")
 THIS_MACHINE = {"localhost", "127.0.0.1", "::1"}
 
 
-class StripeGateway:
+class StripeGateway(PaymentIntents, Cards, Refunds):
     """Options: ``secret_key``, ``publishable_key``, ``webhook_secrets`` (several while one is rolled), ``account`` (its
     id, checked when given), and for a stand-in ``api_base`` and ``js_url``. ``prefix`` begins the names of the
     variables they come from, for the messages of `checks`."""
@@ -61,61 +54,11 @@ class StripeGateway:
         self.account = Account(secret_key, self.api_base, account)
         self.browser = self._browser()
 
-    def charge(self, attempt: Attempt) -> Outcome:
-        return payment_intents.charge(self.account, attempt)
-
-    def lookup(self, attempt: Attempt) -> Outcome:
-        return payment_intents.lookup(self.account, attempt)
-
-    def expire(self, attempt: Attempt) -> Outcome:
-        return payment_intents.expire(self.account, attempt)
-
-    def challenge(self, attempt: Attempt) -> Mapping[str, str]:
-        return payment_intents.challenge(self.account, attempt)
-
-    def begin_setup(
-        self, *, key: str, profile: str, gateway_customer: str, token: str, return_url: str, in_page: bool = False
-    ) -> SetupStep:
-        return cards.begin_setup(
-            self.account,
-            key=key,
-            profile=profile,
-            gateway_customer=gateway_customer,
-            token=token,
-            return_url=return_url,
-            in_page=in_page,
-        )
-
-    def finish_setup(self, setup_id: str) -> SetupStep:
-        return cards.finish_setup(self.account, setup_id)
-
-    def expire_setup(self, setup_id: str) -> SetupStep:
-        return cards.expire_setup(self.account, setup_id)
-
-    def setup_challenge(self, setup_id: str) -> Mapping[str, str]:
-        return cards.setup_challenge(self.account, setup_id)
-
-    def lookup_method(self, *, gateway_method: str, gateway_customer: str) -> MethodInfo | None:
-        return cards.lookup(self.account, gateway_method=gateway_method, gateway_customer=gateway_customer)
-
-    def detach(self, *, gateway_method: str) -> None:
-        cards.detach(self.account, gateway_method=gateway_method)
-
-    def refund(self, request: RefundRequest) -> Outcome:
-        return refunds.make(self.account, request)
-
-    def lookup_refund(self, request: RefundRequest) -> Outcome:
-        return refunds.lookup(self.account, request)
-
-    def lookup_dispute(self, dispute_id: str) -> Dispute | None:
-        return refunds.lookup_dispute(self.account, dispute_id)
-
     def verify(self, body: bytes, headers: Mapping[str, str]) -> list[Event]:
         return events.verify(self.webhook_secrets, body, headers, live=not self.test_mode)
 
     def checks(self) -> list[str]:
-        problems = [*_key_problems(self), *_webhook_problems(self), *_address_problems(self)]
-        return [self.prefix + problem for problem in problems]
+        return [self.prefix + problem for problem in (*_key_problems(self), *_other_problems(self))]
 
     def urls(self) -> list[URLPattern]:
         return []
@@ -153,19 +96,15 @@ def _key_problems(gateway: StripeGateway) -> Iterator[str]:
         yield "PUBLISHABLE_KEY must be a publishable key: pk_..."
     elif gateway.secret_key.startswith(SECRET) and gateway.publishable_key.startswith("pk_test_") != gateway.test_mode:
         yield "PUBLISHABLE_KEY is of another mode than the secret key: one is live, one for tests."
-    expected = gateway.account.expected
-    if expected and not expected.startswith("acct_"):
+    if gateway.account.expected and not gateway.account.expected.startswith("acct_"):
         yield "ACCOUNT must be the id of an account: acct_..."
 
 
-def _webhook_problems(gateway: StripeGateway) -> Iterator[str]:
+def _other_problems(gateway: StripeGateway) -> Iterator[str]:
     if not gateway.webhook_secrets:
         yield "WEBHOOK_SECRETS is empty: every message from Stripe would be refused."
-    elif not all(each.startswith("whsec_") for each in gateway.webhook_secrets):
+    elif not all(secret.startswith("whsec_") for secret in gateway.webhook_secrets):
         yield "WEBHOOK_SECRETS must be signing secrets, whsec_..., separated by commas."
-
-
-def _address_problems(gateway: StripeGateway) -> Iterator[str]:
     for name, address in (("API_BASE", gateway.api_base), ("JS_URL", gateway.js_url)):
         parts = urlsplit(address)
         if parts.scheme != "https" and not (parts.scheme == "http" and parts.hostname in THIS_MACHINE):

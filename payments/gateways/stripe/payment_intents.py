@@ -13,7 +13,7 @@ import stripe
 from django.utils.timezone import now
 
 from payments.gateways.base import Attempt, Bucket, Decline, DeclineCode, GatewayError, MethodInfo, Outcome, Result
-from payments.gateways.stripe.cards import IN_PAGE, Refused, challenge_of, id_of, info_of, payer_of
+from payments.gateways.stripe.cards import IN_PAGE, Refused, challenge_of, id_of, info_of, payer_of, redirect_of
 from payments.gateways.stripe.client import Account
 from payments.gateways.stripe.errors import DECLINES, charge_outcome, decline_of, details, message_of, trouble
 from payments.gateways.stripe.money import Unrepresentable, from_stripe, to_stripe
@@ -26,29 +26,132 @@ EARLIER, LATER = timedelta(minutes=10), timedelta(hours=25)
 NO_NUMBER = Decline(DeclineCode.AMOUNT, Bucket.CONFIG_ERROR)
 
 
-def charge(account: Account, attempt: Attempt) -> Outcome:
-    """Raises GatewayError for a key used with other parameters, and for an attempt too old to be sent."""
-    try:
-        integer = to_stripe(attempt.amount)
-    except Unrepresentable as error:
-        return Outcome(Result.DECLINED, decline=NO_NUMBER, message=str(error))
-    if _age(attempt) > SENT_WITHIN:
-        intent = _search(account, attempt)
-        if intent is None:
-            raise GatewayError("The attempt is too old to be sent.")
+class PaymentIntents:
+    """The part of the gateway that charges."""
+
+    account: Account
+
+    def charge(self, attempt: Attempt) -> Outcome:
+        """Raises GatewayError for a key used with other parameters, and for an attempt too old to be sent."""
+        try:
+            integer = to_stripe(attempt.amount)
+        except Unrepresentable as error:
+            return Outcome(Result.DECLINED, decline=NO_NUMBER, message=str(error))
+        if _age(attempt) > SENT_WITHIN:
+            intent = self._search(attempt)
+            if intent is None:
+                raise GatewayError("The attempt is too old to be sent.")
+            return outcome_of(intent)
+        try:
+            asked = parameters(attempt, integer, payer_of(self.account, attempt))
+            return outcome_of(self._create(attempt, asked))
+        except Refused as refused:
+            return refused.outcome
+        except stripe.IdempotencyError as error:
+            closed = self._closed(attempt, integer)
+            if closed is None:
+                raise trouble(error) from error
+            return closed
+        except stripe.StripeError as error:
+            return charge_outcome(error)
+
+    def lookup(self, attempt: Attempt) -> Outcome:
+        """Raises GatewayError when Stripe cannot be asked, and when it denies an id that it gave us itself: that is a
+        key of another account, and proves nothing."""
+        intent = self._find(attempt)
+        if intent is None or (intent["status"] != "canceled" and _is_fence(intent)):
+            return Outcome(Result.NOT_FOUND)
         return outcome_of(intent)
-    try:
-        asked = parameters(attempt, integer, payer_of(account, attempt))
-        return outcome_of(_create(account, attempt, asked))
-    except Refused as refused:
-        return refused.outcome
-    except stripe.IdempotencyError as error:
-        closed = _closed(account, attempt, integer)
-        if closed is None:
+
+    def expire(self, attempt: Attempt) -> Outcome:
+        """Cancels what there is; where there is nothing, takes away the key that the first request would need."""
+        intent = self._find(attempt)
+        if intent is not None:
+            return self._close(intent)
+        if _age(attempt) > FENCED_WITHIN:
+            return Outcome(Result.EXPIRED)
+        try:
+            integer = to_stripe(attempt.amount)
+            asked = {
+                "amount": integer,
+                "currency": attempt.amount.currency.lower(),
+                "metadata": {**_metadata(attempt), "closed": "yes"},
+                "allowed_payment_method_types": ["card"],
+            }
+            return self._close(self._create(attempt, asked))
+        except Unrepresentable as error:
+            return Outcome(Result.EXPIRED, message=str(error))
+        except stripe.IdempotencyError as error:
+            intent = self._search(attempt)
+            return self._close(intent) if intent is not None else Outcome(Result.UNKNOWN, message=message_of(error))
+        except stripe.InvalidRequestError as error:
+            if details(error).get("code") not in DECLINES:
+                raise trouble(error) from error
+            return Outcome(Result.EXPIRED, message=message_of(error))  # such an amount is refused whenever it comes
+        except stripe.StripeError as error:
             raise trouble(error) from error
-        return closed
-    except stripe.StripeError as error:
-        return charge_outcome(error)
+
+    def challenge(self, attempt: Attempt) -> dict[str, str]:
+        """What the browser needs to ask for the bank's approval inside the page; empty when nothing is asked there."""
+        return challenge_of(self._find(attempt) or {})
+
+    def _create(self, attempt: Attempt, asked: Any) -> dict[str, Any]:
+        key: stripe.RequestOptions = {"idempotency_key": f"{attempt.key}:charge"}
+        return self.account.call(lambda client: client.v1.payment_intents.create(asked, key))
+
+    def _find(self, attempt: Attempt) -> dict[str, Any] | None:
+        """By its id, else by our reference. Raises GatewayError."""
+        return self._intent(attempt.gateway_id) if attempt.gateway_id else self._search(attempt)
+
+    def _intent(self, intent_id: str) -> dict[str, Any]:
+        try:
+            return self.account.call(lambda client: client.v1.payment_intents.retrieve(intent_id, {"expand": EXPAND}))
+        except stripe.StripeError as error:
+            raise trouble(error) from error
+
+    def _search(self, attempt: Attempt) -> dict[str, Any] | None:
+        """The intent with our reference and key, among those of the time around its start. Raises GatewayError.
+
+        The list is complete at once, which Stripe's search is not. It is not narrowed to the payer: which one that was
+        is not certain any more.
+        """
+        start = attempt.started_at or now() - LATER
+        asked = {
+            "created": {"gte": int((start - EARLIER).timestamp()), "lte": int((start + LATER + EARLIER).timestamp())},
+            "expand": [f"data.{name}" for name in EXPAND],
+        }
+        try:
+            for intent in self.account.each(lambda client, asked: client.v1.payment_intents.list(asked), asked):
+                metadata = intent.get("metadata") or {}
+                if metadata.get("reference") == attempt.reference and metadata.get("attempt") == attempt.key:
+                    return intent
+        except stripe.StripeError as error:
+            raise trouble(error) from error
+        return None
+
+    def _close(self, intent: Mapping[str, Any]) -> Outcome:
+        """Cancels an intent; when that is too late, its true state. A decline stays one, now for good."""
+        before = outcome_of(intent)
+        if before.result in {Result.SUCCEEDED, Result.EXPIRED}:
+            return before
+        try:
+            asked: Any = {"cancellation_reason": "abandoned", "expand": EXPAND}
+            canceled = self.account.call(lambda client: client.v1.payment_intents.cancel(intent["id"], asked))
+        except stripe.InvalidRequestError:
+            return outcome_of(self._intent(intent["id"]))
+        except stripe.StripeError as error:
+            raise trouble(error) from error
+        return before if before.result == Result.DECLINED else outcome_of(canceled)
+
+    def _closed(self, attempt: Attempt, integer: int) -> Outcome | None:
+        """The outcome when the key was used to close this very attempt; None when it was used for something else."""
+        intent = self._search(attempt)
+        if intent is None or not _is_fence(intent):
+            return None
+        same = (intent["amount"], intent["currency"], intent["metadata"]["profile"])
+        if same != (integer, attempt.amount.currency.lower(), attempt.profile):
+            return None
+        return self._close(intent)
 
 
 def parameters(attempt: Attempt, integer: int, customer: str) -> dict[str, Any]:
@@ -74,49 +177,6 @@ def parameters(attempt: Attempt, integer: int, customer: str) -> dict[str, Any]:
     return asked | {"return_url": attempt.return_url}
 
 
-def lookup(account: Account, attempt: Attempt) -> Outcome:
-    """Raises GatewayError when Stripe cannot be asked, and when it denies an id that it gave us itself: that is a key
-    of another account, and proves nothing."""
-    intent = _find(account, attempt)
-    if intent is None or (intent["status"] != "canceled" and _is_fence(intent)):
-        return Outcome(Result.NOT_FOUND)
-    return outcome_of(intent)
-
-
-def expire(account: Account, attempt: Attempt) -> Outcome:
-    """Cancels what there is; where there is nothing, takes away the key that the first request would need."""
-    intent = _find(account, attempt)
-    if intent is not None:
-        return _close(account, intent)
-    if _age(attempt) > FENCED_WITHIN:
-        return Outcome(Result.EXPIRED)
-    try:
-        integer = to_stripe(attempt.amount)
-        asked = {
-            "amount": integer,
-            "currency": attempt.amount.currency.lower(),
-            "metadata": {**_metadata(attempt), "closed": "yes"},
-            "allowed_payment_method_types": ["card"],
-        }
-        return _close(account, _create(account, attempt, asked))
-    except Unrepresentable as error:
-        return Outcome(Result.EXPIRED, message=str(error))
-    except stripe.IdempotencyError as error:
-        intent = _search(account, attempt)
-        return _close(account, intent) if intent is not None else Outcome(Result.UNKNOWN, message=message_of(error))
-    except stripe.InvalidRequestError as error:
-        if details(error).get("code") not in DECLINES:
-            raise trouble(error) from error
-        return Outcome(Result.EXPIRED, message=message_of(error))  # such an amount is refused whenever it comes
-    except stripe.StripeError as error:
-        raise trouble(error) from error
-
-
-def challenge(account: Account, attempt: Attempt) -> dict[str, str]:
-    """What the browser needs to ask for the bank's approval inside the page; empty when nothing is asked there."""
-    return challenge_of(_find(account, attempt) or {})
-
-
 def outcome_of(intent: Mapping[str, Any]) -> Outcome:
     """How a PaymentIntent stands."""
     status, intent_id = intent["status"], intent["id"]
@@ -131,18 +191,16 @@ def outcome_of(intent: Mapping[str, Any]) -> Outcome:
     if status == "requires_action":
         return _needs_customer(intent)
     if status == "requires_payment_method" and failure:
-        said = f"{failure.get('message') or ''} ({failure.get('code')}, {failure.get('decline_code')})"
-        return Outcome(Result.DECLINED, gateway_id=intent_id, decline=decline_of(failure), message=said[:300])
+        message = f"{failure.get('message') or ''} ({failure.get('code')}, {failure.get('decline_code')})"[:300]
+        return Outcome(Result.DECLINED, gateway_id=intent_id, decline=decline_of(failure), message=message)
     return Outcome(Result.UNKNOWN, gateway_id=intent_id, message=f"The payment is {status} at Stripe.")
 
 
 def _needs_customer(intent: Mapping[str, Any]) -> Outcome:
     """Where the payer approves with the bank: at an address, or inside the page when it was asked for like that."""
     action = intent.get("next_action") or {}
-    if action.get("type") == "redirect_to_url":
-        return Outcome(Result.NEEDS_CUSTOMER, gateway_id=intent["id"], next_url=action["redirect_to_url"]["url"])
-    if action.get("type") == IN_PAGE:
-        return Outcome(Result.NEEDS_CUSTOMER, gateway_id=intent["id"])
+    if action.get("type") in {"redirect_to_url", IN_PAGE}:
+        return Outcome(Result.NEEDS_CUSTOMER, gateway_id=intent["id"], next_url=redirect_of(action))
     message = f"Stripe wants {action.get('type')}, which is no bank approval."
     return Outcome(Result.UNKNOWN, gateway_id=intent["id"], message=message)
 
@@ -169,72 +227,3 @@ def _is_fence(intent: Mapping[str, Any]) -> bool:
 
 def _age(attempt: Attempt) -> timedelta:
     return now() - attempt.started_at if attempt.started_at else timedelta()
-
-
-def _create(account: Account, attempt: Attempt, asked: Any) -> dict[str, Any]:
-    key: stripe.RequestOptions = {"idempotency_key": f"{attempt.key}:charge"}
-    return account.call(lambda client: client.v1.payment_intents.create(asked, key)).to_dict()
-
-
-def _find(account: Account, attempt: Attempt) -> dict[str, Any] | None:
-    """By its id, else by our reference. Raises GatewayError."""
-    if not attempt.gateway_id:
-        return _search(account, attempt)
-    return _retrieve(account, attempt.gateway_id)
-
-
-def _retrieve(account: Account, intent_id: str) -> dict[str, Any]:
-    try:
-        return account.call(lambda client: client.v1.payment_intents.retrieve(intent_id, {"expand": EXPAND})).to_dict()
-    except stripe.StripeError as error:
-        raise trouble(error) from error
-
-
-def _search(account: Account, attempt: Attempt) -> dict[str, Any] | None:
-    """The intent with our reference and key, among those of the time around its start. Raises GatewayError.
-
-    The list is complete at once, which Stripe's search is not. It is not narrowed to the payer: which one that was is
-    not certain any more.
-    """
-    start = attempt.started_at or now() - LATER
-    asked = {
-        "created": {"gte": int((start - EARLIER).timestamp()), "lte": int((start + LATER + EARLIER).timestamp())},
-        "expand": [f"data.{name}" for name in EXPAND],
-    }
-    try:
-        for intent in account.each(lambda client, asked: client.v1.payment_intents.list(asked), asked):
-            metadata = intent.get("metadata") or {}
-            if metadata.get("reference") == attempt.reference and metadata.get("attempt") == attempt.key:
-                return intent
-    except stripe.StripeError as error:
-        raise trouble(error) from error
-    return None
-
-
-def _close(account: Account, intent: Mapping[str, Any]) -> Outcome:
-    """Cancels an intent; when that is too late, its true state. A decline stays one, now for good."""
-    before = outcome_of(intent)
-    if before.result in {Result.SUCCEEDED, Result.EXPIRED}:
-        return before
-    try:
-        canceled = account.call(
-            lambda client: client.v1.payment_intents.cancel(
-                intent["id"], {"cancellation_reason": "abandoned", "expand": EXPAND}
-            )
-        ).to_dict()
-    except stripe.InvalidRequestError:
-        return outcome_of(_retrieve(account, intent["id"]))
-    except stripe.StripeError as error:
-        raise trouble(error) from error
-    return before if before.result == Result.DECLINED else outcome_of(canceled)
-
-
-def _closed(account: Account, attempt: Attempt, integer: int) -> Outcome | None:
-    """The outcome when the key was used to close this very attempt; None when it was used for something else."""
-    intent = _search(account, attempt)
-    if intent is None or not _is_fence(intent):
-        return None
-    same = (intent["amount"], intent["currency"], intent["metadata"]["profile"])
-    if same != (integer, attempt.amount.currency.lower(), attempt.profile):
-        return None
-    return _close(account, intent)

@@ -6,19 +6,10 @@ from typing import Any
 
 import stripe
 
-from payments.gateways.base import (
-    Bucket,
-    Decline,
-    DeclineCode,
-    Dispute,
-    DisputeStatus,
-    Outcome,
-    RefundRequest,
-    Result,
-)
+from payments.gateways.base import Bucket, Decline, DeclineCode, Dispute, DisputeStatus, Outcome, RefundRequest, Result
 from payments.gateways.stripe.cards import id_of
 from payments.gateways.stripe.client import Account
-from payments.gateways.stripe.errors import details, message_of, never_arrived, trouble
+from payments.gateways.stripe.errors import is_missing, message_of, never_arrived, trouble
 from payments.gateways.stripe.money import Unrepresentable, from_stripe, to_stripe
 
 RESULTS = {
@@ -41,68 +32,88 @@ DISPUTES = {
 }
 
 
-def make(account: Account, request: RefundRequest) -> Outcome:
-    """Pays back once for a key. Raises GatewayError for a key used with another amount."""
-    refusal = _refusal(account, request)
-    if refusal is not None:
-        return refusal
-    asked: Any = {
-        "amount": to_stripe(request.amount),
-        "metadata": {"reference": request.reference, "refund": request.key},
-        "payment_intent": request.gateway_id,
-    }
-    options: stripe.RequestOptions = {"idempotency_key": f"{request.key}:refund"}
-    try:
-        return outcome_of(account.call(lambda client: client.v1.refunds.create(asked, options)).to_dict())
-    except stripe.IdempotencyError as error:
-        raise trouble(error) from error
-    except stripe.InvalidRequestError as error:
-        return _refused(DeclineCode.GENERIC, message_of(error))
-    except stripe.StripeError as error:
-        result = Result.NOT_SENT if never_arrived(error) else Result.UNKNOWN
-        return Outcome(result, message=message_of(error))
+class Refunds:
+    """The part of the gateway that pays back, and asks what a bank took back."""
 
+    account: Account
 
-def _refusal(account: Account, request: RefundRequest) -> Outcome | None:
-    """What is seen to be wrong before anything is asked to be paid back: Stripe pays back in the currency of the
-    payment, whatever was meant."""
-    try:
-        to_stripe(request.amount)
-        payment = account.call(lambda client: client.v1.payment_intents.retrieve(request.gateway_id)).to_dict()
-    except Unrepresentable as error:
-        return _refused(DeclineCode.AMOUNT, str(error))
-    except stripe.InvalidRequestError as error:
-        return _refused(DeclineCode.GENERIC, message_of(error))
-    except stripe.StripeError as error:
-        return Outcome(Result.NOT_SENT, message=message_of(error))
-    if payment["currency"] == request.amount.currency.lower():
-        return None
-    return _refused(DeclineCode.CURRENCY, f"The payment was in {payment['currency'].upper()}.")
+    def refund(self, request: RefundRequest) -> Outcome:
+        """Pays back once for a key. Raises GatewayError for a key used with another amount."""
+        refusal = self._refusal(request)
+        if refusal is not None:
+            return refusal
+        asked: Any = {
+            "amount": to_stripe(request.amount),
+            "metadata": {"reference": request.reference, "refund": request.key},
+            "payment_intent": request.gateway_id,
+        }
+        options: stripe.RequestOptions = {"idempotency_key": f"{request.key}:refund"}
+        try:
+            return outcome_of(self.account.call(lambda client: client.v1.refunds.create(asked, options)))
+        except stripe.IdempotencyError as error:
+            raise trouble(error) from error
+        except stripe.InvalidRequestError as error:
+            return _refused(DeclineCode.GENERIC, message_of(error))
+        except stripe.StripeError as error:
+            result = Result.NOT_SENT if never_arrived(error) else Result.UNKNOWN
+            return Outcome(result, message=message_of(error))
 
+    def _refusal(self, request: RefundRequest) -> Outcome | None:
+        """What is seen to be wrong before anything is asked to be paid back: Stripe pays back in the currency of the
+        payment, whatever was meant."""
+        try:
+            to_stripe(request.amount)
+            payment = self.account.call(lambda client: client.v1.payment_intents.retrieve(request.gateway_id))
+        except Unrepresentable as error:
+            return _refused(DeclineCode.AMOUNT, str(error))
+        except stripe.InvalidRequestError as error:
+            return _refused(DeclineCode.GENERIC, message_of(error))
+        except stripe.StripeError as error:
+            return Outcome(Result.NOT_SENT, message=message_of(error))
+        if payment["currency"] == request.amount.currency.lower():
+            return None
+        return _refused(DeclineCode.CURRENCY, f"The payment was in {payment['currency'].upper()}.")
 
-def lookup(account: Account, request: RefundRequest) -> Outcome:
-    """By its id, else by our key among the refunds of the payment. Raises GatewayError."""
-    try:
-        if request.refund_id:
-            return _by_id(account, request)
-        asked = {"payment_intent": request.gateway_id}
-        for refund in account.each(lambda client, asked: client.v1.refunds.list(asked), asked):
-            if (refund.get("metadata") or {}).get("refund") == request.key:
-                return outcome_of(refund)
-    except stripe.StripeError as error:
-        raise trouble(error) from error
-    return Outcome(Result.NOT_FOUND)
+    def lookup_refund(self, request: RefundRequest) -> Outcome:
+        """By its id, else by our key among the refunds of the payment. Raises GatewayError."""
+        try:
+            if request.refund_id:
+                return self._by_id(request)
+            asked = {"payment_intent": request.gateway_id}
+            for refund in self.account.each(lambda client, asked: client.v1.refunds.list(asked), asked):
+                if (refund.get("metadata") or {}).get("refund") == request.key:
+                    return outcome_of(refund)
+        except stripe.StripeError as error:
+            raise trouble(error) from error
+        return Outcome(Result.NOT_FOUND)
 
+    def _by_id(self, request: RefundRequest) -> Outcome:
+        """Not found counts only while the payment itself is there: with a key of another account neither is."""
+        try:
+            return outcome_of(self.account.call(lambda client: client.v1.refunds.retrieve(request.refund_id)))
+        except stripe.InvalidRequestError as error:
+            if not is_missing(error):
+                raise
+        self.account.call(lambda client: client.v1.payment_intents.retrieve(request.gateway_id))
+        return Outcome(Result.NOT_FOUND)
 
-def _by_id(account: Account, request: RefundRequest) -> Outcome:
-    """Not found counts only while the payment itself is there: with a key of another account neither is."""
-    try:
-        return outcome_of(account.call(lambda client: client.v1.refunds.retrieve(request.refund_id)).to_dict())
-    except stripe.InvalidRequestError as error:
-        if details(error).get("code") != "resource_missing":
-            raise
-    account.call(lambda client: client.v1.payment_intents.retrieve(request.gateway_id))
-    return Outcome(Result.NOT_FOUND)
+    def lookup_dispute(self, dispute_id: str) -> Dispute | None:
+        """None when Stripe knows none. Raises GatewayError."""
+        try:
+            dispute = self.account.call(lambda client: client.v1.disputes.retrieve(dispute_id))
+        except stripe.StripeError as error:
+            if is_missing(error):
+                return None
+            raise trouble(error) from error
+        due = (dispute.get("evidence_details") or {}).get("due_by")
+        return Dispute(
+            id=dispute["id"],
+            payment_id=id_of(dispute.get("payment_intent")),
+            amount=from_stripe(dispute["amount"], dispute["currency"]),
+            status=DISPUTES.get(dispute["status"], DisputeStatus.OPEN),
+            reason=str(dispute.get("reason") or ""),
+            evidence_due_at=datetime.fromtimestamp(due, UTC) if due else None,
+        )
 
 
 def outcome_of(refund: Mapping[str, Any]) -> Outcome:
@@ -113,33 +124,10 @@ def outcome_of(refund: Mapping[str, Any]) -> Outcome:
         result,
         gateway_id=refund["id"],
         amount=from_stripe(refund["amount"], refund["currency"]) if result == Result.SUCCEEDED else None,
-        decline=_decline(FAILURES.get(reason, DeclineCode.GENERIC)) if result == Result.DECLINED else None,
+        decline=Decline(FAILURES.get(reason, DeclineCode.GENERIC), Bucket.NEVER) if result == Result.DECLINED else None,
         message=f"The refund is {refund['status']} at Stripe. {reason}".strip() if result != Result.SUCCEEDED else "",
     )
 
 
-def lookup_dispute(account: Account, dispute_id: str) -> Dispute | None:
-    """None when Stripe knows none. Raises GatewayError."""
-    try:
-        dispute = account.call(lambda client: client.v1.disputes.retrieve(dispute_id)).to_dict()
-    except stripe.StripeError as error:
-        if isinstance(error, stripe.InvalidRequestError) and details(error).get("code") == "resource_missing":
-            return None
-        raise trouble(error) from error
-    due = (dispute.get("evidence_details") or {}).get("due_by")
-    return Dispute(
-        id=dispute["id"],
-        payment_id=id_of(dispute.get("payment_intent")),
-        amount=from_stripe(dispute["amount"], dispute["currency"]),
-        status=DISPUTES.get(dispute["status"], DisputeStatus.OPEN),
-        reason=str(dispute.get("reason") or ""),
-        evidence_due_at=datetime.fromtimestamp(due, UTC) if due else None,
-    )
-
-
-def _decline(code: DeclineCode) -> Decline:
-    return Decline(code, Bucket.NEVER)
-
-
 def _refused(code: DeclineCode, message: str) -> Outcome:
-    return Outcome(Result.DECLINED, decline=_decline(code), message=message)
+    return Outcome(Result.DECLINED, decline=Decline(code, Bucket.NEVER), message=message)
