@@ -47,9 +47,8 @@ def money_column(name: str, label: Any, *, ordering: str | None = None) -> Calla
 
 @dataclass(frozen=True, kw_only=True)
 class StaffAction:
-    """What the confirmation page of an action says, and for which rows it ``is_offered`` by a link. ``form`` is made
-    with the row; ``facts`` are read from it. ``audit`` is recorded afterwards, where the operation itself does not know
-    who asked for it."""
+    """What the confirmation page of an action says, and for which rows a link offers it. ``audit`` is recorded
+    afterwards, where the operation itself does not know who asked for it."""
 
     address: str
     title: str | Promise
@@ -58,7 +57,7 @@ class StaffAction:
     text: Sequence[str | Promise]
     button: str | Promise | None = None
     form: Callable[..., forms.Form] | None = None
-    facts: Callable[[Any], Sequence[tuple[Any, Any]]] | None = None
+    facts: Callable[[Any], Sequence[tuple[Any, Any]]] = lambda _row: ()
     answer: tuple[str, str] = ("", "")
     other_answer: tuple[str, str | Promise] = ("", "")
     audit: str = ""
@@ -77,15 +76,11 @@ class StaffActionAdmin(ReadOnlyAdmin):
     actions = None
 
     def get_urls(self) -> list[URLPattern]:
-        own = [
-            path(
-                f"<path:object_id>/{action.address}/",
-                self.admin_site.admin_view(partial(self._serve, action, perform)),
-                name=self._url_name(action.address),
-            )
-            for action, perform in self._staff_actions()
-        ]
-        return [*own, *super().get_urls()]
+        urls = super().get_urls()
+        for action, perform in self._staff_actions():
+            view = self.admin_site.admin_view(partial(self._serve, action, perform))
+            urls.insert(0, path(f"<path:object_id>/{action.address}/", view, name=self._url_name(action.address)))
+        return urls
 
     def _staff_actions(self) -> list[tuple[StaffAction, Callable[..., str]]]:
         methods = [method for method in vars(type(self)).values() if hasattr(method, "staff_action")]
@@ -96,10 +91,10 @@ class StaffActionAdmin(ReadOnlyAdmin):
 
     def links(self, request: HttpRequest, row: Any) -> list[tuple[str | Promise, str]]:
         """Labels and addresses above a row: the actions that are offered for it."""
-        offered = [action for action, _perform in self._staff_actions() if action.is_offered(row)]
         return [
             (action.link or action.title, reverse(f"admin:{self._url_name(action.address)}", args=[row.pk]))
-            for action in (offered if self.may_act(request) else [])
+            for action, _perform in self._staff_actions()
+            if self.may_act(request) and action.is_offered(row)
         ]
 
     def may_act(self, request: HttpRequest) -> bool:
@@ -133,7 +128,7 @@ class StaffActionAdmin(ReadOnlyAdmin):
                 back=self.page_of(row),
                 row=row,
                 form=form,
-                facts=action.facts(row) if action.facts is not None else (),
+                facts=action.facts(row),
                 answer=action.answer,
                 other_answer=action.other_answer,
             )

@@ -58,14 +58,10 @@ class RowForm(forms.Form):
 
 
 class NoteForm(RowForm):
-    """What staff did about a payment."""
-
     note = forms.CharField(label=_("What was done"), max_length=300)
 
 
 class ReasonForm(RowForm):
-    """Why staff do it."""
-
     reason = forms.CharField(label=_("Reason"), max_length=300)
 
 
@@ -78,7 +74,7 @@ class RecordForm(AttemptForm):
     amount = forms.CharField(label=_("Amount"), max_length=20, help_text=_("Such as 12.50, in the invoice's currency."))
     channel = forms.ChoiceField(
         label=_("How it came"),
-        choices=[(c.value, c.label) for c in (Payment.Channel.WIRE, Payment.Channel.CHECK)],
+        choices=[choice for choice in Payment.Channel.choices if choice[0] != Payment.Channel.CARD],
     )
     bank_reference = forms.CharField(
         label=_("Bank or check reference"),

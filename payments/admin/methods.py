@@ -63,9 +63,7 @@ class PaymentMethodAdmin(StaffActionAdmin):
         address="remove",
         title=_("Remove card"),
         is_offered=lambda method: method.status == "active",
-        text=[
-            _("The card can no longer be used to pay. Earlier payments keep naming it. This cannot be taken back."),
-        ],
+        text=[_("The card can no longer be used to pay. Earlier payments keep naming it. This cannot be taken back.")],
         button=_("Remove"),
     )
     def remove(self, access: Access, method: PaymentMethod, _data: Any) -> str:
@@ -86,11 +84,10 @@ class HeldNowFilter(admin.SimpleListFilter):
         return [("people", _("People")), ("profiles", _("Billing profiles"))]
 
     def queryset(self, _request: HttpRequest, queryset: QuerySet[CardHold]) -> QuerySet[CardHold]:
-        if self.value() == "people":
-            return queryset.filter(pk__in=CardHold.objects.current(timezone.now()).filter(profile=None))
-        if self.value() == "profiles":
-            return queryset.filter(pk__in=CardHold.objects.current(timezone.now()).filter(person=None))
-        return queryset
+        if self.value() not in {"people", "profiles"}:
+            return queryset
+        current = CardHold.objects.current(timezone.now()).filter(profile__isnull=self.value() == "people")
+        return queryset.filter(pk__in=current)
 
 
 @admin.register(CardHold)

@@ -1,9 +1,7 @@
-"""Payments for staff: find them, read everything about one, and do what staff may do with it.
+"""Payments, automatic charges and the messages of providers, for staff: find them, read everything, act on one.
 
-The list filtered by "needs staff" is the staff queue: payments that are still unknown after the last look-up, that
-took another amount than asked, or whose money fitted no invoice.
-
-What belongs to a payment, on its staff page: where the money went, what went back, what happened.
+The list of payments filtered by "needs staff" is the staff queue: those that are still unknown after the last look-up,
+that took another amount than asked, or whose money fitted no invoice.
 """
 
 from typing import Any
@@ -13,6 +11,7 @@ from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect, QueryDict
 from django.urls import URLPattern, path, reverse
 from django.utils import timezone
+from django.utils.functional import Promise
 from django.utils.translation import gettext as _now
 from django.utils.translation import gettext_lazy as _
 
@@ -20,21 +19,24 @@ from accounts.access import Access
 from accounts.admin.base import ReadOnlyInline, access_of_staff
 from billing_portal.core.staff_pages import confirm
 from invoices.money import Money
+from invoices.payability import day_text
 from payments.admin.base import StaffAction, StaffActionAdmin, money_column
 from payments.admin.forms import NoteForm, RecordForm, RefundForm
 from payments.gateways.registry import gateways
-from payments.models import Dispute, Payment, PaymentAllocation, PaymentEvent, Refund
-from payments.operations import refunds
-from payments.operations.manual_payments import (
-    CannotRecord,
-    end_unanswered,
-    is_stuck,
-    mark_handled,
-    record_bounce,
-    record_payment,
-    resolve_mismatch,
+from payments.models import (
+    AutomaticCharge,
+    Dispute,
+    Payment,
+    PaymentAllocation,
+    PaymentEvent,
+    Refund,
+    WebhookDelivery,
 )
+from payments.operations import manual_payments, refunds
+from payments.operations.autopay import plan_again
+from payments.operations.manual_payments import CannotRecord
 from payments.operations.reconciliation import sync_payment
+from payments.operations.webhooks import process_again
 from payments.states import PaymentStatus
 from payments.views.payment_status_text import event_text
 
@@ -44,17 +46,12 @@ class AllocationsInline(ReadOnlyInline):
     fields = readonly_fields = ("invoice", "credit", "money", "refunded", "is_open")
     ordering = ("pk",)
 
-    @admin.display(description=_("amount"))
-    def money(self, row: PaymentAllocation) -> str:
-        return Money(row.amount_minor, row.payment.currency).format()
-
-    @admin.display(description=_("refunded"))
-    def refunded(self, row: PaymentAllocation) -> str:
-        return Money(row.refunded_minor, row.payment.currency).format()
+    money = money_column("amount", _("amount"))
+    refunded = money_column("refunded", _("refunded"))
 
 
 class RefundsInline(ReadOnlyInline):
-    model = Refund
+    model: Any = Refund
     fields = readonly_fields = ("money", "status", "reason", "started_at", "started_by", "finished_at")
     ordering = ("started_at",)
     show_change_link = True
@@ -62,13 +59,10 @@ class RefundsInline(ReadOnlyInline):
     money = money_column("amount", _("amount"))
 
 
-class DisputesInline(ReadOnlyInline):
+class DisputesInline(RefundsInline):
     model = Dispute
     fields = readonly_fields = ("money", "status", "reason", "evidence_due_at", "opened_at", "closed_at")
     ordering = ("opened_at",)
-    show_change_link = True
-
-    money = money_column("amount", _("amount"))
 
 
 class EventsInline(ReadOnlyInline):
@@ -108,37 +102,31 @@ class PaymentAdmin(StaffActionAdmin):
     )
     ordering = ("-started_at", "-id")
     inlines = (AllocationsInline, RefundsInline, DisputesInline, EventsInline)
-    fieldsets = (
-        (
-            None,
-            {
-                "fields": (
-                    *("reference", "status", "needs_staff", "money"),
-                    *("refunded", "charged_back", "disputed_at", "profile"),
-                )
-            },
-        ),
-        (_("Method"), {"fields": ("channel", "paid_by", "method", "save_method", "make_default")}),
-        (
-            _("At the gateway"),
-            {"fields": ("gateway", "gateway_id", "decline_code", "decline_bucket", "gateway_message")},
-        ),
-        (_("At the bank"), {"fields": ("bank_reference", "received_on")}),
-        (_("Times"), {"fields": ("started_at", "started_by", "finished_at", "next_lookup_at", "lookups")}),
-    )
+    fieldsets = [
+        (title, {"fields": fields})
+        for title, fields in (
+            (
+                None,
+                ("reference", "status", "needs_staff", "money", "refunded", "charged_back", "disputed_at", "profile"),
+            ),
+            (_("Method"), ("channel", "paid_by", "method", "save_method", "make_default")),
+            (_("At the gateway"), ("gateway", "gateway_id", "decline_code", "decline_bucket", "gateway_message")),
+            (_("At the bank"), ("bank_reference", "received_on")),
+            (_("Times"), ("started_at", "started_by", "finished_at", "next_lookup_at", "lookups")),
+        )
+    ]
+
+    money = money_column("amount", _("amount"), ordering="amount_minor")
+    refunded = money_column("refunded", _("refunded"))
+    charged_back = money_column("charged_back", _("taken back by the bank"))
 
     def get_urls(self) -> list[URLPattern]:
         record = path("record/", self.admin_site.admin_view(self.record_view), name="payments_payment_record")
         return [record, *super().get_urls()]
 
-    money = money_column("amount", _("amount"), ordering="amount_minor")
-
     @admin.display(description=_("staff queue"), ordering="needs_staff")
     def queue(self, payment: Payment) -> str:
         return _now("Needs staff") if payment.needs_staff else ""
-
-    refunded = money_column("refunded", _("refunded"))
-    charged_back = money_column("charged_back", _("taken back by the bank"))
 
     @admin.display(description=_("paid with"))
     def paid_by(self, payment: Payment) -> str:
@@ -196,7 +184,9 @@ class PaymentAdmin(StaffActionAdmin):
         answer = data.get("accept")
         if answer not in {"yes", "no"}:
             raise CannotRecord(_now("Accept or refuse."))
-        resolve_mismatch(access=access, payment_id=payment.pk, accept=answer == "yes", at=timezone.now())
+        manual_payments.resolve_mismatch(
+            access=access, payment_id=payment.pk, accept=answer == "yes", at=timezone.now()
+        )
         return _now("The decision is recorded.")
 
     @StaffAction(
@@ -207,13 +197,13 @@ class PaymentAdmin(StaffActionAdmin):
         form=NoteForm,
     )
     def handled(self, access: Access, payment: Payment, data: dict[str, Any]) -> str:
-        mark_handled(access=access, payment_id=payment.pk, note=data["note"], at=timezone.now())
+        manual_payments.mark_handled(access=access, payment_id=payment.pk, note=data["note"], at=timezone.now())
         return _now("The payment left the staff queue.")
 
     @StaffAction(
         address="end",
         title=_("End without money"),
-        is_offered=is_stuck,
+        is_offered=manual_payments.is_stuck,
         text=[
             _("Look at the provider first and make sure that it took nothing. The invoice can then be paid again."),
             _("If the provider tells us later that it took the money after all, the money is booked."),
@@ -221,7 +211,7 @@ class PaymentAdmin(StaffActionAdmin):
         form=NoteForm,
     )
     def end(self, access: Access, payment: Payment, data: dict[str, Any]) -> str:
-        end_unanswered(access=access, payment_id=payment.pk, note=data["note"], at=timezone.now())
+        manual_payments.end_unanswered(access=access, payment_id=payment.pk, note=data["note"], at=timezone.now())
         return _now("The payment ended without money.")
 
     @StaffAction(
@@ -236,7 +226,7 @@ class PaymentAdmin(StaffActionAdmin):
         facts=lambda payment: [(_("Amount"), payment.rest)],
     )
     def returned(self, access: Access, payment: Payment, data: dict[str, Any]) -> str:
-        record_bounce(access=access, payment_id=payment.pk, reason=data["note"], at=timezone.now())
+        manual_payments.record_bounce(access=access, payment_id=payment.pk, reason=data["note"], at=timezone.now())
         return _now("The return is recorded. What it paid is due again.")
 
     def record_view(self, request: HttpRequest) -> HttpResponse:
@@ -257,7 +247,9 @@ class PaymentAdmin(StaffActionAdmin):
             invoice_id = data.pop("invoice").pk
             try:
                 access = access_of_staff(request)
-                payment = record_payment(access=access, invoice_id=invoice_id, at=timezone.now(), **data)
+                payment = manual_payments.record_payment(
+                    access=access, invoice_id=invoice_id, at=timezone.now(), **data
+                )
             except CannotRecord as refusal:
                 form.add_error(None, str(refusal))
                 return confirm(self, request, **page)
@@ -298,3 +290,58 @@ def _what_will_happen(data: dict[str, Any]) -> tuple[list[tuple[Any, Any]], str]
     else:
         text = _now("The invoice is then paid in full.")
     return facts, text
+
+
+@admin.register(AutomaticCharge)
+class AutomaticChargeAdmin(StaffActionAdmin):
+    list_display = ("invoice", "profile", "status", "stopped_because", "next_on", "tries", "last_payment", "changed_at")
+    list_filter = ("status", "stopped_because", ("changed_at", admin.DateFieldListFilter))
+    list_select_related = ("invoice", "profile", "last_payment")
+    search_fields = ("=invoice__number", "=profile__code", "=last_payment__reference")
+    search_help_text = _("Invoice number, profile code, or reference of the last payment")
+    ordering = ("-changed_at", "-pk")
+    fields = (
+        "invoice", "profile", "status", "stopped_because", "next_on", "tries", "last_payment", "created_at",
+        "changed_at",
+    )  # fmt: skip
+
+    @admin.display(description=_("charged next on"), ordering="invoice__autopay_on")
+    def next_on(self, charge: AutomaticCharge) -> str:
+        return day_text(charge.invoice.autopay_on)
+
+    def links(self, request: HttpRequest, row: AutomaticCharge) -> list[tuple[str | Promise, str]]:
+        invoice = (_("Invoice"), reverse("admin:invoices_invoice_change", args=[row.invoice_id]))
+        return [invoice, *super().links(request, row)]
+
+    @StaffAction(
+        address="again",
+        title=_("Plan again"),
+        is_offered=lambda charge: charge.status != "waiting" and charge.invoice.status == "open",
+        text=[
+            _("The default card is charged today, as if the invoice had not been tried before."),
+            _("The limit that the card networks set for each card still holds."),
+        ],
+        button=_("Charge today"),
+    )
+    def again(self, access: Access, charge: AutomaticCharge, _data: Any) -> str:
+        plan_again(access=access, invoice_id=charge.invoice_id, at=timezone.now())
+        return _now("%(invoice)s is charged today.") % {"invoice": charge.invoice}
+
+
+@admin.register(WebhookDelivery)
+class WebhookDeliveryAdmin(StaffActionAdmin):
+    list_display = ("event_id", "gateway", "type", "reference", "status", "received_at", "tries", "last_error")
+    list_filter = ("status", "gateway", "kind", ("received_at", admin.DateFieldListFilter))
+    search_fields = ("=event_id", "=object_id", "=gateway_payment_id", "=reference")
+    search_help_text = _("Event, object, payment, or our reference")
+    ordering = ("-pk",)
+
+    @StaffAction(
+        address="process",
+        title=_("Process again"),
+        text=[_("What the message is about is looked up at the gateway again. Doing so twice changes nothing.")],
+        audit="delivery.processed",
+    )
+    def process(self, _access: Access, delivery: WebhookDelivery, _data: Any) -> str:
+        row = process_again(delivery_id=delivery.pk, at=timezone.now())
+        return _now("The message stands at: %(status)s.") % {"status": row.get_status_display()}

@@ -1,8 +1,5 @@
-"""Money that went back, for staff: refunds, which are made on the page of their payment, and disputes.
-
-Of a dispute they see what the payer's bank asks back, until when evidence counts, and what was missing when it was
-lost. The list filtered by "needs staff" is a staff queue of its own.
-"""
+"""Money that went back, for staff: refunds, which are made on the page of their payment, and disputes. The list of
+disputes filtered by "needs staff" is a staff queue of its own."""
 
 from typing import Any
 
@@ -52,9 +49,7 @@ class RefundAdmin(StaffActionAdmin):
 class DisputeAdmin(StaffActionAdmin):
     list_display = ("payment", "money", "status", "reason", "evidence_due_at", "opened_at", "closed_at", "needs_staff")
     list_filter = (
-        "needs_staff",
-        "status",
-        ("evidence_due_at", admin.DateFieldListFilter),
+        *("needs_staff", "status", ("evidence_due_at", admin.DateFieldListFilter)),
         ("opened_at", admin.DateFieldListFilter),
     )
     list_select_related = ("payment",)

@@ -1,16 +1,15 @@
-"""Cards of a billing profile: those it keeps, attempts to add one, ids that a gateway has to forget, and who may try
-no card for a while because too many were tried."""
+"""Cards of a billing profile, attempts to add one, ids that a gateway has to forget, and who is held for trying too
+many."""
 
 import uuid
 from datetime import date, datetime
 
-from django.conf import settings
 from django.db import models
 from django.db.models import F, Q
 from django.utils.translation import gettext as _now
 from django.utils.translation import gettext_lazy as _
 
-from accounts.models import BillingProfile
+from accounts.models import BillingProfile, User
 from payments.querysets import CardHoldQuerySet, MethodSetupQuerySet, PaymentMethodQuerySet
 
 BRANDS = {"visa": "Visa", "mastercard": "Mastercard", "amex": "American Express", "discover": "Discover", "jcb": "JCB"}
@@ -45,12 +44,7 @@ class PaymentMethod(models.Model):
     gateway_method = models.CharField(_("gateway's card id"), max_length=120)
     created_at = models.DateTimeField(_("added"))
     created_by = models.ForeignKey(
-        settings.AUTH_USER_MODEL,
-        models.PROTECT,
-        null=True,
-        related_name="+",
-        verbose_name=_("added by"),
-        db_index=False,
+        User, models.PROTECT, null=True, related_name="+", verbose_name=_("added by"), db_index=False
     )
     removed_at = models.DateTimeField(_("removed"), null=True, editable=False)
     # When those who manage cards were told last that it is about to expire.
@@ -133,9 +127,7 @@ class MethodSetup(models.Model):
         PaymentMethod, models.PROTECT, null=True, related_name="+", verbose_name=_("payment method"), db_index=False
     )
     created_at = models.DateTimeField(_("started"))
-    created_by = models.ForeignKey(
-        settings.AUTH_USER_MODEL, models.PROTECT, related_name="+", verbose_name=_("started by"), db_index=False
-    )
+    created_by = models.ForeignKey(User, models.PROTECT, related_name="+", verbose_name=_("started by"), db_index=False)
     finished_at = models.DateTimeField(_("ended"), null=True)
     # When the worker looks whether anybody came back; empty once the attempt has ended.
     next_look_at = models.DateTimeField(null=True, editable=False)
@@ -192,20 +184,17 @@ class Detachment(models.Model):
 
 
 class CardHold(models.Model):
-    """A person, or all people of a billing profile, over one of the limits of card tries.
+    """A person, or all people of a billing profile, over one of the limits of card tries (`operations.card_holds`).
 
-    A record for staff: the limits themselves are counted from the tries at each attempt (`operations.card_holds`), and
-    ``until`` is when they will let the next one through. Only ``released_at`` has an effect: tries before it no longer
-    count.
+    A record for staff, since the limits are counted anew at each attempt. Only ``released_at`` has an effect: tries
+    before it no longer count.
     """
 
     class Reason(models.TextChoices):
         FAILED = "failed", _("Tries that came to nothing")
         NEW_CARDS = "new_cards", _("New cards")
 
-    person = models.ForeignKey(
-        settings.AUTH_USER_MODEL, models.PROTECT, null=True, blank=True, related_name="+", verbose_name=_("person")
-    )
+    person = models.ForeignKey(User, models.PROTECT, null=True, blank=True, related_name="+", verbose_name=_("person"))
     profile = models.ForeignKey(
         BillingProfile, models.PROTECT, null=True, blank=True, related_name="+", verbose_name=_("billing profile")
     )
@@ -215,13 +204,7 @@ class CardHold(models.Model):
     until = models.DateTimeField(_("held until"))
     released_at = models.DateTimeField(_("released"), null=True, blank=True)
     released_by = models.ForeignKey(
-        settings.AUTH_USER_MODEL,
-        models.PROTECT,
-        null=True,
-        blank=True,
-        related_name="+",
-        verbose_name=_("released by"),
-        db_index=False,
+        User, models.PROTECT, null=True, blank=True, related_name="+", verbose_name=_("released by"), db_index=False
     )
     release_reason = models.CharField(_("reason of the release"), max_length=300, blank=True)
 

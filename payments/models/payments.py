@@ -4,13 +4,12 @@ anybody pressing anything."""
 import secrets
 import uuid
 
-from django.conf import settings
 from django.db import models
 from django.db.models import F, Q
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import override
 
-from accounts.models import BillingProfile
+from accounts.models import BillingProfile, User
 from accounts.models.customers import CODE_ALPHABET
 from invoices.models import Credit, Invoice
 from invoices.money import Money
@@ -24,7 +23,31 @@ def new_reference() -> str:
     return "PAY-" + "".join(secrets.choice(CODE_ALPHABET) for _index in range(10))
 
 
-class Payment(models.Model):
+class Movement(models.Model):
+    """Money that its gateway is asked about until the end is known: a payment, a refund, a dispute."""
+
+    amount_minor = models.BigIntegerField(_("amount"))
+    currency = models.CharField(_("currency"), max_length=3)
+    # When the gateway is asked next; empty once it has ended or waits for staff.
+    next_lookup_at = models.DateTimeField(_("next look-up"), null=True)
+    needs_staff = models.BooleanField(_("needs staff"), default=False)
+
+    class Meta:
+        abstract = True
+        indexes = [
+            models.Index(
+                fields=["next_lookup_at", "id"],
+                condition=Q(next_lookup_at__isnull=False),
+                name="%(class)s_to_look_up",
+            )
+        ]
+
+    @property
+    def amount(self) -> Money:
+        return Money(self.amount_minor, self.currency)
+
+
+class Payment(Movement):
     """One attempt to move money, committed before the gateway is called. Its id is the idempotency key."""
 
     class Channel(models.TextChoices):
@@ -41,8 +64,6 @@ class Payment(models.Model):
     attempt_key = models.UUIDField(unique=True, default=uuid.uuid4, editable=False)
     channel = models.CharField(_("channel"), max_length=8, choices=Channel, default=Channel.CARD)
     status = models.CharField(_("status"), max_length=16, choices=PaymentStatus, default=PaymentStatus.CREATED)
-    amount_minor = models.BigIntegerField(_("amount"))
-    currency = models.CharField(_("currency"), max_length=3)
     # All that went back; the part of it that the payer's bank took back is counted besides.
     refunded_minor = models.BigIntegerField(_("refunded"), default=0)
     charged_back_minor = models.BigIntegerField(_("taken back by the bank"), default=0, db_default=0)
@@ -69,18 +90,10 @@ class Payment(models.Model):
     received_on = models.DateField(_("received on"), null=True, blank=True)
     started_at = models.DateTimeField(_("started"))
     started_by = models.ForeignKey(
-        settings.AUTH_USER_MODEL,
-        models.PROTECT,
-        null=True,
-        related_name="+",
-        verbose_name=_("started by"),
-        db_index=False,
+        User, models.PROTECT, null=True, related_name="+", verbose_name=_("started by"), db_index=False
     )
     finished_at = models.DateTimeField(_("ended"), null=True)
-    # When the gateway is asked next; empty once the payment has ended or waits for staff.
-    next_lookup_at = models.DateTimeField(_("next look-up"), null=True)
     lookups = models.PositiveSmallIntegerField(_("look-ups"), default=0)
-    needs_staff = models.BooleanField(_("needs staff"), default=False)
 
     objects = PaymentQuerySet.as_manager()
 
@@ -108,24 +121,18 @@ class Payment(models.Model):
             ),
         ]
         indexes = [
+            *Movement.Meta.indexes,
             models.Index(fields=["profile", "-started_at", "-id"], name="payment_by_profile"),
             models.Index(
                 fields=["started_by", "-started_at"],
                 condition=Q(started_by__isnull=False),
                 name="payment_by_person",
             ),
-            models.Index(
-                fields=["next_lookup_at", "id"], condition=Q(next_lookup_at__isnull=False), name="payment_to_look_up"
-            ),
             models.Index(fields=["-started_at", "-id"], condition=Q(needs_staff=True), name="payment_for_staff"),
         ]
 
     def __str__(self) -> str:
         return self.reference
-
-    @property
-    def amount(self) -> Money:
-        return Money(self.amount_minor, self.currency)
 
     @property
     def refunded(self) -> Money:
@@ -194,6 +201,14 @@ class PaymentAllocation(models.Model):
 
     def __str__(self) -> str:
         return f"{self.payment_id} {self.amount_minor}"
+
+    @property
+    def amount(self) -> Money:
+        return Money(self.amount_minor, self.payment.currency)
+
+    @property
+    def refunded(self) -> Money:
+        return Money(self.refunded_minor, self.payment.currency)
 
 
 class PaymentEvent(models.Model):

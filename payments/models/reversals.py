@@ -2,17 +2,17 @@
 
 import uuid
 
-from django.conf import settings
 from django.db import models
 from django.db.models import F, Q
 from django.utils.translation import gettext_lazy as _
 
+from accounts.models import User
 from invoices.money import Money
-from payments.models.payments import Payment, PaymentAllocation
+from payments.models.payments import Movement, Payment, PaymentAllocation
 from payments.states import DisputeStatus, RefundStatus
 
 
-class Refund(models.Model):
+class Refund(Movement):
     """All or part of one payment. Committed before the gateway is called; its id is the idempotency key."""
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
@@ -20,8 +20,6 @@ class Refund(models.Model):
     # Minted with the form, so that sending it twice is one refund.
     attempt_key = models.UUIDField(unique=True, default=uuid.uuid4, editable=False)
     status = models.CharField(_("status"), max_length=12, choices=RefundStatus, default=RefundStatus.CREATED)
-    amount_minor = models.BigIntegerField(_("amount"))
-    currency = models.CharField(_("currency"), max_length=3)
     # What the provider paid back and could be taken off nothing here; such a refund was not made by us.
     missing_minor = models.BigIntegerField(_("missing"), default=0, db_default=0)
     reason = models.CharField(_("reason"), max_length=200)
@@ -29,17 +27,10 @@ class Refund(models.Model):
     gateway_message = models.CharField(_("gateway's message"), max_length=300, blank=True)
     started_at = models.DateTimeField(_("started"))
     started_by = models.ForeignKey(
-        settings.AUTH_USER_MODEL,
-        models.PROTECT,
-        null=True,
-        related_name="+",
-        verbose_name=_("started by"),
-        db_index=False,
+        User, models.PROTECT, null=True, related_name="+", verbose_name=_("started by"), db_index=False
     )
     finished_at = models.DateTimeField(_("ended"), null=True)
-    next_lookup_at = models.DateTimeField(_("next look-up"), null=True)
     lookups = models.PositiveSmallIntegerField(_("look-ups"), default=0)
-    needs_staff = models.BooleanField(_("needs staff"), default=False)
 
     class Meta:
         verbose_name = _("refund")
@@ -54,22 +45,13 @@ class Refund(models.Model):
                 fields=["payment", "gateway_id"], condition=~Q(gateway_id=""), name="gateway_refund_once"
             ),
         ]
-        indexes = [
-            models.Index(
-                fields=["next_lookup_at", "id"], condition=Q(next_lookup_at__isnull=False), name="refund_to_look_up"
-            )
-        ]
+        indexes = [*Movement.Meta.indexes]
 
     def __str__(self) -> str:
         return f"{self.payment} {self.amount}"
 
     @property
-    def amount(self) -> Money:
-        return Money(self.amount_minor, self.currency)
-
-    @property
     def missing(self) -> Money:
-        """What was paid back and could be taken off nothing here: a used credit, or more than the payment."""
         return Money(self.missing_minor, self.currency)
 
 
@@ -87,23 +69,19 @@ class RefundAllocation(models.Model):
         return f"{self.refund_id} {self.amount_minor}"
 
 
-class Dispute(models.Model):
+class Dispute(Movement):
     """One claim of a bank for all or part of a payment, as the gateway told it last."""
 
     payment = models.ForeignKey(Payment, models.PROTECT, related_name="disputes", verbose_name=_("payment"))
     gateway = models.CharField(_("gateway"), max_length=20)
     gateway_id = models.CharField(_("gateway's dispute id"), max_length=120)
     status = models.CharField(_("status"), max_length=8, choices=DisputeStatus)
-    amount_minor = models.BigIntegerField(_("amount"))
-    currency = models.CharField(_("currency"), max_length=3)
     # What was taken off invoices and credits while the dispute is lost; less than the amount where less was left.
     taken_minor = models.BigIntegerField(_("taken back"), default=0)
     reason = models.CharField(_("reason, in the gateway's word"), max_length=80, blank=True)
     evidence_due_at = models.DateTimeField(_("evidence due"), null=True)
     opened_at = models.DateTimeField(_("opened"))
     closed_at = models.DateTimeField(_("decided"), null=True)
-    next_lookup_at = models.DateTimeField(_("next look-up"), null=True)
-    needs_staff = models.BooleanField(_("needs staff"), default=False)
 
     class Meta:
         verbose_name = _("dispute")
@@ -123,9 +101,7 @@ class Dispute(models.Model):
             ),
         ]
         indexes = [
-            models.Index(
-                fields=["next_lookup_at", "id"], condition=Q(next_lookup_at__isnull=False), name="dispute_to_look_up"
-            ),
+            *Movement.Meta.indexes,
             models.Index(fields=["-opened_at", "-id"], condition=Q(needs_staff=True), name="dispute_for_staff"),
         ]
 
@@ -133,18 +109,12 @@ class Dispute(models.Model):
         return f"{self.payment} {self.amount}"
 
     @property
-    def amount(self) -> Money:
-        return Money(self.amount_minor, self.currency)
-
-    @property
     def taken(self) -> Money:
-        """What was taken off invoices and credits."""
         return Money(self.taken_minor, self.currency)
 
     @property
     def missing(self) -> Money:
-        """What the bank took and could be taken off nothing here: a used credit, or money that had gone back already.
-        Zero unless the dispute is lost."""
+        """What the bank took and could be taken off nothing here: a used credit, or money that had gone back."""
         is_lost = self.status == DisputeStatus.LOST
         return Money(self.amount_minor - self.taken_minor if is_lost else 0, self.currency)
 
