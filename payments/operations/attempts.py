@@ -1,15 +1,12 @@
 """An attempt to pay: written down, sent to the gateway, settled.
 
-Money moves in three steps, and only the first and the last hold a transaction. `begin` locks the invoices and writes
-the attempt; the gateway is called with the attempt's id as idempotency key; `settle` (`settlement`) locks the invoices,
-then the payment, and records the outcome.
+Only the first step and the last hold a transaction. `begin` locks the invoices, reads again under the lock everything
+that could forbid a payment, and writes the attempt; the gateway is called with the attempt's id as idempotency key;
+`settle` (`settlement`) locks the invoices, then the payment, and records the outcome. In the database two guards stand
+behind it: the attempt key is unique, and so is the open allocation of an invoice.
 
-Everything that could forbid a payment is read again by `begin`, under the lock: the role, the invoice's state, the
-amount that was shown, the card, the attempts that came before. Two guards stand behind it in the database: the attempt
-key is unique, and so is the open allocation of an invoice.
-
-What is not known is never guessed. An answer that did not come is `UNKNOWN`: it blocks the invoice until the gateway
-was asked and answered, and after the last look-up it waits for a person.
+An answer that did not come is `UNKNOWN`, never guessed: it blocks the invoice until the gateway has answered, and after
+the last look-up it waits for a person.
 """
 
 from collections.abc import Callable, Sequence
@@ -32,12 +29,7 @@ from payments.gateways.base import Gateway
 from payments.gateways.registry import UnknownGateway, default_gateway, get_gateway
 from payments.models import Payment, PaymentAllocation, PaymentEvent, PaymentMethod
 from payments.operations.card_holds import TooManyTries, record_hold, refuse_too_many, tries_of
-from payments.operations.gateway_calls import (
-    attempt_of,
-    call_money,
-    challenge_in_page,
-    next_lookup,
-)
+from payments.operations.gateway_calls import attempt_of, call_money, challenge_in_page, next_lookup
 from payments.operations.settlement import record_event, settle
 from payments.states import PaymentStatus
 
@@ -80,14 +72,13 @@ def pay(
 ) -> Payment:
     """Charges a stored card or a card just typed in for what is due on the invoices.
 
-    ``shown`` is the amount the page showed, ``attempt_key`` was minted with the page, ``card_token`` is what the
-    gateway's card field gave for a typed number, ``return_url`` says where the bank's approval comes back to,
-    ``in_page`` names the gateway whose scripts run in the payer's browser.
+    ``shown`` is the amount the page showed, ``attempt_key`` was minted with the page, ``card_token`` comes from the
+    gateway's card field, ``return_url`` is where the bank's approval comes back to, ``in_page`` names the gateway whose
+    scripts run in the payer's browser.
 
     Returns the payment, whose status says how it went: `succeeded`, `declined`, `needs_customer` (go to ``next_url``,
-    or approve in our page when that is empty), `pending` or `unknown` (being looked up). Sending the same attempt
-    again returns the same payment and charges nothing. Raises CannotPay (its message may be shown) or NotAllowed; then
-    nothing was charged.
+    or approve in our page when that is empty), `pending` or `unknown` (being looked up). The same attempt again is the
+    same payment. Raises CannotPay or NotAllowed; then nothing was charged.
     """
     started = monotonic()
     try:
@@ -112,15 +103,8 @@ def pay(
         raise CannotPay(_("The portal is busy. Nothing was charged. Try again in a minute."), code="busy") from busy
     if not invoices:
         return payment
-    return charge(
-        payment,
-        invoices,
-        at=at,
-        started=started,
-        return_url=return_url(payment),
-        card_token=card_token,
-        in_page=in_page,
-    )
+    url = return_url(payment)
+    return charge(payment, invoices, at=at, started=started, return_url=url, card_token=card_token, in_page=in_page)
 
 
 def begin(
@@ -135,13 +119,12 @@ def begin(
     save_method: bool = False,
     make_default: bool = False,
 ) -> tuple[Payment, list[Invoice]]:
-    """Writes a payment, its allocations and its first event, in the caller's transaction, which must be the outermost:
-    the gateway is called after its commit. Arguments are those of `pay`.
+    """Writes a payment, its allocations and its first event, in the caller's outermost transaction: the gateway is
+    called after its commit. Arguments are those of `pay`.
 
-    Returns the payment and the invoices to charge it for; no invoices when this attempt was begun before (a double
-    click, a page sent twice), for then nothing is written. Raises Invoice.DoesNotExist for invoices the person cannot
-    see, NotAllowed without the role, TooManyTries, CannotPay for every other reason; IntegrityError when another
-    connection won the race (`_lost_race`).
+    Returns the payment and the invoices to charge it for; no invoices, and nothing is written, when this attempt was
+    begun before (a double click, a page sent twice). Raises Invoice.DoesNotExist for invoices the person cannot see,
+    NotAllowed, TooManyTries, CannotPay; IntegrityError when another connection won the race (`_lost_race`).
     """
     invoices = _lock_invoices(access, invoice_ids)
     profile, payer = invoices[0].profile, access.user
@@ -162,7 +145,7 @@ def begin(
     if payer is not None:
         refuse_too_many(tries, payer, profile, is_new_card=method_id is None, at=at)
     method = _method(profile, method_id, at) if method_id is not None else None
-    gateway = _gateway_of(method) if method is not None else _gateway_of_new_card(card_token)
+    gateway = _gateway_of(method, card_token)
     _check_gateway(gateway, due)
     if (save_method or make_default) and not access.can(Permission.METHODS_MANAGE):
         raise NotAllowed(_("Your role does not include keeping cards on this billing profile."))
@@ -214,32 +197,26 @@ def _same_attempt(attempt_key: UUID, invoice_ids: Sequence[int], payer: User | N
 
 
 def _method(profile: BillingProfile, method_id: int, at: datetime) -> PaymentMethod:
-    try:
-        method = CHARGEABLE.locked().get(pk=method_id, profile=profile)
-    except PaymentMethod.DoesNotExist as gone:
-        raise CannotPay(
-            _("This card is no longer on the billing profile. Choose another one."), code="method_gone"
-        ) from gone
+    method = CHARGEABLE.filter(pk=method_id, profile=profile).locked().first()
+    if method is None:
+        raise CannotPay(_("This card is no longer on the billing profile. Choose another one."), code="method_gone")
     if method.is_expired(profile.day_of(at)):
         raise CannotPay(_("%(card)s has expired. Choose another card.") % {"card": method.label}, code="method_expired")
     return method
 
 
-def _gateway_of(method: PaymentMethod) -> Gateway:
-    try:
-        return get_gateway(method.gateway)
-    except UnknownGateway as gone:
-        raise CannotPay(_("This card cannot be charged any more. Choose another one."), code="method_gone") from gone
-
-
-def _gateway_of_new_card(card_token: str) -> Gateway:
+def _gateway_of(method: PaymentMethod | None, card_token: str) -> Gateway:
+    """Of a stored card, or of one just typed in."""
+    if method is not None:
+        try:
+            return get_gateway(method.gateway)
+        except UnknownGateway as gone:
+            text = _("This card cannot be charged any more. Choose another one.")
+            raise CannotPay(text, code="method_gone") from gone
     gateway = default_gateway()
     # The id of a stored card is no card just typed in: it may be somebody else's, or removed.
-    if (
-        gateway is None
-        or not card_token
-        or PaymentMethod.objects.filter(gateway=gateway.slug, gateway_method=card_token).exists()
-    ):
+    stored = PaymentMethod.objects.filter(gateway=gateway.slug if gateway else "", gateway_method=card_token)
+    if gateway is None or not card_token or stored.exists():
         raise CannotPay(_("Choose a card, or add a new one."), code="no_method")
     return gateway
 
@@ -247,17 +224,12 @@ def _gateway_of_new_card(card_token: str) -> Gateway:
 def _check_gateway(gateway: Gateway, due: Money) -> None:
     currencies = gateway.capabilities.currencies
     if currencies is not None and due.currency not in currencies:
-        raise CannotPay(
-            _("Cards cannot be charged in %(currency)s. Pay by wire transfer.") % {"currency": due.currency},
-            code="currency",
-        )
-    minimum = gateway.capabilities.minimum_minor.get(due.currency, 0)
-    if due.minor < minimum:
-        least = Money(minimum, due.currency)
-        raise CannotPay(
-            _("The smallest amount a card can be charged is %(least)s. Pay by wire transfer.") % {"least": least},
-            code="too_small",
-        )
+        text = _("Cards cannot be charged in %(currency)s. Pay by wire transfer.")
+        raise CannotPay(text % {"currency": due.currency}, code="currency")
+    minimum = Money(gateway.capabilities.minimum_minor.get(due.currency, 0), due.currency)
+    if due < minimum:
+        text = _("The smallest amount a card can be charged is %(least)s. Pay by wire transfer.")
+        raise CannotPay(text % {"least": minimum}, code="too_small")
 
 
 def charge(

@@ -1,19 +1,15 @@
-"""Charging a profile's default card for its invoices, without anybody pressing anything.
+"""Charging a profile's default card for its invoices by the clock.
 
-An invoice says on which day it is charged next (``autopay_on``); an `AutomaticCharge` is its plan. The clock calls
-`charge_due`. A try is an ordinary payment: begun under the invoice's lock, charged with the gateway, settled by the one
-door (`attempts`); nobody is there to answer the bank, so a bank that wants approval ends the plan and the payer gets a
-mail that leads to the payment page. Whatever a person does (pays, voids, disputes, switches off, goes over to wire)
-ends it too.
+An invoice says on which day it is charged next (``autopay_on``); an `AutomaticCharge` is its plan. A try is an ordinary
+payment (`attempts`), except that nobody is there to answer the bank, so a bank that wants approval ends the plan and
+the payer gets a mail. Whatever a person does (pays, voids, disputes, switches off, goes over to wire) ends it too.
 
-The default card comes first. It is tried again on the days of ``AUTOPAY_RETRY_DAYS`` after a refusal that may pass. A
-refusal for good ends it for this invoice, and only then come the backup cards, in their order, once each. No other card
-takes the place of a default that is gone: without one nothing is charged.
+The default card is tried again on the days of ``AUTOPAY_RETRY_DAYS`` after a refusal that may pass. After a refusal for
+good come the backup cards, in their order, once each. Without a default card nothing is charged.
 
 `begin_charge` reads every fact again under the invoice's lock and writes the plan in the commit that begins the
-payment, so an invoice is due for the clock, or has a payment that waits, and never both. `settle` knows nothing of
-plans: a plan that waits names its payment; when that has ended, whoever comes by calls `advance`, the job that charged
-or the clock. So it makes no difference where a process is killed, and a second worker finds nothing to do.
+payment, so an invoice is due for the clock, or has a payment that waits, never both. When that payment has ended,
+whoever comes by calls `advance`, so it makes no difference where a process is killed.
 """
 
 from datetime import date, datetime, timedelta
@@ -65,13 +61,10 @@ class CannotPlan(Exception):
 
 def charge_due(*, at: datetime, limit: int) -> int:
     """Goes on with plans whose last payment has ended, then charges invoices whose day has come where they are.
-
-    Returns how many were worked on; 0 means that nothing is left. May be killed, run twice, or run by several workers.
-    """
+    Returns how many were worked on; 0: nothing is left. May be killed, run twice, or run by several workers."""
 
     def put_off(invoice_id: int) -> None:
-        """It comes up again: tomorrow where its card is still to be charged, at the end of the line where its plan
-        waits."""
+        """Tomorrow where its card is still to be charged, to the end of the line where its plan waits."""
         with transaction.atomic():
             invoice = lock_invoice(invoice_id)
             if invoice.autopay_on is not None:
@@ -105,10 +98,8 @@ def _charge(invoice_id: int, at: datetime) -> bool:
 
 @transaction.atomic(durable=True)
 def begin_charge(*, invoice_id: int, at: datetime) -> tuple[bool, tuple[Payment, list[Invoice]] | None]:
-    """Begins the next try of an invoice that is due, or ends its plan for a reason.
-
-    Returns whether it was due, and what `begin` returned if a try was begun.
-    """
+    """Begins the next try of an invoice that is due, or ends its plan for a reason. Returns whether it was due, and
+    what `begin` returned if a try was begun."""
     invoice = lock_invoice(invoice_id)
     if invoice.autopay_on is None or invoice.autopay_on > invoice.profile.day_of(at) or invoice.is_being_paid:
         return False, None
@@ -157,7 +148,7 @@ def _begin(plan: AutomaticCharge, *, at: datetime) -> tuple[tuple[Payment, list[
 
 
 def attempt_key_of(invoice: Invoice, number: int) -> UUID:
-    """The attempt key of one try of an invoice: the same whoever makes it, so that it is made once."""
+    """The same whoever makes the try, so that it is made once."""
     return uuid5(ATTEMPTS, f"{invoice.pk}/{number}")
 
 
@@ -212,8 +203,8 @@ def next_card(plan: AutomaticCharge, *, at: datetime) -> tuple[PaymentMethod | N
 
 
 def is_capped(card: PaymentMethod, *, at: datetime) -> bool:
-    """Whether banks have refused automatic charges of this card as often as the card networks allow within 30 days,
-    wherever else it is or was stored. Charges that succeeded do not count, and neither does what people tried."""
+    """Whether banks have refused automatic charges of this card, wherever it is stored, as often as the card networks
+    allow within 30 days."""
     same_card = Q(method=card)
     if card.fingerprint:
         same_card |= Q(method__gateway=card.gateway, method__fingerprint=card.fingerprint)
@@ -232,8 +223,8 @@ def next_retry_on(plan: AutomaticCharge, *, at: datetime) -> date | None:
 
 @transaction.atomic
 def advance(*, invoice_id: int, at: datetime) -> bool:
-    """Plans what follows once the last try has ended, or ends a plan that somebody else's act made needless. Run again
-    at any time, it changes nothing twice. Returns whether anything was to do."""
+    """Plans what follows once the last try has ended, or ends a plan that somebody's act made needless. Run again, it
+    changes nothing twice. Returns whether anything was to do."""
     invoice = lock_invoice(invoice_id)
     plan = lock_plan(invoice)
     if plan is None or plan.status not in (S.PLANNED, S.WAITING):
@@ -283,8 +274,8 @@ def _after_refusal(plan: AutomaticCharge, payment: Payment, *, at: datetime) -> 
 
 
 def _after_no_answer(plan: AutomaticCharge, payment: Payment, *, at: datetime) -> None:
-    """Nothing was charged and no bank said no: once more tomorrow, for a week. An approval that nobody gave, because
-    nobody was there, is a wish of the bank."""
+    """Nothing was charged and no bank said no: once more tomorrow, for a week. An approval that nobody was there to
+    give ends the plan."""
     if payment.events.filter(new_status=PaymentStatus.NEEDS_CUSTOMER).exists():
         end(plan, Stop.MUST_ACT, at=at)
     elif at - plan.created_at >= NO_ANSWER_FOR:
@@ -300,12 +291,11 @@ def _plan_on(plan: AutomaticCharge, on: date, *, at: datetime) -> None:
 
 
 def end(plan: AutomaticCharge, reason: Stop, *, at: datetime) -> None:
-    """Nothing more is charged by itself. Done when an automatic charge paid it; otherwise stopped, and told to people
-    where it is news to them. Call it with the invoice locked."""
+    """Nothing more is charged by itself: done when an automatic charge paid it, otherwise stopped, which people are
+    told. Call it with the invoice locked."""
     plan_autopay(plan.invoice, None)
     paid = payments_of(plan).filter(status=PaymentStatus.SUCCEEDED).exists()
-    plan.status, plan.stopped_because = (S.DONE, "") if paid else (S.STOPPED, reason)
-    plan.changed_at = at
+    plan.status, plan.stopped_because, plan.changed_at = S.DONE if paid else S.STOPPED, "" if paid else reason, at
     plan.save(update_fields=["status", "stopped_because", "changed_at"])
     if not paid:
         record("autopay.stopped", plan, system_access(), at, reason=reason.value)
@@ -319,10 +309,8 @@ def record(action: str, plan: AutomaticCharge, access: Access, at: datetime, **d
 
 @transaction.atomic
 def plan_again(*, access: Access, invoice_id: int, at: datetime) -> AutomaticCharge:
-    """Has an invoice charged today, as if it had never been tried; the networks' cap of each card still holds.
-
-    Rights are the caller's: staff. Raises CannotPlan with the reason, Invoice.DoesNotExist.
-    """
+    """Has an invoice charged today, as if it had never been tried; the networks' cap of each card still holds. Rights
+    are the caller's: staff. Raises CannotPlan, Invoice.DoesNotExist."""
     invoice = lock_invoice(invoice_id)
     if invoice.is_being_paid:
         raise CannotPlan(_("A payment of this invoice is already in progress."))
@@ -341,12 +329,9 @@ def plan_again(*, access: Access, invoice_id: int, at: datetime) -> AutomaticCha
 @translate_lock_timeout(CannotChangeMethod)
 @transaction.atomic
 def switch_autopay(*, access: Access, on: bool, at: datetime) -> BillingProfile:
-    """Switches automatic charging of the profile that ``access`` is inside on or off.
-
-    Off: nothing that was planned is charged any more. On: invoices issued from now on are charged; those that are there
-    already stay their payer's to pay. Raises BillingProfile.DoesNotExist, NotAllowed, and CannotChangeMethod for a
-    profile that pays by check or wire.
-    """
+    """Switches automatic charging of the profile that ``access`` is inside on, for invoices issued from now on, or off,
+    for those that are planned too. Raises BillingProfile.DoesNotExist, NotAllowed, and CannotChangeMethod for a profile
+    that pays by check or wire."""
     profile = BillingProfile.objects.visible_to(access).get()
     lock_planned_invoices(profile.pk)
     profile = BillingProfile.objects.locked().get(pk=profile.pk)

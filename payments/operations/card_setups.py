@@ -1,7 +1,6 @@
-"""Adding a card without paying: write the attempt down, call the gateway, record what came of it.
+"""Adding a card without paying: write the attempt down, call the gateway, record what came of it, as in paying.
 
-The same three steps as paying, for the same reasons: a double click, a crash and a way back from the bank all find the
-row. The browser only ever names the key that was minted with the page; the gateway's own id stays with us.
+The browser only ever names the key that was minted with the page; the gateway's own id stays with us.
 """
 
 from collections.abc import Callable, Mapping
@@ -16,20 +15,14 @@ from accounts import audit
 from accounts.access import Access, fresh
 from accounts.models import BillingProfile
 from accounts.roles import Permission
+from billing_portal.core.batches import run_each
 from billing_portal.core.leases import claim_due
 from payments.gateways.base import DeclineCode, Gateway, MethodInfo, SetupStep
 from payments.gateways.registry import UnknownGateway, default_gateway, get_gateway
 from payments.models import MethodSetup, PaymentMethod
+from payments.operations import gateway_calls
 from payments.operations.card_holds import TooManyTries, record_hold, refuse_too_many, tries_of
-from payments.operations.gateway_calls import (
-    ABANDONED_AFTER,
-    CALL_BUDGET,
-    DAY,
-    NoAnswer,
-    call,
-    challenge_in_page,
-    payer_at,
-)
+from payments.operations.gateway_calls import ABANDONED_AFTER, CALL_BUDGET, DAY, NoAnswer, call
 from payments.operations.methods import may_save_card, replace_method, save_card
 
 log = structlog.get_logger("portal.payments")
@@ -56,12 +49,11 @@ def add_card(
     replaces: int | None = None,
     in_page: str = "",
 ) -> MethodSetup:
-    """Adds a card just typed in to the profile that ``access`` is inside. ``replaces`` is the id of a card of the
-    profile whose place it takes; that one is removed when the new one is kept.
+    """Adds a card just typed in to the profile that ``access`` is inside, in the place of the card ``replaces``.
 
     Returns the attempt, whose status says how it went: `succeeded`, `declined`, or `needs_customer` (go to
-    ``next_url``, or approve in our page when that is empty). The same key again is the same attempt. Raises
-    NotAllowed, and CannotAddCard with a sentence for the person.
+    ``next_url``, or approve in our page when that is empty). The same key again is the same attempt. Raises NotAllowed,
+    CannotAddCard.
     """
     gateway = default_gateway()
     if gateway is None:
@@ -86,10 +78,10 @@ def add_card(
             lambda: gateway.begin_setup(
                 key=str(setup.pk),
                 profile=setup.profile.code,
-                gateway_customer=payer_at(setup.gateway, setup.profile_id),
+                gateway_customer=gateway_calls.payer_at(setup.gateway, setup.profile_id),
                 token=card_token,
                 return_url=return_url(setup),
-                in_page=challenge_in_page(gateway, in_page),
+                in_page=gateway_calls.challenge_in_page(gateway, in_page),
             ),
         )
     except NoAnswer as error:
@@ -159,12 +151,7 @@ def _how_it_stands(setup: MethodSetup) -> SetupStep:
     further cards in the same attempt. Raises UnknownGateway, NoAnswer."""
     gateway = get_gateway(setup.gateway)
     step = _call(setup, lambda: gateway.finish_setup(setup.setup_id))
-    return _expire(setup) if step.decline is not None else step
-
-
-def _expire(setup: MethodSetup) -> SetupStep:
-    gateway = get_gateway(setup.gateway)
-    return _call(setup, lambda: gateway.expire_setup(setup.setup_id))
+    return _call(setup, lambda: gateway.expire_setup(setup.setup_id)) if step.decline is not None else step
 
 
 def _call[Answer](setup: MethodSetup, send: Callable[[], Answer]) -> Answer:
@@ -243,29 +230,25 @@ def _end(setup: MethodSetup, status: MethodSetup.Status, at: datetime) -> None:
 
 
 def end_abandoned(*, at: datetime, limit: int = 100) -> int:
-    """Ends attempts that nobody came back for. Returns how many were looked at.
-
-    A bank's approval that was given by somebody who then closed the page still adds the card, if the person may still
-    add one.
-    """
-    done = 0
-    for setup in claim_due(MethodSetup.objects.all(), "next_look_at", at=at, lease=CALL_BUDGET, limit=limit):
-        _end_abandoned(setup.pk, at)
-        done += 1
-    return done
+    """Ends attempts that nobody came back for. Returns how many were looked at. An approval that was given by somebody
+    who then closed the page still adds the card, if the person may still add one."""
+    due = claim_due(MethodSetup.objects.all(), "next_look_at", at=at, lease=CALL_BUDGET, limit=limit)
+    return run_each(due, lambda setup: _end_abandoned(setup.pk, at), log=log, event="card being added not ended")
 
 
-def _end_abandoned(setup_id: UUID, at: datetime) -> None:
+def _end_abandoned(setup_id: UUID, at: datetime) -> bool:
     setup = MethodSetup.objects.select_related("profile", "created_by").get(pk=setup_id)
     if setup.setup_id and at - setup.created_at < DAY:
         try:
             step = _how_it_stands(setup)
             if step.method is None and step.decline is None:
-                closed = _expire(setup)
+                gateway = get_gateway(setup.gateway)
+                closed = _call(setup, lambda: gateway.expire_setup(setup.setup_id))
                 step = closed if closed.method is not None else step
         except (NoAnswer, UnknownGateway):
-            return  # asked again when the lease is over, for a day
+            return True  # asked again when the lease is over, for a day
         if (step.method or step.decline) and may_save_card(setup.created_by, setup.profile):
             _record(setup.pk, step, at=at)
     waiting = MethodSetup.objects.filter(pk=setup.pk, status__in=(S.CREATED, S.NEEDS_CUSTOMER))
     waiting.update(status=S.EXPIRED, finished_at=at, next_look_at=None, next_url="")
+    return True

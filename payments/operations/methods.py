@@ -1,12 +1,10 @@
 """Cards of a billing profile: kept, made the default, put in order as backups, removed, forgotten by their gateway.
 
-The row of the profile is the lock of all its cards against each other. What keeps a card on its profile is listed by
-`blockers_of`, which the page shows and the operation obeys. That a gateway has to forget a card's id is a row in the
-commit that gave the id up, so it outlives a gateway that is away and a process that is killed.
+The row of the profile is the lock of all its cards against each other. That a gateway has to forget a card's id is a
+row in the commit that gave the id up, so it outlives a gateway that is away and a process that is killed.
 
-A provider renews cards too, and forgets them at somebody else's wish. Its message names the card and nothing more; how
-the card stands is asked. A card that is gone shows at a charge as well, as a decline that says so. It is then taken off
-the profile, and if it was the default those who manage cards are told.
+A provider renews cards too, and forgets them at somebody else's wish. Its message only names the card, which is then
+looked up; a card that is gone shows at a charge as well, as a decline that says so.
 """
 
 from datetime import datetime
@@ -21,6 +19,7 @@ from accounts import audit
 from accounts.access import Access, access_of, fresh, system_access
 from accounts.models import BillingProfile, User
 from accounts.roles import Permission
+from billing_portal.core.batches import run_each
 from billing_portal.core.database import translate_lock_timeout
 from billing_portal.core.leases import claim_due
 from invoices.models import Invoice
@@ -52,6 +51,21 @@ class Block(StrEnum):
     LAST = "last"
 
 
+class BackupChange(StrEnum):
+    ADD = "add"
+    DROP = "drop"
+    UP = "up"
+    DOWN = "down"
+
+
+BACKUP_ACTIONS = {
+    BackupChange.ADD: "method.made_backup",
+    BackupChange.DROP: "method.backup_dropped",
+    BackupChange.UP: "method.backup_moved",
+    BackupChange.DOWN: "method.backup_moved",
+}
+
+
 class Blocker(NamedTuple):
     """Why a card stays, and the remedy, as sentences for the reader."""
 
@@ -63,8 +77,7 @@ class Blocker(NamedTuple):
 def save_card(
     info: MethodInfo, *, profile_id: int, gateway: str, by: User | None, make_default: bool, at: datetime
 ) -> PaymentMethod:
-    """Keeps a card on a profile, inside the caller's transaction. A card that is there already (by fingerprint) is not
-    kept twice.
+    """Keeps a card on a profile, inside the caller's transaction; one that is there already (by fingerprint) once.
 
     A renewed card has the number of the old one; only the new id is good until the new date, so the row takes it over
     and the gateway is told to forget the old one.
@@ -99,16 +112,9 @@ def forget_card(info: MethodInfo, *, profile_id: int, gateway: str, by: User | N
     transaction. A card that is on the profile stays."""
     if PaymentMethod.objects.filter(gateway=gateway, gateway_method=info.gateway_method).exists():
         return
-    method = PaymentMethod(
-        profile_id=profile_id,
-        gateway=gateway,
-        gateway_method=info.gateway_method,
-        gateway_customer=info.gateway_customer,
-        status=PaymentMethod.Status.REMOVED,
-        created_at=at,
-        created_by=by,
-        removed_at=at,
-    )
+    method = PaymentMethod(profile_id=profile_id, gateway=gateway, created_at=at, created_by=by)
+    method.status, method.removed_at = PaymentMethod.Status.REMOVED, at
+    method.gateway_method, method.gateway_customer = info.gateway_method, info.gateway_customer
     _copy_details(method, info)
     method.save()
     queue_detachment(method, at=at)
@@ -125,8 +131,7 @@ def _copy_details(method: PaymentMethod, info: MethodInfo) -> None:
 @transaction.atomic
 def make_default(*, access: Access, method_id: int, at: datetime) -> PaymentMethod:
     """Makes a card the one that is charged automatically, from the next charge on. What failed before is not charged by
-    itself: the page offers to pay it. Raises PaymentMethod.DoesNotExist, NotAllowed,
-    CannotChangeMethod for a card that has expired, or when the database is busy."""
+    itself. Raises PaymentMethod.DoesNotExist, NotAllowed, CannotChangeMethod for an expired card or a busy database."""
     method = _lock_for_change(access, method_id)
     _refuse_expired(method, at)
     _set_default(method)
@@ -140,85 +145,50 @@ def _refuse_expired(method: PaymentMethod, at: datetime) -> None:
 
 
 def _set_default(method: PaymentMethod) -> None:
-    PaymentMethod.objects.filter(profile_id=method.profile_id, is_default=True).exclude(pk=method.pk).update(
-        is_default=False
-    )
+    defaults = PaymentMethod.objects.filter(profile_id=method.profile_id, is_default=True)
+    defaults.exclude(pk=method.pk).update(is_default=False)
     method.is_default, method.backup_order = True, None
     method.save(update_fields=["is_default", "backup_order"])
 
 
 @translate_lock_timeout(CannotChangeMethod)
 @transaction.atomic
-def make_backup(*, access: Access, method_id: int, at: datetime) -> PaymentMethod:
-    """Puts a card at the end of the backups, which are tried in their order when an automatic charge of the default
-    card is refused for good; one that is there stays where it is.
+def change_backups(*, access: Access, method_id: int, change: BackupChange, at: datetime) -> PaymentMethod:
+    """Puts a card at the end of the backups, takes it out, or changes its place with the one before or after it.
 
-    Raises PaymentMethod.DoesNotExist, NotAllowed, CannotChangeMethod for the default card or an expired one.
+    Backups are tried in their order when an automatic charge of the default card is refused for good. What is so
+    already changes nothing. Raises PaymentMethod.DoesNotExist, NotAllowed, and CannotChangeMethod when the default card
+    or an expired one is added.
     """
     method = _lock_for_change(access, method_id)
-    if method.is_default:
-        raise CannotChangeMethod(_("This is the default card, which is charged first."))
-    _refuse_expired(method, at)
-    if method.backup_order is None:
-        _write_backups([*_backups(method), method])
-        record("method.made_backup", method, access, at)
+    active = PaymentMethod.objects.active().filter(profile=method.profile_id, backup_order__isnull=False)
+    places = list(active.order_by("backup_order").values_list("pk", flat=True))
+    old, place = list(places), places.index(method.pk) if method.pk in places else None
+    if change == BackupChange.ADD:
+        if method.is_default:
+            raise CannotChangeMethod(_("This is the default card, which is charged first."))
+        _refuse_expired(method, at)
+        places += [method.pk] if place is None else []
+    elif place is not None:
+        places.remove(method.pk)
+        if change != BackupChange.DROP:
+            places.insert(max(0, place + (-1 if change == BackupChange.UP else 1)), method.pk)
+    if places != old:
+        # Places are unique at every moment, so all are cleared first.
+        PaymentMethod.objects.filter(pk__in=old).update(backup_order=None)
+        for order, pk in enumerate(places, start=1):
+            PaymentMethod.objects.filter(pk=pk).update(backup_order=order)
+        record(BACKUP_ACTIONS[change], method, access, at)
     return method
-
-
-@translate_lock_timeout(CannotChangeMethod)
-@transaction.atomic
-def drop_backup(*, access: Access, method_id: int, at: datetime) -> PaymentMethod:
-    """Takes a card out of the backups; it stays on the profile. Raises PaymentMethod.DoesNotExist, NotAllowed."""
-    method = _lock_for_change(access, method_id)
-    if method.backup_order is not None:
-        PaymentMethod.objects.filter(pk=method.pk).update(backup_order=None)
-        _write_backups(_backups(method))
-        record("method.backup_dropped", method, access, at)
-    return method
-
-
-@translate_lock_timeout(CannotChangeMethod)
-@transaction.atomic
-def move_backup(*, access: Access, method_id: int, earlier: bool, at: datetime) -> PaymentMethod:
-    """Changes places with the backup before it or after it; the first and the last stay where they are.
-
-    Raises PaymentMethod.DoesNotExist, NotAllowed.
-    """
-    method = _lock_for_change(access, method_id)
-    cards = _backups(method)
-    places = [card.pk for card in cards]
-    if method.pk not in places:
-        return method
-    old = places.index(method.pk)
-    new = old + (-1 if earlier else 1)
-    if 0 <= new < len(cards):
-        cards[old], cards[new] = cards[new], cards[old]
-        _write_backups(cards)
-        record("method.backup_moved", method, access, at)
-    return method
-
-
-def _backups(method: PaymentMethod) -> list[PaymentMethod]:
-    cards = PaymentMethod.objects.active().filter(profile=method.profile_id, backup_order__isnull=False)
-    return list(cards.order_by("backup_order"))
-
-
-def _write_backups(cards: list[PaymentMethod]) -> None:
-    """Gives each its place. Places are unique at every moment, so all are cleared first."""
-    PaymentMethod.objects.filter(pk__in=[card.pk for card in cards]).update(backup_order=None)
-    for place, card in enumerate(cards, start=1):
-        PaymentMethod.objects.filter(pk=card.pk).update(backup_order=place)
 
 
 @transaction.atomic
 def set_default_method(*, access: Access, profile_id: int, method: str, at: datetime) -> BillingProfile:
-    """Chooses card or check/wire, of `BillingProfile.DefaultMethod`, as what a profile pays with by default. Choosing
-    what is chosen already changes nothing.
+    """Chooses card or check/wire, of `BillingProfile.DefaultMethod`, as what a profile pays with by default.
 
-    New invoices follow. One that was issued keeps what its document says, but it is not charged by itself any more once
-    the profile pays by check or wire. Going back to card needs a card that has not expired; the default card is
-    charged, or else the first of them becomes it. Returns the profile. Raises BillingProfile.DoesNotExist, NotAllowed,
-    CannotChangeMethod.
+    New invoices follow; those that were issued are no longer charged by themselves once the profile pays by check or
+    wire. Going back to card needs a card that has not expired, which becomes the default where none is. Returns the
+    profile. Raises BillingProfile.DoesNotExist, NotAllowed, CannotChangeMethod.
     """
     lock_planned_invoices(profile_id)
     profile = BillingProfile.objects.visible_to(access).select_related("account").locked().get(pk=profile_id)
@@ -247,8 +217,7 @@ def set_default_method(*, access: Access, profile_id: int, method: str, at: date
 
 
 def lock_planned_invoices(profile_id: int) -> None:
-    """Locks the invoices that are going to be charged, before their profile is locked, as everywhere: who charges one
-    now is waited for."""
+    """Locks the invoices that are going to be charged, before their profile is locked, as everywhere."""
     list(Invoice.objects.filter(profile=profile_id, autopay_on__isnull=False).only("pk").locked())
 
 
@@ -264,12 +233,8 @@ def _choose_card(profile: BillingProfile, at: datetime) -> None:
     if not profile.account.can_pay_by_card:
         name = profile.account.get_agreement_type_display()
         raise CannotChangeMethod(_("Not payable by card under this agreement type: %(type)s.") % {"type": name})
-    today = profile.day_of(at)
-    cards = [
-        card
-        for card in PaymentMethod.objects.active().filter(profile=profile).in_order().locked()
-        if not card.is_expired(today)
-    ]
+    active, today = PaymentMethod.objects.active().filter(profile=profile), profile.day_of(at)
+    cards = [card for card in active.in_order().locked() if not card.is_expired(today)]
     if not cards:
         raise CannotChangeMethod(_("Add a card that has not expired first."))
     if not any(card.is_default for card in cards):
@@ -281,13 +246,8 @@ def blockers_of(method: PaymentMethod, *, at: datetime, by_staff: bool = False) 
     wish, are held up by a payment in progress only."""
     blockers = []
     if Payment.objects.filter(method=method, status__in=OPEN).exists():
-        blockers.append(
-            Blocker(
-                Block.OPEN_PAYMENT,
-                _("A payment with this card is in progress."),
-                _("Remove it when that has ended."),
-            )
-        )
+        reason = _("A payment with this card is in progress.")
+        blockers.append(Blocker(Block.OPEN_PAYMENT, reason, _("Remove it when that has ended.")))
     profile = method.profile
     if by_staff or not method.is_default:
         return blockers
@@ -303,23 +263,15 @@ def blockers_of(method: PaymentMethod, *, at: datetime, by_staff: bool = False) 
         remedy = _("Make another card the default, or switch automatic charging off.")
         blockers.append(Blocker(Block.PLANNED, _("Invoices are going to be charged to it."), remedy))
     if not could_replace:
-        blockers.append(
-            Blocker(
-                Block.LAST,
-                _("It is the only payment method of this billing profile."),
-                _("Add another card first, or ask to pay by check or wire."),
-            )
-        )
+        reason = _("It is the only payment method of this billing profile.")
+        blockers.append(Blocker(Block.LAST, reason, _("Add another card first, or ask to pay by check or wire.")))
     return blockers
 
 
 @translate_lock_timeout(CannotChangeMethod)
 def remove_method(*, access: Access, method_id: int, at: datetime) -> PaymentMethod:
-    """Takes a card off the profile, here first and then at the gateway, where "already gone" counts as done. A gateway
-    that does not answer is asked again by the worker.
-
-    Raises PaymentMethod.DoesNotExist, NotAllowed, and CannotChangeMethod for each reason that `blockers_of` knows, or
-    when the database is busy.
+    """Takes a card off the profile, here first and then at the gateway; the worker asks again one that does not answer.
+    Raises PaymentMethod.DoesNotExist, NotAllowed, CannotChangeMethod for what `blockers_of` knows or a busy database.
     """
     with transaction.atomic():
         method = _lock_for_change(access, method_id)
@@ -332,12 +284,8 @@ def remove_method(*, access: Access, method_id: int, at: datetime) -> PaymentMet
 
 
 def replace_method(old: PaymentMethod, new: PaymentMethod, *, access: Access, at: datetime) -> None:
-    """A new card takes the place of an old one, as default or among the backups, and the old one is removed. In the
-    caller's transaction, with the profile locked.
-
-    The old one stays when it is the same card, or a payment with it is in progress; then the new card has its place all
-    the same, so nothing stands in the way of removing the old one later.
-    """
+    """A new card takes the place of an old one, as default or among the backups, and the old one is removed, unless it
+    is the same card or a payment with it is in progress. In the caller's transaction, with the profile locked."""
     active = PaymentMethod.objects.active().select_related("profile").filter(profile_id=new.profile_id, pk=old.pk)
     method = next(iter(active.locked()), None)
     if method is None or method.pk == new.pk:
@@ -400,19 +348,14 @@ def queue_detachment(method: PaymentMethod, *, at: datetime) -> Detachment:
 
 
 def detach_due(*, at: datetime, limit: int = 100, only: Detachment | None = None) -> int:
-    """Asks the gateways to forget what is due. Returns how many were asked about. Never raises for a gateway.
-
-    May be killed, run twice, or run by several workers.
-    """
+    """Asks the gateways to forget what is due. Returns how many were asked about. Never raises for a gateway. May be
+    killed, run twice, or run by several workers."""
     rows = Detachment.objects.filter(pk=only.pk) if only else Detachment.objects.all()
-    done = 0
-    for row in claim_due(rows, "next_try_at", at=at, lease=CALL_BUDGET, limit=limit):
-        _detach(row, at)
-        done += 1
-    return done
+    due = claim_due(rows, "next_try_at", at=at, lease=CALL_BUDGET, limit=limit)
+    return run_each(due, lambda row: _detach(row, at), log=log, event="card not forgotten")
 
 
-def _detach(row: Detachment, at: datetime) -> None:
+def _detach(row: Detachment, at: datetime) -> bool:
     """An id that a card has again is left alone, and so is one that a payment in progress may still need."""
     row.next_try_at = None
     if PaymentMethod.objects.active().filter(gateway=row.gateway, gateway_method=row.gateway_method).exists():
@@ -430,13 +373,12 @@ def _detach(row: Detachment, at: datetime) -> None:
         else:
             row.done_at, row.last_error = at, ""
     row.save(update_fields=["next_try_at", "done_at", "tries", "last_error"])
+    return True
 
 
 def sync_method(*, gateway_slug: str, gateway_method: str, at: datetime) -> bool:
-    """Asks how a stored card stands and writes it down. Returns False for a card that was never ours.
-
-    Raises UnknownGateway, and NoAnswer when the gateway could not be asked.
-    """
+    """Asks how a stored card stands and writes it down. False for a card that was never ours. Raises UnknownGateway,
+    NoAnswer."""
     known = PaymentMethod.objects.filter(gateway=gateway_slug, gateway_method=gateway_method).first()
     if known is None:
         return False

@@ -1,12 +1,8 @@
-"""Which mails the facts of payments ask for, and the jobs that find such facts by the clock.
+"""Mails about payments, and the jobs that find by the clock what to mail about.
 
 A mail's row is written in the commit of the fact it tells of, under a key that names the fact, so each goes out once.
-The mail of a new invoice is also the one before an automatic charge: it names the day, so it goes out as soon as the
-invoice is there. Success is told by the receipt; of the rest people hear the first failure with the next day, a bank
-that wants the payer, and the end.
-
-A month's statement goes to the contacts of profiles that pay by check or wire. They have no account here, so the mail
-itself says everything; when a contact's last statement was is on its row.
+The mail of a new invoice also announces the day of its automatic charge; of the charge itself people get the receipt,
+the first failure with the next day, a bank that wants the payer, and the end.
 """
 
 from collections.abc import Iterable, Sequence
@@ -61,11 +57,11 @@ def _url(name: str, *args: str) -> str:
 
 
 def notify_payer(payment: Payment, invoices: Sequence[Invoice], *, at: datetime, was_unsure: bool = False) -> None:
-    """Success once per payment; failure at most once an hour per invoice, so that retries make no storm. An end
-    without money is told where the page could only say that we are checking (``was_unsure``).
+    """Success once per payment; failure at most once an hour per invoice; an end without money where the page could
+    only say that we are checking (``was_unsure``).
 
-    The person who paid is told. Money that staff recorded is told to those who handle the profile's invoices, and so is
-    an automatic charge that succeeded; what follows from one that did not is told by its plan (`autopay`).
+    Told is the person who paid; of money that staff recorded, and of an automatic charge that succeeded, those who
+    handle the profile's invoices. What follows from a charge that did not is told by its plan (`autopay`).
     """
     if payment.is_automatic and payment.status != PaymentStatus.SUCCEEDED:
         return
@@ -92,14 +88,17 @@ def notify_refund(refund: Refund, *, at: datetime) -> None:
 
 def notify_gone_default(method: PaymentMethod, *, at: datetime) -> None:
     """Those who manage cards, once each time that a default card is gone without their doing."""
-    context = {
+    fact = f"method-gone:{method.pk}:{at:%Y%m%d%H%M%S}"
+    _notify(card_managers(method.profile), fact, "method_gone", card_context(method), at=at)
+
+
+def card_context(method: PaymentMethod) -> dict[str, Any]:
+    return {
         "brand": method.brand,
         "last_four": method.last_four,
         "profile": method.profile.name,
         "url": _url("payments:methods", method.profile.code),
     }
-    fact = f"method-gone:{method.pk}:{at:%Y%m%d%H%M%S}"
-    _notify(card_managers(method.profile), fact, "method_gone", context, at=at)
 
 
 def card_managers(profile: BillingProfile) -> list[User]:
@@ -113,10 +112,8 @@ def card_managers(profile: BillingProfile) -> list[User]:
 def notify_lost_dispute(dispute: Dispute, invoices: Sequence[Invoice], *, at: datetime) -> None:
     """Once per dispute, to those who handle the profile's invoices: they are due again."""
     payment = dispute.payment
-    context = payment_context(payment, invoices, at) | {
-        "amount_minor": dispute.amount_minor,
-        "currency": dispute.currency,
-    }
+    context = payment_context(payment, invoices, at)
+    context |= {"amount_minor": dispute.amount_minor, "currency": dispute.currency}
     template = "dispute_lost" if payment.channel == Payment.Channel.CARD else "payment_returned"
     _notify(invoice_people(payment.profile), f"dispute-lost:{dispute.pk}", template, context, at=at)
 
@@ -169,10 +166,8 @@ def notify_stop(plan: AutomaticCharge, reason: Stop, *, at: datetime) -> None:
     if reason in UNTOLD_STOPS:
         return
     payment = plan.last_payment
-    context = invoice_context(plan.invoice) | {
-        "reason": reason.value,
-        "method": payment.method_on_record if payment is not None else "",
-    }
+    method = payment.method_on_record if payment is not None else ""
+    context = invoice_context(plan.invoice) | {"reason": reason.value, "method": method}
     template = "charge_must_act" if reason == Stop.MUST_ACT else "charge_stopped"
     _notify_of_plan(plan, template, context, at=at)
 
@@ -227,14 +222,8 @@ def _new_invoice_context(invoice: Invoice) -> dict[str, Any]:
 
 def notify_expiring_card(method: PaymentMethod, *, at: datetime) -> None:
     """Those who manage cards, before the month it expires in and when that begins. Needs ``method.profile``."""
-    context = {
-        "brand": method.brand,
-        "last_four": method.last_four,
-        "expiry": f"{method.expiry_month:02d}/{method.expiry_year}",
-        "is_default": method.is_default,
-        "profile": method.profile.name,
-        "url": _url("payments:methods", method.profile.code),
-    }
+    expiry = f"{method.expiry_month:02d}/{method.expiry_year}"
+    context = card_context(method) | {"expiry": expiry, "is_default": method.is_default}
     stage = "this-month" if (method.expiry_year, method.expiry_month) == (at.year, at.month) else "before"
     fact = f"card-expiring:{method.pk}:{method.expiry_year}-{method.expiry_month:02d}:{stage}"
     _notify(card_managers(method.profile), fact, "card_expiring", context, at=at)
@@ -242,9 +231,7 @@ def notify_expiring_card(method: PaymentMethod, *, at: datetime) -> None:
 
 def announce_due(*, at: datetime, limit: int) -> int:
     """Tells the people of each newly issued invoice of it. Returns how many invoices were worked on; 0: none is left.
-
-    May be killed, run twice, or run by several workers.
-    """
+    May be killed, run twice, or run by several workers."""
     day_has_come = has_come("announce_on", zone="profile__time_zone", at=at)
     rows = Invoice.objects.filter(day_has_come, announce_on__isnull=False).order_by("announce_on", "pk")
     tomorrow = at.date() + timedelta(days=1)
@@ -270,8 +257,8 @@ def _announce(invoice_id: int, at: datetime) -> bool:
 
 
 def warn_of_expiring_cards(*, at: datetime, limit: int) -> int:
-    """Tells those who manage cards that the default or a backup card is about to expire: 30 days before the month it
-    expires in, and when that month begins. Returns how many cards were worked on; 0 means that none is left."""
+    """Tells those who manage cards that the default or a backup card is about to expire: 30 days before its last month,
+    and when that begins. Returns how many cards were worked on; 0: none is left."""
     ids = list(_expiring(at.date()).order_by("pk").values_list("pk", flat=True)[:limit])
     return run_each(ids, lambda pk: _warn(pk, at), log=log, event="card holder not warned")
 
@@ -304,11 +291,11 @@ def _warn(method_id: int, at: datetime) -> bool:
 
 
 def send_statements(*, at: datetime, limit: int) -> int:
-    """Queues the statement of the month that ended, for profiles whose default is check or wire. Returns how many
-    contacts were taken up.
+    """Queues the statement of the month that ended, for contacts of profiles that pay by check or wire: they have no
+    account here, so the mail says everything. Returns how many contacts were taken up.
 
-    A month in which nothing was owed and nothing happened makes no mail. Safe from several workers at once; a contact
-    that fails is logged and comes up again. After a standstill only the last month is sent.
+    A month in which nothing was owed and nothing happened makes no mail. Safe from several workers at once. After a
+    standstill only the last month is sent.
     """
     newest_on, _last_on = month_before(latest_day(at))
     waiting = BillingContact.objects.filter(
@@ -357,12 +344,7 @@ def _statement_context(statement: Statement) -> dict[str, Any]:
         "closing_minor": statement.closing_minor,
         "left_out": len(statement.lines) - len(lines),
         "lines": [
-            {
-                "on": line.on.isoformat(),
-                "what": line.what.value,
-                "number": line.number,
-                "amount_minor": line.amount_minor,
-            }
-            for line in lines
+            {"on": row.on.isoformat(), "what": row.what.value, "number": row.number, "amount_minor": row.amount_minor}
+            for row in lines
         ],
     }

@@ -24,12 +24,11 @@ from payments.gateways.registry import default_gateway
 from payments.models import AutomaticCharge, PaymentMethod
 from payments.operations.autopay import switch_autopay
 from payments.operations.methods import (
+    BackupChange,
     CannotChangeMethod,
     blockers_of,
-    drop_backup,
-    make_backup,
+    change_backups,
     make_default,
-    move_backup,
     remove_method,
     set_default_method,
 )
@@ -142,15 +141,10 @@ def set_default(request: HttpRequest, access: Access, method_id: int) -> HttpRes
 def backup(request: HttpRequest, access: Access, method_id: int) -> HttpResponse:
     """Puts a card among the backups, takes it out, or changes its place there: ``act`` in the form says which."""
     method, at, act = _method(access, method_id), timezone.now(), request.POST.get("act", "")
-    changes: dict[str, Callable[[], object]] = {
-        "add": lambda: make_backup(access=access, method_id=method.pk, at=at),
-        "drop": lambda: drop_backup(access=access, method_id=method.pk, at=at),
-        "up": lambda: move_backup(access=access, method_id=method.pk, earlier=True, at=at),
-        "down": lambda: move_backup(access=access, method_id=method.pk, earlier=False, at=at),
-    }
-    if act not in changes:
+    if act not in set(BackupChange):
         raise BadRequest("act is none of add, drop, up and down")
-    return _change(request, access, changes[act])
+    change = BackupChange(act)
+    return _change(request, access, lambda: change_backups(access=access, method_id=method.pk, change=change, at=at))
 
 
 @require_POST

@@ -116,6 +116,7 @@ def test_a_row_that_another_worker_has_leased_is_left_to_it(profile, owner, monk
     def meanwhile(row, at):
         taken.append(row.pk)
         assert detach_due(at=NOW) == 0
+        return True
 
     monkeypatch.setattr(methods, "_detach", meanwhile)
     assert detach_due(at=NOW) == 1
