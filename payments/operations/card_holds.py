@@ -1,12 +1,12 @@
 """How many cards may be tried within an hour, who is over that, and how staff let them go on.
 
-Whoever tests stolen cards tries one after the other, pays and adds cards in turn, on every billing profile they can
-reach, leaves bank approvals unfinished, and sends many forms at once. So every try is counted for the person and for
-the profile, payments and added cards together, whether it was declined, given up, or is still open; and counting and
-writing the next try down is one turn, which only one connection has at a time.
+Whoever tests stolen cards pays and adds cards in turn, on every billing profile they can reach, leaves bank approvals
+unfinished, and sends many forms at once. So every try is counted for the person and for the profile, payments and added
+cards together, whether it was declined, given up, or is still open; and only one connection at a time counts and writes
+the next try down.
 
-What succeeds with a stored card is not counted at all. A new card is, however it ends, up to a limit of its own: a
-valid card can be tested too. What never reached the provider (`not_sent`) says nothing about a card.
+What succeeds with a stored card is not counted. A new card is, however it ends, up to a limit of its own: a valid card
+can be tested too. What never reached the provider (`not_sent`) says nothing about a card.
 """
 
 from collections.abc import Sequence
@@ -62,7 +62,7 @@ class CannotRelease(Exception):
 
 
 class CardTry(NamedTuple):
-    """A card that was tried, in paying or in adding it. ``is_kept`` says that it was to be stored."""
+    """A card that was tried, in paying or in adding it; ``is_kept``: it was to be stored."""
 
     key: UUID
     at: datetime
@@ -120,23 +120,20 @@ class Limit:
 
 
 class TooManyTries(Exception):
-    """A try was refused: too many went before it. The message may be shown. `record_hold` must follow, once the
-    transaction that was refused has ended."""
+    """Too many tries went before. The message may be shown. `record_hold` must follow, once the transaction that was
+    refused has ended."""
 
     def __init__(self, reached: Sequence[Limit], person: User, profile: BillingProfile, at: datetime) -> None:
         self.reached, self.person, self.profile = reached, person, profile
         last = max(reached, key=lambda limit: limit.until)
         minutes = max(1, ceil((last.until - at) / timedelta(minutes=1)))
-        super().__init__(f"{_what_was_too_much(last)} {_when(last.reason, minutes)}")
+        super().__init__(f"{_too_much(last)} {_when(last.reason, minutes)}")
 
 
 def tries_of(person: User, profile: BillingProfile, key: UUID | None = None, *, at: datetime) -> list[CardTry]:
-    """The tries of the hour that count against a person or a profile; and the payment with this attempt key, whenever
-    it was: then nothing else in them matters.
-
-    Must run inside the transaction that writes the next try down: until that ends, nobody else counts those of this
-    person or of this profile. One query, and one to wait for the turn.
-    """
+    """The tries of the hour that count against a person or a profile, and the payment with this attempt key, whenever
+    it was: one query, and one to wait for the turn. Must run inside the transaction that writes the next try down:
+    until that ends, nobody else counts those of this person or of this profile."""
     _take_turn(person, profile)
     since = at - HOUR
     parts = [
@@ -149,8 +146,8 @@ def tries_of(person: User, profile: BillingProfile, key: UUID | None = None, *, 
 
 
 def _take_turn(person: User, profile: BillingProfile) -> None:
-    """Waits until no other connection counts tries of the person or the profile. On SQLite transactions that write
-    take turns anyway."""
+    """Waits until no other connection counts tries of the person or the profile. On SQLite writers take turns
+    anyway."""
     if connection.vendor == "postgresql":
         with connection.cursor() as cursor:
             cursor.execute(TAKE_TURN, [f"card tries of person {person.pk}", f"card tries of profile {profile.pk}"])
@@ -186,7 +183,7 @@ def _limits(tries: Sequence[CardTry], person: User, profile: BillingProfile) -> 
     return limits
 
 
-def _what_was_too_much(limit: Limit) -> str:
+def _too_much(limit: Limit) -> str:
     if limit.reason == Reason.NEW_CARDS:
         return _("Too many new cards were tried within an hour.")
     if limit.profile is not None:
@@ -213,8 +210,8 @@ def _when(reason: CardHold.Reason, minutes: int) -> str:
 
 
 def record_hold(refusal: TooManyTries, *, access: Access, action: str, at: datetime) -> None:
-    """Writes down for staff who is held, with one audit entry, ``action``. Whoever goes on trying while being held
-    only has the end of the hold moved. A database that is busy notes it at the next refusal."""
+    """Writes down for staff who is held, with one audit entry, ``action``; whoever goes on trying has the end of the
+    hold moved. A database that is busy notes it at the next refusal."""
     try:
         _note_hold(refusal, access=access, action=action, at=at)
     except OperationalError:
@@ -241,10 +238,8 @@ def _note_hold(refusal: TooManyTries, *, access: Access, action: str, at: dateti
 
 @transaction.atomic
 def release_hold(*, access: Access, hold_id: int, reason: str, at: datetime) -> CardHold:
-    """Lets somebody who is held try again at once: what they tried before counts no longer. For staff, with a reason.
-
-    Raises NotAllowed, CardHold.DoesNotExist, CannotRelease without a reason, when the hold is over, and for oneself.
-    """
+    """Lets somebody who is held try again at once: what they tried before counts no longer. For staff. Raises
+    NotAllowed, CardHold.DoesNotExist, CannotRelease without a reason, when the hold is over, and for oneself."""
     require_staff(access)
     hold = CardHold.objects.select_for_update(of=("self",)).select_related("person", "profile").get(pk=hold_id)
     if access.user is None or hold.person_id == access.user.pk:
@@ -257,13 +252,6 @@ def release_hold(*, access: Access, hold_id: int, reason: str, at: datetime) -> 
         raise CannotRelease(_("Give the reason; it is kept with the hold."))
     hold.released_at, hold.released_by, hold.release_reason = at, access.user, reason.strip()[:300]
     hold.save(update_fields=["released_at", "released_by", "release_reason"])
-    audit.record(
-        access=access,
-        at=at,
-        action="hold.released",
-        subject=str(hold)[:120],
-        person=hold.person,
-        profile=hold.profile,
-        reason=hold.release_reason,
-    )
+    about = {"subject": str(hold)[:120], "person": hold.person, "profile": hold.profile}
+    audit.record(access=access, at=at, action="hold.released", **about, reason=hold.release_reason)
     return hold

@@ -1,8 +1,8 @@
 """Disputes: a payer's bank asks money back, and decides. We only hear of it, so nothing here moves money; it books.
 
-While a dispute is open, the money stays booked, the payment and each of its invoices say that it is disputed, and we
-pay nothing of it back ourselves. A lost dispute takes the money off credits and invoices as a refund does, as far as
-something is left of it; staff are told of the rest. A bank that thinks again gives it back.
+While a dispute is open, the money stays booked, the payment and its invoices say that it is disputed, and nothing of it
+is refunded. A lost dispute takes the money off credits and invoices as a refund does, as far as something is left of
+it; staff are told of the rest. A bank that thinks again gives it back.
 """
 
 from datetime import datetime
@@ -26,11 +26,8 @@ from payments.states import DISPUTE_MOVES, DisputeStatus
 
 @transaction.atomic(durable=True)
 def book_dispute(*, payment_id: UUID, facts: base.Dispute, source: PaymentEvent.Source, at: datetime) -> Dispute:
-    """Records how a dispute of a payment that succeeded stands. Returns it.
-
-    Safe to call any number of times and in any order: only a move that DISPUTE_MOVES allows changes anything, and
-    what is told of an open dispute again (the amount, the date for the evidence) is noted.
-    """
+    """Records how a dispute of a payment that succeeded stands. Returns it. Safe to call any number of times and in any
+    order: only moves of DISPUTE_MOVES, and news of an open dispute (amount, date for the evidence), change anything."""
     return book_on_locked(lock(payment_id), facts, source=source, at=at)
 
 
@@ -116,10 +113,8 @@ def _record(row: Dispute, invoices: list[Invoice], *, source: PaymentEvent.Sourc
 
 
 def sync_dispute(*, dispute_id: int, source: PaymentEvent.Source, at: datetime) -> Dispute:
-    """Asks the gateway how a dispute stands and books it. Returns it.
-
-    One that the gateway does not know any more is for staff. Raises Dispute.DoesNotExist, UnknownGateway, NoAnswer.
-    """
+    """Asks the gateway how a dispute stands and books it. Returns it; one that the gateway does not know any more is
+    for staff. Raises Dispute.DoesNotExist, UnknownGateway, NoAnswer."""
     row = Dispute.objects.select_related("payment").get(pk=dispute_id)
     facts = fetch_dispute(row.payment, row.gateway_id)
     if facts is not None:

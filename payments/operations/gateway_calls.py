@@ -1,8 +1,7 @@
 """Calls to a gateway: what goes out, what a missing answer means, and when to ask again. No transaction is open here.
 
 The first look-ups of a payment come soon, because a person is waiting; later ones are rare. After the last one the row
-goes to the staff queue: it is never ended by age alone. (Kill Bill's janitor works the same way: minutes, an hour, then
-days.)
+goes to the staff queue: it is never ended by age alone.
 """
 
 from collections.abc import Callable
@@ -46,10 +45,8 @@ class NoAnswer(Exception):
 def attempt_of(
     payment: Payment, *, card_token: str = "", return_url: str = "", description: str = "", in_page: bool = False
 ) -> Attempt:
-    """What the gateway is told of a payment; token, return address, description and page only when it charges.
-
-    Needs ``payment.profile`` and ``payment.method`` loaded; one query more without a stored card.
-    """
+    """What the gateway is told of a payment; token, return address, description and page only when it charges. Needs
+    ``payment.profile`` and ``payment.method`` loaded; one query more without a stored card."""
     method = payment.method
     return Attempt(
         key=str(payment.pk),
@@ -81,8 +78,8 @@ def refund_request_of(refund: Refund) -> RefundRequest:
 
 
 def challenge_in_page(gateway: Gateway, running: str) -> bool:
-    """Whether the payer may answer the bank inside the page: the gateway can draw its challenge, and it is the one
-    whose scripts are running in the payer's browser, which names it."""
+    """Whether the payer may answer the bank inside the page: the gateway can draw its challenge, and its scripts are
+    ``running`` in the payer's browser."""
     return bool(gateway.browser.challenge_template) and running == gateway.slug
 
 
@@ -96,11 +93,8 @@ def call[Answer](send: Callable[[], Answer], *, subject: str) -> Answer:
 
 
 def call_money(send: Callable[[], Outcome], *, subject: str) -> Outcome:
-    """Makes one call that may move money, and never raises.
-
-    A gateway that certainly did not send gives NOT_SENT; every other failure, known or not, gives UNKNOWN: the money
-    may have moved.
-    """
+    """Makes one call that may move money, and never raises. A gateway that certainly did not send gives NOT_SENT; every
+    other failure, known or not, gives UNKNOWN: the money may have moved."""
     try:
         return send()
     except Exception as error:  # noqa: BLE001  whatever a gateway raises, the answer is not known

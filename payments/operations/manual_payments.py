@@ -1,7 +1,7 @@
 """Money that did not come through a gateway, money that came but not as asked, and money that bounced. For staff.
 
 A check that bounced, or a wire that was recalled, is booked as a dispute that is lost at once, so that books, receipts
-and statements treat both alike: credits first, then the invoices, which are due and reminded of again.
+and statements treat both alike.
 """
 
 from datetime import date, datetime
@@ -42,12 +42,11 @@ def record_payment(
     attempt_key: UUID,
     at: datetime,
 ) -> Payment:
-    """Records a check or wire that arrived for an invoice.
+    """Records a check or wire that arrived for an invoice. Less than what is due leaves the rest due; what is too much
+    becomes a credit of the profile.
 
-    Less than what is due leaves the rest due; more becomes a credit of the profile, as does money for an invoice that
-    is paid or void. Returns the payment; sending the same form twice returns the same one. A form that was sent before
-    and comes back with other facts in it is refused, or that money would be lost. Raises NotAllowed,
-    Invoice.DoesNotExist, CannotRecord.
+    Returns the payment, the same one when the form is sent twice; a form that comes back with other facts in it is
+    refused, or that money would be lost. Raises NotAllowed, Invoice.DoesNotExist, CannotRecord.
     """
     money: dict[str, Any] = {
         "amount_minor": amount.minor,
@@ -64,18 +63,15 @@ def record_payment(
     except IntegrityError as duplicate:
         earlier = Payment.objects.filter(attempt_key=attempt_key).first()
         if earlier is None:
-            raise CannotRecord(
-                _(
-                    "A payment with this bank or check reference is recorded already. If one transfer was for several "
-                    "invoices, record its parts with -1, -2 and so on after the reference."
-                )
-            ) from duplicate
+            text = _(
+                "A payment with this bank or check reference is recorded already. If one transfer was for several "
+                "invoices, record its parts with -1, -2 and so on after the reference."
+            )
+            raise CannotRecord(text) from duplicate
         if Payment.objects.filter(pk=earlier.pk, allocations__invoice=invoice_id, **money).exists():
             return earlier
-        raise CannotRecord(
-            _("%(payment)s was recorded with this page before. Open the page again for other money.")
-            % {"payment": earlier.reference}
-        ) from duplicate
+        text = _("%(payment)s was recorded with this page before. Open the page again for other money.")
+        raise CannotRecord(text % {"payment": earlier.reference}) from duplicate
 
 
 def _check_money(invoice: Invoice, amount: Money, money: dict[str, Any], at: datetime) -> None:
@@ -104,16 +100,11 @@ def _record(invoice: Invoice, money: dict[str, Any], *, access: Access, attempt_
         finished_at=at,
         **money,
     )
-    row = PaymentAllocation.objects.create(
-        payment=payment, invoice=invoice, amount_minor=payment.amount_minor, is_open=False
-    )
+    whole = {"amount_minor": payment.amount_minor, "is_open": False}
+    row = PaymentAllocation.objects.create(payment=payment, invoice=invoice, **whole)
     book_money(payment, [row], at=at, late=True)
     payment.save(update_fields=["needs_staff"])
-    detail = {
-        "amount_minor": payment.amount_minor,
-        "currency": payment.currency,
-        "bank_reference": payment.bank_reference,
-    }
+    detail = {name: getattr(payment, name) for name in ("amount_minor", "currency", "bank_reference")}
     record_event(payment, old="", result="recorded", source=STAFF, at=at, detail=detail)
     record_audit("payment.recorded", payment, access, at, **detail)
     notify_payer(payment, [invoice], at=at)
@@ -122,11 +113,9 @@ def _record(invoice: Invoice, money: dict[str, Any], *, access: Access, attempt_
 
 @transaction.atomic(durable=True)
 def record_bounce(*, access: Access, payment_id: UUID, reason: str, at: datetime) -> Payment:
-    """Takes back all that is left of a recorded check or wire. For staff. Those who handle the invoices are told.
-
-    Returns the payment. Raises NotAllowed, Payment.DoesNotExist, and CannotRecord without a reason, for a card payment,
-    and when it has all gone back already.
-    """
+    """Takes back all that is left of a recorded check or wire; those who handle the invoices are told. Returns the
+    payment. Raises NotAllowed, Payment.DoesNotExist, and CannotRecord without a reason, for a card payment, and when it
+    has all gone back already."""
     require_staff(access)
     rows = lock(payment_id)
     payment = rows[0].payment
@@ -149,11 +138,8 @@ def record_bounce(*, access: Access, payment_id: UUID, reason: str, at: datetime
 
 @transaction.atomic(durable=True)
 def resolve_mismatch(*, access: Access, payment_id: UUID, accept: bool, at: datetime) -> Payment:
-    """Ends a payment for which the gateway took another amount than asked.
-
-    Accepting books what was really taken; refusing ends the payment as declined, for money that staff paid back at
-    the provider. Raises NotAllowed, Payment.DoesNotExist, CannotRecord.
-    """
+    """Ends a payment for which the gateway took another amount than asked: books what was really taken, or ends it as
+    declined, for money that staff paid back at the provider. Raises NotAllowed, Payment.DoesNotExist, CannotRecord."""
     require_staff(access)
     rows = lock(payment_id)
     payment = rows[0].payment
@@ -161,9 +147,8 @@ def resolve_mismatch(*, access: Access, payment_id: UUID, accept: bool, at: date
         raise CannotRecord(_("This payment is not waiting for a decision."))
     taken = payment.events.filter(new_status=PaymentStatus.MISMATCH).order_by("-pk").values_list("detail", flat=True)[0]
     if accept and (taken.get("currency") != payment.currency or taken.get("amount_minor", 0) <= 0):
-        raise CannotRecord(
-            _("Money in another currency cannot be booked. Pay it back at the provider, then refuse it.")
-        )
+        text = _("Money in another currency cannot be booked. Pay it back at the provider, then refuse it.")
+        raise CannotRecord(text)
     payment.status = PaymentStatus.SUCCEEDED if accept else PaymentStatus.DECLINED
     payment.finished_at, payment.needs_staff = at, False
     late = not rows[0].is_open
@@ -194,11 +179,8 @@ def _resize(payment: Payment, rows: list[PaymentAllocation], taken: Money) -> No
 
 @transaction.atomic
 def mark_handled(*, access: Access, payment_id: UUID, note: str, at: datetime) -> Payment:
-    """Takes an ended payment out of the staff queue, with a note of what was done about it.
-
-    An open payment stays in the queue: it is looked up, or its mismatch decided. Raises NotAllowed,
-    Payment.DoesNotExist, CannotRecord.
-    """
+    """Takes an ended payment out of the staff queue, with a note of what was done about it. Raises NotAllowed,
+    Payment.DoesNotExist, CannotRecord."""
     require_staff(access)
     payment = Payment.objects.select_related("profile").locked().get(pk=payment_id)
     note = _required(note)
@@ -213,11 +195,10 @@ def mark_handled(*, access: Access, payment_id: UUID, note: str, at: datetime) -
 
 @transaction.atomic
 def mark_dispute_handled(*, access: Access, dispute_id: int, note: str, at: datetime) -> Dispute:
-    """Takes a dispute out of the staff queue, with a note of what was done about it. When the bank decides against us
-    it comes back into the queue. Raises NotAllowed, Dispute.DoesNotExist, CannotRecord."""
+    """Takes a dispute out of the staff queue until the bank decides against us, with a note of what was done about it.
+    Raises NotAllowed, Dispute.DoesNotExist, CannotRecord."""
     require_staff(access)
-    payment_id = Dispute.objects.values_list("payment_id", flat=True).get(pk=dispute_id)
-    payment = lock(payment_id)[0].payment
+    payment = lock(Dispute.objects.get(pk=dispute_id).payment_id)[0].payment
     row = Dispute.objects.get(pk=dispute_id)
     note = _required(note)
     if not row.needs_staff:
@@ -241,11 +222,9 @@ def is_stuck(payment: Payment) -> bool:
 
 
 def end_unanswered(*, access: Access, payment_id: UUID, note: str, at: datetime) -> Payment:
-    """Ends an attempt for which the gateway never answered, after staff made sure at the provider that it took nothing.
-
-    Frees the invoice. A success that comes all the same is booked. Only for attempts whose look-ups are used up.
-    Returns the payment. Raises NotAllowed, Payment.DoesNotExist, CannotRecord.
-    """
+    """Ends an attempt whose look-ups are used up, after staff made sure at the provider that it took nothing. Frees the
+    invoice; a success that comes all the same is booked. Returns the payment. Raises NotAllowed, Payment.DoesNotExist,
+    CannotRecord."""
     require_staff(access)
     payment = Payment.objects.get(pk=payment_id)
     if not note.strip():

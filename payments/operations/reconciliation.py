@@ -1,8 +1,5 @@
 """Asking the gateway how an attempt ended, closing what can no longer end well, and the bank's approval in between.
-
-Used by the pages that lead to the bank and back, by the provider's messages, by the reconciler and by staff. None of
-them charges anything.
-"""
+Nothing here charges anything."""
 
 from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
@@ -43,9 +40,9 @@ def sync_payment(*, payment_id: UUID, source: PaymentEvent.Source, at: datetime,
     """Asks the gateway and settles. Returns the payment; one that succeeded is returned as it is.
 
     An attempt the gateway has never seen, one that nobody approved with the bank, and one that was declined are closed
-    at the gateway first; only when the gateway promised that it can no longer be charged does it end here. Raises
+    at the gateway first, and end here only when it promised that they can no longer be charged. Raises
     Payment.DoesNotExist, UnknownGateway, and NoAnswer when whoever asks must ask again: for an attempt that had ended,
-    which has no next look-up, and for a message of the gateway, because the next look-up may be a day away.
+    and for a message of the gateway, because the next look-up may be a day away.
     """
     payment = Payment.objects.select_related("profile", "method").get(pk=payment_id)
     if payment.status == PaymentStatus.SUCCEEDED or payment.channel != Payment.Channel.CARD:
@@ -64,8 +61,7 @@ def sync_payment(*, payment_id: UUID, source: PaymentEvent.Source, at: datetime,
 
 def _should_close(payment: Payment, outcome: Outcome, source: PaymentEvent.Source, at: datetime) -> bool:
     """Whether the attempt must be fenced off at the gateway, so that it cannot take money later. One that the bank
-    declined too: a payer who was led to the bank may hold what lets a browser try further cards in the same attempt,
-    and those would be counted by nobody."""
+    declined too: its payer may hold what lets a browser try further cards in it, which nobody would count."""
     age = at - payment.started_at
     if outcome.result == Result.NOT_FOUND:
         return age >= CALL_BUDGET or (payment.status == PaymentStatus.UNKNOWN and source != PaymentEvent.Source.WEBHOOK)
@@ -79,10 +75,8 @@ def _close_at_gateway(gateway: Gateway, attempt: Attempt) -> Outcome:
 
 
 def return_from_bank(*, access: Access, reference: str, at: datetime) -> Payment:
-    """The person is back from the bank. Nothing in the address counts: the gateway is asked.
-
-    Raises Payment.DoesNotExist for a payment the person cannot see.
-    """
+    """The person is back from the bank. Nothing in the address counts: the gateway is asked. Raises
+    Payment.DoesNotExist for a payment the person cannot see."""
     payment = Payment.objects.visible_to(access).get(reference=reference)
     if not payment.is_open:
         return payment
@@ -91,10 +85,7 @@ def return_from_bank(*, access: Access, reference: str, at: datetime) -> Payment
 
 def cancel_attempt(*, access: Access, reference: str, at: datetime) -> Payment:
     """Gives up a payment that waits for bank approval, at the gateway first. Returns it as it then stands: an approval
-    that was given in the same second still counts.
-
-    Raises Payment.DoesNotExist, NotAllowed, CannotPay for a payment in another state.
-    """
+    in the same second still counts. Raises Payment.DoesNotExist, NotAllowed, CannotPay for one in another state."""
     payment = Payment.objects.visible_to(access).select_related("profile", "method").get(reference=reference)
     fresh(access).require(Permission.INVOICE_PAY, payment.profile)
     if payment.status != PaymentStatus.NEEDS_CUSTOMER:
@@ -107,10 +98,9 @@ def challenge_of(*, access: Access, reference: str) -> Mapping[str, str]:
     """What our page needs to ask for the bank's approval of a payment; empty when there is nothing to ask in the page,
     because the bank asks elsewhere or was answered a moment ago.
 
-    It may hold a secret of the payer's, so it is fetched for each page and stored nowhere, and only whoever started the
-    payment gets it: the bank asks the holder of the card, and whoever has the secret could try other cards with it.
-    Colleagues can cancel the payment instead. Whether the bank approved is never learned here: the page goes on to the
-    return page, which asks the gateway.
+    It may hold a secret with which other cards could be tried, so it is stored nowhere, and only whoever started the
+    payment gets it; colleagues can cancel the payment instead. Whether the bank approved is never learned here: the
+    return page asks the gateway.
 
     Raises Payment.DoesNotExist, NotAllowed, NotTheirs for a payment that somebody else started, CannotPay for one that
     does not wait, UnknownGateway, NoAnswer.
@@ -118,14 +108,12 @@ def challenge_of(*, access: Access, reference: str) -> Mapping[str, str]:
     payment = Payment.objects.visible_to(access).select_related("profile", "method").get(reference=reference)
     fresh(access).require(Permission.INVOICE_PAY, payment.profile)
     if not may_approve(access, payment):
-        if payment.started_by is None:
-            raise NotTheirs(
-                _(
-                    "This card was charged automatically, so nobody can approve it here. To pay the invoice yourself, "
-                    "cancel this payment first."
-                )
-            )
-        raise NotTheirs(_("Only the person who started this payment can approve it with the bank."))
+        automatic = _(
+            "This card was charged automatically, so nobody can approve it here. To pay the invoice yourself, "
+            "cancel this payment first."
+        )
+        others = _("Only the person who started this payment can approve it with the bank.")
+        raise NotTheirs(automatic if payment.started_by is None else others)
     if payment.status != PaymentStatus.NEEDS_CUSTOMER:
         raise CannotPay(_("This payment does not wait for bank approval."), code="not_waiting")
     gateway = get_gateway(payment.gateway)
@@ -142,10 +130,7 @@ def may_approve(access: Access, payment: Payment) -> bool:
 
 def reconcile(*, at: datetime, limit: int = 100) -> int:
     """Asks about every payment, refund and open dispute whose next look-up has come. Returns how many were asked about.
-
-    Finds its work in rows, so it may be killed, run twice or run by several workers: each row is leased by moving its
-    next look-up ahead, and whoever changed the row does the work. A row that fails is logged and comes up again.
-    """
+    May be killed, run twice or run by several workers. A row that fails is logged and comes up again."""
     source = PaymentEvent.Source.RECONCILER
     syncs: list[tuple[QuerySet[Any], Callable[[Any], object]]] = [
         (Payment.objects.all(), lambda row: sync_payment(payment_id=row.pk, source=source, at=at)),
@@ -161,9 +146,8 @@ def reconcile(*, at: datetime, limit: int = 100) -> int:
 
 def _sync(row: Payment | Refund | Dispute, sync: Callable[[Any], object], at: datetime) -> bool:
     """One row's trouble does not keep the others waiting. A gateway that is no longer configured is for staff to put
-    back; until then there is nobody to ask, so the next look-up comes tomorrow."""
-    rows: QuerySet[Any] = type(row)._default_manager.all()
-    itself = rows.filter(pk=row.pk)
+    back; the next look-up comes tomorrow."""
+    itself: QuerySet[Any] = type(row)._default_manager.filter(pk=row.pk)
     try:
         sync(row)
     except NoAnswer:

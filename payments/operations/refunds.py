@@ -17,17 +17,8 @@ from invoices.money import Money
 from payments.gateways.base import Outcome, Result
 from payments.gateways.registry import get_gateway
 from payments.models import Payment, PaymentEvent, Refund, RefundAllocation
-from payments.operations import notifications
-from payments.operations.gateway_calls import (
-    CALL_BUDGET,
-    RESEND_REFUND_WITHIN,
-    NoAnswer,
-    call_lookup,
-    call_money,
-    next_lookup,
-    plain_text,
-    refund_request_of,
-)
+from payments.operations import gateway_calls, notifications
+from payments.operations.gateway_calls import CALL_BUDGET, NoAnswer, call_lookup, call_money, next_lookup, plain_text
 from payments.operations.reversals import parts_of, plan_reversal, restore_payment, reverse_payment, total_of
 from payments.operations.settlement import lock, record_audit, record_event
 from payments.states import REFUND_MOVES, REFUND_OPEN, PaymentStatus, RefundStatus
@@ -45,11 +36,8 @@ class CannotRefund(Exception):
 
 
 def refund(*, access: Access, payment_id: UUID, amount: Money, reason: str, attempt_key: UUID, at: datetime) -> Refund:
-    """Pays back all or part of a card payment.
-
-    Returns the refund, whose status says how it went; sending the same form twice returns the same refund. Raises
-    NotAllowed, Payment.DoesNotExist, CannotRefund.
-    """
+    """Pays back all or part of a card payment. Returns the refund, whose status says how it went, the same one when the
+    form is sent twice. Raises NotAllowed, Payment.DoesNotExist, CannotRefund."""
     started = monotonic()
     try:
         row, created = _begin(
@@ -61,7 +49,7 @@ def refund(*, access: Access, payment_id: UUID, amount: Money, reason: str, atte
         raise CannotRefund(_("This page was used for another refund. Open the payment again.")) from None
     if not created:
         return row
-    request = refund_request_of(row)
+    request = gateway_calls.refund_request_of(row)
     outcome = call_money(lambda: get_gateway(row.payment.gateway).refund(request), subject=row.payment.reference)
     return settle_refund(refund_id=row.pk, outcome=outcome, at=at + timedelta(seconds=monotonic() - started))
 
@@ -166,15 +154,15 @@ def settle_refund(*, refund_id: UUID, outcome: Outcome, at: datetime) -> Refund:
 
 
 def sync_refund(*, refund_id: UUID, at: datetime) -> Refund:
-    """Asks the gateway about a refund and settles. One it never got is sent again under the same key, as long as the
-    provider still knows keys of that age; after that it waits for staff. Raises Refund.DoesNotExist, UnknownGateway,
-    and NoAnswer for one that had ended."""
+    """Asks the gateway about a refund and settles. One it never got is sent again under the same key, while the
+    provider still knows keys of that age. Raises Refund.DoesNotExist, UnknownGateway, and NoAnswer for one that had
+    ended."""
     row = Refund.objects.select_related("payment").get(pk=refund_id)
     if row.status == RefundStatus.FAILED:
         return row
-    gateway, request = get_gateway(row.payment.gateway), refund_request_of(row)
+    gateway, request = get_gateway(row.payment.gateway), gateway_calls.refund_request_of(row)
     outcome = call_lookup(lambda: gateway.lookup_refund(request), subject=row.payment.reference)
-    if outcome.result == Result.NOT_FOUND and at - row.started_at < RESEND_REFUND_WITHIN:
+    if outcome.result == Result.NOT_FOUND and at - row.started_at < gateway_calls.RESEND_REFUND_WITHIN:
         outcome = call_lookup(lambda: gateway.refund(request), subject=row.payment.reference)
     if outcome.result == Result.UNKNOWN and row.status not in REFUND_OPEN:
         raise NoAnswer
@@ -183,8 +171,8 @@ def sync_refund(*, refund_id: UUID, at: datetime) -> Refund:
 
 @transaction.atomic(durable=True)
 def adopt_refund(*, payment_id: UUID, gateway_id: str, outcome: Outcome, at: datetime) -> Refund | None:
-    """Books a refund that was made at the provider, not here. Once: a refund known by its id, or one of ours that is
-    still waiting for its answer with the same amount, is not booked again.
+    """Books a refund that was made at the provider, not here, unless it is known by its id, or one of ours waits for
+    its answer with the same amount.
 
     What cannot be taken back, because a credit was used or more went back than came, is noted with the refund and goes
     to staff; so does a refund in another currency, which is not booked. Returns None when nothing was booked, also

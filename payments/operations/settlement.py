@@ -1,9 +1,8 @@
 """The only door to a payment's status: how an attempt stands is written down here, and its money booked.
 
-The page that comes back from the bank, the provider's message, the reconciler and staff all enter here, any number of
-times and in any order, so a lost answer costs nothing but time. Invoices are locked first, in the order of their ids,
-then the payment. Money that was taken is always booked: what fits no invoice becomes a credit of the profile, and staff
-are told.
+The return page, the provider's message, the reconciler and staff all enter here, any number of times and in any order.
+Invoices are locked first, in the order of their ids, then the payment. Money that was taken is always booked: what fits
+no invoice becomes a credit of the profile, and staff are told.
 """
 
 from collections.abc import Sequence
@@ -26,11 +25,7 @@ from invoices.operations.invoice_payments import apply_payment, clear_payment_st
 from payments.gateways.base import MethodInfo, Outcome, Result
 from payments.models import Payment, PaymentAllocation, PaymentEvent, PaymentMethod
 from payments.operations import notifications
-from payments.operations.gateway_calls import (
-    next_lookup,
-    plain_text,
-    poll_now,
-)
+from payments.operations.gateway_calls import next_lookup, plain_text, poll_now
 from payments.operations.methods import forget_card, may_save_card, remove_gone_card, save_card
 from payments.states import ENDED_WITHOUT_MONEY, MOVES, OPEN, PaymentStatus
 
@@ -49,18 +44,6 @@ SETTLEABLE = (
 )
 
 
-STATUS_OF = {
-    Result.SUCCEEDED: PaymentStatus.SUCCEEDED,
-    Result.NEEDS_CUSTOMER: PaymentStatus.NEEDS_CUSTOMER,
-    Result.PENDING: PaymentStatus.PENDING,
-    Result.DECLINED: PaymentStatus.DECLINED,
-    Result.EXPIRED: PaymentStatus.EXPIRED,
-    Result.NOT_SENT: PaymentStatus.NOT_SENT,
-    Result.UNKNOWN: PaymentStatus.UNKNOWN,
-    Result.NOT_FOUND: PaymentStatus.UNKNOWN,
-}
-
-
 @transaction.atomic(durable=True)
 def settle(
     *,
@@ -74,15 +57,15 @@ def settle(
     """Records an outcome: moves the state, books the money, writes event, audit entry and mail, in one commit.
 
     Returns the payment. Safe to call any number of times: an outcome that MOVES does not allow changes nothing; it is
-    kept as an event when it says something new, and a repeated "still not known" only sets the next look-up. Success
-    with another amount or currency than the attempt's is a mismatch, for staff, and pays nothing.
+    kept as an event when it is news, and a repeated "still not known" only sets the next look-up. Success with another
+    amount or currency than the attempt's is a mismatch, for staff, and pays nothing.
 
-    ``known`` is the payment as the caller wrote it. While it stands as it was written it is not read again; its state
-    and everything about the invoices are always read anew, under the lock.
+    ``known`` is the payment as the caller wrote it, not read again while its state, read under the lock, is the same.
     """
     rows = (_lock_known(known) if known else []) or lock(payment_id)
     payment = rows[0].payment
-    old, new = PaymentStatus(payment.status), STATUS_OF[outcome.result]
+    result = Result.UNKNOWN if outcome.result == Result.NOT_FOUND else outcome.result
+    old, new = PaymentStatus(payment.status), PaymentStatus(result.value)
     if new == PaymentStatus.SUCCEEDED and outcome.amount != payment.amount:
         new = PaymentStatus.MISMATCH
     if new not in MOVES[old]:
@@ -112,14 +95,8 @@ def settle(
     record_event(payment, old=old, result=outcome.result, source=source, at=at, detail=_detail(outcome))
     if new not in OPEN or new == PaymentStatus.MISMATCH:
         access = Access(user=by or payment.started_by, unlimited=by is not None)
-        record_audit(
-            f"payment.{new.value}",
-            payment,
-            access if access.user else system_access(),
-            at,
-            amount_minor=payment.amount_minor,
-            currency=payment.currency,
-        )
+        money = {"amount_minor": payment.amount_minor, "currency": payment.currency}
+        record_audit(f"payment.{new.value}", payment, access if access.user else system_access(), at, **money)
         unsure = old == PaymentStatus.UNKNOWN or source == PaymentEvent.Source.RECONCILER
         was_unsure = unsure and old != PaymentStatus.NEEDS_CUSTOMER
         notifications.notify_payer(payment, invoices_of(rows), at=at, was_unsure=was_unsure)
@@ -142,11 +119,8 @@ def _save_card_if_possible(payment: Payment, info: MethodInfo, at: datetime) -> 
 
 
 def lock(payment_id: UUID) -> list[PaymentAllocation]:
-    """The allocations of a payment to invoices, with the invoices and then the payment locked, in one statement.
-
-    Must run inside a transaction. The rows come in the order of the invoices' ids, which is the order of every lock.
-    The payment's profile, payer and card come with it. Raises Payment.DoesNotExist.
-    """
+    """The allocations of a payment to invoices, with the invoices, in the order of their ids, and then the payment
+    locked, in one statement; profile, payer and card come with it. Raises Payment.DoesNotExist."""
     rows = list(
         PaymentAllocation.objects.filter(payment_id=payment_id, invoice__number__isnull=False)
         .select_related("invoice", "payment__profile", "payment__method", "payment__started_by")
@@ -166,8 +140,8 @@ def lock(payment_id: UUID) -> list[PaymentAllocation]:
 
 
 def _lock_known(known: Payment) -> list[PaymentAllocation]:
-    """The same with a third of the columns, for a payment that the caller has just begun. Nothing when its status is
-    not what the caller wrote: somebody else was here meanwhile, and the whole of it must be read."""
+    """The same with a third of the columns, for a payment that the caller has just begun. Nothing when somebody else
+    has changed its status meanwhile."""
     rows = list(SETTLEABLE.filter(payment_id=known.pk))
     if not rows or rows[0].payment.status != known.status:
         return []
@@ -195,8 +169,8 @@ def close(payment: Payment, rows: list[PaymentAllocation]) -> None:
 def book_money(payment: Payment, rows: list[PaymentAllocation], *, at: datetime, late: bool) -> None:
     """Books a payment's money on its locked invoices; what does not fit becomes a credit and staff are told.
 
-    ``late`` says that the attempt had ended before, so that a payment noted on the invoice meanwhile is another one;
-    it is looked up at once, so that it can be closed before it takes money too.
+    ``late``: the attempt had ended before, so that a payment noted on the invoice meanwhile is another one; that is
+    looked up at once, to be closed before it takes money too.
     """
     surplus = Money(0, payment.currency)
     for row in rows:
@@ -214,10 +188,8 @@ def book_money(payment: Payment, rows: list[PaymentAllocation], *, at: datetime,
         credit_surplus(payment, surplus, description=description, at=at)
         payment.needs_staff = True
     if late:
-        others = Payment.objects.filter(
-            allocations__is_open=True, allocations__invoice__in=[row.invoice_id for row in rows]
-        ).exclude(pk=payment.pk)
-        poll_now(Payment.objects.filter(pk__in=others.values("pk")), at)
+        others = PaymentAllocation.objects.filter(is_open=True, invoice__in=[row.invoice_id for row in rows])
+        poll_now(Payment.objects.filter(pk__in=others.values("payment")).exclude(pk=payment.pk), at)
 
 
 def credit_surplus(payment: Payment, surplus: Money, *, description: str, at: datetime) -> None:
@@ -272,13 +244,12 @@ def _copy_outcome(payment: Payment, outcome: Outcome) -> set[str]:
 
 
 def _detail(outcome: Outcome) -> dict[str, Any]:
-    detail: dict[str, Any] = {}
-    if outcome.gateway_id:
-        detail["gateway_id"] = outcome.gateway_id
-    if outcome.amount is not None:
-        detail |= {"amount_minor": outcome.amount.minor, "currency": outcome.amount.currency}
-    if outcome.decline is not None:
-        detail["decline"] = outcome.decline.code.value
-    if outcome.message:
-        detail["message"] = plain_text(outcome.message)
-    return detail
+    amount, decline = outcome.amount, outcome.decline
+    detail = {
+        "gateway_id": outcome.gateway_id or None,
+        "amount_minor": amount.minor if amount is not None else None,
+        "currency": amount.currency if amount is not None else None,
+        "decline": decline.code.value if decline is not None else None,
+        "message": plain_text(outcome.message) or None,
+    }
+    return {name: value for name, value in detail.items() if value is not None}

@@ -1,8 +1,7 @@
 """Messages from providers: verified, stored, answered; worked on afterwards.
 
-A message carries ids only. What changed is asked from the gateway itself, so a message that is late, repeated, out of
-order or about somebody else's payment can do no harm. One that the provider signed and nobody can read is kept for
-staff: sent again it would be no clearer.
+A message carries ids only; what changed is asked from the gateway itself, so a message that is late, repeated, out of
+order or about somebody else's payment can do no harm. One that is signed and cannot be read is kept for staff.
 """
 
 import re
@@ -42,10 +41,8 @@ class NotYet(Exception):
 
 
 def receive(*, gateway_slug: str, body: bytes, headers: Mapping[str, str], at: datetime) -> int:
-    """Checks who sent a message and stores its events. Returns how many are new.
-
-    Raises UnknownGateway, BadSignature. When it returns, the message is safe and may be acknowledged.
-    """
+    """Checks who sent a message and stores its events, so that it may be acknowledged. Returns how many are new. Raises
+    UnknownGateway, BadSignature."""
     gateway = get_gateway(gateway_slug)
     try:
         rows = [_delivery(gateway_slug, event, at) for event in gateway.verify(body, headers)]
@@ -58,8 +55,8 @@ def receive(*, gateway_slug: str, body: bytes, headers: Mapping[str, str], at: d
 
 
 def _delivery(gateway_slug: str, event: Event, at: datetime) -> WebhookDelivery:
-    """The row of an event. Raises UnreadableMessage for ids that a database may refuse, or would have to cut, whatever
-    the gateway thought of them; a reference that cannot be one of ours is left out."""
+    """The row of an event. Raises UnreadableMessage for ids that a database may refuse, or would have to cut; a
+    reference that cannot be one of ours is left out."""
     for id_ in (event.id, event.object_id, event.payment_id):
         if not id_.isprintable() or len(id_) > MAX_ID:
             raise UnreadableMessage("The message names something by an id that cannot be one.")
@@ -78,8 +75,8 @@ def _delivery(gateway_slug: str, event: Event, at: datetime) -> WebhookDelivery:
 
 
 def _unreadable(gateway_slug: str, body: bytes, error: UnreadableMessage, at: datetime) -> WebhookDelivery:
-    """The row of a message that only staff can do something about: the same body is the same row. Of what it says only
-    the beginning is kept, and nothing that could be a secret."""
+    """The row of a message for staff: the same body is the same row. Only the beginning is kept, and nothing that could
+    be a secret."""
     text = "".join(filter(str.isprintable, body[: 4 * EXCERPT].decode(errors="replace")))
     return WebhookDelivery(
         gateway=gateway_slug,
@@ -93,13 +90,9 @@ def _unreadable(gateway_slug: str, body: bytes, error: UnreadableMessage, at: da
 
 
 def process_deliveries(*, at: datetime, limit: int = 100) -> int:
-    """Works on stored messages whose turn has come. Returns how many were taken.
-
-    May be killed, run twice, or run by several workers. A message that fails keeps its error and is tried again, less
-    and less often, then waits for staff.
-    """
-    done = 0
-    rows = WebhookDelivery.objects.all()
+    """Works on stored messages whose turn has come. Returns how many were taken. May be killed, run twice, or run by
+    several workers. A message that fails is tried again, less and less often, then waits for staff."""
+    done, rows = 0, WebhookDelivery.objects.all()
     for row in claim_due(rows, "next_try_at", at=at, lease=LEASE, limit=limit, tries=F("tries") + 1):
         row.tries += 1
         done += 1
@@ -108,10 +101,8 @@ def process_deliveries(*, at: datetime, limit: int = 100) -> int:
 
 
 def process_again(*, delivery_id: int, at: datetime) -> WebhookDelivery:
-    """Works on one stored message now, whatever became of it before. Returns it; one that cannot be read stays so.
-
-    Raises WebhookDelivery.DoesNotExist.
-    """
+    """Works on one stored message now, whatever became of it before. Returns it. Raises
+    WebhookDelivery.DoesNotExist."""
     row = WebhookDelivery.objects.get(pk=delivery_id)
     if row.type == UNREADABLE:
         return row
@@ -178,11 +169,8 @@ def _waits_for_its_id(gateway_slug: str) -> bool:
 
 
 def _is_booked(payment: Payment, at: datetime) -> bool:
-    """Whether the money of a payment is in the books, so that something can be taken from it. A payment whose answer
-    was lost is looked up first.
-
-    False for one that ended without money, also because staff paid back a wrong amount. Raises NotYet, NoAnswer.
-    """
+    """Whether the money of a payment is in the books, so that something can be taken from it; one whose answer was lost
+    is looked up first. Raises NotYet, NoAnswer."""
     if payment.status != PaymentStatus.SUCCEEDED and not payment.events.filter(result="refused").exists():
         synced = sync_payment(payment_id=payment.pk, source=WEBHOOK, at=at)
         payment.status, payment.gateway_id = synced.status, synced.gateway_id
