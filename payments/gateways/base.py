@@ -3,19 +3,15 @@
 A gateway only speaks to its provider. It knows nothing of invoices, users, rows or mail; it writes nothing of ours.
 The core commits the attempt before it calls, calls outside any transaction, and hands what comes back to `settle`.
 
-Rules for whoever writes one:
-
 - ``attempt.key`` is the idempotency key of the attempt, for its whole life: the same key charges once. Refunds have
   their own.
 - A decline is an outcome, not an exception. Trouble with the network is an outcome too: `NOT_SENT` only where it is
   certain that the provider never got the request, otherwise `UNKNOWN`. What a gateway raises counts as `UNKNOWN`.
-- ``Outcome.amount`` is what the provider says it took, not what was asked. The core compares.
+- ``Outcome.amount`` is what the provider says it took, not what was asked.
 - Amounts arrive as `Money` and are turned into the provider's integers here and nowhere else.
-- `lookup` asks by the gateway's own id or else by our reference, and never creates anything. "Not found" is
-  `NOT_FOUND`, which is not proof that nothing will happen; `expire` makes it proof.
+- `lookup` never creates anything. `NOT_FOUND` is not proof that nothing will happen; `expire` makes it proof.
 
-Which behaviour is required is written down once, as tests, in ``tests/payments/contract``; they run against every
-gateway in ``GATEWAYS_KNOWN``.
+``tests/payments/contract`` holds every gateway in ``GATEWAYS_KNOWN`` to this.
 """
 
 from collections.abc import Mapping, Sequence
@@ -140,8 +136,8 @@ class Outcome:
 
 @dataclass(frozen=True, slots=True)
 class SetupStep:
-    """How to go on with adding a card without paying: done at once, or at ``next_url`` first. With no address, no card
-    and no decline it waits for the bank's approval inside the portal's page."""
+    """How adding a card without paying stands. With no address, no card and no decline it waits for the bank's approval
+    inside the portal's page."""
 
     setup_id: str
     next_url: str = ""
@@ -188,8 +184,8 @@ class Dispute:
 
 @dataclass(frozen=True, slots=True)
 class Browser:
-    """What the card field needs in the payer's browser, as data. The core adds the origins to the content security
-    policy of the pages that show the field, and nowhere else."""
+    """What the card field needs in the payer's browser; the origins are added to the content security policy of the
+    pages that show it."""
 
     template: str  # draws the card field; it fills the hidden input `card_token`
     challenge_template: str = ""  # draws the bank's approval inside our page; "": always given at `Outcome.next_url`
@@ -211,8 +207,8 @@ class BadSignature(Exception):
 
 
 class UnreadableMessage(Exception):
-    """The message is certainly the provider's and fresh, and cannot be read. It is stored for staff and acknowledged:
-    asking for it again would not help."""
+    """The message is certainly the provider's and fresh, and cannot be read. It is stored for staff and
+    acknowledged."""
 
 
 class GatewayError(Exception):
@@ -240,16 +236,12 @@ class Gateway(Protocol):
         """How the attempt stands now. Creates nothing. Raises GatewayError when the provider cannot be asked."""
 
     def expire(self, attempt: Attempt) -> Outcome:
-        """Closes an attempt so that it can never be charged any more, also one the provider has not seen yet.
-
-        EXPIRED is a promise. When it is too late the true state is returned instead. A decline stays one, and no other
-        card can be tried with the attempt.
-        """
+        """Closes an attempt so that it can never be charged any more, also one the provider has not seen yet: EXPIRED
+        is a promise. When it is too late the true state is returned instead. A decline stays one."""
 
     def challenge(self, attempt: Attempt) -> Mapping[str, str]:
-        """What `Browser.challenge_template` needs to ask for the bank's approval of a payment inside the portal's page,
-        asked anew each time and stored nowhere (a client secret may be in it). Empty when nothing is asked here.
-        Raises GatewayError."""
+        """What `Browser.challenge_template` needs to ask for the bank's approval inside the portal's page; stored
+        nowhere, since a client secret may be in it. Empty when nothing is asked here. Raises GatewayError."""
 
     def begin_setup(
         self, *, key: str, profile: str, gateway_customer: str, token: str, return_url: str, in_page: bool = False
@@ -260,8 +252,8 @@ class Gateway(Protocol):
         """After the person came back from the bank."""
 
     def expire_setup(self, setup_id: str) -> SetupStep:
-        """Closes a card being added, so that neither it nor any other card can be tried with it any more. Returns how
-        it then stands: with ``decline``, or with ``method`` when it is too late. Raises GatewayError."""
+        """Closes a card being added, so that no card can be tried with it any more. Returns how it then stands: with
+        ``decline``, or with ``method`` when it is too late. Raises GatewayError."""
 
     def setup_challenge(self, setup_id: str) -> Mapping[str, str]:
         """The same as `challenge` for a card that is being added."""
@@ -277,8 +269,7 @@ class Gateway(Protocol):
         """Pays back all or part. `DECLINED` when the provider refuses; `EXPIRED` does not occur."""
 
     def lookup_refund(self, request: RefundRequest) -> Outcome:
-        """How a refund stands now: by ``refund_id``, else by ``key``, because one payment may have several refunds.
-        Creates nothing."""
+        """How a refund stands now: by ``refund_id``, else by ``key``. Creates nothing."""
 
     def lookup_dispute(self, dispute_id: str) -> Dispute | None:
         """How a dispute stands now; None when the provider knows none. Raises GatewayError."""

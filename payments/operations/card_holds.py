@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from math import ceil
-from typing import NamedTuple
+from typing import Any, NamedTuple
 from uuid import UUID
 
 import structlog
@@ -252,6 +252,6 @@ def release_hold(*, access: Access, hold_id: int, reason: str, at: datetime) -> 
         raise CannotRelease(_("Give the reason; it is kept with the hold."))
     hold.released_at, hold.released_by, hold.release_reason = at, access.user, reason.strip()[:300]
     hold.save(update_fields=["released_at", "released_by", "release_reason"])
-    about = {"subject": str(hold)[:120], "person": hold.person, "profile": hold.profile}
+    about: dict[str, Any] = {"subject": str(hold)[:120], "person": hold.person, "profile": hold.profile}
     audit.record(access=access, at=at, action="hold.released", **about, reason=hold.release_reason)
     return hold

@@ -147,7 +147,8 @@ def reconcile(*, at: datetime, limit: int = 100) -> int:
 def _sync(row: Payment | Refund | Dispute, sync: Callable[[Any], object], at: datetime) -> bool:
     """One row's trouble does not keep the others waiting. A gateway that is no longer configured is for staff to put
     back; the next look-up comes tomorrow."""
-    itself: QuerySet[Any] = type(row)._default_manager.filter(pk=row.pk)
+    rows: QuerySet[Any] = type(row)._default_manager.all()
+    itself = rows.filter(pk=row.pk)
     try:
         sync(row)
     except NoAnswer:

@@ -29,28 +29,19 @@ class StatusText:
     next: tuple[Text, ...] = ()
 
 
-BANK_SAID_NO = _("Your bank declined the payment")
+BUSY, CHECKING, PAID = ("busy", "refresh-cw"), ("busy", "clock"), ("good", "circle-check")
 STATUS_TEXTS: dict[PaymentStatus, StatusText] = {
-    S.CREATED: StatusText(_("Paying invoice"), "busy", "refresh-cw"),
+    S.CREATED: StatusText(_("Paying invoice"), *BUSY),
     S.PENDING: StatusText(
-        _("Paying invoice"),
-        "busy",
-        "refresh-cw",
-        _("The payment is on its way"),
+        *(_("Paying invoice"), *BUSY, _("The payment is on its way")),
         (_("It was accepted and is being carried out. You need not do anything; we mail you when it has arrived."),),
     ),
     S.NEEDS_CUSTOMER: StatusText(
-        _("Approve with your bank"),
-        "busy",
-        "shield-check",
-        _("Your bank asks you to approve this payment"),
+        *(_("Approve with your bank"), "busy", "shield-check", _("Your bank asks you to approve this payment")),
         (_("Nothing has been charged yet. Approve the payment, or cancel it and pay in another way."),),
     ),
     S.UNKNOWN: StatusText(
-        _("Checking your payment"),
-        "busy",
-        "clock",
-        _("We are checking with your bank"),
+        *(_("Checking your payment"), *CHECKING, _("We are checking with your bank")),
         (
             _(
                 "Your bank took longer than usual to answer, so we do not know yet whether you were charged. "
@@ -60,35 +51,22 @@ STATUS_TEXTS: dict[PaymentStatus, StatusText] = {
         ),
     ),
     S.MISMATCH: StatusText(
-        _("Checking your payment"),
-        "busy",
-        "clock",
-        _("Our staff are checking this payment"),
+        *(_("Checking your payment"), *CHECKING, _("Our staff are checking this payment")),
         (_("The answer of the payment provider does not agree with the invoice, so a person looks at it first."),),
     ),
-    S.SUCCEEDED: StatusText(_("Invoice paid"), "good", "circle-check"),
-    S.DECLINED: StatusText(_("Payment declined"), "bad", "triangle-alert", BANK_SAID_NO),
+    S.SUCCEEDED: StatusText(_("Invoice paid"), *PAID),
+    S.DECLINED: StatusText(_("Payment declined"), "bad", "triangle-alert", _("Your bank declined the payment")),
     S.EXPIRED: StatusText(
-        _("Payment not completed"),
-        "bad",
-        "ban",
-        _("Nothing was charged"),
+        *(_("Payment not completed"), "bad", "ban", _("Nothing was charged")),
         (_("The payment was closed before your bank approved it."),),
     ),
     S.NOT_SENT: StatusText(
-        _("Payment not sent"),
-        "bad",
-        "ban",
-        _("Nothing was charged"),
+        *(_("Payment not sent"), "bad", "ban", _("Nothing was charged")),
         (_("We could not reach the payment provider. You can try again."),),
     ),
 }
-
 DISPUTED = StatusText(
-    _("Payment disputed"),
-    "busy",
-    "clock",
-    _("Your bank has asked this money back"),
+    *(_("Payment disputed"), *CHECKING, _("Your bank has asked this money back")),
     (
         _("The bank decides within some weeks. Until then the invoices stay as they are, and nothing is paid back."),
         _("If the bank takes the money back, it is due again. If you did not ask for this, tell your bank and us."),
@@ -97,13 +75,11 @@ DISPUTED = StatusText(
 TAKEN = (_("What it had paid became due again. The invoices say how they stand now."),)
 CHARGED_BACK = StatusText(_("Payment taken back"), "bad", "undo-2", _("Your bank took this money back"), TAKEN)
 CHARGED_BACK_IN_PART = StatusText(
-    _("Payment taken back in part"), "bad", "undo-2", _("Your bank took a part of this money back"), TAKEN
+    *(_("Payment taken back in part"), "bad", "undo-2", _("Your bank took a part of this money back")), TAKEN
 )
-WAITING_FOR_PAYER = StatusText(
-    _("Waiting for bank approval"), "busy", "clock", _("This payment waits for bank approval")
-)
+WAITING_FOR_PAYER = StatusText(_("Waiting for bank approval"), *CHECKING, _("This payment waits for bank approval"))
 REFUNDED = StatusText(_("Payment refunded"), "good", "undo-2")
-RECEIVED = StatusText(_("Payment received"), "good", "circle-check")
+RECEIVED = StatusText(_("Payment received"), *PAID)
 
 
 def status_text(payment: Payment, invoices: Sequence[Invoice], access: Access) -> StatusText:

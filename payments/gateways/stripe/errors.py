@@ -19,92 +19,62 @@ log = structlog.get_logger("payments.stripe")
 D, B = DeclineCode, Bucket
 LONGEST_MESSAGE = 300
 
-# What the bank said, or what was wrong with the card: code -> (our code, what can be done).
-DECLINES: dict[str, tuple[DeclineCode, Bucket]] = {
-    **dict.fromkeys(
-        ("authentication_required", "authentication_not_handled", "mobile_device_authentication_required"),
-        (D.CHALLENGE_REQUIRED, B.CUSTOMER_MUST_ACT),
+# What the bank said, or what was wrong with the card: our code with what can be done, and Stripe's names for it.
+NAMES = {
+    (D.CHALLENGE_REQUIRED, B.CUSTOMER_MUST_ACT): (
+        "authentication_required authentication_not_handled mobile_device_authentication_required"
     ),
-    **dict.fromkeys(
-        (
-            *("payment_intent_authentication_failure", "setup_intent_authentication_failure"),
-            *("payment_intent_payment_attempt_expired", "setup_intent_setup_attempt_expired"),
-            *("payment_intent_action_required", "payment_method_customer_decline"),
-        ),
-        (D.CHALLENGE_FAILED, B.CUSTOMER_MUST_ACT),
+    (D.CHALLENGE_FAILED, B.CUSTOMER_MUST_ACT): (
+        "payment_intent_authentication_failure setup_intent_authentication_failure "
+        "payment_intent_payment_attempt_expired setup_intent_setup_attempt_expired payment_intent_action_required "
+        "payment_method_customer_decline"
     ),
-    **dict.fromkeys(
-        (
-            *("card_declined", "generic_decline", "call_issuer", "do_not_honor", "no_action_taken"),
-            *("security_violation", "payment_intent_payment_attempt_failed", "payment_method_provider_decline"),
-            *("setup_attempt_failed", "incorrect_pin", "invalid_pin", "offline_pin_required"),
-            *("online_or_offline_pin_required", "pin_try_exceeded"),
-        ),
-        (D.GENERIC, B.NEW_METHOD),
+    (D.GENERIC, B.NEW_METHOD): (
+        "card_declined generic_decline call_issuer do_not_honor no_action_taken security_violation "
+        "payment_intent_payment_attempt_failed payment_method_provider_decline setup_attempt_failed incorrect_pin "
+        "invalid_pin offline_pin_required online_or_offline_pin_required pin_try_exceeded"
     ),
-    **dict.fromkeys(
-        ("approve_with_id", "try_again_later", "card_decline_rate_limit_exceeded"), (D.GENERIC, B.RETRY_LATER)
+    (D.GENERIC, B.RETRY_LATER): "approve_with_id try_again_later card_decline_rate_limit_exceeded",
+    (D.GENERIC, B.NEVER): "do_not_try_again",
+    (D.PROCESSING_ERROR, B.RETRY_LATER): (
+        "processing_error issuer_not_available reenter_transaction payment_method_not_available "
+        "payment_method_provider_timeout three_d_secure_authentication_upstream_error"
     ),
-    "do_not_try_again": (D.GENERIC, B.NEVER),
-    **dict.fromkeys(
-        (
-            *("processing_error", "issuer_not_available", "reenter_transaction", "payment_method_not_available"),
-            *("payment_method_provider_timeout", "three_d_secure_authentication_upstream_error"),
-        ),
-        (D.PROCESSING_ERROR, B.RETRY_LATER),
+    (D.INSUFFICIENT_FUNDS, B.RETRY_LATER): "insufficient_funds",
+    (D.LIMIT_EXCEEDED, B.RETRY_LATER): (
+        "card_velocity_exceeded withdrawal_count_limit_exceeded invalid_amount charge_exceeds_source_limit "
+        "charge_exceeds_transaction_limit"
     ),
-    "insufficient_funds": (D.INSUFFICIENT_FUNDS, B.RETRY_LATER),
-    **dict.fromkeys(
-        (
-            *("card_velocity_exceeded", "withdrawal_count_limit_exceeded", "invalid_amount"),
-            *("charge_exceeds_source_limit", "charge_exceeds_transaction_limit"),
-        ),
-        (D.LIMIT_EXCEEDED, B.RETRY_LATER),
+    (D.LIMIT_EXCEEDED, B.CONFIG_ERROR): "amount_too_large",
+    (D.TOO_SMALL, B.CONFIG_ERROR): "amount_too_small",
+    (D.EXPIRED_CARD, B.NEW_METHOD): "expired_card expired_payment_method",
+    (D.WRONG_EXPIRY, B.NEW_METHOD): "invalid_expiry_month invalid_expiry_year",
+    (D.WRONG_CODE, B.NEW_METHOD): "incorrect_cvc invalid_cvc",
+    (D.WRONG_NUMBER, B.NEW_METHOD): "incorrect_number invalid_number",
+    (D.WRONG_ADDRESS, B.NEW_METHOD): "incorrect_zip incorrect_address incorrect_postal_code postal_code_invalid",
+    (D.INVALID_ACCOUNT, B.NEW_METHOD): "invalid_account new_account_information_available account_closed",
+    (D.NOT_SUPPORTED, B.NEW_METHOD): (
+        "card_not_supported not_permitted service_not_allowed transaction_not_allowed invalid_card_type "
+        "payment_method_unsupported_type payment_method_restricted three_d_secure_authentication_not_supported "
+        "payment_intent_incompatible_payment_method"
     ),
-    "amount_too_large": (D.LIMIT_EXCEEDED, B.CONFIG_ERROR),
-    "amount_too_small": (D.TOO_SMALL, B.CONFIG_ERROR),
-    **dict.fromkeys(("expired_card", "expired_payment_method"), (D.EXPIRED_CARD, B.NEW_METHOD)),
-    **dict.fromkeys(("invalid_expiry_month", "invalid_expiry_year"), (D.WRONG_EXPIRY, B.NEW_METHOD)),
-    **dict.fromkeys(("incorrect_cvc", "invalid_cvc"), (D.WRONG_CODE, B.NEW_METHOD)),
-    **dict.fromkeys(("incorrect_number", "invalid_number"), (D.WRONG_NUMBER, B.NEW_METHOD)),
-    **dict.fromkeys(
-        ("incorrect_zip", "incorrect_address", "incorrect_postal_code", "postal_code_invalid"),
-        (D.WRONG_ADDRESS, B.NEW_METHOD),
+    (D.CURRENCY, B.NEW_METHOD): "currency_not_supported payment_method_currency_mismatch",
+    (D.DUPLICATE, B.RETRY_LATER): "duplicate_transaction",
+    (D.LOST_OR_STOLEN, B.NEVER): "lost_card stolen_card pickup_card restricted_card",
+    (D.FRAUD, B.NEVER): "fraudulent merchant_blacklist",
+    (D.STOPPED, B.NEVER): (
+        "revocation_of_all_authorizations revocation_of_authorization stop_payment_order "
+        "india_recurring_payment_mandate_canceled payment_intent_mandate_invalid"
     ),
-    **dict.fromkeys(
-        ("invalid_account", "new_account_information_available", "account_closed"), (D.INVALID_ACCOUNT, B.NEW_METHOD)
-    ),
-    **dict.fromkeys(
-        (
-            *("card_not_supported", "not_permitted", "service_not_allowed", "transaction_not_allowed"),
-            *("invalid_card_type", "payment_method_unsupported_type", "payment_method_restricted"),
-            *("three_d_secure_authentication_not_supported", "payment_intent_incompatible_payment_method"),
-        ),
-        (D.NOT_SUPPORTED, B.NEW_METHOD),
-    ),
-    **dict.fromkeys(("currency_not_supported", "payment_method_currency_mismatch"), (D.CURRENCY, B.NEW_METHOD)),
-    "duplicate_transaction": (D.DUPLICATE, B.RETRY_LATER),
-    **dict.fromkeys(("lost_card", "stolen_card", "pickup_card", "restricted_card"), (D.LOST_OR_STOLEN, B.NEVER)),
-    **dict.fromkeys(("fraudulent", "merchant_blacklist"), (D.FRAUD, B.NEVER)),
-    **dict.fromkeys(
-        (
-            *("revocation_of_all_authorizations", "revocation_of_authorization", "stop_payment_order"),
-            *("india_recurring_payment_mandate_canceled", "payment_intent_mandate_invalid"),
-        ),
-        (D.STOPPED, B.NEVER),
-    ),
-    **dict.fromkeys(("testmode_decline", "payment_method_invalid_parameter_testmode"), (D.TEST_CARD, B.NEW_METHOD)),
-    **dict.fromkeys(("token_already_used", "payment_method_unactivated"), (D.METHOD_GONE, B.NEW_METHOD)),
+    (D.TEST_CARD, B.NEW_METHOD): "testmode_decline payment_method_invalid_parameter_testmode",
+    (D.METHOD_GONE, B.NEW_METHOD): "token_already_used payment_method_unactivated",
 }
+DECLINES = {name: outcome for outcome, names in NAMES.items() for name in names.split()}
 UNKNOWN = (D.GENERIC, B.NEW_METHOD)
 GONE = Decline(D.METHOD_GONE, B.NEW_METHOD)
 
 # https://docs.stripe.com/declines/card#retrying-issuer-declines
-ADVICE = {
-    "confirm_card_data": B.NEW_METHOD,
-    "do_not_try_again": B.NEVER,
-    "try_again_later": B.RETRY_LATER,
-}
+ADVICE = {"confirm_card_data": B.NEW_METHOD, "do_not_try_again": B.NEVER, "try_again_later": B.RETRY_LATER}
 
 
 def decline_of(error: Mapping[str, Any]) -> Decline:
