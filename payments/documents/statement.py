@@ -53,8 +53,15 @@ def statement_data(statement: Statement, *, at: datetime) -> dict[str, Any]:
             "head": [_("Date"), _("Description"), _("Invoice"), _("Reference"), _("Amount"), _("Balance")],
             "opening": [_("Opening balance"), figure(statement.opening)],
             "rows": [
-                [day(line.on), line.word, line.number, line.reference, figure(amount), figure(balance)]
-                for line, amount, balance in statement.rows()
+                [
+                    day(line.on),
+                    str(line.what.label),
+                    line.number,
+                    line.reference,
+                    figure(line.amount),
+                    figure(line.balance),
+                ]
+                for line in statement.lines
             ],
             "closing": [closing, figure(statement.closing)],
         },

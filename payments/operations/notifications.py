@@ -321,7 +321,7 @@ def _send_statement(contact: BillingContact, statements: dict[int, Statement], *
         unchanged = BillingContact.objects.filter(pk=contact.pk, last_statement_on=contact.last_statement_on)
         if not unchanged.update(last_statement_on=first_on):
             return 0
-        if statement.lines or statement.opening_minor:
+        if statement.lines or statement.opening:
             queue_to(
                 key=f"statement:{contact.pk}:{first_on:%Y%m}",
                 email=contact.email,
@@ -340,11 +340,11 @@ def _statement_context(statement: Statement) -> dict[str, Any]:
         "currency": statement.currency,
         "first_on": statement.first_on.isoformat(),
         "last_on": statement.last_on.isoformat(),
-        "opening_minor": statement.opening_minor,
-        "closing_minor": statement.closing_minor,
+        "opening_minor": statement.opening.minor,
+        "closing_minor": statement.closing.minor,
         "left_out": len(statement.lines) - len(lines),
         "lines": [
-            {"on": row.on.isoformat(), "what": row.what.value, "number": row.number, "amount_minor": row.amount_minor}
+            {"on": row.on.isoformat(), "what": row.what.value, "number": row.number, "amount_minor": row.amount.minor}
             for row in lines
         ],
     }

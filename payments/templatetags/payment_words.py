@@ -12,7 +12,7 @@ from invoices.states import StatusBadge
 from payments.declines import explain
 from payments.models import AutomaticCharge
 from payments.models.methods import BRANDS
-from payments.statements import WORDS, What
+from payments.statements import What
 from payments.states import DISPUTE_LOOK, PAYMENT_LOOK, REFUND_LOOK, DisputeStatus, PaymentStatus, RefundStatus
 
 register = template.Library()
@@ -79,9 +79,9 @@ def calendar_day(text: str) -> date | None:
 
 
 @register.filter
-def statement_word(what: str) -> Promise:
+def statement_word(what: str) -> str | Promise:
     """What a line of a statement is, from the word that a stored mail holds."""
-    return WORDS[What(what)]
+    return What(what).label
 
 
 @register.filter

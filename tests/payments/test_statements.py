@@ -60,7 +60,7 @@ def due(profile):
 
 def lines(profile, first_on=ALWAYS[0], last_on=ALWAYS[1]):
     return [
-        (line.on.isoformat(), line.what.value, line.amount_minor, line.balance_minor)
+        (line.on.isoformat(), line.what.value, line.amount.minor, line.balance.minor)
         for line in statement_of(profile, first_on, last_on).lines
     ]
 
@@ -91,16 +91,16 @@ def test_a_period_begins_with_what_was_owed_before_it(profile):
     wire(old, 5000)
     issued(profile, today=date(2026, 11, 2))
     october = statement_of(profile, date(2026, 10, 1), date(2026, 10, 31))
-    assert (october.opening_minor, october.closing_minor) == (12000, 7000)
+    assert (october.opening.minor, october.closing.minor) == (12000, 7000)
     november = statement_of(profile, date(2026, 11, 1), date(2026, 11, 30))
-    assert (november.opening_minor, november.closing_minor) == (7000, 19000)
+    assert (november.opening.minor, november.closing.minor) == (7000, 19000)
     assert (november.charged, november.settled) == (Money(12000, "EUR"), Money(0, "EUR"))
 
 
 def test_money_recorded_later_stands_on_the_day_it_was_recorded(profile):
     """Or a statement that was sent would change."""
     wire(issued(profile, today=date(2026, 9, 1)), 12000, at=NOW, received_on=date(2026, 9, 29))
-    assert statement_of(profile, date(2026, 9, 1), date(2026, 9, 30)).closing_minor == 12000
+    assert statement_of(profile, date(2026, 9, 1), date(2026, 9, 30)).closing.minor == 12000
     assert lines(profile, date(2026, 10, 1), date(2026, 10, 31)) == [("2026-10-26", "payment", -12000, 0)]
 
 
@@ -307,8 +307,8 @@ def test_the_closing_balance_is_what_is_due(profile, payer, seed):
     assert books_are_clean()
     end = profile.day_of(NOW + timedelta(days=40))
     whole = statement_of(profile, date(2026, 1, 1), end)
-    assert (whole.opening_minor, whole.closing_minor) == (0, due(profile))
+    assert (whole.opening.minor, whole.closing.minor) == (0, due(profile))
     cut = profile.day_of(NOW + timedelta(days=story.chance.randint(0, 39)))
     before, after = statement_of(profile, date(2026, 1, 1), cut), statement_of(profile, cut + timedelta(days=1), end)
-    assert before.closing_minor == after.opening_minor
-    assert [line.amount_minor for line in (*before.lines, *after.lines)] == [line.amount_minor for line in whole.lines]
+    assert before.closing.minor == after.opening.minor
+    assert [line.amount.minor for line in (*before.lines, *after.lines)] == [line.amount.minor for line in whole.lines]
