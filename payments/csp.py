@@ -25,8 +25,8 @@ GetResponse = Callable[[HttpRequest], HttpResponse]
 
 
 def _browser_for(request: HttpRequest) -> Browser | None:
-    """A page with the check of a stored card names the card's own gateway as ``request.card_gateway``; new cards are
-    typed at the first one."""
+    """A page with the bank's approval names the gateway as ``request.card_gateway``; new cards are typed at the
+    first."""
     match = request.resolver_match
     if match is None or match.view_name not in PAGES:
         return None
@@ -43,15 +43,12 @@ def scripts(request: HttpRequest) -> dict[str, Any]:
 
 def policy_for(browser: Browser) -> dict[str, Any]:
     """The portal's content security policy with a gateway's origins added to it."""
-    policy: dict[str, list[str]] = {
-        name: [str(source) for source in sources] for name, sources in settings.SECURE_CSP.items()
-    }
-    wanted = {
-        "script-src": browser.script_origins,
-        "frame-src": browser.frame_origins,
-        "connect-src": browser.connect_origins,
-    }
-    for name, origins in wanted.items():
+    policy = {name: [str(source) for source in sources] for name, sources in settings.SECURE_CSP.items()}
+    for name, origins in (
+        ("script-src", browser.script_origins),
+        ("frame-src", browser.frame_origins),
+        ("connect-src", browser.connect_origins),
+    ):
         if origins:
             policy[name] = [*policy.get(name, []), *origins]
     return policy

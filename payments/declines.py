@@ -1,9 +1,5 @@
-"""What a customer reads when a bank said no: the reason in one phrase, and what helps.
-
-A gateway turns its provider's words into a `DeclineCode`; here each code becomes a reason that completes "The reason
-the bank gave: ..." and the advice that fits. A bank's suspicion of theft or fraud is not repeated to whoever holds the
-card, so those codes read like the generic one.
-"""
+"""What a customer reads when a bank said no: the reason and what helps, for each `DeclineCode`. A bank's suspicion of
+theft or fraud is not repeated to whoever holds the card, so those codes read like the generic one."""
 
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -14,6 +10,7 @@ from django.utils.translation import gettext_lazy as _
 from payments.gateways.base import DeclineCode
 
 Text = str | Promise
+D = DeclineCode
 
 NO_REASON: Text = _("none; banks often do not say why")
 OTHER_CARD: Text = _("Pay with another card.")
@@ -31,62 +28,56 @@ class Explanation(NamedTuple):
 
 GENERIC = Explanation(NO_REASON, (OTHER_CARD, ASK_BANK))
 EXPLANATIONS: dict[DeclineCode, Explanation] = {
-    DeclineCode.GENERIC: GENERIC,
-    DeclineCode.INSUFFICIENT_FUNDS: Explanation(_("not enough funds"), (OTHER_CARD, ASK_BANK)),
-    DeclineCode.EXPIRED_CARD: Explanation(
+    D.GENERIC: GENERIC,
+    D.INSUFFICIENT_FUNDS: Explanation(_("not enough funds"), (OTHER_CARD, ASK_BANK)),
+    D.EXPIRED_CARD: Explanation(
         _("the card has expired"), (OTHER_CARD, _("If you have the new card already, add it."))
     ),
-    DeclineCode.WRONG_CODE: Explanation(_("the security code is wrong"), (AGAIN, OTHER_CARD)),
-    DeclineCode.WRONG_NUMBER: Explanation(_("the card number is wrong"), (AGAIN, OTHER_CARD)),
-    DeclineCode.PROCESSING_ERROR: Explanation(
+    D.WRONG_CODE: Explanation(_("the security code is wrong"), (AGAIN, OTHER_CARD)),
+    D.WRONG_NUMBER: Explanation(_("the card number is wrong"), (AGAIN, OTHER_CARD)),
+    D.PROCESSING_ERROR: Explanation(
         _("a fault while it was processed"), (_("Try again in a few minutes."), OTHER_CARD)
     ),
-    DeclineCode.LOST_OR_STOLEN: GENERIC,
-    DeclineCode.FRAUD: GENERIC,
-    DeclineCode.CHALLENGE_FAILED: Explanation(
+    D.LOST_OR_STOLEN: GENERIC,
+    D.FRAUD: GENERIC,
+    D.CHALLENGE_FAILED: Explanation(
         _("the approval was not completed"), (_("Try again, and approve it with your bank."), OTHER_CARD)
     ),
-    DeclineCode.CHALLENGE_REQUIRED: Explanation(
+    D.CHALLENGE_REQUIRED: Explanation(
         _("it wants you to approve this payment"),
         (_("Pay now yourself, and approve the payment with your bank."), OTHER_CARD),
     ),
-    DeclineCode.LIMIT_EXCEEDED: Explanation(
+    D.LIMIT_EXCEEDED: Explanation(
         _("the amount is above the card's limit"), (OTHER_CARD, _("Ask your bank to raise the limit, then try again."))
     ),
-    DeclineCode.CURRENCY: Explanation(_("the card cannot pay in this currency"), (OTHER_CARD,)),
-    DeclineCode.METHOD_GONE: Explanation(
-        _("the stored card is no longer valid"), (OTHER_CARD, _("Add the card again."))
-    ),
-    DeclineCode.TOO_SMALL: Explanation(_("the amount is too small for a card"), (CONTACT,)),
-    DeclineCode.WRONG_EXPIRY: Explanation(_("the expiry date is wrong"), (AGAIN, OTHER_CARD)),
-    DeclineCode.WRONG_ADDRESS: Explanation(_("the postal code or the address is wrong"), (AGAIN, OTHER_CARD)),
-    DeclineCode.INVALID_ACCOUNT: Explanation(
-        _("the card, or the account behind it, is no longer valid"), (OTHER_CARD, ASK_BANK)
-    ),
-    DeclineCode.NOT_SUPPORTED: Explanation(
-        _("the card cannot be used for this kind of payment"), (OTHER_CARD, ASK_BANK)
-    ),
-    DeclineCode.DUPLICATE: Explanation(
+    D.CURRENCY: Explanation(_("the card cannot pay in this currency"), (OTHER_CARD,)),
+    D.METHOD_GONE: Explanation(_("the stored card is no longer valid"), (OTHER_CARD, _("Add the card again."))),
+    D.TOO_SMALL: Explanation(_("the amount is too small for a card"), (CONTACT,)),
+    D.WRONG_EXPIRY: Explanation(_("the expiry date is wrong"), (AGAIN, OTHER_CARD)),
+    D.WRONG_ADDRESS: Explanation(_("the postal code or the address is wrong"), (AGAIN, OTHER_CARD)),
+    D.INVALID_ACCOUNT: Explanation(_("the card, or the account behind it, is no longer valid"), (OTHER_CARD, ASK_BANK)),
+    D.NOT_SUPPORTED: Explanation(_("the card cannot be used for this kind of payment"), (OTHER_CARD, ASK_BANK)),
+    D.DUPLICATE: Explanation(
         _("it saw a payment of the same amount a moment ago"),
         (_("See in your payment history whether it was paid already."), _("If not, try again in a few minutes.")),
     ),
-    DeclineCode.STOPPED: Explanation(_("payments to us were stopped for this card"), (OTHER_CARD, ASK_BANK)),
-    DeclineCode.TEST_CARD: Explanation(_("this is a test card"), (OTHER_CARD,)),
-    DeclineCode.AMOUNT: Explanation(_("a card cannot pay exactly this amount"), (CONTACT,)),
+    D.STOPPED: Explanation(_("payments to us were stopped for this card"), (OTHER_CARD, ASK_BANK)),
+    D.TEST_CARD: Explanation(_("this is a test card"), (OTHER_CARD,)),
+    D.AMOUNT: Explanation(_("a card cannot pay exactly this amount"), (CONTACT,)),
 }
 
 ANOTHER_CARD: Text = _("Add another card.")
 APPROVE: Text = _("Add the card again, and approve it with your bank.")
 # They speak of an amount, of a payment, or of a card that was stored before.
 ONLY_OF_PAYMENTS = {
-    *(DeclineCode.TOO_SMALL, DeclineCode.LIMIT_EXCEEDED, DeclineCode.CURRENCY, DeclineCode.METHOD_GONE),
-    *(DeclineCode.NOT_SUPPORTED, DeclineCode.DUPLICATE, DeclineCode.STOPPED, DeclineCode.AMOUNT),
+    *(D.TOO_SMALL, D.LIMIT_EXCEEDED, D.CURRENCY, D.METHOD_GONE),
+    *(D.NOT_SUPPORTED, D.DUPLICATE, D.STOPPED, D.AMOUNT),
 }
 
 
 def explain_adding(code: str) -> Explanation:
     """The same for a card that is added without paying, where nothing can be paid with another one."""
-    if code == DeclineCode.CHALLENGE_REQUIRED:
+    if code == D.CHALLENGE_REQUIRED:
         return Explanation(_("it wants you to approve the card"), (APPROVE, ANOTHER_CARD))
     reason, advice = GENERIC if code in ONLY_OF_PAYMENTS else explain(code)
     return Explanation(reason, [ANOTHER_CARD if text is OTHER_CARD else text for text in advice])

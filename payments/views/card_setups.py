@@ -95,14 +95,12 @@ def _url(name: str, access: Access, setup: MethodSetup | None = None) -> str:
 
 def _success(setup: MethodSetup, method: PaymentMethod) -> str:
     old = setup.replaces
-    if old is not None:
-        old.refresh_from_db()
     if old is None or old.pk == method.pk:
         return _("%(card)s was added.") % {"card": method.label}
-    if old.status == PaymentMethod.Status.REMOVED:
-        text = _("%(card)s took the place of %(old)s.")
-    else:
-        text = _("%(card)s took the place of %(old)s, which stays until its payment has ended.")
+    old.refresh_from_db()
+    stays = _("%(card)s took the place of %(old)s, which stays until its payment has ended.")
+    replaced = _("%(card)s took the place of %(old)s.")
+    text = replaced if old.status == PaymentMethod.Status.REMOVED else stays
     return text % {"card": method.label, "old": old.label}
 
 

@@ -1,8 +1,8 @@
 """The payment methods of a billing profile: see them, choose the default and the backups, remove one."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Any
+from functools import partial
+from typing import Any, NamedTuple
 
 from django.conf import settings
 from django.contrib import messages
@@ -39,15 +39,12 @@ Stop = AutomaticCharge.Stop
 ENDED_BY_PEOPLE = [Stop.SWITCHED_OFF, Stop.BY_WIRE, Stop.DISPUTED, Stop.NOTHING_DUE, Stop.PAID]
 
 
-@dataclass(frozen=True)
-class Row:
-    """One stored card as the reader sees it. ``is_first`` and ``is_last`` are about the backups."""
+class Row(NamedTuple):
+    """One stored card as the reader sees it."""
 
     method: PaymentMethod
     is_expired: bool
     expires_soon: bool
-    is_first: bool = False
-    is_last: bool = False
 
 
 @require_GET
@@ -56,22 +53,17 @@ def methods(request: HttpRequest, access: Access) -> HttpResponse:
     """The default method, the backups, the other cards, check or wire, and what is charged automatically."""
     profile = profile_of(access)
     today = profile.day_of(timezone.now())
-    stored = list(PaymentMethod.objects.visible_to(access).active().in_order().select_related("created_by"))
-    backups = sorted((card for card in stored if card.backup_order), key=lambda card: card.backup_order or 0)
-    ends = {"first": backups[0].pk, "last": backups[-1].pk} if backups else {}
-
-    def row(card: PaymentMethod) -> Row:
-        first, last = card.pk == ends.get("first"), card.pk == ends.get("last")
-        return Row(card, card.is_expired(today), card.expires_soon(today), first, last)
-
+    stored = PaymentMethod.objects.visible_to(access).active().in_order().select_related("created_by")
+    rows = [Row(card, card.is_expired(today), card.expires_soon(today)) for card in stored]
+    backups = [row for row in rows if row.method.backup_order]
     may_manage = access.can(Permission.METHODS_MANAGE)
     wire_requests = WireRequest.objects.filter(profile=profile, status=WireRequest.Status.OPEN)
     planned = Invoice.objects.visible_to(access).filter(status=InvoiceStatus.OPEN, autopay_on__isnull=False)
     context = {
         "profile": profile,
-        "default": next((row(card) for card in stored if card.is_default), None),
-        "backups": [row(card) for card in backups],
-        "others": [row(card) for card in stored if not card.is_default and not card.backup_order],
+        "default": next((row for row in rows if row.method.is_default), None),
+        "backups": sorted(backups, key=lambda row: row.method.backup_order or 0),
+        "others": [row for row in rows if not row.method.is_default and not row.method.backup_order],
         "may_manage": may_manage,
         "may_add": may_manage and default_gateway() is not None,
         "refusal": None if may_manage else access.refusal(Permission.METHODS_MANAGE),
@@ -85,8 +77,7 @@ def methods(request: HttpRequest, access: Access) -> HttpResponse:
 
 
 def failed_charges(access: Access) -> QuerySet[AutomaticCharge]:
-    """Invoices of the profile that could not be charged automatically and that somebody has to pay. They are offered to
-    be paid, on the page of payment methods and where a card has just become the default, until they are."""
+    """Invoices of the profile that could not be charged automatically and that somebody has to pay."""
     due = Invoice.objects.visible_to(access).filter(status=InvoiceStatus.OPEN, payment_started_at=None)
     stopped = AutomaticCharge.objects.filter(invoice__in=due, status=AutomaticCharge.Status.STOPPED)
     return stopped.exclude(stopped_because__in=ENDED_BY_PEOPLE)
@@ -118,13 +109,11 @@ def choose_default_method(request: HttpRequest, access: Access) -> HttpResponse:
     if method not in BillingProfile.DefaultMethod.values:
         messages.error(request, _("Choose a card, or check or wire transfer."))
         return redirect("payments:methods", profile=profile.code)
-    label = BillingProfile.DefaultMethod(method).label
-    return _change(
-        request,
-        access,
-        lambda: set_default_method(access=access, profile_id=profile.pk, method=method, at=at),
-        _("%(method)s is now the default payment method.") % {"method": label},
-    )
+    success = _("%(method)s is now the default payment method.") % {
+        "method": BillingProfile.DefaultMethod(method).label
+    }
+    change = partial(set_default_method, access=access, profile_id=profile.pk, method=method, at=at)
+    return _change(request, access, change, success)
 
 
 @require_POST

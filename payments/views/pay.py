@@ -1,7 +1,7 @@
 """The payment page of an invoice: choose a method, see the amount, press Pay now.
 
-The page is the blade or a page of its own. It mints the key of the attempt; sending it twice is the same attempt. What
-follows is always a redirect to a page that can be reloaded, so the same code serves browsers with and without scripts.
+It mints the key of the attempt; sending it twice is the same attempt. What follows is always a redirect to a page that
+can be reloaded, so the same code serves browsers with and without scripts.
 """
 
 import uuid
@@ -164,11 +164,7 @@ def _choice(method: PaymentMethod, profile: BillingProfile, *, at: datetime, dec
 def _declined_today(access: Access, *, at: datetime) -> dict[int, datetime]:
     """When each card was last declined since midnight where the portal is."""
     midnight = timezone.localtime(at).replace(hour=0, minute=0, second=0, microsecond=0)
-    rows = (
-        Payment.objects.visible_to(access)
-        .filter(status=PaymentStatus.DECLINED, method__isnull=False)
-        .filter(started_at__gte=midnight, started_at__lt=midnight + timedelta(days=1))
-        .order_by("started_at")
-        .values_list("method_id", "started_at")
-    )
+    declined = Payment.objects.visible_to(access).filter(status=PaymentStatus.DECLINED, method__isnull=False)
+    today = declined.filter(started_at__gte=midnight, started_at__lt=midnight + timedelta(days=1))
+    rows = today.order_by("started_at").values_list("method_id", "started_at")
     return {method_id: started_at for method_id, started_at in rows if method_id is not None}

@@ -1,12 +1,9 @@
 """The payments of a billing profile: the list, those of one invoice, the page of one with what can be done there, and
 where a payment goes on after something happened to it.
 
-While a payment is open its page asks every two seconds whether it has moved. It only reads: asking the gateway is the
-work of the return page, the webhook and the reconciler.
-
-The page on which the bank asks for approval is drawn anew each time and kept by no cache, because what it holds is for
-this reader and this moment. It has an address of its own, so a reload asks again, and it works as a page where the
-blade's own page lacks the scripts.
+While a payment is open its page asks every two seconds whether it has moved, and only reads. The page on which the bank
+asks for approval has an address of its own, so a reload asks again, and it works as a page where the blade's own page
+lacks the scripts.
 """
 
 from typing import Any
@@ -129,10 +126,8 @@ def for_invoice(request: HttpRequest, access: Access, number: str) -> HttpRespon
 @require_GET
 @profile_view(Permission.INVOICE_VIEW)
 def latest(_request: HttpRequest, access: Access, number: str) -> HttpResponse:
-    """Leads to the payment in progress of an invoice, or to the last one when it has ended meanwhile.
-
-    The pages of invoices link here, because they know that a payment is in progress, but not which.
-    """
+    """Leads to the payment in progress of an invoice, or to the last one when it has ended meanwhile: the pages of
+    invoices know that there is one, but not which."""
     invoice = get_object_or_404(Invoice.objects.visible_to(access).select_related("profile"), number=number)
     attempts = Payment.objects.visible_to(access).filter(allocations__invoice=invoice)
     payment = attempts.order_by("-allocations__is_open", "-started_at", "-id").first()
@@ -219,8 +214,7 @@ def challenge(request: HttpRequest, access: Access, reference: str) -> HttpRespo
 @require_GET
 @profile_view(Permission.INVOICE_VIEW)
 def returned(request: HttpRequest, access: Access, reference: str) -> HttpResponse:
-    """Where the bank leads back to. What the address claims counts for nothing; the gateway is asked. Where it cannot
-    be asked, the page of the payment says how it stands."""
+    """Where the bank leads back to. What the address claims counts for nothing; the gateway is asked."""
     try:
         payment = return_from_bank(access=access, reference=reference, at=timezone.now())
     except Payment.DoesNotExist as error:

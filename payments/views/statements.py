@@ -29,6 +29,7 @@ def statement(request: HttpRequest, access: Access) -> HttpResponse:
     first_on, last_on = _days(request, profile)
     account, today = statement_of(profile, first_on, last_on), profile.day_of(timezone.now())
     offered = [(f"{month:%Y-%m}", month, (first_on, last_on) == month_of(month)) for month in _months(profile)]
+    pdf_url = reverse("payments:statement_pdf", args=[profile.code])
     query = urlencode({"from": first_on.isoformat(), "to": last_on.isoformat()})
     context = {
         "profile": profile,
@@ -39,11 +40,7 @@ def statement(request: HttpRequest, access: Access) -> HttpResponse:
         "last_on": last_on,
         "months": offered,
         "is_month": any(is_chosen for _value, _month, is_chosen in offered),
-        "pdf_url": (
-            f"{reverse('payments:statement_pdf', args=[profile.code])}?{query}"
-            if access.can(Permission.INVOICE_DOWNLOAD)
-            else ""
-        ),
+        "pdf_url": f"{pdf_url}?{query}" if access.can(Permission.INVOICE_DOWNLOAD) else "",
     }
     return render(request, "payments/statement.html", context)
 
