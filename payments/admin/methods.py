@@ -21,8 +21,6 @@ from payments.operations.methods import CannotChangeMethod, remove_method
 
 
 class DetachmentInline(ReadOnlyInline):
-    """Ids of this card that the gateway has to forget."""
-
     model = Detachment
     fields = readonly_fields = ("gateway_method", "created_at", "done_at", "next_try_at", "tries", "last_error")
 
@@ -75,8 +73,6 @@ class PaymentMethodAdmin(StaffActionAdmin):
 
 
 class HeldNowFilter(admin.SimpleListFilter):
-    """Who is held at this moment."""
-
     title = _("held now")
     parameter_name = "now"
 

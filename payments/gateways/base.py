@@ -94,8 +94,6 @@ class MethodInfo:
 
 @dataclass(frozen=True, slots=True)
 class Attempt:
-    """What a gateway is told of a payment."""
-
     key: str  # idempotency key: the same for every call about this attempt
     reference: str  # ours, shown to people, such as PAY-7F3K22QX; sent along as metadata
     amount: Money

@@ -136,7 +136,6 @@ class Payment(Movement):
 
     @property
     def refunded(self) -> Money:
-        """What we paid back."""
         return Money(self.refunded_minor - self.charged_back_minor, self.currency)
 
     @property

@@ -303,7 +303,6 @@ def end(plan: AutomaticCharge, reason: Stop, *, at: datetime) -> None:
 
 
 def record(action: str, plan: AutomaticCharge, access: Access, at: datetime, **detail: Any) -> None:
-    """Adds to the audit trail."""
     audit.record(access=access, at=at, action=action, subject=str(plan.invoice), profile=plan.profile, **detail)
 
 

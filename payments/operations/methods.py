@@ -8,7 +8,6 @@ looked up; a card that is gone shows at a charge as well, as a decline that says
 """
 
 from datetime import datetime
-from enum import StrEnum
 from typing import Any, NamedTuple
 
 import structlog
@@ -44,32 +43,19 @@ class CannotChangeMethod(Exception):
     """The card was not changed. The message may be shown."""
 
 
-class Block(StrEnum):
-    OPEN_PAYMENT = "open_payment"
-    PLANNED = "planned"
-    DEFAULT = "default"
-    LAST = "last"
-
-
-class BackupChange(StrEnum):
-    ADD = "add"
-    DROP = "drop"
-    UP = "up"
-    DOWN = "down"
-
-
-BACKUP_ACTIONS = {
-    BackupChange.ADD: "method.made_backup",
-    BackupChange.DROP: "method.backup_dropped",
-    BackupChange.UP: "method.backup_moved",
-    BackupChange.DOWN: "method.backup_moved",
+# The changes of the backups, and what the audit trail calls them.
+BACKUP_CHANGES = {
+    "add": "method.made_backup",
+    "drop": "method.backup_dropped",
+    "up": "method.backup_moved",
+    "down": "method.backup_moved",
 }
 
 
 class Blocker(NamedTuple):
     """Why a card stays, and the remedy, as sentences for the reader."""
 
-    code: Block
+    code: str
     reason: str
     remedy: str
 
@@ -153,8 +139,8 @@ def _set_default(method: PaymentMethod) -> None:
 
 @translate_lock_timeout(CannotChangeMethod)
 @transaction.atomic
-def change_backups(*, access: Access, method_id: int, change: BackupChange, at: datetime) -> PaymentMethod:
-    """Puts a card at the end of the backups, takes it out, or changes its place with the one before or after it.
+def change_backups(*, access: Access, method_id: int, change: str, at: datetime) -> PaymentMethod:
+    """Puts a card at the end of the backups, takes it out, or moves it by one, as ``change`` (`BACKUP_CHANGES`) says.
 
     Backups are tried in their order when an automatic charge of the default card is refused for good. What is so
     already changes nothing. Raises PaymentMethod.DoesNotExist, NotAllowed, and CannotChangeMethod when the default card
@@ -164,21 +150,21 @@ def change_backups(*, access: Access, method_id: int, change: BackupChange, at: 
     active = PaymentMethod.objects.active().filter(profile=method.profile_id, backup_order__isnull=False)
     places = list(active.order_by("backup_order").values_list("pk", flat=True))
     old, place = list(places), places.index(method.pk) if method.pk in places else None
-    if change == BackupChange.ADD:
+    if change == "add":
         if method.is_default:
             raise CannotChangeMethod(_("This is the default card, which is charged first."))
         _refuse_expired(method, at)
         places += [method.pk] if place is None else []
     elif place is not None:
         places.remove(method.pk)
-        if change != BackupChange.DROP:
-            places.insert(max(0, place + (-1 if change == BackupChange.UP else 1)), method.pk)
+        if change != "drop":
+            places.insert(max(0, place + (-1 if change == "up" else 1)), method.pk)
     if places != old:
         # Places are unique at every moment, so all are cleared first.
         PaymentMethod.objects.filter(pk__in=old).update(backup_order=None)
         for order, pk in enumerate(places, start=1):
             PaymentMethod.objects.filter(pk=pk).update(backup_order=order)
-        record(BACKUP_ACTIONS[change], method, access, at)
+        record(BACKUP_CHANGES[change], method, access, at)
     return method
 
 
@@ -247,7 +233,7 @@ def blockers_of(method: PaymentMethod, *, at: datetime, by_staff: bool = False) 
     blockers = []
     if Payment.objects.filter(method=method, status__in=OPEN).exists():
         reason = _("A payment with this card is in progress.")
-        blockers.append(Blocker(Block.OPEN_PAYMENT, reason, _("Remove it when that has ended.")))
+        blockers.append(Blocker("open_payment", reason, _("Remove it when that has ended.")))
     profile = method.profile
     if by_staff or not method.is_default:
         return blockers
@@ -256,15 +242,15 @@ def blockers_of(method: PaymentMethod, *, at: datetime, by_staff: bool = False) 
     could_replace = any(not other.is_expired(today) for other in others)
     if could_replace:
         remedy = _("Make another card the default first.")
-        blockers.append(Blocker(Block.DEFAULT, _("This is the default card."), remedy))
+        blockers.append(Blocker("default", _("This is the default card."), remedy))
     if profile.pays_by_wire or method.is_expired(today):
         return blockers
     if profile.charges_automatically and Invoice.objects.filter(profile=profile, autopay_on__isnull=False).exists():
         remedy = _("Make another card the default, or switch automatic charging off.")
-        blockers.append(Blocker(Block.PLANNED, _("Invoices are going to be charged to it."), remedy))
+        blockers.append(Blocker("planned", _("Invoices are going to be charged to it."), remedy))
     if not could_replace:
         reason = _("It is the only payment method of this billing profile.")
-        blockers.append(Blocker(Block.LAST, reason, _("Add another card first, or ask to pay by check or wire.")))
+        blockers.append(Blocker("last", reason, _("Add another card first, or ask to pay by check or wire.")))
     return blockers
 
 

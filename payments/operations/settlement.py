@@ -201,14 +201,12 @@ def credit_surplus(payment: Payment, surplus: Money, *, description: str, at: da
 def record_event(
     payment: Payment, *, old: str, result: str, source: PaymentEvent.Source, at: datetime, detail: dict[str, Any]
 ) -> None:
-    """Adds to the history of a payment."""
     PaymentEvent.objects.create(
         payment=payment, at=at, source=source, result=result, old_status=old, new_status=payment.status, detail=detail
     )
 
 
 def record_audit(action: str, payment: Payment, access: Access, at: datetime, **detail: Any) -> None:
-    """Adds to the audit trail."""
     audit.record(access=access, at=at, action=action, subject=payment.reference, profile=payment.profile, **detail)
 
 

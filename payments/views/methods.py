@@ -24,7 +24,7 @@ from payments.gateways.registry import default_gateway
 from payments.models import AutomaticCharge, PaymentMethod
 from payments.operations.autopay import switch_autopay
 from payments.operations.methods import (
-    BackupChange,
+    BACKUP_CHANGES,
     CannotChangeMethod,
     blockers_of,
     change_backups,
@@ -119,7 +119,6 @@ def choose_default_method(request: HttpRequest, access: Access) -> HttpResponse:
 @require_POST
 @profile_view(Permission.METHODS_MANAGE)
 def set_default(request: HttpRequest, access: Access, method_id: int) -> HttpResponse:
-    """Makes a card the one that is charged automatically."""
     method, at = _method(access, method_id), timezone.now()
     success = _("%(card)s is now the default.") % {"card": method.label}
     return _change(request, access, lambda: make_default(access=access, method_id=method.pk, at=at), success)
@@ -130,10 +129,9 @@ def set_default(request: HttpRequest, access: Access, method_id: int) -> HttpRes
 def backup(request: HttpRequest, access: Access, method_id: int) -> HttpResponse:
     """Puts a card among the backups, takes it out, or changes its place there: ``act`` in the form says which."""
     method, at, act = _method(access, method_id), timezone.now(), request.POST.get("act", "")
-    if act not in set(BackupChange):
+    if act not in BACKUP_CHANGES:
         raise BadRequest("act is none of add, drop, up and down")
-    change = BackupChange(act)
-    return _change(request, access, lambda: change_backups(access=access, method_id=method.pk, change=change, at=at))
+    return _change(request, access, partial(change_backups, access=access, method_id=method.pk, change=act, at=at))
 
 
 @require_POST

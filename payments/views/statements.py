@@ -76,7 +76,6 @@ def _day(text: str) -> date | None:
 
 
 def _months(profile: BillingProfile) -> list[date]:
-    """The first days of this month and those before it."""
     months = [month_of(profile.day_of(timezone.now()))[0]]
     while len(months) < MONTHS_OFFERED:
         months.append(month_before(months[-1])[0])

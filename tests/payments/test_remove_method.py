@@ -10,7 +10,6 @@ from payments.models import PaymentMethod
 from payments.operations.autopay import switch_autopay
 from payments.operations.card_setups import CannotAddCard
 from payments.operations.methods import (
-    BackupChange,
     CannotChangeMethod,
     blockers_of,
     change_backups,
@@ -30,7 +29,7 @@ def owner(profile):
 
 
 def codes(method) -> list[str]:
-    return [blocker.code.value for blocker in blockers_of(method, at=NOW)]
+    return [blocker.code for blocker in blockers_of(method, at=NOW)]
 
 
 def removed(owner, method) -> bool:
@@ -110,13 +109,13 @@ def test_backups_are_put_in_order(profile, owner):
     card(profile, is_default=True)
     cards = [card(profile, last_four) for last_four in ("4444", "0005", "0341")]
     for each in cards:
-        change_backups(access=owner, method_id=each.pk, change=BackupChange.ADD, at=NOW)
-    change_backups(access=owner, method_id=cards[2].pk, change=BackupChange.UP, at=NOW)
+        change_backups(access=owner, method_id=each.pk, change="add", at=NOW)
+    change_backups(access=owner, method_id=cards[2].pk, change="up", at=NOW)
     assert order_of(profile) == ["4444", "0341", "0005"]
-    change_backups(access=owner, method_id=cards[0].pk, change=BackupChange.UP, at=NOW)
-    change_backups(access=owner, method_id=cards[0].pk, change=BackupChange.DOWN, at=NOW)
+    change_backups(access=owner, method_id=cards[0].pk, change="up", at=NOW)
+    change_backups(access=owner, method_id=cards[0].pk, change="down", at=NOW)
     assert order_of(profile) == ["0341", "4444", "0005"]
-    change_backups(access=owner, method_id=cards[0].pk, change=BackupChange.DROP, at=NOW)
+    change_backups(access=owner, method_id=cards[0].pk, change="drop", at=NOW)
     assert order_of(profile) == ["0341", "0005"]
     assert AuditEntry.objects.filter(action="method.made_backup").count() == 3
     assert AuditEntry.objects.filter(action="method.backup_moved").count() == 2
@@ -133,7 +132,7 @@ def test_a_backup_that_becomes_the_default_is_no_backup_any_more(profile, owner)
 def test_the_default_and_an_expired_card_are_no_backups(profile, owner, fields):
     method = card(profile, **fields)
     with pytest.raises(CannotChangeMethod):
-        change_backups(access=owner, method_id=method.pk, change=BackupChange.ADD, at=NOW)
+        change_backups(access=owner, method_id=method.pk, change="add", at=NOW)
     assert order_of(profile) == []
 
 
@@ -143,9 +142,9 @@ def test_who_may_not_manage_cards_changes_nothing(profile, role):
     method, other = card(profile, "4444", backup_order=1), card(profile, "0005", backup_order=2)
     before = AuditEntry.objects.count()
     for act in (
-        lambda: change_backups(access=person, method_id=method.pk, change=BackupChange.ADD, at=NOW),
-        lambda: change_backups(access=person, method_id=method.pk, change=BackupChange.DROP, at=NOW),
-        lambda: change_backups(access=person, method_id=other.pk, change=BackupChange.UP, at=NOW),
+        lambda: change_backups(access=person, method_id=method.pk, change="add", at=NOW),
+        lambda: change_backups(access=person, method_id=method.pk, change="drop", at=NOW),
+        lambda: change_backups(access=person, method_id=other.pk, change="up", at=NOW),
         lambda: switch_autopay(access=person, on=False, at=NOW),
     ):
         with pytest.raises(PermissionDenied):

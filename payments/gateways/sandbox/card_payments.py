@@ -10,7 +10,16 @@ from urllib.parse import urljoin
 from django.db.models import Q
 
 from payments.gateways.base import Attempt, DeclineCode, MethodInfo, Outcome, Result
-from payments.gateways.sandbox.cards import BY_LAST_FOUR, NEEDS_APPROVAL, Habit, TestCard, card_of, decline, fingerprint
+from payments.gateways.sandbox.cards import (
+    BY_LAST_FOUR,
+    NEEDS_APPROVAL,
+    PAYMENT_ENDS,
+    Habit,
+    TestCard,
+    card_of,
+    decline,
+    fingerprint,
+)
 from payments.gateways.sandbox.faults import CallFaults, Fault
 from payments.gateways.sandbox.models import CardPayment, CardSetup, Fence, StoredCard, record, stored_card
 from payments.gateways.sandbox.refunds import SETTLES_AFTER, open_dispute
@@ -62,7 +71,6 @@ def challenge_of(row: CardPayment | CardSetup | None, slug: str, *, about: str) 
 
 
 def outcome_of(payment: CardPayment, slug: str) -> Outcome:
-    """How a payment stands."""
     return Outcome(
         Result(payment.state),
         gateway_id=payment.pk,
@@ -89,7 +97,6 @@ def is_fenced(attempt: Attempt) -> bool:
 
 
 def charge(attempt: Attempt, faults: CallFaults, *, at: datetime) -> CardPayment:
-    """Writes a payment with what became of it at once."""
     card, stored = card_of(attempt.method), stored_card(attempt.method)
     needs_approval = card is not None and _needs_approval(card, stored)
     refusal = _refusal(attempt, card, stored, faults, at=at)
@@ -116,7 +123,7 @@ def charge(attempt: Attempt, faults: CallFaults, *, at: datetime) -> CardPayment
     elif needs_approval:
         payment.move(Result.NEEDS_CUSTOMER, at=at, challenge="pay_" + secrets.token_urlsafe(24))
     else:
-        _take(payment, card, faults, at=at)
+        _take(payment, card, at=at)
     return payment
 
 
@@ -152,11 +159,11 @@ def has_expired(month_and_year: tuple[int, int], at: datetime) -> bool:
     return month_and_year[::-1] < (at.year, at.month)
 
 
-def _take(payment: CardPayment, card: TestCard, faults: CallFaults, *, at: datetime) -> None:
+def _take(payment: CardPayment, card: TestCard, *, at: datetime) -> None:
     """The bank says yes: now, or in a while."""
     if card.habit == Habit.TOLD_OUT_OF_ORDER:
         record("payment.pending", payment.pk, at=at, reference=payment.reference, delay=LATE_BY)
-    end = faults.end_of(card.habit, later=Habit.SETTLES_LATER, fails=Habit.FAILS_LATER)
+    end = PAYMENT_ENDS.get(card.habit)
     if end is None:
         _succeed(payment, card, at=at)
     else:
@@ -187,7 +194,7 @@ def answer_challenge(payment: CardPayment, *, approved: bool, at: datetime) -> N
     if not approved or card.declined is not None:
         payment.move(Result.DECLINED, at=at, decline=card.declined if approved else DeclineCode.CHALLENGE_FAILED)
     else:
-        _take(payment, card, CallFaults(), at=at)
+        _take(payment, card, at=at)
 
 
 def expire(attempt: Attempt, *, at: datetime) -> CardPayment | None:

@@ -14,7 +14,7 @@ from enum import Enum, auto
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
-from payments.gateways.base import Bucket, Decline, DeclineCode
+from payments.gateways.base import Bucket, Decline, DeclineCode, Result
 
 METHOD = re.compile(r"^(?:tok|card)_(\d{4})_[A-Za-z0-9_-]+$", re.ASCII)
 
@@ -22,6 +22,7 @@ METHOD = re.compile(r"^(?:tok|card)_(\d{4})_[A-Za-z0-9_-]+$", re.ASCII)
 class Habit(Enum):
     """What is odd about a test card."""
 
+    NONE = auto()
     APPROVED_ONCE = auto()  # the bank asks for approval unless it was given when the card was stored
     APPROVED_ALWAYS = auto()
     REQUEST_LOST = auto()  # nothing was charged, and no answer comes
@@ -36,6 +37,9 @@ class Habit(Enum):
 
 
 NEEDS_APPROVAL = (Habit.APPROVED_ONCE, Habit.APPROVED_ALWAYS)
+# How a payment, or a refund, ends that is on its way for a while.
+PAYMENT_ENDS = {Habit.SETTLES_LATER: Result.SUCCEEDED, Habit.FAILS_LATER: Result.DECLINED}
+REFUND_ENDS = {Habit.REFUND_LATER: Result.SUCCEEDED, Habit.REFUND_FAILS: Result.DECLINED}
 
 # What can be done about a decline; of the others: pay with another card.
 BUCKETS = {
@@ -62,7 +66,7 @@ class TestCard:
     number: str
     label: Promise
     explanation: Promise
-    habit: Habit | None = None
+    habit: Habit = Habit.NONE
     declined: DeclineCode | None = None
     can_be_stored: bool = True  # False: declined also where it is only stored
     brand: str = "visa"

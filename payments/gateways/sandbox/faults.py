@@ -7,8 +7,7 @@ operation (``charge`` unless said otherwise), one of `OPERATIONS`.
 import time
 from enum import StrEnum
 
-from payments.gateways.base import GatewayError, Result
-from payments.gateways.sandbox.cards import Habit
+from payments.gateways.base import GatewayError
 from payments.gateways.sandbox.models import ArmedFault, transaction
 
 OPERATIONS = frozenset(
@@ -30,8 +29,6 @@ class Fault(StrEnum):
     OTHER_AMOUNT = "other_amount"  # value: the minor units taken instead
     OTHER_CURRENCY = "other_currency"  # value: the currency taken instead
     DECLINE = "decline"  # value: a DeclineCode
-    SETTLE_LATER = "settle_later"
-    FAIL_LATER = "fail_later"
 
 
 class NetworkTrouble(GatewayError):
@@ -56,12 +53,6 @@ class CallFaults(dict[Fault, str]):
             raise NetworkTrouble("No answer in time.")
         if Fault.GARBAGE in self:
             raise NetworkTrouble("The answer could not be read.")
-
-    def end_of(self, habit: Habit | None, *, later: Habit, fails: Habit) -> Result | None:
-        """How money ends that is on its way for a while. None when it arrives at once."""
-        if Fault.FAIL_LATER in self or (habit == fails and Fault.SETTLE_LATER not in self):
-            return Result.DECLINED
-        return Result.SUCCEEDED if Fault.SETTLE_LATER in self or habit == later else None
 
 
 class Faults:

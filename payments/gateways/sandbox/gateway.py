@@ -50,7 +50,7 @@ class SandboxGateway:
     def charge(self, attempt: Attempt) -> Outcome:
         """Raises GatewayError where the sandbox is not allowed, and for a key used with other parameters."""
         card = card_of(attempt.method)
-        habit = card.habit if card is not None else None
+        habit = card.habit if card is not None else Habit.NONE
         parameters = [
             *(attempt.reference, attempt.amount.minor, attempt.amount.currency, attempt.profile, attempt.description),
             *(attempt.gateway_customer, known(attempt.method), attempt.save_method, attempt.customer_present),

@@ -133,8 +133,6 @@ class Approvable(Record):
 
 
 class CardPayment(Movement, Approvable):
-    """A payment that was asked for, with what became of it."""
-
     family = "payment"
     description = models.TextField()
     method = models.TextField()
@@ -173,8 +171,6 @@ def stored_card(card_id: str) -> StoredCard:
 
 
 class CardSetup(Approvable):
-    """A card that is being added without a payment."""
-
     id = models.TextField(primary_key=True)
     state = models.TextField()
     decline = models.TextField(default="")

@@ -7,7 +7,6 @@ from datetime import timedelta
 
 from payments.gateways.base import DisputeStatus, Result
 from payments.gateways.sandbox import models, refunds
-from payments.gateways.sandbox.faults import CallFaults
 from payments.gateways.sandbox.models import CardPayment, Clock, StoredCard, transaction
 
 
@@ -19,7 +18,7 @@ class Operator:
             left = refunds.refundable(payment)
             if not 0 < minor <= left:
                 raise ValueError(f"{left} minor units are left to pay back.")
-            return refunds.pay_back(payment, minor, CallFaults(), at=at).pk
+            return refunds.pay_back(payment, minor, at=at).pk
 
     def dispute(self, payment_id: str, minor: int | None = None, *, reason: str = "fraudulent") -> str:
         """The payer's bank asks all or part of a payment back. Returns the dispute's id."""
@@ -51,7 +50,6 @@ class Operator:
         return dict(totals)
 
     def advance_clock(self, seconds: int) -> None:
-        """Puts the sandbox's clock forward."""
         with transaction():
             clock = Clock.objects.first() or Clock(ahead=timedelta())
             clock.ahead += timedelta(seconds=seconds)

@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 
 from payments.gateways import base
 from payments.gateways.base import Bucket, Decline, DeclineCode, DisputeStatus, Outcome, Result
-from payments.gateways.sandbox.cards import BY_LAST_FOUR, Habit, decline
+from payments.gateways.sandbox.cards import BY_LAST_FOUR, REFUND_ENDS, decline
 from payments.gateways.sandbox.faults import CallFaults, Fault
 from payments.gateways.sandbox.models import CardPayment, Dispute, Refund
 
@@ -16,7 +16,6 @@ EVIDENCE_WITHIN = timedelta(days=7)
 
 
 def outcome_of(refund: Refund) -> Outcome:
-    """How a refund stands."""
     return Outcome(
         Result(refund.state),
         gateway_id=refund.pk,
@@ -43,15 +42,12 @@ def refund(request: base.RefundRequest, faults: CallFaults, *, at: datetime) -> 
     if not 0 < request.amount.minor <= left:
         return _refused(DeclineCode.LIMIT_EXCEEDED, f"{left} minor units are left to pay back.")
     minor = int(faults.get(Fault.OTHER_AMOUNT) or request.amount.minor)
-    return outcome_of(pay_back(payment, minor, faults, key=request.key, reference=request.reference, at=at))
+    return outcome_of(pay_back(payment, minor, key=request.key, reference=request.reference, at=at))
 
 
-def pay_back(
-    payment: CardPayment, minor: int, faults: CallFaults, *, at: datetime, key: str = "", reference: str = ""
-) -> Refund:
+def pay_back(payment: CardPayment, minor: int, *, at: datetime, key: str = "", reference: str = "") -> Refund:
     """A refund of so much of a payment. One that was not asked for by the portal has no key and no reference."""
-    habit = BY_LAST_FOUR[payment.last_four].habit
-    end = faults.end_of(habit, later=Habit.REFUND_LATER, fails=Habit.REFUND_FAILS)
+    end = REFUND_ENDS.get(BY_LAST_FOUR[payment.last_four].habit)
     row = Refund(
         id="re_" + secrets.token_urlsafe(15),
         payment=payment,
@@ -84,7 +80,6 @@ def find_refund(request: base.RefundRequest) -> Refund | None:
 
 
 def dispute_of(row: Dispute) -> base.Dispute:
-    """How a dispute stands."""
     return base.Dispute(
         id=row.pk,
         payment_id=row.payment_id,

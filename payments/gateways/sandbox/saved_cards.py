@@ -15,7 +15,7 @@ from django.views.decorators.debug import sensitive_variables
 
 from payments.gateways.base import DeclineCode, GatewayError, MethodInfo, Result, SetupStep
 from payments.gateways.sandbox.card_payments import has_expired, method_info, method_of, next_url, save_card, use_token
-from payments.gateways.sandbox.cards import BY_NUMBER, NEEDS_APPROVAL, TestCard, card_of, decline, new_token
+from payments.gateways.sandbox.cards import BY_NUMBER, NEEDS_APPROVAL, card_of, decline, new_token
 from payments.gateways.sandbox.models import CardSetup, StoredCard, TypedCard, record, stored_card, transaction
 
 EXPIRY = re.compile(r"^\s*(\d{1,2})\s*/?\s*(?:20)?(\d{2})\s*$", re.ASCII)
@@ -45,17 +45,21 @@ def token_for(typed: dict[str, Any], *, person: str) -> str:
     """
     number, expiry, code = (str(typed.get(name) or "")[:LONGEST] for name in ("number", "expiry", "code"))
     card = BY_NUMBER.get(re.sub(r"[\s-]", "", number))
-    month_and_year = _expiry(expiry)
+    match = EXPIRY.match(expiry)
+    month, year = (int(match[1]), 2000 + int(match[2])) if match else (0, 0)
     with transaction() as at:
         _count_try(person, at=at)
-        errors = {
-            "number": _number_error(number, card),
-            "expiry": _expiry_error(month_and_year, at),
-            "code": _code_error(code, card),
-        }
-        errors = {field: error for field, error in errors.items() if error}
-        if card is not None and month_and_year is not None and not errors:
-            month, year = month_and_year
+        errors = {}
+        if card is None:
+            errors["number"] = _number_error(number)
+        if not 1 <= month <= 12:
+            errors["expiry"] = _("Enter the expiry date as month and year, such as 08 / 28.")
+        elif has_expired((month, year), at):
+            errors["expiry"] = _("This card has expired. Any month in the future will do.")
+        code_length = card.code_length if card is not None else 3
+        if not CODE.match(code.strip()) or (card is not None and len(code.strip()) != code_length):
+            errors["code"] = _("Enter any four digits.") if code_length == 4 else _("Enter any three digits.")
+        if card is not None and not errors:
             return StoredCard.objects.create(id=new_token(card), expiry_month=month, expiry_year=year).pk
     raise InvalidCard(errors)
 
@@ -68,35 +72,13 @@ def _count_try(person: str, *, at: datetime) -> None:
 
 
 @sensitive_variables()
-def _number_error(number: str, card: TestCard | None) -> str:
-    if card is not None:
-        return ""
+def _number_error(number: str) -> str:
     if not number.strip():
         return _("Enter a test card number, such as 4242 4242 4242 4242.")
     return _("This is not one of the test card numbers. Never enter a real card here: no money moves in the sandbox.")
 
 
-def _expiry(expiry: str) -> tuple[int, int] | None:
-    match = EXPIRY.match(expiry)
-    month, year = (int(match[1]), 2000 + int(match[2])) if match else (0, 0)
-    return (month, year) if 1 <= month <= 12 else None
-
-
-def _expiry_error(month_and_year: tuple[int, int] | None, at: datetime) -> str:
-    if month_and_year is None:
-        return _("Enter the expiry date as month and year, such as 08 / 28.")
-    return _("This card has expired. Any month in the future will do.") if has_expired(month_and_year, at) else ""
-
-
-@sensitive_variables()
-def _code_error(code: str, card: TestCard | None) -> str:
-    if CODE.match(code.strip()) and (card is None or len(code.strip()) == card.code_length):
-        return ""
-    return _("Enter any four digits.") if card is not None and card.code_length == 4 else _("Enter any three digits.")
-
-
 def step_of(setup: CardSetup, slug: str) -> SetupStep:
-    """How adding a card stands."""
     return SetupStep(
         setup_id=setup.pk,
         next_url=next_url(setup, slug),

@@ -143,7 +143,6 @@ def charge_outcome(error: stripe.StripeError) -> Outcome:
 
 
 def trouble(error: stripe.StripeError) -> GatewayError:
-    """The exception for a call that failed."""
     _tell_staff(error)
     return GatewayError(message_of(error), sent=not never_arrived(error))
 

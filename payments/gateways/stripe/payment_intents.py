@@ -178,7 +178,6 @@ def parameters(attempt: Attempt, integer: int, customer: str) -> dict[str, Any]:
 
 
 def outcome_of(intent: Mapping[str, Any]) -> Outcome:
-    """How a PaymentIntent stands."""
     status, intent_id = intent["status"], intent["id"]
     failure = intent.get("last_payment_error")
     if status == "succeeded":
