@@ -298,12 +298,9 @@ def end(plan: AutomaticCharge, reason: Stop, *, at: datetime) -> None:
     plan.status, plan.stopped_because, plan.changed_at = S.DONE if paid else S.STOPPED, "" if paid else reason, at
     plan.save(update_fields=["status", "stopped_because", "changed_at"])
     if not paid:
-        record("autopay.stopped", plan, system_access(), at, reason=reason.value)
+        about: dict[str, Any] = {"subject": str(plan.invoice), "profile": plan.profile, "reason": reason.value}
+        audit.record(access=system_access(), at=at, action="autopay.stopped", **about)
         notifications.notify_stop(plan, reason, at=at)
-
-
-def record(action: str, plan: AutomaticCharge, access: Access, at: datetime, **detail: Any) -> None:
-    audit.record(access=access, at=at, action=action, subject=str(plan.invoice), profile=plan.profile, **detail)
 
 
 @transaction.atomic
@@ -321,7 +318,8 @@ def plan_again(*, access: Access, invoice_id: int, at: datetime) -> AutomaticCha
     plan.created_at = plan.changed_at = at
     plan.save()
     plan_autopay(invoice, invoice.profile.day_of(at))
-    record("autopay.planned_again", plan, access, at)
+    subject, profile = str(invoice), invoice.profile
+    audit.record(access=access, at=at, action="autopay.planned_again", subject=subject, profile=profile)
     return plan
 
 

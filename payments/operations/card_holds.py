@@ -192,48 +192,43 @@ def _too_much(limit: Limit) -> str:
 
 
 def _when(reason: CardHold.Reason, minutes: int) -> str:
-    if reason == Reason.NEW_CARDS:
-        text = ngettext(
-            "You can try a new card in %(count)s minute. Until then you can pay with a stored card or by wire "
-            "transfer.",
-            "You can try a new card in %(count)s minutes. Until then you can pay with a stored card or by wire "
-            "transfer.",
-            minutes,
-        )
-    else:
-        text = ngettext(
-            "You can try again in %(count)s minute. Until then you can pay by wire transfer.",
-            "You can try again in %(count)s minutes. Until then you can pay by wire transfer.",
-            minutes,
-        )
-    return text % {"count": minutes}
+    new_cards = ngettext(
+        "You can try a new card in %(count)s minute. Until then you can pay with a stored card or by wire transfer.",
+        "You can try a new card in %(count)s minutes. Until then you can pay with a stored card or by wire transfer.",
+        minutes,
+    )
+    failed = ngettext(
+        "You can try again in %(count)s minute. Until then you can pay by wire transfer.",
+        "You can try again in %(count)s minutes. Until then you can pay by wire transfer.",
+        minutes,
+    )
+    return (new_cards if reason == Reason.NEW_CARDS else failed) % {"count": minutes}
 
 
 def record_hold(refusal: TooManyTries, *, access: Access, action: str, at: datetime) -> None:
     """Writes down for staff who is held, with one audit entry, ``action``; whoever goes on trying has the end of the
     hold moved. A database that is busy notes it at the next refusal."""
+    person, profile = refusal.person, refusal.profile
     try:
-        _note_hold(refusal, access=access, action=action, at=at)
+        with transaction.atomic():
+            _take_turn(person, profile)
+            if any([_note_hold(limit, at=at) for limit in refusal.reached]):  # noqa: C419  each is noted
+                subject = person.email[:120]
+                audit.record(access=access, at=at, action=action, subject=subject, person=person, profile=profile)
     except OperationalError:
-        log.warning("hold not noted", person=refusal.person.pk, profile=refusal.profile.pk)
+        log.warning("hold not noted", person=person.pk, profile=profile.pk)
 
 
-@transaction.atomic
-def _note_hold(refusal: TooManyTries, *, access: Access, action: str, at: datetime) -> None:
-    _take_turn(refusal.person, refusal.profile)
-    is_new = False
-    for limit in refusal.reached:
-        hold = limit.holds.filter(released_at=None, since__gt=at - HOUR).first()
-        if hold is None:
-            is_new = True
-            whose = {"person": limit.person, "profile": limit.profile, "reason": limit.reason}
-            CardHold.objects.create(**whose, tries=len(limit.tries), since=at, until=limit.until)
-        elif limit.until > hold.until:
-            hold.tries, hold.until = len(limit.tries), limit.until
-            hold.save(update_fields=["tries", "until"])
-    if is_new:
-        person, profile = refusal.person, refusal.profile
-        audit.record(access=access, at=at, action=action, subject=person.email[:120], person=person, profile=profile)
+def _note_hold(limit: Limit, *, at: datetime) -> bool:
+    """Whether it is a new one."""
+    hold = limit.holds.filter(released_at=None, since__gt=at - HOUR).first()
+    if hold is None:
+        whose = {"person": limit.person, "profile": limit.profile, "reason": limit.reason}
+        CardHold.objects.create(**whose, tries=len(limit.tries), since=at, until=limit.until)
+    elif limit.until > hold.until:
+        hold.tries, hold.until = len(limit.tries), limit.until
+        hold.save(update_fields=["tries", "until"])
+    return hold is None
 
 
 @transaction.atomic

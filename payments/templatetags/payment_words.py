@@ -1,21 +1,22 @@
 """Words about payments for templates: ``{% load payment_words %}``."""
 
-from collections.abc import Sequence
-from datetime import date, datetime
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 from django import template
-from django.utils import timezone
 from django.utils.functional import Promise
 
 from invoices.money import Money
 from invoices.states import StatusBadge
 from payments.declines import explain
-from payments.models import AutomaticCharge
+from payments.models import AutomaticCharge, Dispute, Payment, Refund
 from payments.models.methods import BRANDS
 from payments.statements import What
-from payments.states import DISPUTE_LOOK, PAYMENT_LOOK, REFUND_LOOK, DisputeStatus, PaymentStatus, RefundStatus
+from payments.states import DISPUTE_LOOK, PAYMENT_LOOK, REFUND_LOOK
 
 register = template.Library()
+
+LOOKS: dict[Any, Mapping[Any, StatusBadge]] = {Payment: PAYMENT_LOOK, Refund: REFUND_LOOK, Dispute: DISPUTE_LOOK}
 
 BRAND_SIGNS = {"visa": "VISA", "mastercard": "MC", "amex": "AMEX", "discover": "DISC", "jcb": "JCB"}
 
@@ -44,38 +45,14 @@ def decline_advice(code: str) -> Sequence[str | Promise]:
 
 
 @register.filter
-def payment_look(status: str) -> StatusBadge:
-    return PAYMENT_LOOK[PaymentStatus(status)]
-
-
-@register.filter
-def refund_look(status: str) -> StatusBadge:
-    return REFUND_LOOK[RefundStatus(status)]
+def look(row: Payment | Refund | Dispute) -> StatusBadge:
+    return LOOKS[type(row)][row.status]
 
 
 @register.filter
 def minus(amount: Money) -> Money:
     """What was paid back stands below what was paid, with the other sign."""
     return -amount
-
-
-@register.filter
-def dispute_look(status: str) -> StatusBadge:
-    return DISPUTE_LOOK[DisputeStatus(status)]
-
-
-@register.filter
-def moment(value: datetime | str | None) -> datetime | None:
-    """A point in time in the portal's time zone, from itself or from the ISO text that a stored mail holds."""
-    if isinstance(value, str):
-        value = datetime.fromisoformat(value) if value else None
-    return timezone.localtime(value) if value is not None else None
-
-
-@register.filter
-def calendar_day(text: str) -> date | None:
-    """A day from the ISO text that a stored mail holds."""
-    return date.fromisoformat(text) if text else None
 
 
 @register.filter
