@@ -3,7 +3,6 @@
 Texts and figures are in the language that is active.
 """
 
-from collections.abc import Iterable
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -15,17 +14,14 @@ from django.utils.translation import gettext as _
 from invoices.documents.figures import day, figure
 from invoices.documents.invoice import frame
 from invoices.documents.typesetting import typeset
-from invoices.money import Money
-from payments.models import Dispute, Payment, PaymentAllocation
+from payments.models import Payment, PaymentAllocation
 from payments.states import DisputeStatus, RefundStatus
 
 TEMPLATE = Path(__file__).with_name("receipt.typ")
 
 
 def receipt_pdf(payment: Payment, *, at: datetime) -> bytes:
-    """Needs a payment that succeeded, with ``profile`` loaded; reads what it paid and its refunds in two queries,
-    what its payer's bank took back in a third.
-    Never call it inside a transaction."""
+    """Needs a payment that succeeded, with ``profile`` loaded. Two or three queries. Never call it in a transaction."""
     return typeset(TEMPLATE, receipt_data(payment), at=at)
 
 
@@ -60,14 +56,14 @@ def _received_on(payment: Payment) -> Any:
 
 def _status(payment: Payment) -> dict[str, str]:
     if payment.disputed_at is not None:
-        return {"text": _("Disputed"), "tone": "plain"}
-    if payment.charged_back:
-        return {"text": _("Taken back by the bank"), "tone": "plain"}
-    if payment.refunded_minor == payment.amount_minor:
-        return {"text": _("Refunded"), "tone": "plain"}
-    if payment.refunded_minor:
-        return {"text": _("Refunded in part"), "tone": "plain"}
-    return {"text": _("Paid"), "tone": "good"}
+        text = _("Disputed")
+    elif payment.charged_back:
+        text = _("Taken back by the bank")
+    elif payment.refunded_minor:
+        text = _("Refunded in part") if payment.rest else _("Refunded")
+    else:
+        return {"text": _("Paid"), "tone": "good"}
+    return {"text": text, "tone": "plain"}
 
 
 def _summary(payment: Payment) -> list[tuple[str, str]]:
@@ -83,7 +79,7 @@ def _summary(payment: Payment) -> list[tuple[str, str]]:
 
 def _paid_row(allocation: PaymentAllocation) -> list[str]:
     invoice = allocation.invoice
-    amount = figure(Money(allocation.amount_minor, allocation.payment.currency))
+    amount = figure(allocation.amount)
     if invoice is None:
         return [_("Kept as credit for later invoices"), "", "", amount]
     return [str(invoice), day(invoice.issued_on), figure(invoice.total), amount]
@@ -92,11 +88,11 @@ def _paid_row(allocation: PaymentAllocation) -> list[str]:
 def _refunds(payment: Payment) -> dict[str, Any] | None:
     """What went back; a refund still on its way is no money yet and is left out."""
     refunds = payment.refunds.filter(status=RefundStatus.SUCCEEDED).order_by("started_at", "pk")
-    lost: Iterable[Dispute] = ()
-    if payment.charged_back:
-        lost = payment.disputes.filter(status=DisputeStatus.LOST).order_by("closed_at", "pk")
+    lost = payment.disputes.filter(status=DisputeStatus.LOST).order_by("closed_at", "pk")
     gone = [(refund.finished_at or refund.started_at, _(refund.reason), refund.amount) for refund in refunds]
-    gone += [(dispute.closed_at or dispute.opened_at, _("Taken back by the bank"), dispute.taken) for dispute in lost]
+    if payment.charged_back:
+        text = _("Taken back by the bank")
+        gone += [(dispute.closed_at or dispute.opened_at, text, dispute.taken) for dispute in lost]
     if not gone:
         return None
     left = sum((-amount for _at, _reason, amount in gone), payment.amount)

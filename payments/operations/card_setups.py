@@ -5,6 +5,7 @@ The browser only ever names the key that was minted with the page; the gateway's
 
 from collections.abc import Callable, Mapping
 from datetime import datetime
+from typing import Any
 from uuid import UUID
 
 import structlog
@@ -190,14 +191,8 @@ def _record(setup_id: UUID, step: SetupStep, *, at: datetime) -> MethodSetup:
     elif (step.method is not None or step.decline is not None) and setup.status != S.EXPIRED:
         setup.decline_code = step.decline.code if step.decline else DeclineCode.GENERIC
         _end(setup, S.DECLINED, at)
-        audit.record(
-            access=Access(user=setup.created_by),
-            at=at,
-            action="method.declined",
-            subject=setup.profile.name,
-            profile=setup.profile,
-            decline=setup.decline_code,
-        )
+        actor, profile, code = Access(user=setup.created_by), setup.profile, setup.decline_code
+        audit.record(access=actor, at=at, action="method.declined", subject=profile.name, profile=profile, decline=code)
     elif setup.status in {S.CREATED, S.NEEDS_CUSTOMER}:
         setup.status = S.NEEDS_CUSTOMER
         setup.next_url = step.next_url if len(step.next_url) <= 500 else ""
@@ -209,14 +204,8 @@ def _save_card(setup: MethodSetup, info: MethodInfo, at: datetime) -> PaymentMet
     """None for a card that cannot be kept, such as one that its gateway gave another profile."""
     try:
         with transaction.atomic():
-            method = save_card(
-                info,
-                profile_id=setup.profile_id,
-                gateway=setup.gateway,
-                by=setup.created_by,
-                make_default=setup.make_default,
-                at=at,
-            )
+            owner: dict[str, Any] = {"profile_id": setup.profile_id, "gateway": setup.gateway, "by": setup.created_by}
+            method = save_card(info, **owner, make_default=setup.make_default, at=at)
             if setup.replaces is not None:
                 replace_method(setup.replaces, method, access=Access(user=setup.created_by), at=at)
             return method

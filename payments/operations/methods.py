@@ -190,15 +190,8 @@ def set_default_method(*, access: Access, profile_id: int, method: str, at: date
         _choose_card(profile, at)
     profile.default_method = default_method
     profile.save(update_fields=["default_method"])
-    audit.record(
-        access=access,
-        at=at,
-        action="profile.default_method",
-        subject=profile.name,
-        account=profile.account,
-        profile=profile,
-        method=default_method.value,
-    )
+    about: dict[str, Any] = {"subject": profile.name, "account": profile.account, "profile": profile}
+    audit.record(access=access, at=at, action="profile.default_method", **about, method=default_method.value)
     return profile
 
 

@@ -82,14 +82,7 @@ def _begin(
 
 
 def _reserve(
-    payment: Payment,
-    amount: Money,
-    *,
-    reason: str,
-    attempt_key: UUID,
-    by: Access,
-    at: datetime,
-    gateway_id: str = "",
+    payment: Payment, amount: Money, *, reason: str, attempt_key: UUID, by: Access, at: datetime, gateway_id: str = ""
 ) -> Refund:
     """Writes a refund and takes its amount off credits and invoices of a locked payment. Raises CannotRefund when less
     than that is there, unless the provider has made it already: then what is missing is noted."""

@@ -31,16 +31,19 @@ from payments.states import ENDED_WITHOUT_MONEY, MOVES, OPEN, PaymentStatus
 
 log = structlog.get_logger("portal.payments")
 
-# Built once, because naming the columns costs as much as reading them.
-SETTLEABLE = (
-    PaymentAllocation.objects.filter(invoice__number__isnull=False)
-    .select_related("invoice", "payment")
-    .only(
-        *("amount_minor", "is_open", "payment__status", "invoice__number", "invoice__status", "invoice__currency"),
-        *("invoice__total_minor", "invoice__credited_minor", "invoice__paid_minor", "invoice__payment_started_at"),
-    )
-    .order_by("invoice_id")
-    .select_for_update(of=("invoice", "payment"))
+LOCKED = PaymentAllocation.objects.filter(invoice__number__isnull=False).order_by("invoice_id")
+LOCKED = LOCKED.select_for_update(of=("invoice", "payment"))
+# Both built once, because naming the columns costs as much as reading them.
+SETTLEABLE = LOCKED.select_related("invoice", "payment").only(
+    *("amount_minor", "is_open", "payment__status", "invoice__number", "invoice__status", "invoice__currency"),
+    *("invoice__total_minor", "invoice__credited_minor", "invoice__paid_minor", "invoice__payment_started_at"),
+)
+WHOLE = LOCKED.select_related("invoice", "payment__profile", "payment__method", "payment__started_by").only(
+    *("amount_minor", "refunded_minor", "is_open", "payment", "invoice"),
+    *("invoice__number", "invoice__status", "invoice__currency", "invoice__profile"),
+    *("invoice__total_minor", "invoice__credited_minor", "invoice__paid_minor", "invoice__refunded_minor"),
+    *("invoice__charged_back_minor", "invoice__disputed_at"),
+    *("invoice__payment_started_at", "invoice__payment_started_by"),
 )
 
 
@@ -121,19 +124,7 @@ def _save_card_if_possible(payment: Payment, info: MethodInfo, at: datetime) -> 
 def lock(payment_id: UUID) -> list[PaymentAllocation]:
     """The allocations of a payment to invoices, with the invoices, in the order of their ids, and then the payment
     locked, in one statement; profile, payer and card come with it. Raises Payment.DoesNotExist."""
-    rows = list(
-        PaymentAllocation.objects.filter(payment_id=payment_id, invoice__number__isnull=False)
-        .select_related("invoice", "payment__profile", "payment__method", "payment__started_by")
-        .only(
-            *("amount_minor", "refunded_minor", "is_open", "payment", "invoice"),
-            *("invoice__number", "invoice__status", "invoice__currency", "invoice__profile"),
-            *("invoice__total_minor", "invoice__credited_minor", "invoice__paid_minor", "invoice__refunded_minor"),
-            *("invoice__charged_back_minor", "invoice__disputed_at"),
-            *("invoice__payment_started_at", "invoice__payment_started_by"),
-        )
-        .order_by("invoice_id")
-        .select_for_update(of=("invoice", "payment"))
-    )
+    rows = list(WHOLE.filter(payment_id=payment_id))
     if not rows:
         raise Payment.DoesNotExist(f"There is no payment {payment_id}.")
     return _share_payment(rows, rows[0].payment)

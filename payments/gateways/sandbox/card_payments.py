@@ -98,7 +98,8 @@ def is_fenced(attempt: Attempt) -> bool:
 
 def charge(attempt: Attempt, faults: CallFaults, *, at: datetime) -> CardPayment:
     card, stored = card_of(attempt.method), stored_card(attempt.method)
-    needs_approval = card is not None and _needs_approval(card, stored)
+    once = card is not None and card.habit == Habit.APPROVED_ONCE
+    needs_approval = card is not None and card.habit in NEEDS_APPROVAL and not (once and stored.is_approved)
     refusal = _refusal(attempt, card, stored, faults, at=at)
     if refusal is None and needs_approval and not attempt.customer_present:
         refusal = DeclineCode.CHALLENGE_REQUIRED
@@ -129,10 +130,6 @@ def charge(attempt: Attempt, faults: CallFaults, *, at: datetime) -> CardPayment
 
 def use_token(token: str) -> None:
     StoredCard.objects.filter(pk=token, pk__startswith="tok_").update(is_gone=True)
-
-
-def _needs_approval(card: TestCard, stored: StoredCard) -> bool:
-    return card.habit in NEEDS_APPROVAL and not (card.habit == Habit.APPROVED_ONCE and stored.is_approved)
 
 
 def _refusal(

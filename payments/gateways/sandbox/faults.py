@@ -10,11 +10,9 @@ from enum import StrEnum
 from payments.gateways.base import GatewayError
 from payments.gateways.sandbox.models import ArmedFault, transaction
 
-OPERATIONS = frozenset(
-    {
-        *("charge", "lookup", "expire", "refund", "lookup_refund", "lookup_dispute", "challenge"),
-        *("setup", "finish_setup", "expire_setup", "lookup_method", "detach"),
-    }
+OPERATIONS = (
+    *("charge", "lookup", "expire", "refund", "lookup_refund", "lookup_dispute", "challenge"),
+    *("setup", "finish_setup", "expire_setup", "lookup_method", "detach"),
 )
 
 

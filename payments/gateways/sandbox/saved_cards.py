@@ -29,11 +29,7 @@ class TooManyTries(Exception):
 
 
 class InvalidCard(Exception):
-    """What was typed is not a test card; ``errors`` has a sentence for each field."""
-
-    def __init__(self, errors: dict[str, str]) -> None:
-        super().__init__("The card was not accepted.")
-        self.errors = errors
+    """What was typed is not a test card. Its argument has a sentence for each field."""
 
 
 @sensitive_variables()

@@ -38,7 +38,7 @@ def tokens(request: HttpRequest) -> JsonResponse:
     except TooManyTries:
         return _refusal(429, _("That were many cards in one minute. Wait a minute, then try again."))
     except InvalidCard as invalid:
-        return JsonResponse({"errors": invalid.errors}, status=400)
+        return JsonResponse({"errors": invalid.args[0]}, status=400)
 
 
 def _refusal(status: int, message: str) -> JsonResponse:
