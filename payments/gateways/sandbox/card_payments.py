@@ -91,6 +91,11 @@ def find(attempt: Attempt) -> CardPayment | None:
     )
 
 
+def find_challenged(challenge: str) -> CardPayment | CardSetup | None:
+    payments, setups = CardPayment.objects.filter(challenge=challenge), CardSetup.objects.filter(challenge=challenge)
+    return payments.first() or setups.first()
+
+
 def is_fenced(attempt: Attempt) -> bool:
     """Closed by `expire` before it came."""
     return Fence.objects.filter(Q(reference=attempt.reference) | Q(key=attempt.key)).exists()

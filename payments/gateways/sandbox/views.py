@@ -15,7 +15,7 @@ from django.views.decorators.http import require_http_methods, require_POST
 
 from payments.gateways.base import Result
 from payments.gateways.sandbox import card_payments, saved_cards
-from payments.gateways.sandbox.models import CardPayment, CardSetup, transaction
+from payments.gateways.sandbox.models import CardPayment, transaction
 from payments.gateways.sandbox.saved_cards import InvalidCard, TooManyTries, token_for
 
 LARGEST = 4096  # bytes of a request for a token
@@ -50,18 +50,17 @@ def _refusal(status: int, message: str) -> JsonResponse:
 def challenge(request: HttpRequest, challenge: str) -> HttpResponse:
     """The bank asks the cardholder, who then goes back to where the payment was begun."""
     with transaction() as at:
-        payment = CardPayment.objects.filter(challenge=challenge).first()
-        setup = CardSetup.objects.filter(challenge=challenge).first()
-        row = payment or setup
+        row = card_payments.find_challenged(challenge)
         if row is None:
             raise Http404
         if request.method == "POST" and request.POST.get("answer") in {"approve", "fail", "cancel"}:
             approved = request.POST["answer"] == "approve"
-            if payment is not None:
-                card_payments.answer_challenge(payment, approved=approved, at=at)
-            elif setup is not None:
-                saved_cards.answer_challenge(setup, approved=approved, at=at)
+            if isinstance(row, CardPayment):
+                card_payments.answer_challenge(row, approved=approved, at=at)
+            else:
+                saved_cards.answer_challenge(row, approved=approved, at=at)
             return HttpResponseRedirect(row.return_url or "/")
+    payment = row if isinstance(row, CardPayment) else None
     context = {
         "amount": payment.amount if payment is not None else None,
         "description": payment.description if payment is not None else "",
