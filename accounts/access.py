@@ -96,11 +96,9 @@ class Access:
     @cached_property
     def permissions(self) -> frozenset[Permission]:
         """What this person may do in `profile`, or on any account when there is none."""
-        if self.unlimited:
-            return frozenset(Permission)
-        if self.profile is None:
+        if self.profile is None and not self.unlimited:
             return permissions_with((held for held in self.held if held.account_id), Scope.ACCOUNT)
-        return self.permissions_on(self.profile)
+        return frozenset(Permission) if self.profile is None else self.permissions_at(self.profile)
 
     def held_at(self, place: ScopeObject) -> tuple[RoleGrant, ...]:
         """The roles that reach an account, a profile or a section (which needs ``profile`` loaded), inherited ones
@@ -111,10 +109,6 @@ class Access:
             return tuple(held for held in self.held if held.reaches(place))
         return tuple(held for held in self.held if held.section_id == place.pk or held.reaches(place.profile))
 
-    def roles_on(self, profile: BillingProfile) -> frozenset[Role]:
-        """The roles that reach a profile: its own and those inherited from its account."""
-        return self.roles_at(profile)
-
     def roles_at(self, place: ScopeObject) -> frozenset[Role]:
         return frozenset(held.role for held in self.held_at(place))
 
@@ -123,34 +117,32 @@ class Access:
             return frozenset(Permission)
         return permissions_with(self.held_at(place), scope_type_of(place))
 
-    def permissions_on(self, profile: BillingProfile) -> frozenset[Permission]:
-        return self.permissions_at(profile)
-
     def can(self, permission: Permission) -> bool:
         return permission in self.permissions
 
     def require(self, permission: Permission, profile: BillingProfile | None = None) -> None:
         """Raises NotAllowed, with a sentence that says which roles would do; NeedsSecondFactor where the role does."""
-        allowed = self.permissions if profile is None else self.permissions_on(profile)
+        allowed = self.permissions if profile is None else self.permissions_at(profile)
         if permission not in allowed:
             raise self.refusal(permission, profile)
+
+    def require_at(self, permission: Permission, place: ScopeObject) -> None:
+        """The same at a billing account, a profile or a section, for what takes no second factor."""
+        if permission not in self.permissions_at(place):
+            raise NotAllowed(reason_for_role(permission, scope_type_of(place)))
 
     def refusal(self, permission: Permission, profile: BillingProfile | None = None) -> NotAllowed:
         """Why a permission is not held on a profile, or on the one this is inside."""
         place = profile or self.profile
-        roles = self.roles_on(place) if place is not None else frozenset()
+        roles = self.roles_at(place) if place is not None else frozenset()
         if permission in PROTECTED and roles & roles_with(permission, Scope.PROFILE):
             return NeedsSecondFactor(
-                _(
-                    "Your organization demands a second factor for paying. "
-                    "Set it up under Account > Two-factor authentication."
-                )
+                _("Your organization demands a second factor for paying. "
+                  "Set it up under Account > Two-factor authentication.")
                 if permission == Permission.INVOICE_PAY
-                else _(
-                    "Your organization demands a second factor for managing payment methods. "
-                    "Set it up under Account > Two-factor authentication."
-                )
-            )
+                else _("Your organization demands a second factor for managing payment methods. "
+                       "Set it up under Account > Two-factor authentication.")
+            )  # fmt: skip
         return NotAllowed(reason_for_role(permission))
 
     def inside(self, profile: BillingProfile) -> "Access":
@@ -177,8 +169,8 @@ def permissions_with(held: Iterable[RoleGrant], scope: Scope) -> frozenset[Permi
     """What these roles allow at a scope that they reach; nothing that is protected through one that lacks the second
     factor."""
     lacking, full = set[Role](), set[Role]()
-    for one in held:
-        (lacking if one.lacks_second_factor else full).add(one.role)
+    for grant in held:
+        (lacking if grant.lacks_second_factor else full).add(grant.role)
     allowed = permissions_of(frozenset(full), scope)
     return allowed | (permissions_of(frozenset(lacking), scope) - PROTECTED) if lacking else allowed
 

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from datetime import date
 
-from django.db.models import Q, QuerySet
+from django.db.models import Q
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
@@ -54,31 +54,22 @@ DONE_IN_THE_PORTAL = {
 }  # fmt: skip
 
 
-def members_of_profile(profile: BillingProfile, access: Access) -> list[Member]:
-    """Everybody whose role reaches the profile, inherited ones first, as ``access`` may know them. One query; needs the
-    profile's account."""
-    assignments = RoleAssignment.objects.filter(Q(profile=profile) | Q(account=profile.account_id))
-    return [
-        _member(assignment, profile, access, profile.day_of(assignment.created_at))
-        for assignment in _in_order(assignments)
-    ]
-
-
-def members_of_account(account: BillingAccount, access: Access) -> list[Member]:
-    """Everybody with a role on the account itself, as ``access`` may know them. One query."""
-    assignments = RoleAssignment.objects.filter(account=account)
-    return [
-        _member(assignment, account, access, timezone.localdate(assignment.created_at))
-        for assignment in _in_order(assignments)
-    ]
+def members_of(place: BillingAccount | BillingProfile, access: Access) -> list[Member]:
+    """Everybody whose role reaches the scope, as ``access`` may know them; inherited roles first, then the highest.
+    One query; a profile needs its account."""
+    granted = Q(account=place) if isinstance(place, BillingAccount) else Q(profile=place) | Q(account=place.account_id)
+    order = [role for scope in Scope for role in ROLES_OF[scope]]
+    rows = RoleAssignment.objects.filter(granted).select_related("user").annotate(has_second_factor=WITH_SECOND_FACTOR)
+    members = sorted(rows, key=lambda assignment: (order.index(Role(assignment.role)), assignment.user.email))
+    return [_member(assignment, place, access) for assignment in members]
 
 
 def role_table(scope: Scope) -> RoleTable:
     """The role tables as a page shows them: the scope's own roles first, then the inherited ones."""
-    scopes = [scope] + ([Scope.ACCOUNT] if scope != Scope.ACCOUNT else [])
-    roles = [role for one in scopes for role in ROLES_OF[one]]
+    scopes = [scope] if scope == Scope.ACCOUNT else [scope, Scope.ACCOUNT]
+    roles = [role for origin in scopes for role in ROLES_OF[origin]]
     return RoleTable(
-        columns=[RoleColumns(one, one != scope, [short_label(role) for role in ROLES_OF[one]]) for one in scopes],
+        columns=[RoleColumns(origin, origin != scope, [*map(short_label, ROLES_OF[origin])]) for origin in scopes],
         rows=[
             (_task(permission), [role in holders for role in roles])
             for permission, holders in GRANTS[scope].items()
@@ -104,16 +95,8 @@ def _roles_stopped() -> set[Role]:
     return {role for permission in PROTECTED for role in roles_with(permission, Scope.PROFILE)}
 
 
-def _in_order(assignments: QuerySet[RoleAssignment]) -> list[RoleAssignment]:
-    """By scope and role, the highest first, then by address; each with whether its person has a second factor."""
-    roles = [role for scope in Scope for role in ROLES_OF[scope]]
-    order = {role.value: place for place, role in enumerate(roles)}
-    rows = assignments.select_related("user").annotate(has_second_factor=WITH_SECOND_FACTOR)
-    return sorted(rows, key=lambda assignment: (order[assignment.role], assignment.user.email))
-
-
-def _member(assignment: RoleAssignment, place: BillingAccount | BillingProfile, access: Access, since: date) -> Member:
-    role = Role(assignment.role)
+def _member(assignment: RoleAssignment, place: BillingAccount | BillingProfile, access: Access) -> Member:
+    role, at = Role(assignment.role), assignment.created_at
     is_inherited = scope_of(role) != scope_type_of(place)
     return Member(
         email=assignment.user.email,
@@ -121,9 +104,9 @@ def _member(assignment: RoleAssignment, place: BillingAccount | BillingProfile, 
         role_name=str(role.label) if is_inherited else short_label(role),
         is_inherited=is_inherited,
         is_active=assignment.user.is_active,
-        lacks_second_factor=not assignment.has_second_factor  # type: ignore[attr-defined]  # annotated by `_in_order`
+        lacks_second_factor=not assignment.has_second_factor  # type: ignore[attr-defined]  # annotated above
         and _may_know_factor(assignment, place, access),
-        since=since,
+        since=place.day_of(at) if isinstance(place, BillingProfile) else timezone.localdate(at),
     )
 
 

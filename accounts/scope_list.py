@@ -68,26 +68,24 @@ def scopes_of(access: Access) -> ScopeList:
     )
 
 
+# Of each kind of scope: its name where it is remembered, the page with which it opens, and the column that names it.
+KINDS: dict[type[ScopeObject], tuple[str, str, str]] = {
+    BillingProfile: ("profile", "invoices:list", "code"),
+    BillingAccount: ("account", "accounts:account", "code"),
+    InvoiceSection: ("section", "accounts:section", "pk"),
+}
+
+
 def url_of(place: ScopeObject) -> str:
-    """The page with which a scope opens: the invoices of a profile, the overview of an account or a section."""
-    match place:
-        case BillingProfile():
-            return reverse("invoices:list", args=[place.code])
-        case BillingAccount():
-            return reverse("accounts:account", args=[place.code])
-        case InvoiceSection():
-            return reverse("accounts:section", args=[place.pk])
+    """The page with which a scope opens."""
+    _kind, route, column = KINDS[type(place)]
+    return reverse(route, args=[getattr(place, column)])
 
 
 def key_of(place: ScopeObject) -> str:
     """How a scope is remembered on its reader, for `landing_for`."""
-    match place:
-        case BillingProfile():
-            return f"profile:{place.code}"
-        case BillingAccount():
-            return f"account:{place.code}"
-        case InvoiceSection():
-            return f"section:{place.pk}"
+    kind, _route, column = KINDS[type(place)]
+    return f"{kind}:{getattr(place, column)}"
 
 
 def landing_for(access: Access) -> str:
@@ -95,8 +93,7 @@ def landing_for(access: Access) -> str:
 
     A profile counts as the only scope although its account is visible too; that is what people come for.
     """
-    only = _only_place(access)
-    place = only or _last_place(access)
+    place = _only_place(access) or _last_place(access)
     return url_of(place) if place is not None else reverse("accounts:scopes")
 
 
@@ -110,15 +107,10 @@ def _only_place(access: Access) -> ScopeObject | None:
 
 
 def _last_place(access: Access) -> ScopeObject | None:
-    if access.user is None:
-        return None
-    kind, _colon, key = access.user.last_scope.partition(":")
-    if kind == "profile":
-        return BillingProfile.objects.visible_to(access).filter(code=key).first()
-    if kind == "account":
-        return BillingAccount.objects.visible_to(access).filter(code=key).first()
-    if kind == "section" and key.isdecimal():
-        return InvoiceSection.objects.visible_to(access).filter(pk=key).first()
+    last_kind, _colon, key = access.user.last_scope.partition(":") if access.user is not None else ("", "", "")
+    for model, (kind, _route, column) in KINDS.items():
+        if kind == last_kind and (column == "code" or key.isdecimal()):
+            return model.objects.visible_to(access).filter(**{column: key}).first()
     return None
 
 

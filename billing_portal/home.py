@@ -35,8 +35,8 @@ def home(request: HttpRequest) -> HttpResponse:
 def scope_menu(request: HttpRequest, profile: str) -> HttpResponse:
     """The entries of the scope switcher, asked for when it is first opened. Two queries."""
     access = access_for_request(request)
-    found = BillingProfile.objects.visible_to(access).select_related("account").order_by("name", "id")
-    scopes = [(scope, first_page(access, scope)) for scope in found[:SCOPES_IN_MENU]]
+    profiles = BillingProfile.objects.visible_to(access).select_related("account").order_by("name", "id")
+    scopes = [(scope, first_page(access, scope)) for scope in profiles[:SCOPES_IN_MENU]]
     return render(request, "components/scopes.html", {"scopes": scopes, "current": profile})
 
 

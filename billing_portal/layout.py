@@ -39,72 +39,28 @@ class Group(NamedTuple):
 
 
 MENU = (
-    Group(
-        "",
-        (
-            Entry(
-                _("Access control"),
-                "users",
-                "accounts:access",
-                Permission.ROLES_VIEW,
-                "access control iam roles members people toegangsbeheer rollen leden personen",
-            ),
-        ),
-    ),
-    Group(
-        _("Billing"),
-        (
-            Entry(
-                _("Invoices"),
-                "file-text",
-                "invoices:list",
-                Permission.INVOICE_VIEW,
-                "invoices bills pay your bill amount due facturen rekeningen betalen openstaand",
-            ),
-            Entry(
-                _("Payment history"),
-                "history",
-                "payments:history",
-                Permission.INVOICE_VIEW,
-                "payment history payments receipts refunds betalingsgeschiedenis betalingen bonnen terugbetalingen",
-            ),
-            Entry(
-                _("Statement of account"),
-                "scroll-text",
-                "payments:statement",
-                Permission.INVOICE_VIEW,
-                "statement of account balance history rekeningoverzicht saldo afschrift",
-            ),
-            Entry(
-                _("Payment methods"),
-                "credit-card",
-                "payments:methods",
-                Permission.METHODS_VIEW,
-                "payment methods cards credit card bank transfer wire betalingswijzen betaalmethoden creditcard",
-            ),
-            Entry(
-                _("Credits"),
-                "coins",
-                "invoices:credits",
-                Permission.CREDITS_VIEW,
-                "credits balance overpaid prepaid tegoeden tegoed saldo te veel betaald",
-            ),
-        ),
-    ),
-    Group(
-        _("Settings"),
-        (
-            Entry(
-                _("Properties"),
-                "sliders-horizontal",
-                "accounts:properties",
-                Permission.PROPERTIES_VIEW,
-                "properties agreement type bill-to sold-to address po number tax id vat currency "
-                "eigenschappen overeenkomst factuuradres adres inkoopordernummer btw valuta",
-            ),
-        ),
-    ),
-)
+    Group("", (
+        Entry(_("Access control"), "users", "accounts:access", Permission.ROLES_VIEW,
+              "access control iam roles members people toegangsbeheer rollen leden personen"),
+    )),
+    Group(_("Billing"), (
+        Entry(_("Invoices"), "file-text", "invoices:list", Permission.INVOICE_VIEW,
+              "invoices bills pay your bill amount due facturen rekeningen betalen openstaand"),
+        Entry(_("Payment history"), "history", "payments:history", Permission.INVOICE_VIEW,
+              "payment history payments receipts refunds betalingsgeschiedenis betalingen bonnen terugbetalingen"),
+        Entry(_("Statement of account"), "scroll-text", "payments:statement", Permission.INVOICE_VIEW,
+              "statement of account balance history rekeningoverzicht saldo afschrift"),
+        Entry(_("Payment methods"), "credit-card", "payments:methods", Permission.METHODS_VIEW,
+              "payment methods cards credit card bank transfer wire betalingswijzen betaalmethoden creditcard"),
+        Entry(_("Credits"), "coins", "invoices:credits", Permission.CREDITS_VIEW,
+              "credits balance overpaid prepaid tegoeden tegoed saldo te veel betaald"),
+    )),
+    Group(_("Settings"), (
+        Entry(_("Properties"), "sliders-horizontal", "accounts:properties", Permission.PROPERTIES_VIEW,
+              "properties agreement type bill-to sold-to address po number tax id vat currency "
+              "eigenschappen overeenkomst factuuradres adres inkoopordernummer btw valuta"),
+    )),
+)  # fmt: skip
 
 
 def address_of(entry: Entry, profile: BillingProfile) -> str:
@@ -117,7 +73,7 @@ def address_of(entry: Entry, profile: BillingProfile) -> str:
 
 def first_page(access: Access, profile: BillingProfile) -> str:
     """Where a profile begins for this person: its invoices, else the first page that may be opened."""
-    allowed = access.permissions_on(profile)
+    allowed = access.permissions_at(profile)
     entries = [entry for group in MENU for entry in group.entries if entry.permission in allowed]
     entries.sort(key=lambda entry: entry.route != "invoices:list")
     return next(filter(None, (address_of(entry, profile) for entry in entries)), reverse("home"))
@@ -144,7 +100,7 @@ def role_label(access: Access | None) -> str:
     """The highest role of the person on the profile, for the account menu."""
     if access is None or access.profile is None:
         return ""
-    held = access.roles_on(access.profile)
+    held = access.roles_at(access.profile)
     return str(next((role.label for role in Role if role in held), ""))
 
 

@@ -18,7 +18,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_noop, override
 from zxcvbn import zxcvbn
 
-from billing_portal.demo import PASSWORD as DEMO_PASSWORD
+from billing_portal.demo.data import PASSWORD as DEMO_PASSWORD
 
 MIN_LENGTH, MAX_LENGTH = 12, 1000
 # More than 10^8 guesses: what zxcvbn calls safely unguessable where passwords are kept as slow hashes.

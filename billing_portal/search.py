@@ -6,8 +6,7 @@ profile that was open last. The number of queries does not depend on what is fou
 """
 
 from collections.abc import Iterable
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse
@@ -28,8 +27,7 @@ MAX_SHOWN = 10
 LONGEST_QUERY = 100
 
 
-@dataclass(frozen=True)
-class Page:
+class Page(NamedTuple):
     """A page outside the profiles, and the words that people look for it by."""
 
     label: Any
@@ -39,38 +37,24 @@ class Page:
 
 
 PAGES = (
-    Page(
-        _("Cost Management + Billing"),
-        "layers",
-        "accounts:scopes",
-        "cost management billing scopes accounts profiles kostenbeheer facturering bereiken rekeningen profielen",
-    ),
+    Page(_("Cost Management + Billing"), "layers", "accounts:scopes",
+         "cost management billing scopes accounts profiles kostenbeheer facturering bereiken rekeningen profielen"),
     Page(_("Password"), "key-round", "account_change_password", "password security wachtwoord beveiliging"),
-    Page(
-        _("Two-factor authentication"),
-        "shield-check",
-        "mfa_index",
-        "two-step two-factor verification authenticator passkey security verificatie twee stappen beveiliging",
-    ),
-    Page(
-        _("Security activity"),
-        "list-checks",
-        "security_activity",
-        "security activity sign-ins log history audit beveiliging activiteit aanmeldingen logboek",
-    ),
-)
+    Page(_("Two-factor authentication"), "shield-check", "mfa_index",
+         "two-step two-factor verification authenticator passkey security verificatie twee stappen beveiliging"),
+    Page(_("Security activity"), "list-checks", "security_activity",
+         "security activity sign-ins log history audit beveiliging activiteit aanmeldingen logboek"),
+)  # fmt: skip
 
 
-@dataclass(frozen=True)
-class Hit:
+class Hit(NamedTuple):
     label: Any
     url: str
     icon: str
     note: str = ""
 
 
-@dataclass(frozen=True)
-class Group:
+class Group(NamedTuple):
     title: Any
     hits: list[Hit]
 
@@ -105,11 +89,9 @@ def _pages(access: Access, query: str) -> list[Hit]:
     entries = [entry for group in MENU for entry in group.entries if _matches(query, _words(entry.label, entry.words))]
     profile = _profile_at_hand(access) if entries else None
     if profile is not None:
-        allowed = access.permissions_on(profile)
-        for entry in entries:
-            url = address_of(entry, profile) if entry.permission in allowed else ""
-            if url:
-                hits.append(Hit(entry.label, url, entry.icon, profile.name))
+        allowed = access.permissions_at(profile)
+        urls = ((entry, address_of(entry, profile)) for entry in entries if entry.permission in allowed)
+        hits += [Hit(entry.label, url, entry.icon, profile.name) for entry, url in urls if url]
     return hits[:MAX_SHOWN]
 
 
@@ -126,9 +108,9 @@ def _invoices(access: Access, query: str) -> list[Hit]:
     if not any(letter.isdigit() for letter in query):
         return []
     visible = Invoice.objects.visible_to(access)
-    found = visible.numbered(query)
+    invoices = visible.numbered(query)
     if query.isascii() and query.isdigit():
-        found |= visible.numbered(f"{settings.INVOICE_NUMBER_PREFIX.upper()}{query.zfill(6)}")
+        invoices |= visible.numbered(f"{settings.INVOICE_NUMBER_PREFIX.upper()}{query.zfill(6)}")
     return [
         Hit(
             invoice.number,
@@ -136,7 +118,7 @@ def _invoices(access: Access, query: str) -> list[Hit]:
             "file-text",
             f"{invoice.profile.name} · {invoice.total.format()}",
         )
-        for invoice in found.select_related("profile").order_by("-number")[:MAX_SHOWN]
+        for invoice in invoices.select_related("profile").order_by("-number")[:MAX_SHOWN]
     ]
 
 
@@ -164,8 +146,8 @@ def _profile_at_hand(access: Access) -> BillingProfile | None:
 
 def _matches(query: str, words: Iterable[str]) -> bool:
     """Whether each word of the query begins one of the words."""
-    asked = [word for word in query.casefold().split() if word != "+"]
-    return bool(asked) and all(any(word.startswith(part) for word in words) for part in asked)
+    parts = [part for part in query.casefold().split() if part != "+"]
+    return bool(parts) and all(any(word.startswith(part) for word in words) for part in parts)
 
 
 def _words(label: Any, others: str) -> frozenset[str]:

@@ -151,16 +151,22 @@ class KeyForm:
             raise get_adapter().validation_error("incorrect_code") from error
 
 
-class AddWebAuthnForm(webauthn.AddWebAuthnForm):
+class NamedKeyForm:
+    """Of a security key. allauth does not translate the label."""
+
+    fields: dict[str, Any]
+
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.fields["name"].label = _("Name")
 
 
-class EditWebAuthnForm(webauthn.EditWebAuthnForm):
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        self.fields["name"].label = _("Name")
+class AddWebAuthnForm(NamedKeyForm, webauthn.AddWebAuthnForm):
+    pass
+
+
+class EditWebAuthnForm(NamedKeyForm, webauthn.EditWebAuthnForm):
+    pass
 
 
 class AuthenticateWebAuthnForm(KeyForm, webauthn.AuthenticateWebAuthnForm):

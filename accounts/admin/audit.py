@@ -23,12 +23,12 @@ from accounts.audit_words import (
     Kind,
     action_in_words,
     actions_of,
+    browser_in_words,
     changes_in_words,
     detail_in_words,
     facts_in_words,
     kind_of,
 )
-from accounts.browsers import browser_in_words
 from accounts.models import AuditEntry, BillingAccount, BillingProfile, User
 
 MAX_COUNTED = 10_000

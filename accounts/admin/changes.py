@@ -16,8 +16,6 @@ from django.core.exceptions import ObjectDoesNotExist
 from django.db.models import Field, ForeignKey, ManyToManyField, Model
 from django.utils import translation
 
-from accounts.models import BillingAccount, BillingProfile, User
-
 SECRET = re.compile(r"password|secret|token")
 CHANGED = "changed"
 
@@ -40,19 +38,6 @@ def differences(model: type[Model], before: dict[str, Any], after: dict[str, Any
             for side, values in sides.items()
             if values
         }
-
-
-def belongs_to(row: Model) -> dict[str, Any]:
-    """The account, the profile and the person that a row is about, as `audit.record` takes them."""
-    if isinstance(row, User):
-        return {"person": row}
-    if isinstance(row, BillingAccount):
-        return {"account": row}
-    profile = row if isinstance(row, BillingProfile) else getattr(row, "profile", None)
-    if isinstance(profile, BillingProfile):
-        return {"account": profile.account, "profile": profile}
-    account = getattr(row, "account", None)
-    return {"account": account} if isinstance(account, BillingAccount) else {}
 
 
 def _fields(model: type[Model]) -> list[Any]:

@@ -10,7 +10,7 @@ from django.http import HttpRequest
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
-from accounts.admin.base import NoDeleteAdmin, PortalInline, access_of_staff
+from accounts.admin.base import NoDeleteAdmin, PortalInline, ReadOnlyInline, access_of_staff
 from accounts.admin.roles import AccountRolesInline, ProfileRolesInline, SectionRolesInline
 from accounts.models import BillingAccount, BillingContact, BillingProfile, InvoiceSection, TaxId
 from accounts.operations.second_factors import demand_second_factor
@@ -22,17 +22,13 @@ class TaxIdInline(PortalInline):
     model = TaxId
 
 
-class ProfilesInline(PortalInline):
+class ProfilesInline(ReadOnlyInline):
     """The profiles of an account, each a link to its own page."""
 
     model = BillingProfile
     fields = readonly_fields = ("name", "code", "currency", "default_method", "status")
-    can_delete = False
     show_change_link = True
     ordering = ("name", "pk")
-
-    def has_add_permission(self, _request: HttpRequest, _obj: Any = None) -> bool:
-        return False
 
 
 class ContactsInline(PortalInline):
@@ -63,8 +59,8 @@ class BillingAccountAdmin(NoDeleteAdmin):
     )
     inlines = (TaxIdInline, ProfilesInline, AccountRolesInline)
 
-    def get_inlines(self, request: HttpRequest, obj: BillingAccount | None) -> Any:
-        return super().get_inlines(request, obj) if obj is not None else [TaxIdInline]
+    def get_inlines(self, _request: HttpRequest, obj: BillingAccount | None) -> Any:
+        return self.inlines if obj else [TaxIdInline]
 
     def save_model(self, request: HttpRequest, obj: BillingAccount, form: ModelForm, change: bool) -> None:
         demanded = obj.requires_second_factor
@@ -108,8 +104,8 @@ class BillingProfileAdmin(NoDeleteAdmin):
         has_amounts = obj.invoices.exists() or obj.charges.exists()
         return (*always, "account", "currency") if has_amounts else (*always, "account")
 
-    def get_inlines(self, request: HttpRequest, obj: BillingProfile | None) -> Any:
-        return super().get_inlines(request, obj) if obj is not None else [SectionsInline]
+    def get_inlines(self, _request: HttpRequest, obj: BillingProfile | None) -> Any:
+        return self.inlines if obj else [SectionsInline]
 
     def formfield_for_choice_field(self, db_field: Field, request: HttpRequest, **kwargs: Any) -> Any:
         """Staff open and close a profile; warned and disabled come and go by themselves, and stay as they are here."""
@@ -141,5 +137,5 @@ class InvoiceSectionAdmin(NoDeleteAdmin):
     def get_readonly_fields(self, _request: HttpRequest, obj: InvoiceSection | None = None) -> tuple[str, ...]:
         return () if obj is None else ("profile",)
 
-    def get_inlines(self, request: HttpRequest, obj: InvoiceSection | None) -> Any:
-        return super().get_inlines(request, obj) if obj is not None else []
+    def get_inlines(self, _request: HttpRequest, obj: InvoiceSection | None) -> Any:
+        return self.inlines if obj else []

@@ -1,6 +1,6 @@
 """Granting and removing roles, through the operations and with their rules."""
 
-from typing import Any
+from typing import Any, ClassVar
 
 from django.contrib import admin, messages
 from django.db.models import Model, QuerySet
@@ -12,38 +12,23 @@ from django.utils.html import format_html
 from django.utils.translation import gettext_lazy as _
 
 from accounts.access import ScopeObject
-from accounts.admin.base import REFUSALS, NoDeleteAdmin, PortalInline, access_of_staff
+from accounts.admin.base import REFUSALS, NoDeleteAdmin, ReadOnlyInline, access_of_staff, never
 from accounts.models import RoleAssignment
 from accounts.operations.roles import grant_role, remove_role
 from accounts.roles import Role
 
 
-class RolesInline(PortalInline):
+class RolesInline(ReadOnlyInline):
     """Who holds which role at a scope, or what a person holds. Granted and removed on pages of their own."""
 
     model = RoleAssignment
-    can_delete = False
     verbose_name_plural = _("roles granted here")
+    fields: ClassVar[tuple[str, ...]] = ("role", "user", "created_at", "removal")
+    readonly_fields = ("created_at", "removal")
     ordering = ("role", "pk")
-
-    def get_fields(self, _request: HttpRequest, _obj: Any = None) -> Any:
-        other_end = ["account", "profile", "section"] if self.fk_name == "user" else ["user"]
-        return ["role", *other_end, "created_at", "removal"]
-
-    def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> Any:
-        return self.get_fields(request, obj)
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[RoleAssignment]:
         return super().get_queryset(request).select_related("user", "account", "profile", "section")
-
-    def has_add_permission(self, _request: HttpRequest, _obj: Any = None) -> bool:
-        return False
-
-    def has_change_permission(self, _request: HttpRequest, _obj: Any = None) -> bool:
-        return False
-
-    def has_delete_permission(self, _request: HttpRequest, _obj: Any = None) -> bool:
-        return False
 
     @admin.display(description=_("Change"))
     def removal(self, assignment: RoleAssignment) -> str:
@@ -65,6 +50,7 @@ class SectionRolesInline(RolesInline):
 
 class UserRolesInline(RolesInline):
     fk_name = "user"
+    fields = ("role", "account", "profile", "section", "created_at", "removal")
     verbose_name_plural = _("roles of this person")
 
 
@@ -82,22 +68,14 @@ class RoleAssignmentAdmin(NoDeleteAdmin):
     ordering = ("-pk",)
     actions = None
     addition_recorded_as = "role.granted"
-
-    def has_change_permission(self, _request: HttpRequest, _obj: RoleAssignment | None = None) -> bool:
-        return False
+    has_change_permission = never
 
     def has_delete_permission(self, request: HttpRequest, _obj: Model | None = None) -> bool:
         return request.user.has_perm("accounts.delete_roleassignment")
 
     def save_model(self, request: HttpRequest, obj: RoleAssignment, _form: ModelForm, _change: bool) -> None:
-        granted = grant_role(
-            access=access_of_staff(request),
-            user=obj.user,
-            role=Role(obj.role),
-            place=_place(obj),
-            at=timezone.now(),
-        )
-        obj.pk = granted.pk
+        access, role, place = access_of_staff(request), Role(obj.role), _place(obj)
+        obj.pk = grant_role(access=access, user=obj.user, role=role, place=place, at=timezone.now()).pk
 
     def delete_model(self, request: HttpRequest, obj: RoleAssignment) -> None:
         remove_role(access=access_of_staff(request), assignment_id=obj.pk, place=_place(obj), at=timezone.now())

@@ -242,7 +242,7 @@ class Migration(migrations.Migration):
                 ('contact_name', models.CharField(max_length=120, verbose_name='contact in accounts payable')),
                 ('contact_email', models.EmailField(max_length=254, verbose_name='e-mail address of the contact')),
                 ('contact_phone', models.CharField(blank=True, max_length=40, verbose_name='telephone of the contact')),
-                ('reason', models.CharField(max_length=500, verbose_name='why a card does not do')),
+                ('reason', models.CharField(max_length=500, verbose_name='why a card does not work')),
                 ('requested_at', models.DateTimeField(verbose_name='asked')),
                 ('decided_at', models.DateTimeField(blank=True, null=True, verbose_name='decided')),
                 ('answer', models.CharField(blank=True, max_length=500, verbose_name='reason for the decision')),

@@ -1,7 +1,7 @@
 """The customer: the agreement, the profiles that are invoiced, and the sections their invoices are grouped by."""
 
 import secrets
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from functools import lru_cache
 from zoneinfo import ZoneInfo, available_timezones
 
@@ -14,6 +14,8 @@ from django.db.models.functions import Lower
 from django.utils import timezone
 from django.utils.translation import get_language
 from django.utils.translation import gettext_lazy as _
+from stdnum.eu import vat as eu_vat
+from stdnum.util import get_cc_module
 
 from accounts.email_addresses import canonical_address
 from accounts.querysets import BillingAccountQuerySet, BillingProfileQuerySet, InvoiceSectionQuerySet
@@ -38,6 +40,26 @@ def country_name(code: str, language: str) -> str:
     return str(Locale.parse(language.replace("-", "_")).territories.get(code, code))
 
 
+def canonical_vat_number(number: str, country: str) -> str:
+    """The number as it is stored: of the European Union without spaces, of other countries as it was typed.
+
+    ``country`` is the customer's. A number of the Union says its country itself, another one follows the rule of the
+    customer's country, where one is known. Raises ValidationError, whose message says what to do.
+    """
+    number, place = " ".join(number.split()).upper(), country.lower()
+    if eu_vat.is_valid(number):
+        return str(eu_vat.compact(number))
+    if place in eu_vat.MEMBER_STATES:
+        raise ValidationError(
+            _("This is not a valid VAT number. Begin with the letters of the country, such as NL; check the digits.")
+        )
+    rule = get_cc_module(place, "vat") if place else None
+    if rule is not None and not rule.is_valid(number):
+        name = country_name(country, get_language() or "en")
+        raise ValidationError(_("This is not a valid tax number of %(country)s. Check its digits.") % {"country": name})
+    return number
+
+
 class PostalAddress(models.Model):
     """Columns of an address. Of a billing account it is the sold-to address, of a billing profile the bill-to."""
 
@@ -59,11 +81,11 @@ class PostalAddress(models.Model):
 
     @property
     def address_lines(self) -> list[str]:
-        """The address as it is written on an envelope, empty lines left out; the country's name is the reader's."""
+        """As it is written on an envelope; the country's name is the reader's."""
         return self.address_in(get_language() or "en")
 
     def address_in(self, language: str) -> list[str]:
-        """The same with the country's name in one language. A code that is no country stays as it is."""
+        """The same with the country's name in one language."""
         place = " ".join(part for part in (self.postal_code, self.city) if part)
         country = country_name(self.country, language)
         return [line for line in (self.company, self.attention, self.street, place, self.region, country) if line]
@@ -130,12 +152,19 @@ class TaxId(models.Model):
     def __str__(self) -> str:
         return f"{self.get_kind_display()} {self.value}"
 
+    def clean(self) -> None:
+        if self.kind == self.Kind.VAT and self.value:
+            try:
+                self.value = canonical_vat_number(self.value, self.account.country)
+            except ValidationError as error:
+                raise ValidationError({"value": error.messages}) from error
+
 
 class BillingProfile(PostalAddress):
     """The paying unit: one invoice a period, its own payment methods. Its address is the bill-to.
 
     It is warned and disabled by the days that something is past due, and active again by itself once that is paid;
-    whoever may pay can pay all the while. Closed it is by staff only, and until staff open it again.
+    whoever may pay can pay all the while. Only staff close it, and only staff open it again.
     """
 
     class Status(models.TextChoices):
@@ -216,6 +245,10 @@ class BillingProfile(PostalAddress):
     def day_of(self, at: datetime) -> date:
         """The calendar day of a moment where the profile is: what is past due must not depend on the reader."""
         return at.astimezone(ZoneInfo(self.time_zone)).date()
+
+    def month_before(self, at: datetime) -> date:
+        """The first day of the last month that has ended where the profile is."""
+        return (self.day_of(at).replace(day=1) - timedelta(days=1)).replace(day=1)
 
     @property
     def pays_by_wire(self) -> bool:

@@ -27,7 +27,7 @@ class WireRequest(models.Model):
     contact_name = models.CharField(_("contact in accounts payable"), max_length=120)
     contact_email = models.EmailField(_("e-mail address of the contact"), max_length=254)
     contact_phone = models.CharField(_("telephone of the contact"), max_length=40, blank=True)
-    reason = models.CharField(_("why a card does not do"), max_length=500)
+    reason = models.CharField(_("why a card does not work"), max_length=500)
     requested_at = models.DateTimeField(_("asked"))
     requested_by = models.ForeignKey(User, models.PROTECT, related_name="+", verbose_name=_("asked by"), db_index=False)
     decided_at = models.DateTimeField(_("decided"), null=True, blank=True)

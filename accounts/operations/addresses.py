@@ -251,21 +251,16 @@ def set_password_by_link(*, user: User, password: str, at: datetime) -> None:
         if (person.email, person.password) != (user.email, user.password) or not person.is_active:
             raise NotAllowed(_("This link no longer works. Ask for a new one."))
         was_proven = is_proven(person)
-        _save_password(person, encoded, at, action="password.reset")
+        change_password(person=person, encoded=encoded, at=at, action="password.reset")
         _replace(person, person.email, is_verified=True)
         if not was_proven:
             _record(Access(user=person), person, at, "address.proven", email=person.email)
 
 
-def change_password(*, person: User, encoded: str, at: datetime) -> None:
+def change_password(*, person: User, encoded: str, at: datetime, action: str = "password.changed") -> None:
     """Stores the password that somebody chose while signed in. ``person`` is their locked row (`locked_person`),
-    ``encoded`` the hash of the password, which has been validated. Every session of the person ends."""
-    _save_password(person, encoded, at, action="password.changed")
-
-
-def _save_password(person: User, encoded: str, at: datetime, *, action: str) -> None:
-    """The first password has an action of its own. An address that waits to be confirmed is withdrawn: whoever asked
-    for it may have known the password of before."""
+    ``encoded`` the hash of the password, which has been validated. Every session of the person ends. An address that
+    waits to be confirmed is withdrawn: whoever asked for it may have known the password of before."""
     access, is_first = Access(user=person), not person.has_usable_password()
     person.password = encoded
     person.save(update_fields=["password"])
@@ -354,4 +349,4 @@ def _withdraw(access: Access, change: EmailChange | None, at: datetime) -> bool:
 
 
 def _record(access: Access, user: User, at: datetime, action: str, **detail: Any) -> None:
-    audit.record(access=access, at=at, action=action, subject=user.email[:120], person=user, **detail)
+    audit.record(access=access, at=at, action=action, subject=user.email, person=user, **detail)

@@ -51,36 +51,28 @@ def change_activity(*, access: Access, user: User, is_active: bool, at: datetime
     with transaction.atomic():
         require_staff(access)
         if not is_active:
-            _refuse_when_needed(access, user)
+            if access.user == user:
+                raise CannotDeactivate(_("You cannot deactivate yourself."))
+            if alone := places_owned_alone(user):
+                sentence = _("%(user)s is the last owner of %(places)s. Make somebody else owner first.")
+                raise CannotDeactivate(sentence % {"user": user, "places": ", ".join(alone)})
         person = User.objects.select_for_update(no_key=True).get(pk=user.pk)
         if is_active and person.is_erased:
             raise CannotDeactivate(_("This person was erased. Add somebody new instead."))
         User.objects.filter(pk=person.pk).update(is_active=is_active)
         user.is_active = is_active
         action = "user.activated" if is_active else "user.deactivated"
-        audit.record(access=access, at=at, action=action, subject=person.email[:120], person=person)
-
-
-def _refuse_when_needed(access: Access, user: User) -> None:
-    if access.user == user:
-        raise CannotDeactivate(_("You cannot deactivate yourself."))
-    alone = places_owned_alone(user)
-    if alone:
-        raise CannotDeactivate(
-            _("%(user)s is the last owner of %(places)s. Make somebody else owner first.")
-            % {"user": user, "places": ", ".join(alone)}
-        )
+        audit.record(access=access, at=at, action=action, subject=person.email, person=person)
 
 
 def places_owned_alone(user: User) -> list[str]:
-    """The names of the scopes that would have no active owner without this person. Locks every scope they own, so that
-    it stays true until the transaction ends."""
+    """The names of the scopes that would have no active owner without this person. Locks every scope they own directly,
+    so that it stays true until the transaction ends."""
     return [str(place) for place in locked_places_owned_by(user) if not has_other_owner(place, user)]
 
 
 def locked_places_owned_by(user: User) -> list[ScopeObject]:
-    """Every scope the person owns directly: accounts, then profiles, then sections, each locked in order of key. Scopes
-    are locked before people."""
+    """Every scope the person owns directly, each kind locked in order of key. Scopes are locked before people."""
     owned = RoleAssignment.objects.filter(user=user, role__in=OWNERS.values())
     return [
         *BillingAccount.objects.filter(pk__in=owned.values("account")).locked(),

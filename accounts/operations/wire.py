@@ -107,7 +107,7 @@ def withdraw_wire_request(*, access: Access, request_id: int, at: datetime) -> W
     if access.user is None or request.requested_by_id != access.user.pk:
         now.require(Permission.METHODS_MANAGE, request.profile)
     if request.status != WireRequest.Status.OPEN:
-        raise CannotAskForWire(_("This request has been decided already."))
+        raise CannotAskForWire(_("This request has already been decided."))
     _close(request, WireRequest.Status.WITHDRAWN, by=access.user, answer="", at=at)
     _record(access, at, "wire.withdrawn", request.profile)
     return request
@@ -118,12 +118,12 @@ def decide_wire_request(*, access: Access, request_id: int, approve: bool, answe
     """Approves or declines a request, with a reason that the customer reads. For staff. Whoever asked and the owners
     are told. Approved, the contact that the request names becomes one of the profile's.
 
-    Raises NotAllowed, WireRequest.DoesNotExist, CannotDecide without a reason or when it is open no more.
+    Raises NotAllowed, WireRequest.DoesNotExist, CannotDecide without a reason or when it has been decided.
     """
     require_staff(access)
     request = _locked(request_id)
     if request.status != WireRequest.Status.OPEN:
-        raise CannotDecide(_("This request is open no more."))
+        raise CannotDecide(_("This request has already been decided."))
     if not answer.strip():
         raise CannotDecide(_("Give the reason; the customer reads it."))
     status = WireRequest.Status.APPROVED if approve else WireRequest.Status.DECLINED
@@ -139,8 +139,8 @@ def decide_wire_request(*, access: Access, request_id: int, approve: bool, answe
         "answer": request.answer,
         "url": settings.PUBLIC_URL + reverse("accounts:wire_request", args=[profile.code]),
     }
-    told = {person.pk: person for person in [request.requested_by, *owners(profile)] if person.is_active}
-    for person in told.values():
+    readers = {person.pk: person for person in [request.requested_by, *owners(profile)] if person.is_active}
+    for person in readers.values():
         key = f"wire-{status.value}:{request.pk}:{person.pk}"
         queue(key=key, to=person, template=f"wire_{status.value}", context=context, at=at)
     return request
@@ -155,7 +155,7 @@ def _add_contact(request: WireRequest, *, access: Access, at: datetime) -> None:
             name=request.contact_name,
             email=email,
             language=request.requested_by.language or "en",
-            last_statement_on=(profile.day_of(at).replace(day=1) - timedelta(days=1)).replace(day=1),
+            last_statement_on=profile.month_before(at),
         )
         _record(access, at, "contact.added", profile, email=email)
 
@@ -175,6 +175,4 @@ def _close(request: WireRequest, status: WireRequest.Status, *, by: User | None,
 
 
 def _record(access: Access, at: datetime, action: str, profile: BillingProfile, **detail: Any) -> None:
-    audit.record(
-        access=access, at=at, action=action, subject=profile.name, account=profile.account, profile=profile, **detail
-    )
+    audit.record(access=access, at=at, action=action, subject=profile.name, **audit.belongs_to(profile), **detail)

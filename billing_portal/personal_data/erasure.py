@@ -10,6 +10,7 @@ under way ends before, and one that comes later finds a person without a role.
 """
 
 from collections.abc import Collection, Iterator
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
@@ -45,7 +46,7 @@ from billing_portal.core.append_only import ERASED
 from billing_portal.core.models import OutgoingMail
 from billing_portal.core.outbox import queue_to
 from billing_portal.personal_data.export import require_power_over
-from billing_portal.personal_data.held import SWEPT
+from billing_portal.personal_data.held import TABLES
 from billing_portal.personal_data.people import (
     ADDRESS,
     Person,
@@ -56,17 +57,42 @@ from billing_portal.personal_data.people import (
     person_of,
     sessions_of,
 )
-from billing_portal.personal_data.remains import Left, contacts_of, left_of
-from invoices.models import Invoice
+from invoices.models import CreditNote, Invoice
 from invoices.states import InvoiceStatus
 from payments.models import Payment
 from payments.states import OPEN
 
-BATCH = 500
-
 
 class CannotErase(Exception):
     """The person was not erased, and nothing was changed. The message may be shown."""
+
+
+@dataclass(frozen=True)
+class Left:
+    """What names a person and stays: documents and addresses of customers, and contacts that nobody chose to remove."""
+
+    contacts: list[BillingContact] = field(default_factory=list)
+    addresses: int = 0
+    documents: int = 0
+
+    def sentences(self) -> list[str]:
+        """For whoever asks or has asked for the erasure. Without personal data."""
+        found = []
+        if self.contacts:
+            names = ", ".join(sorted({contact.profile.name for contact in self.contacts}))
+            still = _("The address is still a contact in accounts payable of: %(profiles)s.")
+            found.append(still % {"profiles": names})
+        if self.addresses:
+            found.append(
+                _("The name also stands in %(count)s addresses of customers. Change those on their own pages.")
+                % {"count": self.addresses}
+            )
+        if self.documents:
+            found.append(
+                _("%(count)s issued invoices and credit notes name the person and stay: tax law makes us keep them.")
+                % {"count": self.documents}
+            )
+        return found
 
 
 @transaction.atomic
@@ -84,15 +110,19 @@ def why_not(access: Access, user: User) -> str:
             "user": user,
             "places": ", ".join(alone),
         }
-    theirs = Payment.objects.filter(started_by=user)
-    if open_ones := list(theirs.filter(status__in=OPEN).values_list("reference", flat=True)[:5]):
-        return _("A payment of this person has not ended: %(references)s. Try again when it has.") % {
-            "references": ", ".join(open_ones)
-        }
-    if disputed := list(theirs.filter(disputed_at__isnull=False).values_list("reference", flat=True)[:5]):
-        return _("A bank disputes a payment of this person: %(references)s. Try again when it has decided.") % {
-            "references": ", ".join(disputed)
-        }
+    payments = Payment.objects.filter(started_by=user)
+    for rows, sentence in (
+        (
+            payments.filter(status__in=OPEN),
+            _("A payment of this person has not ended: %(references)s. Try again when it has."),
+        ),
+        (
+            payments.filter(disputed_at__isnull=False),
+            _("A bank disputes a payment of this person: %(references)s. Try again when it has decided."),
+        ),
+    ):
+        if references := list(rows.values_list("reference", flat=True)[:5]):
+            return sentence % {"references": ", ".join(references)}
     return ""
 
 
@@ -118,8 +148,10 @@ def erase_person(*, access: Access, user_id: int, reason: str, at: datetime, con
         every_word = Redaction([*person.known, *person.addresses, *every_name(user)])
         counts = {
             "mails": _erase_mails(person, kept),
-            "wire_requests": _erase_contact_facts(person),
-            "sessions": _end_sessions(user),
+            "wire_requests": WireRequest.objects.filter(person.has("contact_email", moment="requested_at")).update(
+                contact_name=ERASED, contact_email=_erased_address(user), contact_phone=""
+            ),
+            "sessions": len([session.delete() for session, _content in sessions_of(user)]),
             "second_factors": Authenticator.objects.filter(user=user).delete()[0],
             "addresses": EmailAddress.objects.filter(user=user).delete()[0],
         }
@@ -129,14 +161,9 @@ def erase_person(*, access: Access, user_id: int, reason: str, at: datetime, con
         counts["texts"] += sum(_write(model, values) for model, values in texts_that_name(person))
         _erase_row(user)
         audit.record(
-            access=access,
-            at=at,
-            action="person.erased",
-            subject=f"user {user.pk}",
-            person=user,
-            reason=every_word.of(reason.strip()[:500]),
-            erased={name: count for name, count in counts.items() if count},
-        )
+            access=access, at=at, action="person.erased", subject=f"user {user.pk}", person=user,
+            reason=every_word.of(reason.strip()[:500]), erased={name: count for name, count in counts.items() if count},
+        )  # fmt: skip
         key = f"person-erased:{user.pk}"
         queue_to(key=key, email=address, language=language, template="person_erased", context={}, at=at)
     return left
@@ -193,23 +220,12 @@ def _erase_mails(person: Person, kept: list[BillingContact]) -> int:
     return dropped + mails.update(to=_erased_address(person.user), context={}, last_error="")
 
 
-def _erase_contact_facts(person: Person) -> int:
-    return WireRequest.objects.filter(person.has("contact_email", moment="requested_at")).update(
-        contact_name=ERASED, contact_email=_erased_address(person.user), contact_phone=""
-    )
-
-
-def _end_sessions(user: User) -> int:
-    ended = [session.delete() for session, _content in sessions_of(user)]
-    return len(ended)
-
-
 def _blank_own_entries(user: User, redaction: Redaction) -> int:
     """Entries about the person name nobody at all: who did it stands in a column of its own. Where an act came from is
     erased from what the person did, and from what nobody did who was signed in; others keep theirs."""
     about = AuditEntry.objects.filter(person=user)
     changed = 0
-    for entry in about.only("subject", "detail").order_by("pk").iterator(chunk_size=BATCH):
+    for entry in about.only("subject", "detail").order_by("pk").iterator(chunk_size=500):
         subject, detail = (
             in_texts(redaction.of(value), lambda text: ADDRESS.sub(ERASED, text))
             for value in (entry.subject, entry.detail)
@@ -225,12 +241,12 @@ def _blank_own_texts(user: User, redaction: Redaction) -> int:
     """What was written about this person in particular, under an address that they may not have proven: the log of the
     staff pages, and the mails that told owners of a role."""
     granted = AuditEntry.objects.filter(person=user, action="role.granted").values("at")
-    told = OutgoingMail.objects.filter(
+    mails = OutgoingMail.objects.filter(
         template="role_granted", context__person__iexact=user.email, created_at__in=granted
     )
     log = LogEntry.objects.filter(content_type=ContentType.objects.get_for_model(User), object_id=str(user.pk))
     changed = 0
-    for rows, columns in ((log, ("object_repr", "change_message")), (told, ("context",))):
+    for rows, columns in ((log, ("object_repr", "change_message")), (mails, ("context",))):
         for row in rows.values("pk", *columns):
             becomes = redaction.of(row)
             changed += _write(rows.model, becomes) if becomes != row else 0
@@ -279,20 +295,27 @@ def texts_that_name(person: Person) -> Iterator[tuple[type[Model], dict[str, Any
     """The texts about other things in which the person is named, as the values that take their place: of each row its
     table, its key as ``pk``, and the columns that change."""
     needles = Redaction([*person.addresses, *person.names]).needles
-    for model, texts in SWEPT.items():
-        rows = model._default_manager.annotate(**{f"{name}_text": Cast(name, TextField()) for name in texts.columns})
-        named = Q(pk__in=[])
-        for column in texts.columns:
-            for needle in needles:
-                named |= Q(**{f"{column}_text__icontains": needle})
-        for row in list(rows.filter(named).order_by("pk").values("pk", *texts.columns, *texts.moments)):
-            redaction = Redaction(person.words_at([at for name in texts.moments if (at := row[name]) is not None]))
+    for table in TABLES:
+        model, columns, moments = table.model, table.swept.split(), table.moments.split()
+        rows = model._default_manager.annotate(**{f"{name}_text": Cast(name, TextField()) for name in columns})
+        named = _any_holds([f"{name}_text" for name in columns], needles)
+        for row in list(rows.filter(named).order_by("pk").values("pk", *columns, *moments)) if columns else ():
+            redaction = Redaction(person.words_at([at for name in moments if (at := row[name]) is not None]))
             becomes = {
                 name: redaction.of(row[name], getattr(model._meta.get_field(name), "max_length", None))
-                for name in texts.columns
+                for name in columns
             }
-            if any(becomes[name] != row[name] for name in texts.columns):
+            if any(becomes[name] != row[name] for name in columns):
                 yield model, {"pk": row["pk"], **becomes}
+
+
+def _any_holds(columns: Collection[str], words: Collection[str]) -> Q:
+    """Rows where a column has one of the words in it."""
+    rows = Q(pk__in=[])
+    for column in columns:
+        for word in words:
+            rows |= Q(**{f"{column}__icontains": word})
+    return rows
 
 
 def _write(model: type[Model], values: dict[str, Any]) -> int:
@@ -302,3 +325,32 @@ def _write(model: type[Model], values: dict[str, Any]) -> int:
 
 def _erased_address(user: User) -> str:
     return f"erased-{user.pk}@{ERASED_DOMAIN}"
+
+
+def contacts_of(user: User) -> list[BillingContact]:
+    """The contacts in accounts payable that have the person's address, of whichever billing profile."""
+    return list(
+        BillingContact.objects.filter(person_of(user).has("email")).select_related("profile__account").order_by("pk")
+    )
+
+
+def left_of(user: User, *, contacts: list[BillingContact]) -> Left:
+    """What will go on naming the person, or does so after an erasure."""
+    names = every_name(user)
+    attention = _any_holds(["attention"], names)
+    return Left(
+        contacts=contacts,
+        addresses=sum(model.objects.filter(attention).count() for model in (BillingAccount, BillingProfile)),
+        documents=_documents_that_name([*person_of(user).addresses, *names]),
+    )
+
+
+def _documents_that_name(words: list[str]) -> int:
+    """A document keeps the addresses of its buyer as lines of text, a credit note its reason besides."""
+    needles, buyer = Redaction(words).needles, Cast("buyer", TextField())
+    invoices = Invoice.objects.exclude(status=InvoiceStatus.DRAFT).annotate(buyer_text=buyer)
+    notes = CreditNote.objects.annotate(buyer_text=buyer)
+    return (
+        invoices.filter(_any_holds(["buyer_text"], needles)).count()
+        + notes.filter(_any_holds(["buyer_text", "reason"], needles)).count()
+    )

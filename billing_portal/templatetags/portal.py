@@ -19,9 +19,10 @@ from django.utils.safestring import SafeString, mark_safe
 from django.utils.timezone import localtime, now
 from django.utils.translation import get_language
 
-from accounts.browsers import browser_in_words
+from accounts.audit_words import browser_in_words
 from accounts.models import User
 from billing_portal.core.jobs import WorkerStatus, worker_status
+from billing_portal.demo.data import PASSWORD, SIGN_INS
 from billing_portal.staff_queue import Waiting, what_waits
 from invoices.money import Money
 from invoices.states import StatusBadge
@@ -117,11 +118,7 @@ def one_line(content: str) -> SafeString:
 @register.simple_tag
 def demo_sign_ins() -> dict[str, Any] | None:
     """The people whom the sign-in page offers, and their one password; nobody unless the demo is on."""
-    if not settings.DEMO:
-        return None
-    from billing_portal import demo  # noqa: PLC0415  only where the demo is on
-
-    return {"sign_ins": demo.SIGN_INS, "password": demo.PASSWORD}
+    return {"sign_ins": SIGN_INS, "password": PASSWORD} if settings.DEMO else None
 
 
 @register.filter

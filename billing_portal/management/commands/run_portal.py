@@ -18,7 +18,7 @@ from django.db.migrations.executor import MigrationExecutor
 
 from accounts.models import User
 from billing_portal.core.database import why_unreachable
-from billing_portal.demo import PASSWORD, SIGN_INS
+from billing_portal.demo.data import PASSWORD, SIGN_INS
 from billing_portal.processes import ProcessGroup
 from billing_portal.translations import compile_catalogues
 
