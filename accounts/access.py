@@ -1,13 +1,9 @@
 """Who is asking, and what follows from it.
 
-An `Access` is made once a request (or once by a job) and handed to every operation and to every `.visible_to()`. It
-holds the person's role assignments and, when a page is inside one billing profile, that profile. Nothing in it is a
-promise for later: operations that move money make a fresh one under their lock (`fresh`), because a role may have been
-taken away since the page was drawn.
-
-A billing account may demand a second factor of whoever pays or manages cards. Who has none then holds neither
-permission there, whatever the role; so pages, operations and `fresh` all refuse it, and no query is spent on asking:
-the one that reads the roles reads this too.
+An `Access` is made once a request (or once by a job) and handed to every operation and to every `.visible_to()`.
+Operations that move money make a fresh one under their lock (`fresh`), because a role may have been taken away since. A
+billing account may demand a second factor of whoever pays or manages cards: who has none then holds neither permission
+there, whatever the role.
 """
 
 from collections.abc import Iterable
@@ -52,22 +48,22 @@ HELD = (
 
 
 class NotAllowed(PermissionDenied):
-    """The person may see the object but may not do this with it. The message may be shown; ``remedy`` says what helps,
-    for the page that shows it: another role, a second factor, or nothing that the person could do here."""
+    """The person may see the object but may not do this with it. The message may be shown; ``remedy`` says what would
+    help: another role, a second factor, or nothing the person can do."""
 
     remedy = "role"
 
 
 class NeedsSecondFactor(NotAllowed):
-    """The role would do, but this is done with a second factor only, and the person has none."""
+    """The role would do, but the person lacks the second factor that this takes."""
 
     remedy = "second_factor"
 
 
 @dataclass(frozen=True)
 class RoleGrant:
-    """One role of a person and the id of the one scope it was granted on. ``lacks_second_factor``: its account demands
-    a second factor, and the person has none."""
+    """One role of a person, and the id of the one scope it was granted on. ``lacks_second_factor``: its account demands
+    one, and the person has none."""
 
     role: Role
     account_id: int | None = None
@@ -85,8 +81,8 @@ class RoleGrant:
 
 @dataclass(frozen=True)
 class Access:
-    """``user`` is None for the portal's own jobs. ``unlimited`` is for those jobs and for staff in admin, whose own
-    permission check Django's admin makes; they hold every permission on every profile."""
+    """``user`` is None for the portal's own jobs. ``unlimited``, for those and for staff in admin, holds every
+    permission on every profile."""
 
     user: User | None
     held: tuple[RoleGrant, ...] = ()
@@ -101,7 +97,7 @@ class Access:
         return frozenset(Permission) if self.profile is None else self.permissions_at(self.profile)
 
     def held_at(self, place: ScopeObject) -> tuple[RoleGrant, ...]:
-        """The roles that reach an account, a profile or a section (which needs ``profile`` loaded), inherited ones
+        """The roles that reach an account, a profile or a section (with its ``profile`` loaded), inherited ones
         included."""
         if isinstance(place, BillingAccount):
             return tuple(held for held in self.held if held.account_id == place.pk)
@@ -151,9 +147,7 @@ class Access:
 
     def scope_filter(self, permission: Permission, path: str = "") -> Q:
         """Rows of profiles on which this person holds a permission; ``path`` leads to the profile, e.g. ``profile``.
-
-        Inside one profile only that profile's rows match.
-        """
+        Inside one profile only that profile's rows match."""
         own, above = (f"{path}__in", f"{path}__account__in") if path else ("pk__in", "account__in")
         if self.profile is not None:
             return Q(**{own: [self.profile.pk]}) if self.can(permission) else Q(pk__in=[])
@@ -166,8 +160,7 @@ class Access:
 
 
 def permissions_with(held: Iterable[RoleGrant], scope: Scope) -> frozenset[Permission]:
-    """What these roles allow at a scope that they reach; nothing that is protected through one that lacks the second
-    factor."""
+    """What these roles allow at a scope that they reach; nothing protected through one that lacks the second factor."""
     lacking, full = set[Role](), set[Role]()
     for grant in held:
         (lacking if grant.lacks_second_factor else full).add(grant.role)
@@ -203,8 +196,8 @@ def fresh(access: Access) -> Access:
 
 
 def require_staff(access: Access) -> Access:
-    """Raises NotAllowed unless whoever asks is staff, or the portal itself, now as well as when the page was opened.
-    Returns the access as it is now. Call it under the locks of an act that only staff may do."""
+    """Returns the access as it is now. Raises NotAllowed unless whoever asks is staff, or the portal itself. Call it
+    under the locks of an act that only staff may do."""
     now = fresh(access) if access.unlimited else access
     if not now.unlimited:
         raise NotAllowed(_("Only staff may do this."))

@@ -1,6 +1,5 @@
-"""The audit trail: who did what to what, and from where. Written inside the operation's own transaction, so an act that
-was rolled back leaves no trace and one that was committed always does. The database refuses to change or delete an
-entry."""
+"""The audit trail: who did what to what, and from where. Written in the operation's own transaction, so an act that was
+rolled back leaves no trace. The database refuses to change or delete an entry."""
 
 from contextlib import suppress
 from datetime import datetime
@@ -43,9 +42,8 @@ def entry(*, access: Access, **columns: Any) -> AuditEntry:
 
 
 def _may_come_from(user: User | None) -> bool:
-    """Whether the request that is being answered may be this person's. It is not where a colleague cancels a payment or
-    staff have a message processed again: what comes of it is still recorded as the payer's. Nobody is signed in where
-    somebody fails to sign in, or uses a link out of a mail."""
+    """Whether the request being answered may be this person's. It is not where a colleague cancels a payment or staff
+    have a message processed again. Nobody is signed in where somebody fails to sign in or uses a mailed link."""
     visitor = getattr(context.request, "user", None)
     return visitor is None or visitor.pk is None or visitor == user
 

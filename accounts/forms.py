@@ -1,5 +1,4 @@
-"""What people may send about themselves and about a billing profile: a new address, the facts of a request to
-pay by wire, and whom we write to."""
+"""What people may send about themselves and about a billing profile."""
 
 from typing import cast
 

@@ -1,8 +1,8 @@
 """Who is written to about a billing profile.
 
-Mail follows roles, and the profile's own wishes. Owners, contributors and invoice managers of the profile itself get
-what is about its invoices; roles of the billing account do not, because whoever owns an account with a hundred profiles
-would get a hundred reminders. Contacts in accounts payable have no account here and get what was ticked for each.
+Owners, contributors and invoice managers of the profile itself get what is about its invoices; roles of the billing
+account do not, because whoever owns an account with a hundred profiles would get a hundred reminders. Contacts in
+accounts payable have no account here and get what was ticked for each.
 """
 
 from collections.abc import Iterable
@@ -63,7 +63,7 @@ def invoice_recipients(profile: BillingProfile) -> list[Recipient]:
 
 
 def reminder_recipients(profile: BillingProfile) -> list[Recipient]:
-    """Who is reminded. Nobody can switch off that it is told of what is past due, but a contact who is not wanted."""
+    """Nobody can switch off being told of what is past due; a contact can be removed."""
     return _people_and_contacts(profile, profile.contacts.filter(gets_reminders=True))
 
 

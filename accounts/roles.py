@@ -1,17 +1,14 @@
-"""Who may do what, as data.
+"""Who may do what, as data; the page that explains roles is rendered from it.
 
 Roles exist at three scopes. A role granted higher is inherited downwards, so each scope has its own table with a column
-for every role that reaches it. The tables are those of Azure's customer agreement
-(learn.microsoft.com, "Understand Microsoft Customer Agreement administrative roles in Azure", 10 February 2026),
-with three decisions where that page contradicts itself:
-
-- a billing account contributor may pay at no scope: paying happens on a profile, so the profile's table decides;
-- an invoice manager creates no subscriptions (one table says yes, the other no; the role is about invoices);
-- subscriptions that someone may cancel only when they are their own count as "no" here.
+for every role that reaches it. The tables are those of Azure's customer agreement (learn.microsoft.com, "Understand
+Microsoft Customer Agreement administrative roles in Azure", 10 February 2026), decided where that page contradicts
+itself: a billing account contributor may pay at no scope (the profile's table decides), an invoice manager creates no
+subscriptions, and "only their own subscriptions" counts as no.
 
 To add a role: a member of `Role`, its abbreviation in `SHORT` and in the rows below, its place in `ROLES_OF`, a name in
 `SHORT_LABELS` where its scope is plain from the page, and `manage.py makemigrations` for the constraint that names the
-roles of each scope. Whatever a page says about roles is read from here.
+roles of each scope.
 """
 
 from functools import cache

@@ -1,7 +1,4 @@
-"""Every scope a person can open, and the one to open first.
-
-Three queries however many scopes there are; the roles come from the `Access`.
-"""
+"""Every scope a person can open, and the one to open first. Three queries however many scopes there are."""
 
 from dataclasses import dataclass, field
 
@@ -90,9 +87,7 @@ def key_of(place: ScopeObject) -> str:
 
 def landing_for(access: Access) -> str:
     """Where "Cost Management + Billing" opens: the only scope, else the last one if it is still visible, else the list.
-
-    A profile counts as the only scope although its account is visible too; that is what people come for.
-    """
+    A profile counts as the only scope although its account is visible too."""
     place = _only_place(access) or _last_place(access)
     return url_of(place) if place is not None else reverse("accounts:scopes")
 

@@ -1,8 +1,5 @@
-"""System checks: what would go wrong later is said at start.
-
-Errors stop `manage.py check`, the web server and the worker. What is only worth a look is a warning of
-`check --deploy`. docs/configuration.md explains each.
-"""
+"""System checks. Errors stop `manage.py check`, the web server and the worker; warnings come from `check --deploy`.
+docs/configuration.md explains each."""
 
 import ipaddress
 from collections.abc import Iterator
@@ -29,7 +26,7 @@ MIN_KEY_LENGTH, MIN_KEY_CHARACTERS = 50, 10
 
 @register(Tags.security)
 def check_secret_key(**_options: Any) -> Iterator[CheckMessage]:
-    """Whoever guesses a key signs sessions and reset links with it. Django only warns, and only before a deployment."""
+    """Whoever guesses a key signs sessions and reset links with it. Django only warns."""
     keys = {"SECRET_KEY": str(settings.SECRET_KEY)}
     keys |= {f"SECRET_KEY_FALLBACKS[{index}]": str(key) for index, key in enumerate(settings.SECRET_KEY_FALLBACKS)}
     for name, key in keys.items():
@@ -51,12 +48,9 @@ def check_demo(**_options: Any) -> Iterator[CheckMessage]:
 
 @register(Tags.security, Tags.database, DEMO)
 def check_demo_people(**_options: Any) -> Iterator[CheckMessage]:
-    """Whoever knows the demo signs in as its people, one of whom is staff.
-
-    An address that is active is enough, whatever its password: nobody has a mailbox at example.com, and comparing
-    passwords would cost each start a slow hash for every address. Says nothing where the database does not answer or
-    has no tables yet. The connection is left as it was, so that no process keeps one that it does not need.
-    """
+    """Whoever knows the demo signs in as its people, one of whom is staff. An active address is enough: comparing
+    passwords would cost each start a slow hash. Says nothing where the database does not answer or has no tables yet.
+    The connection is left as it was."""
     if settings.DEBUG:
         return
     was_open = connection.connection is not None
@@ -113,8 +107,7 @@ def _is_this_machine(host: str | None) -> bool:
 
 
 def _is_private(host: str | None) -> bool:
-    """This machine, an address of a private network (in brackets, too, as a host is written), or a name that only a
-    local network knows."""
+    """This machine, an address of a private network (in brackets, too), or a name that only a local network knows."""
     host = (host or "").strip("[]")
     try:
         return _is_this_machine(host) or ipaddress.ip_address(host).is_private
@@ -132,8 +125,7 @@ def check_gateways(**_options: Any) -> Iterator[CheckMessage]:
 
 @register(Tags.security)
 def check_seller(**_options: Any) -> Iterator[CheckMessage]:
-    """An invoice that says to transfer money must say where to. Money that is sent to an account with a wrong digit
-    comes back after days, or never."""
+    """Money sent to an account with a wrong digit comes back after days, or never."""
     seller = settings.SELLER
     if seller["iban"] and not seller["account_holder"]:
         yield Error("SELLER_IBAN is set but SELLER_ACCOUNT_HOLDER is not.", id="billing_portal.E001")
@@ -145,7 +137,7 @@ def check_seller(**_options: Any) -> Iterator[CheckMessage]:
 
 @register(Tags.security)
 def check_card_limits(**_options: Any) -> Iterator[CheckMessage]:
-    """A limit that is no amount would only be noticed by the customer who meets it."""
+    """Otherwise only the customer who meets a wrong limit would notice it."""
     for currency, amount in settings.CARD_LIMITS_FOR_WIRE.items():
         try:
             Money.parse(amount, currency)
@@ -155,8 +147,8 @@ def check_card_limits(**_options: Any) -> Iterator[CheckMessage]:
 
 @register(Tags.security, deploy=True)
 def check_mail(**_options: Any) -> Iterator[CheckMessage]:
-    """Without a mail server no invitation, receipt or new password ever reaches anybody, and mails carry links that set
-    a password."""
+    """Without a mail server no invitation or new password ever reaches anybody, and mails carry links that set a
+    password."""
     mailer: dict[str, Any] = settings.MAILERS["default"]
     options = mailer.get("OPTIONS", {})
     if settings.DEBUG:
@@ -175,8 +167,7 @@ def check_mail(**_options: Any) -> Iterator[CheckMessage]:
 
 @register(Tags.security, deploy=True)
 def check_proxies(**_options: Any) -> Iterator[CheckMessage]:
-    """Behind a proxy that is not counted, everybody has the proxy's address, so the limits on wrong passwords of one
-    stranger stop everybody."""
+    """Behind a proxy that is not counted, the limits on wrong passwords of one stranger stop everybody."""
     if not settings.DEBUG and settings.HTTPS and not settings.ALLAUTH_TRUSTED_PROXY_COUNT:
         yield Caution(
             "TRUSTED_PROXY_COUNT is 0 and PUBLIC_URL begins with https://: behind a proxy everybody would share one "
@@ -188,8 +179,8 @@ def check_proxies(**_options: Any) -> Iterator[CheckMessage]:
 
 @register(Tags.security, deploy=True)
 def check_pretended_payments(**_options: Any) -> Iterator[CheckMessage]:
-    """The sandbox was allowed by name, so it is no error: somebody may show the portal with it. A stand-in of a
-    provider gets the secret key and every card."""
+    """The sandbox was allowed by name, so it is no error. A stand-in of a provider gets the secret key and every
+    card."""
     if settings.DEBUG:
         return
     gateways_in_use: dict[str, Any] = settings.PAYMENT_GATEWAYS
@@ -230,8 +221,7 @@ def check_tables_of_the_sandbox(**_options: Any) -> Iterator[CheckMessage]:
 
 @register(Tags.security, deploy=True)
 def check_second_factors(**_options: Any) -> Iterator[CheckMessage]:
-    """Staff move money and change who may; and SECRET_KEY is changed when it leaks, which must cost nobody their
-    second factor."""
+    """SECRET_KEY is changed when it leaks, which must cost nobody their second factor."""
     if not settings.SECOND_FACTOR_KEYS:
         hint = "Give the secrets of second factors a key of their own; SECRET_KEY still decrypts what it encrypted."
         yield Caution("PORTAL_SECOND_FACTOR_KEYS is not set.", hint=hint, id="billing_portal.W006")

@@ -61,8 +61,8 @@ def preferences(request: HttpRequest) -> HttpResponse:
 @login_not_required
 @require_GET
 def healthz(_request: HttpRequest) -> HttpResponse:
-    """200 when the server and its database answer, also without a worker: a load balancer that took the web server out
-    for that would take the portal from everybody. The second line says how the worker is. For monitors."""
+    """200 when the server and its database answer, also without a worker: a load balancer would take the portal from
+    everybody. The second line says how the worker is."""
     return HttpResponse(f"ok\n{_worker_line(worker_status(at=timezone.now()))}\n", content_type="text/plain")
 
 
@@ -90,8 +90,7 @@ def _remember(response: HttpResponse, name: str, value: str) -> None:
 
 
 def _next_page(request: HttpRequest) -> str:
-    """The page the form stood on, if it is one of ours. What does not begin with a slash would be taken as a page below
-    this one."""
+    """The page the form stood on, if it is one of ours: what does not begin with a slash is a page below this one."""
     url = request.POST.get("next", "")
     safe = url_has_allowed_host_and_scheme(url, {request.get_host()}, require_https=request.is_secure())
     return url if safe and url.startswith("/") else reverse("home")

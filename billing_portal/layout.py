@@ -1,10 +1,7 @@
 """The frame around a page: which layout draws it, and what the layout needs.
 
-The same template is a page of its own or the content of the blade (the side panel). It begins with
-``{% extends layout %}``; htmx asking for the blade gets the blade's frame, everybody else the whole page, and a visitor
-who has not signed in the page without menus.
-
-To add a page to the left menu: one `Entry` in `MENU`.
+The same template is a page of its own or the content of the blade: it begins with ``{% extends layout %}``. To add a
+page to the left menu, add one `Entry` to `MENU`.
 """
 
 from typing import Any, NamedTuple

@@ -172,7 +172,7 @@ class BufferingWorker(ThreadWorker):
             self._linger(conn)
 
     def murder_pending(self) -> None:
-        """gunicorn calls it at least once a second, also while it stops: then nothing is waited for much longer."""
+        """gunicorn calls it at least once a second, also while it stops."""
         super().murder_pending()
         until = time.monotonic() + (0.0 if self.alive else ARRIVES_WITHIN - LINGERS)
         for conn in _ended(self.arriving, until):
@@ -197,7 +197,7 @@ class BufferingWorker(ThreadWorker):
             self.log.debug("A client is gone.")
 
     def _linger(self, conn: Any) -> None:
-        """Closed at once, with something on the way to us, the client might never see the end of its answer."""
+        """Closed at once, the client might never see the end of its answer."""
         try:
             conn.sock.setblocking(False)
             conn.sock.shutdown(socket.SHUT_WR)

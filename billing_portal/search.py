@@ -1,9 +1,5 @@
-"""The search box: pages, invoices, payments and billing profiles, of what the person may see.
-
-Pages are found by their name and by other words for them, in every language of the portal whichever the reader has, so
-*cost management* and *kostenbeheer* both lead to Cost Management + Billing. Pages of a profile are offered for the
-profile that was open last. The number of queries does not depend on what is found.
-"""
+"""The search box: pages, invoices, payments and billing profiles, of what the person may see. Pages are found by their
+name and other words in every language of the portal; pages of a profile are those of the profile open last."""
 
 from collections.abc import Iterable
 from typing import Any, NamedTuple

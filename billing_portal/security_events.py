@@ -1,14 +1,10 @@
 """What happens around signing in, written to the audit trail with the internet address and the browser it came from.
 
-allauth does the signing in; its signals and the hooks of its adapter (`billing_portal.sign_in`) and of its forms
+allauth does the signing in; its signals and the hooks of its adapter (`billing_portal.sign_in`) and forms
 (`billing_portal.sign_in_forms`) end here. An entry is about a person (``person``), and done by somebody (``actor``):
-nobody, until they have proved who they are. An address that nobody has is the subject as it was typed; a password is
-never kept. A password and a second factor change in one transaction with their entry. allauth tells of sign-ins,
-sign-outs and recovery codes that were used outside a transaction, after the fact or just before it: an entry that
-cannot be written there fails the request, so that it is seen and nobody is let in.
-
-Anybody can ask for what `_is_within_limits` guards, so each network leaves only so many entries about a person, and
-about all addresses that nobody has together. What goes beyond is in the log.
+nobody, until they have proved who they are. An entry that cannot be written fails the request, so that nobody is let in
+unseen. Anybody can ask for what `_is_within_limits` guards, so each network leaves only so many entries about a person,
+and about all addresses that nobody has together; what goes beyond is in the log.
 """
 
 from typing import Any
@@ -84,8 +80,7 @@ def record(action: str, *, person: User | None, by: User | None, address: str = 
 
 
 def person_with(address: str) -> User | None:
-    """Who could sign in with an address, whether they are active or not. PostgreSQL takes no NUL, and nobody's address
-    has one."""
+    """Who could sign in with an address. PostgreSQL takes no NUL, and nobody's address has one."""
     if not address or "\x00" in address:
         return None
     return User.objects.filter(email__iexact=address).first()
@@ -131,8 +126,8 @@ def _signed_out(user: User | AnonymousUser | None, **_more: Any) -> None:
 
 
 def second_factors_changed(person: User, *, before: dict[int, str], after: dict[int, str]) -> None:
-    """Call it inside the transaction in which a person changed their second factors, with the types by their ids. Of
-    recovery codes that were replaced there is one entry, of everything else one each."""
+    """Call it inside the transaction of the change, with the types by their ids. Recovery codes that were replaced
+    leave one entry."""
     removed = [kind for key, kind in before.items() if key not in after]
     added = [kind for key, kind in after.items() if key not in before]
     codes = Authenticator.Type.RECOVERY_CODES.value

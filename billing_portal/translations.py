@@ -1,7 +1,5 @@
-"""Catalogues of texts, with Babel alone: no gettext tools need to be installed.
-
-Texts come from Python and from templates, which Django turns into calls that an extractor of Python understands.
-"""
+"""Catalogues of texts, with Babel alone: no gettext tools need to be installed. Django turns templates into calls that
+an extractor of Python understands."""
 
 import io
 from collections.abc import Iterator

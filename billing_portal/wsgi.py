@@ -1,8 +1,5 @@
-"""The WSGI entry point: ``gunicorn billing_portal.wsgi``.
-
-Refuses to start with a configuration that the system checks call an error, such as the sandbox gateway on a real
-installation, or with the demo's people in its database. Commands check by themselves; a web server would not.
-"""
+"""The WSGI entry point. Refuses to start with a configuration that the system checks call an error, such as the sandbox
+gateway on a real installation, or with the demo's people in its database."""
 
 import os
 
@@ -13,7 +10,7 @@ from django.core.wsgi import get_wsgi_application
 
 
 def checked_application() -> WSGIHandler:
-    """The application. Raises ImproperlyConfigured, with everything that is wrong."""
+    """Raises ImproperlyConfigured, with everything that is wrong."""
     made = get_wsgi_application()
     serious = [found for found in run_checks(tags=[Tags.security]) if found.is_serious()]
     problems = [f"{found.msg} {found.hint or ''}".strip() for found in serious]

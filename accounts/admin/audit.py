@@ -1,8 +1,7 @@
-"""The audit trail for staff: what was done in words, by whom, about whom, from where, and the values before and after.
+"""The audit trail for staff.
 
-The list holds millions of rows. It is narrowed by kind and by date; a search looks up people, scopes and internet
-addresses and is then exact, and looks for any other text in the newest entries only. Nothing counts further than
-`MAX_COUNTED`.
+The list holds millions of rows. It is narrowed by kind and by date; a search by person, scope or internet address is
+exact, any other text is looked for in the newest entries only.
 """
 
 import re
@@ -127,7 +126,7 @@ class AuditEntryAdmin(ReadOnlyAdmin):
 
 
 def _found(term: str) -> Q:
-    """What a search means. By people and scopes it uses their indexes; anything else looks at the newest entries."""
+    """By people and scopes it uses their indexes; anything else looks at the newest entries."""
     newest = (AuditEntry.objects.aggregate(last=Max("pk"))["last"] or 0) - NEWEST
     within = Q(pk__gt=newest)
     if CODE.fullmatch(term.upper()):

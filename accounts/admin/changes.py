@@ -1,8 +1,7 @@
 """What a row held before staff changed it, and what it holds now, as the audit trail keeps it.
 
 Every stored field counts, whether the form shows it or not, because saving may change more than was typed. Days and
-times are kept in ISO 8601, decimals as text, another row as its key and its name, many rows as their names in order.
-A secret is never kept: of a password the entry says that it was changed.
+times are kept in ISO 8601, decimals as text, another row as its key and name. A secret is never kept.
 """
 
 import re
@@ -27,8 +26,8 @@ def stored_values(model: type[Model], keys: Iterable[Any]) -> dict[Any, dict[str
 
 
 def differences(model: type[Model], before: dict[str, Any], after: dict[str, Any]) -> dict[str, dict[str, Any]]:
-    """``{"before": {...}, "after": {...}}`` of the fields that differ; ``before`` is left out of a row that is new,
-    together with what is empty, and ``after`` of one that is gone. Nothing when nothing differs."""
+    """``{"before": {...}, "after": {...}}`` of the fields that differ. A row that is new has no ``before``, one that is
+    gone no ``after``, and neither has what is empty."""
     known = before or after
     fields = [field for field in _fields(model) if field.name in known and _differs(field, before, after)]
     sides = {"before": before, "after": after} if fields else {}

@@ -1,5 +1,5 @@
-"""Billing accounts, billing profiles and invoice sections. What an invoice was made of is fixed: a profile stays with
-its account, a section with its profile, and the currency stays once there are amounts in it."""
+"""Billing accounts, profiles and sections. A profile stays with its account, a section with its profile, and the
+currency stays once there are amounts in it."""
 
 from typing import Any
 

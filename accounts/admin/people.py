@@ -228,8 +228,7 @@ admin.site.unregister(Group)
 
 @admin.register(Group)
 class GroupAdmin(PortalAdmin, DjangoGroupAdmin):
-    """Groups of staff. Only a superuser makes and changes them: what a group may do, its members may do, and a clerk
-    could be one of them."""
+    """Only a superuser makes and changes groups of staff: a clerk could be a member of one."""
 
     has_add_permission = has_change_permission = has_delete_permission = by_superuser
 
@@ -246,8 +245,8 @@ class SecondFactorKindFilter(admin.SimpleListFilter):
 
 
 class SecondFactorAdmin(ReadOnlyAdmin):
-    """The second factors of people, without their secrets. Removing one lets somebody who lost it sign in again, and
-    ends their sessions; only a superuser takes one from a member of staff."""
+    """Second factors, without their secrets. Removing one lets somebody who lost it sign in again, and ends their
+    sessions."""
 
     list_display = ("user", "kind", "created_at", "last_used_at", "can_be_used")
     list_filter = (SecondFactorKindFilter,)
@@ -260,7 +259,7 @@ class SecondFactorAdmin(ReadOnlyAdmin):
     actions = None  # one by one: of many at once nobody would ask whose each is
 
     def lookup_allowed(self, lookup: str, _value: str, _request: HttpRequest) -> bool:
-        """Of what an address may ask for, the filter that is offered: Django would let it search the secrets."""
+        """Django would let an address search the secrets."""
         return lookup.partition("__")[0] == "type"
 
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:

@@ -24,7 +24,7 @@ CODE_ALPHABET = "ABCDEFGHJKLMNPQRSTVWXYZ23456789"
 
 
 def new_code() -> str:
-    """A short public name such as ``K7QX-2M9P``: 40 random bits, no letters that are read for another."""
+    """A short public name such as ``K7QX-2M9P``: 40 random bits, no letters that look alike."""
     letters = [secrets.choice(CODE_ALPHABET) for _ in range(8)]
     return "".join(letters[:4]) + "-" + "".join(letters[4:])
 
@@ -41,22 +41,20 @@ def country_name(code: str, language: str) -> str:
 
 
 def canonical_vat_number(number: str, country: str) -> str:
-    """The number as it is stored: of the European Union without spaces, of other countries as it was typed.
-
-    ``country`` is the customer's. A number of the Union says its country itself, another one follows the rule of the
-    customer's country, where one is known. Raises ValidationError, whose message says what to do.
-    """
+    """The number as it is stored: of the European Union without spaces, of other countries as typed. A number of the
+    Union says its country itself, another one follows the rule of the customer's ``country``, where one is known.
+    Raises ValidationError."""
     number, place = " ".join(number.split()).upper(), country.lower()
     if eu_vat.is_valid(number):
         return str(eu_vat.compact(number))
     if place in eu_vat.MEMBER_STATES:
         raise ValidationError(
-            _("This is not a valid VAT number. Begin with the letters of the country, such as NL; check the digits.")
+            _("This is not a valid tax ID. Begin with the letters of the country, such as NL; check the digits.")
         )
     rule = get_cc_module(place, "vat") if place else None
     if rule is not None and not rule.is_valid(number):
         name = country_name(country, get_language() or "en")
-        raise ValidationError(_("This is not a valid tax number of %(country)s. Check its digits.") % {"country": name})
+        raise ValidationError(_("This is not a valid tax ID of %(country)s. Check its digits.") % {"country": name})
     return number
 
 
@@ -161,11 +159,9 @@ class TaxId(models.Model):
 
 
 class BillingProfile(PostalAddress):
-    """The paying unit: one invoice a period, its own payment methods. Its address is the bill-to.
-
-    It is warned and disabled by the days that something is past due, and active again by itself once that is paid;
-    whoever may pay can pay all the while. Only staff close it, and only staff open it again.
-    """
+    """The paying unit: one invoice a period, its own payment methods. Its address is the bill-to. It is warned and
+    disabled by the days that something is past due, and active again once that is paid; only staff close it or open it
+    again."""
 
     class Status(models.TextChoices):
         ACTIVE = "active", _("Active")

@@ -1,8 +1,5 @@
-"""Inviting a person, letting them sign in, stopping it, and what they chose for themselves.
-
-People are never deleted: what they did keeps their name. Deactivating somebody is refused while a scope would be left
-without an owner, for the same reason as removing the last owner's role.
-"""
+"""Inviting a person, making them active or not, and what they chose for themselves. People are never deleted: what they
+did keeps their name."""
 
 from datetime import datetime
 
@@ -23,11 +20,8 @@ class CannotDeactivate(Exception):
 
 
 def invite_person(*, access: Access, email: str, name: str, language: str, at: datetime) -> User:
-    """Adds a person without a password and mails them the link that sets one and proves the address. For staff.
-
-    Returns the person. Raises NotAllowed, CannotChangeAddress for an address that is none, that a user has, or to which
-    too many links were mailed within the hour.
-    """
+    """Adds a person without a password and mails them the link that sets one. For staff. Returns the person. Raises
+    NotAllowed, and CannotChangeAddress for an address that is none, that a user has, or after `MAX_LINKS` to it."""
     email = valid_address(email)
     try:
         with transaction.atomic():
@@ -43,11 +37,8 @@ def invite_person(*, access: Access, email: str, name: str, language: str, at: d
 
 
 def change_activity(*, access: Access, user: User, is_active: bool, at: datetime) -> None:
-    """Makes a person active or not. For staff.
-
-    Raises NotAllowed for anybody else, CannotDeactivate when the person is the last owner of something, asks to shut
-    out themselves, or is to be active again after they were erased.
-    """
+    """Makes a person active or not. For staff. Raises NotAllowed, and CannotDeactivate for the last owner of something,
+    for oneself, and to make somebody active who was erased."""
     with transaction.atomic():
         require_staff(access)
         if not is_active:
@@ -87,7 +78,7 @@ def choose_preferences(*, user: User, **chosen: str) -> None:
 
 
 def remember_scope(*, access: Access, key: str) -> None:
-    """Notes the scope that a person opened, when it is another than the last: they come back to it the next time."""
+    """Notes the scope that a person opened: they come back to it the next time."""
     if access.user is not None and access.user.last_scope != key:
         access.user.last_scope = key
         access.user.save(update_fields=["last_scope"])

@@ -25,12 +25,9 @@ class CannotChangeRoles(Exception):
 
 
 def grant_role(*, access: Access, user: User, role: Role, place: ScopeObject, at: datetime) -> RoleAssignment:
-    """Gives a person a role at an account, a profile or a section.
-
-    Raises NotAllowed when the asker may not assign roles there, CannotChangeRoles when the role does not exist at that
-    scope, the person is not active, holds the role there already, is the member of staff who asks, or has got another
-    address since ``user`` was read.
-    """
+    """Gives a person a role at a scope. Raises NotAllowed when the asker may not assign roles there, CannotChangeRoles
+    when the role does not exist at that scope, the person is not active, holds it already, is the member of staff who
+    asks, or has another address since ``user`` was read."""
     scope = scope_type_of(place)
     with transaction.atomic():
         place = locked_place(place)
@@ -61,11 +58,8 @@ def grant_role(*, access: Access, user: User, role: Role, place: ScopeObject, at
 
 
 def remove_role(*, access: Access, assignment_id: int, place: ScopeObject, at: datetime) -> None:
-    """Takes a role away at the scope where it was granted.
-
-    Raises NotAllowed when the asker may not assign roles there, CannotChangeRoles when the role is gone already, is
-    inherited from a higher scope, or is that of the scope's last owner.
-    """
+    """Takes a role away at the scope where it was granted. Raises NotAllowed when the asker may not assign roles there,
+    CannotChangeRoles when it is gone, was granted elsewhere, or is that of the scope's last owner."""
     scope = scope_type_of(place)
     with transaction.atomic():
         place = locked_place(place)

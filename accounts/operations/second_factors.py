@@ -38,11 +38,8 @@ class CannotRemoveSecondFactor(Exception):
 @transaction.atomic
 def demand_second_factor(*, access: Access, account_id: int, demanded: bool, at: datetime) -> BillingAccount:
     """Has a billing account demand a second factor of whoever pays or manages cards on its profiles, or stop it.
-
-    Whoever decides must have one themselves: they would lock themselves out of paying, and somebody who only knows
-    their password could lift the demand. The other owners are told by mail. Returns the account. Raises
-    BillingAccount.DoesNotExist for one the person cannot see, NotAllowed, NeedsSecondFactor.
-    """
+    Whoever decides must have one: somebody who only knows their password could lift the demand. Returns the account.
+    Raises BillingAccount.DoesNotExist for one the person cannot see, NotAllowed, NeedsSecondFactor."""
     account = BillingAccount.objects.visible_to(access).locked().get(pk=account_id)
     now = fresh(access)
     now.require_at(Permission.ROLES_ASSIGN, account)
@@ -68,12 +65,9 @@ def demand_second_factor(*, access: Access, account_id: int, demanded: bool, at:
 
 @transaction.atomic
 def remove_second_factor(*, access: Access, authenticator_id: int, at: datetime) -> User:
-    """Takes a second factor from somebody who lost it, with the recovery codes when none is left that they stand in
-    for. All of the person's sessions end. For staff; only a superuser takes one from a member of staff.
-
-    The person is told by mail. Returns them. Raises Authenticator.DoesNotExist, NotAllowed, and
-    CannotRemoveSecondFactor for one's own last while staff must have one.
-    """
+    """Takes a second factor from somebody who lost it, and the recovery codes with the last one. All of the person's
+    sessions end. For staff. Returns the person. Raises Authenticator.DoesNotExist, NotAllowed, and
+    CannotRemoveSecondFactor for one's own last while staff must have one."""
     now = require_staff(access)
     person_id = Authenticator.objects.get(pk=authenticator_id).user_id
     # Of two that are removed at the same moment, one is the last; and one removed twice is gone the second time.
@@ -122,10 +116,8 @@ class Rotation:
 
 
 def rotate_secrets() -> Iterator[Rotation]:
-    """Encrypts every secret that is not yet under the first key with it, and yields what was done after each batch.
-
-    It may be stopped anywhere, started again, and run while people sign in. A row that no key decrypts stays as it is.
-    """
+    """Encrypts every secret that is not yet under the first key with it, and yields what was done after each batch. It
+    may be stopped anywhere and run while people sign in. A row that no key decrypts stays as it is."""
     done, last = Rotation(), 0
     secrets = Authenticator.objects.exclude(type=Authenticator.Type.WEBAUTHN).order_by("pk")
     while True:

@@ -1,8 +1,5 @@
-"""Paying by check or wire: asked for by anybody who sees the profile, decided by staff.
-
-An approved profile may make check or wire its default, and go back to card; that choice is made where the cards are
-(`payments.operations.default_method`). Invoices that were issued keep what they say.
-"""
+"""Paying by check or wire: asked for by anybody who sees the profile, decided by staff. An approved profile may make it
+its default method (`payments.operations.methods`). Invoices that were issued keep what they say."""
 
 from datetime import datetime, timedelta
 from typing import Any, TypedDict
@@ -48,12 +45,10 @@ class WireFacts(TypedDict):
 
 
 def request_wire(*, access: Access, profile_id: int, facts: WireFacts, at: datetime) -> WireRequest:
-    """Asks that a profile may pay its invoices by check or wire. Staff are told.
-
-    Returns the request. Raises BillingProfile.DoesNotExist for a profile the person cannot see, NotAllowed, and
-    CannotAskForWire when it is approved already, a request is open, the profile is closed, the address is none, or
-    `MAX_REQUESTS` for it or `MAX_REQUESTS_OF_PERSON` by this person were made within a day.
-    """
+    """Asks that a profile may pay by check or wire; staff are told. Returns the request. Raises
+    BillingProfile.DoesNotExist for a profile the person cannot see, NotAllowed, and CannotAskForWire when it is
+    approved already, a request is open, the profile is closed, the address is none, or too many requests were made
+    within a day."""
     try:
         facts = {**facts, "contact_email": canonical_address(facts["contact_email"])}
     except ValidationError as error:
@@ -96,10 +91,8 @@ def _request(*, access: Access, profile_id: int, facts: WireFacts, at: datetime)
 
 @transaction.atomic
 def withdraw_wire_request(*, access: Access, request_id: int, at: datetime) -> WireRequest:
-    """Takes an open request back: whoever made it, or who manages the profile's payment methods.
-
-    Raises WireRequest.DoesNotExist, NotAllowed, CannotAskForWire when it has been decided.
-    """
+    """Takes an open request back: whoever made it, or who manages the profile's payment methods. Raises
+    WireRequest.DoesNotExist, NotAllowed, CannotAskForWire when it has been decided."""
     request = _locked(request_id)
     now = fresh(access)
     if not BillingProfile.objects.visible_to(now).filter(pk=request.profile_id).exists():
@@ -115,11 +108,9 @@ def withdraw_wire_request(*, access: Access, request_id: int, at: datetime) -> W
 
 @transaction.atomic
 def decide_wire_request(*, access: Access, request_id: int, approve: bool, answer: str, at: datetime) -> WireRequest:
-    """Approves or declines a request, with a reason that the customer reads. For staff. Whoever asked and the owners
-    are told. Approved, the contact that the request names becomes one of the profile's.
-
-    Raises NotAllowed, WireRequest.DoesNotExist, CannotDecide without a reason or when it has been decided.
-    """
+    """Approves or declines a request, with a reason that the customer reads, and tells whoever asked and the owners.
+    Approved, the contact that it names becomes one of the profile's. For staff. Raises NotAllowed,
+    WireRequest.DoesNotExist, CannotDecide without a reason or when it has been decided."""
     require_staff(access)
     request = _locked(request_id)
     if request.status != WireRequest.Status.OPEN:

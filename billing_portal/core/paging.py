@@ -1,8 +1,7 @@
 """Paging by key: the next page starts after the last row of this one, so page 20,000 costs as much as page one.
 
-A `Sort` names a column; rows with the same value are ordered by primary key, so the order is total and no row is shown
-twice or lost between two pages. The edge of a page travels in the address as one opaque word. Whoever changes that word
-can only start somewhere else in the rows they may see anyway; a word that means nothing gives page one.
+Rows with the same value are ordered by primary key, so no row is shown twice or lost between two pages. The edge of a
+page travels in the address as one opaque word; one that means nothing gives page one.
 """
 
 import json
@@ -79,7 +78,7 @@ def page_of[Row: Model](
 
 
 def in_pages[Row: Model](rows: QuerySet[Row], *, sort: Sort = NEWEST_FIRST, size: int = 500) -> Iterator[Row]:
-    """Every row, read a page at a time, so that memory does not follow their number."""
+    """Every row, read a page at a time."""
     page = page_of(rows, sort=sort, size=size)
     yield from page.rows
     while page.older:
@@ -95,8 +94,7 @@ def write_cursor(row: Model, sort: Sort, *, backwards: bool = False) -> str:
 
 
 def read_cursor(word: str, model: type[Model], sort: Sort) -> tuple[tuple[Any, ...], bool] | None:
-    """The key of the row at the edge, and whether the page before it is wanted; None unless `write_cursor` could have
-    written the word for this sort."""
+    """The key of the row at the edge, and whether the page before it is wanted; None for a word of another sort."""
     try:
         column, descending, *key, backwards = json.loads(urlsafe_b64decode(word + "=" * (-len(word) % 4)))
         if [column, descending] != [*sort] or type(backwards) is not bool:

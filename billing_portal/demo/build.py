@@ -1,8 +1,5 @@
-"""Builds the demo through the same operations that the pages use, so that its books add up like any others.
-
-Dates are counted back from the moment it is built: whenever somebody tries the portal, something is due this week and
-something is past due.
-"""
+"""Builds the demo through the operations that the pages use. Dates are counted back from the moment it is built:
+something is always due this week and something past due."""
 
 import secrets
 from datetime import datetime, timedelta

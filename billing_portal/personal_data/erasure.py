@@ -1,12 +1,9 @@
 """Erasing a person: afterwards nothing in the database says who they were, and the books are what they were.
 
-The row of the person stays, without an address and a name, because payments, roles' history and the audit trail point
-to it: what "Erased person 12" did still adds up. Texts that name the person are blanked where they stand, also in the
-audit trail, whose rows the database lets be blanked and nothing else (docs/decisions/013). What was issued to a
-customer stays as it was issued.
-
-All of it is one transaction. It begins with the locks that every act of the person would need, so that an act that is
-under way ends before, and one that comes later finds a person without a role.
+The row of the person stays, without an address and a name, because payments and the audit trail point to it. Texts that
+name the person are blanked where they stand, also in the audit trail (docs/decisions/013). What was issued to a
+customer stays as it was issued. All of it is one transaction, which begins with the locks that every act of the person
+would need.
 """
 
 from collections.abc import Collection, Iterator
@@ -97,10 +94,8 @@ class Left:
 
 @transaction.atomic
 def why_not(access: Access, user: User) -> str:
-    """Why this person cannot be erased now, in a sentence; empty when nothing stands against it.
-
-    Inside a transaction that holds their locks it stays true until the end; elsewhere it is only for a page.
-    """
+    """Why this person cannot be erased now, in a sentence; empty when nothing stands against it. It stays true inside a
+    transaction that holds their locks."""
     if user.is_erased:
         return _("This person has been erased already.")
     if access.user == user:
@@ -127,11 +122,11 @@ def why_not(access: Access, user: User) -> str:
 
 
 def erase_person(*, access: Access, user_id: int, reason: str, at: datetime, contact_ids: Collection[int] = ()) -> Left:
-    """Erases a person for good. For staff; a member of staff is erased by a superuser only.
+    """Erases a person for good. For staff; only a superuser erases a member of staff.
 
-    ``contact_ids`` are those of `contacts_of` that are removed as well. The person is told by a mail, whose row goes
-    with it. Returns what still names them. Raises User.DoesNotExist, NotAllowed, and CannotErase when `why_not` has an
-    answer, without a reason, and for a contact that is not theirs or has to stay.
+    ``contact_ids`` are those of `contacts_of` to remove as well. The person is told by a mail, whose row goes with it.
+    Returns what still names them. Raises User.DoesNotExist, NotAllowed, and CannotErase when `why_not` has an answer,
+    without a reason, and for a contact that is not theirs or has to stay.
     """
     with transaction.atomic():
         _lock_everything_they_may_change(User.objects.get(pk=user_id), contact_ids)
@@ -170,8 +165,7 @@ def erase_person(*, access: Access, user_id: int, reason: str, at: datetime, con
 
 
 def _lock_everything_they_may_change(user: User, contact_ids: Collection[int]) -> None:
-    """Invoices, then the scopes, in the order in which every operation locks them. Paying locks the invoice and then
-    reads the roles, and so do the scopes' own operations with their row."""
+    """Invoices, then the scopes: the order in which every operation locks them."""
     visible = BillingProfile.objects.visible_to(access_of(user)).values("pk")
     list(Invoice.objects.filter(status=InvoiceStatus.OPEN, profile__in=visible).only("pk").locked())
     held = RoleAssignment.objects.filter(user=user)
@@ -205,8 +199,8 @@ def _remove_roles(access: Access, user: User, at: datetime) -> None:
 
 
 def _erase_mails(person: Person, kept: list[BillingContact]) -> int:
-    """Unsent mails are dropped, sent ones are left as bare facts. The mails of a contact that stays are left alone. To
-    an address that was not proven go only those that were written for this person."""
+    """Unsent mails are dropped, sent ones are left as bare facts; those of a contact that stays are left alone. To an
+    unproven address go only mails that were written for this person."""
     own = Q(key__startswith=f"invitation-{person.user.pk}-") | Q(key__startswith=f"password-link-{person.user.pk}-")
     for address in {*person.known, *person.addresses}:
         own |= Q(template="address_confirm", context__old__iexact=address)
@@ -221,8 +215,8 @@ def _erase_mails(person: Person, kept: list[BillingContact]) -> int:
 
 
 def _blank_own_entries(user: User, redaction: Redaction) -> int:
-    """Entries about the person name nobody at all: who did it stands in a column of its own. Where an act came from is
-    erased from what the person did, and from what nobody did who was signed in; others keep theirs."""
+    """Entries about the person name nobody at all. Where an act came from is erased from what the person did, and from
+    what nobody did who was signed in."""
     about = AuditEntry.objects.filter(person=user)
     changed = 0
     for entry in about.only("subject", "detail").order_by("pk").iterator(chunk_size=500):
@@ -238,8 +232,8 @@ def _blank_own_entries(user: User, redaction: Redaction) -> int:
 
 
 def _blank_own_texts(user: User, redaction: Redaction) -> int:
-    """What was written about this person in particular, under an address that they may not have proven: the log of the
-    staff pages, and the mails that told owners of a role."""
+    """What was written about this person under an address that they may not have proven: the log of the staff pages,
+    and the mails that told owners of a role."""
     granted = AuditEntry.objects.filter(person=user, action="role.granted").values("at")
     mails = OutgoingMail.objects.filter(
         template="role_granted", context__person__iexact=user.email, created_at__in=granted
@@ -254,8 +248,8 @@ def _blank_own_texts(user: User, redaction: Redaction) -> int:
 
 
 def _blank_contact_names(person: Person) -> int:
-    """What customers call the person as a contact may be another name than the person's own, or that of a department.
-    So it is blanked in the entries about the contact, and in no other text."""
+    """What customers call the person as a contact may be another name, or that of a department. So it is blanked in the
+    entries about the contact, and in no other text."""
     entries = AuditEntry.objects.filter(
         person.has("subject", moment="at"), action__startswith=f"{thing_of(BillingContact)}."
     )
@@ -280,8 +274,7 @@ def _erase_row(user: User) -> None:
 
 
 def words_to_blank(user: User) -> dict[str, int]:
-    """What an erasure blanks in texts about other things: each address and name, with the number of texts in which it
-    stands. Reads whole tables, as the erasure does."""
+    """Each address and name, with the number of other texts in which it stands. Reads whole tables."""
     person = person_of(user)
     words = dict.fromkeys([*person.addresses, *person.names], 0)
     for model, becomes in texts_that_name(person):
@@ -292,8 +285,8 @@ def words_to_blank(user: User) -> dict[str, int]:
 
 
 def texts_that_name(person: Person) -> Iterator[tuple[type[Model], dict[str, Any]]]:
-    """The texts about other things in which the person is named, as the values that take their place: of each row its
-    table, its key as ``pk``, and the columns that change."""
+    """The texts about other things in which the person is named: of each row its table, its key as ``pk``, and the
+    values that its columns get."""
     needles = Redaction([*person.addresses, *person.names]).needles
     for table in TABLES:
         model, columns, moments = table.model, table.swept.split(), table.moments.split()

@@ -1,7 +1,6 @@
 """A copy of what the portal holds about a person, as a ZIP file: readable JSON for each kind, and a text that explains.
 
-Nothing about anybody else is in it, nor anything that lets somebody in: no password, no secret of a second factor, no
-text of a mail. Rows are read and written one by one, so that memory does not follow their number.
+Nothing about anybody else is in it, nor anything that lets somebody in. Rows are read and written one by one.
 """
 
 import json
@@ -38,11 +37,9 @@ class CannotExport(Exception):
 
 @transaction.atomic
 def export_person(*, access: Access, user: User, stream: IO[bytes], at: datetime, reason: str = "") -> None:
-    """Writes the ZIP file to a binary stream that can be written in order. Everybody may have their own copy, staff
-    may make one of a customer for a reason, and only a superuser one of a member of staff.
-
-    Raises NotAllowed; CannotExport without a reason where one is needed, and after `MAX_EXPORTS` within an hour.
-    """
+    """Writes the ZIP file to a binary stream. Everybody may have their own copy, staff may make one of a customer for a
+    reason, and only a superuser one of a member of staff. Raises NotAllowed; CannotExport without a reason where one is
+    needed, and after `MAX_EXPORTS` within an hour."""
     is_own = access.user == user
     if not is_own:
         require_power_over(access, user)
@@ -62,8 +59,7 @@ def export_person(*, access: Access, user: User, stream: IO[bytes], at: datetime
 
 
 def require_power_over(access: Access, user: User) -> None:
-    """Raises NotAllowed unless staff may handle this person's data: that of staff is for superusers. Whoever runs a
-    command on the server may handle everybody's."""
+    """Raises NotAllowed unless staff may handle this person's data: that of staff is for superusers."""
     require_staff(access)
     if (user.is_staff or user.is_superuser) and access.user is not None and not access.user.is_superuser:
         raise NotAllowed(_("Only a superuser may do this with a member of staff."))

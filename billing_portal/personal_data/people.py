@@ -104,9 +104,8 @@ def _addresses(user: User) -> dict[str, Periods]:
 
 
 def _periods_of_address(address: str, user: User, *, is_current: bool) -> Periods:
-    """The moments at which another person is known to have had the address part the time into periods. Of those in
-    which this person had it each is theirs, up to the last moment at which they are known to have had it. An entry
-    about somebody bears the address that they had then, or says that they had it before."""
+    """The moments at which another person had the address part the time into periods. Each in which this person had it
+    is theirs, up to the last moment at which they are known to have had it."""
     passed_on = Q(action__in=("address.changed", "address.corrected"), detail__before__iexact=address)
     bearing = AuditEntry.objects.filter(passed_on | Q(subject__iexact=address[:SUBJECT_LENGTH]))
     own = list(bearing.filter(person=user).values_list("at", flat=True))

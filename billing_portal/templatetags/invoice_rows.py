@@ -1,8 +1,7 @@
-"""The rows of the list of invoices. They are drawn here and not by a template: fifty rows hold several hundred values,
-and looking up and escaping them one by one took a template more than half of the page's time.
+"""The rows of the list of invoices, drawn here because a template took more than half of the page's time.
 
-The markup of a row is put together once for each kind of row and holds no text, only the names of texts in braces. The
-texts come in through `Escaped`, which knows no other way than to escape them.
+The markup of a row is put together once for each kind of row and holds only the names of texts in braces. The texts
+come in through `Escaped`, which escapes them.
 """
 
 from collections.abc import Iterable, Mapping
@@ -19,8 +18,8 @@ register = template.Library()
 
 
 class Escaped(dict[str, str]):
-    """What `str.format_map` puts into the markup of a row: its texts, each escaped when it is asked for first, and the
-    markup that is handed in by name."""
+    """What `str.format_map` puts into the markup of a row: its texts, each escaped when first asked for, and the markup
+    that is handed in by name."""
 
     def __init__(self, texts: Mapping[str, Any], **markup: SafeString) -> None:
         super().__init__(markup)
@@ -64,7 +63,7 @@ def _markup(
     has_payment: bool,
     has_pdf: bool,
 ) -> str:
-    """Of a row that is so. Names of texts stand in doubled braces, what is filled in here in single ones."""
+    """Names of texts stand in doubled braces, what is filled in here in single ones."""
     attributes = (' class="is-void"' if is_void else "") + (' hx-swap-oob="true"' if oob else "")
     due_on = '<span class="late">{due_on}</span>' if is_late else "{due_on}"
     zero = " zero" if is_zero else ""

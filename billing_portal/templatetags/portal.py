@@ -1,7 +1,5 @@
-"""What templates of the portal load: icons, money, dates and status pills, in the reader's language.
-
-Formatting is cached by value, because a grid shows the same few hundred amounts and days over and over.
-"""
+"""What templates load: icons, money, dates and status pills, in the reader's language. Formatting is cached by value: a
+grid shows the same few hundred over and over."""
 
 import re
 from datetime import date, datetime
@@ -32,7 +30,7 @@ register = template.Library()
 
 @register.simple_tag
 def icon(name: str, css: str = "") -> SafeString:
-    """A Lucide icon as inline SVG, hidden from screen readers: the words beside it, or an aria-label, say the same."""
+    """A Lucide icon as inline SVG, hidden from screen readers: the words beside it say the same."""
     return _icon(str(name), str(css))
 
 
@@ -66,7 +64,7 @@ def minor(amount: int | None, currency: str) -> str:
 
 @register.filter
 def day(moment: date | datetime | str | None) -> str:
-    """``5 Oct 2026``. Of a moment, the day where the portal is; of a text, the day that a stored mail holds in ISO."""
+    """``5 Oct 2026``. A moment gives the day where the portal is; a text is a day that a stored mail holds in ISO."""
     if isinstance(moment, str):
         moment = date.fromisoformat(moment) if moment else None
     if moment is None:
@@ -110,8 +108,7 @@ def _locale(language: str) -> Locale:
 
 @register.simple_block_tag(end_name="end_one_line")
 def one_line(content: str) -> SafeString:
-    """Its content with the line breaks taken out. With ``as`` a block can be shown twice, as title and as heading.
-    The space inside an amount stays one that does not break."""
+    """Its content without line breaks. The space inside an amount stays one that does not break."""
     return mark_safe(re.sub(r"[ \t\r\n\f]+", " ", content).strip(" "))  # noqa: S308  the template has escaped what it rendered
 
 

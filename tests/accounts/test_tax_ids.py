@@ -9,8 +9,8 @@ from accounts.models.customers import canonical_vat_number
 from tests.factories import BillingAccountFactory, UserFactory
 from tests.staff_forms import as_shown, page, save
 
-OF_THE_UNION = "This is not a valid VAT number. Begin with the letters of the country, such as NL; check the digits."
-ELSEWHERE = "This is not a valid tax number of {}. Check its digits."
+OF_THE_UNION = "This is not a valid tax ID. Begin with the letters of the country, such as NL; check the digits."
+ELSEWHERE = "This is not a valid tax ID of {}. Check its digits."
 
 
 @pytest.mark.parametrize(
@@ -54,7 +54,7 @@ def test_a_wrong_number_is_refused_in_words(country, typed, message):
             "NL",
             "Dit is geen geldig btw-nummer. Begin met de letters van het land, zoals NL, en controleer de cijfers.",
         ),
-        ("CH", "Dit is geen geldig belastingnummer van Zwitserland. Controleer de cijfers."),
+        ("CH", "Dit is geen geldig btw-nummer van Zwitserland. Controleer de cijfers."),
     ],
 )
 def test_in_dutch(country, message):
