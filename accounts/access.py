@@ -214,7 +214,9 @@ def staff_access(user: User) -> Access:
     if not (user.is_staff and user.is_active):
         raise NotAllowed(_("Only staff may do this."))
     if lacks_second_factor_of_staff(user):
-        raise NeedsSecondFactor(second_factor_of_staff_text())
+        raise NeedsSecondFactor(
+            _("Staff pages open with a second factor only. Set up an authenticator app or a security key, then go on.")
+        )
     return Access(user=user, unlimited=True)
 
 
@@ -226,10 +228,6 @@ def has_second_factor(user: User) -> bool:
 def lacks_second_factor_of_staff(user: User) -> bool:
     """Whether the staff pages stay closed to a member of staff: `STAFF_SECOND_FACTOR` is on, and they have none."""
     return bool(settings.STAFF_SECOND_FACTOR) and not has_second_factor(user)
-
-
-def second_factor_of_staff_text() -> str:
-    return _("Staff pages open with a second factor only. Set up an authenticator app or a security key, then go on.")
 
 
 def reason_for_role(permission: Permission, scope: Scope = Scope.PROFILE) -> str:

@@ -30,7 +30,7 @@ def security_activity(request: HttpRequest) -> HttpResponse:
     """Fifty events at a time, newest first; of one kind when asked."""
     person, kind = signed_in(request), request.GET.get("kind", "")
     kinds = [Kind(kind)] if kind in PERSONAL else list(PERSONAL)
-    entries = AuditEntry.objects.about(person).filter(action__in=actions_of(kinds)).select_related("actor")
+    entries = AuditEntry.objects.filter(person=person, action__in=actions_of(kinds)).select_related("actor")
     page = page_of(entries, request.GET.get("page", ""))
     context = {
         "page": Page([_event(entry, person) for entry in page.rows], page.newer, page.older),

@@ -3,7 +3,7 @@
 allauth does the signing in; its signals and the hooks of its adapter (`billing_portal.sign_in`) and forms
 (`billing_portal.sign_in_forms`) end here. An entry is about a person (``person``), and done by somebody (``actor``):
 nobody, until they have proved who they are. An entry that cannot be written fails the request, so that nobody is let in
-unseen. Anybody can ask for what `_is_within_limits` guards, so each network leaves only so many entries about a person,
+unseen. Anybody can ask for what `_record_attempt` guards, so each network leaves only so many entries about a person,
 and about all addresses that nobody has together; what goes beyond is in the log.
 """
 
@@ -91,31 +91,22 @@ def signed_in(request: HttpRequest) -> User | None:
 
 
 def _record_attempt(
-    request: HttpRequest,
-    action: str,
-    *,
-    person: User | None,
-    address: str = "",
-    **detail: Any,
+    request: HttpRequest, action: str, *, person: User | None, address: str = "", **detail: Any
 ) -> None:
-    """By whoever is signed in, who may ask for a link about somebody else too."""
-    if _is_within_limits(request, action, person):
+    """By whoever is signed in, who may ask for a link about somebody else too. So many entries and no more: see
+    above."""
+    name = f"{action}:{person.pk if person is not None else 'unknown'}"
+    rate = LOCKOUTS if action.endswith(".blocked") else ATTEMPTS
+    if ratelimit.consume(request, app="billing_portal", action=name, config={name: rate}, limit_get=True) is not None:
         record(action, person=person, by=signed_in(request), address=address, **detail)
     else:
         log.warning("security event beyond its limit", action=action, person=person.pk if person is not None else None)
 
 
-def _is_within_limits(request: HttpRequest, action: str, person: User | None) -> bool:
-    name = f"{action}:{person.pk if person is not None else 'unknown'}"
-    rate = LOCKOUTS if action.endswith(".blocked") else ATTEMPTS
-    usage = ratelimit.consume(request, app="billing_portal", action=name, config={name: rate}, limit_get=True)
-    return usage is not None
-
-
 @receiver(user_logged_in)
 def _signed_in(request: HttpRequest, user: User, **_more: Any) -> None:
     records = get_authentication_records(request, user)
-    methods = ["passkey" if one.get("passwordless") else one.get("type", one["method"]) for one in records]
+    methods = ["passkey" if row.get("passwordless") else row.get("type", row["method"]) for row in records]
     record("sign_in.succeeded", person=user, by=user, methods=list(dict.fromkeys(methods)))
 
 

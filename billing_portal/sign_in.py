@@ -41,6 +41,7 @@ from django.views.generic import FormView
 
 from accounts import audit, second_factors
 from accounts.access import has_second_factor
+from accounts.decorators import signed_in
 from accounts.models import User
 from accounts.operations.addresses import change_password, queue_password_link
 from accounts.operations.second_factors import NEEDED, end_sessions, is_needed
@@ -90,7 +91,7 @@ class InvitedOnly(DefaultAccountAdapter):
 
     def pre_login(self, request: HttpRequest, user: User, **login: Any) -> HttpResponse | None:
         """After the first proof of who somebody is. What would end a session from here on ends this sign-in too."""
-        response: HttpResponse | None = super().pre_login(request, user, **login)
+        response = super().pre_login(request, user, **login)
         if response is None:
             request.session[BEGUN_BY] = user.get_session_auth_hash()
         return response
@@ -105,8 +106,7 @@ class InvitedOnly(DefaultAccountAdapter):
 
     def respond_user_inactive(self, request: HttpRequest, user: User) -> HttpResponse:
         security_events.inactive_person_refused(request, user)
-        response: HttpResponse = super().respond_user_inactive(request, user)
-        return response
+        return super().respond_user_inactive(request, user)
 
     def set_password(self, user: User, password: str) -> None:
         """By the person who is signed in. ``user`` was read before the lock, so nothing else of it is written."""
@@ -121,43 +121,28 @@ class InvitedOnly(DefaultAccountAdapter):
         """At the sign-in of somebody whose mailbox has never answered: our link proves it."""
         queue_password_link(emailconfirmation.email_address.user, at=timezone.now())
 
-    def send_notification_mail(
-        self,
-        template_prefix: str,
-        user: User,
-        context: dict[str, Any] | None = None,  # noqa: ARG002
-        email: str | None = None,  # noqa: ARG002
-    ) -> None:
+    def send_notification_mail(self, template_prefix: str, user: User, *_args: Any, **_options: Any) -> None:
         """Tells somebody what was done to their account, from where and with what browser."""
         event, at = template_prefix.rpartition("/")[2], timezone.now()
         if event == "password_reset" and user.last_login is None:
             return  # the first password, chosen by the link of an invitation
-        origin = audit.origin()
-        facts = {
-            "event": event,
-            "moment": at.isoformat(),
-            "ip_address": origin.get("ip_address", ""),
-            "browser": origin["browser"],
-        }
+        facts = {"event": event, "moment": at.isoformat(), "ip_address": "", **audit.origin()}
         key = f"security-{event}-{user.pk}-{at.isoformat()}"
         queue(key=key, to=user, template="security_notice", context=facts, at=at)
 
-    def send_mail(self, template_prefix: str, email: str, context: dict[str, Any]) -> None:  # noqa: ARG002
+    def send_mail(self, template_prefix: str, email: str, _context: dict[str, Any]) -> None:
         """The only other mail of the library that the portal has a use for."""
         if template_prefix != "account/email/unknown_account":
             raise NotImplementedError(f"The portal has no mail for {template_prefix}.")
+        key, language = f"unknown-address-{secrets.token_hex(16)}", get_language() or "en"
+        context = {"email": email}
         queue_to(
-            key=f"unknown-address-{secrets.token_hex(16)}",
-            email=email,
-            language=get_language() or "en",
-            template="unknown_address",
-            context={"email": email},
-            at=timezone.now(),
+            key=key, email=email, language=language, template="unknown_address", context=context, at=timezone.now()
         )
 
     def get_reauthentication_methods(self, user: Any) -> list[dict[str, Any]]:
         """Who has a second factor confirms with it: the password alone would let whoever knows it take it away."""
-        methods: list[dict[str, Any]] = super().get_reauthentication_methods(user)
+        methods = super().get_reauthentication_methods(user)
         return [method for method in methods if method["id"] != "reauthenticate"] or methods
 
 
@@ -212,9 +197,10 @@ def changes_second_factors(page: Callable[..., HttpResponse]) -> Callable[..., H
         if request.method != "POST":
             return page(request, **parts)
         with locked_person(request) as person:  # of two that are removed at the same moment, one is the last
-            before = _second_factors(person)
+            factors = Authenticator.objects.filter(user=person).order_by("pk").values_list("pk", "type")
+            before = dict(factors)
             response = page(request, **parts)
-            after = _second_factors(person)
+            after = dict(factors.all())
             if after != before:
                 security_events.second_factors_changed(person, before=before, after=after)
                 end_sessions(person)
@@ -250,23 +236,13 @@ class NewRecoveryCodes(GenerateRecoveryCodesView):
             return FormView.get_context_data(self, **context) | {"unused_code_count": 0}
 
 
-def _second_factors(person: User) -> dict[int, str]:
-    """Their types by their ids."""
-    return dict(Authenticator.objects.filter(user=person).order_by("pk").values_list("pk", "type"))
-
-
 def second_factor_pages(request: HttpRequest) -> HttpResponse:
     """``next`` is the page that the person wanted, kept until they can go on."""
     wanted = get_next_redirect_url(request)
     if wanted and wanted.startswith("/"):
-        assert isinstance(request.user, User)  # noqa: S101  the login middleware let nobody else through
-        request.session[WAY_BACK] = {
-            "page": wanted,
-            "is_staff_page": wanted.startswith(reverse("admin:index")),
-            "is_open": has_second_factor(request.user),
-        }
-    response: HttpResponse = index(request)
-    return response
+        is_staff_page, is_open = wanted.startswith(reverse("admin:index")), has_second_factor(signed_in(request))
+        request.session[WAY_BACK] = {"page": wanted, "is_staff_page": is_staff_page, "is_open": is_open}
+    return index(request)
 
 
 def go_back(request: HttpRequest) -> HttpResponse:
@@ -280,5 +256,4 @@ def remove_key(request: HttpRequest, pk: int) -> HttpResponse:
     if key is not None and is_needed(key):
         messages.error(request, str(NEEDED))
         return redirect("mfa_list_webauthn")
-    response: HttpResponse = remove_webauthn(request, pk=pk)
-    return response
+    return remove_webauthn(request, pk=pk)

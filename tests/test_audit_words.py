@@ -13,7 +13,7 @@ from django.urls import reverse
 from django.utils import translation
 from django.utils.html import strip_tags
 
-from accounts.admin.changes import SECRET
+from accounts.admin.base import SECRET
 from accounts.audit_words import (
     ACTIONS,
     FACTS,

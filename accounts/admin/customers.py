@@ -4,7 +4,6 @@ currency stays once there are amounts in it."""
 from typing import Any
 
 from django.contrib import admin
-from django.db.models import Field
 from django.forms import ModelForm
 from django.http import HttpRequest
 from django.utils import timezone
@@ -106,15 +105,6 @@ class BillingProfileAdmin(NoDeleteAdmin):
 
     def get_inlines(self, _request: HttpRequest, obj: BillingProfile | None) -> Any:
         return self.inlines if obj else [SectionsInline]
-
-    def formfield_for_choice_field(self, db_field: Field, request: HttpRequest, **kwargs: Any) -> Any:
-        """Staff open and close a profile; warned and disabled come and go by themselves, and stay as they are here."""
-        field = super().formfield_for_choice_field(db_field, request, **kwargs)
-        if db_field.name == "status" and field is not None:
-            field.help_text = _(
-                "Closed: no new invoices, nothing can be paid online. Warned and disabled follow from what is past due."
-            )
-        return field
 
     def save_model(self, request: HttpRequest, obj: BillingProfile, form: ModelForm, change: bool) -> None:
         if obj.pays_by_wire:

@@ -11,7 +11,6 @@ from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.translation import gettext_lazy as _
 
-from accounts.access import ScopeObject
 from accounts.admin.base import REFUSALS, NoDeleteAdmin, ReadOnlyInline, access_of_staff, never
 from accounts.models import RoleAssignment
 from accounts.operations.roles import grant_role, remove_role
@@ -74,11 +73,11 @@ class RoleAssignmentAdmin(NoDeleteAdmin):
         return request.user.has_perm("accounts.delete_roleassignment")
 
     def save_model(self, request: HttpRequest, obj: RoleAssignment, _form: ModelForm, _change: bool) -> None:
-        access, role, place = access_of_staff(request), Role(obj.role), _place(obj)
+        access, role, place = access_of_staff(request), Role(obj.role), obj.place
         obj.pk = grant_role(access=access, user=obj.user, role=role, place=place, at=timezone.now()).pk
 
     def delete_model(self, request: HttpRequest, obj: RoleAssignment) -> None:
-        remove_role(access=access_of_staff(request), assignment_id=obj.pk, place=_place(obj), at=timezone.now())
+        remove_role(access=access_of_staff(request), assignment_id=obj.pk, place=obj.place, at=timezone.now())
 
     def delete_view(self, request: HttpRequest, object_id: str, extra_context: Any = None) -> HttpResponse:
         try:
@@ -86,9 +85,3 @@ class RoleAssignmentAdmin(NoDeleteAdmin):
         except REFUSALS as refusal:
             self.message_user(request, str(refusal), messages.ERROR)
             return HttpResponseRedirect(reverse("admin:accounts_roleassignment_change", args=[object_id]))
-
-
-def _place(assignment: RoleAssignment) -> ScopeObject:
-    place = assignment.account or assignment.profile or assignment.section
-    assert place is not None  # noqa: S101  a check constraint says so
-    return place

@@ -14,9 +14,8 @@ from django.utils.translation import gettext_lazy as _
 
 from accounts.access import NotAllowed
 from accounts.admin.base import ReadOnlyAdmin, access_of_staff
-from accounts.forms import FACTS
 from accounts.models import WireRequest
-from accounts.operations.wire import CannotDecide, decide_wire_request
+from accounts.operations.wire import FACTS, CannotDecide, decide_wire_request
 from billing_portal.core.staff_pages import confirm
 
 
@@ -60,7 +59,14 @@ class WireRequestAdmin(ReadOnlyAdmin):
         form = AnswerForm(request.POST if request.method == "POST" else None)
         decision = request.POST.get("decision", "")
         if form.is_valid() and decision in ("approve", "decline"):
-            self._decide(request, row, approve=decision == "approve", answer=form.cleaned_data["answer"])
+            access, answer, approve = access_of_staff(request), form.cleaned_data["answer"], decision == "approve"
+            try:
+                decide_wire_request(access=access, request_id=row.pk, approve=approve, answer=answer, at=timezone.now())
+            except (CannotDecide, NotAllowed) as refusal:
+                self.message_user(request, str(refusal), messages.ERROR)
+            else:
+                message = gettext("The request was approved.") if approve else gettext("The request was declined.")
+                self.message_user(request, message, messages.SUCCESS)
             return HttpResponseRedirect(back)
         return confirm(
             self,
@@ -83,14 +89,3 @@ class WireRequestAdmin(ReadOnlyAdmin):
             other_answer=("decline", gettext("Decline")),
             back=back,
         )
-
-    def _decide(self, request: HttpRequest, row: WireRequest, *, approve: bool, answer: str) -> None:
-        try:
-            decide_wire_request(
-                access=access_of_staff(request), request_id=row.pk, approve=approve, answer=answer, at=timezone.now()
-            )
-        except (CannotDecide, NotAllowed) as refusal:
-            self.message_user(request, str(refusal), messages.ERROR)
-        else:
-            message = gettext("The request was approved.") if approve else gettext("The request was declined.")
-            self.message_user(request, message, messages.SUCCESS)

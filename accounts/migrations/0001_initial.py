@@ -96,7 +96,7 @@ class Migration(migrations.Migration):
                 ('billed_until_on', models.DateField(blank=True, editable=False, null=True, verbose_name='invoiced up to')),
                 ('next_invoice_on', models.DateField(blank=True, editable=False, null=True, verbose_name='next invoice')),
                 ('time_zone', models.CharField(default='Europe/Amsterdam', max_length=40, validators=[accounts.models.customers.validate_time_zone], verbose_name='time zone')),
-                ('status', models.CharField(choices=[('active', 'Active'), ('warned', 'Warned'), ('disabled', 'Disabled'), ('closed', 'Closed')], default='active', max_length=12, verbose_name='status')),
+                ('status', models.CharField(choices=[('active', 'Active'), ('warned', 'Warned'), ('disabled', 'Disabled'), ('closed', 'Closed')], default='active', max_length=12, help_text='Closed: no new invoices, nothing can be paid online. Warned and disabled follow from what is past due.', verbose_name='status')),
                 ('created_at', models.DateTimeField(default=django.utils.timezone.now, editable=False, verbose_name='created')),
                 ('account', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='profiles', to='accounts.billingaccount', verbose_name='billing account')),
             ],

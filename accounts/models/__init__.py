@@ -8,10 +8,10 @@ from accounts.models.customers import (
     InvoiceSection,
     PostalAddress,
     TaxId,
+    WireRequest,
     new_code,
 )
 from accounts.models.people import EmailChange, RoleAssignment, User
-from accounts.models.wire import WireRequest
 
 __all__ = [
     "AuditEntry",

@@ -181,3 +181,10 @@ class RoleAssignment(models.Model):
 
     def __str__(self) -> str:
         return f"{self.user}: {self.get_role_display()}"
+
+    @property
+    def place(self) -> BillingAccount | BillingProfile | InvoiceSection:
+        """The scope on which it was granted."""
+        place = self.account or self.profile or self.section
+        assert place is not None  # noqa: S101  a check constraint says so
+        return place

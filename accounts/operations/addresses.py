@@ -258,9 +258,12 @@ def change_password(*, person: User, encoded: str, at: datetime, action: str = "
     _withdraw(access, EmailChange.objects.filter(user=person).select_related("user").first(), at)
 
 
-def refuse_taken_address(email: str) -> None:
+def refuse_taken_address(email: str, *, besides: User | None = None) -> None:
     """For a new person. Raises AddressTaken when a user has the address; that somebody waits for it is no claim."""
-    if User.objects.filter(email__iexact=email).exists() or EmailAddress.objects.filter(email__iexact=email).exists():
+    users, addresses = User.objects.filter(email__iexact=email), EmailAddress.objects.filter(email__iexact=email)
+    if besides is not None:
+        users, addresses = users.exclude(pk=besides.pk), addresses.exclude(user=besides)
+    if users.exists() or addresses.exists():
         raise AddressTaken
 
 
@@ -292,18 +295,14 @@ def _locked(access: Access, user_id: int) -> User:
 
 
 def _refuse_taken(email: str, user: User) -> None:
-    if (
-        User.objects.filter(email__iexact=email).exclude(pk=user.pk).exists()
-        or EmailAddress.objects.filter(email__iexact=email).exclude(user=user).exists()
-        or EmailChange.objects.filter(email__iexact=email).exclude(user=user).exists()
-    ):
+    refuse_taken_address(email, besides=user)
+    if EmailChange.objects.filter(email__iexact=email).exclude(user=user).exists():
         raise AddressTaken
 
 
 def _refuse_too_many(user: User, at: datetime) -> None:
     actions = ("address.requested", "address.refused")
-    asked = AuditEntry.objects.filter(person=user, action__in=actions, at__gt=at - WITHIN)
-    if asked.count() >= MAX_REQUESTS:
+    if AuditEntry.objects.filter(person=user, action__in=actions, at__gt=at - WITHIN).count() >= MAX_REQUESTS:
         raise CannotChangeAddress(_("A change was asked for too often today. Try again tomorrow."))
 
 

@@ -84,13 +84,9 @@ def remove_role(*, access: Access, assignment_id: int, place: ScopeObject, at: d
 
 def locked_place(place: ScopeObject) -> ScopeObject:
     """The scope's row, locked and read anew; what it hangs under is loaded, not locked."""
-    match place:
-        case InvoiceSection():
-            return InvoiceSection.objects.select_related("profile__account").locked().get(pk=place.pk)
-        case BillingProfile():
-            return BillingProfile.objects.select_related("account").locked().get(pk=place.pk)
-        case BillingAccount():
-            return BillingAccount.objects.locked().get(pk=place.pk)
+    above = {BillingAccount: (), BillingProfile: ("account",), InvoiceSection: ("profile__account",)}[type(place)]
+    locked: ScopeObject = type(place).objects.select_related(*above).locked().get(pk=place.pk)
+    return locked
 
 
 def has_other_owner(place: ScopeObject, user: User) -> bool:

@@ -2,7 +2,7 @@
 its default method (`payments.operations.methods`). Invoices that were issued keep what they say."""
 
 from datetime import datetime, timedelta
-from typing import Any, TypedDict
+from typing import Any
 
 from django.conf import settings
 from django.contrib.auth.backends import ModelBackend
@@ -32,20 +32,15 @@ class CannotDecide(Exception):
     """Nothing was decided. The message may be shown to staff."""
 
 
-class WireFacts(TypedDict):
-    """What staff need to decide."""
-
-    legal_name: str
-    registration_number: str
-    monthly_amount: str
-    contact_name: str
-    contact_email: str
-    contact_phone: str
-    reason: str
+# What staff need to decide.
+FACTS = (
+    *("legal_name", "registration_number", "monthly_amount", "contact_name", "contact_email", "contact_phone"),
+    "reason",
+)
 
 
-def request_wire(*, access: Access, profile_id: int, facts: WireFacts, at: datetime) -> WireRequest:
-    """Asks that a profile may pay by check or wire; staff are told. Returns the request. Raises
+def request_wire(*, access: Access, profile_id: int, facts: dict[str, str], at: datetime) -> WireRequest:
+    """Asks that a profile may pay by check or wire, with `FACTS`; staff are told. Returns the request. Raises
     BillingProfile.DoesNotExist for a profile the person cannot see, NotAllowed, and CannotAskForWire when it is
     approved already, a request is open, the profile is closed, the address is none, or too many requests were made
     within a day."""
@@ -60,7 +55,7 @@ def request_wire(*, access: Access, profile_id: int, facts: WireFacts, at: datet
 
 
 @transaction.atomic
-def _request(*, access: Access, profile_id: int, facts: WireFacts, at: datetime) -> WireRequest:
+def _request(*, access: Access, profile_id: int, facts: dict[str, str], at: datetime) -> WireRequest:
     profile = BillingProfile.objects.visible_to(access).select_related("account").locked().get(pk=profile_id)
     fresh(access).require(Permission.PROPERTIES_VIEW, profile)
     if access.user is None:

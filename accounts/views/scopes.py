@@ -14,8 +14,8 @@ from accounts.decorators import access_for_request, account_view, profile_of, pr
 from accounts.members import members_of, people_stopped, role_table
 from accounts.models import BillingAccount, BillingProfile, InvoiceSection
 from accounts.operations.second_factors import demand_second_factor
-from accounts.roles import Permission, Role, Scope
-from accounts.scope_list import MAX_SHOWN, scopes_of
+from accounts.roles import Permission, Scope
+from accounts.scope_list import MAX_SHOWN, role_names, scopes_of
 
 
 @require_safe
@@ -97,10 +97,9 @@ def profile_access(request: HttpRequest, access: Access) -> HttpResponse:
 @section_view(None)  # the page says what the role is for
 def section(request: HttpRequest, access: Access, section: InvoiceSection) -> HttpResponse:
     """For people whose only role is on the section."""
-    held = access.roles_at(section)
     context = {
         "section": section,
-        "role_names": ", ".join(str(role.label) for role in Role if role in held),
+        "role_names": role_names(access, section),
         "sees_profile": bool(access.roles_at(section.profile)),
     }
     return render(request, "accounts/section.html", context)

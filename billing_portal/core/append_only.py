@@ -1,9 +1,8 @@
 """Tables that are only ever added to, and the database that says so.
 
 ``AppendOnly("accounts_auditentry")`` is a migration operation: its trigger refuses every UPDATE and DELETE, on
-PostgreSQL and on SQLite alike. A later migration that changes old rows or the table, which SQLite then makes anew
-without its triggers, does its work between ``Unlocked(...)`` and ``AppendOnly(...)``. On PostgreSQL, TRUNCATE fires no
-row trigger; the database's user in production need not hold that right.
+PostgreSQL and on SQLite alike. SQLite makes a table that is changed anew, without its triggers. On PostgreSQL, TRUNCATE
+fires no row trigger; the database's user in production need not hold that right.
 
 The audit trail names people, who may ask to be erased: the trigger of ``Redactable`` lets through an UPDATE that only
 blanks personal data (docs/decisions/013).
@@ -63,14 +62,10 @@ class AppendOnly(Operation):
     def state_forwards(self, app_label: str, state: ProjectState) -> None:
         """Triggers are no part of a model's state."""
 
-    def database_forwards(
-        self, app_label: str, schema_editor: BaseDatabaseSchemaEditor, _old: ProjectState, _new: ProjectState
-    ) -> None:
+    def database_forwards(self, app_label: str, schema_editor: BaseDatabaseSchemaEditor, *_states: Any) -> None:
         self._run(app_label, schema_editor, 0)
 
-    def database_backwards(
-        self, app_label: str, schema_editor: BaseDatabaseSchemaEditor, _old: ProjectState, _new: ProjectState
-    ) -> None:
+    def database_backwards(self, app_label: str, schema_editor: BaseDatabaseSchemaEditor, *_states: Any) -> None:
         self._run(app_label, schema_editor, 1)
 
     def _run(self, app_label: str, schema_editor: BaseDatabaseSchemaEditor, direction: int) -> None:
@@ -85,23 +80,6 @@ class AppendOnly(Operation):
 
     def describe(self) -> str:
         return f"Make {self.table} append-only"
-
-
-class Unlocked(AppendOnly):
-    """Lets a migration change the table; ``AppendOnly`` must follow in the same migration."""
-
-    def database_forwards(
-        self, app_label: str, schema_editor: BaseDatabaseSchemaEditor, _old: ProjectState, _new: ProjectState
-    ) -> None:
-        self._run(app_label, schema_editor, 1)
-
-    def database_backwards(
-        self, app_label: str, schema_editor: BaseDatabaseSchemaEditor, _old: ProjectState, _new: ProjectState
-    ) -> None:
-        self._run(app_label, schema_editor, 0)
-
-    def describe(self) -> str:
-        return f"Let {self.table} be changed"
 
 
 # What stands in a text instead of what was erased from it.
@@ -162,9 +140,7 @@ class Redactable(AppendOnly):
     def deconstruct(self) -> tuple[str, list[Any], dict[str, Any]]:
         return (type(self).__name__, [self.table], {"kept": self.kept, "blanked": self.blanked})
 
-    def database_forwards(
-        self, app_label: str, schema_editor: BaseDatabaseSchemaEditor, _old: ProjectState, _new: ProjectState
-    ) -> None:
+    def database_forwards(self, app_label: str, schema_editor: BaseDatabaseSchemaEditor, *_states: Any) -> None:
         on_postgresql = schema_editor.connection.vendor == "postgresql"
         statements = (POSTGRESQL_REDACTABLE, POSTGRESQL[1]) if on_postgresql else (SQLITE_REDACTABLE, SQLITE[1])
         values = {

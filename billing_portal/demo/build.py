@@ -37,6 +37,7 @@ from invoices.operations.invoice_payments import mark_announced, plan_autopay
 from invoices.operations.issuing import issue
 from payments.models import PaymentMethod
 
+ADDRESS = ("company", "street", "postal_code", "city", "country")
 TAX_RATES = {
     ("21", ""): "VAT high",
     ("0", "Reverse charge"): "Reverse charge",
@@ -145,14 +146,7 @@ def make_profile(plan: Profile, account: BillingAccount, *, at: datetime) -> Bil
     """With its sections and its card. The card is written directly, because no gateway stores one that has expired."""
     profile = BillingProfile.objects.create(
         account=account,
-        name=plan.name,
-        currency=plan.currency,
-        company=plan.company,
-        street=plan.street,
-        postal_code=plan.postal_code,
-        city=plan.city,
-        country=plan.country,
-        po_number=plan.po_number,
+        **{name: getattr(plan, name) for name in ("name", "currency", "po_number", *ADDRESS)},
         charges_automatically=plan.autopay,
         default_method=(BillingProfile.DefaultMethod.CHECK_WIRE if plan.by_wire else BillingProfile.DefaultMethod.CARD),
         is_wire_approved=plan.by_wire,

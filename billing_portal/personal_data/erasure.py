@@ -193,9 +193,7 @@ def _remove_contacts(
 def _remove_roles(access: Access, user: User, at: datetime) -> None:
     assignments = RoleAssignment.objects.filter(user=user).select_related("account", "profile", "section")
     for assignment in assignments.order_by("account_id", "profile_id", "section_id", "pk"):
-        place = assignment.account or assignment.profile or assignment.section
-        assert place is not None  # noqa: S101  a constraint says so
-        remove_role(access=access, assignment_id=assignment.pk, place=place, at=at)
+        remove_role(access=access, assignment_id=assignment.pk, place=assignment.place, at=at)
 
 
 def _erase_mails(person: Person, kept: list[BillingContact]) -> int:

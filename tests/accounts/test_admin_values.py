@@ -5,7 +5,7 @@ from allauth.mfa.models import Authenticator
 from django.contrib.admin.models import LogEntry
 from django.contrib.auth.models import Group, Permission
 
-from accounts.admin.changes import differences, stored_values
+from accounts.admin.base import differences, stored_values
 from accounts.models import (
     AuditEntry,
     BillingAccount,
