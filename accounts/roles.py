@@ -65,81 +65,62 @@ class Permission(models.TextChoices):
     COST_CENTER_UPDATE = "cost_center:update", _("Change the cost center of a subscription")
 
 
-SHORT = {
-    "BAO": Role.ACCOUNT_OWNER,
-    "BAC": Role.ACCOUNT_CONTRIBUTOR,
-    "BAR": Role.ACCOUNT_READER,
-    "BPO": Role.PROFILE_OWNER,
-    "BPC": Role.PROFILE_CONTRIBUTOR,
-    "BPR": Role.PROFILE_READER,
-    "IM": Role.INVOICE_MANAGER,
-    "ISO": Role.SECTION_OWNER,
-    "ISC": Role.SECTION_CONTRIBUTOR,
-    "ISR": Role.SECTION_READER,
-    "SC": Role.SUBSCRIPTION_CREATOR,
+# By the names that the tables below use.
+SHORT = dict(zip(["BAO", "BAC", "BAR", "BPO", "BPC", "BPR", "IM", "ISO", "ISC", "ISR", "SC"], Role, strict=True))
+TABLES = {
+    Scope.ACCOUNT: {
+        Permission.ROLES_VIEW: "BAO BAC BAR",
+        Permission.ROLES_ASSIGN: "BAO",
+        Permission.PROPERTIES_VIEW: "BAO BAC BAR",
+        Permission.PROPERTIES_UPDATE: "BAO BAC",
+        Permission.PROFILES_VIEW: "BAO BAC BAR",
+        Permission.PROFILES_CREATE: "BAO BAC",
+        Permission.INVOICE_VIEW: "BAO BAC BAR",
+        Permission.INVOICE_PAY: "BAO",
+        Permission.INVOICE_DOWNLOAD: "BAO BAC BAR",
+        Permission.PRODUCTS_VIEW: "BAO BAC BAR",
+        Permission.PRODUCTS_MANAGE: "BAO BAC",
+        Permission.SUBSCRIPTIONS_VIEW: "BAO BAC BAR",
+        Permission.SUBSCRIPTIONS_CREATE: "BAO BAC",
+    },
+    Scope.PROFILE: {
+        Permission.ROLES_VIEW: "BPO BPC BPR IM BAO BAC BAR",
+        Permission.ROLES_ASSIGN: "BPO BAO",
+        Permission.PROPERTIES_VIEW: "BPO BPC BPR IM BAO BAC BAR",
+        Permission.PROPERTIES_UPDATE: "BPO BPC BAO BAC",
+        Permission.POLICIES_VIEW: "BPO BPC BPR IM BAO BAC BAR",
+        Permission.POLICIES_APPLY: "BPO BPC BAO BAC",
+        Permission.INVOICE_VIEW: "BPO BPC BPR IM BAO BAC BAR",
+        Permission.INVOICE_PAY: "BPO BPC IM BAO",
+        Permission.INVOICE_DOWNLOAD: "BPO BPC BPR IM BAO BAC BAR",
+        Permission.SECTIONS_VIEW: "BPO BPC BPR IM BAO BAC BAR",
+        Permission.SECTIONS_CREATE: "BPO BPC BAO BAC",
+        Permission.PRODUCTS_VIEW: "BPO BPC BPR IM BAO BAC BAR",
+        Permission.PRODUCTS_MANAGE: "BPO BPC BAO BAC",
+        Permission.METHODS_VIEW: "BPO BPC BPR IM BAO BAC BAR",
+        Permission.METHODS_MANAGE: "BPO BPC BAO BAC",
+        Permission.CREDITS_VIEW: "BPO BPC BPR IM BAO BAC BAR",
+        Permission.SUBSCRIPTIONS_VIEW: "BPO BPC BPR IM BAO BAC BAR",
+        Permission.SUBSCRIPTIONS_CREATE: "BPO BPC BAO BAC",
+        Permission.SUBSCRIPTIONS_MOVE: "BPO BPC BAO BAC",
+    },
+    Scope.SECTION: {
+        Permission.ROLES_VIEW: "ISO ISC ISR BPO BPC BPR IM BAO BAC BAR",
+        Permission.ROLES_ASSIGN: "ISO BPO BAO",
+        Permission.PROPERTIES_VIEW: "ISO ISC ISR BPO BPC BPR IM BAO BAC BAR",
+        Permission.PROPERTIES_UPDATE: "ISO ISC BPO BPC BAO BAC",
+        Permission.PRODUCTS_VIEW: "ISO ISC ISR BPO BPC BPR IM BAO BAC BAR",
+        Permission.PRODUCTS_MANAGE: "ISO ISC BPO BPC BAO BAC",
+        Permission.SUBSCRIPTIONS_VIEW: "ISO ISC ISR BPO BPC BPR IM BAO BAC BAR",
+        Permission.SUBSCRIPTIONS_CREATE: "ISO ISC SC BPO BPC BAO BAC",
+        Permission.SUBSCRIPTIONS_MOVE: "BPO BPC BAO BAC",
+        Permission.OWNERSHIP_REQUEST: "ISO ISC BPO BPC BAO BAC",
+        Permission.COST_CENTER_UPDATE: "ISO ISC BPO BPC BAO BAC",
+    },
 }
-
-
-def _table(rows: dict[Permission, str]) -> dict[Permission, frozenset[Role]]:
-    return {permission: frozenset(SHORT[name] for name in names.split()) for permission, names in rows.items()}
-
-
 GRANTS: dict[Scope, dict[Permission, frozenset[Role]]] = {
-    Scope.ACCOUNT: _table(
-        {
-            Permission.ROLES_VIEW: "BAO BAC BAR",
-            Permission.ROLES_ASSIGN: "BAO",
-            Permission.PROPERTIES_VIEW: "BAO BAC BAR",
-            Permission.PROPERTIES_UPDATE: "BAO BAC",
-            Permission.PROFILES_VIEW: "BAO BAC BAR",
-            Permission.PROFILES_CREATE: "BAO BAC",
-            Permission.INVOICE_VIEW: "BAO BAC BAR",
-            Permission.INVOICE_PAY: "BAO",
-            Permission.INVOICE_DOWNLOAD: "BAO BAC BAR",
-            Permission.PRODUCTS_VIEW: "BAO BAC BAR",
-            Permission.PRODUCTS_MANAGE: "BAO BAC",
-            Permission.SUBSCRIPTIONS_VIEW: "BAO BAC BAR",
-            Permission.SUBSCRIPTIONS_CREATE: "BAO BAC",
-        }
-    ),
-    Scope.PROFILE: _table(
-        {
-            Permission.ROLES_VIEW: "BPO BPC BPR IM BAO BAC BAR",
-            Permission.ROLES_ASSIGN: "BPO BAO",
-            Permission.PROPERTIES_VIEW: "BPO BPC BPR IM BAO BAC BAR",
-            Permission.PROPERTIES_UPDATE: "BPO BPC BAO BAC",
-            Permission.POLICIES_VIEW: "BPO BPC BPR IM BAO BAC BAR",
-            Permission.POLICIES_APPLY: "BPO BPC BAO BAC",
-            Permission.INVOICE_VIEW: "BPO BPC BPR IM BAO BAC BAR",
-            Permission.INVOICE_PAY: "BPO BPC IM BAO",
-            Permission.INVOICE_DOWNLOAD: "BPO BPC BPR IM BAO BAC BAR",
-            Permission.SECTIONS_VIEW: "BPO BPC BPR IM BAO BAC BAR",
-            Permission.SECTIONS_CREATE: "BPO BPC BAO BAC",
-            Permission.PRODUCTS_VIEW: "BPO BPC BPR IM BAO BAC BAR",
-            Permission.PRODUCTS_MANAGE: "BPO BPC BAO BAC",
-            Permission.METHODS_VIEW: "BPO BPC BPR IM BAO BAC BAR",
-            Permission.METHODS_MANAGE: "BPO BPC BAO BAC",
-            Permission.CREDITS_VIEW: "BPO BPC BPR IM BAO BAC BAR",
-            Permission.SUBSCRIPTIONS_VIEW: "BPO BPC BPR IM BAO BAC BAR",
-            Permission.SUBSCRIPTIONS_CREATE: "BPO BPC BAO BAC",
-            Permission.SUBSCRIPTIONS_MOVE: "BPO BPC BAO BAC",
-        }
-    ),
-    Scope.SECTION: _table(
-        {
-            Permission.ROLES_VIEW: "ISO ISC ISR BPO BPC BPR IM BAO BAC BAR",
-            Permission.ROLES_ASSIGN: "ISO BPO BAO",
-            Permission.PROPERTIES_VIEW: "ISO ISC ISR BPO BPC BPR IM BAO BAC BAR",
-            Permission.PROPERTIES_UPDATE: "ISO ISC BPO BPC BAO BAC",
-            Permission.PRODUCTS_VIEW: "ISO ISC ISR BPO BPC BPR IM BAO BAC BAR",
-            Permission.PRODUCTS_MANAGE: "ISO ISC BPO BPC BAO BAC",
-            Permission.SUBSCRIPTIONS_VIEW: "ISO ISC ISR BPO BPC BPR IM BAO BAC BAR",
-            Permission.SUBSCRIPTIONS_CREATE: "ISO ISC SC BPO BPC BAO BAC",
-            Permission.SUBSCRIPTIONS_MOVE: "BPO BPC BAO BAC",
-            Permission.OWNERSHIP_REQUEST: "ISO ISC BPO BPC BAO BAC",
-            Permission.COST_CENTER_UPDATE: "ISO ISC BPO BPC BAO BAC",
-        }
-    ),
+    scope: {permission: frozenset(SHORT[name] for name in names.split()) for permission, names in table.items()}
+    for scope, table in TABLES.items()
 }
 
 ROLES_OF: dict[Scope, tuple[Role, ...]] = {

@@ -19,7 +19,6 @@ from billing_portal.core.jobs import WorkerStatus, worker_status
 from billing_portal.layout import first_page
 
 SCOPES_IN_MENU = 10
-A_YEAR = timedelta(days=365)
 
 
 @require_GET
@@ -86,7 +85,7 @@ def _remember(response: HttpResponse, name: str, value: str) -> None:
     if not value:
         response.delete_cookie(name, samesite="Lax")
         return
-    response.set_cookie(name, value, max_age=A_YEAR, secure=settings.HTTPS, httponly=True, samesite="Lax")
+    response.set_cookie(name, value, max_age=timedelta(days=365), secure=settings.HTTPS, httponly=True, samesite="Lax")
 
 
 def _next_page(request: HttpRequest) -> str:

@@ -30,15 +30,12 @@ ATTEMPTS = "20/h/ip"
 LOCKOUTS = "1/5m/ip"
 # What somebody was doing when allauth answered that it was too much, by the name of the page.
 BLOCKED_ON = {
-    "account_login": "sign_in",
-    "mfa_login_webauthn": "sign_in",
-    "account_change_password": "password",
-    "account_set_password": "password",
-    "account_reset_password": "password",
-    "account_reset_password_from_key": "password",
-    "account_reauthenticate": "reauthentication",
-    "mfa_reauthenticate": "reauthentication",
-    "mfa_reauthenticate_webauthn": "reauthentication",
+    **dict.fromkeys(("account_login", "mfa_login_webauthn"), "sign_in"),
+    **dict.fromkeys(("account_change_password", "account_set_password"), "password"),
+    **dict.fromkeys(("account_reset_password", "account_reset_password_from_key"), "password"),
+    **dict.fromkeys(
+        ("account_reauthenticate", "mfa_reauthenticate", "mfa_reauthenticate_webauthn"), "reauthentication"
+    ),
 }
 
 log = structlog.get_logger("portal.security")
@@ -69,14 +66,8 @@ def reset_requested(request: HttpRequest, address: str) -> None:
 
 
 def record(action: str, *, person: User | None, by: User | None, address: str = "", **detail: Any) -> None:
-    audit.record(
-        access=Access(user=by),
-        at=timezone.now(),
-        action=action,
-        subject=(person.email if person is not None else address.replace("\x00", ""))[:120],
-        person=person,
-        **detail,
-    )
+    subject = person.email if person is not None else address.replace("\x00", "")
+    audit.record(access=Access(user=by), at=timezone.now(), action=action, subject=subject, person=person, **detail)
 
 
 def person_with(address: str) -> User | None:

@@ -11,12 +11,11 @@ from django.core.wsgi import get_wsgi_application
 
 def checked_application() -> WSGIHandler:
     """Raises ImproperlyConfigured, with everything that is wrong."""
-    made = get_wsgi_application()
-    serious = [found for found in run_checks(tags=[Tags.security]) if found.is_serious()]
-    problems = [f"{found.msg} {found.hint or ''}".strip() for found in serious]
-    if problems:
-        raise ImproperlyConfigured(" ".join(problems))
-    return made
+    application = get_wsgi_application()
+    serious = [check for check in run_checks(tags=[Tags.security]) if check.is_serious()]
+    if serious:
+        raise ImproperlyConfigured(" ".join(f"{check.msg} {check.hint or ''}".strip() for check in serious))
+    return application
 
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "billing_portal.settings")

@@ -208,6 +208,10 @@ class NoDeleteAdmin(PortalAdmin):
 
     refusals = REFUSALS
     has_delete_permission = never
+    inlines_when_new: ClassVar[tuple[Any, ...]] = ()
+
+    def get_inlines(self, _request: HttpRequest, obj: Model | None) -> Any:
+        return self.inlines if obj else self.inlines_when_new
 
 
 class ReadOnlyAdmin(PortalAdmin):

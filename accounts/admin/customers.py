@@ -1,8 +1,6 @@
 """Billing accounts, profiles and sections. A profile stays with its account, a section with its profile, and the
 currency stays once there are amounts in it."""
 
-from typing import Any
-
 from django.contrib import admin
 from django.forms import ModelForm
 from django.http import HttpRequest
@@ -10,7 +8,7 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from accounts.admin.base import NoDeleteAdmin, PortalInline, ReadOnlyInline, access_of_staff
-from accounts.admin.roles import AccountRolesInline, ProfileRolesInline, SectionRolesInline
+from accounts.admin.roles import RolesInline
 from accounts.models import BillingAccount, BillingContact, BillingProfile, InvoiceSection, TaxId
 from accounts.operations.second_factors import demand_second_factor
 
@@ -56,10 +54,8 @@ class BillingAccountAdmin(NoDeleteAdmin):
         (None, {"fields": ("name", "code", "agreement_type", "requires_second_factor", "created_at")}),
         (_("Sold to"), {"fields": ADDRESS}),
     )
-    inlines = (TaxIdInline, ProfilesInline, AccountRolesInline)
-
-    def get_inlines(self, _request: HttpRequest, obj: BillingAccount | None) -> Any:
-        return self.inlines if obj else [TaxIdInline]
+    inlines = (TaxIdInline, ProfilesInline, RolesInline)
+    inlines_when_new = (TaxIdInline,)
 
     def save_model(self, request: HttpRequest, obj: BillingAccount, form: ModelForm, change: bool) -> None:
         demanded = obj.requires_second_factor
@@ -94,7 +90,8 @@ class BillingProfileAdmin(NoDeleteAdmin):
             },
         ),
     )
-    inlines = (SectionsInline, ContactsInline, ProfileRolesInline)
+    inlines = (SectionsInline, ContactsInline, RolesInline)
+    inlines_when_new = (SectionsInline,)
 
     def get_readonly_fields(self, _request: HttpRequest, obj: BillingProfile | None = None) -> tuple[str, ...]:
         always = ("code", "created_at", "billed_until_on", "next_invoice_on")
@@ -102,9 +99,6 @@ class BillingProfileAdmin(NoDeleteAdmin):
             return always
         has_amounts = obj.invoices.exists() or obj.charges.exists()
         return (*always, "account", "currency") if has_amounts else (*always, "account")
-
-    def get_inlines(self, _request: HttpRequest, obj: BillingProfile | None) -> Any:
-        return self.inlines if obj else [SectionsInline]
 
     def save_model(self, request: HttpRequest, obj: BillingProfile, form: ModelForm, change: bool) -> None:
         if obj.pays_by_wire:
@@ -122,10 +116,7 @@ class InvoiceSectionAdmin(NoDeleteAdmin):
     autocomplete_fields = ("profile",)
     ordering = ("name", "pk")
     fields = ("profile", "name", "is_active")
-    inlines = (SectionRolesInline,)
+    inlines = (RolesInline,)
 
     def get_readonly_fields(self, _request: HttpRequest, obj: InvoiceSection | None = None) -> tuple[str, ...]:
         return () if obj is None else ("profile",)
-
-    def get_inlines(self, _request: HttpRequest, obj: InvoiceSection | None) -> Any:
-        return self.inlines if obj else []

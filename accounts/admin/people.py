@@ -131,9 +131,6 @@ class UserAdmin(NoDeleteAdmin, DjangoUserAdmin):
         """Nobody sets the password of somebody else: they could pay in their name. Staff mail a link instead."""
         raise PermissionDenied(gettext("Passwords are not set by staff. Mail the person a link to set a new one."))
 
-    def get_inlines(self, _request: HttpRequest, obj: User | None) -> Any:
-        return self.inlines if obj else []
-
     def save_model(self, request: HttpRequest, obj: User, form: ModelForm, change: bool) -> None:
         access, at = access_of_staff(request), timezone.now()
         if not change:

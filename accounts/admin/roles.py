@@ -35,20 +35,7 @@ class RolesInline(ReadOnlyInline):
         return format_html('<a href="{}">{}</a>', url, _("Remove"))
 
 
-class AccountRolesInline(RolesInline):
-    fk_name = "account"
-
-
-class ProfileRolesInline(RolesInline):
-    fk_name = "profile"
-
-
-class SectionRolesInline(RolesInline):
-    fk_name = "section"
-
-
 class UserRolesInline(RolesInline):
-    fk_name = "user"
     fields = ("role", "account", "profile", "section", "created_at", "removal")
     verbose_name_plural = _("roles of this person")
 

@@ -14,16 +14,6 @@ from accounts.models.customers import (
 from accounts.models.people import EmailChange, RoleAssignment, User
 
 __all__ = [
-    "AuditEntry",
-    "BillingAccount",
-    "BillingContact",
-    "BillingProfile",
-    "EmailChange",
-    "InvoiceSection",
-    "PostalAddress",
-    "RoleAssignment",
-    "TaxId",
-    "User",
-    "WireRequest",
-    "new_code",
-]
+    "AuditEntry", "BillingAccount", "BillingContact", "BillingProfile", "EmailChange", "InvoiceSection",
+    "PostalAddress", "RoleAssignment", "TaxId", "User", "WireRequest", "new_code",
+]  # fmt: skip

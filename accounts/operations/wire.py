@@ -34,9 +34,8 @@ class CannotDecide(Exception):
 
 # What staff need to decide.
 FACTS = (
-    *("legal_name", "registration_number", "monthly_amount", "contact_name", "contact_email", "contact_phone"),
-    "reason",
-)
+    "legal_name", "registration_number", "monthly_amount", "contact_name", "contact_email", "contact_phone", "reason",
+)  # fmt: skip
 
 
 def request_wire(*, access: Access, profile_id: int, facts: dict[str, str], at: datetime) -> WireRequest:

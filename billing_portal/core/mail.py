@@ -31,27 +31,15 @@ from billing_portal.core.outbox import Withdrawn
 
 # A sending worker keeps its claim for longer than the slowest answer of a mail server.
 LEASE = timedelta(minutes=10)
-PAUSES = (
-    timedelta(minutes=1),
-    timedelta(minutes=5),
-    timedelta(minutes=30),
-    timedelta(hours=2),
-    timedelta(hours=12),
-    timedelta(hours=12),
-    timedelta(hours=12),
-)
+PAUSES = tuple(timedelta(minutes=minutes) for minutes in (1, 5, 30, 120, 720, 720, 720))
 MAX_TRIES = len(PAUSES) + 1
 # Their row is deleted once they were sent, or given up.
 NOT_RECORDED = frozenset({"person_erased"})
 # Not this mail's fault: the server is away, and the next mail would wait as long in vain.
 UNREACHABLE = (
-    ConnectionError,
-    TimeoutError,
-    socket.gaierror,
-    ssl.SSLError,
-    smtplib.SMTPConnectError,
+    ConnectionError, TimeoutError, socket.gaierror, ssl.SSLError, smtplib.SMTPConnectError,
     smtplib.SMTPServerDisconnected,
-)
+)  # fmt: skip
 
 log = structlog.get_logger("portal.mail")
 

@@ -63,18 +63,18 @@ def page_of[Row: Model](
     """One page, by one query."""
     cursor = read_cursor(word, rows.model, sort) if word else None
     if cursor is None:
-        found = list(rows.order_by(*sort.order())[: size + 1])
-        return _page(found[:size], sort, newer=False, older=len(found) > size)
+        page = list(rows.order_by(*sort.order())[: size + 1])
+        return _page(page[:size], sort, newer=False, older=len(page) > size)
     key, backwards = cursor
     compare = TupleLessThan if sort.descending != backwards else TupleGreaterThan
     edge = Tuple(*map(F, sort.columns))
-    found = list(rows.filter(compare(edge, key)).order_by(*sort.order(backwards=backwards))[: size + 1])
+    page = list(rows.filter(compare(edge, key)).order_by(*sort.order(backwards=backwards))[: size + 1])
     # Less than a page lies before, or nothing after: page one shows what there is.
-    if not found or (backwards and len(found) < size):
+    if not page or (backwards and len(page) < size):
         return page_of(rows, sort=sort, size=size)
     if backwards:
-        return _page(found[:size][::-1], sort, newer=len(found) > size, older=True)
-    return _page(found[:size], sort, newer=True, older=len(found) > size)
+        return _page(page[:size][::-1], sort, newer=len(page) > size, older=True)
+    return _page(page[:size], sort, newer=True, older=len(page) > size)
 
 
 def in_pages[Row: Model](rows: QuerySet[Row], *, sort: Sort = NEWEST_FIRST, size: int = 500) -> Iterator[Row]:

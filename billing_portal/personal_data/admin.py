@@ -140,8 +140,8 @@ class PersonAdmin(UserAdmin):
         title, button = gettext("Erase person"), gettext("Erase for good")
         facts = self._facts(user)
         for word, count in words_to_blank(user).items():
-            found = gettext("%(word)s (in other records: %(count)s)") % {"word": word, "count": count}
-            facts.append((gettext("Is blanked"), found))
+            text_of_word = gettext("%(word)s (in other records: %(count)s)") % {"word": word, "count": count}
+            facts.append((gettext("Is blanked"), text_of_word))
         return self._confirm(request, user, form=form, title=title, text=text, button=button, facts=facts)
 
     @staticmethod

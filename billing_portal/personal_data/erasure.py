@@ -74,22 +74,18 @@ class Left:
 
     def sentences(self) -> list[str]:
         """For whoever asks or has asked for the erasure. Without personal data."""
-        found = []
+        sentences = []
         if self.contacts:
             names = ", ".join(sorted({contact.profile.name for contact in self.contacts}))
             still = _("The address is still a contact in accounts payable of: %(profiles)s.")
-            found.append(still % {"profiles": names})
+            sentences.append(still % {"profiles": names})
         if self.addresses:
-            found.append(
-                _("The name also stands in %(count)s addresses of customers. Change those on their own pages.")
-                % {"count": self.addresses}
-            )
+            change = _("The name also stands in %(count)s addresses of customers. Change those on their own pages.")
+            sentences.append(change % {"count": self.addresses})
         if self.documents:
-            found.append(
-                _("%(count)s issued invoices and credit notes name the person and stay: tax law makes us keep them.")
-                % {"count": self.documents}
-            )
-        return found
+            kept = _("%(count)s issued invoices and credit notes name the person and stay: tax law makes us keep them.")
+            sentences.append(kept % {"count": self.documents})
+        return sentences
 
 
 @transaction.atomic
