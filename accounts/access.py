@@ -142,7 +142,6 @@ class Access:
         return NotAllowed(reason_for_role(permission))
 
     def inside(self, profile: BillingProfile) -> "Access":
-        """The same person, looking at one profile."""
         return replace(self, profile=profile)
 
     def scope_filter(self, permission: Permission, path: str = "") -> Q:

@@ -286,7 +286,6 @@ def changes_in_words(action: str, detail: dict[str, Any], currency: str = "") ->
 
 
 def facts_in_words(action: str, detail: dict[str, Any], currency: str = "") -> list[tuple[str, Value]]:
-    """The other facts of an entry, each with its name."""
     currency = detail.get("currency", currency)
     shown = [name for name, value in detail.items() if name in ("totals", "erased") or not isinstance(value, dict)]
     order = [*FACTS, *shown]
@@ -299,7 +298,6 @@ def facts_in_words(action: str, detail: dict[str, Any], currency: str = "") -> l
 
 
 def field_in_words(action: str, name: str) -> str:
-    """What the forms call a field of what was changed."""
     field = _field(action, name)
     return str(field.verbose_name) if field is not None else name.replace("_", " ")
 
@@ -312,7 +310,6 @@ def _in_order(action: str, names: Collection[str]) -> list[str]:
 
 
 def _field(action: str, name: str) -> Any:
-    """The field of the model that was changed; None when there is none, or no longer."""
     model = _things().get(action.partition(".")[0])
     try:
         return model._meta.get_field(name) if model else None
@@ -353,7 +350,6 @@ def _methods(methods: Iterable[str]) -> str:
 
 
 def _moment(text: str) -> str:
-    """A day or a time as the reader writes it."""
     try:
         if len(text) == len("2026-10-26"):
             return date_format(date.fromisoformat(text))
@@ -389,7 +385,6 @@ def kind_of(action: str) -> Kind:
 
 
 def actions_of(kinds: Iterable[Kind]) -> list[str]:
-    """Every action of some kinds, sorted."""
     chosen = set(kinds)
     actions = {action for kind in chosen for action in ACTIONS.get(kind, ())}
     if Kind.STAFF in chosen:

@@ -21,8 +21,6 @@ class EmailAddressForm(forms.Form):
 
 
 class WireRequestForm(forms.ModelForm):
-    """The facts that staff need to decide."""
-
     class Meta:
         model = WireRequest
         fields = FACTS

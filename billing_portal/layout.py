@@ -77,7 +77,6 @@ def first_page(access: Access, profile: BillingProfile) -> str:
 
 
 def menu(access: Access, path: str) -> list[dict[str, Any]]:
-    """The left menu of the profile that a page is about: the pages that this person may open."""
     if access.profile is None:
         return []
     groups = []
@@ -94,7 +93,6 @@ def menu(access: Access, path: str) -> list[dict[str, Any]]:
 
 
 def role_label(access: Access | None) -> str:
-    """The highest role of the person on the profile, for the account menu."""
     if access is None or access.profile is None:
         return ""
     held = access.roles_at(access.profile)
@@ -109,7 +107,6 @@ def theme_of(request: HttpRequest) -> str:
 
 
 def layout_of(request: HttpRequest) -> str:
-    """The layout that `frame` hands to the template."""
     htmx = getattr(request, "htmx", None)
     if htmx and htmx.target == "blade" and not htmx.history_restore_request:
         return BLADE
@@ -118,7 +115,6 @@ def layout_of(request: HttpRequest) -> str:
 
 
 def frame(request: HttpRequest) -> dict[str, Any]:
-    """The context of every page."""
     access: Access | None = getattr(request, "access", None)
     layout = layout_of(request)
     return {

@@ -220,7 +220,6 @@ class BufferingWorker(ThreadWorker):
         self._drop(conn)
 
     def _drop(self, conn: Any) -> None:
-        """Closes a connection, whatever it was at."""
         self.arriving.pop(conn, None)
         self.lingering.pop(conn, None)
         with suppress(KeyError, ValueError):
@@ -237,7 +236,6 @@ def _ended(waiting: dict[Any, float], until: float) -> Iterator[Any]:
 
 
 def _has_unsent(sock: socket.socket) -> bool:
-    """Whether the client has not taken all of its last answer yet."""
     try:
         unsent = fcntl.ioctl(sock, termios.TIOCOUTQ, struct.pack("i", 0))
     except OSError:

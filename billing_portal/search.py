@@ -57,7 +57,6 @@ class Group(NamedTuple):
 
 @require_GET
 def search(request: HttpRequest) -> HttpResponse:
-    """The results as a page, or under the box while somebody types."""
     query = " ".join(request.GET.get("q", "")[:LONGEST_QUERY].replace("\x00", "").split())
     groups = find(access_for_request(request), query) if query else []
     typing = bool(getattr(request, "htmx", None)) and request.htmx.target == "suggestions"  # type: ignore[attr-defined]
@@ -134,7 +133,6 @@ def _payments(access: Access, query: str) -> list[Hit]:
 
 
 def _profile_at_hand(access: Access) -> BillingProfile | None:
-    """The profile that was open last, else the first by name."""
     visible = BillingProfile.objects.visible_to(access)
     last = access.user.last_scope.partition("profile:")[2] if access.user else ""
     return (visible.filter(code=last).first() if last else None) or visible.order_by("name", "pk").first()
@@ -147,7 +145,6 @@ def _matches(query: str, words: Iterable[str]) -> bool:
 
 
 def _words(label: Any, others: str) -> frozenset[str]:
-    """A page's name in every language of the portal, and the other words for it."""
     names = []
     for code, _name in settings.LANGUAGES:
         with translation.override(code):

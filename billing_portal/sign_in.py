@@ -246,7 +246,6 @@ def second_factor_pages(request: HttpRequest) -> HttpResponse:
 
 
 def go_back(request: HttpRequest) -> HttpResponse:
-    """To the page that somebody wanted who was sent to set up a second factor."""
     return HttpResponseRedirect(request.session.pop(WAY_BACK, {}).get("page", reverse("home")))
 
 

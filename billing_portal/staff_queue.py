@@ -14,8 +14,6 @@ from payments.models import CardHold, Dispute, Payment, Refund, WebhookDelivery
 
 
 class Waiting(NamedTuple):
-    """A number of rows in words, and the list of them."""
-
     text: str
     url: str
 

@@ -48,7 +48,6 @@ def compile_catalogues(locale: Path) -> list[Path]:
 
 
 def collect(base: Path) -> Catalog:
-    """Every text of the source, with the files it stands in."""
     catalogue = Catalog(project="Billing portal", charset="utf-8")
     for file, source in _sources(base):
         name, python = file.relative_to(base).as_posix(), io.BytesIO(source.encode())

@@ -103,12 +103,10 @@ class AuditEntryAdmin(ReadOnlyAdmin):
 
     @admin.display(description=_("values"))
     def values(self, entry: AuditEntry) -> str:
-        """Each field that changed, with what it held before and what it holds since."""
         return self._part("values", changes_in_words, entry)
 
     @admin.display(description=_("more"))
     def more(self, entry: AuditEntry) -> str:
-        """The other facts of the entry, one a line."""
         return self._part("facts", facts_in_words, entry)
 
     @staticmethod
@@ -119,7 +117,6 @@ class AuditEntryAdmin(ReadOnlyAdmin):
         return render_to_string(f"admin/accounts/auditentry/detail.html#{name}", {"rows": rows}) if rows else "-"
 
     def render_change_form(self, request: HttpRequest, context: dict[str, Any], *args: Any, **kwargs: Any) -> Any:
-        """Headed by what was done, in words."""
         context["subtitle"] = f"{action_in_words(context['original'].action)}: {context['original'].subject}"
         return super().render_change_form(request, context, *args, **kwargs)
 

@@ -149,7 +149,6 @@ class PortalAdmin(admin.ModelAdmin):
             return HttpResponseRedirect(request.get_full_path())
 
     def get_changeform_initial_data(self, request: HttpRequest) -> dict[str, Any]:
-        """Without rows that do not exist."""
         initial = super().get_changeform_initial_data(request)
         return {name: value for name, value in initial.items() if self._can_be(name, value)}
 
@@ -192,8 +191,6 @@ class NamedFormSet(BaseInlineFormSet):
 
 
 class PortalInline(admin.TabularInline):
-    """Rows that belong to another one, as a table below it."""
-
     formset: Any = NamedFormSet
     extra = 0
 

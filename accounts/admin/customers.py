@@ -20,8 +20,6 @@ class TaxIdInline(PortalInline):
 
 
 class ProfilesInline(ReadOnlyInline):
-    """The profiles of an account, each a link to its own page."""
-
     model = BillingProfile
     fields = readonly_fields = ("name", "code", "currency", "default_method", "status")
     show_change_link = True

@@ -57,7 +57,6 @@ class UserForm(forms.ModelForm):
         fields = ("email", "name", "language", "is_active", *POWERS)
 
     def clean_email(self) -> str:
-        """For a new person. The operation says the same under a lock."""
         try:
             email = valid_address(str(self.cleaned_data["email"]))
             refuse_taken_address(email)
@@ -100,7 +99,6 @@ class UserAdmin(NoDeleteAdmin, DjangoUserAdmin):
 
     @admin.display(description=_("proven"))
     def proof(self, user: User) -> str:
-        """Whether the mailbox has answered, and what is waited for."""
         if user.is_erased:
             return gettext("The person was erased")
         change = EmailChange.objects.filter(user=user, expires_at__gt=timezone.now()).first()
@@ -176,7 +174,6 @@ class UserAdmin(NoDeleteAdmin, DjangoUserAdmin):
         return self._confirm(request, user, title=title, text=text, form=form, button=button)
 
     def password_link_view(self, request: HttpRequest, object_id: str) -> HttpResponse:
-        """Mails somebody the link with which they set a password themselves."""
         user = self._changeable(request, object_id)
         email = {"email": user.email}
         if request.method == "POST":
@@ -286,7 +283,6 @@ class SecondFactorAdmin(ReadOnlyAdmin):
         return super().render_change_form(request, context, *args, **kwargs)
 
     def delete_view(self, request: HttpRequest, object_id: str, extra_context: Any = None) -> HttpResponse:  # noqa: ARG002
-        """Says whose it is and what follows, then removes it."""
         factor = self.row_or_404(request, object_id)
         if not self.has_delete_permission(request, factor):
             raise PermissionDenied(NO_PERMISSION)

@@ -42,8 +42,6 @@ class UserRolesInline(RolesInline):
 
 @admin.register(RoleAssignment)
 class RoleAssignmentAdmin(NoDeleteAdmin):
-    """A role is granted or removed, never changed into another."""
-
     list_display = ("user", "role", "account", "profile", "section", "created_at")
     list_filter = ("role",)
     list_select_related = ("user", "account", "profile", "section")

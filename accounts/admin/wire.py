@@ -51,7 +51,6 @@ class WireRequestAdmin(ReadOnlyAdmin):
         return super().render_change_form(request, context, *args, **kwargs)
 
     def decide_view(self, request: HttpRequest, object_id: str) -> HttpResponse:
-        """Asks for the reason, and approves or declines by the button that was pressed."""
         if not self.may_decide(request):
             raise PermissionDenied(gettext("Your staff account may look at this, but not act on it."))
         row: WireRequest = self.row_or_404(request, object_id)

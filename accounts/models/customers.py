@@ -83,7 +83,6 @@ class PostalAddress(models.Model):
         return self.address_in(get_language() or "en")
 
     def address_in(self, language: str) -> list[str]:
-        """The same with the country's name in one language."""
         place = " ".join(part for part in (self.postal_code, self.city) if part)
         country = country_name(self.country, language)
         return [line for line in (self.company, self.attention, self.street, place, self.region, country) if line]
@@ -264,8 +263,6 @@ class BillingProfile(PostalAddress):
 
 
 class InvoiceSection(models.Model):
-    """A cost grouping on the invoice of a profile."""
-
     profile = models.ForeignKey(
         BillingProfile, models.PROTECT, related_name="sections", verbose_name=_("billing profile")
     )

@@ -21,7 +21,6 @@ from accounts.roles import ROLES_OF, Role, Scope
 
 class UserManager(BaseUserManager["User"]):
     def create_user(self, email: str, password: str | None = None, **fields: Any) -> "User":
-        """Raises ValidationError for an address that is none."""
         user = self.model(email=canonical_address(email), **fields)
         user.set_password(password)
         user.save(using=self._db)
@@ -84,7 +83,6 @@ class User(AbstractBaseUser, PermissionsMixin):
 
     @property
     def is_erased(self) -> bool:
-        """Only what they did is left."""
         return self.email.endswith(f"@{ERASED_DOMAIN}")
 
     def check_password(self, raw_password: str | None) -> bool:
@@ -184,7 +182,6 @@ class RoleAssignment(models.Model):
 
     @property
     def place(self) -> BillingAccount | BillingProfile | InvoiceSection:
-        """The scope on which it was granted."""
         place = self.account or self.profile or self.section
         assert place is not None  # noqa: S101  a check constraint says so
         return place

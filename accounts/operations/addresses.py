@@ -46,7 +46,6 @@ class AddressTaken(CannotChangeAddress):
 
 
 def is_proven(user: User) -> bool:
-    """Whether the person's mailbox has ever answered."""
     return bool(EmailAddress.objects.filter(user=user, email=user.email, verified=True).exists())
 
 

@@ -79,7 +79,6 @@ class PersonAdmin(UserAdmin):
         return super().render_change_form(request, context, *args, **kwargs)
 
     def export_view(self, request: HttpRequest, object_id: str) -> HttpResponseBase:
-        """Asks for a reason, then hands out the file."""
         user = self.row_or_404(request, object_id)
         if not self.may_export(request, user):
             raise PermissionDenied(NO_PERMISSION)
@@ -104,7 +103,6 @@ class PersonAdmin(UserAdmin):
         return self._confirm(request, user, form=form, title=title, text=text, button=button, facts=self._facts(user))
 
     def erase_view(self, request: HttpRequest, object_id: str) -> HttpResponseBase:
-        """Says what will happen and what stays, then does it."""
         user = self.row_or_404(request, object_id)
         if not self.may_erase(request, user):
             raise PermissionDenied(NO_PERMISSION)

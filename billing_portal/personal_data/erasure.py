@@ -174,7 +174,6 @@ def _lock_everything_they_may_change(user: User, contact_ids: Collection[int]) -
 def _remove_contacts(
     access: Access, contacts: list[BillingContact], chosen: Collection[int], at: datetime
 ) -> list[BillingContact]:
-    """Returns those that stay."""
     if set(chosen) - {contact.pk for contact in contacts}:
         raise CannotErase(_("The contacts have changed meanwhile. Look at them again."))
     for contact in contacts:
@@ -297,7 +296,6 @@ def texts_that_name(person: Person) -> Iterator[tuple[type[Model], dict[str, Any
 
 
 def _any_holds(columns: Collection[str], words: Collection[str]) -> Q:
-    """Rows where a column has one of the words in it."""
     rows = Q(pk__in=[])
     for column in columns:
         for word in words:
@@ -322,7 +320,6 @@ def contacts_of(user: User) -> list[BillingContact]:
 
 
 def left_of(user: User, *, contacts: list[BillingContact]) -> Left:
-    """What will go on naming the person, or does so after an erasure."""
     names = every_name(user)
     attention = _any_holds(["attention"], names)
     return Left(

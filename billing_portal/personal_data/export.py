@@ -71,7 +71,6 @@ def file_name(user: User, at: datetime) -> str:
 
 
 def descriptions() -> dict[str, str]:
-    """What each file of an export holds, in the reader's language."""
     return {**{table.name: _(table.what) for table in EXPORTED}, "sessions": _(SESSIONS)}
 
 

@@ -72,7 +72,6 @@ class Person:
         return [word for word, periods in words.items() if any(_covers(periods, at) for at in moments)]
 
     def had_somebody_before(self, address: str) -> bool:
-        """Whether another person is known to have had an address before."""
         return any(since is not None for since, _until in self.addresses.get(address.lower(), ()))
 
     def without_others(self, value: Any) -> Any:
@@ -203,7 +202,6 @@ def _known_addresses(user: User) -> set[str]:
 
 
 def every_name(user: User) -> set[str]:
-    """The person's name, and those they had before."""
     former = (names_in(detail) for detail in _changes_of(user).values_list("detail", flat=True))
     return {user.name, *chain.from_iterable(former)} - {""}
 

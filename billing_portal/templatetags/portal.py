@@ -120,7 +120,6 @@ def demo_sign_ins() -> dict[str, Any] | None:
 
 @register.filter
 def drawing(svg: str) -> SafeString:
-    """An SVG document that our own code made, as part of the page."""
     return mark_safe(svg[svg.index("<svg") :])  # noqa: S308  made by the QR library, not by people
 
 
@@ -131,18 +130,15 @@ def has_security_key(user: User) -> bool:
 
 @register.simple_tag
 def seller() -> dict[str, str]:
-    """Who runs the portal, as the settings have it: also for pages that are drawn without a request."""
     seller: dict[str, str] = settings.SELLER
     return seller
 
 
 @register.simple_tag
 def staff_queue(user: User) -> list[Waiting]:
-    """What waits for this member of staff."""
     return what_waits(user)
 
 
 @register.simple_tag
 def worker() -> WorkerStatus:
-    """Whether the worker runs, as far as its passes show."""
     return worker_status(at=now())
