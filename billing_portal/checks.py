@@ -207,16 +207,17 @@ def check_tables_of_the_sandbox(**_options: Any) -> Iterator[CheckMessage]:
         return
     store = connections["sandbox"]
     was_open = store.connection is not None
-    problem = "The sandbox's database has no tables."
+    problem, hint = "", "Run manage.py migrate --database sandbox."
     try:
-        has_tables = CardPayment._meta.db_table in store.introspection.table_names()
+        if CardPayment._meta.db_table not in store.introspection.table_names():
+            problem = "The sandbox's database has no tables."
     except DatabaseError as error:
-        has_tables, problem = False, f"The sandbox's database does not open: {error}"
+        problem, hint = f"The sandbox's database does not open: {error}", ""
     finally:
         if not was_open:
             store.close()
-    if not has_tables:
-        yield Error(problem, hint="Run manage.py migrate --database sandbox.", id="billing_portal.E011")
+    if problem:
+        yield Error(problem, hint=hint or None, id="billing_portal.E011")
 
 
 @register(Tags.security, deploy=True)
