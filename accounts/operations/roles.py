@@ -84,8 +84,8 @@ def remove_role(*, access: Access, assignment_id: int, place: ScopeObject, at: d
 
 def locked_place(place: ScopeObject) -> ScopeObject:
     """The scope's row, locked and read anew; what it hangs under is loaded, not locked."""
-    above = {BillingAccount: (), BillingProfile: ("account",), InvoiceSection: ("profile__account",)}[type(place)]
-    locked: ScopeObject = type(place).objects.select_related(*above).locked().get(pk=place.pk)
+    above = {BillingAccount: None, BillingProfile: "account", InvoiceSection: "profile__account"}[type(place)]
+    locked: ScopeObject = type(place).objects.select_related(above).locked().get(pk=place.pk)
     return locked
 
 
