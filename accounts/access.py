@@ -1,13 +1,9 @@
 """Who is asking, and what follows from it.
 
-An `Access` is made once a request (or once by a job) and handed to every operation and to every `.visible_to()`. It
-holds the person's role assignments and, when a page is inside one billing profile, that profile. Nothing in it is a
-promise for later: operations that move money make a fresh one under their lock (`fresh`), because a role may have been
-taken away since the page was drawn.
-
-A billing account may demand a second factor of whoever pays or manages cards. Who has none then holds neither
-permission there, whatever the role; so pages, operations and `fresh` all refuse it, and no query is spent on asking:
-the one that reads the roles reads this too.
+An `Access` is made once a request (or once by a job) and handed to every operation and to every `.visible_to()`.
+Operations that move money make a fresh one under their lock (`fresh`), because a role may have been taken away since. A
+billing account may demand a second factor of whoever pays or manages cards: who has none then holds neither permission
+there, whatever the role.
 """
 
 from collections.abc import Iterable
@@ -52,22 +48,22 @@ HELD = (
 
 
 class NotAllowed(PermissionDenied):
-    """The person may see the object but may not do this with it. The message may be shown; ``remedy`` says what helps,
-    for the page that shows it: another role, a second factor, or nothing that the person could do here."""
+    """The person may see the object but may not do this with it. The message may be shown; ``remedy`` says what would
+    help: another role, a second factor, or nothing the person can do."""
 
     remedy = "role"
 
 
 class NeedsSecondFactor(NotAllowed):
-    """The role would do, but this is done with a second factor only, and the person has none."""
+    """The role would do, but the person lacks the second factor that this takes."""
 
     remedy = "second_factor"
 
 
 @dataclass(frozen=True)
 class RoleGrant:
-    """One role of a person and the id of the one scope it was granted on. ``lacks_second_factor``: its account demands
-    a second factor, and the person has none."""
+    """One role of a person, and the id of the one scope it was granted on. ``lacks_second_factor``: its account demands
+    one, and the person has none."""
 
     role: Role
     account_id: int | None = None
@@ -85,8 +81,8 @@ class RoleGrant:
 
 @dataclass(frozen=True)
 class Access:
-    """``user`` is None for the portal's own jobs. ``unlimited`` is for those jobs and for staff in admin, whose own
-    permission check Django's admin makes; they hold every permission on every profile."""
+    """``user`` is None for the portal's own jobs. ``unlimited``, for those and for staff in admin, holds every
+    permission on every profile."""
 
     user: User | None
     held: tuple[RoleGrant, ...] = ()
@@ -96,24 +92,18 @@ class Access:
     @cached_property
     def permissions(self) -> frozenset[Permission]:
         """What this person may do in `profile`, or on any account when there is none."""
-        if self.unlimited:
-            return frozenset(Permission)
-        if self.profile is None:
+        if self.profile is None and not self.unlimited:
             return permissions_with((held for held in self.held if held.account_id), Scope.ACCOUNT)
-        return self.permissions_on(self.profile)
+        return frozenset(Permission) if self.profile is None else self.permissions_at(self.profile)
 
     def held_at(self, place: ScopeObject) -> tuple[RoleGrant, ...]:
-        """The roles that reach an account, a profile or a section (which needs ``profile`` loaded), inherited ones
+        """The roles that reach an account, a profile or a section (with its ``profile`` loaded), inherited ones
         included."""
         if isinstance(place, BillingAccount):
             return tuple(held for held in self.held if held.account_id == place.pk)
         if isinstance(place, BillingProfile):
             return tuple(held for held in self.held if held.reaches(place))
         return tuple(held for held in self.held if held.section_id == place.pk or held.reaches(place.profile))
-
-    def roles_on(self, profile: BillingProfile) -> frozenset[Role]:
-        """The roles that reach a profile: its own and those inherited from its account."""
-        return self.roles_at(profile)
 
     def roles_at(self, place: ScopeObject) -> frozenset[Role]:
         return frozenset(held.role for held in self.held_at(place))
@@ -123,45 +113,40 @@ class Access:
             return frozenset(Permission)
         return permissions_with(self.held_at(place), scope_type_of(place))
 
-    def permissions_on(self, profile: BillingProfile) -> frozenset[Permission]:
-        return self.permissions_at(profile)
-
     def can(self, permission: Permission) -> bool:
         return permission in self.permissions
 
     def require(self, permission: Permission, profile: BillingProfile | None = None) -> None:
         """Raises NotAllowed, with a sentence that says which roles would do; NeedsSecondFactor where the role does."""
-        allowed = self.permissions if profile is None else self.permissions_on(profile)
+        allowed = self.permissions if profile is None else self.permissions_at(profile)
         if permission not in allowed:
             raise self.refusal(permission, profile)
+
+    def require_at(self, permission: Permission, place: ScopeObject) -> None:
+        """The same at a billing account, a profile or a section, for what takes no second factor."""
+        if permission not in self.permissions_at(place):
+            raise NotAllowed(reason_for_role(permission, scope_type_of(place)))
 
     def refusal(self, permission: Permission, profile: BillingProfile | None = None) -> NotAllowed:
         """Why a permission is not held on a profile, or on the one this is inside."""
         place = profile or self.profile
-        roles = self.roles_on(place) if place is not None else frozenset()
+        roles = self.roles_at(place) if place is not None else frozenset()
         if permission in PROTECTED and roles & roles_with(permission, Scope.PROFILE):
             return NeedsSecondFactor(
-                _(
-                    "Your organization demands a second factor for paying. "
-                    "Set it up under Account > Two-factor authentication."
-                )
+                _("Your organization demands a second factor for paying. "
+                  "Set it up under Account > Two-factor authentication.")
                 if permission == Permission.INVOICE_PAY
-                else _(
-                    "Your organization demands a second factor for managing payment methods. "
-                    "Set it up under Account > Two-factor authentication."
-                )
-            )
+                else _("Your organization demands a second factor for managing payment methods. "
+                       "Set it up under Account > Two-factor authentication.")
+            )  # fmt: skip
         return NotAllowed(reason_for_role(permission))
 
     def inside(self, profile: BillingProfile) -> "Access":
-        """The same person, looking at one profile."""
         return replace(self, profile=profile)
 
     def scope_filter(self, permission: Permission, path: str = "") -> Q:
         """Rows of profiles on which this person holds a permission; ``path`` leads to the profile, e.g. ``profile``.
-
-        Inside one profile only that profile's rows match.
-        """
+        Inside one profile only that profile's rows match."""
         own, above = (f"{path}__in", f"{path}__account__in") if path else ("pk__in", "account__in")
         if self.profile is not None:
             return Q(**{own: [self.profile.pk]}) if self.can(permission) else Q(pk__in=[])
@@ -174,11 +159,10 @@ class Access:
 
 
 def permissions_with(held: Iterable[RoleGrant], scope: Scope) -> frozenset[Permission]:
-    """What these roles allow at a scope that they reach; nothing that is protected through one that lacks the second
-    factor."""
+    """What these roles allow at a scope that they reach; nothing protected through one that lacks the second factor."""
     lacking, full = set[Role](), set[Role]()
-    for one in held:
-        (lacking if one.lacks_second_factor else full).add(one.role)
+    for grant in held:
+        (lacking if grant.lacks_second_factor else full).add(grant.role)
     allowed = permissions_of(frozenset(full), scope)
     return allowed | (permissions_of(frozenset(lacking), scope) - PROTECTED) if lacking else allowed
 
@@ -211,8 +195,8 @@ def fresh(access: Access) -> Access:
 
 
 def require_staff(access: Access) -> Access:
-    """Raises NotAllowed unless whoever asks is staff, or the portal itself, now as well as when the page was opened.
-    Returns the access as it is now. Call it under the locks of an act that only staff may do."""
+    """Returns the access as it is now. Raises NotAllowed unless whoever asks is staff, or the portal itself. Call it
+    under the locks of an act that only staff may do."""
     now = fresh(access) if access.unlimited else access
     if not now.unlimited:
         raise NotAllowed(_("Only staff may do this."))
@@ -229,7 +213,9 @@ def staff_access(user: User) -> Access:
     if not (user.is_staff and user.is_active):
         raise NotAllowed(_("Only staff may do this."))
     if lacks_second_factor_of_staff(user):
-        raise NeedsSecondFactor(second_factor_of_staff_text())
+        raise NeedsSecondFactor(
+            _("Staff pages open with a second factor only. Set up an authenticator app or a security key, then go on.")
+        )
     return Access(user=user, unlimited=True)
 
 
@@ -241,10 +227,6 @@ def has_second_factor(user: User) -> bool:
 def lacks_second_factor_of_staff(user: User) -> bool:
     """Whether the staff pages stay closed to a member of staff: `STAFF_SECOND_FACTOR` is on, and they have none."""
     return bool(settings.STAFF_SECOND_FACTOR) and not has_second_factor(user)
-
-
-def second_factor_of_staff_text() -> str:
-    return _("Staff pages open with a second factor only. Set up an authenticator app or a security key, then go on.")
 
 
 def reason_for_role(permission: Permission, scope: Scope = Scope.PROFILE) -> str:

@@ -1,14 +1,14 @@
-"""The audit trail: who did what to what, and from where. Written inside the operation's own transaction, so an act that
-was rolled back leaves no trace and one that was committed always does. The database refuses to change or delete an
-entry."""
+"""The audit trail: who did what to what, and from where. Written in the operation's own transaction, so an act that was
+rolled back leaves no trace. The database refuses to change or delete an entry."""
 
+from contextlib import suppress
 from datetime import datetime
 from typing import Any
 
 from allauth.account.adapter import get_adapter
 from allauth.core import context
 from django.core.exceptions import PermissionDenied
-from django.http import HttpRequest
+from django.db.models import Model
 
 from accounts.access import Access
 from accounts.models import AuditEntry, BillingAccount, BillingProfile, User
@@ -25,12 +25,11 @@ def record(
     person: User | None = None,
     **detail: Any,
 ) -> AuditEntry:
-    """Adds an entry. ``action`` is ``thing.deed``, ``subject`` what it was done to in words a reader knows, ``person``
-    whom it is about, ``detail`` JSON values without secrets. The internet address and the browser are those of the
-    request that is being answered, unless somebody else than ``access.user`` is signed in on it; the portal's own jobs
-    have none."""
+    """Adds an entry. ``action`` is ``thing.deed``, ``subject`` what it was done to in words a reader knows (cut off at
+    120 characters), ``person`` whom it is about, ``detail`` JSON values without secrets. The internet address and the
+    browser are those of the request that is being answered, unless somebody else than ``access.user`` is signed in."""
     row = entry(
-        access=access, at=at, action=action, subject=subject, account=account, profile=profile, person=person,
+        access=access, at=at, action=action, subject=subject[:120], account=account, profile=profile, person=person,
         detail=detail,
     )  # fmt: skip
     row.save(force_insert=True)
@@ -43,9 +42,8 @@ def entry(*, access: Access, **columns: Any) -> AuditEntry:
 
 
 def _may_come_from(user: User | None) -> bool:
-    """Whether the request that is being answered may be this person's. It is not where a colleague cancels a payment or
-    staff have a message processed again: what comes of it is still recorded as the payer's. Nobody is signed in where
-    somebody fails to sign in, or uses a link out of a mail."""
+    """Whether the request being answered may be this person's. It is not where a colleague cancels a payment or staff
+    have a message processed again. Nobody is signed in where somebody fails to sign in or uses a mailed link."""
     visitor = getattr(context.request, "user", None)
     return visitor is None or visitor.pk is None or visitor == user
 
@@ -55,13 +53,21 @@ def origin() -> dict[str, str]:
     request = context.request
     if request is None:
         return {}
-    try:
-        ip_address = get_adapter(request).get_client_ip(request)
-    except PermissionDenied:  # a proxy that says less than TRUSTED_PROXY_COUNT promises
-        return {"browser": _browser(request)}
-    return {"ip_address": ip_address, "browser": _browser(request)}
+    # As the browser names itself. PostgreSQL stores no NUL.
+    columns = {"browser": str(request.META.get("HTTP_USER_AGENT", "")).replace("\x00", "")[:200]}
+    with suppress(PermissionDenied):  # a proxy that says less than TRUSTED_PROXY_COUNT promises
+        columns["ip_address"] = get_adapter(request).get_client_ip(request)
+    return columns
 
 
-def _browser(request: HttpRequest) -> str:
-    """As it names itself. PostgreSQL stores no NUL."""
-    return str(request.META.get("HTTP_USER_AGENT", "")).replace("\x00", "")[:200]
+def belongs_to(row: Model) -> dict[str, Any]:
+    """The account, the profile and the person that a row is about, as `record` takes them."""
+    if isinstance(row, User):
+        return {"person": row}
+    if isinstance(row, BillingAccount):
+        return {"account": row}
+    profile = row if isinstance(row, BillingProfile) else getattr(row, "profile", None)
+    if isinstance(profile, BillingProfile):
+        return {"account": profile.account, "profile": profile}
+    account = getattr(row, "account", None)
+    return {"account": account} if isinstance(account, BillingAccount) else {}

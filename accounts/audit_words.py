@@ -1,24 +1,25 @@
 """The audit trail in words people know: what each action is called, and which kind of entry it is.
 
-Every action that the portal writes has a line in ACTIONS; a new one gets its line here and nowhere else. Changes that
-staff make on a form need none: they are named ``<thing>.added``, ``.changed`` or ``.deleted`` after the model, and get
-their words from its name. What a person sees of their own security is what is of a kind in `PERSONAL`.
+Every action that the portal writes has a line in ACTIONS. Changes that staff make on a form need none: they are named
+``<thing>.added``, ``.changed`` or ``.deleted`` after the model, and get their words from its name.
 """
 
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass
 from datetime import date, datetime
-from functools import cache
+from functools import cache, lru_cache
 from typing import Any
 
 from django.apps import apps
 from django.core.exceptions import FieldDoesNotExist
 from django.db.models import DateField, Field, Model, TextChoices
 from django.utils.formats import date_format
+from django.utils.text import capfirst
 from django.utils.timezone import localtime
 from django.utils.translation import gettext, gettext_noop
 from django.utils.translation import gettext_lazy as _
+from ua_parser import parse
 
 from accounts.roles import Role, Scope
 
@@ -41,21 +42,12 @@ class Kind(TextChoices):
 
 # What a person is shown of the entries that are about them.
 PERSONAL = (
-    Kind.SIGN_INS,
-    Kind.FAILURES,
-    Kind.LOCKOUTS,
-    Kind.PASSWORDS,
-    Kind.SECOND_FACTORS,
-    Kind.ADDRESSES,
-    Kind.ROLES,
+    Kind.SIGN_INS, Kind.FAILURES, Kind.LOCKOUTS, Kind.PASSWORDS, Kind.SECOND_FACTORS, Kind.ADDRESSES, Kind.ROLES,
     Kind.PEOPLE,
-)
+)  # fmt: skip
 
 ACTIONS: dict[Kind, dict[str, Any]] = {
-    Kind.SIGN_INS: {
-        "sign_in.succeeded": _("Signed in"),
-        "sign_out.succeeded": _("Signed out"),
-    },
+    Kind.SIGN_INS: {"sign_in.succeeded": _("Signed in"), "sign_out.succeeded": _("Signed out")},
     Kind.FAILURES: {
         "sign_in.failed": _("Sign-in failed"),
         "sign_in.refused": _("Sign-in refused: the person is not active"),
@@ -93,10 +85,7 @@ ACTIONS: dict[Kind, dict[str, Any]] = {
         "address.withdrawn": _("Change of email address stopped"),
         "address.corrected": _("Unconfirmed email address corrected"),
     },
-    Kind.ROLES: {
-        "role.granted": _("Role granted"),
-        "role.removed": _("Role removed"),
-    },
+    Kind.ROLES: {"role.granted": _("Role granted"), "role.removed": _("Role removed")},
     Kind.PEOPLE: {
         "user.activated": _("Account activated"),
         "user.deactivated": _("Account deactivated"),
@@ -253,21 +242,17 @@ def thing_of(model: type[Model]) -> str:
 
 def action_in_words(action: str) -> str:
     """In the reader's language. An action without words comes as it is stored."""
-    words = WORDS.get(action)
-    if words is not None:
-        return str(words)
     thing, _dot, change = action.rpartition(".")
     model = _things().get(thing)
-    if model is None or change not in CHANGES:
-        return action
-    name = str(model._meta.verbose_name)
-    return gettext(CHANGES[change]) % {"thing": name[:1].upper() + name[1:]}
+    if action in WORDS or model is None or change not in CHANGES:
+        return str(WORDS.get(action, action))
+    return gettext(CHANGES[change]) % {"thing": capfirst(str(model._meta.verbose_name))}
 
 
 def detail_in_words(action: str, detail: dict[str, Any]) -> str:
     """How it was done, or what was given or changed, in the reader's language; empty where the action says it all."""
     if "role" in detail:
-        return " · ".join(filter(None, (_role(detail["role"]), detail.get("place"))))
+        return " · ".join(filter(None, (_choice(Role.choices, detail["role"]), detail.get("place"))))
     if isinstance(detail.get("after"), dict):
         return ", ".join(field_in_words(action, name) for name in _in_order(action, detail["after"]))
     if "after" in detail:
@@ -285,51 +270,46 @@ class Value:
 
 
 def changes_in_words(action: str, detail: dict[str, Any], currency: str = "") -> list[tuple[str, Value, Value]]:
-    """Each field that changed by its name, with what it held before and what it holds since. ``currency`` is that of
-    amounts which come without one."""
+    """Each field that changed by its name, with what it held before and what it holds since. ``currency`` is of amounts
+    that an entry keeps without one."""
     before, after = detail.get("before"), detail.get("after")
     if not isinstance(before, dict | None) or not isinstance(after, dict | None):
         return []
     old, new = before or {}, after or {}
     currency = new.get("currency") or old.get("currency") or currency
-    return [
-        (
-            field_in_words(action, name),
-            _field_value(action, name, old.get(name), currency),
-            _field_value(action, name, new.get(name), currency),
-        )
-        for name in _in_order(action, {**old, **new})
-    ]
+
+    def value(name: str, side: dict[str, Any]) -> Value:
+        return _field_value(action, name, side.get(name), currency)
+
+    names = _in_order(action, {**old, **new})
+    return [(field_in_words(action, name), value(name, old), value(name, new)) for name in names]
 
 
 def facts_in_words(action: str, detail: dict[str, Any], currency: str = "") -> list[tuple[str, Value]]:
-    """The other facts of an entry, each with its name. ``currency`` is that of amounts which come without one."""
     currency = detail.get("currency", currency)
-    shown = [name for name, value in detail.items() if name != "currency" and not isinstance(value, dict)]
-    shown += [name for name in ("totals", "erased") if name in detail]
-    order = {name: number for number, name in enumerate(FACTS)}
+    shown = [name for name, value in detail.items() if name in ("totals", "erased") or not isinstance(value, dict)]
+    order = [*FACTS, *shown]
     return [
         (str(FACTS.get(name, name.replace("_", " "))), value)
-        for name in sorted(shown, key=lambda name: order.get(name, len(order)))
+        for name in sorted(shown, key=order.index)
+        if name != "currency"
         for value in _fact_values(action, name, detail[name], currency)
     ]
 
 
 def field_in_words(action: str, name: str) -> str:
-    """What the forms call a field of what was changed."""
     field = _field(action, name)
     return str(field.verbose_name) if field is not None else name.replace("_", " ")
 
 
-def _in_order(action: str, names: Iterable[str]) -> list[str]:
+def _in_order(action: str, names: Collection[str]) -> list[str]:
     """As the model has its fields: PostgreSQL keeps the names of values by their length."""
     model = _things().get(action.partition(".")[0])
-    order = [field.name for field in model._meta.get_fields()] if model else []
-    return sorted(names, key=lambda name: order.index(name) if name in order else len(order))
+    order = [*(field.name for field in model._meta.get_fields()), *names] if model else [*names]
+    return sorted(names, key=order.index)
 
 
 def _field(action: str, name: str) -> Any:
-    """The field of the model that was changed; None when there is none, or no longer."""
     model = _things().get(action.partition(".")[0])
     try:
         return model._meta.get_field(name) if model else None
@@ -343,7 +323,7 @@ def _field_value(action: str, name: str, value: Any, currency: str) -> Value:
     if name.endswith("_minor") and isinstance(value, int) and currency:
         return Value(minor=value, currency=currency)
     if isinstance(field, Field) and isinstance(value, str | int) and field.flatchoices:
-        return Value(str(dict(field.flatchoices).get(value, value) or "-"))
+        return Value(_choice(field.flatchoices, value) or "-")
     if isinstance(field, DateField) and isinstance(value, str):
         return Value(_moment(value))
     return Value(_plain(value))
@@ -354,35 +334,22 @@ def _fact_values(action: str, name: str, value: Any, currency: str) -> list[Valu
         return [Value(minor=minor, currency=code) for code, minor in value.items()]
     if name in AMOUNTS and isinstance(value, int) and currency:
         return [Value(minor=value, currency=currency)]
-    columns = [column for beginning, column in CODES.get(name, {}).items() if action.startswith(beginning)]
-    return [Value(_label(columns[0], value) if columns else TEXTS.get(name, _plain)(value))]
+    for beginning, column in CODES.get(name, {}).items():
+        if action.startswith(beginning):
+            model, _dot, field = column.rpartition(".")
+            return [Value(_choice(apps.get_model(model)._meta.get_field(field).flatchoices, value))]
+    return [Value(TEXTS.get(name, _plain)(value))]
 
 
-def _label(column: str, code: str) -> str:
-    """What a column with choices, ``app.Model.field``, calls one of them."""
-    app_label, model, field = column.split(".")
-    choices = dict(apps.get_model(app_label, model)._meta.get_field(field).flatchoices)
-    return str(choices.get(code, code))
-
-
-def _role(role: str) -> str:
-    return str(dict(Role.choices).get(role, role))
-
-
-def _scope(scope: str) -> str:
-    return str(dict(Scope.choices).get(scope, scope))
+def _choice(choices: Iterable[tuple[Any, Any]], code: Any) -> str:
+    return str(dict(choices).get(code, code))
 
 
 def _methods(methods: Iterable[str]) -> str:
     return ", ".join(str(METHODS.get(method, method)) for method in methods)
 
 
-def _counts(counts: dict[str, int]) -> str:
-    return ", ".join(f"{ERASED.get(what, what)}: {count}" for what, count in counts.items())
-
-
 def _moment(text: str) -> str:
-    """A day or a time as the reader writes it."""
     try:
         if len(text) == len("2026-10-26"):
             return date_format(date.fromisoformat(text))
@@ -396,7 +363,7 @@ def _plain(value: Any) -> str:
     if isinstance(value, dict) and "text" in value:
         return f"{value['text']} ({value['pk']})"
     if isinstance(value, list):
-        return ", ".join(_plain(one) for one in value) or "-"
+        return ", ".join(map(_plain, value)) or "-"
     if isinstance(value, bool):
         return gettext("Yes") if value else gettext("No")
     return "-" if value in (None, "") else str(value)
@@ -404,11 +371,11 @@ def _plain(value: Any) -> str:
 
 # How the text of a fact is written that is more than a text.
 TEXTS: dict[str, Callable[[Any], str]] = {
-    "role": _role,
-    "scope": _scope,
+    "role": lambda role: _choice(Role.choices, role),
+    "scope": lambda scope: _choice(Scope.choices, scope),
     "methods": _methods,
     "happened_on": _moment,
-    "erased": _counts,
+    "erased": lambda counts: ", ".join(f"{ERASED.get(what, what)}: {count}" for what, count in counts.items()),
     "decline": lambda code: code.replace("_", " "),
 }
 
@@ -418,7 +385,6 @@ def kind_of(action: str) -> Kind:
 
 
 def actions_of(kinds: Iterable[Kind]) -> list[str]:
-    """Every action of some kinds, sorted."""
     chosen = set(kinds)
     actions = {action for kind in chosen for action in ACTIONS.get(kind, ())}
     if Kind.STAFF in chosen:
@@ -429,3 +395,19 @@ def actions_of(kinds: Iterable[Kind]) -> list[str]:
 @cache
 def _things() -> dict[str, type[Model]]:
     return {thing_of(model): model for model in apps.get_models()}
+
+
+def browser_in_words(user_agent: str) -> str:
+    """``Firefox 140 on Linux``, in the reader's language. Empty when there was no browser, and its own words when they
+    say nothing."""
+    browser, system = _browser_and_system(user_agent) if user_agent else ("", "")
+    if browser and system:
+        return gettext("%(browser)s on %(system)s") % {"browser": browser, "system": system}
+    return browser or system or user_agent
+
+
+@lru_cache(maxsize=1024)
+def _browser_and_system(user_agent: str) -> tuple[str, str]:
+    result = parse(user_agent)
+    browser = f"{result.user_agent.family} {result.user_agent.major or ''}".strip() if result.user_agent else ""
+    return browser, result.os.family if result.os else ""

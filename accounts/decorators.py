@@ -12,17 +12,15 @@ from collections.abc import Callable
 from functools import wraps
 from typing import Any
 
-from django.http import Http404, HttpRequest
+from django.http import HttpRequest
 from django.http.response import HttpResponseBase
-from django.utils.translation import gettext as _
+from django.shortcuts import get_object_or_404
 
-from accounts.access import Access, NotAllowed, ScopeObject, access_of, reason_for_role
+from accounts.access import Access, ScopeObject, access_of
 from accounts.models import BillingAccount, BillingProfile, InvoiceSection, User
 from accounts.operations.people import remember_scope
-from accounts.roles import Permission, Scope
-from accounts.scope_list import key_of, landing_for
-
-__all__ = ["access_for_request", "account_view", "landing_for", "profile_view", "section_view", "signed_in"]
+from accounts.roles import Permission
+from accounts.scope_list import key_of
 
 View = Callable[..., HttpResponseBase]
 
@@ -49,13 +47,12 @@ def profile_view(permission: Permission) -> Callable[[View], View]:
         @wraps(view)
         def wrapped(request: HttpRequest, profile: str, **rest: Any) -> HttpResponseBase:
             access = access_for_request(request)
-            found = BillingProfile.objects.visible_to(access).select_related("account").filter(code=profile).first()
-            if found is None:
-                raise Http404(_("There is no such billing profile, or you have no role on it."))
-            access = access.inside(found)
+            profiles = BillingProfile.objects.visible_to(access).select_related("account")
+            place = get_object_or_404(profiles, code=profile)
+            access = access.inside(place)
             request.access = access  # type: ignore[attr-defined]
             access.require(permission)
-            _remember(request, access, found)
+            _remember(request, access, place)
             return view(request, access, **rest)
 
         wrapped.permission = permission  # type: ignore[attr-defined]
@@ -72,21 +69,16 @@ def profile_of(access: Access) -> BillingProfile:
 
 def account_view(permission: Permission) -> Callable[[View], View]:
     """Decorates ``view(request, access, account, **rest)``; the address holds a billing account's code as ``account``.
-
-    Only roles of the account itself count: who has a role on one of its profiles gets 404.
-    """
+    Only roles of the account itself count: who has a role on one of its profiles gets 404."""
 
     def decorate(view: View) -> View:
         @wraps(view)
         def wrapped(request: HttpRequest, account: str, **rest: Any) -> HttpResponseBase:
             access = access_for_request(request)
-            found = BillingAccount.objects.visible_to(access).filter(code=account).first()
-            if found is None:
-                raise Http404(_("There is no such billing account, or you have no role on it."))
-            if permission not in access.permissions_at(found):
-                raise NotAllowed(reason_for_role(permission, Scope.ACCOUNT))
-            _remember(request, access, found)
-            return view(request, access, found, **rest)
+            place = get_object_or_404(BillingAccount.objects.visible_to(access), code=account)
+            access.require_at(permission, place)
+            _remember(request, access, place)
+            return view(request, access, place, **rest)
 
         wrapped.permission = permission  # type: ignore[attr-defined]
         return wrapped
@@ -96,22 +88,18 @@ def account_view(permission: Permission) -> Callable[[View], View]:
 
 def section_view(permission: Permission | None) -> Callable[[View], View]:
     """Decorates ``view(request, access, section, **rest)``; the address holds an invoice section's id as ``section``.
-
-    With None whoever holds any role that reaches the section gets in.
-    """
+    With None any role that reaches the section will do."""
 
     def decorate(view: View) -> View:
         @wraps(view)
         def wrapped(request: HttpRequest, section: int, **rest: Any) -> HttpResponseBase:
             access = access_for_request(request)
             sections = InvoiceSection.objects.visible_to(access).select_related("profile__account")
-            found = sections.filter(pk=section).first()
-            if found is None:
-                raise Http404(_("There is no such invoice section, or you have no role on it."))
-            if permission is not None and permission not in access.permissions_at(found):
-                raise NotAllowed(reason_for_role(permission, Scope.SECTION))
-            _remember(request, access, found)
-            return view(request, access, found, **rest)
+            place = get_object_or_404(sections, pk=section)
+            if permission is not None:
+                access.require_at(permission, place)
+            _remember(request, access, place)
+            return view(request, access, place, **rest)
 
         wrapped.permission = permission  # type: ignore[attr-defined]
         return wrapped

@@ -1,10 +1,9 @@
 """How an e-mail address is written: in one way, whatever somebody typed, so that a mailbox is one person's and what is
 counted for an address is counted once.
 
-The part before the @ is of ASCII letters, without the quotes that it may stand in. A domain of other letters is written
-in its ASCII form (IDNA 2003: xn--), in which mail programs look it up. Letters that are another way to write one, such
-as wide ones, become that one. Where a domain would turn into another by that, it is refused: one with invisible
-characters, another kind of dot, or a letter such as the German sharp s, of which mail programs make different domains.
+The part before the @ is of ASCII letters, without quotes. A domain of other letters is written in its ASCII form (IDNA
+2003: xn--). Letters that are another way to write one, such as wide ones, become that one. A domain that would turn
+into another is refused: one with invisible characters, another kind of dot, or a German sharp s.
 """
 
 import unicodedata

@@ -1,7 +1,4 @@
-"""What people may send about themselves and about a billing profile: a new address, the facts of a request to
-pay by wire, and whom we write to."""
-
-from typing import cast
+"""What people may send about themselves and about a billing profile."""
 
 from django import forms
 from django.conf import settings
@@ -9,17 +6,7 @@ from django.utils.translation import gettext_lazy as _
 
 from accounts.email_addresses import canonical_address
 from accounts.models import BillingContact, WireRequest
-from accounts.operations.wire import WireFacts
-
-FACTS = (
-    "legal_name",
-    "registration_number",
-    "monthly_amount",
-    "contact_name",
-    "contact_email",
-    "contact_phone",
-    "reason",
-)
+from accounts.operations.wire import FACTS
 
 
 class EmailAddressForm(forms.Form):
@@ -34,8 +21,6 @@ class EmailAddressForm(forms.Form):
 
 
 class WireRequestForm(forms.ModelForm):
-    """The facts that staff need to decide."""
-
     class Meta:
         model = WireRequest
         fields = FACTS
@@ -51,9 +36,9 @@ class WireRequestForm(forms.ModelForm):
         return canonical_address(self.cleaned_data["contact_email"])
 
     @property
-    def facts(self) -> WireFacts:
+    def facts(self) -> dict[str, str]:
         """After `is_valid`. Each on one line: what was typed must not pass for a paragraph of our mail to staff."""
-        return cast("WireFacts", {name: " ".join(self.cleaned_data[name].split()) for name in FACTS})
+        return {name: " ".join(self.cleaned_data[name].split()) for name in FACTS}
 
 
 class MailsForm(forms.Form):

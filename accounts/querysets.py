@@ -10,7 +10,7 @@ from accounts.roles import Permission, Scope, roles_with
 
 if TYPE_CHECKING:
     from accounts.access import Access
-    from accounts.models import AuditEntry, BillingAccount, BillingProfile, InvoiceSection, User  # noqa: F401
+    from accounts.models import AuditEntry, BillingAccount, BillingProfile, InvoiceSection  # noqa: F401
 
 
 class BillingAccountQuerySet(QuerySet["BillingAccount"]):
@@ -58,7 +58,3 @@ class AuditEntryQuerySet(QuerySet["AuditEntry"]):
         if access.unlimited:
             return entries
         return entries.defer("ip_address", "browser").fetch_mode(FETCH_RAISE)
-
-    def about(self, person: User) -> Self:
-        """What happened to somebody's own account, by themselves or by others."""
-        return self.filter(person=person)

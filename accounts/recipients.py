@@ -1,8 +1,8 @@
 """Who is written to about a billing profile.
 
-Mail follows roles, and the profile's own wishes. Owners, contributors and invoice managers of the profile itself get
-what is about its invoices; roles of the billing account do not, because whoever owns an account with a hundred profiles
-would get a hundred reminders. Contacts in accounts payable have no account here and get what was ticked for each.
+Owners, contributors and invoice managers of the profile itself get what is about its invoices; roles of the billing
+account do not, because whoever owns an account with a hundred profiles would get a hundred reminders. Contacts in
+accounts payable have no account here and get what was ticked for each.
 """
 
 from collections.abc import Iterable
@@ -10,14 +10,7 @@ from typing import NamedTuple
 
 from django.db.models import Q
 
-from accounts.models import (
-    BillingAccount,
-    BillingContact,
-    BillingProfile,
-    InvoiceSection,
-    RoleAssignment,
-    User,
-)
+from accounts.models import BillingAccount, BillingContact, BillingProfile, InvoiceSection, RoleAssignment, User
 from accounts.roles import Role
 
 INVOICE_ROLES = (Role.PROFILE_OWNER, Role.PROFILE_CONTRIBUTOR, Role.INVOICE_MANAGER)
@@ -34,8 +27,8 @@ class Recipient(NamedTuple):
 
 def invoice_people(profile: BillingProfile) -> list[User]:
     """Those whose role on the profile itself is about its invoices. One query."""
-    held = RoleAssignment.objects.filter(profile=profile, role__in=INVOICE_ROLES, user__is_active=True)
-    return _once(held.select_related("user").order_by("user_id"))
+    held = RoleAssignment.objects.filter(profile=profile, role__in=INVOICE_ROLES)
+    return list(User.objects.filter(is_active=True, pk__in=held.values("user")).order_by("pk"))
 
 
 def owners(place: BillingAccount | BillingProfile | InvoiceSection) -> list[User]:
@@ -51,8 +44,8 @@ def owners(place: BillingAccount | BillingProfile | InvoiceSection) -> list[User
                 | Q(profile=place.profile_id, role=Role.PROFILE_OWNER)
                 | Q(account=place.profile.account_id, role=Role.ACCOUNT_OWNER)
             )
-    held = RoleAssignment.objects.filter(owning, user__is_active=True)
-    return _once(held.select_related("user").order_by("user_id"))
+    held = RoleAssignment.objects.filter(owning)
+    return list(User.objects.filter(is_active=True, pk__in=held.values("user")).order_by("pk"))
 
 
 def invoice_recipients(profile: BillingProfile) -> list[Recipient]:
@@ -63,23 +56,17 @@ def invoice_recipients(profile: BillingProfile) -> list[Recipient]:
 
 
 def reminder_recipients(profile: BillingProfile) -> list[Recipient]:
-    """Who is reminded. Nobody can switch off that it is told of what is past due, but a contact who is not wanted."""
+    """Nobody can switch off being told of what is past due; a contact can be removed."""
     return _people_and_contacts(profile, profile.contacts.filter(gets_reminders=True))
 
 
 def _people_and_contacts(profile: BillingProfile, contacts: Iterable[BillingContact]) -> list[Recipient]:
     """Each address once: a contact who also holds a role is one reader."""
-    found = {user.email.lower(): recipient_of(user) for user in invoice_people(profile)}
+    recipients = {
+        user.email.lower(): Recipient(str(user.pk), user.email, user.language or "en")
+        for user in invoice_people(profile)
+    }
     for contact in contacts:
-        found.setdefault(
-            contact.email.lower(), Recipient(f"contact-{contact.pk}", contact.email, contact.language, is_contact=True)
-        )
-    return list(found.values())
-
-
-def recipient_of(user: User) -> Recipient:
-    return Recipient(str(user.pk), user.email, user.language or "en")
-
-
-def _once(held: Iterable[RoleAssignment]) -> list[User]:
-    return list({row.user_id: row.user for row in held}.values())
+        recipient = Recipient(f"contact-{contact.pk}", contact.email, contact.language, is_contact=True)
+        recipients.setdefault(contact.email.lower(), recipient)
+    return list(recipients.values())

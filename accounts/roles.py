@@ -1,17 +1,14 @@
-"""Who may do what, as data.
+"""Who may do what, as data; the page that explains roles is rendered from it.
 
 Roles exist at three scopes. A role granted higher is inherited downwards, so each scope has its own table with a column
-for every role that reaches it. The tables are those of Azure's customer agreement
-(learn.microsoft.com, "Understand Microsoft Customer Agreement administrative roles in Azure", 10 February 2026),
-with three decisions where that page contradicts itself:
-
-- a billing account contributor may pay at no scope: paying happens on a profile, so the profile's table decides;
-- an invoice manager creates no subscriptions (one table says yes, the other no; the role is about invoices);
-- subscriptions that someone may cancel only when they are their own count as "no" here.
+for every role that reaches it. The tables are those of Azure's customer agreement (learn.microsoft.com, "Understand
+Microsoft Customer Agreement administrative roles in Azure", 10 February 2026), decided where that page contradicts
+itself: a billing account contributor may pay at no scope (the profile's table decides), an invoice manager creates no
+subscriptions, and "only their own subscriptions" counts as no.
 
 To add a role: a member of `Role`, its abbreviation in `SHORT` and in the rows below, its place in `ROLES_OF`, a name in
 `SHORT_LABELS` where its scope is plain from the page, and `manage.py makemigrations` for the constraint that names the
-roles of each scope. Whatever a page says about roles is read from here.
+roles of each scope.
 """
 
 from functools import cache
@@ -68,81 +65,62 @@ class Permission(models.TextChoices):
     COST_CENTER_UPDATE = "cost_center:update", _("Change the cost center of a subscription")
 
 
-SHORT = {
-    "BAO": Role.ACCOUNT_OWNER,
-    "BAC": Role.ACCOUNT_CONTRIBUTOR,
-    "BAR": Role.ACCOUNT_READER,
-    "BPO": Role.PROFILE_OWNER,
-    "BPC": Role.PROFILE_CONTRIBUTOR,
-    "BPR": Role.PROFILE_READER,
-    "IM": Role.INVOICE_MANAGER,
-    "ISO": Role.SECTION_OWNER,
-    "ISC": Role.SECTION_CONTRIBUTOR,
-    "ISR": Role.SECTION_READER,
-    "SC": Role.SUBSCRIPTION_CREATOR,
+# By the names that the tables below use.
+SHORT = dict(zip(["BAO", "BAC", "BAR", "BPO", "BPC", "BPR", "IM", "ISO", "ISC", "ISR", "SC"], Role, strict=True))
+TABLES = {
+    Scope.ACCOUNT: {
+        Permission.ROLES_VIEW: "BAO BAC BAR",
+        Permission.ROLES_ASSIGN: "BAO",
+        Permission.PROPERTIES_VIEW: "BAO BAC BAR",
+        Permission.PROPERTIES_UPDATE: "BAO BAC",
+        Permission.PROFILES_VIEW: "BAO BAC BAR",
+        Permission.PROFILES_CREATE: "BAO BAC",
+        Permission.INVOICE_VIEW: "BAO BAC BAR",
+        Permission.INVOICE_PAY: "BAO",
+        Permission.INVOICE_DOWNLOAD: "BAO BAC BAR",
+        Permission.PRODUCTS_VIEW: "BAO BAC BAR",
+        Permission.PRODUCTS_MANAGE: "BAO BAC",
+        Permission.SUBSCRIPTIONS_VIEW: "BAO BAC BAR",
+        Permission.SUBSCRIPTIONS_CREATE: "BAO BAC",
+    },
+    Scope.PROFILE: {
+        Permission.ROLES_VIEW: "BPO BPC BPR IM BAO BAC BAR",
+        Permission.ROLES_ASSIGN: "BPO BAO",
+        Permission.PROPERTIES_VIEW: "BPO BPC BPR IM BAO BAC BAR",
+        Permission.PROPERTIES_UPDATE: "BPO BPC BAO BAC",
+        Permission.POLICIES_VIEW: "BPO BPC BPR IM BAO BAC BAR",
+        Permission.POLICIES_APPLY: "BPO BPC BAO BAC",
+        Permission.INVOICE_VIEW: "BPO BPC BPR IM BAO BAC BAR",
+        Permission.INVOICE_PAY: "BPO BPC IM BAO",
+        Permission.INVOICE_DOWNLOAD: "BPO BPC BPR IM BAO BAC BAR",
+        Permission.SECTIONS_VIEW: "BPO BPC BPR IM BAO BAC BAR",
+        Permission.SECTIONS_CREATE: "BPO BPC BAO BAC",
+        Permission.PRODUCTS_VIEW: "BPO BPC BPR IM BAO BAC BAR",
+        Permission.PRODUCTS_MANAGE: "BPO BPC BAO BAC",
+        Permission.METHODS_VIEW: "BPO BPC BPR IM BAO BAC BAR",
+        Permission.METHODS_MANAGE: "BPO BPC BAO BAC",
+        Permission.CREDITS_VIEW: "BPO BPC BPR IM BAO BAC BAR",
+        Permission.SUBSCRIPTIONS_VIEW: "BPO BPC BPR IM BAO BAC BAR",
+        Permission.SUBSCRIPTIONS_CREATE: "BPO BPC BAO BAC",
+        Permission.SUBSCRIPTIONS_MOVE: "BPO BPC BAO BAC",
+    },
+    Scope.SECTION: {
+        Permission.ROLES_VIEW: "ISO ISC ISR BPO BPC BPR IM BAO BAC BAR",
+        Permission.ROLES_ASSIGN: "ISO BPO BAO",
+        Permission.PROPERTIES_VIEW: "ISO ISC ISR BPO BPC BPR IM BAO BAC BAR",
+        Permission.PROPERTIES_UPDATE: "ISO ISC BPO BPC BAO BAC",
+        Permission.PRODUCTS_VIEW: "ISO ISC ISR BPO BPC BPR IM BAO BAC BAR",
+        Permission.PRODUCTS_MANAGE: "ISO ISC BPO BPC BAO BAC",
+        Permission.SUBSCRIPTIONS_VIEW: "ISO ISC ISR BPO BPC BPR IM BAO BAC BAR",
+        Permission.SUBSCRIPTIONS_CREATE: "ISO ISC SC BPO BPC BAO BAC",
+        Permission.SUBSCRIPTIONS_MOVE: "BPO BPC BAO BAC",
+        Permission.OWNERSHIP_REQUEST: "ISO ISC BPO BPC BAO BAC",
+        Permission.COST_CENTER_UPDATE: "ISO ISC BPO BPC BAO BAC",
+    },
 }
-
-
-def _table(rows: dict[Permission, str]) -> dict[Permission, frozenset[Role]]:
-    return {permission: frozenset(SHORT[name] for name in names.split()) for permission, names in rows.items()}
-
-
 GRANTS: dict[Scope, dict[Permission, frozenset[Role]]] = {
-    Scope.ACCOUNT: _table(
-        {
-            Permission.ROLES_VIEW: "BAO BAC BAR",
-            Permission.ROLES_ASSIGN: "BAO",
-            Permission.PROPERTIES_VIEW: "BAO BAC BAR",
-            Permission.PROPERTIES_UPDATE: "BAO BAC",
-            Permission.PROFILES_VIEW: "BAO BAC BAR",
-            Permission.PROFILES_CREATE: "BAO BAC",
-            Permission.INVOICE_VIEW: "BAO BAC BAR",
-            Permission.INVOICE_PAY: "BAO",
-            Permission.INVOICE_DOWNLOAD: "BAO BAC BAR",
-            Permission.PRODUCTS_VIEW: "BAO BAC BAR",
-            Permission.PRODUCTS_MANAGE: "BAO BAC",
-            Permission.SUBSCRIPTIONS_VIEW: "BAO BAC BAR",
-            Permission.SUBSCRIPTIONS_CREATE: "BAO BAC",
-        }
-    ),
-    Scope.PROFILE: _table(
-        {
-            Permission.ROLES_VIEW: "BPO BPC BPR IM BAO BAC BAR",
-            Permission.ROLES_ASSIGN: "BPO BAO",
-            Permission.PROPERTIES_VIEW: "BPO BPC BPR IM BAO BAC BAR",
-            Permission.PROPERTIES_UPDATE: "BPO BPC BAO BAC",
-            Permission.POLICIES_VIEW: "BPO BPC BPR IM BAO BAC BAR",
-            Permission.POLICIES_APPLY: "BPO BPC BAO BAC",
-            Permission.INVOICE_VIEW: "BPO BPC BPR IM BAO BAC BAR",
-            Permission.INVOICE_PAY: "BPO BPC IM BAO",
-            Permission.INVOICE_DOWNLOAD: "BPO BPC BPR IM BAO BAC BAR",
-            Permission.SECTIONS_VIEW: "BPO BPC BPR IM BAO BAC BAR",
-            Permission.SECTIONS_CREATE: "BPO BPC BAO BAC",
-            Permission.PRODUCTS_VIEW: "BPO BPC BPR IM BAO BAC BAR",
-            Permission.PRODUCTS_MANAGE: "BPO BPC BAO BAC",
-            Permission.METHODS_VIEW: "BPO BPC BPR IM BAO BAC BAR",
-            Permission.METHODS_MANAGE: "BPO BPC BAO BAC",
-            Permission.CREDITS_VIEW: "BPO BPC BPR IM BAO BAC BAR",
-            Permission.SUBSCRIPTIONS_VIEW: "BPO BPC BPR IM BAO BAC BAR",
-            Permission.SUBSCRIPTIONS_CREATE: "BPO BPC BAO BAC",
-            Permission.SUBSCRIPTIONS_MOVE: "BPO BPC BAO BAC",
-        }
-    ),
-    Scope.SECTION: _table(
-        {
-            Permission.ROLES_VIEW: "ISO ISC ISR BPO BPC BPR IM BAO BAC BAR",
-            Permission.ROLES_ASSIGN: "ISO BPO BAO",
-            Permission.PROPERTIES_VIEW: "ISO ISC ISR BPO BPC BPR IM BAO BAC BAR",
-            Permission.PROPERTIES_UPDATE: "ISO ISC BPO BPC BAO BAC",
-            Permission.PRODUCTS_VIEW: "ISO ISC ISR BPO BPC BPR IM BAO BAC BAR",
-            Permission.PRODUCTS_MANAGE: "ISO ISC BPO BPC BAO BAC",
-            Permission.SUBSCRIPTIONS_VIEW: "ISO ISC ISR BPO BPC BPR IM BAO BAC BAR",
-            Permission.SUBSCRIPTIONS_CREATE: "ISO ISC SC BPO BPC BAO BAC",
-            Permission.SUBSCRIPTIONS_MOVE: "BPO BPC BAO BAC",
-            Permission.OWNERSHIP_REQUEST: "ISO ISC BPO BPC BAO BAC",
-            Permission.COST_CENTER_UPDATE: "ISO ISC BPO BPC BAO BAC",
-        }
-    ),
+    scope: {permission: frozenset(SHORT[name] for name in names.split()) for permission, names in table.items()}
+    for scope, table in TABLES.items()
 }
 
 ROLES_OF: dict[Scope, tuple[Role, ...]] = {

@@ -1,9 +1,6 @@
-"""Every scope a person can open, and the one to open first.
+"""Every scope a person can open, and the one to open first. Three queries however many scopes there are."""
 
-Three queries however many scopes there are; the roles come from the `Access`.
-"""
-
-from dataclasses import dataclass, field
+from typing import Any
 
 from django.urls import reverse
 
@@ -15,88 +12,55 @@ from accounts.roles import Role
 MAX_SHOWN = 200
 
 
-@dataclass(frozen=True)
-class ScopeRow:
-    """One line of the list: a scope, where it leads, and the roles that reach it."""
-
-    place: ScopeObject
-    url: str
-    roles: tuple[Role, ...]
-
-    @property
-    def role_names(self) -> str:
-        return ", ".join(str(role.label) for role in self.roles)
-
-
-@dataclass
-class AccountScopes:
-    """An account and what the person sees of it. ``row`` is None without a role on the account itself."""
-
-    account: BillingAccount
-    row: ScopeRow | None = None
-    profiles: list[ScopeRow] = field(default_factory=list)
-    sections: list[ScopeRow] = field(default_factory=list)
-
-
-@dataclass(frozen=True)
-class ScopeList:
-    groups: list[AccountScopes]
-    is_cut_off: bool
-
-
-def scopes_of(access: Access) -> ScopeList:
-    """What the person may open, grouped by account, by name; at most `MAX_SHOWN` of each kind."""
+def scopes_of(access: Access) -> dict[str, Any]:
+    """What the person may open: ``groups`` by account, by name, each with a ``row`` where the person holds a role on
+    the account itself; at most `MAX_SHOWN` of each kind, else ``is_cut_off``."""
     accounts = list(BillingAccount.objects.visible_to(access).order_by("name", "pk")[: MAX_SHOWN + 1])
     profiles = list(
         BillingProfile.objects.visible_to(access).select_related("account").order_by("name", "pk")[: MAX_SHOWN + 1]
     )
     sections = list(_held_sections(access)[: MAX_SHOWN + 1])
-    groups: dict[int, AccountScopes] = {}
+    groups: dict[int, dict[str, Any]] = {}
 
-    def group_of(account: BillingAccount) -> AccountScopes:
-        return groups.setdefault(account.pk, AccountScopes(account))
+    def group_of(account: BillingAccount) -> dict[str, Any]:
+        return groups.setdefault(account.pk, {"account": account, "row": None, "profiles": [], "sections": []})
 
     for account in accounts[:MAX_SHOWN]:
-        group_of(account).row = _row(access, account)
+        group_of(account)["row"] = _row(access, account)
     for profile in profiles[:MAX_SHOWN]:
-        group_of(profile.account).profiles.append(_row(access, profile))
+        group_of(profile.account)["profiles"].append(_row(access, profile))
     for section in sections[:MAX_SHOWN]:
-        group_of(section.profile.account).sections.append(_row(access, section))
-    return ScopeList(
-        groups=sorted(groups.values(), key=lambda group: (group.account.name, group.account.pk)),
-        is_cut_off=any(len(found) > MAX_SHOWN for found in (accounts, profiles, sections)),
-    )
+        group_of(section.profile.account)["sections"].append(_row(access, section))
+    return {
+        "groups": sorted(groups.values(), key=lambda group: (group["account"].name, group["account"].pk)),
+        "is_cut_off": any(len(places) > MAX_SHOWN for places in (accounts, profiles, sections)),
+    }
+
+
+# Of each kind of scope: its name where it is remembered, the page with which it opens, and the column that names it.
+KINDS: dict[type[ScopeObject], tuple[str, str, str]] = {
+    BillingProfile: ("profile", "invoices:list", "code"),
+    BillingAccount: ("account", "accounts:account", "code"),
+    InvoiceSection: ("section", "accounts:section", "pk"),
+}
 
 
 def url_of(place: ScopeObject) -> str:
-    """The page with which a scope opens: the invoices of a profile, the overview of an account or a section."""
-    match place:
-        case BillingProfile():
-            return reverse("invoices:list", args=[place.code])
-        case BillingAccount():
-            return reverse("accounts:account", args=[place.code])
-        case InvoiceSection():
-            return reverse("accounts:section", args=[place.pk])
+    """The page with which a scope opens."""
+    _kind, route, column = KINDS[type(place)]
+    return reverse(route, args=[getattr(place, column)])
 
 
 def key_of(place: ScopeObject) -> str:
     """How a scope is remembered on its reader, for `landing_for`."""
-    match place:
-        case BillingProfile():
-            return f"profile:{place.code}"
-        case BillingAccount():
-            return f"account:{place.code}"
-        case InvoiceSection():
-            return f"section:{place.pk}"
+    kind, _route, column = KINDS[type(place)]
+    return f"{kind}:{getattr(place, column)}"
 
 
 def landing_for(access: Access) -> str:
     """Where "Cost Management + Billing" opens: the only scope, else the last one if it is still visible, else the list.
-
-    A profile counts as the only scope although its account is visible too; that is what people come for.
-    """
-    only = _only_place(access)
-    place = only or _last_place(access)
+    A profile counts as the only scope although its account is visible too."""
+    place = _only_place(access) or _last_place(access)
     return url_of(place) if place is not None else reverse("accounts:scopes")
 
 
@@ -110,15 +74,10 @@ def _only_place(access: Access) -> ScopeObject | None:
 
 
 def _last_place(access: Access) -> ScopeObject | None:
-    if access.user is None:
-        return None
-    kind, _colon, key = access.user.last_scope.partition(":")
-    if kind == "profile":
-        return BillingProfile.objects.visible_to(access).filter(code=key).first()
-    if kind == "account":
-        return BillingAccount.objects.visible_to(access).filter(code=key).first()
-    if kind == "section" and key.isdecimal():
-        return InvoiceSection.objects.visible_to(access).filter(pk=key).first()
+    last_kind, _colon, key = access.user.last_scope.partition(":") if access.user is not None else ("", "", "")
+    for model, (kind, _route, column) in KINDS.items():
+        if kind == last_kind and (column == "code" or key.isdecimal()):
+            return model.objects.visible_to(access).filter(**{column: key}).first()
     return None
 
 
@@ -132,6 +91,11 @@ def _held_sections(access: Access) -> InvoiceSectionQuerySet:
     )
 
 
-def _row(access: Access, place: ScopeObject) -> ScopeRow:
+def _row(access: Access, place: ScopeObject) -> dict[str, Any]:
+    return {"place": place, "url": url_of(place), "role_names": role_names(access, place)}
+
+
+def role_names(access: Access, place: ScopeObject) -> str:
+    """The roles that reach a scope, the highest first."""
     held = access.roles_at(place)
-    return ScopeRow(place=place, url=url_of(place), roles=tuple(role for role in Role if role in held))
+    return ", ".join(str(role.label) for role in Role if role in held)

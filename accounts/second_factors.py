@@ -1,12 +1,8 @@
 """How the secrets of second factors are kept: encrypted, with keys that can be changed.
 
-What a code is computed from, the secret of an authenticator app and the seed of recovery codes, would let whoever reads
-the database or a backup of it pass for the person. A security key is kept as it is: the portal holds its public half
-only, which tells nobody how to sign.
-
-The keys are made from `SECOND_FACTOR_KEYS` and, after those, from `SECRET_KEY`: the first encrypts, all decrypt. So an
-installation that begins with `SECRET_KEY` may put a key of its own in front at any time, and `rotate_secrets` brings
-every row over to it.
+The secret of an authenticator app and the seed of recovery codes would let whoever reads the database or a backup pass
+for the person; a security key's public half tells nobody how to sign. The keys are made from `SECOND_FACTOR_KEYS` and,
+after those, `SECRET_KEY`: the first encrypts, all decrypt, and `rotate_secrets` brings every row over to it.
 """
 
 from base64 import urlsafe_b64encode
@@ -27,8 +23,8 @@ log = structlog.get_logger("portal.second_factors")
 
 
 class UnreadableSecret(ValidationError, NotAllowed):
-    """No key decrypts a secret. The message may be shown: a form shows it beside its field, a page that needs the
-    secret answers 403 with it, and a template that would say something about the secret goes on without."""
+    """No key decrypts a secret. The message may be shown: beside a form's field, or as a 403; a template that would say
+    something about the secret goes on without."""
 
     remedy = "staff"
     silent_variable_failure = True  # Django's templates look for this name
@@ -47,7 +43,7 @@ def encrypt(text: str) -> str:
 
 
 def decrypt(token: str) -> str:
-    """The text of a token that `encrypt` made. Raises UnreadableSecret, and tells the log, when no key fits."""
+    """Raises UnreadableSecret, and tells the log, when no key fits."""
     try:
         return MultiFernet(_ciphers()).decrypt(token).decode()
     except InvalidToken:
@@ -56,8 +52,7 @@ def decrypt(token: str) -> str:
 
 
 def with_first_key(token: str) -> str:
-    """The token itself where the first key decrypts it, else the same text encrypted with that key. Raises
-    UnreadableSecret."""
+    """The token itself where the first key decrypts it, else encrypted with that key. Raises UnreadableSecret."""
     try:
         _ciphers()[0].decrypt(token)
     except InvalidToken:

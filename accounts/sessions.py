@@ -20,10 +20,9 @@ from accounts.models import User
 def locked_person(request: HttpRequest) -> Iterator[User]:
     """A transaction in which the row of whoever is signed in is locked and read again. Yields the row.
 
-    The session may have ended while the request waited for the lock: the password was reset, the address or a second
-    factor changed, the person was deactivated or erased, or signed out. What the request was about to do is then not
-    done, and the session stays ended: writing its hash again (`update_session_auth_hash`) would revive it. Raises
-    ImmediateHttpResponse, which allauth's middleware answers with the way to the sign-in page.
+    The session may have ended while the request waited for the lock. Then nothing is done, and it stays ended: writing
+    its hash again (`update_session_auth_hash`) would revive it. Raises ImmediateHttpResponse, which allauth's
+    middleware answers with the way to the sign-in page.
     """
     assert isinstance(request.user, User)  # noqa: S101  the login middleware let nobody else through
     with transaction.atomic():

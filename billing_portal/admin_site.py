@@ -1,7 +1,5 @@
-"""The staff pages: Django admin under the portal's own name and colors.
-
-Staff sign in where everybody does, so the rate limits and second factors of that page hold here too.
-"""
+"""The staff pages: Django admin under the portal's own name and colors. Staff sign in where everybody does, so the rate
+limits and second factors of that page hold here too."""
 
 from typing import Any
 
@@ -21,25 +19,22 @@ class PortalAdminSite(AdminSite):
     enable_nav_sidebar = False  # the lists of invoices and payments need the width
 
     def has_permission(self, request: HttpRequest) -> bool:
-        """Every staff page asks this first. Staff without a second factor get in nowhere while they must have one."""
+        """Every staff page asks this first."""
         from accounts.access import lacks_second_factor_of_staff  # noqa: PLC0415  needs the apps to be loaded
 
         return super().has_permission(request) and not lacks_second_factor_of_staff(request.user)  # type: ignore[arg-type]
 
     def login(self, request: HttpRequest, _extra_context: dict[str, Any] | None = None) -> HttpResponse:
-        """Sends people who are not signed in to the portal's own page, and staff without a second factor to where they
-        set one up; refuses customers.
-
-        Django's own form is neither shown nor read: it takes a password alone, and would let somebody who is signed in
-        become anybody else whose password they know, without that person's second factor.
-        """
+        """Sends people who are not signed in to the portal's own page, staff without a second factor to where they set
+        one up; refuses customers. Django's own form takes a password alone, and would let somebody who is signed in
+        become anybody whose password they know, without that person's second factor."""
         from allauth.account.decorators import secure_admin_login  # noqa: PLC0415  needs the apps to be loaded
 
         response: HttpResponse = secure_admin_login(self._let_in)(request)
         return response
 
     def _let_in(self, request: HttpRequest) -> HttpResponse:
-        """For staff who are signed in: to the page they wanted, or to where they set up a second factor first."""
+        """For staff who are signed in."""
         from allauth.account.utils import get_next_redirect_url  # noqa: PLC0415
 
         wanted = get_next_redirect_url(request) or reverse("admin:index")
@@ -58,8 +53,8 @@ class PortalAdminConfig(AdminConfig):
     default_site = "billing_portal.admin_site.PortalAdminSite"
 
     def ready(self) -> None:
-        """Takes away what allauth registers: addresses are changed with the user, and secrets are nobody's to read. The
-        page of a person has ways on that reach into every app, and belongs to none of them."""
+        """Addresses are changed with the user, and secrets are nobody's to read. The page of a person reaches into
+        every app."""
         super().ready()
         from allauth.account.models import EmailAddress  # noqa: PLC0415
         from allauth.mfa.models import Authenticator  # noqa: PLC0415

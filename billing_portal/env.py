@@ -1,8 +1,8 @@
 """Reads the environment and ``.env`` with environs, strictly.
 
-What is missing or wrong stops the start with one sentence that names the variable and says what it takes. The process's
-own environment wins over ``.env``; an empty value counts as not set. Names of our own families (``SELLER_...``,
-``SANDBOX_...``) and every name in ``.env`` must be known, so a misspelt name is found at start and not in production.
+What is missing or wrong stops the start with one sentence. The process's own environment wins over ``.env``; an empty
+value counts as not set. Every name in ``.env`` and of our own families (``SELLER_...``) must be known, so that a
+misspelt one is found at start.
 """
 
 import difflib

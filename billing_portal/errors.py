@@ -1,7 +1,5 @@
-"""Error pages in the portal's own look: what happened, and what to do next.
-
-The page for 500 is drawn without a request, so that a broken database or session cannot break it too.
-"""
+"""Error pages in the portal's own look. The page for 500 is drawn without a request, so that a broken database or
+session cannot break it too."""
 
 from django.conf import settings
 from django.core.exceptions import RequestDataTooBig, TooManyFieldsSent, TooManyFilesSent
@@ -16,7 +14,7 @@ from billing_portal import security_events
 
 
 def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
-    """What Django finds while it reads a form has a status of its own where HTTP has one."""
+    """Some of what Django finds while it reads a form has a status of its own."""
     if isinstance(exception, RequestDataTooBig | TooManyFieldsSent):
         return too_large(request)
     if isinstance(exception, TooManyFilesSent):
@@ -51,8 +49,7 @@ def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:  # no
 
 
 def too_many_requests(request: HttpRequest) -> HttpResponse:
-    """What allauth answers where one of its limits is reached. It looks for this by name, as Django does for the
-    others."""
+    """What allauth answers where one of its limits is reached; it looks for this by name."""
     page = request.resolver_match.url_name if request.resolver_match is not None else None
     what = security_events.BLOCKED_ON.get(page or "", "request")
     security_events.attempts_blocked(request, what, address=request.POST.get("email", "").strip())

@@ -1,9 +1,6 @@
-"""How gunicorn serves the portal: ``gunicorn --config python:billing_portal.gunicorn_config billing_portal.wsgi``.
-
-Threads, because a request that pays waits for a gateway most of its time; a worker of our own around them, because
-gunicorn's lets a client that sends half a request keep a thread. What differs between machines comes from gunicorn's
-own ``GUNICORN_CMD_ARGS``; docs/deploying.md says what that is.
-"""
+"""How gunicorn serves the portal. Threads, because a request that pays mostly waits for a gateway; a worker of our own,
+because gunicorn's lets a client that sends half a request keep a thread. What differs between machines comes from
+``GUNICORN_CMD_ARGS`` (docs/deploying.md)."""
 
 from pathlib import Path
 from typing import Any

@@ -19,7 +19,6 @@ from billing_portal.core.jobs import WorkerStatus, worker_status
 from billing_portal.layout import first_page
 
 SCOPES_IN_MENU = 10
-A_YEAR = timedelta(days=365)
 
 
 @require_GET
@@ -35,8 +34,8 @@ def home(request: HttpRequest) -> HttpResponse:
 def scope_menu(request: HttpRequest, profile: str) -> HttpResponse:
     """The entries of the scope switcher, asked for when it is first opened. Two queries."""
     access = access_for_request(request)
-    found = BillingProfile.objects.visible_to(access).select_related("account").order_by("name", "id")
-    scopes = [(scope, first_page(access, scope)) for scope in found[:SCOPES_IN_MENU]]
+    profiles = BillingProfile.objects.visible_to(access).select_related("account").order_by("name", "id")
+    scopes = [(scope, first_page(access, scope)) for scope in profiles[:SCOPES_IN_MENU]]
     return render(request, "components/scopes.html", {"scopes": scopes, "current": profile})
 
 
@@ -61,8 +60,8 @@ def preferences(request: HttpRequest) -> HttpResponse:
 @login_not_required
 @require_GET
 def healthz(_request: HttpRequest) -> HttpResponse:
-    """200 when the server and its database answer, also without a worker: a load balancer that took the web server out
-    for that would take the portal from everybody. The second line says how the worker is. For monitors."""
+    """200 when the server and its database answer, also without a worker: a load balancer would take the portal from
+    everybody. The second line says how the worker is."""
     return HttpResponse(f"ok\n{_worker_line(worker_status(at=timezone.now()))}\n", content_type="text/plain")
 
 
@@ -86,12 +85,11 @@ def _remember(response: HttpResponse, name: str, value: str) -> None:
     if not value:
         response.delete_cookie(name, samesite="Lax")
         return
-    response.set_cookie(name, value, max_age=A_YEAR, secure=settings.HTTPS, httponly=True, samesite="Lax")
+    response.set_cookie(name, value, max_age=timedelta(days=365), secure=settings.HTTPS, httponly=True, samesite="Lax")
 
 
 def _next_page(request: HttpRequest) -> str:
-    """The page the form stood on, if it is one of ours. What does not begin with a slash would be taken as a page below
-    this one."""
+    """The page the form stood on, if it is one of ours: what does not begin with a slash is a page below this one."""
     url = request.POST.get("next", "")
     safe = url_has_allowed_host_and_scheme(url, {request.get_host()}, require_https=request.is_secure())
     return url if safe and url.startswith("/") else reverse("home")

@@ -24,8 +24,8 @@ RUNS_KEPT_FOR = timedelta(days=366)
 
 
 def jobs(stopping: threading.Event | None = None) -> list[Job]:
-    """In the order in which one makes work for the next: credits that expired pay for nothing, a closed period is
-    announced, then charged, then told by mail. A worker passes ``stopping``, so that mail can stop between two."""
+    """In the order in which one makes work for the next: a closed period is announced, then charged, then told by mail.
+    A worker passes ``stopping``, so that mail can stop between two."""
     is_stopping = (stopping or threading.Event()).is_set
     return [
         Job(_("gateways"), _work_of_gateways, seconds=1),

@@ -1,10 +1,7 @@
 """The frame around a page: which layout draws it, and what the layout needs.
 
-The same template is a page of its own or the content of the blade (the side panel). It begins with
-``{% extends layout %}``; htmx asking for the blade gets the blade's frame, everybody else the whole page, and a visitor
-who has not signed in the page without menus.
-
-To add a page to the left menu: one `Entry` in `MENU`.
+The same template is a page of its own or the content of the blade: it begins with ``{% extends layout %}``. To add a
+page to the left menu, add one `Entry` to `MENU`.
 """
 
 from typing import Any, NamedTuple
@@ -39,72 +36,28 @@ class Group(NamedTuple):
 
 
 MENU = (
-    Group(
-        "",
-        (
-            Entry(
-                _("Access control"),
-                "users",
-                "accounts:access",
-                Permission.ROLES_VIEW,
-                "access control iam roles members people toegangsbeheer rollen leden personen",
-            ),
-        ),
-    ),
-    Group(
-        _("Billing"),
-        (
-            Entry(
-                _("Invoices"),
-                "file-text",
-                "invoices:list",
-                Permission.INVOICE_VIEW,
-                "invoices bills pay your bill amount due facturen rekeningen betalen openstaand",
-            ),
-            Entry(
-                _("Payment history"),
-                "history",
-                "payments:history",
-                Permission.INVOICE_VIEW,
-                "payment history payments receipts refunds betalingsgeschiedenis betalingen bonnen terugbetalingen",
-            ),
-            Entry(
-                _("Statement of account"),
-                "scroll-text",
-                "payments:statement",
-                Permission.INVOICE_VIEW,
-                "statement of account balance history rekeningoverzicht saldo afschrift",
-            ),
-            Entry(
-                _("Payment methods"),
-                "credit-card",
-                "payments:methods",
-                Permission.METHODS_VIEW,
-                "payment methods cards credit card bank transfer wire betalingswijzen betaalmethoden creditcard",
-            ),
-            Entry(
-                _("Credits"),
-                "coins",
-                "invoices:credits",
-                Permission.CREDITS_VIEW,
-                "credits balance overpaid prepaid tegoeden tegoed saldo te veel betaald",
-            ),
-        ),
-    ),
-    Group(
-        _("Settings"),
-        (
-            Entry(
-                _("Properties"),
-                "sliders-horizontal",
-                "accounts:properties",
-                Permission.PROPERTIES_VIEW,
-                "properties agreement type bill-to sold-to address po number tax id vat currency "
-                "eigenschappen overeenkomst factuuradres adres inkoopordernummer btw valuta",
-            ),
-        ),
-    ),
-)
+    Group("", (
+        Entry(_("Access control"), "users", "accounts:access", Permission.ROLES_VIEW,
+              "access control iam roles members people toegangsbeheer rollen leden personen"),
+    )),
+    Group(_("Billing"), (
+        Entry(_("Invoices"), "file-text", "invoices:list", Permission.INVOICE_VIEW,
+              "invoices bills pay your bill amount due facturen rekeningen betalen openstaand"),
+        Entry(_("Payment history"), "history", "payments:history", Permission.INVOICE_VIEW,
+              "payment history payments receipts refunds betalingsgeschiedenis betalingen bonnen terugbetalingen"),
+        Entry(_("Statement of account"), "scroll-text", "payments:statement", Permission.INVOICE_VIEW,
+              "statement of account balance history rekeningoverzicht saldo afschrift"),
+        Entry(_("Payment methods"), "credit-card", "payments:methods", Permission.METHODS_VIEW,
+              "payment methods cards credit card bank transfer wire betalingswijzen betaalmethoden creditcard"),
+        Entry(_("Credits"), "coins", "invoices:credits", Permission.CREDITS_VIEW,
+              "credits balance overpaid prepaid tegoeden tegoed saldo te veel betaald"),
+    )),
+    Group(_("Settings"), (
+        Entry(_("Properties"), "sliders-horizontal", "accounts:properties", Permission.PROPERTIES_VIEW,
+              "properties agreement type bill-to sold-to address po number tax id vat currency "
+              "eigenschappen overeenkomst factuuradres adres inkoopordernummer btw valuta"),
+    )),
+)  # fmt: skip
 
 
 def address_of(entry: Entry, profile: BillingProfile) -> str:
@@ -117,14 +70,13 @@ def address_of(entry: Entry, profile: BillingProfile) -> str:
 
 def first_page(access: Access, profile: BillingProfile) -> str:
     """Where a profile begins for this person: its invoices, else the first page that may be opened."""
-    allowed = access.permissions_on(profile)
+    allowed = access.permissions_at(profile)
     entries = [entry for group in MENU for entry in group.entries if entry.permission in allowed]
     entries.sort(key=lambda entry: entry.route != "invoices:list")
     return next(filter(None, (address_of(entry, profile) for entry in entries)), reverse("home"))
 
 
 def menu(access: Access, path: str) -> list[dict[str, Any]]:
-    """The left menu of the profile that a page is about: the pages that this person may open."""
     if access.profile is None:
         return []
     groups = []
@@ -141,10 +93,9 @@ def menu(access: Access, path: str) -> list[dict[str, Any]]:
 
 
 def role_label(access: Access | None) -> str:
-    """The highest role of the person on the profile, for the account menu."""
     if access is None or access.profile is None:
         return ""
-    held = access.roles_on(access.profile)
+    held = access.roles_at(access.profile)
     return str(next((role.label for role in Role if role in held), ""))
 
 
@@ -156,7 +107,6 @@ def theme_of(request: HttpRequest) -> str:
 
 
 def layout_of(request: HttpRequest) -> str:
-    """The layout that `frame` hands to the template."""
     htmx = getattr(request, "htmx", None)
     if htmx and htmx.target == "blade" and not htmx.history_restore_request:
         return BLADE
@@ -165,7 +115,6 @@ def layout_of(request: HttpRequest) -> str:
 
 
 def frame(request: HttpRequest) -> dict[str, Any]:
-    """The context of every page."""
     access: Access | None = getattr(request, "access", None)
     layout = layout_of(request)
     return {

@@ -1,8 +1,5 @@
-"""``make run``: the portal on a developer's machine, with nothing configured.
-
-Sets what such a machine may have and a server must not (debug pages, the demo, a secret key made up on the spot),
-unless the environment or ``.env`` says otherwise, and then starts `run_portal`.
-"""
+"""``make run``: the portal on a developer's machine. Sets what such a machine may have and a server must not, unless
+the environment or ``.env`` says otherwise, and starts `run_portal`."""
 
 import os
 import secrets

@@ -33,8 +33,8 @@ def _clean(name: str, value: Any) -> Any:
 
 
 def one_line_for_refusals(record: logging.LogRecord) -> logging.LogRecord:
-    """Leaves out the traceback of a request that was refused, such as one for a host that is not ours. It shows only
-    Django's own code, and whoever scans the internet would fill the disk with it."""
+    """Leaves out the traceback of a request that was refused: whoever scans the internet would fill the disk with
+    it."""
     if getattr(record, "status_code", 500) >= 500:
         return record
     refusal = copy.copy(record)
@@ -43,8 +43,7 @@ def one_line_for_refusals(record: logging.LogRecord) -> logging.LogRecord:
 
 
 def no_keys(record: logging.LogRecord) -> logging.LogRecord:
-    """Django's own lines about a request that was refused or that failed name its path. A key in it is left out, as
-    in the portal's own line."""
+    """Django's own lines about a failed request name its path. A key in it is left out, as in the portal's own line."""
     request = getattr(record, "request", None)
     if not isinstance(request, HttpRequest) or not isinstance(record.args, tuple):
         return record

@@ -20,9 +20,8 @@ KEYS = {"key", "challenge"}
 
 
 def path_for_logs(request: HttpRequest) -> str:
-    """The path, without what would let somebody who reads the log in: the key of a password reset or of a bank's
-    check. Such an address is logged as it is written in the list of addresses, also where it was answered before it was
-    looked up there, as one without its last slash is."""
+    """The path, without the key of a password reset or of a bank's approval. Such an address is logged as it stands in
+    the list of addresses, also where it was answered before it was looked up, as one without its last slash is."""
     match = request.resolver_match or _found(request.path_info) or _found(f"{request.path_info}/")
     if match is not None and KEYS & match.kwargs.keys():
         return f"/{match.route}"
@@ -69,9 +68,8 @@ def private_pages(get_response: GetResponse) -> GetResponse:
 
 
 def no_nul(get_response: GetResponse) -> GetResponse:
-    """PostgreSQL fails on a NUL character where a row is looked up, and nothing of ours has one. An address with one
-    in its path is refused; out of the query it is taken, as other values that mean nothing are left out. Forms refuse
-    it by themselves."""
+    """PostgreSQL fails on a NUL character where a row is looked up. One in the path is refused, one in the query taken
+    out. Forms refuse it by themselves."""
 
     def middleware(request: HttpRequest) -> HttpResponse:
         if "\x00" in request.path:
@@ -84,8 +82,7 @@ def no_nul(get_response: GetResponse) -> GetResponse:
 
 
 def no_nul_in_cookies(get_response: GetResponse) -> GetResponse:
-    """A cookie may write a NUL character as ``\\000``. Such a cookie is left out. Must run before sessions are
-    read."""
+    """A cookie may write a NUL character as ``\\000``. Must run before sessions are read."""
 
     def middleware(request: HttpRequest) -> HttpResponse:
         request.COOKIES = {name: value for name, value in request.COOKIES.items() if "\x00" not in value}
@@ -95,8 +92,8 @@ def no_nul_in_cookies(get_response: GetResponse) -> GetResponse:
 
 
 def body_limit(get_response: GetResponse) -> GetResponse:
-    """Refuses a body before any of it is read: one that says it is larger than `DATA_UPLOAD_MAX_MEMORY_SIZE`, of
-    whatever kind, and one that does not say how large it is (Django would take that for an empty one)."""
+    """Refuses a body unread that says it is larger than `DATA_UPLOAD_MAX_MEMORY_SIZE`, or does not say how large it is
+    (Django would take that for an empty one)."""
 
     def middleware(request: HttpRequest) -> HttpResponse:
         length = request.META.get("CONTENT_LENGTH") or "0"
@@ -110,7 +107,7 @@ def body_limit(get_response: GetResponse) -> GetResponse:
 
 
 def reader_language(get_response: GetResponse) -> GetResponse:
-    """The reader's choice, else the browser's. The choice is kept with the user, and in a cookie before signing in."""
+    """The choice kept with the user, else the cookie's, else the browser's."""
 
     def middleware(request: HttpRequest) -> HttpResponse:
         chosen = request.user.language if request.user.is_authenticated else ""

@@ -1,9 +1,5 @@
-"""What a new password must be: long enough, and not among the first that somebody who guesses would try.
-
-How many tries it withstands is estimated by zxcvbn from lists of common passwords, words, names, dates and keyboard
-patterns. The person's own name and address, and the portal's and seller's names, count as common words. Nothing is
-asked of the network.
-"""
+"""What a new password must be: long enough, and not among the first that a guesser would try. zxcvbn estimates how many
+tries it withstands. The person's own name and address, and the portal's and seller's names, count as common words."""
 
 import re
 import threading
@@ -18,7 +14,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_noop, override
 from zxcvbn import zxcvbn
 
-from billing_portal.demo import PASSWORD as DEMO_PASSWORD
+from billing_portal.demo.data import PASSWORD as DEMO_PASSWORD
 
 MIN_LENGTH, MAX_LENGTH = 12, 1000
 # More than 10^8 guesses: what zxcvbn calls safely unguessable where passwords are kept as slow hashes.
@@ -78,8 +74,8 @@ class StrengthValidator:
 
 
 def own_words(user: Any) -> Iterator[str]:
-    """The words that somebody who knows the person or the portal would try first: each text, its words, any two of them
-    written as one, and all of them. Short words are left out: they are in too many good passwords by chance."""
+    """What somebody who knows the person or the portal would try first: each text, its words, any two of them written
+    as one, and all of them. Short words are in too many good passwords by chance."""
     portal = [urlsplit(settings.PUBLIC_URL).hostname or "", settings.SELLER["name"], DEMO_PASSWORD]
     for code, _name in settings.LANGUAGES:
         with override(code):

@@ -41,7 +41,6 @@ class ProcessGroup:
         self.running[name] = subprocess.Popen(command, env=environment, start_new_session=True)  # noqa: S603
 
     def ended(self) -> str | None:
-        """The name of one that has ended by itself."""
         return next((name for name, process in self.running.items() if process.poll() is not None), None)
 
     def __exit__(self, *_error: object) -> None:

@@ -172,7 +172,7 @@ class BufferingWorker(ThreadWorker):
             self._linger(conn)
 
     def murder_pending(self) -> None:
-        """gunicorn calls it at least once a second, also while it stops: then nothing is waited for much longer."""
+        """gunicorn calls it at least once a second, also while it stops."""
         super().murder_pending()
         until = time.monotonic() + (0.0 if self.alive else ARRIVES_WITHIN - LINGERS)
         for conn in _ended(self.arriving, until):
@@ -197,7 +197,7 @@ class BufferingWorker(ThreadWorker):
             self.log.debug("A client is gone.")
 
     def _linger(self, conn: Any) -> None:
-        """Closed at once, with something on the way to us, the client might never see the end of its answer."""
+        """Closed at once, the client might never see the end of its answer."""
         try:
             conn.sock.setblocking(False)
             conn.sock.shutdown(socket.SHUT_WR)
@@ -220,7 +220,6 @@ class BufferingWorker(ThreadWorker):
         self._drop(conn)
 
     def _drop(self, conn: Any) -> None:
-        """Closes a connection, whatever it was at."""
         self.arriving.pop(conn, None)
         self.lingering.pop(conn, None)
         with suppress(KeyError, ValueError):
@@ -237,7 +236,6 @@ def _ended(waiting: dict[Any, float], until: float) -> Iterator[Any]:
 
 
 def _has_unsent(sock: socket.socket) -> bool:
-    """Whether the client has not taken all of its last answer yet."""
     try:
         unsent = fcntl.ioctl(sock, termios.TIOCOUTQ, struct.pack("i", 0))
     except OSError:

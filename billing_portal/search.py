@@ -1,13 +1,8 @@
-"""The search box: pages, invoices, payments and billing profiles, of what the person may see.
-
-Pages are found by their name and by other words for them, in every language of the portal whichever the reader has, so
-*cost management* and *kostenbeheer* both lead to Cost Management + Billing. Pages of a profile are offered for the
-profile that was open last. The number of queries does not depend on what is found.
-"""
+"""The search box: pages, invoices, payments and billing profiles, of what the person may see. Pages are found by their
+name and other words in every language of the portal; pages of a profile are those of the profile open last."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse
@@ -28,8 +23,7 @@ MAX_SHOWN = 10
 LONGEST_QUERY = 100
 
 
-@dataclass(frozen=True)
-class Page:
+class Page(NamedTuple):
     """A page outside the profiles, and the words that people look for it by."""
 
     label: Any
@@ -39,45 +33,30 @@ class Page:
 
 
 PAGES = (
-    Page(
-        _("Cost Management + Billing"),
-        "layers",
-        "accounts:scopes",
-        "cost management billing scopes accounts profiles kostenbeheer facturering bereiken rekeningen profielen",
-    ),
+    Page(_("Cost Management + Billing"), "layers", "accounts:scopes",
+         "cost management billing scopes accounts profiles kostenbeheer facturering bereiken rekeningen profielen"),
     Page(_("Password"), "key-round", "account_change_password", "password security wachtwoord beveiliging"),
-    Page(
-        _("Two-factor authentication"),
-        "shield-check",
-        "mfa_index",
-        "two-step two-factor verification authenticator passkey security verificatie twee stappen beveiliging",
-    ),
-    Page(
-        _("Security activity"),
-        "list-checks",
-        "security_activity",
-        "security activity sign-ins log history audit beveiliging activiteit aanmeldingen logboek",
-    ),
-)
+    Page(_("Two-factor authentication"), "shield-check", "mfa_index",
+         "two-step two-factor verification authenticator passkey security verificatie twee stappen beveiliging"),
+    Page(_("Security activity"), "list-checks", "security_activity",
+         "security activity sign-ins log history audit beveiliging activiteit aanmeldingen logboek"),
+)  # fmt: skip
 
 
-@dataclass(frozen=True)
-class Hit:
+class Hit(NamedTuple):
     label: Any
     url: str
     icon: str
     note: str = ""
 
 
-@dataclass(frozen=True)
-class Group:
+class Group(NamedTuple):
     title: Any
     hits: list[Hit]
 
 
 @require_GET
 def search(request: HttpRequest) -> HttpResponse:
-    """The results as a page, or under the box while somebody types."""
     query = " ".join(request.GET.get("q", "")[:LONGEST_QUERY].replace("\x00", "").split())
     groups = find(access_for_request(request), query) if query else []
     typing = bool(getattr(request, "htmx", None)) and request.htmx.target == "suggestions"  # type: ignore[attr-defined]
@@ -105,11 +84,9 @@ def _pages(access: Access, query: str) -> list[Hit]:
     entries = [entry for group in MENU for entry in group.entries if _matches(query, _words(entry.label, entry.words))]
     profile = _profile_at_hand(access) if entries else None
     if profile is not None:
-        allowed = access.permissions_on(profile)
-        for entry in entries:
-            url = address_of(entry, profile) if entry.permission in allowed else ""
-            if url:
-                hits.append(Hit(entry.label, url, entry.icon, profile.name))
+        allowed = access.permissions_at(profile)
+        urls = ((entry, address_of(entry, profile)) for entry in entries if entry.permission in allowed)
+        hits += [Hit(entry.label, url, entry.icon, profile.name) for entry, url in urls if url]
     return hits[:MAX_SHOWN]
 
 
@@ -126,9 +103,9 @@ def _invoices(access: Access, query: str) -> list[Hit]:
     if not any(letter.isdigit() for letter in query):
         return []
     visible = Invoice.objects.visible_to(access)
-    found = visible.numbered(query)
+    invoices = visible.numbered(query)
     if query.isascii() and query.isdigit():
-        found |= visible.numbered(f"{settings.INVOICE_NUMBER_PREFIX.upper()}{query.zfill(6)}")
+        invoices |= visible.numbered(f"{settings.INVOICE_NUMBER_PREFIX.upper()}{query.zfill(6)}")
     return [
         Hit(
             invoice.number,
@@ -136,7 +113,7 @@ def _invoices(access: Access, query: str) -> list[Hit]:
             "file-text",
             f"{invoice.profile.name} · {invoice.total.format()}",
         )
-        for invoice in found.select_related("profile").order_by("-number")[:MAX_SHOWN]
+        for invoice in invoices.select_related("profile").order_by("-number")[:MAX_SHOWN]
     ]
 
 
@@ -156,7 +133,6 @@ def _payments(access: Access, query: str) -> list[Hit]:
 
 
 def _profile_at_hand(access: Access) -> BillingProfile | None:
-    """The profile that was open last, else the first by name."""
     visible = BillingProfile.objects.visible_to(access)
     last = access.user.last_scope.partition("profile:")[2] if access.user else ""
     return (visible.filter(code=last).first() if last else None) or visible.order_by("name", "pk").first()
@@ -164,12 +140,11 @@ def _profile_at_hand(access: Access) -> BillingProfile | None:
 
 def _matches(query: str, words: Iterable[str]) -> bool:
     """Whether each word of the query begins one of the words."""
-    asked = [word for word in query.casefold().split() if word != "+"]
-    return bool(asked) and all(any(word.startswith(part) for word in words) for part in asked)
+    parts = [part for part in query.casefold().split() if part != "+"]
+    return bool(parts) and all(any(word.startswith(part) for word in words) for part in parts)
 
 
 def _words(label: Any, others: str) -> frozenset[str]:
-    """A page's name in every language of the portal, and the other words for it."""
     names = []
     for code, _name in settings.LANGUAGES:
         with translation.override(code):

@@ -1,14 +1,10 @@
 """What happens around signing in, written to the audit trail with the internet address and the browser it came from.
 
-allauth does the signing in; its signals and the hooks of its adapter (`billing_portal.sign_in`) and of its forms
+allauth does the signing in; its signals and the hooks of its adapter (`billing_portal.sign_in`) and forms
 (`billing_portal.sign_in_forms`) end here. An entry is about a person (``person``), and done by somebody (``actor``):
-nobody, until they have proved who they are. An address that nobody has is the subject as it was typed; a password is
-never kept. A password and a second factor change in one transaction with their entry. allauth tells of sign-ins,
-sign-outs and recovery codes that were used outside a transaction, after the fact or just before it: an entry that
-cannot be written there fails the request, so that it is seen and nobody is let in.
-
-Anybody can ask for what `_is_within_limits` guards, so each network leaves only so many entries about a person, and
-about all addresses that nobody has together. What goes beyond is in the log.
+nobody, until they have proved who they are. An entry that cannot be written fails the request, so that nobody is let in
+unseen. Anybody can ask for what `_record_attempt` guards, so each network leaves only so many entries about a person,
+and about all addresses that nobody has together; what goes beyond is in the log.
 """
 
 from typing import Any
@@ -34,15 +30,12 @@ ATTEMPTS = "20/h/ip"
 LOCKOUTS = "1/5m/ip"
 # What somebody was doing when allauth answered that it was too much, by the name of the page.
 BLOCKED_ON = {
-    "account_login": "sign_in",
-    "mfa_login_webauthn": "sign_in",
-    "account_change_password": "password",
-    "account_set_password": "password",
-    "account_reset_password": "password",
-    "account_reset_password_from_key": "password",
-    "account_reauthenticate": "reauthentication",
-    "mfa_reauthenticate": "reauthentication",
-    "mfa_reauthenticate_webauthn": "reauthentication",
+    **dict.fromkeys(("account_login", "mfa_login_webauthn"), "sign_in"),
+    **dict.fromkeys(("account_change_password", "account_set_password"), "password"),
+    **dict.fromkeys(("account_reset_password", "account_reset_password_from_key"), "password"),
+    **dict.fromkeys(
+        ("account_reauthenticate", "mfa_reauthenticate", "mfa_reauthenticate_webauthn"), "reauthentication"
+    ),
 }
 
 log = structlog.get_logger("portal.security")
@@ -73,19 +66,12 @@ def reset_requested(request: HttpRequest, address: str) -> None:
 
 
 def record(action: str, *, person: User | None, by: User | None, address: str = "", **detail: Any) -> None:
-    audit.record(
-        access=Access(user=by),
-        at=timezone.now(),
-        action=action,
-        subject=(person.email if person is not None else address.replace("\x00", ""))[:120],
-        person=person,
-        **detail,
-    )
+    subject = person.email if person is not None else address.replace("\x00", "")
+    audit.record(access=Access(user=by), at=timezone.now(), action=action, subject=subject, person=person, **detail)
 
 
 def person_with(address: str) -> User | None:
-    """Who could sign in with an address, whether they are active or not. PostgreSQL takes no NUL, and nobody's address
-    has one."""
+    """Who could sign in with an address. PostgreSQL takes no NUL, and nobody's address has one."""
     if not address or "\x00" in address:
         return None
     return User.objects.filter(email__iexact=address).first()
@@ -96,31 +82,22 @@ def signed_in(request: HttpRequest) -> User | None:
 
 
 def _record_attempt(
-    request: HttpRequest,
-    action: str,
-    *,
-    person: User | None,
-    address: str = "",
-    **detail: Any,
+    request: HttpRequest, action: str, *, person: User | None, address: str = "", **detail: Any
 ) -> None:
-    """By whoever is signed in, who may ask for a link about somebody else too."""
-    if _is_within_limits(request, action, person):
+    """By whoever is signed in, who may ask for a link about somebody else too. So many entries and no more: see
+    above."""
+    name = f"{action}:{person.pk if person is not None else 'unknown'}"
+    rate = LOCKOUTS if action.endswith(".blocked") else ATTEMPTS
+    if ratelimit.consume(request, app="billing_portal", action=name, config={name: rate}, limit_get=True) is not None:
         record(action, person=person, by=signed_in(request), address=address, **detail)
     else:
         log.warning("security event beyond its limit", action=action, person=person.pk if person is not None else None)
 
 
-def _is_within_limits(request: HttpRequest, action: str, person: User | None) -> bool:
-    name = f"{action}:{person.pk if person is not None else 'unknown'}"
-    rate = LOCKOUTS if action.endswith(".blocked") else ATTEMPTS
-    usage = ratelimit.consume(request, app="billing_portal", action=name, config={name: rate}, limit_get=True)
-    return usage is not None
-
-
 @receiver(user_logged_in)
 def _signed_in(request: HttpRequest, user: User, **_more: Any) -> None:
     records = get_authentication_records(request, user)
-    methods = ["passkey" if one.get("passwordless") else one.get("type", one["method"]) for one in records]
+    methods = ["passkey" if row.get("passwordless") else row.get("type", row["method"]) for row in records]
     record("sign_in.succeeded", person=user, by=user, methods=list(dict.fromkeys(methods)))
 
 
@@ -131,8 +108,8 @@ def _signed_out(user: User | AnonymousUser | None, **_more: Any) -> None:
 
 
 def second_factors_changed(person: User, *, before: dict[int, str], after: dict[int, str]) -> None:
-    """Call it inside the transaction in which a person changed their second factors, with the types by their ids. Of
-    recovery codes that were replaced there is one entry, of everything else one each."""
+    """Call it inside the transaction of the change, with the types by their ids. Recovery codes that were replaced
+    leave one entry."""
     removed = [kind for key, kind in before.items() if key not in after]
     added = [kind for key, kind in after.items() if key not in before]
     codes = Authenticator.Type.RECOVERY_CODES.value

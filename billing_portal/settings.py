@@ -225,23 +225,23 @@ USE_TZ = True
 # Mail -----------------------------------------------------------------------------------------------------------
 smtp_host = env.text("EMAIL_HOST", "")
 smtp_security = env.choice("EMAIL_SECURITY", "ssl", ("ssl", "starttls", "none"))
-SMTP = {
-    "BACKEND": "django.core.mail.backends.smtp.EmailBackend",
-    "OPTIONS": {
-        "host": smtp_host,
-        "port": env.number("EMAIL_PORT", 465),
-        "username": env.text("EMAIL_USER", ""),
-        "password": env.text("EMAIL_PASSWORD", ""),
-        "use_ssl": smtp_security == "ssl",
-        "use_tls": smtp_security == "starttls",
-        "timeout": 20,
-    },
+MAILERS = {
+    "default": {
+        "BACKEND": "django.core.mail.backends.smtp.EmailBackend",
+        "OPTIONS": {
+            "host": smtp_host,
+            "port": env.number("EMAIL_PORT", 465),
+            "username": env.text("EMAIL_USER", ""),
+            "password": env.text("EMAIL_PASSWORD", ""),
+            "use_ssl": smtp_security == "ssl",
+            "use_tls": smtp_security == "starttls",
+            "timeout": 20,
+        },
+    }
 }
-FILES = {
-    "BACKEND": "django.core.mail.backends.filebased.EmailBackend",
-    "OPTIONS": {"file_path": str(VAR_DIR / "mail")},
-}
-MAILERS = {"default": SMTP if smtp_host else FILES}
+if not smtp_host:
+    file_mail = "django.core.mail.backends.filebased.EmailBackend"
+    MAILERS["default"] = {"BACKEND": file_mail, "OPTIONS": {"file_path": str(VAR_DIR / "mail")}}
 DEFAULT_FROM_EMAIL = SERVER_EMAIL = env.text("EMAIL_FROM", "billing@example.com" if DEBUG else None)
 
 # The seller: printed on each invoice, copied into it at issue -------------------------------------------------------

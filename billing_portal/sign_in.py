@@ -1,13 +1,9 @@
 """What the portal asks of the sign-in library (django-allauth).
 
-Nobody opens an account alone. The library's mails are ours: rows of the outbox like any other, which the worker sends
-in their reader's language, whose links follow PUBLIC_URL, and whose secrets are made when they are sent. Second factors
-have their secrets encrypted, and a change of one ends the person's other sessions.
-
-What happens at the door is audited (`billing_portal.security_events`). Guessing is stopped by the library's limits,
-with `ACCOUNT_RATE_LIMITS`: wrong passwords are counted for each network, and for each address within a network, so that
-nobody is locked out by wrong passwords that strangers type elsewhere. Codes of a second factor are counted for each
-person; only whoever knows the password gets to type one.
+Nobody opens an account alone. The library's mails are rows of the outbox like any other. Second factors have their
+secrets encrypted, and a change of one ends the person's other sessions. What happens at the door is audited
+(`billing_portal.security_events`). Wrong passwords are counted for each network, and for each address within a network,
+so that nobody is locked out by strangers elsewhere; codes of a second factor for each person.
 """
 
 import ipaddress
@@ -45,6 +41,7 @@ from django.views.generic import FormView
 
 from accounts import audit, second_factors
 from accounts.access import has_second_factor
+from accounts.decorators import signed_in
 from accounts.models import User
 from accounts.operations.addresses import change_password, queue_password_link
 from accounts.operations.second_factors import NEEDED, end_sessions, is_needed
@@ -65,11 +62,9 @@ class InvitedOnly(DefaultAccountAdapter):
         return False
 
     def get_client_ip(self, request: HttpRequest) -> str:
-        """An IPv4 address as such, also where a socket or a proxy writes it as IPv6: the limits hold for networks of
-        IPv6, and all of IPv4 would be one of them.
-
-        Raises PermissionDenied for a request that came past a proxy: its header names fewer addresses than
-        TRUSTED_PROXY_COUNT says. Where it names none the library would take the address of the socket."""
+        """An IPv4 address as such, also where it is written as IPv6: the limits hold for networks of IPv6, and all of
+        IPv4 would be one of them. Raises PermissionDenied for a request that came past a proxy: its header names fewer
+        addresses than TRUSTED_PROXY_COUNT."""
         count, named = settings.ALLAUTH_TRUSTED_PROXY_COUNT, request.headers.get("X-Forwarded-For", "").split(",")
         if count and (len(named) < count or not named[-count].strip()):
             raise PermissionDenied("X-Forwarded-For does not match TRUSTED_PROXY_COUNT.")
@@ -77,17 +72,12 @@ class InvitedOnly(DefaultAccountAdapter):
         return str(getattr(address, "ipv4_mapped", None) or address)
 
     def _get_login_attempts_cache_key(self, request: HttpRequest, **credentials: Any) -> str:
-        """What wrong passwords are counted by: the address (`canonical_address`), within the network it was typed in.
-
-        The network is one address of IPv4, which people pay for, and a /64 of IPv6, which every computer gets whole.
-        A wider one would let neighbors lock each other out. The host that the browser named is left out, because it may
-        name any port and be counted anew.
-        """
+        """Wrong passwords are counted by the address typed and the network: one address of IPv4, a /64 of IPv6. The
+        host that the browser named is left out: with another port it would be counted anew."""
         return f"{credentials.get('email', '')} {get_ip(request)}"
 
     def authenticate(self, request: HttpRequest, **credentials: Any) -> User | None:
-        """The person whose password it is, at signing in or when somebody confirms who they are. Raises ValidationError
-        after too many wrong ones."""
+        """The person whose password it is. Raises ValidationError after too many wrong ones."""
         try:
             return super().authenticate(request, **credentials)
         except ValidationError:
@@ -101,7 +91,7 @@ class InvitedOnly(DefaultAccountAdapter):
 
     def pre_login(self, request: HttpRequest, user: User, **login: Any) -> HttpResponse | None:
         """After the first proof of who somebody is. What would end a session from here on ends this sign-in too."""
-        response: HttpResponse | None = super().pre_login(request, user, **login)
+        response = super().pre_login(request, user, **login)
         if response is None:
             request.session[BEGUN_BY] = user.get_session_auth_hash()
         return response
@@ -116,12 +106,10 @@ class InvitedOnly(DefaultAccountAdapter):
 
     def respond_user_inactive(self, request: HttpRequest, user: User) -> HttpResponse:
         security_events.inactive_person_refused(request, user)
-        response: HttpResponse = super().respond_user_inactive(request, user)
-        return response
+        return super().respond_user_inactive(request, user)
 
     def set_password(self, user: User, password: str) -> None:
-        """Set or changed by the person who is signed in. ``user`` was read before the lock, so nothing else of it is
-        written."""
+        """By the person who is signed in. ``user`` was read before the lock, so nothing else of it is written."""
         user.password = make_password(password)  # takes a while, so not under the lock
         with locked_person(context.request) as person:
             change_password(person=person, encoded=user.password, at=timezone.now())
@@ -130,47 +118,31 @@ class InvitedOnly(DefaultAccountAdapter):
         queue_password_link(user, at=timezone.now())
 
     def send_confirmation_mail(self, request: HttpRequest, emailconfirmation: Any, signup: bool) -> None:  # noqa: ARG002
-        """At the sign-in of somebody whose mailbox has never answered. Our link proves it and sets a new password."""
+        """At the sign-in of somebody whose mailbox has never answered: our link proves it."""
         queue_password_link(emailconfirmation.email_address.user, at=timezone.now())
 
-    def send_notification_mail(
-        self,
-        template_prefix: str,
-        user: User,
-        context: dict[str, Any] | None = None,  # noqa: ARG002
-        email: str | None = None,  # noqa: ARG002
-    ) -> None:
+    def send_notification_mail(self, template_prefix: str, user: User, *_args: Any, **_options: Any) -> None:
         """Tells somebody what was done to their account, from where and with what browser."""
         event, at = template_prefix.rpartition("/")[2], timezone.now()
         if event == "password_reset" and user.last_login is None:
             return  # the first password, chosen by the link of an invitation
-        origin = audit.origin()
-        facts = {
-            "event": event,
-            "moment": at.isoformat(),
-            "ip_address": origin.get("ip_address", ""),
-            "browser": origin["browser"],
-        }
+        facts = {"event": event, "moment": at.isoformat(), "ip_address": "", **audit.origin()}
         key = f"security-{event}-{user.pk}-{at.isoformat()}"
         queue(key=key, to=user, template="security_notice", context=facts, at=at)
 
-    def send_mail(self, template_prefix: str, email: str, context: dict[str, Any]) -> None:  # noqa: ARG002
-        """Every other mail of the library. There is one that the portal has a use for."""
+    def send_mail(self, template_prefix: str, email: str, _context: dict[str, Any]) -> None:
+        """The only other mail of the library that the portal has a use for."""
         if template_prefix != "account/email/unknown_account":
             raise NotImplementedError(f"The portal has no mail for {template_prefix}.")
+        key, language = f"unknown-address-{secrets.token_hex(16)}", get_language() or "en"
+        context = {"email": email}
         queue_to(
-            key=f"unknown-address-{secrets.token_hex(16)}",
-            email=email,
-            language=get_language() or "en",
-            template="unknown_address",
-            context={"email": email},
-            at=timezone.now(),
+            key=key, email=email, language=language, template="unknown_address", context=context, at=timezone.now()
         )
 
     def get_reauthentication_methods(self, user: Any) -> list[dict[str, Any]]:
-        """Who has a second factor confirms with it. The password alone would let whoever knows it take the second
-        factor away in a browser that was left open, or read its recovery codes."""
-        methods: list[dict[str, Any]] = super().get_reauthentication_methods(user)
+        """Who has a second factor confirms with it: the password alone would let whoever knows it take it away."""
+        methods = super().get_reauthentication_methods(user)
         return [method for method in methods if method["id"] != "reauthenticate"] or methods
 
 
@@ -188,8 +160,8 @@ class SecondFactors(DefaultMFAAdapter):
 
 
 def ended_meanwhile(request: HttpRequest, user: User) -> HttpResponse | None:
-    """The answer to somebody whose sign-in, begun with the right password, cannot be ended with a second factor: they
-    were deactivated meanwhile, or the password was reset, the address or a second factor changed. None when it can."""
+    """The answer to somebody whose sign-in cannot be ended with a second factor: they were deactivated meanwhile, or
+    password, address or second factor changed. None when it can."""
     if user.is_active and constant_time_compare(request.session.get(BEGUN_BY, ""), user.get_session_auth_hash()):
         return None
     clear_login(request)
@@ -200,8 +172,7 @@ def ended_meanwhile(request: HttpRequest, user: User) -> HttpResponse | None:
 
 
 def second_factor_asked_for(page: Callable[..., HttpResponse]) -> Callable[..., HttpResponse]:
-    """Decorates the page that asks for the second factor at signing in: no code is tried or used up for a sign-in that
-    has ended."""
+    """Decorates the page that asks for the second factor: no code is used up for a sign-in that has ended."""
 
     @wraps(page)
     def wrapped(request: HttpRequest, **parts: Any) -> HttpResponse:
@@ -216,10 +187,8 @@ def changes_second_factors(page: Callable[..., HttpResponse]) -> Callable[..., H
     """Decorates a page of allauth on which people change their own second factors. The change, its entries in the audit
     and the end of the person's other sessions are one commit.
 
-    What changed is read from the rows: allauth sends its signals outside the transaction of a change, or after it. A
-    session that began with less than the person now has must not go on; the one they are in does. Whoever was sent to
-    set up a second factor may go on to the page they wanted. The DELETE that Django's views answer would pass by what
-    allauth does on a POST.
+    What changed is read from the rows: allauth sends its signals outside the transaction of a change. The DELETE that
+    Django's views answer would pass by what allauth does on a POST.
     """
 
     @require_http_methods(["GET", "HEAD", "POST"])
@@ -228,9 +197,10 @@ def changes_second_factors(page: Callable[..., HttpResponse]) -> Callable[..., H
         if request.method != "POST":
             return page(request, **parts)
         with locked_person(request) as person:  # of two that are removed at the same moment, one is the last
-            before = _second_factors(person)
+            factors = Authenticator.objects.filter(user=person).order_by("pk").values_list("pk", "type")
+            before = dict(factors)
             response = page(request, **parts)
-            after = _second_factors(person)
+            after = dict(factors.all())
             if after != before:
                 security_events.second_factors_changed(person, before=before, after=after)
                 end_sessions(person)
@@ -244,7 +214,7 @@ def changes_second_factors(page: Callable[..., HttpResponse]) -> Callable[..., H
 
 def shows_recovery_codes(page: Callable[..., HttpResponse]) -> Callable[..., HttpResponse]:
     """Decorates a page of allauth that shows recovery codes. It notes the first look in the column that says which
-    codes were used, so the row is locked before it is read: a code that is used at the same moment stays used."""
+    codes were used, so the row is locked first: a code that is used at the same moment stays used."""
 
     @wraps(page)
     def wrapped(request: HttpRequest, **parts: Any) -> HttpResponse:
@@ -266,35 +236,23 @@ class NewRecoveryCodes(GenerateRecoveryCodesView):
             return FormView.get_context_data(self, **context) | {"unused_code_count": 0}
 
 
-def _second_factors(person: User) -> dict[int, str]:
-    """Their types by their ids."""
-    return dict(Authenticator.objects.filter(user=person).order_by("pk").values_list("pk", "type"))
-
-
 def second_factor_pages(request: HttpRequest) -> HttpResponse:
-    """The page of the person's second factors. ``next`` is the page that they wanted, kept until they can go on."""
+    """``next`` is the page that the person wanted, kept until they can go on."""
     wanted = get_next_redirect_url(request)
     if wanted and wanted.startswith("/"):
-        assert isinstance(request.user, User)  # noqa: S101  the login middleware let nobody else through
-        request.session[WAY_BACK] = {
-            "page": wanted,
-            "is_staff_page": wanted.startswith(reverse("admin:index")),
-            "is_open": has_second_factor(request.user),
-        }
-    response: HttpResponse = index(request)
-    return response
+        is_staff_page, is_open = wanted.startswith(reverse("admin:index")), has_second_factor(signed_in(request))
+        request.session[WAY_BACK] = {"page": wanted, "is_staff_page": is_staff_page, "is_open": is_open}
+    return index(request)
 
 
 def go_back(request: HttpRequest) -> HttpResponse:
-    """To the page that somebody wanted who was sent to set up a second factor."""
     return HttpResponseRedirect(request.session.pop(WAY_BACK, {}).get("page", reverse("home")))
 
 
 def remove_key(request: HttpRequest, pk: int) -> HttpResponse:
-    """allauth asks `can_delete_authenticator` for an authenticator app only; a security key is held up here."""
+    """allauth asks `can_delete_authenticator` for an authenticator app only."""
     key = Authenticator.objects.filter(user=request.user.pk, type=Authenticator.Type.WEBAUTHN, pk=pk).first()
     if key is not None and is_needed(key):
         messages.error(request, str(NEEDED))
         return redirect("mfa_list_webauthn")
-    response: HttpResponse = remove_webauthn(request, pk=pk)
-    return response
+    return remove_webauthn(request, pk=pk)

@@ -1,8 +1,5 @@
-"""The forms of allauth where the portal does more than it does.
-
-Where somebody may fail to prove who they are and allauth has no signal for that, the failure is left in the audit trail
-(`billing_portal.security_events`). A mailed link proves the address, and a secret is encrypted wherever it waits.
-"""
+"""The forms of allauth where the portal does more: failures that allauth has no signal for are audited, a mailed link
+proves the address, and a secret is encrypted wherever it waits."""
 
 from typing import Any
 
@@ -53,7 +50,7 @@ class ResetPasswordKeyForm(account.ResetPasswordKeyForm):
 
 class ChangePasswordForm(account.ChangePasswordForm):
     def clean_oldpassword(self) -> str:
-        """Judged and counted as at signing in: whoever sits at a browser that was left open gets no more tries here."""
+        """Judged and counted as at signing in: a browser that was left open gives no more tries."""
         adapter, password = get_account_adapter(), str(self.cleaned_data["oldpassword"])
         user = adapter.authenticate(context.request, email=self.user.email, password=password)
         if user is None or user.pk != self.user.pk:
@@ -76,8 +73,8 @@ class CodeForm:
 
 
 class AnyCodeForm(CodeForm):
-    """A code of the app or a recovery code. The library stops at the first secret that no key decrypts; here the codes
-    that can still be read go on being good, so that whoever lost the one gets in with the other."""
+    """A code of the app or a recovery code. The library stops at the first secret that no key decrypts; here codes that
+    can still be read stay good."""
 
     cleaned_data: dict[str, Any]
 
@@ -92,7 +89,7 @@ class AnyCodeForm(CodeForm):
             return self._code_of(readable)
 
     def _code_of(self, readable: list[Authenticator]) -> str:
-        """The code, if it is of one of these. Raises ValidationError. The library has counted the try by now."""
+        """Raises ValidationError. The library has counted the try by now."""
         code = str(self.cleaned_data["code"])
         for row in readable:
             if row.wrap().validate_code(code):
@@ -113,8 +110,7 @@ class ReauthenticateForm(AnyCodeForm, codes.ReauthenticateForm):
 
 
 class ActivateTOTPForm(CodeForm, totp.ActivateTOTPForm):
-    """Keeps the secret encrypted in the session as well, where it waits for the first code: sessions are rows of the
-    database, and what is activated is this very secret."""
+    """Keeps the secret encrypted in the session as well, where it waits for the first code."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         session = context.request.session
@@ -126,8 +122,8 @@ class ActivateTOTPForm(CodeForm, totp.ActivateTOTPForm):
 
 
 class KeyForm:
-    """A security key or passkey. Of a wrong one allauth tells nothing. At signing in with a passkey alone the browser
-    only claims whose it is, so the entry is about nobody."""
+    """Of a wrong security key allauth tells nothing. At signing in with a passkey alone the browser only claims whose
+    it is, so the entry is about nobody."""
 
     user: Any
 
@@ -151,16 +147,22 @@ class KeyForm:
             raise get_adapter().validation_error("incorrect_code") from error
 
 
-class AddWebAuthnForm(webauthn.AddWebAuthnForm):
+class NamedKeyForm:
+    """Of a security key. allauth does not translate the label."""
+
+    fields: dict[str, Any]
+
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.fields["name"].label = _("Name")
 
 
-class EditWebAuthnForm(webauthn.EditWebAuthnForm):
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        self.fields["name"].label = _("Name")
+class AddWebAuthnForm(NamedKeyForm, webauthn.AddWebAuthnForm):
+    pass
+
+
+class EditWebAuthnForm(NamedKeyForm, webauthn.EditWebAuthnForm):
+    pass
 
 
 class AuthenticateWebAuthnForm(KeyForm, webauthn.AuthenticateWebAuthnForm):

@@ -1,8 +1,5 @@
-"""Catalogues of texts, with Babel alone: no gettext tools need to be installed.
-
-Texts come from Python and from templates, which Django turns into calls that an extractor of Python understands.
-``python -m billing_portal.translations`` compiles; `make_messages` collects.
-"""
+"""Catalogues of texts, with Babel alone: no gettext tools need to be installed. Django turns templates into calls that
+an extractor of Python understands."""
 
 import io
 from collections.abc import Iterator
@@ -15,22 +12,14 @@ from babel.messages.mofile import write_mo
 from babel.messages.pofile import read_po, write_po
 from django.utils.translation.template import templatize
 
-BASE_DIR = Path(__file__).resolve().parent.parent
 PACKAGES = ("billing_portal", "accounts", "invoices", "payments")
 DOMAIN = "django"
 # What a call looks like: the positions of the text, of its plural, and of its context.
 CALLS: dict[str, tuple[int | tuple[int, str], ...] | None] = {
-    "_": None,
-    "gettext": None,
-    "gettext_lazy": None,
-    "gettext_noop": None,
-    "_now": None,
-    "ngettext": (1, 2),
-    "ngettext_lazy": (1, 2),
-    "pgettext": ((1, "c"), 2),
-    "pgettext_lazy": ((1, "c"), 2),
-    "npgettext": ((1, "c"), 2, 3),
-    "npgettext_lazy": ((1, "c"), 2, 3),
+    **dict.fromkeys(("_", "_now", "gettext", "gettext_lazy", "gettext_noop")),
+    **dict.fromkeys(("ngettext", "ngettext_lazy"), (1, 2)),
+    **dict.fromkeys(("pgettext", "pgettext_lazy"), ((1, "c"), 2)),
+    **dict.fromkeys(("npgettext", "npgettext_lazy"), ((1, "c"), 2, 3)),
 }
 
 
@@ -59,13 +48,11 @@ def compile_catalogues(locale: Path) -> list[Path]:
 
 
 def collect(base: Path) -> Catalog:
-    """Every text of the source, with the files it stands in."""
     catalogue = Catalog(project="Billing portal", charset="utf-8")
     for file, source in _sources(base):
-        for line, text, comments, context in extract(
-            "python", io.BytesIO(source.encode()), CALLS, comment_tags=("Translators:",), strip_comment_tags=True
-        ):
-            name = file.relative_to(base).as_posix()
+        name, python = file.relative_to(base).as_posix(), io.BytesIO(source.encode())
+        for line, text, comments, context in extract("python", python, CALLS, comment_tags=("Translators:",),
+                                                     strip_comment_tags=True):  # fmt: skip
             catalogue.add(text, None, [(name, line)], auto_comments=comments, context=context)
     return catalogue
 
@@ -96,7 +83,3 @@ def _sources(base: Path) -> Iterator[tuple[Path, str]]:
             calls = templatize(file.read_text(), origin=str(file))
             # A template's indentation means nothing, but Python's would.
             yield file, "\n".join(line.strip() for line in calls.splitlines())
-
-
-if __name__ == "__main__":
-    compile_catalogues(BASE_DIR / "locale")

@@ -1,8 +1,5 @@
-"""The WSGI entry point: ``gunicorn billing_portal.wsgi``.
-
-Refuses to start with a configuration that the system checks call an error, such as the sandbox gateway on a real
-installation, or with the demo's people in its database. Commands check by themselves; a web server would not.
-"""
+"""The WSGI entry point. Refuses to start with a configuration that the system checks call an error, such as the sandbox
+gateway on a real installation, or with the demo's people in its database."""
 
 import os
 
@@ -13,13 +10,12 @@ from django.core.wsgi import get_wsgi_application
 
 
 def checked_application() -> WSGIHandler:
-    """The application. Raises ImproperlyConfigured, with everything that is wrong."""
-    made = get_wsgi_application()
-    serious = [found for found in run_checks(tags=[Tags.security]) if found.is_serious()]
-    problems = [f"{found.msg} {found.hint or ''}".strip() for found in serious]
-    if problems:
-        raise ImproperlyConfigured(" ".join(problems))
-    return made
+    """Raises ImproperlyConfigured, with everything that is wrong."""
+    application = get_wsgi_application()
+    serious = [check for check in run_checks(tags=[Tags.security]) if check.is_serious()]
+    if serious:
+        raise ImproperlyConfigured(" ".join(f"{check.msg} {check.hint or ''}".strip() for check in serious))
+    return application
 
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "billing_portal.settings")

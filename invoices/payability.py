@@ -100,7 +100,7 @@ class ProfilePayability:
     @cached_property
     def _of_all(self) -> NotPayable | None:
         """Why no invoice of the profile can be paid, whatever the invoice."""
-        if Permission.INVOICE_PAY not in self.access.permissions_on(self.profile):
+        if Permission.INVOICE_PAY not in self.access.permissions_at(self.profile):
             refusal = self.access.refusal(Permission.INVOICE_PAY, self.profile)
             code = NotPayableReason.SECOND_FACTOR if isinstance(refusal, NeedsSecondFactor) else NotPayableReason.ROLE
             return NotPayable(code, str(refusal))

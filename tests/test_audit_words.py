@@ -13,7 +13,7 @@ from django.urls import reverse
 from django.utils import translation
 from django.utils.html import strip_tags
 
-from accounts.admin.changes import SECRET
+from accounts.admin.base import SECRET
 from accounts.audit_words import (
     ACTIONS,
     FACTS,
@@ -22,11 +22,11 @@ from accounts.audit_words import (
     Kind,
     action_in_words,
     actions_of,
+    browser_in_words,
     detail_in_words,
     kind_of,
     thing_of,
 )
-from accounts.browsers import browser_in_words
 from accounts.models import AuditEntry, BillingProfile, WireRequest
 from billing_portal.security_events import BLOCKED_ON
 from payments.states import DisputeStatus, PaymentStatus, RefundStatus

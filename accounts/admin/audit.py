@@ -1,12 +1,11 @@
-"""The audit trail for staff: what was done in words, by whom, about whom, from where, and the values before and after.
+"""The records of what was done: the audit trail, outgoing mail and job runs.
 
-The list holds millions of rows. It is narrowed by kind and by date; a search looks up people, scopes and internet
-addresses and is then exact, and looks for any other text in the newest entries only. Nothing counts further than
-`MAX_COUNTED`.
+The audit trail holds millions of rows. It is narrowed by kind and by date; a search by person, scope or internet
+address is exact, any other text is looked for in the newest entries only.
 """
 
 import re
-from collections.abc import Iterable
+from collections.abc import Callable
 from functools import cached_property
 from ipaddress import ip_address
 from typing import Any
@@ -16,6 +15,7 @@ from django.core.paginator import Paginator
 from django.db.models import Max, Q, QuerySet
 from django.http import HttpRequest
 from django.template.loader import render_to_string
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from accounts.admin.base import ReadOnlyAdmin
@@ -23,13 +23,14 @@ from accounts.audit_words import (
     Kind,
     action_in_words,
     actions_of,
+    browser_in_words,
     changes_in_words,
     detail_in_words,
     facts_in_words,
     kind_of,
 )
-from accounts.browsers import browser_in_words
 from accounts.models import AuditEntry, BillingAccount, BillingProfile, User
+from billing_portal.core.models import JobRun, OutgoingMail
 
 MAX_COUNTED = 10_000
 NEWEST = 50_000
@@ -102,20 +103,20 @@ class AuditEntryAdmin(ReadOnlyAdmin):
 
     @admin.display(description=_("values"))
     def values(self, entry: AuditEntry) -> str:
-        """Each field that changed, with what it held before and what it holds since."""
-        return self._part("values", changes_in_words(entry.action, entry.detail, _currency(entry)))
+        return self._part("values", changes_in_words, entry)
 
     @admin.display(description=_("more"))
     def more(self, entry: AuditEntry) -> str:
-        """The other facts of the entry, one a line."""
-        return self._part("facts", facts_in_words(entry.action, entry.detail, _currency(entry)))
+        return self._part("facts", facts_in_words, entry)
 
     @staticmethod
-    def _part(name: str, rows: list[Any]) -> str:
+    def _part(name: str, in_words: Callable[[str, dict[str, Any], str], list[Any]], entry: AuditEntry) -> str:
+        """The currency is of amounts that the entry keeps without one."""
+        currency = entry.profile.currency if entry.profile is not None else ""
+        rows = in_words(entry.action, entry.detail, currency)
         return render_to_string(f"admin/accounts/auditentry/detail.html#{name}", {"rows": rows}) if rows else "-"
 
     def render_change_form(self, request: HttpRequest, context: dict[str, Any], *args: Any, **kwargs: Any) -> Any:
-        """Headed by what was done, in words."""
         context["subtitle"] = f"{action_in_words(context['original'].action)}: {context['original'].subject}"
         return super().render_change_form(request, context, *args, **kwargs)
 
@@ -123,29 +124,47 @@ class AuditEntryAdmin(ReadOnlyAdmin):
         self, _request: HttpRequest, queryset: QuerySet[AuditEntry], search_term: str
     ) -> tuple[QuerySet[AuditEntry], bool]:
         term = search_term.strip()
-        return (queryset.filter(_found(term)) if term else queryset), False
+        return (queryset.filter(_condition_of(term)) if term else queryset), False
 
 
-def _found(term: str) -> Q:
-    """What a search means. By people and scopes it uses their indexes; anything else looks at the newest entries."""
+@admin.register(OutgoingMail)
+class OutgoingMailAdmin(ReadOnlyAdmin):
+    list_display = ("key", "to", "template", "created_at", "sent_at", "tries", "last_error")
+    list_filter = (("sent_at", admin.EmptyFieldListFilter),)
+    search_fields = ("key", "to")
+    search_help_text = _("Key or email address")
+    ordering = ("-pk",)
+
+
+@admin.register(JobRun)
+class JobRunAdmin(ReadOnlyAdmin):
+    """One row for each pass that found work, and the last one that found none."""
+
+    list_display = ("started_at", "finished_at", "origin", "what", "trouble")
+    list_filter = ("origin", ("started_at", admin.DateFieldListFilter))
+    fields = ("started_at", "finished_at", "origin", "what", "trouble")
+    ordering = ("-started_at", "-pk")
+
+    @admin.display(description=_("done"))
+    def what(self, run: JobRun) -> str:
+        return ", ".join(f"{gettext(name)}: {count}" for name, count in run.done.items()) or gettext("nothing was due")
+
+    @admin.display(description=_("failed"))
+    def trouble(self, run: JobRun) -> str:
+        return "; ".join(f"{gettext(name)}: {problem}" for name, problem in run.failed.items()) or "-"
+
+
+def _condition_of(term: str) -> Q:
+    """By people and scopes it uses their indexes; anything else looks at the newest entries."""
     newest = (AuditEntry.objects.aggregate(last=Max("pk"))["last"] or 0) - NEWEST
     within = Q(pk__gt=newest)
     if CODE.fullmatch(term.upper()):
         profiles = BillingProfile.objects.filter(Q(code=term.upper()) | Q(account__code=term.upper()))
         accounts = BillingAccount.objects.filter(code=term.upper())
-        return Q(profile__in=_keys(profiles)) | (within & Q(account__in=_keys(accounts)))
+        return Q(profile__in=[row.pk for row in profiles]) | (within & Q(account__in=[row.pk for row in accounts]))
     try:
         return within & Q(ip_address=str(ip_address(term)))
     except ValueError:
         pass
-    people = _keys(User.objects.filter(email__icontains=term).order_by("pk")[:MAX_PEOPLE])
+    people = [*User.objects.filter(email__icontains=term).order_by("pk").values_list("pk", flat=True)[:MAX_PEOPLE]]
     return Q(person__in=people) | Q(actor__in=people) | (within & Q(subject__icontains=term))
-
-
-def _keys(rows: Iterable[Any]) -> list[int]:
-    return [row.pk for row in rows]
-
-
-def _currency(entry: AuditEntry) -> str:
-    """Of amounts that an entry keeps without one."""
-    return entry.profile.currency if entry.profile is not None else ""

@@ -1,21 +1,30 @@
-"""What the staff pages share: refusals are told, and every change is audited with the values before and after."""
+"""What the staff pages share: refusals are told, and every change is audited with the values before and after.
 
-from typing import Any
+Every stored field counts, whether the form shows it or not, because saving may change more than was typed. Days and
+times are kept in ISO 8601, decimals as text, another row as its key and name. A secret is never kept.
+"""
+
+import re
+from collections.abc import Iterable
+from datetime import date, datetime, time
+from decimal import Decimal
+from typing import Any, ClassVar
+from uuid import UUID
 
 from django.contrib import admin, messages
 from django.contrib.admin.options import IncorrectLookupParameters
 from django.contrib.admin.views.main import ChangeList
-from django.core.exceptions import FieldDoesNotExist, ValidationError
+from django.core.exceptions import FieldDoesNotExist, ObjectDoesNotExist, ValidationError
 from django.db import DataError, transaction
-from django.db.models import ForeignKey, Model, QuerySet
+from django.db.models import Field, ForeignKey, ManyToManyField, Model, QuerySet
 from django.forms import ModelForm, Widget
 from django.forms.models import BaseInlineFormSet
-from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
-from django.utils import timezone
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
+from django.urls import URLPattern, path
+from django.utils import timezone, translation
 
 from accounts import audit
 from accounts.access import Access, staff_access
-from accounts.admin.changes import belongs_to, differences, stored_values
 from accounts.audit_words import thing_of
 from accounts.models import User
 from accounts.operations.addresses import CannotChangeAddress
@@ -23,6 +32,8 @@ from accounts.operations.people import CannotDeactivate
 from accounts.operations.roles import CannotChangeRoles
 
 MAX_WORDS = 10
+SECRET = re.compile(r"password|secret|token")
+CHANGED = "changed"
 REFUSALS = (CannotChangeAddress, CannotChangeRoles, CannotDeactivate)
 
 
@@ -31,11 +42,16 @@ def access_of_staff(request: HttpRequest) -> Access:
     return staff_access(request.user)
 
 
-class AuditedAdmin(admin.ModelAdmin):
-    """Leaves an entry for each row that a form adds, changes or deletes, of its own model and of those below it.
+def never(*_args: Any, **_kwargs: Any) -> bool:
+    """A permission that nobody has, for the attributes ``has_..._permission``."""
+    return False
 
-    The entry is written in the transaction of the change, after everything that follows from it was saved, so it holds
-    what the database holds, and a change that is refused leaves none. Django's own log beside it names fields only.
+
+class PortalAdmin(admin.ModelAdmin):
+    """Leaves an entry for each row that a form adds, changes or deletes, of its own model and of those below it, in the
+    transaction of the change and after everything that follows from it was saved. Django's own log names fields only.
+
+    Withstands addresses that somebody typed by hand, with values in them that mean nothing.
     """
 
     # The action under which an operation that this page calls records a new row itself.
@@ -43,22 +59,43 @@ class AuditedAdmin(admin.ModelAdmin):
     # Fields whose change an operation that this page calls records itself.
     recorded_fields: tuple[str, ...] = ()
 
+    # Pages of our own about a row: the last part of the address, and the method that answers.
+    pages: ClassVar[dict[str, str]] = {}
+    # Exceptions of operations whose message is shown, after the admin's own transaction was rolled back.
+    refusals: tuple[type[Exception], ...] = ()
+
+    def get_urls(self) -> list[URLPattern]:
+        own = [
+            path(
+                f"<path:object_id>/{name}/",
+                self.admin_site.admin_view(getattr(self, view)),
+                name=f"{self.opts.app_label}_{self.opts.model_name}_{name.replace('-', '_')}",
+            )
+            for name, view in self.pages.items()
+        ]
+        return [*own, *super().get_urls()]
+
     def get_object(self, request: HttpRequest, object_id: str, from_field: str | None = None) -> Any:
-        """Locked while it is being written: the whole row is saved, and must not put back what somebody else has just
-        changed in it."""
+        """Locked while it is written: the whole row is saved, and must not undo what somebody else has just changed."""
         row = super().get_object(request, object_id, from_field)
         is_written = request.method == "POST" and transaction.get_connection().in_atomic_block
         if row is None or not is_written or not self.has_change_permission(request, row):
             return row
         return self.get_queryset(request).select_for_update(no_key=True).get(pk=row.pk)
 
+    def row_or_404(self, request: HttpRequest, object_id: str) -> Any:
+        row = self.get_object(request, object_id) if object_id.isascii() else None
+        if row is None:
+            raise Http404
+        return row
+
     def save_form(self, request: HttpRequest, form: Any, change: bool) -> Any:
         form.stored_before = stored_values(self.model, [form.instance.pk] if change else [])
         return super().save_form(request, form, change)
 
     def save_formset(self, request: HttpRequest, form: Any, formset: Any, change: bool) -> None:
-        formset.stored_before = stored_values(formset.model, [one.instance.pk for one in formset.initial_forms])
-        rows = [one.instance for one in formset.deleted_forms if one.instance.pk is not None]
+        formset.stored_before = stored_values(formset.model, [row.instance.pk for row in formset.initial_forms])
+        rows = [row.instance for row in formset.deleted_forms if row.instance.pk is not None]
         formset.rows_to_delete = [(row.pk, str(row)) for row in rows]
         super().save_formset(request, form, formset, change)
 
@@ -66,17 +103,18 @@ class AuditedAdmin(admin.ModelAdmin):
         """Django calls this once, after the row and all below it were saved, and before the transaction ends."""
         row = form.instance
         if not (add and self.addition_recorded_as):
-            self.record_saved(request, [row], form.stored_before, belongs_to(row))
+            self.record_saved(request, [row], form.stored_before, audit.belongs_to(row))
         for formset in formsets or []:
             rows = [*formset.new_objects, *(changed for changed, _fields in formset.changed_objects)]
-            self.record_saved(request, rows, formset.stored_before, belongs_to(row))
+            self.record_saved(request, rows, formset.stored_before, audit.belongs_to(row))
             for pk, name in formset.rows_to_delete:
-                self.record_deleted(request, formset.model, name, formset.stored_before[pk], belongs_to(row))
+                detail = differences(formset.model, formset.stored_before[pk], {})
+                self._record(request, f"{thing_of(formset.model)}.deleted", name, audit.belongs_to(row), detail)
         return super().construct_change_message(request, form, formsets, add)
 
     def delete_model(self, request: HttpRequest, obj: Any) -> None:
-        before, belongs, name = stored_values(type(obj), [obj.pk])[obj.pk], belongs_to(obj), str(obj)
-        self.record_deleted(request, type(obj), name, before, belongs)
+        detail = differences(type(obj), stored_values(type(obj), [obj.pk])[obj.pk], {})
+        self._record(request, f"{thing_of(type(obj))}.deleted", str(obj), audit.belongs_to(obj), detail)
         super().delete_model(request, obj)
 
     def delete_queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> None:
@@ -95,33 +133,13 @@ class AuditedAdmin(admin.ModelAdmin):
             new = {name: value for name, value in after[row.pk].items() if name not in self.recorded_fields}
             detail = differences(type(row), old, new)
             if detail:
-                deed = "changed" if old else "added"
-                self._leave_entry(request, f"{thing_of(type(row))}.{deed}", str(row), belongs_to(row) or parent, detail)
+                action = f"{thing_of(type(row))}.{'changed' if old else 'added'}"
+                self._record(request, action, str(row), audit.belongs_to(row) or parent, detail)
 
-    def record_deleted(
-        self, request: HttpRequest, model: type[Model], name: str, before: dict[str, Any], belongs: dict[str, Any]
-    ) -> None:
-        self._leave_entry(request, f"{thing_of(model)}.deleted", name, belongs, differences(model, before, {}))
-
-    def _leave_entry(
-        self, request: HttpRequest, action: str, subject: str, belongs: dict[str, Any], detail: dict[str, Any]
-    ) -> None:
-        audit.record(
-            access=access_of_staff(request),
-            at=timezone.now(),
-            action=action,
-            subject=subject[:120],
-            **belongs,
-            **detail,
-        )
-
-
-class PortalAdmin(AuditedAdmin):
-    """Stands addresses that somebody typed by hand, with values in them that mean nothing. What an operation refuses
-    is shown as a message: refusals leave the admin's own transaction first, so nothing of a refused change is kept."""
-
-    # Exceptions of operations whose message may be shown.
-    refusals: tuple[type[Exception], ...] = ()
+    @staticmethod
+    def _record(request: HttpRequest, action: str, name: str, belongs: dict[str, Any], detail: dict[str, Any]) -> None:
+        access, at = access_of_staff(request), timezone.now()
+        audit.record(access=access, at=at, action=action, subject=name, **belongs, **detail)
 
     def changeform_view(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
         try:
@@ -131,7 +149,6 @@ class PortalAdmin(AuditedAdmin):
             return HttpResponseRedirect(request.get_full_path())
 
     def get_changeform_initial_data(self, request: HttpRequest) -> dict[str, Any]:
-        """What a new form begins with. A row that there is not is left out."""
         initial = super().get_changeform_initial_data(request)
         return {name: value for name, value in initial.items() if self._can_be(name, value)}
 
@@ -149,14 +166,12 @@ class PortalAdmin(AuditedAdmin):
     def get_search_results(
         self, request: HttpRequest, queryset: QuerySet[Any], search_term: str
     ) -> tuple[QuerySet[Any], bool]:
-        """Looks for the first words only: each is a condition on every column that is searched, and a pasted page made
-        one query run for many seconds."""
+        """Each word is a condition on every column: with a pasted page one query ran for many seconds."""
         words = search_term.split(maxsplit=MAX_WORDS)[:MAX_WORDS]
         return super().get_search_results(request, queryset, " ".join(words))
 
     def get_changelist_instance(self, request: HttpRequest) -> ChangeList:
-        """Raises IncorrectLookupParameters, which Django answers with ``?e=1``, also for days outside the calendar and
-        numbers that no column holds."""
+        """Days outside the calendar and numbers that no column holds count as lookups that Django refuses."""
         try:
             return super().get_changelist_instance(request)
         except (OverflowError, ValueError, DataError) as error:
@@ -176,44 +191,91 @@ class NamedFormSet(BaseInlineFormSet):
 
 
 class PortalInline(admin.TabularInline):
-    """Rows that belong to another one, as a table below it."""
-
     formset: Any = NamedFormSet
     extra = 0
 
 
 class ReadOnlyInline(PortalInline):
     can_delete = False
-
-    def has_add_permission(self, _request: HttpRequest, _obj: Any = None) -> bool:
-        return False
-
-    def has_change_permission(self, _request: HttpRequest, _obj: Any = None) -> bool:
-        return False
-
-    def has_delete_permission(self, _request: HttpRequest, _obj: Any = None) -> bool:
-        return False
+    has_add_permission = has_change_permission = has_delete_permission = never
 
 
 class NoDeleteAdmin(PortalAdmin):
     """Rows with a history: they are made inactive, never deleted."""
 
     refusals = REFUSALS
+    has_delete_permission = never
+    inlines_when_new: ClassVar[tuple[Any, ...]] = ()
 
-    def has_delete_permission(self, _request: HttpRequest, _obj: Model | None = None) -> bool:
-        return False
+    def get_inlines(self, _request: HttpRequest, obj: Model | None) -> Any:
+        return self.inlines if obj else self.inlines_when_new
 
 
 class ReadOnlyAdmin(PortalAdmin):
     """Rows that staff look at and nobody changes."""
 
     show_full_result_count = False
+    has_add_permission = has_change_permission = has_delete_permission = never
 
-    def has_add_permission(self, _request: HttpRequest) -> bool:
-        return False
 
-    def has_change_permission(self, _request: HttpRequest, _obj: Model | None = None) -> bool:
-        return False
+def stored_values(model: type[Model], keys: Iterable[Any]) -> dict[Any, dict[str, Any]]:
+    """The rows with these keys as the database has them now: by key, the value of each field by its name."""
+    rows = model._base_manager.filter(pk__in=list(keys))
+    return {row.pk: _values(row) for row in rows}
 
-    def has_delete_permission(self, _request: HttpRequest, _obj: Model | None = None) -> bool:
-        return False
+
+def differences(model: type[Model], before: dict[str, Any], after: dict[str, Any]) -> dict[str, dict[str, Any]]:
+    """``{"before": {...}, "after": {...}}`` of the fields that differ. A row that is new has no ``before``, one that is
+    gone no ``after``, and neither has what is empty."""
+    known = before or after
+    fields = [field for field in _fields(model) if field.name in known and _differs(field, before, after)]
+    sides = {"before": before, "after": after} if fields else {}
+    with translation.override("en"):
+        return {
+            side: {field.name: _kept(field, values[field.name]) for field in fields}
+            for side, values in sides.items()
+            if values
+        }
+
+
+def _fields(model: type[Model]) -> list[Any]:
+    meta = model._meta
+    return [
+        field for field in (*meta.concrete_fields, *meta.many_to_many) if not field.primary_key and not field.generated
+    ]
+
+
+def _values(row: Model) -> dict[str, Any]:
+    return {
+        field.name: sorted(getattr(row, field.name).values_list("pk", flat=True))
+        if isinstance(field, ManyToManyField)
+        else field.value_from_object(row)
+        for field in _fields(type(row))
+    }
+
+
+def _differs(field: Field, before: dict[str, Any], after: dict[str, Any]) -> bool:
+    if before and after:
+        return bool(before[field.name] != after[field.name])
+    is_secret = SECRET.search(field.name) is not None
+    return not is_secret and (before or after)[field.name] not in (None, "", [])
+
+
+def _kept(field: Any, value: Any) -> Any:
+    if SECRET.search(field.name):
+        return CHANGED
+    if isinstance(field, ManyToManyField):
+        return sorted(str(row) for row in field.related_model._base_manager.filter(pk__in=value))
+    if isinstance(field, ForeignKey) and value is not None:
+        try:
+            text = str(field.related_model._base_manager.get(**{field.target_field.attname: value}))
+        except ObjectDoesNotExist:
+            text = ""
+        return {"pk": _plain(value), "text": text}
+    return _plain(value)
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, datetime | date | time):
+        return value.isoformat()
+    return str(value) if isinstance(value, Decimal | UUID) else value

@@ -1,17 +1,14 @@
-"""Billing accounts, billing profiles and invoice sections. What an invoice was made of is fixed: a profile stays with
-its account, a section with its profile, and the currency stays once there are amounts in it."""
-
-from typing import Any
+"""Billing accounts, profiles and sections. A profile stays with its account, a section with its profile, and the
+currency stays once there are amounts in it."""
 
 from django.contrib import admin
-from django.db.models import Field
 from django.forms import ModelForm
 from django.http import HttpRequest
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
-from accounts.admin.base import NoDeleteAdmin, PortalInline, access_of_staff
-from accounts.admin.roles import AccountRolesInline, ProfileRolesInline, SectionRolesInline
+from accounts.admin.base import NoDeleteAdmin, PortalInline, ReadOnlyInline, access_of_staff
+from accounts.admin.roles import RolesInline
 from accounts.models import BillingAccount, BillingContact, BillingProfile, InvoiceSection, TaxId
 from accounts.operations.second_factors import demand_second_factor
 
@@ -22,17 +19,11 @@ class TaxIdInline(PortalInline):
     model = TaxId
 
 
-class ProfilesInline(PortalInline):
-    """The profiles of an account, each a link to its own page."""
-
+class ProfilesInline(ReadOnlyInline):
     model = BillingProfile
     fields = readonly_fields = ("name", "code", "currency", "default_method", "status")
-    can_delete = False
     show_change_link = True
     ordering = ("name", "pk")
-
-    def has_add_permission(self, _request: HttpRequest, _obj: Any = None) -> bool:
-        return False
 
 
 class ContactsInline(PortalInline):
@@ -61,10 +52,8 @@ class BillingAccountAdmin(NoDeleteAdmin):
         (None, {"fields": ("name", "code", "agreement_type", "requires_second_factor", "created_at")}),
         (_("Sold to"), {"fields": ADDRESS}),
     )
-    inlines = (TaxIdInline, ProfilesInline, AccountRolesInline)
-
-    def get_inlines(self, request: HttpRequest, obj: BillingAccount | None) -> Any:
-        return super().get_inlines(request, obj) if obj is not None else [TaxIdInline]
+    inlines = (TaxIdInline, ProfilesInline, RolesInline)
+    inlines_when_new = (TaxIdInline,)
 
     def save_model(self, request: HttpRequest, obj: BillingAccount, form: ModelForm, change: bool) -> None:
         demanded = obj.requires_second_factor
@@ -99,7 +88,8 @@ class BillingProfileAdmin(NoDeleteAdmin):
             },
         ),
     )
-    inlines = (SectionsInline, ContactsInline, ProfileRolesInline)
+    inlines = (SectionsInline, ContactsInline, RolesInline)
+    inlines_when_new = (SectionsInline,)
 
     def get_readonly_fields(self, _request: HttpRequest, obj: BillingProfile | None = None) -> tuple[str, ...]:
         always = ("code", "created_at", "billed_until_on", "next_invoice_on")
@@ -107,18 +97,6 @@ class BillingProfileAdmin(NoDeleteAdmin):
             return always
         has_amounts = obj.invoices.exists() or obj.charges.exists()
         return (*always, "account", "currency") if has_amounts else (*always, "account")
-
-    def get_inlines(self, request: HttpRequest, obj: BillingProfile | None) -> Any:
-        return super().get_inlines(request, obj) if obj is not None else [SectionsInline]
-
-    def formfield_for_choice_field(self, db_field: Field, request: HttpRequest, **kwargs: Any) -> Any:
-        """Staff open and close a profile; warned and disabled come and go by themselves, and stay as they are here."""
-        field = super().formfield_for_choice_field(db_field, request, **kwargs)
-        if db_field.name == "status" and field is not None:
-            field.help_text = _(
-                "Closed: no new invoices, nothing can be paid online. Warned and disabled follow from what is past due."
-            )
-        return field
 
     def save_model(self, request: HttpRequest, obj: BillingProfile, form: ModelForm, change: bool) -> None:
         if obj.pays_by_wire:
@@ -136,10 +114,7 @@ class InvoiceSectionAdmin(NoDeleteAdmin):
     autocomplete_fields = ("profile",)
     ordering = ("name", "pk")
     fields = ("profile", "name", "is_active")
-    inlines = (SectionRolesInline,)
+    inlines = (RolesInline,)
 
     def get_readonly_fields(self, _request: HttpRequest, obj: InvoiceSection | None = None) -> tuple[str, ...]:
         return () if obj is None else ("profile",)
-
-    def get_inlines(self, request: HttpRequest, obj: InvoiceSection | None) -> Any:
-        return super().get_inlines(request, obj) if obj is not None else []

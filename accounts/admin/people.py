@@ -1,7 +1,7 @@
 """People who sign in. They prove their address and set their password by a mailed link; staff do neither for them."""
 
 from contextlib import suppress
-from typing import Any
+from typing import Any, ClassVar
 
 from allauth.mfa.models import Authenticator
 from django import forms
@@ -15,8 +15,7 @@ from django.db import transaction
 from django.db.models import QuerySet
 from django.forms import ModelForm
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
-from django.shortcuts import get_object_or_404
-from django.urls import URLPattern, path, reverse
+from django.urls import reverse
 from django.utils import timezone
 from django.utils.text import capfirst
 from django.utils.translation import gettext
@@ -42,6 +41,7 @@ from accounts.operations.second_factors import CannotRemoveSecondFactor, remove_
 from accounts.second_factors import is_readable
 from billing_portal.core.staff_pages import confirm
 
+NO_PERMISSION = _("Your staff account may look at this, but not act on it.")
 POWERS = ("is_staff", "is_superuser", "groups", "user_permissions")
 
 
@@ -57,7 +57,6 @@ class UserForm(forms.ModelForm):
         fields = ("email", "name", "language", "is_active", *POWERS)
 
     def clean_email(self) -> str:
-        """For a new person. The operation says the same under a lock."""
         try:
             email = valid_address(str(self.cleaned_data["email"]))
             refuse_taken_address(email)
@@ -96,22 +95,10 @@ class UserAdmin(NoDeleteAdmin, DjangoUserAdmin):
     )
     inlines = (UserRolesInline,)
     recorded_fields = ("is_active",)  # by change_activity
-
-    def get_urls(self) -> list[URLPattern]:
-        pages = {"address": self.address_view, "password-link": self.password_link_view}
-        own = [
-            path(
-                f"<path:object_id>/{name}/",
-                self.admin_site.admin_view(view),
-                name=f"accounts_user_{name.replace('-', '_')}",
-            )
-            for name, view in pages.items()
-        ]
-        return [*own, *super().get_urls()]
+    pages: ClassVar[dict[str, str]] = {"address": "address_view", "password-link": "password_link_view"}
 
     @admin.display(description=_("proven"))
     def proof(self, user: User) -> str:
-        """Whether the mailbox has answered, and what is waited for."""
         if user.is_erased:
             return gettext("The person was erased")
         change = EmailChange.objects.filter(user=user, expires_at__gt=timezone.now()).first()
@@ -120,17 +107,14 @@ class UserAdmin(NoDeleteAdmin, DjangoUserAdmin):
         return gettext("Yes") if is_proven(user) else gettext("No: the invitation has not been answered")
 
     def get_readonly_fields(self, request: HttpRequest, obj: User | None = None) -> tuple[str, ...]:
-        """Only a superuser hands out staff powers, or a clerk could make themselves one. An address has a page of its
-        own."""
-        always = ("joined_at", "last_login", "proof") if obj is None else ("joined_at", "last_login", "proof", "email")
+        """Only a superuser hands out staff powers, or a clerk could become one. An address has its own page."""
+        always = ("joined_at", "last_login", "proof", *(("email",) if obj else ()))
         return always if request.user.is_superuser else (*always, *POWERS)
 
     def has_change_permission(self, request: HttpRequest, obj: User | None = None) -> bool:
-        """Only a superuser changes a member of staff: a clerk who could change one would have the powers of whoever it
-        is. Nobody changes a person who was erased: somebody else would get their past."""
-        if obj is not None and obj.is_erased:
-            return False
-        if obj is not None and (obj.is_staff or obj.is_superuser) and not request.user.is_superuser:
+        """Only a superuser changes a member of staff: a clerk who could would have the powers of whoever it is. Nobody
+        changes a person who was erased: somebody else would get their past."""
+        if obj is not None and (obj.is_erased or is_beyond(obj, request)):
             return False
         return super().has_change_permission(request, obj)
 
@@ -145,14 +129,10 @@ class UserAdmin(NoDeleteAdmin, DjangoUserAdmin):
         """Nobody sets the password of somebody else: they could pay in their name. Staff mail a link instead."""
         raise PermissionDenied(gettext("Passwords are not set by staff. Mail the person a link to set a new one."))
 
-    def get_inlines(self, request: HttpRequest, obj: User | None) -> Any:
-        return super().get_inlines(request, obj) if obj is not None else []
-
     def save_model(self, request: HttpRequest, obj: User, form: ModelForm, change: bool) -> None:
         access, at = access_of_staff(request), timezone.now()
         if not change:
-            invited = invite_person(access=access, email=obj.email, name=obj.name, language=obj.language, at=at)
-            obj.pk = invited.pk
+            obj.pk = invite_person(access=access, email=obj.email, name=obj.name, language=obj.language, at=at).pk
             obj.refresh_from_db()
             return
         is_active = obj.is_active
@@ -165,72 +145,76 @@ class UserAdmin(NoDeleteAdmin, DjangoUserAdmin):
         """Proposes an address to somebody, or corrects one that nobody has proven."""
         user = self._changeable(request, object_id)
         proposes = not is_only_invited(user)
+        change = request_email_change if proposes else correct_unproven_address
         form = AddressForm(request.POST if request.method == "POST" else None)
-        if form.is_valid() and self._set_address(request, user, form, proposes=proposes):
-            return HttpResponseRedirect(reverse("admin:accounts_user_change", args=[user.pk]))
-        text = (
-            gettext("A link goes to the new address, and a warning to the present one."),
-            gettext("The address changes once the person has opened the link and confirmed, signed in as before."),
-            gettext("Somebody who can no longer sign in is invited anew, as another person, and given the roles anew."),
-        )
-        unproven = (
-            gettext("Nobody has answered the invitation to this address, so it can be corrected."),
-            gettext("The person is invited at the new address. The earlier link no longer works."),
-        )
-        return self._confirm(
-            request,
-            user,
-            title=gettext("Propose another address") if proposes else gettext("Correct the address"),
-            text=text if proposes else unproven,
-            form=form,
-            button=gettext("Send the link") if proposes else gettext("Invite"),
-        )
+        if form.is_valid():
+            email = form.cleaned_data["email"]
+            try:
+                change(access=access_of_staff(request), user_id=user.pk, email=email, at=timezone.now())
+            except CannotChangeAddress as refusal:
+                form.add_error("email", str(refusal))
+            else:
+                message = gettext("A link was sent to %(email)s.") % {"email": email}
+                return self._back(request, user, message, messages.SUCCESS)
+        if proposes:
+            title, button = gettext("Propose another address"), gettext("Send the link")
+            text = [
+                gettext("A link goes to the new address, and a warning to the present one."),
+                gettext("The address changes once the person has opened the link and confirmed, signed in as before."),
+                gettext(
+                    "Somebody who can no longer sign in is invited anew, as another person, and given the roles anew."
+                ),
+            ]
+        else:
+            title, button = gettext("Correct the address"), gettext("Invite")
+            text = [
+                gettext("Nobody has answered the invitation to this address, so it can be corrected."),
+                gettext("The person is invited at the new address. The earlier link no longer works."),
+            ]
+        return self._confirm(request, user, title=title, text=text, form=form, button=button)
 
     def password_link_view(self, request: HttpRequest, object_id: str) -> HttpResponse:
-        """Mails somebody the link with which they set a password themselves."""
         user = self._changeable(request, object_id)
+        email = {"email": user.email}
         if request.method == "POST":
             try:
                 mail_password_link(access=access_of_staff(request), user_id=user.pk, at=timezone.now())
             except CannotChangeAddress as refusal:
-                self.message_user(request, str(refusal), messages.ERROR)
-            else:
-                sent = gettext("A link to set a password was mailed to %(email)s.") % {"email": user.email}
-                self.message_user(request, sent, messages.SUCCESS)
-            return HttpResponseRedirect(reverse("admin:accounts_user_change", args=[user.pk]))
-        proven = is_proven(user)
-        text = gettext("%(email)s gets a mail with a link to set a password. The current password works until then.")
-        invitation = gettext("%(email)s gets the invitation again, with a new link to set the first password.")
-        return self._confirm(
-            request,
-            user,
-            title=gettext("Mail a password link") if proven else gettext("Send the invitation again"),
-            text=[(text if proven else invitation) % {"email": user.email}],
-            button=gettext("Send the link"),
-        )
+                return self._back(request, user, str(refusal), messages.ERROR)
+            message = gettext("A link to set a password was mailed to %(email)s.") % email
+            return self._back(request, user, message, messages.SUCCESS)
+        if is_proven(user):
+            title = gettext("Mail a password link")
+            text = gettext(
+                "%(email)s gets a mail with a link to set a password. The current password works until then."
+            )
+        else:
+            title = gettext("Send the invitation again")
+            text = gettext("%(email)s gets the invitation again, with a new link to set the first password.")
+        return self._confirm(request, user, title=title, text=[text % email], button=gettext("Send the link"))
 
     def _changeable(self, request: HttpRequest, object_id: str) -> User:
-        pk = int(object_id) if object_id.isascii() and object_id.isdigit() and len(object_id) < 19 else None
-        user: User = get_object_or_404(self.get_queryset(request), pk=pk)
+        user: User = self.row_or_404(request, object_id)
         if not self.has_change_permission(request, user):
-            raise PermissionDenied(gettext("Your staff account may look at this, but not act on it."))
+            raise PermissionDenied(NO_PERMISSION)
         return user
 
-    def _set_address(self, request: HttpRequest, user: User, form: AddressForm, *, proposes: bool) -> bool:
-        """Whether it was done; what is refused stands at the field."""
-        act = request_email_change if proposes else correct_unproven_address
-        email = form.cleaned_data["email"]
-        try:
-            act(access=access_of_staff(request), user_id=user.pk, email=email, at=timezone.now())
-        except CannotChangeAddress as refusal:
-            form.add_error("email", str(refusal))
-            return False
-        self.message_user(request, gettext("A link was sent to %(email)s.") % {"email": email}, messages.SUCCESS)
-        return True
+    def _back(self, request: HttpRequest, user: User, message: str, level: int) -> HttpResponse:
+        self.message_user(request, message, level)
+        return HttpResponseRedirect(reverse("admin:accounts_user_change", args=[user.pk]))
 
     def _confirm(self, request: HttpRequest, user: User, **page: Any) -> HttpResponse:
         back = reverse("admin:accounts_user_change", args=[user.pk])
         return confirm(self, request, row=user, back=back, **page)
+
+
+def is_beyond(user: User, request: HttpRequest) -> bool:
+    """Whether somebody is a member of staff, and whoever asks is no superuser."""
+    return (user.is_staff or user.is_superuser) and not request.user.is_superuser
+
+
+def by_superuser(_self: Any, request: HttpRequest, obj: Any = None) -> bool:  # noqa: ARG001  Django passes it
+    return bool(request.user.is_superuser)
 
 
 admin.site.unregister(Group)
@@ -238,17 +222,9 @@ admin.site.unregister(Group)
 
 @admin.register(Group)
 class GroupAdmin(PortalAdmin, DjangoGroupAdmin):
-    """Groups of staff. Only a superuser makes and changes them: what a group may do, its members may do, and a clerk
-    could be one of them."""
+    """Only a superuser makes and changes groups of staff: a clerk could be a member of one."""
 
-    def has_add_permission(self, request: HttpRequest) -> bool:
-        return bool(request.user.is_superuser)
-
-    def has_change_permission(self, request: HttpRequest, _obj: Group | None = None) -> bool:
-        return bool(request.user.is_superuser)
-
-    def has_delete_permission(self, request: HttpRequest, _obj: Group | None = None) -> bool:
-        return bool(request.user.is_superuser)
+    has_add_permission = has_change_permission = has_delete_permission = by_superuser
 
 
 class SecondFactorKindFilter(admin.SimpleListFilter):
@@ -263,8 +239,8 @@ class SecondFactorKindFilter(admin.SimpleListFilter):
 
 
 class SecondFactorAdmin(ReadOnlyAdmin):
-    """The second factors of people, without their secrets. Removing one lets somebody who lost it sign in again, and
-    ends their sessions; only a superuser takes one from a member of staff."""
+    """Second factors, without their secrets. Removing one lets somebody who lost it sign in again, and ends their
+    sessions."""
 
     list_display = ("user", "kind", "created_at", "last_used_at", "can_be_used")
     list_filter = (SecondFactorKindFilter,)
@@ -277,13 +253,12 @@ class SecondFactorAdmin(ReadOnlyAdmin):
     actions = None  # one by one: of many at once nobody would ask whose each is
 
     def lookup_allowed(self, lookup: str, _value: str, _request: HttpRequest) -> bool:
-        """Of what an address may ask for, the filter that is offered: Django would let it search the secrets."""
+        """Django would let an address search the secrets."""
         return lookup.partition("__")[0] == "type"
 
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        if obj is not None and (obj.user.is_staff or obj.user.is_superuser) and not request.user.is_superuser:
-            return False
-        return request.user.has_perm("mfa.delete_authenticator")
+        is_allowed = request.user.has_perm("mfa.delete_authenticator")
+        return is_allowed and not (obj is not None and is_beyond(obj.user, request))
 
     @admin.display(description=_("kind"), ordering="type")
     def kind(self, obj: Authenticator) -> str:
@@ -308,11 +283,9 @@ class SecondFactorAdmin(ReadOnlyAdmin):
         return super().render_change_form(request, context, *args, **kwargs)
 
     def delete_view(self, request: HttpRequest, object_id: str, extra_context: Any = None) -> HttpResponse:  # noqa: ARG002
-        """Says whose it is and what follows, then removes it."""
-        pk = int(object_id) if object_id.isascii() and object_id.isdigit() and len(object_id) < 19 else None
-        factor = get_object_or_404(Authenticator.objects.select_related("user"), pk=pk)
+        factor = self.row_or_404(request, object_id)
         if not self.has_delete_permission(request, factor):
-            raise PermissionDenied(gettext("Your staff account may look at this, but not act on it."))
+            raise PermissionDenied(NO_PERMISSION)
         back = reverse("admin:mfa_authenticator_change", args=[factor.pk])
         names = {"factor": kind_of_factor(factor.type), "user": factor.user}
         if request.method == "POST":
@@ -330,9 +303,8 @@ class SecondFactorAdmin(ReadOnlyAdmin):
         ]
         others = Authenticator.objects.filter(user=factor.user, type__in=SECOND_FACTORS).exclude(pk=factor.pk)
         if factor.type in SECOND_FACTORS and not others.exists():
-            text.insert(
-                1, gettext("It is the only second factor. The recovery codes go too, and the password is enough.")
-            )
+            last = gettext("It is the only second factor. The recovery codes go too, and the password is enough.")
+            text.insert(1, last)
         return confirm(
             self,
             request,

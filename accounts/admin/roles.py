@@ -1,6 +1,6 @@
 """Granting and removing roles, through the operations and with their rules."""
 
-from typing import Any
+from typing import Any, ClassVar
 
 from django.contrib import admin, messages
 from django.db.models import Model, QuerySet
@@ -11,39 +11,23 @@ from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.translation import gettext_lazy as _
 
-from accounts.access import ScopeObject
-from accounts.admin.base import REFUSALS, NoDeleteAdmin, PortalInline, access_of_staff
+from accounts.admin.base import REFUSALS, NoDeleteAdmin, ReadOnlyInline, access_of_staff, never
 from accounts.models import RoleAssignment
 from accounts.operations.roles import grant_role, remove_role
 from accounts.roles import Role
 
 
-class RolesInline(PortalInline):
+class RolesInline(ReadOnlyInline):
     """Who holds which role at a scope, or what a person holds. Granted and removed on pages of their own."""
 
     model = RoleAssignment
-    can_delete = False
     verbose_name_plural = _("roles granted here")
+    fields: ClassVar[tuple[str, ...]] = ("role", "user", "created_at", "removal")
+    readonly_fields = ("created_at", "removal")
     ordering = ("role", "pk")
-
-    def get_fields(self, _request: HttpRequest, _obj: Any = None) -> Any:
-        other_end = ["account", "profile", "section"] if self.fk_name == "user" else ["user"]
-        return ["role", *other_end, "created_at", "removal"]
-
-    def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> Any:
-        return self.get_fields(request, obj)
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[RoleAssignment]:
         return super().get_queryset(request).select_related("user", "account", "profile", "section")
-
-    def has_add_permission(self, _request: HttpRequest, _obj: Any = None) -> bool:
-        return False
-
-    def has_change_permission(self, _request: HttpRequest, _obj: Any = None) -> bool:
-        return False
-
-    def has_delete_permission(self, _request: HttpRequest, _obj: Any = None) -> bool:
-        return False
 
     @admin.display(description=_("Change"))
     def removal(self, assignment: RoleAssignment) -> str:
@@ -51,27 +35,13 @@ class RolesInline(PortalInline):
         return format_html('<a href="{}">{}</a>', url, _("Remove"))
 
 
-class AccountRolesInline(RolesInline):
-    fk_name = "account"
-
-
-class ProfileRolesInline(RolesInline):
-    fk_name = "profile"
-
-
-class SectionRolesInline(RolesInline):
-    fk_name = "section"
-
-
 class UserRolesInline(RolesInline):
-    fk_name = "user"
+    fields = ("role", "account", "profile", "section", "created_at", "removal")
     verbose_name_plural = _("roles of this person")
 
 
 @admin.register(RoleAssignment)
 class RoleAssignmentAdmin(NoDeleteAdmin):
-    """A role is granted or removed, never changed into another."""
-
     list_display = ("user", "role", "account", "profile", "section", "created_at")
     list_filter = ("role",)
     list_select_related = ("user", "account", "profile", "section")
@@ -82,25 +52,17 @@ class RoleAssignmentAdmin(NoDeleteAdmin):
     ordering = ("-pk",)
     actions = None
     addition_recorded_as = "role.granted"
-
-    def has_change_permission(self, _request: HttpRequest, _obj: RoleAssignment | None = None) -> bool:
-        return False
+    has_change_permission = never
 
     def has_delete_permission(self, request: HttpRequest, _obj: Model | None = None) -> bool:
         return request.user.has_perm("accounts.delete_roleassignment")
 
     def save_model(self, request: HttpRequest, obj: RoleAssignment, _form: ModelForm, _change: bool) -> None:
-        granted = grant_role(
-            access=access_of_staff(request),
-            user=obj.user,
-            role=Role(obj.role),
-            place=_place(obj),
-            at=timezone.now(),
-        )
-        obj.pk = granted.pk
+        access, role, place = access_of_staff(request), Role(obj.role), obj.place
+        obj.pk = grant_role(access=access, user=obj.user, role=role, place=place, at=timezone.now()).pk
 
     def delete_model(self, request: HttpRequest, obj: RoleAssignment) -> None:
-        remove_role(access=access_of_staff(request), assignment_id=obj.pk, place=_place(obj), at=timezone.now())
+        remove_role(access=access_of_staff(request), assignment_id=obj.pk, place=obj.place, at=timezone.now())
 
     def delete_view(self, request: HttpRequest, object_id: str, extra_context: Any = None) -> HttpResponse:
         try:
@@ -108,9 +70,3 @@ class RoleAssignmentAdmin(NoDeleteAdmin):
         except REFUSALS as refusal:
             self.message_user(request, str(refusal), messages.ERROR)
             return HttpResponseRedirect(reverse("admin:accounts_roleassignment_change", args=[object_id]))
-
-
-def _place(assignment: RoleAssignment) -> ScopeObject:
-    place = assignment.account or assignment.profile or assignment.section
-    assert place is not None  # noqa: S101  a check constraint says so
-    return place

@@ -1,23 +1,21 @@
 """Requests to pay by check or wire: staff read the facts, and approve or decline with a reason the customer reads."""
 
-from typing import Any
+from typing import Any, ClassVar
 
 from django import forms
 from django.contrib import admin, messages
 from django.contrib.admin.utils import label_for_field
 from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
-from django.shortcuts import get_object_or_404
-from django.urls import URLPattern, path, reverse
+from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from accounts.access import NotAllowed
 from accounts.admin.base import ReadOnlyAdmin, access_of_staff
-from accounts.forms import FACTS
 from accounts.models import WireRequest
-from accounts.operations.wire import CannotDecide, decide_wire_request
+from accounts.operations.wire import FACTS, CannotDecide, decide_wire_request
 from billing_portal.core.staff_pages import confirm
 
 
@@ -43,14 +41,7 @@ class WireRequestAdmin(ReadOnlyAdmin):
         (_("Facts"), {"fields": FACTS}),
         (_("Decision"), {"fields": ("decided_at", "decided_by", "answer")}),
     )
-
-    def get_urls(self) -> list[URLPattern]:
-        decide = path(
-            "<path:object_id>/decide/",
-            self.admin_site.admin_view(self.decide_view),
-            name="accounts_wirerequest_decide",
-        )
-        return [decide, *super().get_urls()]
+    pages: ClassVar[dict[str, str]] = {"decide": "decide_view"}
 
     def may_decide(self, request: HttpRequest) -> bool:
         return request.user.has_perm("accounts.change_wirerequest")
@@ -60,16 +51,21 @@ class WireRequestAdmin(ReadOnlyAdmin):
         return super().render_change_form(request, context, *args, **kwargs)
 
     def decide_view(self, request: HttpRequest, object_id: str) -> HttpResponse:
-        """Asks for the reason, and approves or declines by the button that was pressed."""
         if not self.may_decide(request):
             raise PermissionDenied(gettext("Your staff account may look at this, but not act on it."))
-        pk = int(object_id) if object_id.isascii() and object_id.isdigit() else None
-        row = get_object_or_404(self.get_queryset(request).select_related("profile__account"), pk=pk)
+        row: WireRequest = self.row_or_404(request, object_id)
         back = reverse("admin:accounts_wirerequest_change", args=[row.pk])
         form = AnswerForm(request.POST if request.method == "POST" else None)
         decision = request.POST.get("decision", "")
         if form.is_valid() and decision in ("approve", "decline"):
-            self._decide(request, row, approve=decision == "approve", answer=form.cleaned_data["answer"])
+            access, answer, approve = access_of_staff(request), form.cleaned_data["answer"], decision == "approve"
+            try:
+                decide_wire_request(access=access, request_id=row.pk, approve=approve, answer=answer, at=timezone.now())
+            except (CannotDecide, NotAllowed) as refusal:
+                self.message_user(request, str(refusal), messages.ERROR)
+            else:
+                message = gettext("The request was approved.") if approve else gettext("The request was declined.")
+                self.message_user(request, message, messages.SUCCESS)
             return HttpResponseRedirect(back)
         return confirm(
             self,
@@ -92,14 +88,3 @@ class WireRequestAdmin(ReadOnlyAdmin):
             other_answer=("decline", gettext("Decline")),
             back=back,
         )
-
-    def _decide(self, request: HttpRequest, row: WireRequest, *, approve: bool, answer: str) -> None:
-        try:
-            decide_wire_request(
-                access=access_of_staff(request), request_id=row.pk, approve=approve, answer=answer, at=timezone.now()
-            )
-        except (CannotDecide, NotAllowed) as refusal:
-            self.message_user(request, str(refusal), messages.ERROR)
-        else:
-            said = gettext("The request was approved.") if approve else gettext("The request was declined.")
-            self.message_user(request, said, messages.SUCCESS)

@@ -8,22 +8,12 @@ from accounts.models.customers import (
     InvoiceSection,
     PostalAddress,
     TaxId,
+    WireRequest,
     new_code,
 )
 from accounts.models.people import EmailChange, RoleAssignment, User
-from accounts.models.wire import WireRequest
 
 __all__ = [
-    "AuditEntry",
-    "BillingAccount",
-    "BillingContact",
-    "BillingProfile",
-    "EmailChange",
-    "InvoiceSection",
-    "PostalAddress",
-    "RoleAssignment",
-    "TaxId",
-    "User",
-    "WireRequest",
-    "new_code",
-]
+    "AuditEntry", "BillingAccount", "BillingContact", "BillingProfile", "EmailChange", "InvoiceSection",
+    "PostalAddress", "RoleAssignment", "TaxId", "User", "WireRequest", "new_code",
+]  # fmt: skip

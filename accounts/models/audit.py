@@ -11,10 +11,8 @@ from accounts.roles import Scope
 
 
 class AuditEntry(models.Model):
-    """What was done, by whom, to what, and from where. Written in the transaction of the act; never changed, never
-    deleted. ``person`` is set where it is about somebody: their sign-ins, roles, address, password, second factor. Only
-    what names somebody who was erased is blanked, by a rule of the database
-    (`billing_portal.core.append_only.Redactable`)."""
+    """What was done, by whom, to what, and from where; never changed or deleted. ``person`` is set where it is about
+    somebody. Only what names somebody who was erased is blanked (`billing_portal.core.append_only.Redactable`)."""
 
     at = models.DateTimeField(_("at"))
     actor = models.ForeignKey(

@@ -1,7 +1,7 @@
 """The customer: the agreement, the profiles that are invoiced, and the sections their invoices are grouped by."""
 
 import secrets
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from functools import lru_cache
 from zoneinfo import ZoneInfo, available_timezones
 
@@ -14,6 +14,8 @@ from django.db.models.functions import Lower
 from django.utils import timezone
 from django.utils.translation import get_language
 from django.utils.translation import gettext_lazy as _
+from stdnum.eu import vat as eu_vat
+from stdnum.util import get_cc_module
 
 from accounts.email_addresses import canonical_address
 from accounts.querysets import BillingAccountQuerySet, BillingProfileQuerySet, InvoiceSectionQuerySet
@@ -22,7 +24,7 @@ CODE_ALPHABET = "ABCDEFGHJKLMNPQRSTVWXYZ23456789"
 
 
 def new_code() -> str:
-    """A short public name such as ``K7QX-2M9P``: 40 random bits, no letters that are read for another."""
+    """A short public name such as ``K7QX-2M9P``: 40 random bits, no letters that look alike."""
     letters = [secrets.choice(CODE_ALPHABET) for _ in range(8)]
     return "".join(letters[:4]) + "-" + "".join(letters[4:])
 
@@ -36,6 +38,24 @@ def validate_time_zone(name: str) -> None:
 def country_name(code: str, language: str) -> str:
     """Remembered, because finding a language takes longer than writing the rest of an address."""
     return str(Locale.parse(language.replace("-", "_")).territories.get(code, code))
+
+
+def canonical_vat_number(number: str, country: str) -> str:
+    """The number as it is stored: of the European Union without spaces, of other countries as typed. A number of the
+    Union says its country itself, another one follows the rule of the customer's ``country``, where one is known.
+    Raises ValidationError."""
+    number, place = " ".join(number.split()).upper(), country.lower()
+    if eu_vat.is_valid(number):
+        return str(eu_vat.compact(number))
+    if place in eu_vat.MEMBER_STATES:
+        raise ValidationError(
+            _("This is not a valid tax ID. Begin with the letters of the country, such as NL; check the digits.")
+        )
+    rule = get_cc_module(place, "vat") if place else None
+    if rule is not None and not rule.is_valid(number):
+        name = country_name(country, get_language() or "en")
+        raise ValidationError(_("This is not a valid tax ID of %(country)s. Check its digits.") % {"country": name})
+    return number
 
 
 class PostalAddress(models.Model):
@@ -59,11 +79,10 @@ class PostalAddress(models.Model):
 
     @property
     def address_lines(self) -> list[str]:
-        """The address as it is written on an envelope, empty lines left out; the country's name is the reader's."""
+        """As it is written on an envelope; the country's name is the reader's."""
         return self.address_in(get_language() or "en")
 
     def address_in(self, language: str) -> list[str]:
-        """The same with the country's name in one language. A code that is no country stays as it is."""
         place = " ".join(part for part in (self.postal_code, self.city) if part)
         country = country_name(self.country, language)
         return [line for line in (self.company, self.attention, self.street, place, self.region, country) if line]
@@ -130,13 +149,18 @@ class TaxId(models.Model):
     def __str__(self) -> str:
         return f"{self.get_kind_display()} {self.value}"
 
+    def clean(self) -> None:
+        if self.kind == self.Kind.VAT and self.value:
+            try:
+                self.value = canonical_vat_number(self.value, self.account.country)
+            except ValidationError as error:
+                raise ValidationError({"value": error.messages}) from error
+
 
 class BillingProfile(PostalAddress):
-    """The paying unit: one invoice a period, its own payment methods. Its address is the bill-to.
-
-    It is warned and disabled by the days that something is past due, and active again by itself once that is paid;
-    whoever may pay can pay all the while. Closed it is by staff only, and until staff open it again.
-    """
+    """The paying unit: one invoice a period, its own payment methods. Its address is the bill-to. It is warned and
+    disabled by the days that something is past due, and active again once that is paid; only staff close it or open it
+    again."""
 
     class Status(models.TextChoices):
         ACTIVE = "active", _("Active")
@@ -193,7 +217,15 @@ class BillingProfile(PostalAddress):
     time_zone = models.CharField(
         _("time zone"), max_length=40, default="Europe/Amsterdam", validators=[validate_time_zone]
     )
-    status = models.CharField(_("status"), max_length=12, choices=Status, default=Status.ACTIVE)
+    status = models.CharField(
+        _("status"),
+        max_length=12,
+        choices=Status,
+        default=Status.ACTIVE,
+        help_text=_(
+            "Closed: no new invoices, nothing can be paid online. Warned and disabled follow from what is past due."
+        ),
+    )
     created_at = models.DateTimeField(_("created"), default=timezone.now, editable=False)
 
     objects = BillingProfileQuerySet.as_manager()
@@ -217,6 +249,10 @@ class BillingProfile(PostalAddress):
         """The calendar day of a moment where the profile is: what is past due must not depend on the reader."""
         return at.astimezone(ZoneInfo(self.time_zone)).date()
 
+    def month_before(self, at: datetime) -> date:
+        """The first day of the last month that has ended where the profile is."""
+        return (self.day_of(at).replace(day=1) - timedelta(days=1)).replace(day=1)
+
     @property
     def pays_by_wire(self) -> bool:
         return self.default_method == self.DefaultMethod.CHECK_WIRE
@@ -227,8 +263,6 @@ class BillingProfile(PostalAddress):
 
 
 class InvoiceSection(models.Model):
-    """A cost grouping on the invoice of a profile."""
-
     profile = models.ForeignKey(
         BillingProfile, models.PROTECT, related_name="sections", verbose_name=_("billing profile")
     )
@@ -278,3 +312,57 @@ class BillingContact(models.Model):
                 self.email = canonical_address(self.email)
             except ValidationError as error:
                 raise ValidationError({"email": error.messages}) from error
+
+
+class WireRequest(models.Model):
+    """That somebody asked to pay a profile's invoices by check or wire, with what staff need to decide."""
+
+    class Status(models.TextChoices):
+        OPEN = "open", _("Waiting for our answer")
+        APPROVED = "approved", _("Approved")
+        DECLINED = "declined", _("Declined")
+        WITHDRAWN = "withdrawn", _("Withdrawn")
+
+    profile = models.ForeignKey(
+        BillingProfile, models.PROTECT, related_name="wire_requests", verbose_name=_("billing profile")
+    )
+    status = models.CharField(_("status"), max_length=10, choices=Status, default=Status.OPEN)
+    legal_name = models.CharField(_("legal name of the company"), max_length=120)
+    registration_number = models.CharField(_("registration number"), max_length=40)
+    monthly_amount = models.CharField(_("expected amount a month"), max_length=40)
+    contact_name = models.CharField(_("contact in accounts payable"), max_length=120)
+    contact_email = models.EmailField(_("e-mail address of the contact"), max_length=254)
+    contact_phone = models.CharField(_("telephone of the contact"), max_length=40, blank=True)
+    reason = models.CharField(_("why a card does not work"), max_length=500)
+    requested_at = models.DateTimeField(_("asked"))
+    requested_by = models.ForeignKey(
+        "accounts.User", models.PROTECT, related_name="+", verbose_name=_("asked by"), db_index=False
+    )
+    decided_at = models.DateTimeField(_("decided"), null=True, blank=True)
+    decided_by = models.ForeignKey(
+        "accounts.User",
+        models.PROTECT,
+        null=True,
+        blank=True,
+        related_name="+",
+        verbose_name=_("decided by"),
+        db_index=False,
+    )
+    answer = models.CharField(_("reason for the decision"), max_length=500, blank=True)
+
+    class Meta:
+        verbose_name = _("request to pay by check or wire")
+        verbose_name_plural = _("requests to pay by check or wire")
+        constraints = [
+            models.UniqueConstraint(
+                fields=["profile"], condition=Q(status="open"), name="one_open_wire_request_per_profile"
+            ),
+            models.CheckConstraint(
+                condition=Q(status="open", decided_at=None) | (~Q(status="open") & Q(decided_at__isnull=False)),
+                name="wire_request_decided_when_closed",
+            ),
+        ]
+        indexes = [models.Index(fields=["status", "requested_at"], name="wire_request_by_status")]
+
+    def __str__(self) -> str:
+        return f"{self.profile}: {self.get_status_display()}"

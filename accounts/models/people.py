@@ -21,17 +21,14 @@ from accounts.roles import ROLES_OF, Role, Scope
 
 class UserManager(BaseUserManager["User"]):
     def create_user(self, email: str, password: str | None = None, **fields: Any) -> "User":
-        """Raises ValidationError for an address that is none."""
         user = self.model(email=canonical_address(email), **fields)
         user.set_password(password)
         user.save(using=self._db)
         return user
 
     def create_superuser(self, email: str, password: str | None = None, **fields: Any) -> "User":
-        """Somebody who administers the machine vouches for the address: mail may not even be set up yet.
-
-        Raises ValidationError for an address that is none, and for a weak password, because `createsuperuser` offers to
-        bypass its own test of it and leaves it out with --no-input."""
+        """Somebody who administers the machine vouches for the address. Raises ValidationError for an address that is
+        none and for a weak password, because `createsuperuser` offers to bypass its own test."""
         from allauth.account.models import EmailAddress  # noqa: PLC0415  needs the apps to be loaded
 
         if password is not None:
@@ -86,12 +83,11 @@ class User(AbstractBaseUser, PermissionsMixin):
 
     @property
     def is_erased(self) -> bool:
-        """Whether the personal data of this person was erased; only what they did is left."""
         return self.email.endswith(f"@{ERASED_DOMAIN}")
 
     def check_password(self, raw_password: str | None) -> bool:
-        """A right password whose hash is weaker than hashes are today is hashed anew, unless it was replaced since this
-        row was read: Django would write the old password back."""
+        """A right password with a weak hash is hashed anew, unless it was replaced since this row was read: Django
+        would write the old password back."""
 
         def strengthen(password: str) -> None:
             encoded = make_password(password)
@@ -111,10 +107,7 @@ class User(AbstractBaseUser, PermissionsMixin):
 
 
 class EmailChange(models.Model):
-    """The address that a person wants to have, until its mailbox has answered. Until then it counts for nothing.
-
-    One for each person, and no two persons wait for the same address.
-    """
+    """The address that a person wants to have, until its mailbox has answered. Until then it counts for nothing."""
 
     user = models.OneToOneField(User, models.CASCADE, related_name="email_change", verbose_name=_("user"))
     email = models.EmailField(_("new email address"), max_length=254)
@@ -186,3 +179,9 @@ class RoleAssignment(models.Model):
 
     def __str__(self) -> str:
         return f"{self.user}: {self.get_role_display()}"
+
+    @property
+    def place(self) -> BillingAccount | BillingProfile | InvoiceSection:
+        place = self.account or self.profile or self.section
+        assert place is not None  # noqa: S101  a check constraint says so
+        return place

@@ -2,11 +2,9 @@
 
 A person has one address. It is theirs once its mailbox has answered: a link that was mailed there set the password. To
 change it, a person or staff name the new address; a link goes to the new mailbox and a warning to the old one. The
-change is made by the person alone, who must open that link *and* be signed in: the link alone would hand an account to
-whoever reads the mail at a mistyped address, or to a clerk who named an address of their own. Staff can replace an
-address directly only while its person has nothing to lose: no password, no role, no answer to the invitation.
-
-An address that any user has, or that somebody else waits for, is refused. Two unique indexes say the same.
+person alone makes the change, who must open that link *and* be signed in: the link alone would hand an account to
+whoever reads the mail at a mistyped address. Staff replace an address directly only while nobody has signed in with it.
+An address that any user has, or that somebody else waits for, is refused; two unique indexes say the same.
 """
 
 from datetime import datetime, timedelta
@@ -48,7 +46,6 @@ class AddressTaken(CannotChangeAddress):
 
 
 def is_proven(user: User) -> bool:
-    """Whether the person's mailbox has ever answered."""
     return bool(EmailAddress.objects.filter(user=user, email=user.email, verified=True).exists())
 
 
@@ -63,7 +60,7 @@ def email_change_key(change_id: int, purpose: str) -> str:
 
 
 def email_change_of(key: str, purpose: str, *, at: datetime) -> EmailChange | None:
-    """The change that a link is about; None when it was made, withdrawn or replaced, or its time is over."""
+    """The change that a link is about; None when it was made, withdrawn or replaced, or has expired."""
     try:
         change_id = signing.loads(key, salt=purpose)
     except signing.BadSignature:
@@ -73,11 +70,11 @@ def email_change_of(key: str, purpose: str, *, at: datetime) -> EmailChange | No
 
 
 def request_email_change(*, access: Access, user_id: int, email: str, at: datetime) -> EmailChange:
-    """Writes down the address that a person wants, and mails both mailboxes. Nothing else changes yet.
+    """Writes down the address that a person wants, and mails both mailboxes. A second request replaces the first.
 
-    For the person, and for staff who propose an address. A second request replaces the first. Raises NotAllowed for
-    anybody else, AddressTaken, and CannotChangeAddress for an address that is none or is the person's own, and after
-    `MAX_REQUESTS` within a day; what was refused as taken counts among them, or addresses could be tried out.
+    For the person and for staff. Raises NotAllowed, AddressTaken, and CannotChangeAddress for an address that is none
+    or is the person's own, and after `MAX_REQUESTS` within a day; refusals count among them, or addresses could be
+    tried out.
     """
     email = valid_address(email)
     with transaction.atomic():
@@ -95,7 +92,7 @@ def request_email_change(*, access: Access, user_id: int, email: str, at: dateti
 
 
 def _write_down(access: Access, user: User, email: str, at: datetime) -> EmailChange | None:
-    """The change that waits, with its mails and its entry; None, and nothing written, when the address is taken."""
+    """None, and nothing written, when the address is taken."""
     assert access.user is not None  # noqa: S101  people ask, no job does
     try:
         with transaction.atomic():
@@ -121,8 +118,8 @@ def _write_down(access: Access, user: User, email: str, at: datetime) -> EmailCh
 def confirm_email_change(*, access: Access, key: str, at: datetime) -> User:
     """Makes the address of a link's change the person's own, ends their other sessions, and tells the old mailbox.
 
-    ``access`` must be the person's: see the module. Returns the person. Raises CannotChangeAddress when the link is no
-    longer valid, was made for somebody else, or the address has become another user's meanwhile.
+    ``access`` must be the person's. Returns the person. Raises CannotChangeAddress when the link is no longer valid or
+    was made for somebody else, AddressTaken.
     """
     try:
         with transaction.atomic():
@@ -154,15 +151,14 @@ def confirm_email_change(*, access: Access, key: str, at: datetime) -> User:
 
 
 def cancel_email_change(*, access: Access, user_id: int, at: datetime) -> None:
-    """Withdraws a person's waiting change, if there is one. For the person and for staff. Raises NotAllowed."""
+    """Withdraws a person's waiting change, if any. For the person and for staff. Raises NotAllowed."""
     with transaction.atomic():
         user = _locked(access, user_id)
         _withdraw(access, EmailChange.objects.filter(user=user).first(), at)
 
 
 def cancel_email_change_by_link(*, key: str, at: datetime) -> bool:
-    """The same by the link in the mail to the old mailbox, for whoever reads that. False when there is nothing left to
-    withdraw."""
+    """The same by the link in the mail to the old mailbox. False when nothing is left to withdraw."""
     change = email_change_of(key, CANCEL, at=at)
     if change is None:
         return False
@@ -171,12 +167,10 @@ def cancel_email_change_by_link(*, key: str, at: datetime) -> bool:
 
 
 def correct_unproven_address(*, access: Access, user_id: int, email: str, at: datetime) -> User:
-    """Replaces an address that nobody has proven, and invites the person there. The link in the earlier invitation no
-    longer works, and its mailbox is told so. For staff.
+    """Replaces an address that nobody has proven, and invites the person there; the earlier link no longer works.
 
-    Returns the person. Raises NotAllowed, AddressTaken, and CannotChangeAddress for somebody who has ever signed in or
-    chosen a password, for who holds a role (the owners, who were told of it, meant the person at that address), and
-    after `MAX_LINKS` to the new address.
+    For staff. Returns the person. Raises NotAllowed, AddressTaken, and CannotChangeAddress for somebody who has signed
+    in or chosen a password, for who holds a role (the owners meant the person at that address), and after `MAX_LINKS`.
     """
     email = valid_address(email)
     try:
@@ -205,8 +199,8 @@ def correct_unproven_address(*, access: Access, user_id: int, email: str, at: da
 
 
 def invite(*, access: Access, user: User, at: datetime) -> None:
-    """Mails the link with which a person sets the first password and so proves the address. Inside a transaction that
-    holds the person's row. Raises CannotChangeAddress after `MAX_LINKS` to the address."""
+    """Mails the link that sets the first password and so proves the address. Inside a transaction that holds the
+    person's row. Raises CannotChangeAddress after `MAX_LINKS` to the address."""
     _refuse_too_many_links(access, user, at)
     key = f"invitation-{user.pk}-{user.sessions_version}-{at.isoformat()}"
     queue(key=key, to=user, template="invitation", context={"user": user.pk, "address": user.email}, at=at)
@@ -214,12 +208,9 @@ def invite(*, access: Access, user: User, at: datetime) -> None:
 
 
 def mail_password_link(*, access: Access, user_id: int, at: datetime) -> User:
-    """Staff's way to a new password: the person gets the link, and staff never see it. Somebody who has not proven the
-    address is invited again.
-
-    Returns the person. Raises NotAllowed, and CannotChangeAddress for somebody who is not active, and after `MAX_LINKS`
-    to the address.
-    """
+    """Mails a link that sets a new password, which staff never see; somebody who has not proven the address is invited
+    again. Returns the person. Raises NotAllowed, and CannotChangeAddress for somebody not active and after
+    `MAX_LINKS`."""
     with transaction.atomic():
         user = _locked(access, user_id)
         if not user.is_active:
@@ -234,38 +225,31 @@ def mail_password_link(*, access: Access, user_id: int, at: datetime) -> User:
 
 
 def queue_password_link(user: User, *, at: datetime) -> None:
-    """Asks for the mail with the link to set a new password. The link is made when the mail is sent, so that the secret
-    in it is stored nowhere."""
+    """The link is made when the mail is sent, so that the secret in it is stored nowhere."""
     key = f"password-link-{user.pk}-{at.isoformat()}"
     queue(key=key, to=user, template="password_link", context={"user": user.pk, "address": user.email}, at=at)
 
 
 def set_password_by_link(*, user: User, password: str, at: datetime) -> None:
-    """Stores the password that somebody chose by a mailed link, which proves the address it was mailed to. Every
-    session of the person ends. ``password`` has been validated; the link has been checked for ``user``. Raises
-    NotAllowed when the address or the password became another since ``user`` was read, or the person may no longer sign
-    in."""
+    """Stores the password chosen by a mailed link, which proves the address. Every session of the person ends.
+    ``password`` has been validated, the link checked. Raises NotAllowed when address or password changed since ``user``
+    was read, or the person may no longer sign in."""
     encoded = make_password(password)  # takes a while, so not under the lock
     with transaction.atomic():
         person = User.objects.select_for_update(no_key=True).get(pk=user.pk)
         if (person.email, person.password) != (user.email, user.password) or not person.is_active:
             raise NotAllowed(_("This link no longer works. Ask for a new one."))
         was_proven = is_proven(person)
-        _save_password(person, encoded, at, action="password.reset")
+        change_password(person=person, encoded=encoded, at=at, action="password.reset")
         _replace(person, person.email, is_verified=True)
         if not was_proven:
             _record(Access(user=person), person, at, "address.proven", email=person.email)
 
 
-def change_password(*, person: User, encoded: str, at: datetime) -> None:
+def change_password(*, person: User, encoded: str, at: datetime, action: str = "password.changed") -> None:
     """Stores the password that somebody chose while signed in. ``person`` is their locked row (`locked_person`),
-    ``encoded`` the hash of the password, which has been validated. Every session of the person ends."""
-    _save_password(person, encoded, at, action="password.changed")
-
-
-def _save_password(person: User, encoded: str, at: datetime, *, action: str) -> None:
-    """The first password has an action of its own. An address that waits to be confirmed is withdrawn: whoever asked
-    for it may have known the password of before."""
+    ``encoded`` the hash of a validated password. Every session ends. An address that waits to be confirmed is
+    withdrawn: whoever asked for it may have known the old password."""
     access, is_first = Access(user=person), not person.has_usable_password()
     person.password = encoded
     person.save(update_fields=["password"])
@@ -273,10 +257,12 @@ def _save_password(person: User, encoded: str, at: datetime, *, action: str) -> 
     _withdraw(access, EmailChange.objects.filter(user=person).select_related("user").first(), at)
 
 
-def refuse_taken_address(email: str) -> None:
-    """For a new person. Raises CannotChangeAddress when a user has the address. That somebody waits for it is no claim
-    against a person whom staff know."""
-    if User.objects.filter(email__iexact=email).exists() or EmailAddress.objects.filter(email__iexact=email).exists():
+def refuse_taken_address(email: str, *, besides: User | None = None) -> None:
+    """For a new person. Raises AddressTaken when a user has the address; that somebody waits for it is no claim."""
+    users, addresses = User.objects.filter(email__iexact=email), EmailAddress.objects.filter(email__iexact=email)
+    if besides is not None:
+        users, addresses = users.exclude(pk=besides.pk), addresses.exclude(user=besides)
+    if users.exists() or addresses.exists():
         raise AddressTaken
 
 
@@ -295,8 +281,7 @@ def valid_address(email: str) -> str:
 
 
 def _locked(access: Access, user_id: int) -> User:
-    """The person's row, locked, for the person and for staff. Members of staff are changed by superusers alone, who
-    could as well be the one who is changed."""
+    """The person's row, locked, for the person and for staff; only superusers change members of staff."""
     user = User.objects.select_for_update(no_key=True).get(pk=user_id)
     asker = fresh(access)
     if asker.user is not None and asker.user.pk == user.pk and user.is_active:
@@ -309,18 +294,14 @@ def _locked(access: Access, user_id: int) -> User:
 
 
 def _refuse_taken(email: str, user: User) -> None:
-    if (
-        User.objects.filter(email__iexact=email).exclude(pk=user.pk).exists()
-        or EmailAddress.objects.filter(email__iexact=email).exclude(user=user).exists()
-        or EmailChange.objects.filter(email__iexact=email).exclude(user=user).exists()
-    ):
+    refuse_taken_address(email, besides=user)
+    if EmailChange.objects.filter(email__iexact=email).exclude(user=user).exists():
         raise AddressTaken
 
 
 def _refuse_too_many(user: User, at: datetime) -> None:
     actions = ("address.requested", "address.refused")
-    asked = AuditEntry.objects.filter(person=user, action__in=actions, at__gt=at - WITHIN)
-    if asked.count() >= MAX_REQUESTS:
+    if AuditEntry.objects.filter(person=user, action__in=actions, at__gt=at - WITHIN).count() >= MAX_REQUESTS:
         raise CannotChangeAddress(_("A change was asked for too often today. Try again tomorrow."))
 
 
@@ -354,4 +335,4 @@ def _withdraw(access: Access, change: EmailChange | None, at: datetime) -> bool:
 
 
 def _record(access: Access, user: User, at: datetime, action: str, **detail: Any) -> None:
-    audit.record(access=access, at=at, action=action, subject=user.email[:120], person=user, **detail)
+    audit.record(access=access, at=at, action=action, subject=user.email, person=user, **detail)

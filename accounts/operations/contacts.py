@@ -1,6 +1,6 @@
 """Which mail a billing profile wants, and who in accounts payable gets it. Owners and contributors decide."""
 
-from datetime import date, datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 from django.core.exceptions import ValidationError
@@ -44,11 +44,9 @@ def add_contact(
     gets_reminders: bool = True,
     gets_statements: bool = True,
 ) -> BillingContact:
-    """Adds an address that gets the profile's mail. Its first statement is that of the month it was added in.
-
-    Raises BillingProfile.DoesNotExist, NotAllowed, CannotChangeContacts for an address that is none or is there
-    already, and when there are `MAX_CONTACTS`.
-    """
+    """Adds an address that gets the profile's mail. Its first statement is that of the month it was added in. Raises
+    BillingProfile.DoesNotExist, NotAllowed, and CannotChangeContacts for an address that is none or is there already,
+    and beyond `MAX_CONTACTS`."""
     profile = _profile(access, profile_id)
     try:
         email = canonical_address(email)
@@ -66,7 +64,7 @@ def add_contact(
         gets_invoices=gets_invoices,
         gets_reminders=gets_reminders,
         gets_statements=gets_statements,
-        last_statement_on=_month_before(profile, at),
+        last_statement_on=profile.month_before(at),
     )
     _record(access, at, "contact.added", profile, email)
     return contact
@@ -86,11 +84,6 @@ def remove_contact(*, access: Access, profile_id: int, contact_id: int, at: date
     _record(access, at, "contact.removed", profile, contact.email)
 
 
-def _month_before(profile: BillingProfile, at: datetime) -> date:
-    """The first day of the last month that has ended where the profile is."""
-    return (profile.day_of(at).replace(day=1) - timedelta(days=1)).replace(day=1)
-
-
 def _profile(access: Access, profile_id: int) -> BillingProfile:
     profile = BillingProfile.objects.visible_to(access).select_related("account").locked().get(pk=profile_id)
     fresh(access).require(Permission.PROPERTIES_UPDATE, profile)
@@ -98,6 +91,4 @@ def _profile(access: Access, profile_id: int) -> BillingProfile:
 
 
 def _record(access: Access, at: datetime, action: str, profile: BillingProfile, subject: str, **detail: Any) -> None:
-    audit.record(
-        access=access, at=at, action=action, subject=subject[:120], account=profile.account, profile=profile, **detail
-    )
+    audit.record(access=access, at=at, action=action, subject=subject, **audit.belongs_to(profile), **detail)

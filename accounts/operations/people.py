@@ -1,8 +1,5 @@
-"""Inviting a person, letting them sign in, stopping it, and what they chose for themselves.
-
-People are never deleted: what they did keeps their name. Deactivating somebody is refused while a scope would be left
-without an owner, for the same reason as removing the last owner's role.
-"""
+"""Inviting a person, making them active or not, and what they chose for themselves. People are never deleted: what they
+did keeps their name."""
 
 from datetime import datetime
 
@@ -23,11 +20,8 @@ class CannotDeactivate(Exception):
 
 
 def invite_person(*, access: Access, email: str, name: str, language: str, at: datetime) -> User:
-    """Adds a person without a password and mails them the link that sets one and proves the address. For staff.
-
-    Returns the person. Raises NotAllowed, CannotChangeAddress for an address that is none, that a user has, or to which
-    too many links were mailed within the hour.
-    """
+    """Adds a person without a password and mails them the link that sets one. For staff. Returns the person. Raises
+    NotAllowed, and CannotChangeAddress for an address that is none, that a user has, or after `MAX_LINKS` to it."""
     email = valid_address(email)
     try:
         with transaction.atomic():
@@ -43,44 +37,33 @@ def invite_person(*, access: Access, email: str, name: str, language: str, at: d
 
 
 def change_activity(*, access: Access, user: User, is_active: bool, at: datetime) -> None:
-    """Makes a person active or not. For staff.
-
-    Raises NotAllowed for anybody else, CannotDeactivate when the person is the last owner of something, asks to shut
-    out themselves, or is to be active again after they were erased.
-    """
+    """Makes a person active or not. For staff. Raises NotAllowed, and CannotDeactivate for the last owner of something,
+    for oneself, and to make somebody active who was erased."""
     with transaction.atomic():
         require_staff(access)
         if not is_active:
-            _refuse_when_needed(access, user)
+            if access.user == user:
+                raise CannotDeactivate(_("You cannot deactivate yourself."))
+            if alone := places_owned_alone(user):
+                sentence = _("%(user)s is the last owner of %(places)s. Make somebody else owner first.")
+                raise CannotDeactivate(sentence % {"user": user, "places": ", ".join(alone)})
         person = User.objects.select_for_update(no_key=True).get(pk=user.pk)
         if is_active and person.is_erased:
             raise CannotDeactivate(_("This person was erased. Add somebody new instead."))
         User.objects.filter(pk=person.pk).update(is_active=is_active)
         user.is_active = is_active
         action = "user.activated" if is_active else "user.deactivated"
-        audit.record(access=access, at=at, action=action, subject=person.email[:120], person=person)
-
-
-def _refuse_when_needed(access: Access, user: User) -> None:
-    if access.user == user:
-        raise CannotDeactivate(_("You cannot deactivate yourself."))
-    alone = places_owned_alone(user)
-    if alone:
-        raise CannotDeactivate(
-            _("%(user)s is the last owner of %(places)s. Make somebody else owner first.")
-            % {"user": user, "places": ", ".join(alone)}
-        )
+        audit.record(access=access, at=at, action=action, subject=person.email, person=person)
 
 
 def places_owned_alone(user: User) -> list[str]:
-    """The names of the scopes that would have no active owner without this person. Locks every scope they own, so that
-    it stays true until the transaction ends."""
+    """The names of the scopes that would have no active owner without this person. Locks every scope they own directly,
+    so that it stays true until the transaction ends."""
     return [str(place) for place in locked_places_owned_by(user) if not has_other_owner(place, user)]
 
 
 def locked_places_owned_by(user: User) -> list[ScopeObject]:
-    """Every scope the person owns directly: accounts, then profiles, then sections, each locked in order of key. Scopes
-    are locked before people."""
+    """Every scope the person owns directly, each kind locked in order of key. Scopes are locked before people."""
     owned = RoleAssignment.objects.filter(user=user, role__in=OWNERS.values())
     return [
         *BillingAccount.objects.filter(pk__in=owned.values("account")).locked(),
@@ -95,7 +78,7 @@ def choose_preferences(*, user: User, **chosen: str) -> None:
 
 
 def remember_scope(*, access: Access, key: str) -> None:
-    """Notes the scope that a person opened, when it is another than the last: they come back to it the next time."""
+    """Notes the scope that a person opened: they come back to it the next time."""
     if access.user is not None and access.user.last_scope != key:
         access.user.last_scope = key
         access.user.save(update_fields=["last_scope"])

@@ -19,12 +19,11 @@ from accounts.access import (
     NotAllowed,
     fresh,
     has_second_factor,
-    reason_for_role,
     require_staff,
 )
 from accounts.models import BillingAccount, User
 from accounts.recipients import owners
-from accounts.roles import Permission, Scope
+from accounts.roles import Permission
 from accounts.second_factors import UnreadableSecret, rotated
 from billing_portal.core.outbox import queue
 
@@ -39,23 +38,16 @@ class CannotRemoveSecondFactor(Exception):
 @transaction.atomic
 def demand_second_factor(*, access: Access, account_id: int, demanded: bool, at: datetime) -> BillingAccount:
     """Has a billing account demand a second factor of whoever pays or manages cards on its profiles, or stop it.
-
-    Whoever decides must have one themselves: they would lock themselves out of paying, and somebody who only knows
-    their password could lift the demand. Staff decide at the customer's wish. The other owners are told by mail.
-    Choosing what holds already changes nothing. Returns the account. Raises BillingAccount.DoesNotExist for one the
-    person cannot see, NotAllowed without the right to assign roles there, NeedsSecondFactor.
-    """
+    Whoever decides must have one: somebody who only knows their password could lift the demand. Returns the account.
+    Raises BillingAccount.DoesNotExist for one the person cannot see, NotAllowed, NeedsSecondFactor."""
     account = BillingAccount.objects.visible_to(access).locked().get(pk=account_id)
     now = fresh(access)
-    if Permission.ROLES_ASSIGN not in now.permissions_at(account):
-        raise NotAllowed(reason_for_role(Permission.ROLES_ASSIGN, Scope.ACCOUNT))
+    now.require_at(Permission.ROLES_ASSIGN, account)
     if not now.unlimited and now.user is not None and not has_second_factor(now.user):
         raise NeedsSecondFactor(
-            _(
-                "Set up a second factor for yourself first."
-                " Only somebody who has one can demand it of others or stop demanding it."
-            )
-        )
+            _("Set up a second factor for yourself first."
+              " Only somebody who has one can demand it of others or stop demanding it.")
+        )  # fmt: skip
     if account.requires_second_factor == demanded:
         return account
     account.requires_second_factor = demanded
@@ -63,56 +55,39 @@ def demand_second_factor(*, access: Access, account_id: int, demanded: bool, at:
     action = "account.second_factor_demanded" if demanded else "account.second_factor_not_demanded"
     entry = audit.record(access=access, at=at, action=action, subject=account.name, account=account)
     by = "" if access.unlimited or access.user is None else access.user.email
+    context = {"place": account.name, "code": account.code, "demanded": demanded, "by": by}
     for owner in owners(account):
         if owner != access.user:
-            queue(
-                key=f"second-factor-demand-{entry.pk}-{owner.pk}",
-                to=owner,
-                template="second_factor_demand",
-                context={"place": account.name, "code": account.code, "demanded": demanded, "by": by},
-                at=at,
-            )
+            key = f"second-factor-demand-{entry.pk}-{owner.pk}"
+            queue(key=key, to=owner, template="second_factor_demand", context=context, at=at)
     return account
 
 
 @transaction.atomic
 def remove_second_factor(*, access: Access, authenticator_id: int, at: datetime) -> User:
-    """Takes a second factor from somebody who lost it, with the recovery codes when none is left that they stand in
-    for. All of the person's sessions end. For staff; only a superuser takes one from a member of staff.
-
-    The person is told by mail. Returns them. Raises Authenticator.DoesNotExist, NotAllowed, and
-    CannotRemoveSecondFactor for one's own last while staff must have one.
-    """
+    """Takes a second factor from somebody who lost it, and the recovery codes with the last one. All of the person's
+    sessions end. For staff. Returns the person. Raises Authenticator.DoesNotExist, NotAllowed, and
+    CannotRemoveSecondFactor for one's own last while staff must have one."""
     now = require_staff(access)
-    found = Authenticator.objects.get(pk=authenticator_id)
+    person_id = Authenticator.objects.get(pk=authenticator_id).user_id
     # Of two that are removed at the same moment, one is the last; and one removed twice is gone the second time.
-    person = User.objects.select_for_update(no_key=True).get(pk=found.user_id)
-    found = Authenticator.objects.select_related("user").get(pk=authenticator_id)
+    person = User.objects.select_for_update(no_key=True).get(pk=person_id)
+    factor = Authenticator.objects.select_related("user").get(pk=authenticator_id)
     if (person.is_staff or person.is_superuser) and now.user is not None and not now.user.is_superuser:
         raise NotAllowed(_("Only a superuser removes a second factor of a member of staff."))
-    if person == now.user and is_needed(found):
+    if person == now.user and is_needed(factor):
         raise CannotRemoveSecondFactor(str(NEEDED))
-    removed = [str(found.type)]
-    found.delete()
+    removed = [str(factor.type)]
+    factor.delete()
     if not has_second_factor(person):
         codes = Authenticator.objects.filter(user=person, type=Authenticator.Type.RECOVERY_CODES)
         removed += [Authenticator.Type.RECOVERY_CODES.value] * codes.delete()[0]
     end_sessions(person)
     entry = audit.record(
-        access=access,
-        at=at,
-        action="second_factor.removed",
-        subject=person.email[:120],
-        person=person,
-        methods=removed,
+        access=access, at=at, action="second_factor.removed", subject=person.email, person=person, methods=removed
     )
-    queue(
-        key=f"second-factor-removed-{entry.pk}",
-        to=person,
-        template="second_factor_removed",
-        context={"email": person.email},
-        at=at,
-    )
+    key, context = f"second-factor-removed-{entry.pk}", {"email": person.email}
+    queue(key=key, to=person, template="second_factor_removed", context=context, at=at)
     return person
 
 
@@ -141,11 +116,8 @@ class Rotation:
 
 
 def rotate_secrets() -> Iterator[Rotation]:
-    """Encrypts every secret that is not yet under the first key with it, and yields what was done after each batch.
-
-    Each batch is a transaction of its own and each row stands for itself, so this may be stopped anywhere, started
-    again, and run while people sign in. A row that no key decrypts stays as it is.
-    """
+    """Encrypts every secret that is not yet under the first key with it, and yields what was done after each batch. It
+    may be stopped anywhere and run while people sign in. A row that no key decrypts stays as it is."""
     done, last = Rotation(), 0
     secrets = Authenticator.objects.exclude(type=Authenticator.Type.WEBAUTHN).order_by("pk")
     while True:

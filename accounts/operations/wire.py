@@ -1,11 +1,8 @@
-"""Paying by check or wire: asked for by anybody who sees the profile, decided by staff.
-
-An approved profile may make check or wire its default, and go back to card; that choice is made where the cards are
-(`payments.operations.default_method`). Invoices that were issued keep what they say.
-"""
+"""Paying by check or wire: asked for by anybody who sees the profile, decided by staff. An approved profile may make it
+its default method (`payments.operations.methods`). Invoices that were issued keep what they say."""
 
 from datetime import datetime, timedelta
-from typing import Any, TypedDict
+from typing import Any
 
 from django.conf import settings
 from django.contrib.auth.backends import ModelBackend
@@ -35,25 +32,17 @@ class CannotDecide(Exception):
     """Nothing was decided. The message may be shown to staff."""
 
 
-class WireFacts(TypedDict):
-    """What staff need to decide."""
-
-    legal_name: str
-    registration_number: str
-    monthly_amount: str
-    contact_name: str
-    contact_email: str
-    contact_phone: str
-    reason: str
+# What staff need to decide.
+FACTS = (
+    "legal_name", "registration_number", "monthly_amount", "contact_name", "contact_email", "contact_phone", "reason",
+)  # fmt: skip
 
 
-def request_wire(*, access: Access, profile_id: int, facts: WireFacts, at: datetime) -> WireRequest:
-    """Asks that a profile may pay its invoices by check or wire. Staff are told.
-
-    Returns the request. Raises BillingProfile.DoesNotExist for a profile the person cannot see, NotAllowed, and
-    CannotAskForWire when it is approved already, a request is open, the profile is closed, the address is none, or
-    `MAX_REQUESTS` for it or `MAX_REQUESTS_OF_PERSON` by this person were made within a day.
-    """
+def request_wire(*, access: Access, profile_id: int, facts: dict[str, str], at: datetime) -> WireRequest:
+    """Asks that a profile may pay by check or wire, with `FACTS`; staff are told. Returns the request. Raises
+    BillingProfile.DoesNotExist for a profile the person cannot see, NotAllowed, and CannotAskForWire when it is
+    approved already, a request is open, the profile is closed, the address is none, or too many requests were made
+    within a day."""
     try:
         facts = {**facts, "contact_email": canonical_address(facts["contact_email"])}
     except ValidationError as error:
@@ -65,7 +54,7 @@ def request_wire(*, access: Access, profile_id: int, facts: WireFacts, at: datet
 
 
 @transaction.atomic
-def _request(*, access: Access, profile_id: int, facts: WireFacts, at: datetime) -> WireRequest:
+def _request(*, access: Access, profile_id: int, facts: dict[str, str], at: datetime) -> WireRequest:
     profile = BillingProfile.objects.visible_to(access).select_related("account").locked().get(pk=profile_id)
     fresh(access).require(Permission.PROPERTIES_VIEW, profile)
     if access.user is None:
@@ -96,10 +85,8 @@ def _request(*, access: Access, profile_id: int, facts: WireFacts, at: datetime)
 
 @transaction.atomic
 def withdraw_wire_request(*, access: Access, request_id: int, at: datetime) -> WireRequest:
-    """Takes an open request back: whoever made it, or who manages the profile's payment methods.
-
-    Raises WireRequest.DoesNotExist, NotAllowed, CannotAskForWire when it has been decided.
-    """
+    """Takes an open request back: whoever made it, or who manages the profile's payment methods. Raises
+    WireRequest.DoesNotExist, NotAllowed, CannotAskForWire when it has been decided."""
     request = _locked(request_id)
     now = fresh(access)
     if not BillingProfile.objects.visible_to(now).filter(pk=request.profile_id).exists():
@@ -107,7 +94,7 @@ def withdraw_wire_request(*, access: Access, request_id: int, at: datetime) -> W
     if access.user is None or request.requested_by_id != access.user.pk:
         now.require(Permission.METHODS_MANAGE, request.profile)
     if request.status != WireRequest.Status.OPEN:
-        raise CannotAskForWire(_("This request has been decided already."))
+        raise CannotAskForWire(_("This request has already been decided."))
     _close(request, WireRequest.Status.WITHDRAWN, by=access.user, answer="", at=at)
     _record(access, at, "wire.withdrawn", request.profile)
     return request
@@ -115,15 +102,13 @@ def withdraw_wire_request(*, access: Access, request_id: int, at: datetime) -> W
 
 @transaction.atomic
 def decide_wire_request(*, access: Access, request_id: int, approve: bool, answer: str, at: datetime) -> WireRequest:
-    """Approves or declines a request, with a reason that the customer reads. For staff. Whoever asked and the owners
-    are told. Approved, the contact that the request names becomes one of the profile's.
-
-    Raises NotAllowed, WireRequest.DoesNotExist, CannotDecide without a reason or when it is open no more.
-    """
+    """Approves or declines a request, with a reason that the customer reads, and tells whoever asked and the owners.
+    Approved, the contact that it names becomes one of the profile's. For staff. Raises NotAllowed,
+    WireRequest.DoesNotExist, CannotDecide without a reason or when it has been decided."""
     require_staff(access)
     request = _locked(request_id)
     if request.status != WireRequest.Status.OPEN:
-        raise CannotDecide(_("This request is open no more."))
+        raise CannotDecide(_("This request has already been decided."))
     if not answer.strip():
         raise CannotDecide(_("Give the reason; the customer reads it."))
     status = WireRequest.Status.APPROVED if approve else WireRequest.Status.DECLINED
@@ -139,8 +124,8 @@ def decide_wire_request(*, access: Access, request_id: int, approve: bool, answe
         "answer": request.answer,
         "url": settings.PUBLIC_URL + reverse("accounts:wire_request", args=[profile.code]),
     }
-    told = {person.pk: person for person in [request.requested_by, *owners(profile)] if person.is_active}
-    for person in told.values():
+    readers = {person.pk: person for person in [request.requested_by, *owners(profile)] if person.is_active}
+    for person in readers.values():
         key = f"wire-{status.value}:{request.pk}:{person.pk}"
         queue(key=key, to=person, template=f"wire_{status.value}", context=context, at=at)
     return request
@@ -155,7 +140,7 @@ def _add_contact(request: WireRequest, *, access: Access, at: datetime) -> None:
             name=request.contact_name,
             email=email,
             language=request.requested_by.language or "en",
-            last_statement_on=(profile.day_of(at).replace(day=1) - timedelta(days=1)).replace(day=1),
+            last_statement_on=profile.month_before(at),
         )
         _record(access, at, "contact.added", profile, email=email)
 
@@ -175,6 +160,4 @@ def _close(request: WireRequest, status: WireRequest.Status, *, by: User | None,
 
 
 def _record(access: Access, at: datetime, action: str, profile: BillingProfile, **detail: Any) -> None:
-    audit.record(
-        access=access, at=at, action=action, subject=profile.name, account=profile.account, profile=profile, **detail
-    )
+    audit.record(access=access, at=at, action=action, subject=profile.name, **audit.belongs_to(profile), **detail)

@@ -25,11 +25,8 @@ def page_link(name: str, *args: str) -> str:
 
 @register.simple_tag
 def password_link(user_id: int, address: str) -> str:
-    """Sets a new password, once, within PASSWORD_RESET_TIMEOUT, while the address stays the same.
-
-    ``address`` is where the mail goes. Raises Withdrawn when it is no longer the person's: a mail that waited must not
-    hand the account to a mailbox that was given up, or was mistyped.
-    """
+    """Sets a new password, once, within PASSWORD_RESET_TIMEOUT. ``address`` is where the mail goes. Raises Withdrawn
+    when it is no longer the person's: a mail that waited must not hand the account to a mailbox that was given up."""
     user = User.objects.get(pk=user_id)
     if user.email != address or not user.is_active:
         raise Withdrawn

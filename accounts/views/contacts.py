@@ -28,8 +28,7 @@ def choose(request: HttpRequest, access: Access) -> HttpResponse:
     """Switches the mail about new invoices on or off."""
     form, profile = MailsForm(request.POST), profile_of(access)
     if form.is_valid():
-        wanted = form.cleaned_data["mails_invoices"]
-        choose_mails(access=access, profile_id=profile.pk, mails_invoices=wanted, at=timezone.now())
+        choose_mails(access=access, profile_id=profile.pk, at=timezone.now(), **form.cleaned_data)
         messages.success(request, _("Your choice was saved."))
     return redirect("accounts:contacts", profile=profile.code)
 

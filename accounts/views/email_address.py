@@ -1,7 +1,5 @@
-"""The address under which a person signs in: the page where it is changed, and the links that are mailed about it.
-
-They stand in the place of the sign-in library's own pages, which would keep several addresses for one person.
-"""
+"""The address under which a person signs in: the page where it is changed, and the links mailed about it. They replace
+the sign-in library's own pages, which would keep several addresses for one person."""
 
 from allauth.account.decorators import reauthentication_required
 from allauth.decorators import rate_limit

@@ -1,6 +1,5 @@
 """Asking to pay by check or wire: what we look at, the form, how the request stands, and taking it back."""
 
-from dataclasses import dataclass
 from datetime import datetime
 
 from django.contrib import messages
@@ -20,20 +19,14 @@ from accounts.roles import Permission
 CUSTOMER_FOR_DAYS = 182
 
 
-@dataclass(frozen=True)
-class Criterion:
-    """One thing that we look at. ``is_met`` is None where only staff can tell."""
-
-    text: str
-    is_met: bool | None = None
-
-
 @require_http_methods(["GET", "HEAD", "POST"])
 @profile_view(Permission.PROPERTIES_VIEW)
 def wire_request(request: HttpRequest, access: Access) -> HttpResponse:
     """The form, or how the last request stands. Whoever sees the profile may ask."""
     profile, at = profile_of(access), timezone.now()
-    form = WireRequestForm(request.POST if request.method == "POST" else None, initial=_first_words(profile))
+    form = WireRequestForm(
+        request.POST if request.method == "POST" else None, initial={"legal_name": profile.account.company}
+    )
     if request.method == "POST" and form.is_valid():
         try:
             request_wire(access=access, profile_id=profile.pk, facts=form.facts, at=at)
@@ -48,7 +41,9 @@ def wire_request(request: HttpRequest, access: Access) -> HttpResponse:
         "profile": profile,
         "form": None if profile.is_wire_approved or profile.is_closed or is_open else form,
         "last": last,
-        "may_withdraw": is_open and _may_withdraw(access, last),
+        "may_withdraw": last is not None
+        and is_open
+        and (last.requested_by == access.user or access.can(Permission.METHODS_MANAGE)),
         "criteria": criteria_of(profile, at),
     }
     return render(request, "accounts/wire_request.html", context, status=422 if form.is_bound else 200)
@@ -74,25 +69,17 @@ def withdraw(request: HttpRequest, access: Access) -> HttpResponse:
     return redirect("accounts:wire_request", profile=profile.code)
 
 
-def criteria_of(profile: BillingProfile, at: datetime) -> list[Criterion]:
-    """What we look at, openly; what the portal knows is said at once. Staff decide on all of it together."""
+def criteria_of(profile: BillingProfile, at: datetime) -> list[tuple[str, bool | None]]:
+    """What we look at, openly, and whether it is met: None where only staff can tell."""
     return [
-        Criterion(_("Your company is registered, and its registration number is stated.")),
-        Criterion(
+        (_("Your company is registered, and its registration number is stated."), None),
+        (
             _("Nothing on this billing profile is past due for long: it is neither warned nor disabled."),
             profile.status == BillingProfile.Status.ACTIVE,
         ),
-        Criterion(
+        (
             _("You have been our customer for six months or more."),
             (at - profile.account.created_at).days >= CUSTOMER_FOR_DAYS,
         ),
-        Criterion(_("The amount you expect each month is worth the work of handling payments by hand.")),
+        (_("The amount you expect each month is worth the work of handling payments by hand."), None),
     ]
-
-
-def _may_withdraw(access: Access, last: WireRequest | None) -> bool:
-    return last is not None and (last.requested_by == access.user or access.can(Permission.METHODS_MANAGE))
-
-
-def _first_words(profile: BillingProfile) -> dict[str, str]:
-    return {"legal_name": profile.account.company}

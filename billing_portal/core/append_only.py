@@ -1,16 +1,11 @@
 """Tables that are only ever added to, and the database that says so.
 
-``AppendOnly("accounts_auditentry")`` is a migration operation: it puts a trigger on the table that refuses every UPDATE
-and DELETE, on PostgreSQL and on SQLite alike, whoever asks. A later migration that changes old rows or the table, which
-SQLite then makes anew and without its triggers, says so in the open: ``Unlocked(...)``, its work, ``AppendOnly(...)``.
-On PostgreSQL, TRUNCATE fires no row trigger; the database's user in production need not hold that right.
+``AppendOnly("accounts_auditentry")`` is a migration operation: its trigger refuses every UPDATE and DELETE, on
+PostgreSQL and on SQLite alike. SQLite makes a table that is changed anew, without its triggers. On PostgreSQL, TRUNCATE
+fires no row trigger; the database's user in production need not hold that right.
 
-    class Migration(migrations.Migration):
-        dependencies = [...]
-        operations = [AppendOnly("payments_paymentevent")]
-
-The audit trail names people, who may ask to be erased. ``Redactable`` is its trigger: it lets through an UPDATE that
-only blanks personal data, and refuses every other one (docs/decisions/013).
+The audit trail names people, who may ask to be erased: the trigger of ``Redactable`` lets through an UPDATE that only
+blanks personal data (docs/decisions/013).
 """
 
 from typing import Any
@@ -67,14 +62,10 @@ class AppendOnly(Operation):
     def state_forwards(self, app_label: str, state: ProjectState) -> None:
         """Triggers are no part of a model's state."""
 
-    def database_forwards(
-        self, app_label: str, schema_editor: BaseDatabaseSchemaEditor, _old: ProjectState, _new: ProjectState
-    ) -> None:
+    def database_forwards(self, app_label: str, schema_editor: BaseDatabaseSchemaEditor, *_states: Any) -> None:
         self._run(app_label, schema_editor, 0)
 
-    def database_backwards(
-        self, app_label: str, schema_editor: BaseDatabaseSchemaEditor, _old: ProjectState, _new: ProjectState
-    ) -> None:
+    def database_backwards(self, app_label: str, schema_editor: BaseDatabaseSchemaEditor, *_states: Any) -> None:
         self._run(app_label, schema_editor, 1)
 
     def _run(self, app_label: str, schema_editor: BaseDatabaseSchemaEditor, direction: int) -> None:
@@ -89,23 +80,6 @@ class AppendOnly(Operation):
 
     def describe(self) -> str:
         return f"Make {self.table} append-only"
-
-
-class Unlocked(AppendOnly):
-    """Lets a migration change the table: the opposite of ``AppendOnly``, which must follow in the same migration."""
-
-    def database_forwards(
-        self, app_label: str, schema_editor: BaseDatabaseSchemaEditor, _old: ProjectState, _new: ProjectState
-    ) -> None:
-        self._run(app_label, schema_editor, 1)
-
-    def database_backwards(
-        self, app_label: str, schema_editor: BaseDatabaseSchemaEditor, _old: ProjectState, _new: ProjectState
-    ) -> None:
-        self._run(app_label, schema_editor, 0)
-
-    def describe(self) -> str:
-        return f"Let {self.table} be changed"
 
 
 # What stands in a text instead of what was erased from it.
@@ -155,12 +129,9 @@ SQLITE_REDACTABLE = """
 
 
 class Redactable(AppendOnly):
-    """Makes a table append-only, except that personal data in it may be blanked. Follows ``Unlocked`` in the migration.
-
-    ``blanked`` maps a column to what may become of it: ``text`` and ``json`` have parts of their texts replaced by
-    ``ERASED``, ``emptied`` becomes an empty text, ``removed`` becomes NULL. ``kept`` names every other column: they
-    never change.
-    """
+    """Append-only, except that personal data may be blanked. ``blanked`` maps a column to what may become of it:
+    ``text`` and ``json`` have parts of their texts replaced by ``ERASED``, ``emptied`` becomes an empty text,
+    ``removed`` NULL. ``kept`` names every other column."""
 
     def __init__(self, table: str, *, kept: list[str], blanked: dict[str, str]) -> None:
         super().__init__(table)
@@ -169,9 +140,7 @@ class Redactable(AppendOnly):
     def deconstruct(self) -> tuple[str, list[Any], dict[str, Any]]:
         return (type(self).__name__, [self.table], {"kept": self.kept, "blanked": self.blanked})
 
-    def database_forwards(
-        self, app_label: str, schema_editor: BaseDatabaseSchemaEditor, _old: ProjectState, _new: ProjectState
-    ) -> None:
+    def database_forwards(self, app_label: str, schema_editor: BaseDatabaseSchemaEditor, *_states: Any) -> None:
         on_postgresql = schema_editor.connection.vendor == "postgresql"
         statements = (POSTGRESQL_REDACTABLE, POSTGRESQL[1]) if on_postgresql else (SQLITE_REDACTABLE, SQLITE[1])
         values = {

@@ -16,11 +16,8 @@ def run_each[Item](
     on_failure: Callable[[Item], object] | None = None,
 ) -> int:
     """Calls ``act`` with each item, until ``limit`` is reached. Returns the sum of its answers: how many items were
-    worked on.
-
-    What an item raises is logged under ``event``, and ``on_failure`` may then put it off; a database that is too busy
-    is logged as such, and the item comes up again by itself. Call it outside a transaction.
-    """
+    worked on. What an item raises is logged under ``event``, and ``on_failure`` may then put it off; when the database
+    is busy, the item comes up again by itself. Call it outside a transaction."""
     done = 0
     for item in items:
         if limit is not None and done >= limit:

@@ -8,7 +8,7 @@ from django.utils.translation import gettext as _
 
 
 def why_unreachable() -> str:
-    """One sentence for whoever started a command, without the password; empty when the database answers."""
+    """One sentence without the password; empty when the database answers."""
     connection.close()
     try:
         connection.ensure_connection()

@@ -1,12 +1,9 @@
-"""Periodic work: a table of jobs, one pass through all of them, and the worker that never sleeps.
+"""Periodic work: a table of jobs, one pass through all of them, and the worker.
 
 Each job finds its work in rows of the database and takes it up there, under a lock or a lease, so that passes may run
-on several machines at once, be killed at any line and begin again: what was done stays done, and nothing is done twice.
-Nothing is remembered between passes but a row that says what each of them did.
-
-The worker begins a pass every minute; ``manage.py run_due`` begins one now, by hand or from cron. Jobs that people wait
-for also have a thread of their own in the worker, which looks more often than once a minute. A mail server that does
-not answer then delays mail, a gateway that does not answer delays look-ups, and neither delays anything else.
+on several machines at once, be killed at any line and begin again. The worker begins a pass every minute; ``manage.py
+run_due`` begins one now. Jobs that people wait for also have a thread of their own in the worker, so that a mail server
+or a gateway that does not answer delays nothing else.
 """
 
 import threading
@@ -39,11 +36,9 @@ STARTED_AT = timezone.now()
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """``run`` does at most so much of what is due at a moment and returns how much it did; 0 when nothing is left.
-
-    ``name`` is translated where it is shown. A job with ``seconds`` has a thread of its own in the worker, which looks
-    that often; the worker's passes leave out what is to run less often than they do.
-    """
+    """``run`` does at most so much of what is due at a moment and returns how much it did; 0 when nothing is left. A
+    job with ``seconds`` has a thread of its own in the worker, which looks that often; passes leave out what is to run
+    less often than they do."""
 
     name: str
     run: Callable[[datetime, int], int]
@@ -59,11 +54,8 @@ class WorkerStatus:
 
 
 def run_due_jobs(jobs: Sequence[Job], *, at: datetime, origin: str, stopping: threading.Event | None = None) -> JobRun:
-    """Does everything that is due at a moment, job by job. Returns the row that says what was done.
-
-    ``origin`` says who began it (``worker``, ``command``). A job that fails is logged and named in the row, and the
-    others continue; whatever it left is still due. Never raises for a job.
-    """
+    """Does everything that is due at a moment, job by job. Returns the row that says what was done. ``origin`` says who
+    began it (``worker``, ``command``). A job that fails is logged and named in the row, and the others go on."""
     began = monotonic()
     run = JobRun.objects.create(started_at=at, origin=origin)
     for job in jobs:
@@ -86,7 +78,7 @@ def run_due_jobs(jobs: Sequence[Job], *, at: datetime, origin: str, stopping: th
 
 
 def _run(job: Job, at: datetime, stopping: threading.Event | None) -> tuple[int, str]:
-    """How much a job did, and what went wrong, in words for staff; empty when nothing did."""
+    """How much a job did, and what went wrong, in words for staff."""
     done = 0
     try:
         for _batch in range(MAX_BATCHES):
@@ -114,8 +106,8 @@ def every_minute(jobs: Sequence[Job], stopping: threading.Event) -> Job:
 
 
 def work(jobs: Sequence[Job], stopping: threading.Event) -> None:
-    """The worker: looks after each job that has ``seconds`` in a thread of its own until ``stopping`` is set. Returns
-    when each has finished what it was doing."""
+    """The worker: a thread for each job that has ``seconds``, until ``stopping`` is set and each has finished its
+    batch."""
     threads = [
         threading.Thread(target=_repeat, args=(job, job.seconds, stopping), name=job.name)
         for job in jobs
@@ -128,8 +120,7 @@ def work(jobs: Sequence[Job], stopping: threading.Event) -> None:
 
 
 def _repeat(job: Job, seconds: float, stopping: threading.Event) -> None:
-    """Runs a job again and again: at once as long as it finds work, then after a pause. A failure is logged; a database
-    that was restarted is reached by a new connection."""
+    """Runs a job at once as long as it finds work, then after a pause. After a failure it takes a new connection."""
     failures = 0
     while not stopping.is_set():
         close_old_connections()
@@ -148,8 +139,7 @@ def _repeat(job: Job, seconds: float, stopping: threading.Event) -> None:
 
 
 def worker_status(*, at: datetime) -> WorkerStatus:
-    """Whether passes begin as they should, whoever begins them: a worker, one of several, or cron. One query on an
-    index."""
+    """Whether passes begin as they should, whoever begins them. One query on an index."""
     newest = JobRun.objects.order_by("-started_at", "-pk").values_list("started_at", "finished_at").first()
     begun, ended = newest or (None, None)
     last_seen_at = ended or begun

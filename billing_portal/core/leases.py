@@ -1,8 +1,8 @@
 """Taking up rows that are due: any number of workers may look, and each row goes to one of them.
 
-A row says in one of its columns when it is to be worked on next. A worker claims it by moving that moment ahead, in one
-conditional UPDATE, so nobody waits for a lock and no transaction stays open while a mail server or a gateway answers.
-A worker that is killed leaves a row whose moment comes again when the lease is over.
+A row says in a column when it is to be worked on next. A worker claims it by moving that moment ahead in one
+conditional UPDATE, so nobody waits for a lock, and a row of a worker that was killed comes up again when the lease is
+over.
 """
 
 from collections.abc import Iterator
@@ -16,7 +16,7 @@ def claim_due[Row: Model](
     rows: QuerySet[Row], column: str, *, at: datetime, lease: timedelta, limit: int, **also: Any
 ) -> Iterator[Row]:
     """At most ``limit`` rows whose moment in ``column`` has come, the longest waiting first, each claimed just before
-    it is handed out. ``also`` are further columns to set with the claim. The claimed row holds the new values."""
+    it is handed out. ``also`` are further columns to set."""
     for row in rows.filter(**{f"{column}__lte": at}).order_by(column, "pk")[:limit]:
         if claim(row, column, until=at + lease, **also):
             yield row

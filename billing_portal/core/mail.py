@@ -1,15 +1,9 @@
 """Renders and sends the mails of the outbox.
 
-A mail is a row that was committed with the fact it tells of (`billing_portal.core.outbox`). Here it is rendered in its
-reader's language and handed to the mail server, apart from whatever caused it, so a mail server that is down delays
-mail and nothing else. Failures are tried again with growing pauses and the last error is kept for staff.
-
-A worker that is killed between the mail server's answer and our commit leaves a row that is sent again after the lease
-(`billing_portal.core.leases`); both copies carry the same Message-ID, made from the row's key, and count as one for
-whoever receives them.
-
-The row of a sent mail stays, as a record of what was told. That of a mail to somebody who was erased does not: its
-address is the last thing we hold of that person.
+A mail is a row that was committed with the fact it tells of (`billing_portal.core.outbox`). It is sent apart from
+whatever caused it, so a mail server that is down delays mail and nothing else. Failures are tried again with growing
+pauses. A worker that is killed between the mail server's answer and our commit leaves a row that is sent again; both
+copies carry the same Message-ID, made from the row's key.
 """
 
 import hashlib
@@ -37,27 +31,15 @@ from billing_portal.core.outbox import Withdrawn
 
 # A sending worker keeps its claim for longer than the slowest answer of a mail server.
 LEASE = timedelta(minutes=10)
-PAUSES = (
-    timedelta(minutes=1),
-    timedelta(minutes=5),
-    timedelta(minutes=30),
-    timedelta(hours=2),
-    timedelta(hours=12),
-    timedelta(hours=12),
-    timedelta(hours=12),
-)
+PAUSES = tuple(timedelta(minutes=minutes) for minutes in (1, 5, 30, 120, 720, 720, 720))
 MAX_TRIES = len(PAUSES) + 1
 # Their row is deleted once they were sent, or given up.
 NOT_RECORDED = frozenset({"person_erased"})
 # Not this mail's fault: the server is away, and the next mail would wait as long in vain.
 UNREACHABLE = (
-    ConnectionError,
-    TimeoutError,
-    socket.gaierror,
-    ssl.SSLError,
-    smtplib.SMTPConnectError,
+    ConnectionError, TimeoutError, socket.gaierror, ssl.SSLError, smtplib.SMTPConnectError,
     smtplib.SMTPServerDisconnected,
-)
+)  # fmt: skip
 
 log = structlog.get_logger("portal.mail")
 
@@ -72,11 +54,8 @@ class Rendered:
 
 
 def render(template: str, context: dict[str, Any], language: str) -> Rendered:
-    """Renders ``templates/emails/<template>.html`` in a language; subject and plain text are read from the HTML.
-
-    The template sees ``context`` and also ``seller`` and ``language``. No value can add a header, a link or a line to
-    the text: the subject is one line, and what a value holds was escaped before the HTML is read.
-    """
+    """Renders ``templates/emails/<template>.html``, which also sees ``seller`` and ``language``; subject and plain text
+    are read from the HTML. No value can add a header, a link or a line: it was escaped before the HTML is read."""
     page = engines["django"].engine.get_template(f"emails/{template}.html")  # type: ignore[attr-defined]
     with translation.override(language):
         html = str(page.render(Context({**context, "seller": settings.SELLER, "language": language})))
@@ -93,12 +72,9 @@ SEPARATORS = {"br": "\n", "li": "\n- ", "tr": "\n", "td": ": "}
 
 
 class _TextReader(HTMLParser):
-    """Reads the subject and the plain text of a mail out of its HTML (``templates/layouts/email.html``).
-
-    The subject is the title. The text begins with the heading: a link is its words and, on a line of its own, its
-    address; a row of a table is "heading: value"; an item of a list begins with a dash; the footer follows the line
-    "-- " that mail programs know (RFC 3676, section 4.3).
-    """
+    """Reads the subject and the plain text of a mail out of its HTML (``templates/layouts/email.html``), from the
+    heading on: a link is its words and its address, a row of a table "heading: value", an item of a list begins with a
+    dash; the footer follows "-- " (RFC 3676, section 4.3)."""
 
     def __init__(self, html: str) -> None:
         super().__init__()
@@ -134,10 +110,8 @@ class _TextReader(HTMLParser):
 
 
 def send_due(*, at: datetime, limit: int = 20, stopping: Callable[[], bool] = lambda: False) -> int:
-    """Sends mails whose time has come, the longest waiting first. Returns how many were sent.
-
-    Ends early when the mail server cannot be reached, and when ``stopping`` says so.
-    """
+    """Sends mails whose time has come. Returns how many. Ends early when the mail server cannot be reached, and when
+    ``stopping`` says so."""
     sent = 0
     due = OutgoingMail.objects.filter(next_try_at__lte=at)
     for mail in claim_due(due, "next_try_at", at=at, lease=LEASE, limit=limit, tries=F("tries") + 1):

@@ -6,11 +6,8 @@ from django.utils.translation import gettext_lazy as _
 
 
 class OutgoingMail(models.Model):
-    """A mail that a committed fact asks for. Written in the transaction of the fact, sent afterwards by the worker.
-
-    ``key`` names the fact, so that the same fact can ask only once. The text is rendered from ``template`` and
-    ``context`` (JSON, no secrets) when it is sent, in ``language``.
-    """
+    """A mail that a committed fact asks for, written in its transaction. ``key`` names the fact, so that it asks only
+    once. The text is rendered from ``template`` and ``context`` (JSON, no secrets) in ``language`` when it is sent."""
 
     key = models.CharField(_("key"), max_length=120, unique=True)
     to = models.EmailField(_("to"), max_length=254)
@@ -35,8 +32,7 @@ class OutgoingMail(models.Model):
 
 
 class JobRun(models.Model):
-    """One pass through all jobs: which job did how much, and what went wrong. Of passes that found nothing to do only
-    the last is kept."""
+    """One pass through all jobs. Of passes that found nothing to do only the last is kept."""
 
     started_at = models.DateTimeField(_("started"))
     finished_at = models.DateTimeField(_("finished"), null=True)

@@ -1,8 +1,7 @@
 """Paging by key: the next page starts after the last row of this one, so page 20,000 costs as much as page one.
 
-A `Sort` names a column; rows with the same value are ordered by primary key, so the order is total and no row is shown
-twice or lost between two pages. The edge of a page travels in the address as one opaque word. Whoever changes that word
-can only start somewhere else in the rows they may see anyway; a word that means nothing gives page one.
+Rows with the same value are ordered by primary key, so no row is shown twice or lost between two pages. The edge of a
+page travels in the address as one opaque word; one that means nothing gives page one.
 """
 
 import json
@@ -64,22 +63,22 @@ def page_of[Row: Model](
     """One page, by one query."""
     cursor = read_cursor(word, rows.model, sort) if word else None
     if cursor is None:
-        found = list(rows.order_by(*sort.order())[: size + 1])
-        return _page(found[:size], sort, newer=False, older=len(found) > size)
+        page = list(rows.order_by(*sort.order())[: size + 1])
+        return _page(page[:size], sort, newer=False, older=len(page) > size)
     key, backwards = cursor
     compare = TupleLessThan if sort.descending != backwards else TupleGreaterThan
     edge = Tuple(*map(F, sort.columns))
-    found = list(rows.filter(compare(edge, key)).order_by(*sort.order(backwards=backwards))[: size + 1])
+    page = list(rows.filter(compare(edge, key)).order_by(*sort.order(backwards=backwards))[: size + 1])
     # Less than a page lies before, or nothing after: page one shows what there is.
-    if not found or (backwards and len(found) < size):
+    if not page or (backwards and len(page) < size):
         return page_of(rows, sort=sort, size=size)
     if backwards:
-        return _page(found[:size][::-1], sort, newer=len(found) > size, older=True)
-    return _page(found[:size], sort, newer=True, older=len(found) > size)
+        return _page(page[:size][::-1], sort, newer=len(page) > size, older=True)
+    return _page(page[:size], sort, newer=True, older=len(page) > size)
 
 
 def in_pages[Row: Model](rows: QuerySet[Row], *, sort: Sort = NEWEST_FIRST, size: int = 500) -> Iterator[Row]:
-    """Every row, read a page at a time, so that memory does not follow their number."""
+    """Every row, read a page at a time."""
     page = page_of(rows, sort=sort, size=size)
     yield from page.rows
     while page.older:
@@ -95,8 +94,7 @@ def write_cursor(row: Model, sort: Sort, *, backwards: bool = False) -> str:
 
 
 def read_cursor(word: str, model: type[Model], sort: Sort) -> tuple[tuple[Any, ...], bool] | None:
-    """The key of the row at the edge, and whether the page before it is wanted; None unless `write_cursor` could have
-    written the word for this sort."""
+    """The key of the row at the edge, and whether the page before it is wanted; None for a word of another sort."""
     try:
         column, descending, *key, backwards = json.loads(urlsafe_b64decode(word + "=" * (-len(word) % 4)))
         if [column, descending] != [*sort] or type(backwards) is not bool:

@@ -16,10 +16,8 @@ def latest_day(at: datetime) -> date:
 
 
 def has_come(column: str, *, zone: str, at: datetime) -> Q:
-    """Rows whose day in ``column`` has begun where their profile is; ``zone`` leads to the profile's time zone.
-
-    What has begun everywhere needs no zone, so the index on the column finds nearly all of it.
-    """
+    """Rows whose day in ``column`` has begun where their profile is; ``zone`` leads to the profile's time zone. What
+    has begun everywhere needs no zone, so the index on the column finds nearly all of it."""
     moment = at.astimezone(UTC)
     everywhere, somewhere = (moment - BEHIND).date(), (moment + AHEAD).date()
     condition = Q(**{f"{column}__lte": everywhere})

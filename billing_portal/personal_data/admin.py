@@ -1,27 +1,32 @@
 """The staff page of a person, with two ways on: export what is held about them, and erase it."""
 
-from collections.abc import Callable
 from tempfile import SpooledTemporaryFile
-from typing import Any
+from typing import Any, ClassVar
 
 from django import forms
 from django.contrib import messages
 from django.core.exceptions import PermissionDenied
-from django.http import FileResponse, HttpRequest, HttpResponseRedirect
+from django.http import FileResponse, HttpRequest
 from django.http.response import HttpResponseBase
-from django.shortcuts import get_object_or_404
-from django.urls import URLPattern, path, reverse
 from django.utils import timezone
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from accounts.access import NotAllowed
 from accounts.admin.base import access_of_staff
-from accounts.admin.people import UserAdmin
+from accounts.admin.people import UserAdmin, is_beyond
 from accounts.models import BillingContact, User
-from billing_portal.personal_data.erasure import CannotErase, erase_person, why_not, words_to_blank
+from billing_portal.personal_data.erasure import (
+    CannotErase,
+    contacts_of,
+    erase_person,
+    left_of,
+    why_not,
+    words_to_blank,
+)
 from billing_portal.personal_data.export import IN_MEMORY, CannotExport, export_person, file_name
-from billing_portal.personal_data.remains import contacts_of, left_of
+
+NO_PERMISSION = _("Your staff account may not do this.")
 
 
 class ReasonForm(forms.Form):
@@ -59,21 +64,13 @@ class ErasureForm(ReasonForm):
 
 
 class PersonAdmin(UserAdmin):
-    def get_urls(self) -> list[URLPattern]:
-        def own(way: str, view: Callable[..., HttpResponseBase]) -> URLPattern:
-            return path(f"<path:object_id>/{way}/", self.admin_site.admin_view(view), name=f"accounts_user_{way}")
-
-        return [own("export", self.export_view), own("erase", self.erase_view), *super().get_urls()]
+    pages: ClassVar[dict[str, str]] = {**UserAdmin.pages, "export": "export_view", "erase": "erase_view"}
 
     def may_export(self, request: HttpRequest, user: User) -> bool:
-        return self._may("accounts.export_user", request, user)
+        return request.user.has_perm("accounts.export_user") and not is_beyond(user, request)
 
     def may_erase(self, request: HttpRequest, user: User) -> bool:
-        return self._may("accounts.erase_user", request, user)
-
-    def _may(self, permission: str, request: HttpRequest, user: User) -> bool:
-        of_staff = user.is_staff or user.is_superuser
-        return request.user.has_perm(permission) and (bool(request.user.is_superuser) or not of_staff)
+        return request.user.has_perm("accounts.erase_user") and not is_beyond(user, request)
 
     def render_change_form(self, request: HttpRequest, context: dict[str, Any], *args: Any, **kwargs: Any) -> Any:
         user = context.get("original")
@@ -82,8 +79,9 @@ class PersonAdmin(UserAdmin):
         return super().render_change_form(request, context, *args, **kwargs)
 
     def export_view(self, request: HttpRequest, object_id: str) -> HttpResponseBase:
-        """Asks for a reason, then hands out the file."""
-        user = self._user(request, object_id, self.may_export)
+        user = self.row_or_404(request, object_id)
+        if not self.may_export(request, user):
+            raise PermissionDenied(NO_PERMISSION)
         form = ReasonForm(request.POST if request.method == "POST" else None)
         if form.is_valid():
             at, stream = timezone.now(), SpooledTemporaryFile(IN_MEMORY)  # noqa: SIM115  the response closes it
@@ -105,8 +103,9 @@ class PersonAdmin(UserAdmin):
         return self._confirm(request, user, form=form, title=title, text=text, button=button, facts=self._facts(user))
 
     def erase_view(self, request: HttpRequest, object_id: str) -> HttpResponseBase:
-        """Says what will happen and what stays, then does it."""
-        user = self._user(request, object_id, self.may_erase)
+        user = self.row_or_404(request, object_id)
+        if not self.may_erase(request, user):
+            raise PermissionDenied(NO_PERMISSION)
         access, contacts = access_of_staff(request), contacts_of(user)
         form = ErasureForm(request.POST if request.method == "POST" else None, contacts=contacts)
         if form.is_valid():
@@ -119,12 +118,10 @@ class PersonAdmin(UserAdmin):
             except (CannotErase, NotAllowed) as refusal:
                 form.add_error(None, str(refusal))
             else:
-                said = [gettext("The person was erased."), *left.sentences()]
-                self.message_user(request, " ".join(said), messages.SUCCESS)
-                return HttpResponseRedirect(reverse("admin:accounts_user_change", args=[user.pk]))
-        if request.method == "GET" and (against := why_not(access, user)):
-            self.message_user(request, against, messages.ERROR)
-            return HttpResponseRedirect(reverse("admin:accounts_user_change", args=[user.pk]))
+                sentences = [gettext("The person was erased."), *left.sentences()]
+                return self._back(request, user, " ".join(sentences), messages.SUCCESS)
+        if request.method == "GET" and (problem := why_not(access, user)):
+            return self._back(request, user, problem, messages.ERROR)
         stays = gettext(
             "Payments and the audit trail stay, and say “Erased person %(number)s”. Issued invoices and credit notes "
             "stay as they are, because tax law makes us keep them."
@@ -141,16 +138,9 @@ class PersonAdmin(UserAdmin):
         title, button = gettext("Erase person"), gettext("Erase for good")
         facts = self._facts(user)
         for word, count in words_to_blank(user).items():
-            found = gettext("%(word)s (in other records: %(count)s)") % {"word": word, "count": count}
-            facts.append((gettext("Is blanked"), found))
+            text_of_word = gettext("%(word)s (in other records: %(count)s)") % {"word": word, "count": count}
+            facts.append((gettext("Is blanked"), text_of_word))
         return self._confirm(request, user, form=form, title=title, text=text, button=button, facts=facts)
-
-    def _user(self, request: HttpRequest, object_id: str, may: Callable[[HttpRequest, User], bool]) -> User:
-        pk = int(object_id) if object_id.isascii() and object_id.isdigit() and len(object_id) < 19 else None
-        user = get_object_or_404(User, pk=pk)
-        if not may(request, user):
-            raise PermissionDenied(gettext("Your staff account may not do this."))
-        return user
 
     @staticmethod
     def _facts(user: User) -> list[tuple[str, str]]:

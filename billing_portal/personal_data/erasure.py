@@ -1,15 +1,13 @@
 """Erasing a person: afterwards nothing in the database says who they were, and the books are what they were.
 
-The row of the person stays, without an address and a name, because payments, roles' history and the audit trail point
-to it: what "Erased person 12" did still adds up. Texts that name the person are blanked where they stand, also in the
-audit trail, whose rows the database lets be blanked and nothing else (docs/decisions/013). What was issued to a
-customer stays as it was issued.
-
-All of it is one transaction. It begins with the locks that every act of the person would need, so that an act that is
-under way ends before, and one that comes later finds a person without a role.
+The row of the person stays, without an address and a name, because payments and the audit trail point to it. Texts that
+name the person are blanked where they stand, also in the audit trail (docs/decisions/013). What was issued to a
+customer stays as it was issued. All of it is one transaction, which begins with the locks that every act of the person
+would need.
 """
 
 from collections.abc import Collection, Iterator
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
@@ -45,7 +43,7 @@ from billing_portal.core.append_only import ERASED
 from billing_portal.core.models import OutgoingMail
 from billing_portal.core.outbox import queue_to
 from billing_portal.personal_data.export import require_power_over
-from billing_portal.personal_data.held import SWEPT
+from billing_portal.personal_data.held import TABLES
 from billing_portal.personal_data.people import (
     ADDRESS,
     Person,
@@ -56,25 +54,44 @@ from billing_portal.personal_data.people import (
     person_of,
     sessions_of,
 )
-from billing_portal.personal_data.remains import Left, contacts_of, left_of
-from invoices.models import Invoice
+from invoices.models import CreditNote, Invoice
 from invoices.states import InvoiceStatus
 from payments.models import Payment
 from payments.states import OPEN
-
-BATCH = 500
 
 
 class CannotErase(Exception):
     """The person was not erased, and nothing was changed. The message may be shown."""
 
 
+@dataclass(frozen=True)
+class Left:
+    """What names a person and stays: documents and addresses of customers, and contacts that nobody chose to remove."""
+
+    contacts: list[BillingContact] = field(default_factory=list)
+    addresses: int = 0
+    documents: int = 0
+
+    def sentences(self) -> list[str]:
+        """For whoever asks or has asked for the erasure. Without personal data."""
+        sentences = []
+        if self.contacts:
+            names = ", ".join(sorted({contact.profile.name for contact in self.contacts}))
+            still = _("The address is still a contact in accounts payable of: %(profiles)s.")
+            sentences.append(still % {"profiles": names})
+        if self.addresses:
+            change = _("The name also stands in %(count)s addresses of customers. Change those on their own pages.")
+            sentences.append(change % {"count": self.addresses})
+        if self.documents:
+            kept = _("%(count)s issued invoices and credit notes name the person and stay: tax law makes us keep them.")
+            sentences.append(kept % {"count": self.documents})
+        return sentences
+
+
 @transaction.atomic
 def why_not(access: Access, user: User) -> str:
-    """Why this person cannot be erased now, in a sentence; empty when nothing stands against it.
-
-    Inside a transaction that holds their locks it stays true until the end; elsewhere it is only for a page.
-    """
+    """Why this person cannot be erased now, in a sentence; empty when nothing stands against it. It stays true inside a
+    transaction that holds their locks."""
     if user.is_erased:
         return _("This person has been erased already.")
     if access.user == user:
@@ -84,24 +101,28 @@ def why_not(access: Access, user: User) -> str:
             "user": user,
             "places": ", ".join(alone),
         }
-    theirs = Payment.objects.filter(started_by=user)
-    if open_ones := list(theirs.filter(status__in=OPEN).values_list("reference", flat=True)[:5]):
-        return _("A payment of this person has not ended: %(references)s. Try again when it has.") % {
-            "references": ", ".join(open_ones)
-        }
-    if disputed := list(theirs.filter(disputed_at__isnull=False).values_list("reference", flat=True)[:5]):
-        return _("A bank disputes a payment of this person: %(references)s. Try again when it has decided.") % {
-            "references": ", ".join(disputed)
-        }
+    payments = Payment.objects.filter(started_by=user)
+    for rows, sentence in (
+        (
+            payments.filter(status__in=OPEN),
+            _("A payment of this person has not ended: %(references)s. Try again when it has."),
+        ),
+        (
+            payments.filter(disputed_at__isnull=False),
+            _("A bank disputes a payment of this person: %(references)s. Try again when it has decided."),
+        ),
+    ):
+        if references := list(rows.values_list("reference", flat=True)[:5]):
+            return sentence % {"references": ", ".join(references)}
     return ""
 
 
 def erase_person(*, access: Access, user_id: int, reason: str, at: datetime, contact_ids: Collection[int] = ()) -> Left:
-    """Erases a person for good. For staff; a member of staff is erased by a superuser only.
+    """Erases a person for good. For staff; only a superuser erases a member of staff.
 
-    ``contact_ids`` are those of `contacts_of` that are removed as well. The person is told by a mail, whose row goes
-    with it. Returns what still names them. Raises User.DoesNotExist, NotAllowed, and CannotErase when `why_not` has an
-    answer, without a reason, and for a contact that is not theirs or has to stay.
+    ``contact_ids`` are those of `contacts_of` to remove as well. The person is told by a mail, whose row goes with it.
+    Returns what still names them. Raises User.DoesNotExist, NotAllowed, and CannotErase when `why_not` has an answer,
+    without a reason, and for a contact that is not theirs or has to stay.
     """
     with transaction.atomic():
         _lock_everything_they_may_change(User.objects.get(pk=user_id), contact_ids)
@@ -118,8 +139,10 @@ def erase_person(*, access: Access, user_id: int, reason: str, at: datetime, con
         every_word = Redaction([*person.known, *person.addresses, *every_name(user)])
         counts = {
             "mails": _erase_mails(person, kept),
-            "wire_requests": _erase_contact_facts(person),
-            "sessions": _end_sessions(user),
+            "wire_requests": WireRequest.objects.filter(person.has("contact_email", moment="requested_at")).update(
+                contact_name=ERASED, contact_email=_erased_address(user), contact_phone=""
+            ),
+            "sessions": len([session.delete() for session, _content in sessions_of(user)]),
             "second_factors": Authenticator.objects.filter(user=user).delete()[0],
             "addresses": EmailAddress.objects.filter(user=user).delete()[0],
         }
@@ -129,22 +152,16 @@ def erase_person(*, access: Access, user_id: int, reason: str, at: datetime, con
         counts["texts"] += sum(_write(model, values) for model, values in texts_that_name(person))
         _erase_row(user)
         audit.record(
-            access=access,
-            at=at,
-            action="person.erased",
-            subject=f"user {user.pk}",
-            person=user,
-            reason=every_word.of(reason.strip()[:500]),
-            erased={name: count for name, count in counts.items() if count},
-        )
+            access=access, at=at, action="person.erased", subject=f"user {user.pk}", person=user,
+            reason=every_word.of(reason.strip()[:500]), erased={name: count for name, count in counts.items() if count},
+        )  # fmt: skip
         key = f"person-erased:{user.pk}"
         queue_to(key=key, email=address, language=language, template="person_erased", context={}, at=at)
     return left
 
 
 def _lock_everything_they_may_change(user: User, contact_ids: Collection[int]) -> None:
-    """Invoices, then the scopes, in the order in which every operation locks them. Paying locks the invoice and then
-    reads the roles, and so do the scopes' own operations with their row."""
+    """Invoices, then the scopes: the order in which every operation locks them."""
     visible = BillingProfile.objects.visible_to(access_of(user)).values("pk")
     list(Invoice.objects.filter(status=InvoiceStatus.OPEN, profile__in=visible).only("pk").locked())
     held = RoleAssignment.objects.filter(user=user)
@@ -157,7 +174,6 @@ def _lock_everything_they_may_change(user: User, contact_ids: Collection[int]) -
 def _remove_contacts(
     access: Access, contacts: list[BillingContact], chosen: Collection[int], at: datetime
 ) -> list[BillingContact]:
-    """Returns those that stay."""
     if set(chosen) - {contact.pk for contact in contacts}:
         raise CannotErase(_("The contacts have changed meanwhile. Look at them again."))
     for contact in contacts:
@@ -172,14 +188,12 @@ def _remove_contacts(
 def _remove_roles(access: Access, user: User, at: datetime) -> None:
     assignments = RoleAssignment.objects.filter(user=user).select_related("account", "profile", "section")
     for assignment in assignments.order_by("account_id", "profile_id", "section_id", "pk"):
-        place = assignment.account or assignment.profile or assignment.section
-        assert place is not None  # noqa: S101  a constraint says so
-        remove_role(access=access, assignment_id=assignment.pk, place=place, at=at)
+        remove_role(access=access, assignment_id=assignment.pk, place=assignment.place, at=at)
 
 
 def _erase_mails(person: Person, kept: list[BillingContact]) -> int:
-    """Unsent mails are dropped, sent ones are left as bare facts. The mails of a contact that stays are left alone. To
-    an address that was not proven go only those that were written for this person."""
+    """Unsent mails are dropped, sent ones are left as bare facts; those of a contact that stays are left alone. To an
+    unproven address go only mails that were written for this person."""
     own = Q(key__startswith=f"invitation-{person.user.pk}-") | Q(key__startswith=f"password-link-{person.user.pk}-")
     for address in {*person.known, *person.addresses}:
         own |= Q(template="address_confirm", context__old__iexact=address)
@@ -193,23 +207,12 @@ def _erase_mails(person: Person, kept: list[BillingContact]) -> int:
     return dropped + mails.update(to=_erased_address(person.user), context={}, last_error="")
 
 
-def _erase_contact_facts(person: Person) -> int:
-    return WireRequest.objects.filter(person.has("contact_email", moment="requested_at")).update(
-        contact_name=ERASED, contact_email=_erased_address(person.user), contact_phone=""
-    )
-
-
-def _end_sessions(user: User) -> int:
-    ended = [session.delete() for session, _content in sessions_of(user)]
-    return len(ended)
-
-
 def _blank_own_entries(user: User, redaction: Redaction) -> int:
-    """Entries about the person name nobody at all: who did it stands in a column of its own. Where an act came from is
-    erased from what the person did, and from what nobody did who was signed in; others keep theirs."""
+    """Entries about the person name nobody at all. Where an act came from is erased from what the person did, and from
+    what nobody did who was signed in."""
     about = AuditEntry.objects.filter(person=user)
     changed = 0
-    for entry in about.only("subject", "detail").order_by("pk").iterator(chunk_size=BATCH):
+    for entry in about.only("subject", "detail").order_by("pk").iterator(chunk_size=500):
         subject, detail = (
             in_texts(redaction.of(value), lambda text: ADDRESS.sub(ERASED, text))
             for value in (entry.subject, entry.detail)
@@ -222,15 +225,15 @@ def _blank_own_entries(user: User, redaction: Redaction) -> int:
 
 
 def _blank_own_texts(user: User, redaction: Redaction) -> int:
-    """What was written about this person in particular, under an address that they may not have proven: the log of the
-    staff pages, and the mails that told owners of a role."""
+    """What was written about this person under an address that they may not have proven: the log of the staff pages,
+    and the mails that told owners of a role."""
     granted = AuditEntry.objects.filter(person=user, action="role.granted").values("at")
-    told = OutgoingMail.objects.filter(
+    mails = OutgoingMail.objects.filter(
         template="role_granted", context__person__iexact=user.email, created_at__in=granted
     )
     log = LogEntry.objects.filter(content_type=ContentType.objects.get_for_model(User), object_id=str(user.pk))
     changed = 0
-    for rows, columns in ((log, ("object_repr", "change_message")), (told, ("context",))):
+    for rows, columns in ((log, ("object_repr", "change_message")), (mails, ("context",))):
         for row in rows.values("pk", *columns):
             becomes = redaction.of(row)
             changed += _write(rows.model, becomes) if becomes != row else 0
@@ -238,8 +241,8 @@ def _blank_own_texts(user: User, redaction: Redaction) -> int:
 
 
 def _blank_contact_names(person: Person) -> int:
-    """What customers call the person as a contact may be another name than the person's own, or that of a department.
-    So it is blanked in the entries about the contact, and in no other text."""
+    """What customers call the person as a contact may be another name, or that of a department. So it is blanked in the
+    entries about the contact, and in no other text."""
     entries = AuditEntry.objects.filter(
         person.has("subject", moment="at"), action__startswith=f"{thing_of(BillingContact)}."
     )
@@ -264,8 +267,7 @@ def _erase_row(user: User) -> None:
 
 
 def words_to_blank(user: User) -> dict[str, int]:
-    """What an erasure blanks in texts about other things: each address and name, with the number of texts in which it
-    stands. Reads whole tables, as the erasure does."""
+    """Each address and name, with the number of other texts in which it stands. Reads whole tables."""
     person = person_of(user)
     words = dict.fromkeys([*person.addresses, *person.names], 0)
     for model, becomes in texts_that_name(person):
@@ -276,23 +278,29 @@ def words_to_blank(user: User) -> dict[str, int]:
 
 
 def texts_that_name(person: Person) -> Iterator[tuple[type[Model], dict[str, Any]]]:
-    """The texts about other things in which the person is named, as the values that take their place: of each row its
-    table, its key as ``pk``, and the columns that change."""
+    """The texts about other things in which the person is named: of each row its table, its key as ``pk``, and the
+    values that its columns get."""
     needles = Redaction([*person.addresses, *person.names]).needles
-    for model, texts in SWEPT.items():
-        rows = model._default_manager.annotate(**{f"{name}_text": Cast(name, TextField()) for name in texts.columns})
-        named = Q(pk__in=[])
-        for column in texts.columns:
-            for needle in needles:
-                named |= Q(**{f"{column}_text__icontains": needle})
-        for row in list(rows.filter(named).order_by("pk").values("pk", *texts.columns, *texts.moments)):
-            redaction = Redaction(person.words_at([at for name in texts.moments if (at := row[name]) is not None]))
+    for table in TABLES:
+        model, columns, moments = table.model, table.swept.split(), table.moments.split()
+        rows = model._default_manager.annotate(**{f"{name}_text": Cast(name, TextField()) for name in columns})
+        named = _any_holds([f"{name}_text" for name in columns], needles)
+        for row in list(rows.filter(named).order_by("pk").values("pk", *columns, *moments)) if columns else ():
+            redaction = Redaction(person.words_at([at for name in moments if (at := row[name]) is not None]))
             becomes = {
                 name: redaction.of(row[name], getattr(model._meta.get_field(name), "max_length", None))
-                for name in texts.columns
+                for name in columns
             }
-            if any(becomes[name] != row[name] for name in texts.columns):
+            if any(becomes[name] != row[name] for name in columns):
                 yield model, {"pk": row["pk"], **becomes}
+
+
+def _any_holds(columns: Collection[str], words: Collection[str]) -> Q:
+    rows = Q(pk__in=[])
+    for column in columns:
+        for word in words:
+            rows |= Q(**{f"{column}__icontains": word})
+    return rows
 
 
 def _write(model: type[Model], values: dict[str, Any]) -> int:
@@ -302,3 +310,31 @@ def _write(model: type[Model], values: dict[str, Any]) -> int:
 
 def _erased_address(user: User) -> str:
     return f"erased-{user.pk}@{ERASED_DOMAIN}"
+
+
+def contacts_of(user: User) -> list[BillingContact]:
+    """The contacts in accounts payable that have the person's address, of whichever billing profile."""
+    return list(
+        BillingContact.objects.filter(person_of(user).has("email")).select_related("profile__account").order_by("pk")
+    )
+
+
+def left_of(user: User, *, contacts: list[BillingContact]) -> Left:
+    names = every_name(user)
+    attention = _any_holds(["attention"], names)
+    return Left(
+        contacts=contacts,
+        addresses=sum(model.objects.filter(attention).count() for model in (BillingAccount, BillingProfile)),
+        documents=_documents_that_name([*person_of(user).addresses, *names]),
+    )
+
+
+def _documents_that_name(words: list[str]) -> int:
+    """A document keeps the addresses of its buyer as lines of text, a credit note its reason besides."""
+    needles, buyer = Redaction(words).needles, Cast("buyer", TextField())
+    invoices = Invoice.objects.exclude(status=InvoiceStatus.DRAFT).annotate(buyer_text=buyer)
+    notes = CreditNote.objects.annotate(buyer_text=buyer)
+    return (
+        invoices.filter(_any_holds(["buyer_text"], needles)).count()
+        + notes.filter(_any_holds(["buyer_text", "reason"], needles)).count()
+    )

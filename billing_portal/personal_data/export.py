@@ -1,7 +1,6 @@
 """A copy of what the portal holds about a person, as a ZIP file: readable JSON for each kind, and a text that explains.
 
-Nothing about anybody else is in it, nor anything that lets somebody in: no password, no secret of a second factor, no
-text of a mail. Rows are read and written one by one, so that memory does not follow their number.
+Nothing about anybody else is in it, nor anything that lets somebody in. Rows are read and written one by one.
 """
 
 import json
@@ -22,8 +21,8 @@ from django.utils.translation import gettext_noop, override
 from accounts import audit
 from accounts.access import Access, NotAllowed, require_staff
 from accounts.models import AuditEntry, User
-from billing_portal.personal_data.held import KINDS, Row
-from billing_portal.personal_data.people import Person, person_of, sessions_of
+from billing_portal.personal_data.held import EXPORTED, Row
+from billing_portal.personal_data.people import person_of, sessions_of
 
 # A file larger than this many bytes waits on the disk, without a name, until it was handed out.
 IN_MEMORY = 1_000_000
@@ -38,33 +37,29 @@ class CannotExport(Exception):
 
 @transaction.atomic
 def export_person(*, access: Access, user: User, stream: IO[bytes], at: datetime, reason: str = "") -> None:
-    """Writes the ZIP file to a binary stream that can be written in order. Everybody may have their own copy, staff
-    may make one of a customer for a reason, and only a superuser one of a member of staff.
-
-    Raises NotAllowed; CannotExport without a reason where one is needed, and after `MAX_EXPORTS` within an hour.
-    """
+    """Writes the ZIP file to a binary stream. Everybody may have their own copy, staff may make one of a customer for a
+    reason, and only a superuser one of a member of staff. Raises NotAllowed; CannotExport without a reason where one is
+    needed, and after `MAX_EXPORTS` within an hour."""
     is_own = access.user == user
     if not is_own:
         require_power_over(access, user)
         if not reason.strip():
             raise CannotExport(_("Give the reason. It is recorded with the export."))
-    elif AuditEntry.objects.filter(person=user, actor=user, action="person.exported", at__gt=at - WITHIN).count() >= (
-        MAX_EXPORTS
-    ):
+    exports = AuditEntry.objects.filter(person=user, actor=user, action="person.exported", at__gt=at - WITHIN)
+    if is_own and exports.count() >= MAX_EXPORTS:
         raise CannotExport(_("You downloaded your data several times within an hour. Try again later."))
     detail: dict[str, Any] = {} if is_own else {"reason": reason.strip()}
     audit.record(access=access, at=at, action="person.exported", subject=f"user {user.pk}", person=user, **detail)
     person = person_of(user)
     with zipfile.ZipFile(stream, "w", zipfile.ZIP_DEFLATED) as archive:
-        counts = {kind.name: _write(archive, kind.name, _rows(kind, person)) for kind in KINDS}
+        counts = {table.name: _write(archive, table.name, table.rows(person)) for table in EXPORTED}
         counts["sessions"] = _write(archive, "sessions", _sessions(user))
         with override(user.language or settings.LANGUAGE_CODE):
             archive.writestr("README.txt", _readme(user, counts, at))
 
 
 def require_power_over(access: Access, user: User) -> None:
-    """Raises NotAllowed unless staff may handle this person's data: that of staff is for superusers. Whoever runs a
-    command on the server may handle everybody's."""
+    """Raises NotAllowed unless staff may handle this person's data: that of staff is for superusers."""
     require_staff(access)
     if (user.is_staff or user.is_superuser) and access.user is not None and not access.user.is_superuser:
         raise NotAllowed(_("Only a superuser may do this with a member of staff."))
@@ -76,21 +71,13 @@ def file_name(user: User, at: datetime) -> str:
 
 
 def descriptions() -> dict[str, str]:
-    """What each file of an export holds, in the reader's language."""
-    return {**{kind.name: _(kind.what) for kind in KINDS}, "sessions": _(SESSIONS)}
-
-
-def _rows(kind: Any, person: Person) -> Iterator[Row]:
-    for row in kind.rows(person).iterator(chunk_size=500):
-        yield person.without_others(kind.shape(row, person))
+    return {**{table.name: _(table.what) for table in EXPORTED}, "sessions": _(SESSIONS)}
 
 
 def _sessions(user: User) -> Iterator[Row]:
     for session, content in sessions_of(user):
-        signed_in = [
-            {"method": record.get("method", ""), "at": _moment(record.get("at"))}
-            for record in content.get("account_authentication_methods", [])
-        ]
+        records = content.get("account_authentication_methods", [])
+        signed_in = [{"method": record.get("method", ""), "at": _moment(record.get("at"))} for record in records]
         yield {"signed_in": signed_in, "ends_at": session.expire_date}
 
 

@@ -1,17 +1,20 @@
-"""The list of what is held about people: what an export hands out, and what becomes of it in an erasure.
+"""What the portal holds about people, table by table: `export` hands it out, `erasure` takes it out of the database and
+keeps the books whole. docs/personal-data.md says why it is held, and for how long.
 
-A new foreign key to `User`, a new address and a new column for free text each fail the tests until they stand here:
-in `KINDS` or, with the reason, in `LEFT_OUT`; and in `OWN`, `SWEPT` or, with the reason, in `KEPT`.
+The tests hold this list against the tables. A new foreign key to `User`, a new address and a new column for free text
+each fail them until it stands here: exported or, with the reason, in `LEFT_OUT`; and its person's own, swept or, with
+the reason, in `KEPT`.
 """
 
-from collections.abc import Callable
-from dataclasses import dataclass, field
-from typing import Any, NamedTuple
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any
 
-from allauth.account.models import EmailAddress
+from allauth.account.models import EmailAddress, EmailConfirmation
 from allauth.mfa.models import Authenticator
 from django.contrib.admin.models import LogEntry
-from django.db.models import Model, Q, QuerySet
+from django.contrib.sessions.models import Session
+from django.db.models import Model, Q
 from django.utils.translation import gettext_noop as _
 
 from accounts.models import AuditEntry, BillingContact, EmailChange, RoleAssignment, User, WireRequest
@@ -21,42 +24,43 @@ from invoices.models import Charge, Credit, CreditEntry, CreditNote, Invoice
 from payments.models import CardHold, MethodSetup, Payment, PaymentMethod, Refund
 
 Row = dict[str, Any]
-
-
-def _as_it_is(row: Row, _person: Person) -> Row:
-    return row
+EVERY_ROW = Q()
 
 
 @dataclass(frozen=True)
-class Kind:
-    """The rows of one table that are about a person, and what of them is theirs.
+class Table:
+    """The columns of one table that have to do with people; each text holds names of columns, separated by spaces.
 
-    ``by`` names the columns that point to the person: foreign keys, ``id`` of the person's own row, and columns that
-    hold an address. ``what`` is
-    translated where it is shown. ``shape`` may take out of a row what belongs to somebody else.
+    Exported as the file ``name``, which ``what`` describes, are the ``columns`` of rows that are found by ``by``:
+    foreign keys to the person, ``id`` of their own row, and columns that hold an address. ``shape`` may take out of a
+    row what belongs to somebody else. An address may have been another person's before, so rows found by it alone are
+    only those written since (the first of ``moments``), and only those that ``at_address`` lets through.
 
-    An address may have been another person's before. Rows found by it alone are therefore only those that were written
-    since (``moment`` names the column that says when), and only those that ``at_address`` lets through.
+    In an erasure ``own`` columns belong to the person alone, or name them as a contact: there is a step for each.
+    ``swept`` are texts about other things: the names and addresses that a person had at ``moments`` are blanked in it.
     """
 
-    name: str
-    what: str
     model: type[Model]
-    by: tuple[str, ...]
-    columns: tuple[str, ...]
-    shape: Callable[[Row, Person], Row] = _as_it_is
-    moment: str = ""
-    at_address: Q = field(default_factory=Q)
+    name: str = ""
+    what: str = ""
+    by: str = ""
+    columns: str = ""
+    own: str = ""
+    swept: str = ""
+    moments: str = ""
+    shape: Callable[[Row, Person], Row] = lambda row, _person: row
+    at_address: Q = EVERY_ROW
 
-    def rows(self, person: Person) -> QuerySet[Any, Row]:
-        about = Q()
-        for column in self.by:
-            field = self.model._meta.get_field(column)
-            if field.is_relation or column == "id":
+    def rows(self, person: Person) -> Iterator[Row]:
+        about, moment = Q(), self.moments.partition(" ")[0]
+        for column in self.by.split():
+            if column == "id" or self.model._meta.get_field(column).is_relation:
                 about |= Q(**{column: person.user.pk})
             else:
-                about |= person.has(column, moment=self.moment) & self.at_address
-        return self.model._default_manager.filter(about).order_by("pk").values(*self.columns)
+                about |= person.has(column, moment=moment) & self.at_address
+        rows = self.model._default_manager.filter(about).order_by("pk").values(*self.columns.split())
+        for row in rows.iterator(chunk_size=500):
+            yield person.without_others(self.shape(row, person))
 
 
 def _activity(row: Row, person: Person) -> Row:
@@ -91,218 +95,172 @@ def _contact(row: Row, person: Person) -> Row:
     return row
 
 
-KINDS = (
-    Kind(
-        "account", _("Your account: address, name, preferences, and when you joined and last signed in."), User,
-        ("id",), ("id", "email", "name", "language", "theme", "last_scope", "is_staff", "is_superuser", "is_active",
-                     "joined_at", "last_login"),
+TABLES = (
+    Table(
+        User, "account", _("Your account: address, name, preferences, and when you joined and last signed in."),
+        by="id", columns="id email name language theme last_scope is_staff is_superuser is_active joined_at "
+                         "last_login", own="email name password",
     ),
-    Kind("addresses", _("Your email addresses."), EmailAddress, ("user",), ("email", "verified", "primary")),
-    Kind(
-        "address_change", _("The address that you asked to have, and have not confirmed yet."), EmailChange, ("user",),
-        ("email", "requested_at", "expires_at"),
+    Table(
+        EmailAddress, "addresses", _("Your email addresses."), by="user", columns="email verified primary", own="email",
     ),
-    Kind(
-        "roles", _("The roles that you hold."), RoleAssignment, ("user",),
-        ("role", "account__code", "account__name", "profile__code", "profile__name", "section__name", "created_at"),
+    Table(EmailConfirmation, own="key"),
+    Table(
+        EmailChange, "address_change", _("The address that you asked to have, and have not confirmed yet."), by="user",
+        columns="email requested_at expires_at", own="email",
     ),
-    Kind("staff_groups", _("The groups of staff that you belong to."), User.groups.through, ("user",),
-         ("group__name",)),
-    Kind("staff_permissions", _("What you may do as staff, besides your groups."), User.user_permissions.through,
-         ("user",), ("permission__codename",)),
-    Kind(
-        "second_factors", _("Your second factors, without their secrets."), Authenticator, ("user",),
-        ("type", "created_at", "last_used_at"),
+    Table(
+        RoleAssignment, "roles", _("The roles that you hold."), by="user",
+        columns="role account__code account__name profile__code profile__name section__name created_at",
     ),
-    Kind(
-        "activity", _("What you did and what was done with your account, from where, as our records have it."),
-        AuditEntry, ("actor", "person", "subject"),
-        ("at", "action", "subject", "account__code", "profile__code", "ip_address", "browser", "detail", "actor_id",
-         "person_id"), _activity, "at", Q(person=None),
+    Table(
+        User.groups.through, "staff_groups", _("The groups of staff that you belong to."), by="user",
+        columns="group__name",
     ),
-    Kind(
-        "staff_pages", _("What you changed in the staff pages."), LogEntry, ("user",),
-        ("action_time", "action_flag", "content_type__model", "object_id", "object_repr", "change_message"),
+    Table(
+        User.user_permissions.through, "staff_permissions", _("What you may do as staff, besides your groups."),
+        by="user", columns="permission__codename",
     ),
-    Kind(
-        "payments", _("The payments that you started."), Payment, ("started_by",),
-        ("reference", "profile__code", "channel", "status", "amount_minor", "currency", "card_brand",
-         "card_last_four", "bank_reference", "started_at", "finished_at"),
+    Table(
+        Authenticator, "second_factors", _("Your second factors, without their secrets."), by="user",
+        columns="type created_at last_used_at", own="data",
     ),
-    Kind(
-        "invoices", _("The invoices with a payment of yours in progress."), Invoice, ("payment_started_by",),
-        ("number", "profile__code", "payment_started_at"),
+    Table(
+        AuditEntry, "activity",
+        _("What you did and what was done with your account, from where, as our records have it."),
+        by="actor person subject", shape=_activity, at_address=Q(person=None),
+        columns="at action subject account__code profile__code ip_address browser detail actor_id person_id",
+        own="browser", swept="subject detail", moments="at",
     ),
-    Kind(
-        "cards", _("The cards that you stored."), PaymentMethod, ("created_by",),
-        ("profile__code", "status", "brand", "last_four", "expiry_month", "expiry_year", "gateway", "created_at",
-         "removed_at"),
+    Table(
+        LogEntry, "staff_pages", _("What you changed in the staff pages."), by="user",
+        columns="action_time action_flag content_type__model object_id object_repr change_message",
+        swept="object_repr change_message", moments="action_time",
     ),
-    Kind(
-        "cards_added", _("Your attempts to store a card."), MethodSetup, ("created_by",),
-        ("profile__code", "status", "gateway", "decline_code", "created_at", "finished_at"),
+    Table(
+        Payment, "payments", _("The payments that you started."), by="started_by",
+        columns="reference profile__code channel status amount_minor currency card_brand card_last_four bank_reference "
+                "started_at finished_at",
+        swept="gateway_message", moments="started_at finished_at",
     ),
-    Kind(
-        "card_holds", _("When you could try no cards for a while, and whom you released from that."), CardHold,
-        ("person", "released_by"), ("reason", "tries", "since", "until", "released_at"),
+    Table(
+        Invoice, "invoices", _("The invoices with a payment of yours in progress."), by="payment_started_by",
+        columns="number profile__code payment_started_at", swept="void_reason", moments="voided_at",
     ),
-    Kind(
-        "refunds", _("The refunds that you started."), Refund, ("started_by",),
-        ("payment__reference", "status", "amount_minor", "currency", "reason", "started_at"),
+    Table(
+        PaymentMethod, "cards", _("The cards that you stored."), by="created_by",
+        columns="profile__code status brand last_four expiry_month expiry_year gateway created_at removed_at",
     ),
-    Kind(
-        "charges", _("The charges that you recorded."), Charge, ("created_by",),
-        ("profile__code", "kind", "description", "source_reference", "created_at"),
+    Table(
+        MethodSetup, "cards_added", _("Your attempts to store a card."), by="created_by",
+        columns="profile__code status gateway decline_code created_at finished_at",
     ),
-    Kind(
-        "credits", _("The credits that you granted."), Credit, ("created_by",),
-        ("profile__code", "source", "amount_minor", "currency", "description", "created_at"),
+    Table(
+        CardHold, "card_holds", _("When you could try no cards for a while, and whom you released from that."),
+        by="person released_by", columns="reason tries since until released_at",
+        swept="release_reason", moments="released_at",
     ),
-    Kind(
-        "credit_entries", _("What you did with credits."), CreditEntry, ("actor",),
-        ("credit__profile__code", "kind", "amount_minor", "note", "at"),
+    Table(
+        Refund, "refunds", _("The refunds that you started."), by="started_by",
+        columns="payment__reference status amount_minor currency reason started_at",
+        swept="reason gateway_message", moments="started_at finished_at",
     ),
-    Kind(
-        "credit_notes", _("The credit notes that you issued."), CreditNote, ("created_by",),
-        ("number", "invoice__profile__code", "currency", "reason", "created_at"),
+    Table(
+        Charge, "charges", _("The charges that you recorded."), by="created_by",
+        columns="profile__code kind description source_reference created_at",
     ),
-    Kind(
-        "wire_requests", _("Requests to pay by check or wire that you made or decided, or that name you as contact."),
-        WireRequest, ("requested_by", "decided_by", "contact_email"),
-        ("profile__code", "status", "legal_name", "registration_number", "monthly_amount", "contact_name",
-         "contact_email", "contact_phone", "reason", "requested_at", "decided_at", "requested_by_id", "decided_by_id"),
-        _wire_request, "requested_at",
+    Table(
+        Credit, "credits", _("The credits that you granted."), by="created_by",
+        columns="profile__code source amount_minor currency description created_at",
+        swept="description", moments="created_at",
     ),
-    Kind(
-        "contacts", _("Billing profiles that have your address as a contact in accounts payable."), BillingContact,
-        ("email",), ("profile__code", "name", "email", "language", "gets_invoices", "gets_reminders",
-                     "gets_statements"), _contact,
+    Table(
+        CreditEntry, "credit_entries", _("What you did with credits."), by="actor",
+        columns="credit__profile__code kind amount_minor note at",
     ),
-    Kind(
-        "mails", _("The mails that we sent to you or are about to send: which and when, not their text."), OutgoingMail,
-        ("to",), ("to", "language", "template", "created_at", "sent_at", "tries"), moment="created_at",
+    Table(
+        CreditNote, "credit_notes", _("The credit notes that you issued."), by="created_by",
+        columns="number invoice__profile__code currency reason created_at",
     ),
+    Table(
+        WireRequest, "wire_requests",
+        _("Requests to pay by check or wire that you made or decided, or that name you as contact."),
+        by="requested_by decided_by contact_email", shape=_wire_request,
+        columns="profile__code status legal_name registration_number monthly_amount contact_name contact_email "
+                "contact_phone reason requested_at decided_at requested_by_id decided_by_id",
+        own="contact_name contact_email", swept="legal_name reason answer", moments="requested_at decided_at",
+    ),
+    Table(
+        BillingContact, "contacts", _("Billing profiles that have your address as a contact in accounts payable."),
+        by="email", columns="profile__code name email language gets_invoices gets_reminders gets_statements",
+        own="email name", shape=_contact,
+    ),
+    Table(
+        OutgoingMail, "mails", _("The mails that we sent to you or are about to send: which and when, not their text."),
+        by="to", columns="to language template created_at sent_at tries",
+        own="to", swept="context last_error", moments="created_at",
+    ),
+    Table(JobRun, swept="failed", moments="started_at"),
+    Table(Session, own="session_data"),
 )  # fmt: skip
+EXPORTED = tuple(table for table in TABLES if table.name)
 
-# Foreign keys to people and columns for addresses and names that an export leaves out.
 CUSTOMERS = "a customer's record, which its members see and manage on its pages"
 OURS = "about us or about the portal, not about people"
-LEFT_OUT = {
-    "accounts.EmailChange.requested_by": "the new address of somebody else; the act itself is in the activity",
-    "accounts.BillingAccount.name": CUSTOMERS,
-    "accounts.BillingAccount.attention": CUSTOMERS,
-    "accounts.BillingProfile.name": CUSTOMERS,
-    "accounts.BillingProfile.attention": CUSTOMERS,
-    "accounts.InvoiceSection.name": CUSTOMERS,
-    "invoices.InvoiceLine.section_name": CUSTOMERS,
-    "invoices.TaxRate.name": OURS,
-    "invoices.RemittanceAccount.account_holder": OURS,
-    "auth.Group.name": OURS,
-    "auth.Permission.name": OURS,
-}
-
-# Columns whose text belongs to the person alone, or names them as somebody's contact: `erasure` has a step for each.
-OWN = frozenset(
-    {
-        "accounts.User.email",
-        "accounts.User.name",
-        "accounts.User.password",
-        "accounts.EmailChange.email",
-        "accounts.BillingContact.email",
-        "accounts.BillingContact.name",
-        "accounts.WireRequest.contact_name",
-        "accounts.WireRequest.contact_email",
-        "accounts.AuditEntry.browser",
-        "core.OutgoingMail.to",
-        "account.EmailAddress.email",
-        "account.EmailConfirmation.key",
-        "mfa.Authenticator.data",
-        "sessions.Session.session_data",
-    }
-)
-
-
-class Texts(NamedTuple):
-    """Columns of a table, and those that say when their texts were written."""
-
-    columns: tuple[str, ...]
-    moments: tuple[str, ...]
-
-
-# Texts about other things in which a person may be named: the names and the addresses that they had when a text was
-# written are blanked in it.
-SWEPT = {
-    AuditEntry: Texts(("subject", "detail"), ("at",)),
-    OutgoingMail: Texts(("context", "last_error"), ("created_at",)),
-    WireRequest: Texts(("legal_name", "reason", "answer"), ("requested_at", "decided_at")),
-    LogEntry: Texts(("object_repr", "change_message"), ("action_time",)),
-    JobRun: Texts(("failed",), ("started_at",)),
-    Payment: Texts(("gateway_message",), ("started_at", "finished_at")),
-    CardHold: Texts(("release_reason",), ("released_at",)),
-    Refund: Texts(("reason", "gateway_message"), ("started_at", "finished_at")),
-    Credit: Texts(("description",), ("created_at",)),
-    Invoice: Texts(("void_reason",), ("voided_at",)),
-}
-
 DOCUMENT = "part of the books or of a document in them: tax law keeps it as it is"
 GATEWAY = "an identifier or an address at a payment provider, who is told no person's name"
+
+# By the reason: foreign keys to people, and columns for addresses and names, that an export leaves out.
+LEFT_OUT = {
+    "the new address of somebody else; the act itself is in the activity": {"accounts.EmailChange": "requested_by"},
+    CUSTOMERS: {
+        "accounts.BillingAccount": "name attention",
+        "accounts.BillingProfile": "name attention",
+        "accounts.InvoiceSection": "name",
+        "invoices.InvoiceLine": "section_name",
+    },
+    OURS: {
+        "invoices.TaxRate": "name",
+        "invoices.RemittanceAccount": "account_holder",
+        "auth.Group": "name",
+        "auth.Permission": "name",
+    },
+}
+# By the reason: texts that an erasure keeps.
 KEPT = {
-    **dict.fromkeys(
-        (
-            *(f"accounts.{model}.{column}" for model in ("BillingAccount", "BillingProfile")
-              for column in ("company", "attention", "street", "city", "region", "name")),
-            "accounts.InvoiceSection.name",
-        ),
-        CUSTOMERS,
-    ),
-    **dict.fromkeys(
-        (
-            *(f"invoices.{name}" for name in ("Invoice.seller", "Invoice.buyer", "Invoice.remittance")),
-            *(f"invoices.CreditNote.{column}" for column in ("seller", "buyer", "reason")),
-            *(f"invoices.InvoiceLine.{column}" for column in ("section_name", "description", "tax_note")),
-            *(f"invoices.Charge.{column}" for column in ("description", "tax_note", "source_reference")),
-            "invoices.Invoice.source_reference",
-            "invoices.CreditEntry.note",
-            "invoices.IssuedDocument.content",
-            "payments.Payment.bank_reference",
-        ),
-        DOCUMENT,
-    ),
-    **dict.fromkeys(
-        (
-            "payments.PaymentMethod.fingerprint",
-            "payments.PaymentMethod.gateway_customer",
-            "payments.PaymentMethod.gateway_method",
-            "payments.Payment.gateway_id",
-            "payments.Payment.next_url",
-            "payments.PaymentEvent.detail",
-            *(f"payments.WebhookDelivery.{column}"
-              for column in ("event_id", "type", "object_id", "gateway_payment_id", "last_error")),
-            "payments.Dispute.gateway_id",
-            "payments.Dispute.reason",
-            "payments.Refund.gateway_id",
-            "payments.MethodSetup.setup_id",
-            "payments.MethodSetup.next_url",
-            "payments.Detachment.gateway_method",
-            "payments.Detachment.last_error",
-        ),
-        GATEWAY,
-    ),
-    **dict.fromkeys(
-        (
-            "core.OutgoingMail.key",
-            "core.JobRun.done",
-            "invoices.Invoice.source_digest",
-            "invoices.IssuedDocument.digest",
-            "invoices.TaxRate.note",
-            "invoices.RemittanceAccount.account_holder",
-            "invoices.RemittanceAccount.bank",
-            "invoices.RemittanceAccount.check_address",
-            "admin.LogEntry.object_id",
-            "auth.Permission.name",
-            "auth.Permission.codename",
-            "auth.Group.name",
-        ),
-        OURS,
-    ),
-}  # fmt: skip
+    CUSTOMERS: {
+        "accounts.BillingAccount": "company attention street city region name",
+        "accounts.BillingProfile": "company attention street city region name",
+        "accounts.InvoiceSection": "name",
+    },
+    DOCUMENT: {
+        "invoices.Invoice": "seller buyer remittance source_reference",
+        "invoices.CreditNote": "seller buyer reason",
+        "invoices.InvoiceLine": "section_name description tax_note",
+        "invoices.Charge": "description tax_note source_reference",
+        "invoices.CreditEntry": "note",
+        "invoices.IssuedDocument": "content",
+        "payments.Payment": "bank_reference",
+    },
+    GATEWAY: {
+        "payments.PaymentMethod": "fingerprint gateway_customer gateway_method",
+        "payments.Payment": "gateway_id next_url",
+        "payments.PaymentEvent": "detail",
+        "payments.WebhookDelivery": "event_id type object_id gateway_payment_id last_error",
+        "payments.Dispute": "gateway_id reason",
+        "payments.Refund": "gateway_id",
+        "payments.MethodSetup": "setup_id next_url",
+        "payments.Detachment": "gateway_method last_error",
+    },
+    OURS: {
+        "core.OutgoingMail": "key",
+        "core.JobRun": "done",
+        "invoices.Invoice": "source_digest",
+        "invoices.IssuedDocument": "digest",
+        "invoices.TaxRate": "note",
+        "invoices.RemittanceAccount": "account_holder bank check_address",
+        "admin.LogEntry": "object_id",
+        "auth.Permission": "name codename",
+        "auth.Group": "name",
+    },
+}

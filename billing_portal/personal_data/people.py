@@ -24,6 +24,7 @@ from accounts.models import (
     InvoiceSection,
     User,
 )
+from accounts.querysets import AuditEntryQuerySet
 from billing_portal.core.append_only import ERASED
 
 ADDRESS = re.compile(r"[\w.!#$%&'*+/=?^`{|}~-]+@[\w-]+(?:\.[\w-]+)+")
@@ -39,10 +40,9 @@ Periods = Sequence[Period]
 
 @dataclass(frozen=True)
 class Person:
-    """``addresses``, in lower case, are those whose mailbox has answered the person, now or before, each with the
-    periods in which it was nobody else's. ``names`` are those that they had, each while they had it. ``known`` are all
-    addresses that stand in what is about them, also those that they only asked for: no other row is looked up by
-    them."""
+    """A person as an export and an erasure look for them. ``addresses``, in lower case, are those whose mailbox ever
+    answered, ``names`` those that they had, each with the periods in which it was theirs and nobody else's. ``known``
+    are all addresses in what is about them, also those that they only asked for: no other row is looked up by them."""
 
     user: User
     addresses: dict[str, Periods]
@@ -50,17 +50,17 @@ class Person:
     known: frozenset[str]
 
     def has(self, column: str, *, moment: str = "") -> Q:
-        """Rows where a column holds one of the addresses, and nothing else. With the name of a column that says when
-        the row was written, of the time when the address was theirs; otherwise by the addresses that are theirs now."""
-        found = Q(pk__in=[])
+        """Rows where a column holds one of the addresses, and nothing else: of the time when the address was theirs,
+        where ``moment`` names the column that says when the row was written, otherwise by those that are theirs now."""
+        rows = Q(pk__in=[])
         for address, periods in self.addresses.items():
             same = Q(**{f"{column}__iexact": address})
             for since, until in periods:
                 after = Q(**{f"{moment}__gt": since}) if since and moment else Q()
                 before = Q(**{f"{moment}__lt": until}) if until and moment else Q()
                 if moment or until is None:
-                    found |= same & after & before
-        return found
+                    rows |= same & after & before
+        return rows
 
     def had(self, address: str, at: datetime) -> bool:
         """Whether an address was the person's at a moment, as far as we know."""
@@ -72,7 +72,6 @@ class Person:
         return [word for word, periods in words.items() if any(_covers(periods, at) for at in moments)]
 
     def had_somebody_before(self, address: str) -> bool:
-        """Whether another person is known to have had an address before."""
         return any(since is not None for since, _until in self.addresses.get(address.lower(), ()))
 
     def without_others(self, value: Any) -> Any:
@@ -87,14 +86,7 @@ def _covers(periods: Periods, at: datetime) -> bool:
     return any((since is None or at > since) and (until is None or at < until) for since, until in periods)
 
 
-def user_with(address: str) -> User | None:
-    """Whoever has this address."""
-    return User.objects.filter(email__iexact=address.strip()).first()
-
-
 def person_of(user: User) -> Person:
-    """What an export and an erasure look for. An address that nobody has confirmed may be somebody else's, and opens
-    and changes nothing."""
     return Person(user, _addresses(user), _names(user), frozenset(_known_addresses(user)))
 
 
@@ -111,41 +103,45 @@ def _addresses(user: User) -> dict[str, Periods]:
 
 
 def _periods_of_address(address: str, user: User, *, is_current: bool) -> Periods:
-    """The moments at which another person is known to have had the address part the time into periods. Of those in
-    which this person had it each is theirs, up to the last moment at which they are known to have had it. An entry
-    about somebody bears the address that they had then, or says that they had it before."""
+    """The moments at which another person had the address part the time into periods. Each in which this person had it
+    is theirs, up to the last moment at which they are known to have had it."""
     passed_on = Q(action__in=("address.changed", "address.corrected"), detail__before__iexact=address)
     bearing = AuditEntry.objects.filter(passed_on | Q(subject__iexact=address[:SUBJECT_LENGTH]))
     own = list(bearing.filter(person=user).values_list("at", flat=True))
     others = set(bearing.exclude(person=None).exclude(person=user).values_list("at", flat=True))
-    found: list[Period] = []
+    periods: list[Period] = []
     for since, until in pairwise([None, *sorted(others), None]):
         had = [at for at in own if _covers([(since, until)], at)]
         if is_current and until is None:
-            found.append((since, None))
+            periods.append((since, None))
         elif had:
-            found.append((since, max(had) + MOMENT))
-    return found
+            periods.append((since, max(had) + MOMENT))
+    return periods
 
 
 def _names(user: User) -> dict[str, Periods]:
     """The names that only this person had, each from the moment when they were given it until they were given another.
     Nobody is known by a name before they joined."""
-    changes = AuditEntry.objects.filter(person=user, action__startswith=f"{thing_of(User)}.").order_by("at", "pk")
-    found: dict[str, list[Period]] = {}
+    names: dict[str, list[Period]] = {}
     since = user.joined_at - MOMENT
-    for at, detail in changes.values_list("at", "detail"):
-        before, after = (_name_in(detail.get(side)) for side in ("before", "after"))
+    for at, detail in _changes_of(user).order_by("at", "pk").values_list("at", "detail"):
+        before, after = (_name_in(detail, side) for side in ("before", "after"))
         if before is not None:
-            found.setdefault(before, []).append((since, at))
+            names.setdefault(before, []).append((since, at))
         if before is not None or after is not None:
             since = at
-    found.setdefault(user.name, []).append((since, None))
-    return {name: periods for name, periods in found.items() if _is_only_name(name, user)}
+    names.setdefault(user.name, []).append((since, None))
+    return {name: periods for name, periods in names.items() if _is_only_name(name, user)}
 
 
-def _name_in(side: Any) -> str | None:
-    name = side.get("name") if isinstance(side, dict) else None
+def _changes_of(user: User) -> AuditEntryQuerySet:
+    """What staff changed in the row of the person."""
+    return AuditEntry.objects.filter(person=user, action__startswith=f"{thing_of(User)}.")
+
+
+def _name_in(detail: dict[str, Any], side: str) -> str | None:
+    values = detail.get(side)
+    name = values.get("name") if isinstance(values, dict) else None
     return name if isinstance(name, str) else None
 
 
@@ -173,9 +169,9 @@ class Redaction:
     ``jan@example.com``, nor is the name Jan part of January."""
 
     def __init__(self, words: Iterable[str]) -> None:
-        long = [word for word in words if word]
         # A subject may have been cut off in the middle of a long address.
-        self.words = sorted({*long, *(word[:SUBJECT_LENGTH] for word in long)}, key=len, reverse=True)
+        both = {text for word in words for text in (word, word[:SUBJECT_LENGTH]) if text}
+        self.words = sorted(both, key=len, reverse=True)
         options = "|".join(re.escape(word) for word in self.words)
         self.pattern = re.compile(rf"(?<![\w.+-])(?:{options})(?![\w-]|\.\w)", re.IGNORECASE) if options else None
 
@@ -196,40 +192,34 @@ class Redaction:
 def _known_addresses(user: User) -> set[str]:
     """All addresses that are or were the person's, or that they asked for, in lower case. One that belongs to somebody
     else by now is left out."""
-    found = {user.email, *EmailAddress.objects.filter(user=user).values_list("email", flat=True)}
-    found |= set(EmailChange.objects.filter(user=user).values_list("email", flat=True))
+    addresses = {user.email, *EmailAddress.objects.filter(user=user).values_list("email", flat=True)}
+    addresses |= set(EmailChange.objects.filter(user=user).values_list("email", flat=True))
     changes = AuditEntry.objects.filter(Q(action__contains="email") | Q(action__contains="address"), person=user)
     for subject, detail in changes.values_list("subject", "detail"):
-        found |= set(ADDRESS.findall(f"{subject} {json.dumps(detail, ensure_ascii=False)}"))
-    return {address.lower() for address in found if not _is_of_somebody_else(address, user)}
-
-
-def _is_of_somebody_else(address: str, user: User) -> bool:
-    return User.objects.filter(email__iexact=address).exclude(pk=user.pk).exists()
+        addresses |= set(ADDRESS.findall(f"{subject} {json.dumps(detail, ensure_ascii=False)}"))
+    others = User.objects.exclude(pk=user.pk)
+    return {address.lower() for address in addresses if not others.filter(email__iexact=address).exists()}
 
 
 def every_name(user: User) -> set[str]:
-    """The person's name, and those they had before: an entry in the audit holds what staff changed."""
-    changes = AuditEntry.objects.filter(person=user, action__startswith=f"{thing_of(User)}.")
-    former = (names_in(detail) for detail in changes.values_list("detail", flat=True))
+    former = (names_in(detail) for detail in _changes_of(user).values_list("detail", flat=True))
     return {user.name, *chain.from_iterable(former)} - {""}
 
 
 def names_in(detail: dict[str, Any]) -> set[str]:
     """The names before and after a change that staff made to a row, from the detail of its entry."""
-    sides = (detail.get("before"), detail.get("after"))
-    names = {side.get("name") for side in sides if isinstance(side, dict)}
-    return {name for name in names if isinstance(name, str)}
+    return {name for side in ("before", "after") if (name := _name_in(detail, side)) is not None}
 
 
 def _is_only_name(name: str, user: User) -> bool:
     """Whether a text that holds a name of this person can only mean them: it has two words, nobody else bears it, and
     no customer is called so."""
     same = Q(name__iexact=name)
-    others = User.objects.filter(same).exclude(pk=user.pk).exists()
-    contacts = BillingContact.objects.filter(same).exclude(email__iexact=user.email).exists()
-    customers = any(
-        model.objects.filter(same | Q(company__iexact=name)).exists() for model in (BillingAccount, BillingProfile)
+    others = (
+        User.objects.filter(same).exclude(pk=user.pk),
+        BillingContact.objects.filter(same).exclude(email__iexact=user.email),
+        BillingAccount.objects.filter(same | Q(company__iexact=name)),
+        BillingProfile.objects.filter(same | Q(company__iexact=name)),
+        InvoiceSection.objects.filter(same),
     )
-    sections = InvoiceSection.objects.filter(same).exists()
-    return len(name.split()) > 1 and not others and not contacts and not customers and not sections
+    return len(name.split()) > 1 and not any(rows.exists() for rows in others)

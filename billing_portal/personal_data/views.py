@@ -11,8 +11,7 @@ from django.shortcuts import redirect, render
 from django.utils import timezone
 from django.views.decorators.http import require_http_methods
 
-from accounts.decorators import access_for_request
-from accounts.models import User
+from accounts.decorators import access_for_request, signed_in
 from billing_portal.personal_data.export import IN_MEMORY, CannotExport, descriptions, export_person, file_name
 
 
@@ -23,8 +22,7 @@ def own_data(request: HttpRequest) -> HttpResponseBase:
     if request.method != "POST":
         context = {"descriptions": descriptions().values(), "seller": settings.SELLER}
         return render(request, "account/own_data.html", context)
-    user, at = request.user, timezone.now()
-    assert isinstance(user, User)  # noqa: S101  the login middleware let nobody else through
+    user, at = signed_in(request), timezone.now()
     stream = SpooledTemporaryFile(IN_MEMORY)  # noqa: SIM115  the response closes it
     try:
         export_person(access=access_for_request(request), user=user, stream=stream, at=at)

@@ -1,8 +1,7 @@
-"""The rows of the list of invoices. They are drawn here and not by a template: fifty rows hold several hundred values,
-and looking up and escaping them one by one took a template more than half of the page's time.
+"""The rows of the list of invoices, drawn here because a template took more than half of the page's time.
 
-The markup of a row is put together once for each kind of row and holds no text, only the names of texts in braces. The
-texts come in through `Escaped`, which knows no other way than to escape them.
+The markup of a row is put together once for each kind of row and holds only the names of texts in braces. The texts
+come in through `Escaped`, which escapes them.
 """
 
 from collections.abc import Iterable, Mapping
@@ -19,8 +18,8 @@ register = template.Library()
 
 
 class Escaped(dict[str, str]):
-    """What `str.format_map` puts into the markup of a row: its texts, each escaped when it is asked for first, and the
-    markup that is handed in by name."""
+    """What `str.format_map` puts into the markup of a row: its texts, each escaped when first asked for, and the markup
+    that is handed in by name."""
 
     def __init__(self, texts: Mapping[str, Any], **markup: SafeString) -> None:
         super().__init__(markup)
@@ -36,42 +35,25 @@ def invoice_rows(rows: Iterable[Mapping[str, Any]], *, oob: bool = False) -> Saf
     return mark_safe("".join(_row(row, oob=oob) for row in rows))  # noqa: S308  our markup, and texts that were escaped
 
 
+# What makes one kind of row differ from another.
+KINDS = ("is_void", "is_late", "is_zero", "note", "pay_url", "why_url", "payment_url", "pdf_url")
+
+
 def _row(row: Mapping[str, Any], *, oob: bool) -> str:
-    markup = _markup(
-        oob=oob,
-        is_void=row["is_void"],
-        is_late=row["is_late"],
-        is_zero=row["is_zero"],
-        has_note=bool(row["note"]),
-        is_payable=bool(row["pay_url"]),
-        has_remedy=bool(row["why_url"]),
-        has_payment=bool(row["payment_url"]),
-        has_pdf=bool(row["pdf_url"]),
-    )
+    markup = _markup(frozenset(name for name in KINDS if row[name]), oob=oob)
     return markup.format_map(Escaped(row, status=status(row["look"], row["label"])))
 
 
 @cache
-def _markup(
-    *,
-    oob: bool,
-    is_void: bool,
-    is_late: bool,
-    is_zero: bool,
-    has_note: bool,
-    is_payable: bool,
-    has_remedy: bool,
-    has_payment: bool,
-    has_pdf: bool,
-) -> str:
-    """Of a row that is so. Names of texts stand in doubled braces, what is filled in here in single ones."""
-    attributes = (' class="is-void"' if is_void else "") + (' hx-swap-oob="true"' if oob else "")
-    due_on = '<span class="late">{due_on}</span>' if is_late else "{due_on}"
-    zero = " zero" if is_zero else ""
-    note = '<span class="reason">{note}</span>' if has_note else ""
-    why = '<a href="{why_url}">{why}</a>' if has_remedy else "{why}"
-    action = _button("pay", "btn-primary btn-row") if is_payable else f'<span class="reason">{why}</span>'
-    if has_payment:
+def _markup(kinds: frozenset[str], *, oob: bool) -> str:
+    """Names of texts stand in doubled braces, what is filled in here in single ones."""
+    attributes = (' class="is-void"' if "is_void" in kinds else "") + (' hx-swap-oob="true"' if oob else "")
+    due_on = '<span class="late">{due_on}</span>' if "is_late" in kinds else "{due_on}"
+    zero = " zero" if "is_zero" in kinds else ""
+    note = '<span class="reason">{note}</span>' if "note" in kinds else ""
+    why = '<a href="{why_url}">{why}</a>' if "why_url" in kinds else "{why}"
+    action = _button("pay", "btn-primary btn-row") if "pay_url" in kinds else f'<span class="reason">{why}</span>'
+    if "payment_url" in kinds:
         action += _button("payment", "btn-row")
     download = (
         '<a class="btn btn-command btn-icon btn-row" href="{pdf_url}" aria-label="{download_label}" download>'
@@ -86,7 +68,7 @@ def _markup(
 <td class="card-amount num{zero}">{{amount_due}}</td>
 <td class="card-status">{{status}}{note}</td>
 <td class="card-action">{action}</td>
-<td class="card-extra">{download if has_pdf else ""}</td>
+<td class="card-extra">{download if "pdf_url" in kinds else ""}</td>
 </tr>
 """
 

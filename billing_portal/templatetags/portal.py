@@ -1,7 +1,5 @@
-"""What templates of the portal load: icons, money, dates and status pills, in the reader's language.
-
-Formatting is cached by value, because a grid shows the same few hundred amounts and days over and over.
-"""
+"""What templates load: icons, money, dates and status pills, in the reader's language. Formatting is cached by value: a
+grid shows the same few hundred over and over."""
 
 import re
 from datetime import date, datetime
@@ -19,9 +17,10 @@ from django.utils.safestring import SafeString, mark_safe
 from django.utils.timezone import localtime, now
 from django.utils.translation import get_language
 
-from accounts.browsers import browser_in_words
+from accounts.audit_words import browser_in_words
 from accounts.models import User
 from billing_portal.core.jobs import WorkerStatus, worker_status
+from billing_portal.demo.data import PASSWORD, SIGN_INS
 from billing_portal.staff_queue import Waiting, what_waits
 from invoices.money import Money
 from invoices.states import StatusBadge
@@ -31,7 +30,7 @@ register = template.Library()
 
 @register.simple_tag
 def icon(name: str, css: str = "") -> SafeString:
-    """A Lucide icon as inline SVG, hidden from screen readers: the words beside it, or an aria-label, say the same."""
+    """A Lucide icon as inline SVG, hidden from screen readers: the words beside it say the same."""
     return _icon(str(name), str(css))
 
 
@@ -65,7 +64,7 @@ def minor(amount: int | None, currency: str) -> str:
 
 @register.filter
 def day(moment: date | datetime | str | None) -> str:
-    """``5 Oct 2026``. Of a moment, the day where the portal is; of a text, the day that a stored mail holds in ISO."""
+    """``5 Oct 2026``. A moment gives the day where the portal is; a text is a day that a stored mail holds in ISO."""
     if isinstance(moment, str):
         moment = date.fromisoformat(moment) if moment else None
     if moment is None:
@@ -109,24 +108,18 @@ def _locale(language: str) -> Locale:
 
 @register.simple_block_tag(end_name="end_one_line")
 def one_line(content: str) -> SafeString:
-    """Its content with the line breaks taken out. With ``as`` a block can be shown twice, as title and as heading.
-    The space inside an amount stays one that does not break."""
+    """Its content without line breaks. The space inside an amount stays one that does not break."""
     return mark_safe(re.sub(r"[ \t\r\n\f]+", " ", content).strip(" "))  # noqa: S308  the template has escaped what it rendered
 
 
 @register.simple_tag
 def demo_sign_ins() -> dict[str, Any] | None:
     """The people whom the sign-in page offers, and their one password; nobody unless the demo is on."""
-    if not settings.DEMO:
-        return None
-    from billing_portal import demo  # noqa: PLC0415  only where the demo is on
-
-    return {"sign_ins": demo.SIGN_INS, "password": demo.PASSWORD}
+    return {"sign_ins": SIGN_INS, "password": PASSWORD} if settings.DEMO else None
 
 
 @register.filter
 def drawing(svg: str) -> SafeString:
-    """An SVG document that our own code made, as part of the page."""
     return mark_safe(svg[svg.index("<svg") :])  # noqa: S308  made by the QR library, not by people
 
 
@@ -137,18 +130,15 @@ def has_security_key(user: User) -> bool:
 
 @register.simple_tag
 def seller() -> dict[str, str]:
-    """Who runs the portal, as the settings have it: also for pages that are drawn without a request."""
     seller: dict[str, str] = settings.SELLER
     return seller
 
 
 @register.simple_tag
 def staff_queue(user: User) -> list[Waiting]:
-    """What waits for this member of staff."""
     return what_waits(user)
 
 
 @register.simple_tag
 def worker() -> WorkerStatus:
-    """Whether the worker runs, as far as its passes show."""
     return worker_status(at=now())

@@ -19,7 +19,7 @@ from django.utils.translation import gettext as _
 from accounts import audit
 from accounts.access import NotAllowed
 from accounts.admin.base import ReadOnlyAdmin, access_of_staff
-from accounts.admin.changes import belongs_to
+from accounts.audit import belongs_to
 from billing_portal.core.staff_pages import confirm
 from payments.gateways.registry import UnknownGateway
 from payments.operations.autopay import CannotPlan

@@ -5,7 +5,7 @@ from allauth.mfa.models import Authenticator
 from django.contrib.admin.models import LogEntry
 from django.contrib.auth.models import Group, Permission
 
-from accounts.admin.changes import differences, stored_values
+from accounts.admin.base import differences, stored_values
 from accounts.models import (
     AuditEntry,
     BillingAccount,
@@ -66,10 +66,10 @@ def test_rows_below_leave_entries_of_their_own(client, chief):
 
 def test_a_tax_id_of_an_account_and_a_section_of_a_profile(client, chief):
     profile = BillingProfileFactory()
-    tax_id = TaxId.objects.create(account=profile.account, value="NL1")
-    save(client, page(BillingAccount, "change", profile.account_id), **{"tax_ids-0-value": "NL2"})
+    tax_id = TaxId.objects.create(account=profile.account, value="NL999999990B01")
+    save(client, page(BillingAccount, "change", profile.account_id), **{"tax_ids-0-value": "DE999999995"})
     assert detail(action="tax_id.changed", account=profile.account) == {
-        "before": {"value": "NL1"}, "after": {"value": "NL2"}
+        "before": {"value": "NL999999990B01"}, "after": {"value": "DE999999995"}
     }  # fmt: skip
     assert tax_id
     InvoiceSection.objects.create(profile=profile, name="Shop")

@@ -30,7 +30,7 @@ def assignment_of(user):
 def test_an_owner_grants_a_role_and_the_trail_says_so(profile, owner):
     person = UserFactory(email="payables@example.com")
     grant_role(access=access_of(owner), user=person, role=Role.INVOICE_MANAGER, place=profile, at=NOW)
-    assert access_of(person).roles_on(profile) == {Role.INVOICE_MANAGER}
+    assert access_of(person).roles_at(profile) == {Role.INVOICE_MANAGER}
     entry = AuditEntry.objects.get()
     assert (entry.action, entry.subject, entry.actor) == ("role.granted", "payables@example.com", owner)
     assert (entry.account, entry.profile) == (profile.account, profile)

@@ -4,9 +4,9 @@ import pytest
 from django.urls import reverse
 
 from accounts.access import access_of
-from accounts.decorators import landing_for
 from accounts.models import BillingAccount, InvoiceSection, RoleAssignment
 from accounts.roles import Role
+from accounts.scope_list import landing_for
 from tests.factories import BillingAccountFactory, BillingProfileFactory, UserFactory, member
 
 

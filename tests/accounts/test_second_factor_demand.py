@@ -66,7 +66,7 @@ def test_with_it_a_role_holds_neither_without_a_second_factor_and_all_else(profi
     demand(profile)
     access = access_for(user, profile)
     assert access.permissions == before - {Permission.INVOICE_PAY, Permission.METHODS_MANAGE}
-    assert protected(access_of(user).permissions_on(profile)) == set()
+    assert protected(access_of(user).permissions_at(profile)) == set()
     assert protected(access_of(user).permissions_at(profile.account)) == set()
     assert protected(access_of(user).permissions) == set()
 
@@ -92,8 +92,8 @@ def test_a_demand_reaches_no_other_account_and_no_other_person(profile):
     with_second_factor(member(profile, "profile_owner"))
     demand(profile)
     access = access_of(user)
-    assert protected(access.permissions_on(profile)) == set()
-    assert protected(access.permissions_on(other)) == {"invoice:pay", "methods:manage"}
+    assert protected(access.permissions_at(profile)) == set()
+    assert protected(access.permissions_at(other)) == {"invoice:pay", "methods:manage"}
     assert "invoice:pay" in access.permissions
     for permission, seen in ((Permission.METHODS_MANAGE, {other}), (Permission.INVOICE_VIEW, {profile, other})):
         assert set(type(profile).objects.filter(access.scope_filter(permission))) == seen
@@ -110,7 +110,7 @@ def test_a_role_of_a_section_is_not_touched(profile):
 def test_the_portals_jobs_and_staff_are_not_concerned(profile):
     demand(profile)
     access = staff_access(UserFactory(is_staff=True))
-    assert protected(access.permissions_on(profile)) == {"invoice:pay", "methods:manage"}
+    assert protected(access.permissions_at(profile)) == {"invoice:pay", "methods:manage"}
 
 
 def test_a_person_is_read_with_one_query_whether_demanded_or_not(profile, django_assert_num_queries):
@@ -119,7 +119,7 @@ def test_a_person_is_read_with_one_query_whether_demanded_or_not(profile, django
         demand(profile, on=on)
         with django_assert_num_queries(1):
             access = access_of(user)
-            access.permissions_on(profile)
+            access.permissions_at(profile)
             access.inside(profile).can(Permission.INVOICE_PAY)
 
 

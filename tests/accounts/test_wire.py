@@ -153,7 +153,7 @@ def test_a_decision_needs_staff_a_reason_and_an_open_request(profile):
     profile.refresh_from_db()
     assert not profile.is_wire_approved
     decide(request, approve=False)
-    with pytest.raises(CannotDecide, match="open no more"):
+    with pytest.raises(CannotDecide, match="already been decided"):
         decide(request, approve=True)
     profile.refresh_from_db()
     assert not profile.is_wire_approved

@@ -101,6 +101,8 @@ def test_a_job_of_every_five_minutes_is_no_part_of_the_pass(db):
     assert done == [None, 10]
 
 
+@pytest.mark.two_connections
+@pytest.mark.django_db(transaction=True)
 def test_mail_and_messages_are_worked_off(working):
     queue(key="role granted", to=UserFactory(), template="missing", context={}, at=timezone.now())
     delivery = WebhookDelivery.objects.create(

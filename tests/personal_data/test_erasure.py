@@ -18,8 +18,7 @@ from accounts.access import staff_access, system_access
 from accounts.models import AuditEntry, BillingContact, EmailChange, RoleAssignment, User, WireRequest
 from billing_portal.core.mail import MAX_TRIES, PAUSES, send_due
 from billing_portal.core.models import OutgoingMail
-from billing_portal.personal_data.erasure import erase_person
-from billing_portal.personal_data.remains import contacts_of
+from billing_portal.personal_data.erasure import contacts_of, erase_person
 from payments.models import Payment, PaymentEvent
 from tests.factories import NOW, BillingProfileFactory, UserFactory, issued, member, proven
 from tests.payments.acts import books_are_clean, card, press_pay

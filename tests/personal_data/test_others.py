@@ -17,8 +17,7 @@ from accounts.operations.addresses import (
 from accounts.operations.contacts import add_contact
 from accounts.operations.people import invite_person
 from billing_portal.core.models import OutgoingMail
-from billing_portal.personal_data.erasure import erase_person, words_to_blank
-from billing_portal.personal_data.remains import contacts_of
+from billing_portal.personal_data.erasure import contacts_of, erase_person, words_to_blank
 from tests.factories import NOW, BillingProfileFactory, UserFactory, proven
 from tests.personal_data.canary import ADDRESS, BROWSER, FORMER, IP, NAME, PASSWORD, Canary
 

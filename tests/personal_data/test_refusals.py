@@ -10,8 +10,7 @@ from accounts.access import access_of, staff_access, system_access
 from accounts.models import AuditEntry, BillingContact, RoleAssignment, User
 from accounts.operations.people import CannotDeactivate, change_activity
 from billing_portal.core.models import OutgoingMail
-from billing_portal.personal_data.erasure import CannotErase, erase_person
-from billing_portal.personal_data.remains import contacts_of
+from billing_portal.personal_data.erasure import CannotErase, contacts_of, erase_person
 from payments.models import Payment
 from tests.factories import NOW, BillingProfileFactory, UserFactory, issued, member, who_signs_in
 from tests.payments.acts import card, deliver, press_pay, run_reconciler, sandbox

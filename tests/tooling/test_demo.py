@@ -10,9 +10,9 @@ from django.test import Client
 from django.utils import timezone
 
 from accounts.access import access_of
-from accounts.models import BillingProfile, RoleAssignment, User, WireRequest
+from accounts.models import BillingProfile, RoleAssignment, TaxId, User, WireRequest
 from billing_portal.core.models import OutgoingMail
-from billing_portal.demo import PASSWORD, SIGN_INS
+from billing_portal.demo.data import PASSWORD, SIGN_INS
 from invoices.models import Charge, Invoice
 from invoices.operations.closing import close_due
 from invoices.states import Label
@@ -92,6 +92,12 @@ def the_invoice_manager_has_one_profile_with_a_past_due_invoice_and_a_card_that_
     assert Label.PAST_DUE in labels_by_profile()[profile.name]
     assert profile.invoices.count() >= 14
     assert profile.payment_methods.get(is_default=True).last_four == "4242"
+
+
+@fact
+def staff_can_save_every_tax_number():
+    for tax_id in TaxId.objects.select_related("account"):
+        tax_id.full_clean()
 
 
 @fact

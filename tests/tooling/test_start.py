@@ -11,7 +11,7 @@ from django.core.checks import Tags, run_checks
 from django.core.management import CommandError, call_command
 from django.db import connection
 
-from billing_portal.demo import SIGN_INS
+from billing_portal.demo.data import SIGN_INS
 from tests.factories import UserFactory
 
 pytestmark = pytest.mark.django_db

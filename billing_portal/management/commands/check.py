@@ -1,7 +1,5 @@
-"""``manage.py check``: Django's own, and one look into the database, where the demo's people must not be.
-
-A database that does not answer is a warning: Django asks it which features it has, and would end there.
-"""
+"""``manage.py check``: Django's own, and a look for the demo's people in the database. A database that does not answer
+is a warning: Django would end there."""
 
 from typing import Any
 

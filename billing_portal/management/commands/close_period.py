@@ -1,5 +1,4 @@
-"""``manage.py close_period``: makes the invoices of every billing period that has ended. `invoices.operations.closing`
-says how."""
+"""``manage.py close_period``: makes the invoices of every billing period that has ended."""
 
 import time
 from datetime import date

@@ -7,8 +7,8 @@ from django.core.management.base import BaseCommand, CommandError
 from django.utils import timezone
 
 from accounts.models import BillingAccount, User
-from billing_portal.demo import PASSWORD, SIGN_INS
-from billing_portal.demo.building import build
+from billing_portal.demo.build import build
+from billing_portal.demo.data import PASSWORD, SIGN_INS
 
 
 class Command(BaseCommand):

@@ -7,9 +7,8 @@ from django.core.management.base import BaseCommand, CommandError
 from django.utils import timezone
 
 from accounts.access import system_access
-from billing_portal.personal_data.erasure import CannotErase, erase_person
-from billing_portal.personal_data.people import user_with
-from billing_portal.personal_data.remains import contacts_of, left_of
+from accounts.models import User
+from billing_portal.personal_data.erasure import CannotErase, contacts_of, erase_person, left_of
 
 
 class Command(BaseCommand):
@@ -27,7 +26,7 @@ class Command(BaseCommand):
         parser.add_argument("--no-input", action="store_true", help="do not ask first")
 
     def handle(self, *_args: Any, address: str, reason: str, remove_contacts: bool, no_input: bool, **_: Any) -> None:
-        user = user_with(address)
+        user = User.objects.filter(email__iexact=address.strip()).first()
         if user is None:
             raise CommandError(f"Nobody has the address {address}. Somebody who was erased already has none.")
         contacts = contacts_of(user)

@@ -8,8 +8,8 @@ from django.core.management.base import BaseCommand, CommandError
 from django.utils import timezone
 
 from accounts.access import system_access
+from accounts.models import User
 from billing_portal.personal_data.export import CannotExport, export_person, file_name
-from billing_portal.personal_data.people import user_with
 
 
 class Command(BaseCommand):
@@ -22,7 +22,7 @@ class Command(BaseCommand):
 
     def handle(self, *_args: Any, address: str, reason: str, output: Path | None, **_options: Any) -> None:
         at = timezone.now()
-        user = user_with(address)
+        user = User.objects.filter(email__iexact=address.strip()).first()
         if user is None:
             raise CommandError(f"Nobody has the address {address}.")
         file = output or Path(file_name(user, at))

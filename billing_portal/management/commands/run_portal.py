@@ -18,7 +18,7 @@ from django.db.migrations.executor import MigrationExecutor
 
 from accounts.models import User
 from billing_portal.core.database import why_unreachable
-from billing_portal.demo import PASSWORD, SIGN_INS
+from billing_portal.demo.data import PASSWORD, SIGN_INS
 from billing_portal.processes import ProcessGroup
 from billing_portal.translations import compile_catalogues
 
@@ -32,7 +32,8 @@ class Command(BaseCommand):
 
     def handle(self, *_args: Any, **_options: Any) -> None:
         check_port(settings.PORT)
-        check_database()
+        if sentence := why_unreachable():
+            raise CommandError(sentence)
         self.prepare()
         stopped = threading.Event()
         for number in (signal.SIGINT, signal.SIGTERM):
@@ -95,12 +96,6 @@ def check_port(port: int) -> None:
             if error.errno == errno.EADDRINUSE:
                 raise CommandError(f"Port {port} is taken. Choose another: make run PORT={port + 1}") from error
             raise CommandError(f"Port {port} cannot be used: {error.strerror}. Choose another: PORT=8001") from error
-
-
-def check_database() -> None:
-    """Raises CommandError when the database does not answer."""
-    if sentence := why_unreachable():
-        raise CommandError(sentence)
 
 
 def answers(port: int) -> bool:

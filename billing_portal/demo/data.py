@@ -1,7 +1,33 @@
-"""What the demo holds, as data: companies, profiles, and each profile's invoices by age."""
+"""What the demo holds, as data: a customer with a profile in every state, the invoices of each profile by age, and one
+person for each role, all with one password."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from enum import Enum
+from typing import NamedTuple
+
+from django.utils.functional import Promise
+from django.utils.translation import gettext_lazy as _
+
+PASSWORD = "demo-portal-2026"  # noqa: S105  offered on the sign-in page while the demo is on
+
+
+class SignIn(NamedTuple):
+    """Somebody to sign in as: the role's name, and what there is to see."""
+
+    email: str
+    label: Promise
+    what: Promise
+
+
+SIGN_INS = [
+    SignIn("manager@example.com", _("Invoice manager"), _("Pays the invoices of one profile")),
+    SignIn("owner@example.com", _("Billing profile owner"), _("Pays, and manages the cards of seven profiles")),
+    SignIn("contributor@example.com", _("Billing profile contributor"), _("Pays and manages, but grants no roles")),
+    SignIn("reader@example.com", _("Billing profile reader"), _("Sees everything and may pay nothing")),
+    SignIn("accountowner@example.com", _("Billing account owner"), _("Sees every profile of the customer")),
+    SignIn("stranger@example.com", _("Owner at another customer"), _("Sees nothing of the first customer")),
+    SignIn("admin@example.com", _("Staff"), _("Works in the staff pages")),
+]
 
 HOSTING = ("Web hosting", "Virtual machines", "1240", "hours", "0.0985")
 STORAGE = ("Web hosting", "Object storage", "860.5", "GB", "0.0210")
@@ -45,35 +71,28 @@ class Bill:
 
 @dataclass(frozen=True, slots=True)
 class Profile:
-    """``card`` are the last four digits of the stored default card: see the sandbox's test cards. Only with ``autopay``
-    is anything charged by itself; elsewhere whoever tries the demo is to press Pay now."""
+    """``card`` is the last four digits of the default card, one of the sandbox's test cards. Only with ``autopay`` is
+    anything charged automatically; elsewhere whoever tries the demo is to press Pay now."""
 
     name: str
-    currency: str
-    company: str
-    street: str
-    postal_code: str
-    city: str
-    country: str
-    tax_rate: str
+    currency: str = "EUR"
+    company: str = "Example Trading B.V."
+    street: str = "Voorbeeldstraat 12"
+    postal_code: str = "1011 AA"
+    city: str = "Amsterdam"
+    country: str = "NL"
+    tax_rate: str = "21"
     tax_note: str = ""
     po_number: str = ""
     card: str = ""
     expired_card: str = ""
     by_wire: bool = False
     autopay: bool = False
-    bills: tuple[Bill, ...] = field(default=())
+    bills: tuple[Bill, ...] = ()
 
 
 OPERATIONS = Profile(
     name="Operations NL",
-    currency="EUR",
-    company="Example Trading B.V.",
-    street="Voorbeeldstraat 12",
-    postal_code="1011 AA",
-    city="Amsterdam",
-    country="NL",
-    tax_rate="21",
     po_number="PO-2048",
     card="4242",
     bills=(
@@ -129,7 +148,6 @@ TOKYO = Profile(
 KUWAIT = Profile(
     name="Kuwait branch",
     currency="KWD",
-    company="Example Trading B.V.",
     street="Example Street 3",
     postal_code="13001",
     city="Kuwait City",
@@ -142,44 +160,23 @@ KUWAIT = Profile(
 )
 HEAD_OFFICE = Profile(
     name="Head office, by wire",
-    currency="EUR",
-    company="Example Trading B.V.",
-    street="Voorbeeldstraat 12",
-    postal_code="1011 AA",
-    city="Amsterdam",
-    country="NL",
-    tax_rate="21",
     po_number="PO-7001",
     by_wire=True,
     bills=(Bill(98, Fate.WIRE, LARGE), Bill(67, Fate.WIRE, LARGE), Bill(35, Fate.PART, LARGE), Bill(7, lines=LARGE)),
 )
 LABS = Profile(
     name="Labs",
-    currency="EUR",
-    company="Example Trading B.V.",
     street="Proefweg 4",
     postal_code="2628 AA",
     city="Delft",
-    country="NL",
-    tax_rate="21",
     expired_card="4242",
     bills=(Bill(45, lines=SMALL), Bill(14, lines=SMALL)),
 )
-NEW_VENTURE = Profile(
-    name="New venture",
-    currency="EUR",
-    company="Example Trading B.V.",
-    street="Voorbeeldstraat 12",
-    postal_code="1011 AA",
-    city="Amsterdam",
-    country="NL",
-    tax_rate="21",
-)
+NEW_VENTURE = Profile(name="New venture")
 CUSTOMER = (OPERATIONS, MARKETING, TOKYO, KUWAIT, HEAD_OFFICE, LABS, NEW_VENTURE)
 
 LOGISTICS = Profile(
     name="Logistics",
-    currency="EUR",
     company="Sample Logistics GmbH",
     street="Musterstraße 5",
     postal_code="10115",
