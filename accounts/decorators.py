@@ -12,6 +12,7 @@ from collections.abc import Callable
 from functools import wraps
 from typing import Any
 
+import structlog
 from django.http import HttpRequest
 from django.http.response import HttpResponseBase
 from django.shortcuts import get_object_or_404
@@ -21,6 +22,9 @@ from accounts.models import BillingAccount, BillingProfile, InvoiceSection, User
 from accounts.operations.people import remember_scope
 from accounts.roles import Permission
 from accounts.scope_list import key_of
+from billing_portal.core.database import UNAVAILABLE
+
+log = structlog.get_logger("portal.accounts")
 
 View = Callable[..., HttpResponseBase]
 
@@ -108,5 +112,10 @@ def section_view(permission: Permission | None) -> Callable[[View], View]:
 
 
 def _remember(request: HttpRequest, access: Access, place: ScopeObject) -> None:
-    if request.method == "GET":
+    """A database that takes no writes keeps nobody from reading."""
+    if request.method != "GET":
+        return
+    try:
         remember_scope(access=access, key=key_of(place))
+    except UNAVAILABLE:
+        log.warning("last scope not noted")

@@ -1,5 +1,8 @@
-"""Error pages in the portal's own look. The page for 500 is drawn without a request, so that a broken database or
-session cannot break it too."""
+"""Error pages in the portal's own look. The pages for 500 and 503 are drawn without a request, so that a broken
+database or session cannot break them too."""
+
+import sys
+from typing import Any
 
 from django.conf import settings
 from django.core.exceptions import RequestDataTooBig, TooManyFieldsSent, TooManyFilesSent
@@ -7,10 +10,12 @@ from django.http import HttpRequest, HttpResponse
 from django.middleware.csrf import REASON_NO_CSRF_COOKIE
 from django.shortcuts import render
 from django.template.loader import render_to_string
+from django.urls import reverse
 from django.utils.translation import get_language
 
 from accounts.access import NotAllowed
 from billing_portal import security_events
+from billing_portal.core.database import RETRY_AFTER, is_unavailable
 
 
 def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
@@ -57,7 +62,15 @@ def too_many_requests(request: HttpRequest) -> HttpResponse:
 
 
 def server_error(request: HttpRequest) -> HttpResponse:
-    context = {"language": get_language(), "theme": request.COOKIES.get("theme", "")}
+    """503 for a database that is absent, read-only or held too long, which is nobody's mistake; else 500."""
+    context: dict[str, Any] = {"language": get_language(), "theme": request.COOKIES.get("theme", "")}
     if context["theme"] not in ("light", "dark"):
         context["theme"] = ""
-    return HttpResponse(render_to_string("500.html", context), status=500)
+    if not is_unavailable(sys.exc_info()[1]):
+        return HttpResponse(render_to_string("500.html", context), status=500)
+    # A gateway is asked about money by views that say so on the request, and by what staff do.
+    context["may_be_charged"] = hasattr(request, "asks_gateway") or request.path.startswith(reverse("admin:index"))
+    if request.headers.get("HX-Target") == "blade":
+        context |= {"layout": "layouts/blade.html", "in_blade": True}
+    page = render_to_string("503.html", context)
+    return HttpResponse(page, status=503, headers={"Retry-After": RETRY_AFTER})

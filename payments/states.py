@@ -15,7 +15,7 @@ from invoices.states import StatusBadge
 
 
 class PaymentStatus(models.TextChoices):
-    CREATED = "created", _("Started")
+    CREATED = "created", _("Being checked")
     NEEDS_CUSTOMER = "needs_customer", _("Waiting for bank approval")
     PENDING = "pending", _("On its way")
     UNKNOWN = "unknown", _("Checking with your bank")
@@ -56,7 +56,7 @@ PAYMENT_LOOK = {
 
 
 class RefundStatus(models.TextChoices):
-    CREATED = "created", _("Started")
+    CREATED = "created", _("Being checked")
     PENDING = "pending", _("On its way")
     UNKNOWN = "unknown", _("Checking")
     SUCCEEDED = "succeeded", _("Refunded")

@@ -81,4 +81,5 @@ def remember_scope(*, access: Access, key: str) -> None:
     """Notes the scope that a person opened: they come back to it the next time."""
     if access.user is not None and access.user.last_scope != key:
         access.user.last_scope = key
-        access.user.save(update_fields=["last_scope"])
+        with transaction.atomic():
+            access.user.save(update_fields=["last_scope"])

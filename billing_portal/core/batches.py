@@ -2,8 +2,9 @@
 
 from collections.abc import Callable, Iterable
 
-from django.db import OperationalError
 from structlog.typing import FilteringBoundLogger
+
+from billing_portal.core.database import UNAVAILABLE
 
 
 def run_each[Item](
@@ -24,7 +25,7 @@ def run_each[Item](
             break
         try:
             done += act(item)
-        except OperationalError:
+        except UNAVAILABLE:
             log.warning("database busy", job=event, item=str(item))
         except Exception:
             log.exception(event, item=str(item))

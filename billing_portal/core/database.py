@@ -1,10 +1,23 @@
 """A database that does not answer, or that somebody else holds for too long: what people are told."""
 
 from collections.abc import Callable
-from functools import wraps
+from functools import cache, wraps
 
-from django.db import Error, OperationalError, connection
+from django.db import Error, InterfaceError, InternalError, OperationalError, connection
+from django.db.migrations.executor import MigrationExecutor
 from django.utils.translation import gettext as _
+
+# How many seconds whoever met a database that takes nothing is asked to wait.
+RETRY_AFTER = "60"
+# What a database raises that is absent, read-only, full, or held by somebody else. psycopg2 calls a read-only one an
+# InternalError, and a connection that broke an InterfaceError, which is no DatabaseError.
+UNAVAILABLE = (OperationalError, InterfaceError, InternalError)
+
+
+def is_unavailable(error: BaseException | None) -> bool:
+    """Whether to come back later will help. SQLite calls a missing table an OperationalError too, and that is a fault
+    of ours."""
+    return isinstance(error, UNAVAILABLE) and not str(error).startswith("no such ")
 
 
 def why_unreachable() -> str:
@@ -20,6 +33,19 @@ def why_unreachable() -> str:
     return ""
 
 
+class MigrationsMissing(Exception):
+    """The code is newer than the tables."""
+
+
+@cache
+def require_migrations() -> None:
+    """Raises MigrationsMissing until the database has every migration of this code. From then on it costs nothing,
+    since a running process gets no new code."""
+    executor = MigrationExecutor(connection)
+    if executor.migration_plan(executor.loader.graph.leaf_nodes()):
+        raise MigrationsMissing
+
+
 def translate_lock_timeout[**P, R](refusal: type[Exception]) -> Callable[[Callable[P, R]], Callable[P, R]]:
     """An operation that raises ``refusal``, with a sentence for the person, when a lock does not come."""
 
@@ -28,7 +54,7 @@ def translate_lock_timeout[**P, R](refusal: type[Exception]) -> Callable[[Callab
         def guarded(*args: P.args, **kwargs: P.kwargs) -> R:
             try:
                 return operation(*args, **kwargs)
-            except OperationalError as busy:
+            except UNAVAILABLE as busy:
                 raise refusal(_("The portal is busy. Nothing was changed. Try again in a minute.")) from busy
 
         return guarded

@@ -13,7 +13,7 @@ from datetime import datetime, timedelta
 from time import monotonic
 
 import structlog
-from django.db import DatabaseError, close_old_connections, connection, connections
+from django.db import Error, close_old_connections, connection, connections
 from django.utils import timezone
 
 from billing_portal.core.models import JobRun
@@ -88,7 +88,7 @@ def _run(job: Job, at: datetime, stopping: threading.Event | None) -> tuple[int,
                 return done, ""
     except Exception as error:  # whatever goes wrong in one job, the others are due all the same
         log.exception("due work failed", job=job.name)
-        kind = "database" if isinstance(error, DatabaseError) else type(error).__name__
+        kind = "database" if isinstance(error, Error) else type(error).__name__
         return done, f"{kind}: {error}"[:300]
     log.error("due work has no end", job=job.name, batches=MAX_BATCHES)
     return done, "It still found work after the largest number of batches in a pass."

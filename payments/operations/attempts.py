@@ -15,12 +15,13 @@ from time import monotonic
 from uuid import UUID
 
 import structlog
-from django.db import DatabaseError, IntegrityError, OperationalError, transaction
+from django.db import Error, IntegrityError, transaction
 from django.utils.translation import gettext as _
 
 from accounts.access import Access, NotAllowed, fresh
 from accounts.models import BillingProfile, User
 from accounts.roles import Permission
+from billing_portal.core.database import UNAVAILABLE
 from invoices.models import Invoice
 from invoices.money import Money
 from invoices.operations.invoice_payments import mark_payment_started
@@ -99,7 +100,7 @@ def pay(
         raise CannotPay(str(refusal), code="throttled") from refusal
     except IntegrityError as race:
         return _lost_race(race, access, attempt_key)
-    except OperationalError as busy:
+    except UNAVAILABLE as busy:
         raise CannotPay(_("The portal is busy. Nothing was charged. Try again in a minute."), code="busy") from busy
     if not invoices:
         return payment
@@ -257,7 +258,7 @@ def charge(
     source = PaymentEvent.Source.AUTOMATIC if payment.is_automatic else PaymentEvent.Source.CUSTOMER
     try:
         return settle(payment_id=payment.pk, outcome=outcome, source=source, at=ended_at, known=payment)
-    except DatabaseError:
+    except Error:
         # The money may have moved. The attempt is still open, so the next look-up finds out and writes it down.
         log.exception("outcome not written down yet", payment=payment.reference)
         return payment

@@ -18,7 +18,7 @@ from uuid import UUID
 
 import structlog
 from django.conf import settings
-from django.db import OperationalError, connection, transaction
+from django.db import connection, transaction
 from django.db.models import BooleanField, IntegerField, Q, QuerySet, Value
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
@@ -26,6 +26,7 @@ from django.utils.translation import ngettext
 from accounts import audit
 from accounts.access import Access, require_staff
 from accounts.models import BillingProfile, User
+from billing_portal.core.database import UNAVAILABLE
 from payments.models import CardHold, MethodSetup, Payment
 from payments.states import PaymentStatus
 
@@ -215,7 +216,7 @@ def record_hold(refusal: TooManyTries, *, access: Access, action: str, at: datet
             if any([_note_hold(limit, at=at) for limit in refusal.reached]):  # noqa: C419  each is noted
                 subject = person.email[:120]
                 audit.record(access=access, at=at, action=action, subject=subject, person=person, profile=profile)
-    except OperationalError:
+    except UNAVAILABLE:
         log.warning("hold not noted", person=person.pk, profile=profile.pk)
 
 

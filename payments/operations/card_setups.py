@@ -9,7 +9,7 @@ from typing import Any
 from uuid import UUID
 
 import structlog
-from django.db import IntegrityError, OperationalError, transaction
+from django.db import IntegrityError, transaction
 from django.utils.translation import gettext as _
 
 from accounts import audit
@@ -17,6 +17,7 @@ from accounts.access import Access, fresh
 from accounts.models import BillingProfile
 from accounts.roles import Permission
 from billing_portal.core.batches import run_each
+from billing_portal.core.database import UNAVAILABLE
 from billing_portal.core.leases import claim_due
 from payments.gateways.base import DeclineCode, Gateway, MethodInfo, SetupStep
 from payments.gateways.registry import UnknownGateway, default_gateway, get_gateway
@@ -68,7 +69,7 @@ def add_card(
         raise CannotAddCard(str(refusal), code="throttled") from refusal
     except IntegrityError as taken:  # by another profile, whose lock is not ours
         raise _stale() from taken
-    except OperationalError as busy:
+    except UNAVAILABLE as busy:
         raise CannotAddCard(_("The portal is busy. No card was added. Try again in a minute."), code="busy") from busy
     if setup.status != S.CREATED:
         return setup

@@ -20,6 +20,7 @@ from accounts.access import Access
 from accounts.decorators import profile_of, profile_view
 from accounts.models import BillingProfile
 from accounts.roles import Permission
+from billing_portal.core.database import RETRY_AFTER
 from invoices.models import Invoice
 from invoices.payability import reason_not_payable
 from invoices.states import BADGES, StatusBadge
@@ -29,7 +30,7 @@ from payments.gateways.registry import UnknownGateway, default_gateway
 from payments.models import Payment, PaymentMethod
 from payments.operations.attempts import CannotPay, pay
 from payments.states import ENDED_WITHOUT_MONEY, PaymentStatus
-from payments.views.payments import next_page, payment_url
+from payments.views.payments import bank_return_url, next_page
 
 DEFAULT, SOON = StatusBadge("", "check"), StatusBadge("status-warn", "clock")
 BAD = StatusBadge("status-past-due", "triangle-alert")
@@ -59,10 +60,11 @@ def pay_invoice(request: HttpRequest, access: Access, number: str) -> HttpRespon
             make_default=data["make_default"],
             in_page=data["in_page"],
             at=at,
-            return_url=lambda payment: request.build_absolute_uri(payment_url(payment, "return")),
+            return_url=lambda payment: bank_return_url(request, payment),
         )
     except CannotPay as error:
-        return _render(request, access, _invoice(access, number), at=at, error=str(error), form=form)
+        status = 503 if error.code == "busy" else 422
+        return _render(request, access, _invoice(access, number), at=at, error=str(error), form=form, status=status)
     except UnknownGateway:
         error_text = _("This card can no longer be used. Choose another one.")
         return _render(request, access, invoice, at=at, error=error_text, form=form)
@@ -82,8 +84,9 @@ def _render(
     at: datetime,
     error: str = "",
     form: PayForm | None = None,
+    status: int = 422,
 ) -> HttpResponse:
-    """The page with the form, or with the reason why there is none. A refused POST answers 422."""
+    """The page with the form, or with the reason why there is none. A refused POST answers ``status``."""
     today = invoice.profile.day_of(at)
     label = invoice.label_on(today)
     context: dict[str, Any] = {"invoice": invoice, "profile": invoice.profile, "error": error}
@@ -102,7 +105,10 @@ def _render(
         ).first()
         context |= {"ended": ended, "explanation": explain(ended.decline_code) if ended is not None else None}
         context |= _form_context(access, form, at=at)
-    return render(request, template, context, status=422 if error else 200)
+    response = render(request, template, context, status=status if error else 200)
+    if response.status_code == 503:
+        response["Retry-After"] = RETRY_AFTER
+    return response
 
 
 def _form_context(access: Access, form: PayForm | None, *, at: datetime) -> dict[str, Any]:

@@ -31,7 +31,14 @@ class StatusText:
 
 BUSY, CHECKING, PAID = ("busy", "refresh-cw"), ("busy", "clock"), ("good", "circle-check")
 STATUS_TEXTS: dict[PaymentStatus, StatusText] = {
-    S.CREATED: StatusText(_("Paying invoice"), *BUSY),
+    # Whoever reads this has come while the provider is being asked, or its answer could not be written down.
+    S.CREATED: StatusText(
+        *(_("Checking your payment"), *CHECKING, _("We are checking with your bank")),
+        (
+            _("The payment was sent, and its outcome is not written down yet. We mail you as soon as we know."),
+            _("Please do not pay this invoice in another way until then. You cannot be charged twice from here."),
+        ),
+    ),
     S.PENDING: StatusText(
         *(_("Paying invoice"), *BUSY, _("The payment is on its way")),
         (_("It was accepted and is being carried out. You need not do anything; we mail you when it has arrived."),),

@@ -55,6 +55,17 @@ def payment_url(payment: Payment, name: str = "detail") -> str:
     return reverse(f"payments:{name}", args=[payment.profile.code, payment.reference])
 
 
+def asks_gateway(request: HttpRequest) -> None:
+    """From here on money may move: a page that fails must not say that nothing was charged."""
+    request.asks_gateway = True  # type: ignore[attr-defined]
+
+
+def bank_return_url(request: HttpRequest, payment: Payment) -> str:
+    """Where the bank's approval comes back to: asked for when the attempt is written, just before the gateway."""
+    asks_gateway(request)
+    return request.build_absolute_uri(payment_url(payment, "return"))
+
+
 def pay_url(payment: Payment) -> str:
     """The payment page of the first invoice again, telling how this payment ended."""
     allocation = payment.allocations.filter(invoice__isnull=False).select_related("invoice").first()
@@ -215,6 +226,7 @@ def challenge(request: HttpRequest, access: Access, reference: str) -> HttpRespo
 @profile_view(Permission.INVOICE_VIEW)
 def returned(request: HttpRequest, access: Access, reference: str) -> HttpResponse:
     """Where the bank leads back to. What the address claims counts for nothing; the gateway is asked."""
+    asks_gateway(request)
     try:
         payment = return_from_bank(access=access, reference=reference, at=timezone.now())
     except Payment.DoesNotExist as error:
@@ -229,6 +241,7 @@ def returned(request: HttpRequest, access: Access, reference: str) -> HttpRespon
 def cancel(request: HttpRequest, access: Access, reference: str) -> HttpResponse:
     """Closes a payment that waits for bank approval. When it is too late the page shows how it went instead."""
     payment = _payment(access, reference)
+    asks_gateway(request)
     try:
         payment = cancel_attempt(access=access, reference=payment.reference, at=timezone.now())
     except CannotPay as error:
