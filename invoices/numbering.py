@@ -1,11 +1,13 @@
 """Invoice numbers without gaps, and the payment reference that goes with each."""
 
 import re
+from collections.abc import Sequence
 
+from django.conf import settings
 from django.db.models import Q
 from stdnum.iso7064 import mod_97_10
 
-from invoices.models import NumberSeries
+from invoices.models import Invoice, NumberSeries
 
 
 def take_numbers(prefix: str, count: int = 1) -> list[str]:
@@ -27,6 +29,24 @@ def creditor_reference(number: str) -> str:
     return f"RF{mod_97_10.calc_check_digits(f'{body}RF')}{body}"
 
 
+def is_ours(number: str) -> bool:
+    """Whether a number of somebody else's could be one of our series, now or later."""
+    prefixes = {settings.INVOICE_NUMBER_PREFIX, settings.CREDIT_NOTE_NUMBER_PREFIX, *_prefixes()}
+    return _letters_and_digits(number).startswith(tuple(map(_letters_and_digits, prefixes)))
+
+
+def taken_numbers(numbers: Sequence[str]) -> set[str]:
+    """Those of ``numbers`` that an invoice has, or whose payment reference an imported one has. One query."""
+    by_reference = {creditor_reference(number): number for number in numbers}
+    of_others = Q(is_numbered_elsewhere=True, payment_reference__in=by_reference)
+    invoices = Invoice.objects.filter(Q(number__in=numbers) | of_others) if numbers else Invoice.objects.none()
+    return {by_reference[reference] for reference in invoices.values_list("payment_reference", flat=True)}
+
+
+def _prefixes() -> list[str]:
+    return list(NumberSeries.objects.values_list("prefix", flat=True))
+
+
 def named(written: str) -> Q:
     """The invoice with this number or creditor reference, however it is written. A reference is taken back to the
     numbers that it can stand for, because those have an index."""
@@ -34,11 +54,13 @@ def named(written: str) -> Q:
     reference = _letters_and_digits(number)
     numbers = []
     if reference.startswith("RF"):
-        for prefix in NumberSeries.objects.values_list("prefix", flat=True):
+        for prefix in _prefixes():
             start = _letters_and_digits(prefix)
             if reference[4:].startswith(start):
                 numbers.append(prefix + reference[4 + len(start) :])
-    return Q(number=number) | Q(number__in=numbers, payment_reference=reference)
+        of_others = Q(is_numbered_elsewhere=True, payment_reference=reference)
+        return Q(number=number) | Q(number__in=numbers, payment_reference=reference) | of_others
+    return Q(number=number)
 
 
 def _letters_and_digits(text: str) -> str:

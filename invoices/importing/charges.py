@@ -1,6 +1,7 @@
 """Charges from a file, for the next invoice of each profile.
 
-A CSV file holds one row per charge. UTF-8, comma or semicolon, amounts with a decimal point.
+A CSV file holds one row per charge. Files are in UTF-8 or Windows-1252, separated by commas, semicolons or tabs.
+Numbers may have a decimal comma and dates may be 5-10-2026, where the file shows it.
 
 | Column | Needed | What it holds |
 |---|---|---|
@@ -8,6 +9,7 @@ A CSV file holds one row per charge. UTF-8, comma or semicolon, amounts with a d
 | `reference` | yes | the sender's own reference of the charge, at most 64 characters, once in a profile |
 | `section` | yes | name of an invoice section that the profile has; sections are not created |
 | `date` | yes | `2026-10-05`, of the service or sale; decides the billing period |
+| `currency` | no | must be that of the profile |
 | `kind` | no | `usage` (when empty), `one_off` or `return`; only a return is negative |
 | `description` | yes | at most 200 characters |
 | `quantity` | no | at most 4 decimals; 1 when empty |
@@ -27,23 +29,25 @@ from itertools import batched
 
 from accounts import audit
 from accounts.models import BillingProfile, InvoiceSection
-from invoices.importing.columns import Column, Columns, Row, day, number, one_of, text, yes_or_no
-from invoices.importing.csv_reader import BadRow, Problems, Seen, Texts
-from invoices.importing.pipeline import FileImport, Imported, sections_named, stored_by_reference
+from invoices.importing.columns import Column, Columns, Row, day, identifier, number, one_of, text, yes_or_no
+from invoices.importing.csv_reader import Problems, Seen, Texts
+from invoices.importing.file_format import BadRow
+from invoices.importing.pipeline import FileImport, Imported, check_currency, sections_named, stored_by_reference
 from invoices.models import Charge, TaxRate
 from invoices.operations.charges import CannotCharge, compute_charge, differing_facts, record_charges
 
 BATCH = 2000
 COLUMNS = Columns(
-    profile=Column(text(12), needed=True),
-    reference=Column(text(64), needed=True, is_unique=True),
+    profile=Column(identifier(12), needed=True),
+    reference=Column(identifier(64), needed=True, is_unique=True),
     section=Column(text(120), needed=True),
-    date=Column(day, needed=True),
+    date=Column(day, "date", needed=True),
+    currency=Column(text(3), default=""),
     kind=Column(one_of(Charge.Kind.values), default=Charge.Kind.USAGE.value),
     description=Column(text(200), needed=True),
-    quantity=Column(number(12, 4), default=Decimal(1)),
+    quantity=Column(number(12, 4), "number", default=Decimal(1)),
     unit=Column(text(20), default=""),
-    unit_price=Column(number(13, 6), needed=True),
+    unit_price=Column(number(13, 6), "number", needed=True),
     tax_rate=Column(text(60), default=""),
     creditable=Column(yes_or_no, default=True),
 )
@@ -114,6 +118,7 @@ class ChargeImport(FileImport[list[Numbered], Charge]):
             raise BadRow(f"there is no billing profile {row['profile']!r}.")
         if profile.is_closed:
             raise BadRow(f"billing profile {row['profile']} is closed.")
+        check_currency(row, profile)
         section = sections.get((profile.pk, row["section"]))
         if section is None:
             raise BadRow(f"profile {row['profile']} has no invoice section {row['section']!r}. Create it first.")

@@ -8,11 +8,14 @@ from decimal import Decimal
 from functools import lru_cache
 from typing import Any
 
-from invoices.importing.csv_reader import BadRow, Texts
+from invoices.importing.csv_reader import Texts
+from invoices.importing.file_format import BadRow, FileFormat
 
 # Control characters, a NUL among them, which PostgreSQL refuses and SQLite keeps; and the two line ends of Unicode.
 # Every one of them is one that Python does not print, which is quicker to find out.
 CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
+# What a spreadsheet makes of a long number when nobody looks: the digits that follow are gone.
+ROUNDED = re.compile(r"[0-9]([.,][0-9]+)?E[+-][0-9]+", re.IGNORECASE)
 YES_OR_NO = {"yes": True, "no": False}
 
 # The checked values of a row by the names of the columns.
@@ -24,6 +27,30 @@ def text(longest: int) -> Callable[[str], str]:
         if len(value) > longest:
             raise BadRow(f"is longer than {longest} characters")
         return value
+
+    return read
+
+
+def identifier(longest: int) -> Callable[[str], str]:
+    """A text that tells one thing from another, such as a number of an invoice."""
+    read_text = text(longest)
+
+    def read(value: str) -> str:
+        if ROUNDED.fullmatch(value):
+            raise BadRow(f"is {value!r}: a spreadsheet rounded it. Give the column the format text, and fill it again")
+        return read_text(value)
+
+    return read
+
+
+def own_number(longest: int) -> Callable[[str], str]:
+    """The number under which the sender issued an invoice, in capitals as all numbers are. It stands in addresses."""
+    read_identifier = identifier(longest)
+
+    def read(value: str) -> str:
+        if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9 ._-]*", value):
+            raise BadRow(f"is {value[:40]!r}; it may hold letters, digits, blanks, '.', '-' and '_'. Write '-' for '/'")
+        return read_identifier(value).upper()
 
     return read
 
@@ -82,6 +109,7 @@ class Column:
     """``of_invoice``: the same in all rows of an invoice. ``is_unique``: another text in every row, so not cached."""
 
     read: Callable[[str], Any]
+    kind: str = "text"  # or "number" or "date", which each file writes in its own way
     default: Any = None
     needed: bool = False
     of_invoice: bool = False
@@ -105,9 +133,25 @@ class Columns:
         self.columns = columns
         self.needed = [name for name, column in columns.items() if column.needed]
         self.of_invoice = [name for name, column in columns.items() if column.of_invoice]
+        self.numbers, self.dates = (
+            [name for name, column in columns.items() if column.kind == kind] for kind in ("number", "date")
+        )
         self._readers = [
             column.value if column.is_unique else lru_cache(maxsize=1024)(column.value) for column in columns.values()
         ]
+
+    def plain(self, texts: Texts, form: FileFormat) -> Texts:
+        """The texts with numbers such as 1234.5 and dates such as 2026-10-05, however the file writes them. Raises
+        BadRow."""
+        values = dict(zip(self.columns, texts, strict=True))
+        for name in self.dates:
+            values[name] = form.date(values[name])
+        for name in self.numbers:
+            try:
+                values[name] = form.number(values[name])
+            except BadRow as reason:
+                raise BadRow(f"{name} {reason}.") from None
+        return tuple(values.values())
 
     def row(self, texts: Texts) -> Row:
         """The checked values of a row, defaults for empty texts. Raises BadRow that names every bad column."""

@@ -3,15 +3,15 @@
 A row is one line: an unclosed quote spoils one row only, and line numbers in messages are those of an editor.
 """
 
-import csv
 import hashlib
 import sqlite3
 from collections.abc import Callable, Collection, Iterator
 from operator import itemgetter
 from typing import BinaryIO, NamedTuple, Self
 
+from invoices.importing.file_format import BYTE_ORDER_MARK, BadRow, FileFormat, UnusableFile
+
 LONGEST_LINE = 16 * 1024
-BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 
 # The texts of a row, in the order of the columns that are known; empty where the file has none.
 Texts = tuple[str, ...]
@@ -25,14 +25,6 @@ class Problem(NamedTuple):
 
     def __str__(self) -> str:
         return f"Line {self.line}: {self.reason}"
-
-
-class BadRow(ValueError):
-    """One row cannot be used; its message is the reason."""
-
-
-class UnusableFile(Exception):
-    """The file as a whole cannot be read, or changed while it was read."""
 
 
 class Problems(Exception):
@@ -54,26 +46,29 @@ class Problems(Exception):
 class Reader:
     """One pass over an open file. ``digest`` is complete at the end; it shows whether two passes read the same."""
 
-    def __init__(self, file: BinaryIO, known: Collection[str], needed: Collection[str]) -> None:
+    def __init__(self, file: BinaryIO, known: Collection[str], needed: Collection[str], form: FileFormat) -> None:
         """Reads the heading. Raises UnusableFile when it names columns that are not known, or not all that are
         needed."""
         file.seek(0)
-        self.file, self.known, self.needed = file, known, needed
+        self.file, self.known, self.needed, self.format = file, known, needed, form
         self.bytes_read = self.rows_read = self.line = 0
         self.digest = hashlib.sha256()
-        self.columns, self.delimiter = self._heading()
+        self.columns = self._heading()
 
     def rows(self, problems: Problems) -> Iterator[tuple[int, Texts]]:
-        """Line numbers and stripped texts; empty lines are skipped. Adds what cannot be read to ``problems``."""
+        """Line numbers and stripped texts; empty rows are skipped, and empty values behind the last column. Adds what
+        cannot be read to ``problems``."""
         width = len(self.columns)
         absent = width  # an empty text stands there, behind the others
         in_order = itemgetter(*(self.columns.index(name) if name in self.columns else absent for name in self.known))
         while (raw := self._next()) is not None:
-            if raw.isspace():
+            if not raw.strip(b",;\t\r\n "):
                 continue
             self.rows_read += 1
             try:
-                row = self._split(raw)
+                row = self.format.split(raw)
+                while len(row) > width and not row[-1]:
+                    row.pop()
                 if len(row) != width:
                     raise BadRow(f"has {len(row)} values where the heading names {width} columns.")
             except BadRow as reason:
@@ -92,16 +87,16 @@ class Reader:
             raise UnusableFile(f"Line {self.line} is longer than {LONGEST_LINE} bytes. Is this a CSV file?")
         return raw
 
-    def _heading(self) -> tuple[list[str], str]:
+    def _heading(self) -> list[str]:
         raw = self._next()
         if raw is None:
             raise UnusableFile("The file is empty.")
-        heading = raw.removeprefix(BYTE_ORDER_MARK)
-        self.delimiter = ";" if heading.count(b";") > heading.count(b",") else ","
         try:
-            columns = [name.lower() for name in self._split(heading)]
+            columns = [name.lower() for name in self.format.split(raw.removeprefix(BYTE_ORDER_MARK))]
         except BadRow as reason:
             raise UnusableFile(f"The heading cannot be read: {reason}") from None
+        while len(columns) > 1 and not columns[-1]:
+            columns.pop()
         faults = [
             ("unknown columns", [name for name in columns if name not in self.known]),
             ("missing columns", [name for name in self.needed if name not in columns]),
@@ -112,22 +107,7 @@ class Reader:
         ]
         if reasons:
             raise UnusableFile(f"The heading has {'; '.join(reasons)}. Known columns: {', '.join(self.known)}.")
-        return columns, self.delimiter
-
-    def _split(self, raw: bytes) -> list[str]:
-        try:
-            line = raw.decode("utf-8")
-        except UnicodeDecodeError as error:
-            raise BadRow(f"is not UTF-8 (byte {error.start + 1} of the line). Save the file as UTF-8.") from None
-        line = line.rstrip("\r\n")
-        if '"' not in line:  # which is all that a CSV reader would be needed for
-            return [value.strip(" ") for value in line.split(self.delimiter)]
-        try:
-            (row,) = csv.reader([line], delimiter=self.delimiter, strict=True)
-        except (csv.Error, ValueError) as error:
-            reason = str(error) if isinstance(error, csv.Error) else "a line break inside"
-            raise BadRow(f"is not one row of values: {reason}. A value holds no line breaks.") from None
-        return [value.strip(" ") for value in row]
+        return columns
 
 
 class Seen:

@@ -1,18 +1,21 @@
 """Invoices from a file.
 
 A CSV file holds one row per invoice line. Rows with the same ``invoice`` (the sender's own reference) for the same
-profile are one invoice and stand together, at most 5,000 of them. UTF-8, comma or semicolon, amounts with a decimal
-point.
+profile are one invoice and stand together, at most 5,000 of them. Files are in UTF-8 or Windows-1252, separated by
+commas, semicolons or tabs. Numbers may have a decimal comma and dates may be 5-10-2026, where the file shows it.
 
 | Column | Needed | What it holds |
 |---|---|---|
 | `profile` | yes | code of the billing profile, such as `K7QX-2M9P`; the profile must be active |
 | `invoice` | yes | the sender's own reference of the invoice, at most 64 characters |
+| `number` | no | the number under which it was issued elsewhere; the next of our series when empty |
 | `kind` | no | `service` (when empty), `marketplace`, `support` or `other` |
 | `issue_date` | no | `2026-10-05`; today, or the command's `--issue-date`, when empty |
 | `due_date` | no | `2026-11-04`; from the profile's payment terms when empty |
 | `period_start`, `period_end` | no | the billing period, both or neither |
 | `po_number` | no | at most 60 characters; the profile's own when empty |
+| `currency` | no | must be that of the profile |
+| `paid_on`, `paid_amount` | no | when it was paid before the import, and how much; the total when that is empty |
 | `section` | no | name of an invoice section that the profile has; sections are not created |
 | `description` | yes | at most 200 characters |
 | `quantity` | no | at most 4 decimals; 1 when empty |
@@ -39,12 +42,13 @@ from django.conf import settings
 
 from accounts.models import BillingProfile, InvoiceSection
 from invoices.bulk import new_row
-from invoices.importing.columns import Column, Columns, Row, day, number, one_of, rate, text
-from invoices.importing.csv_reader import BadRow, Problems, Seen, Texts
-from invoices.importing.pipeline import FileImport, Imported, sections_named, stored_by_reference
+from invoices.importing.columns import Column, Columns, Row, day, identifier, number, one_of, own_number, rate, text
+from invoices.importing.csv_reader import Problems, Seen, Texts
+from invoices.importing.file_format import BadRow
+from invoices.importing.pipeline import FileImport, Imported, check_currency, sections_named, stored_by_reference
 from invoices.models import Invoice, InvoiceLine
-from invoices.money import UnknownCurrency, exponent
-from invoices.numbering import take_numbers
+from invoices.money import Money, UnknownCurrency, exponent
+from invoices.numbering import creditor_reference, is_ours, take_numbers, taken_numbers
 from invoices.operations.issuing import CannotIssue, compute_sums, create_drafts, issue_invoices
 from invoices.remittances import Remittances
 
@@ -52,22 +56,27 @@ MAX_LINES = 5000
 BATCH_INVOICES, BATCH_LINES = 1000, 2000
 LONGEST_TERM = timedelta(days=365)
 COLUMNS = Columns(
-    profile=Column(text(12), needed=True, of_invoice=True),
-    invoice=Column(text(64), needed=True, of_invoice=True),
+    profile=Column(identifier(12), needed=True, of_invoice=True),
+    invoice=Column(identifier(64), needed=True, of_invoice=True),
+    number=Column(own_number(32), default="", of_invoice=True),
     kind=Column(one_of(Invoice.Kind.values), default=Invoice.Kind.SERVICE.value, of_invoice=True),
-    issue_date=Column(day, of_invoice=True),
-    due_date=Column(day, of_invoice=True),
-    period_start=Column(day, of_invoice=True),
-    period_end=Column(day, of_invoice=True),
-    po_number=Column(text(60), default="", of_invoice=True),
+    currency=Column(text(3), default="", of_invoice=True),
+    issue_date=Column(day, "date", of_invoice=True),
+    due_date=Column(day, "date", of_invoice=True),
+    period_start=Column(day, "date", of_invoice=True),
+    period_end=Column(day, "date", of_invoice=True),
+    po_number=Column(identifier(60), default="", of_invoice=True),
+    paid_on=Column(day, "date", of_invoice=True),
+    paid_amount=Column(number(15, 4, negative=False), "number", of_invoice=True),
     section=Column(text(120), default=""),
     description=Column(text(200), needed=True),
-    quantity=Column(number(12, 4), default=Decimal(1)),
+    quantity=Column(number(12, 4), "number", default=Decimal(1)),
     unit=Column(text(20), default=""),
-    unit_price=Column(number(13, 6), needed=True),
-    tax_rate=Column(rate, default=Decimal(0)),
+    unit_price=Column(number(13, 6), "number", needed=True),
+    tax_rate=Column(rate, "number", default=Decimal(0)),
     tax_note=Column(text(80), default=""),
 )
+NOT_OF_A_DRAFT = ("number", "issue_date", "due_date", "paid_on")
 # What a line has under the same name as the file.
 LINE = ("description", "quantity", "unit", "unit_price", "tax_rate", "tax_note")
 
@@ -110,6 +119,8 @@ class SourceInvoice:
             raise BadRow("period_start and period_end go together.")
         if start and end and end < start:
             raise BadRow("period_end is before period_start.")
+        if row["paid_amount"] is not None and row["paid_on"] is None:
+            raise BadRow("paid_amount needs the day, paid_on.")
         if self.rows:
             differing = [name for name in COLUMNS.of_invoice if row[name] != self.head[name]]
             if differing:
@@ -148,6 +159,8 @@ class InvoiceImport(FileImport[list[SourceInvoice], NewInvoice]):
         batch: list[SourceInvoice] = []
         lines = 0
         for invoice in source_invoices(rows, problems, seen):
+            if _repeats_a_number(invoice, problems, seen):
+                continue
             batch.append(invoice)
             lines += len(invoice.rows)
             if len(batch) == BATCH_INVOICES or lines >= BATCH_LINES:
@@ -157,13 +170,14 @@ class InvoiceImport(FileImport[list[SourceInvoice], NewInvoice]):
             yield batch
 
     def resolve(self, batch: list[SourceInvoice], problems: Problems) -> tuple[list[NewInvoice], int]:
-        """Four queries, whatever the batch holds."""
+        """Five queries, whatever the batch holds."""
         self._load_profiles({source.profile for source in batch})
         ids = {code: profile.pk for code, profile in self.profiles.items()}
         names = {row["section"] for source in batch for _line, row in source.rows if row["section"]}
         sections = sections_named(names, ids.values())
         references = ((ids[source.profile], source.reference) for source in batch if source.profile in ids)
         stored = stored_by_reference(Invoice, references)
+        taken = taken_numbers([source.head["number"] for source in batch if source.head["number"]])
         new, unchanged = [], 0
         for source in batch:
             try:
@@ -173,6 +187,8 @@ class InvoiceImport(FileImport[list[SourceInvoice], NewInvoice]):
                     raise BadRow(f"invoice {source.reference!r} was imported before, as {earlier}, with other content.")
                 if earlier is not None:
                     unchanged += 1
+                elif source.head["number"] in taken:
+                    raise BadRow(f"number {source.head['number']} is taken, or gives the payment reference of another.")
                 elif _has_its_sections(source, profile, sections, problems):
                     new.append(self._make(source, profile, sections))
             except (BadRow, CannotIssue) as reason:
@@ -186,12 +202,14 @@ class InvoiceImport(FileImport[list[SourceInvoice], NewInvoice]):
             create_drafts(invoices, lines, access=self.access, at=self.at)
         else:
             issue_invoices(invoices, lines, access=self.access, at=self.at, remittances=self.remittances)
-            imported.first_number = imported.first_number or invoices[0].number or ""
-            imported.last_number = invoices[-1].number or ""
+            if ours := [invoice.number or "" for invoice in invoices if not invoice.is_numbered_elsewhere]:
+                imported.first_number, imported.last_number = imported.first_number or ours[0], ours[-1]
         imported.count += len(invoices)
         imported.lines += len(lines)
         for invoice in invoices:
             imported.minor[invoice.currency] += invoice.total_minor
+            if not self.drafts:
+                imported.add_outlook(invoice, self.at)
 
     def _load_profiles(self, codes: set[str]) -> None:
         """Those of the last batch are kept for the next, which often names them again."""
@@ -221,14 +239,18 @@ class InvoiceImport(FileImport[list[SourceInvoice], NewInvoice]):
         """Raises BadRow and CannotIssue."""
         head = source.head
         issued_on = head["issue_date"] or self.issue_on or profile.day_of(self.at)
-        if self.drafts and (head["issue_date"] or head["due_date"]):
-            raise BadRow("a draft has no issue_date and no due_date; leave them empty or import without --drafts.")
+        if self.drafts and (named := [name for name in NOT_OF_A_DRAFT if head[name]]):
+            raise BadRow(f"a draft has no {', '.join(named)}; leave that empty or import without --drafts.")
+        check_currency(head, profile)
+        if head["number"] and is_ours(head["number"]):
+            raise BadRow(f"number {head['number']} could be one of our own series. Leave number empty, or change it.")
         if head["due_date"] and not issued_on <= head["due_date"] <= issued_on + LONGEST_TERM:
             raise BadRow(f"due_date {head['due_date']} is not within a year after the invoice date {issued_on}.")
         invoice = new_row(
             Invoice, kind=head["kind"], currency=profile.currency, issued_on=None if self.drafts else issued_on,
             due_on=head["due_date"], period_start_on=head["period_start"], period_end_on=head["period_end"],
             po_number=head["po_number"], source_reference=source.reference, source_digest=source.digest,
+            number=head["number"] or None, is_numbered_elsewhere=bool(head["number"]),
         )  # fmt: skip
         invoice.profile = profile
         lines = []
@@ -239,7 +261,24 @@ class InvoiceImport(FileImport[list[SourceInvoice], NewInvoice]):
                 line.section = sections[profile.pk, row["section"]]
             lines.append(line)
         compute_sums(invoice, lines)
+        if head["paid_on"]:
+            self._settle(invoice, head)
         return invoice, lines
+
+    def _settle(self, invoice: Invoice, head: Row) -> None:
+        """Notes what was paid before the import. Raises BadRow."""
+        if head["paid_on"] > invoice.profile.day_of(self.at):
+            raise BadRow(f"paid_on {head['paid_on']} is in the future.")
+        paid_minor = invoice.total_minor
+        if head["paid_amount"] is not None:
+            try:
+                paid_minor = Money.parse(str(head["paid_amount"]), invoice.currency).minor
+            except ValueError as error:
+                raise BadRow(f"paid_amount: {error}") from None
+        if not 0 < paid_minor <= invoice.total_minor:
+            raise BadRow(f"paid_amount is not more than zero and at most the total, {invoice.total.amount:,}.")
+        invoice.paid_minor = invoice.paid_before_minor = paid_minor
+        invoice.paid_before_on = head["paid_on"]
 
 
 def source_invoices(
@@ -265,6 +304,17 @@ def source_invoices(
             current.is_bad = True
     if current is not None and not current.is_bad:
         yield current
+
+
+def _repeats_a_number(invoice: SourceInvoice, problems: Problems, seen: Seen | None) -> bool:
+    """Whether the file gave this number, or another with the same payment reference, to an invoice before."""
+    number = invoice.head["number"]
+    if not number or seen is None:
+        return False
+    first = seen.first_line("number", creditor_reference(number), invoice.line)
+    if first != invoice.line:
+        problems.add(invoice.line, f"number {number} stands on line {first} already, or its payment reference does.")
+    return first != invoice.line
 
 
 def _has_its_sections(

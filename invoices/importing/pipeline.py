@@ -4,7 +4,7 @@ A bad file changes nothing and takes no locks. Memory follows the size of a batc
 """
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
@@ -13,9 +13,11 @@ from typing import Any, BinaryIO
 from django.db import IntegrityError, models, reset_queries, transaction
 
 from accounts.access import Access
-from accounts.models import InvoiceSection
-from invoices.importing.columns import Columns
-from invoices.importing.csv_reader import Problem, Problems, Reader, Seen, Texts, UnusableFile
+from accounts.models import BillingProfile, InvoiceSection
+from invoices.importing.columns import Columns, Row
+from invoices.importing.csv_reader import LONGEST_LINE, Problem, Problems, Reader, Seen, Texts
+from invoices.importing.file_format import BadRow, FileFormat, UnusableFile, detect
+from invoices.models import Invoice
 from invoices.money import Money
 
 Progress = Callable[[str, Reader], None]
@@ -37,13 +39,35 @@ class Imported:
     count: int = 0
     lines: int = 0
     unchanged: int = 0
+    file_format: str = ""
     first_number: str = ""
     last_number: str = ""
     minor: Counter[str] = field(default_factory=Counter)
 
+    # What follows from issued invoices: how many are settled, due, past due, told of, charged and reminded of by
+    # themselves, with the sums due and past due by currency, and the profiles that are past due.
+    outlook: Counter[str] = field(default_factory=Counter)
+    due_minor: Counter[str] = field(default_factory=Counter)
+    past_due_minor: Counter[str] = field(default_factory=Counter)
+    late_profiles: set[int] = field(default_factory=set)
+
     @property
     def totals(self) -> list[Money]:
         return Money.by_currency(self.minor)
+
+    def add_outlook(self, invoice: Invoice, at: datetime) -> None:
+        """Counts an issued invoice by what will happen to it, before credits."""
+        if not invoice.open_minor:
+            self.outlook["settled"] += 1
+            return
+        self.outlook["due"] += 1
+        self.due_minor[invoice.currency] += invoice.open_minor
+        if invoice.due_on is not None and invoice.due_on < invoice.profile.day_of(at):
+            self.outlook["past due"] += 1
+            self.past_due_minor[invoice.currency] += invoice.open_minor
+            self.late_profiles.add(invoice.profile_id)
+        plans = {"mailed": invoice.announce_on, "charged": invoice.autopay_on, "reminded": invoice.next_reminder_on}
+        self.outlook.update(name for name, planned_on in plans.items() if planned_on)
 
 
 class FileImport[Batch: list[Any], New]:
@@ -51,8 +75,22 @@ class FileImport[Batch: list[Any], New]:
 
     columns: Columns
 
-    def __init__(self, *, access: Access, at: datetime, progress: Progress, tell: Callable[[Problem], None]) -> None:
+    def __init__(
+        self,
+        *,
+        access: Access,
+        at: datetime,
+        progress: Progress,
+        tell: Callable[[Problem], None],
+        decimal_mark: str | None = None,
+        day_first: bool | None = None,
+        control_totals: Sequence[Money] = (),
+    ) -> None:
+        """``decimal_mark`` and ``day_first`` say how numbers and dates are written where the file does not show it.
+        Another sum than that of the ``control_totals`` is refused."""
         self.access, self.at, self.progress, self.tell = access, at, progress, tell
+        self.decimal_mark, self.day_first, self.control_totals = decimal_mark, day_first, control_totals
+        self.format = FileFormat()
 
     def run(self, path: Path, *, dry_run: bool) -> Imported:
         """Imports the rows of a file, all or none. Returns what was done; with ``dry_run`` it is done and undone.
@@ -63,6 +101,10 @@ class FileImport[Batch: list[Any], New]:
         with path.open("rb") as file:
             if not file.seekable():
                 raise UnusableFile("The file is read twice, so it cannot be a pipe.")
+            self.format = detect(
+                file, LONGEST_LINE, numbers=self.columns.numbers, dates=self.columns.dates,
+                decimal_mark=self.decimal_mark, day_first=self.day_first,
+            )  # fmt: skip
             digest = self._check(file)
             try:
                 return self._write_all(file, digest, path.name, dry_run=dry_run)
@@ -94,7 +136,7 @@ class FileImport[Batch: list[Any], New]:
         problems, reader = Problems(self.tell), self._reader(file)
         self.begin_pass()
         with Seen() as seen:
-            for batch in self.batches(reader.rows(problems), problems, seen):
+            for batch in self.batches(self._plain(reader, problems), problems, seen):
                 self.resolve(batch, problems)
                 self.progress("Checking", reader)
                 reset_queries()
@@ -105,10 +147,11 @@ class FileImport[Batch: list[Any], New]:
     @transaction.atomic
     def _write_all(self, file: BinaryIO, digest: bytes, name: str, *, dry_run: bool) -> Imported:
         """The second pass. Everything is checked again, and the file's digest, since the file may have changed too."""
-        problems, reader, imported = Problems(self.tell), self._reader(file), Imported()
+        problems, reader = Problems(self.tell), self._reader(file)
+        imported = Imported(file_format=str(self.format))
         self.lock()
         self.begin_pass()
-        for batch in self.batches(reader.rows(problems), problems, None):
+        for batch in self.batches(self._plain(reader, problems), problems, None):
             new, unchanged = self.resolve(batch, problems)
             if problems.count:
                 raise problems
@@ -119,13 +162,41 @@ class FileImport[Batch: list[Any], New]:
             reset_queries()
         if reader.digest.digest() != digest:
             raise UnusableFile("The file changed while it was read.")
+        self._check_totals(imported)
         self.finish(imported, name)
         if dry_run:
             transaction.set_rollback(True)
         return imported
 
+    def _check_totals(self, imported: Imported) -> None:
+        """What was imported before counts for nothing: only what is new is added up."""
+        expected = Money.by_currency({total.currency: total.minor for total in self.control_totals})
+        if self.control_totals and imported.totals != expected:
+            raise UnusableFile(f"It comes to {_listed(imported.totals)}, and the control total is {_listed(expected)}.")
+
+    def _plain(self, reader: Reader, problems: Problems) -> Iterator[tuple[int, Texts]]:
+        """The rows, numbers and dates written as those of a plain file are."""
+        if (self.format.delimiter, self.format.decimal_mark, self.format.day_first) == (",", ".", None):
+            yield from reader.rows(problems)
+            return
+        for line, texts in reader.rows(problems):
+            try:
+                yield line, self.columns.plain(texts, self.format)
+            except BadRow as reason:
+                problems.add(line, str(reason))
+
     def _reader(self, file: BinaryIO) -> Reader:
-        return Reader(file, self.columns.columns, self.columns.needed)
+        return Reader(file, self.columns.columns, self.columns.needed, self.format)
+
+
+def _listed(totals: Sequence[Money]) -> str:
+    return " and ".join(f"{total.currency} {total.amount:,}" for total in totals) or "nothing"
+
+
+def check_currency(row: Row, profile: BillingProfile) -> None:
+    """Raises BadRow where the file names another currency than that of the billing profile."""
+    if row["currency"] and row["currency"].upper() != profile.currency:
+        raise BadRow(f"currency is {row['currency']}, and billing profile {profile.code} is in {profile.currency}.")
 
 
 def sections_named(names: set[str], profiles: Iterable[int]) -> dict[tuple[int, str], InvoiceSection]:

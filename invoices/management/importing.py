@@ -9,10 +9,24 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.utils import timezone
 
 from accounts.access import system_access
-from invoices.importing.csv_reader import Problem, Problems, Reader, UnusableFile
+from invoices.importing.csv_reader import Problem, Problems, Reader
+from invoices.importing.file_format import UnusableFile
 from invoices.importing.pipeline import FileImport, Imported, Progress
+from invoices.money import Money
 
 CLEAR_LINE = "\r\x1b[K"
+
+
+DECIMAL_MARKS = {"point": ".", "comma": ","}
+DATE_ORDERS = {"day-first": True, "month-first": False}
+
+
+def control_total(text: str) -> Money:
+    try:
+        currency, amount = text.split()
+        return Money.parse(amount, currency.upper())
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a currency and an amount, such as 'EUR 12345.67'") from error
 
 
 class ImportCommand(BaseCommand):
@@ -23,12 +37,26 @@ class ImportCommand(BaseCommand):
         return super().create_parser(prog_name, subcommand, **options)
 
     def add_arguments(self, parser: CommandParser) -> None:
-        parser.add_argument("file", type=Path, help="the CSV file, in UTF-8")
+        parser.add_argument("file", type=Path, help="the CSV file")
         parser.add_argument("--dry-run", action="store_true", help="do everything, say what would happen, undo it")
+        parser.add_argument("--decimal", choices=DECIMAL_MARKS, help="how numbers are written, where it is unclear")
+        parser.add_argument("--dates", choices=DATE_ORDERS, help="how dates are written, where it is unclear")
+        parser.add_argument(
+            "--total", type=control_total, action="append", default=[], metavar="'EUR 12345.67'",
+            help="control total: import nothing that comes to another sum; once for each currency",
+        )  # fmt: skip
 
     def handle(self, *_args: Any, **options: Any) -> None:
         path: Path = options["file"]
-        common = {"access": system_access(), "at": timezone.now(), "progress": self.progress(path), "tell": self.tell}
+        common = {
+            "access": system_access(),
+            "at": timezone.now(),
+            "progress": self.progress(path),
+            "tell": self.tell,
+            "decimal_mark": DECIMAL_MARKS.get(options["decimal"]),
+            "day_first": DATE_ORDERS.get(options["dates"]),
+            "control_totals": options["total"],
+        }
         try:
             imported = self.file_import(options, common).run(path, dry_run=options["dry_run"])
         except OSError as error:
@@ -40,6 +68,7 @@ class ImportCommand(BaseCommand):
         finally:
             if self.stderr.isatty():
                 self.stderr.write("", str)  # the line of progress stays; what follows begins on its own
+        self.stdout.write(f"Read as {imported.file_format}.")
         self.summarize(imported, **options)
         if options["dry_run"]:
             self.stdout.write("This was a dry run: nothing was changed.")

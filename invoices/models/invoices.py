@@ -60,6 +60,8 @@ class Invoice(models.Model):
     # Where it came from, when it was imported: the sender's own reference, and a digest of what the file said.
     source_reference = models.CharField(_("source reference"), max_length=64, blank=True)
     source_digest = models.CharField(max_length=64, blank=True, editable=False)
+    # It keeps the number under which it was issued elsewhere, which is of none of our series.
+    is_numbered_elsewhere = models.BooleanField(default=False, db_default=False, editable=False)
 
     # Copied at issue, because a legal document must not change when a customer or we move.
     seller = models.JSONField(_("seller"), default=dict, editable=False)
@@ -86,6 +88,9 @@ class Invoice(models.Model):
         _("credits applied at issue"), default=0, db_default=0, editable=False
     )
     paid_minor = models.BigIntegerField(_("paid"), default=0, editable=False)
+    # The part of it that was paid before the invoice was imported, of which there is no payment, and the day.
+    paid_before_minor = models.BigIntegerField(_("paid before the import"), default=0, db_default=0, editable=False)
+    paid_before_on = models.DateField(_("paid on, before the import"), null=True, editable=False)
     # All that went back of what was paid; the part of it that payers' banks took back is counted besides.
     refunded_minor = models.BigIntegerField(_("refunded"), default=0, editable=False)
     charged_back_minor = models.BigIntegerField(_("taken back by the bank"), default=0, db_default=0, editable=False)
@@ -115,6 +120,8 @@ class Invoice(models.Model):
     # The last day on which that was tried and the bank declined; empty again once the invoice is paid.
     autopay_declined_on = models.DateField(_("automatic charge declined on"), null=True, editable=False)
     next_reminder_on = models.DateField(_("next reminder"), null=True, editable=False)
+    # Of an invoice that was past due when it was issued, as imported history is: its days late count from here.
+    dunning_from_on = models.DateField(null=True, editable=False)
     reminders_sent = models.PositiveSmallIntegerField(_("reminders sent"), default=0, db_default=0, editable=False)
     void_reason = models.CharField(_("reason for voiding"), max_length=200, blank=True, editable=False)
     voided_at = models.DateTimeField(_("voided at"), null=True, editable=False)
@@ -153,6 +160,16 @@ class Invoice(models.Model):
             ),
             CheckConstraint(
                 condition=Q(payment_started_at=None) | Q(status=InvoiceStatus.OPEN), name="invoice_in_progress_is_open"
+            ),
+            CheckConstraint(
+                condition=Q(paid_before_minor=0, paid_before_on=None)
+                | Q(paid_before_minor__gt=0, paid_before_minor__lte=F("paid_minor"), paid_before_on__isnull=False),
+                name="invoice_paid_before_within_paid",
+            ),
+            UniqueConstraint(
+                fields=["payment_reference"],
+                condition=Q(is_numbered_elsewhere=True),
+                name="invoice_imported_payment_reference_once",
             ),
             UniqueConstraint(
                 fields=["profile", "source_reference"],

@@ -16,6 +16,7 @@ import structlog
 from django.conf import settings
 from django.db import transaction
 from django.db.models import Exists, Min, OuterRef, Q
+from django.db.models.functions import Coalesce
 from django.urls import reverse
 
 from accounts import audit
@@ -147,8 +148,12 @@ def _candidates(day: date) -> BillingProfileQuerySet:
     """Profiles whose status may be another than it says. In some it is still the day before."""
     late = Invoice.objects.filter(profile=OuterRef("pk"), status=InvoiceStatus.OPEN, amount_due_minor__gt=0)
     countable = late.filter(payment_started_at=None, disputed_at=None)
-    warned_by = countable.filter(due_on__lte=day - timedelta(days=settings.WARN_AFTER_DAYS))
-    disabled_by = countable.filter(due_on__lte=day - timedelta(days=settings.DISABLE_AFTER_DAYS))
+
+    def late_for(days: int) -> InvoiceQuerySet:
+        since = day - timedelta(days=days)
+        return countable.filter(Q(dunning_from_on=None) | Q(dunning_from_on__lte=since), due_on__lte=since)
+
+    warned_by, disabled_by = late_for(settings.WARN_AFTER_DAYS), late_for(settings.DISABLE_AFTER_DAYS)
     profiles = BillingProfile.objects.filter(
         Q(Exists(warned_by), status=Status.ACTIVE)
         | Q(Exists(disabled_by), status=Status.WARNED)
@@ -161,7 +166,8 @@ def _candidates(day: date) -> BillingProfileQuerySet:
 def _update(profile: BillingProfile, *, at: datetime) -> int:
     today = profile.day_of(at)
     late = _late(profile, today)
-    oldest_on = late.filter(payment_started_at=None, disputed_at=None).aggregate(oldest=Min("due_on"))["oldest"]
+    countable = late.filter(payment_started_at=None, disputed_at=None)
+    oldest_on = countable.aggregate(oldest=Min(Coalesce("dunning_from_on", "due_on")))["oldest"]
     days_late, due_status = (today - oldest_on).days if oldest_on else 0, Status.ACTIVE
     if days_late >= settings.WARN_AFTER_DAYS:
         due_status = Status.DISABLED if days_late >= settings.DISABLE_AFTER_DAYS else Status.WARNED

@@ -7,13 +7,15 @@ these two.
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
-from datetime import date, datetime, timedelta
+from datetime import date, datetime, time, timedelta
 from decimal import Decimal
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from django.conf import settings
 from django.db import transaction
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_noop
 
 from accounts import audit
 from accounts.access import Access
@@ -32,6 +34,7 @@ MAX_MINOR = 10**15
 DOCUMENT_LANGUAGE = "en"
 # An invoice that is older than this when it is written down is history: nobody is told that it has come.
 NEWS_FOR = timedelta(days=7)
+PAID_BEFORE = gettext_noop("Before this portal")  # translated where it is shown
 
 
 class CannotIssue(Exception):
@@ -121,18 +124,20 @@ def issue_invoices(
     the database already, under the ids reserved for their invoices.
 
     Transaction and rights are the caller's. A draft has its ``profile`` with ``account`` and ``tax_ids``, its invoice
-    date (``issued_on``, a day of the profile) and its sums; a due date of its own wins over the profile's terms. An
-    invoice of zero is settled at once. ``remittances`` are our bank accounts, read once by a caller with many batches.
+    date (``issued_on``, a day of the profile) and its sums; a due date of its own wins over the profile's terms, and a
+    number of its own over our series. An invoice of zero, or one that was paid before, is settled at once.
+    ``remittances`` are our bank accounts, read once by a caller with many batches.
     Raises CannotIssue when a total is negative. The series of numbers stays locked until the transaction ends.
     """
     remittances, seller = remittances or Remittances(), dict(settings.SELLER)
     buyers: dict[int, dict[str, Any]] = {}
-    numbers = take_numbers(settings.INVOICE_NUMBER_PREFIX, len(invoices))
-    for invoice, number in zip(invoices, numbers, strict=True):
+    ours = sum(invoice.number is None for invoice in invoices)
+    numbers = iter(take_numbers(settings.INVOICE_NUMBER_PREFIX, ours))
+    for invoice in invoices:
         if invoice.profile_id not in buyers:
             buyers[invoice.profile_id] = _buyer(invoice.profile)
         invoice.seller, invoice.buyer = seller, buyers[invoice.profile_id]
-        _complete(invoice, number, remittances=remittances, at=at)
+        _complete(invoice, invoice.number or next(numbers), remittances=remittances, at=at)
     for invoice in invoices:
         if invoice.created_at is not None:
             invoice.save()
@@ -152,14 +157,17 @@ def _complete(invoice: Invoice, number: str, *, remittances: Remittances, at: da
     invoice.number = number
     invoice.total_minor = invoice.charges_minor + invoice.tax_minor
     _check_total(invoice)
-    invoice.status = InvoiceStatus.OPEN if invoice.total_minor else InvoiceStatus.PAID
+    invoice.status = InvoiceStatus.OPEN if invoice.open_minor else InvoiceStatus.PAID
+    if invoice.paid_before_on is not None:
+        noon = datetime.combine(invoice.paid_before_on, time(12), ZoneInfo(profile.time_zone))
+        invoice.paid_at, invoice.paid_with = noon, PAID_BEFORE
     invoice.due_on = invoice.due_on or issued_on + timedelta(days=profile.payment_terms_days)
     invoice.payment_terms_days = (invoice.due_on - issued_on).days
     invoice.payment_reference = creditor_reference(number)
     invoice.po_number = invoice.po_number or profile.po_number
     invoice.pays_by_wire = profile.pays_by_wire
     invoice.remittance = remittances.copy_for(invoice.currency, issued_on)
-    if invoice.total_minor:
+    if invoice.open_minor:
         _plan(invoice, issued_on, invoice.due_on, at)
 
 
@@ -187,6 +195,7 @@ def _plan(invoice: Invoice, issued_on: date, due_on: date, at: datetime) -> None
     invoice.announce_on = today if profile.mails_invoices and issued_on >= today - NEWS_FOR else None
     invoice.autopay_on = charged_on if by_card and charged_on >= today else None
     invoice.next_reminder_on = next_reminder(due_on, from_on=today)
+    invoice.dunning_from_on = today if due_on < today else None
 
 
 def _insert(invoices: Sequence[Invoice], lines: Iterable[InvoiceLine], at: datetime) -> None:
@@ -212,6 +221,8 @@ def _audit_entries(action: str, invoices: Iterable[Invoice], *, access: Access, 
     for invoice in invoices:
         entry.subject, entry.profile_id = str(invoice), invoice.profile_id
         entry.detail = {"total": invoice.total_minor}
+        if invoice.paid_before_minor:
+            entry.detail["paid_before"] = invoice.paid_before_minor
         if invoice.source_reference:
             entry.detail["imported_as"] = invoice.source_reference
         if invoice.period_start_on and invoice.period_end_on:

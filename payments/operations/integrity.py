@@ -157,8 +157,11 @@ own_plans = PLANS.filter(last_payment__allocations__invoice=F("invoice"), last_p
 
 # A sentence about a wrong row, with its columns in braces, and the rows that are wrong.
 CHECKS: dict[str, QuerySet[Any]] = {
-    # Paid on an invoice = what succeeded payments allocated to it, less what went back of that.
-    "Invoice {number}: paid is {paid_minor}, its payments come to {paid}.": paid.exclude(paid_minor=F("paid")),
+    # Paid on an invoice = what succeeded payments allocated to it, less what went back of that, and what was paid
+    # before the import.
+    "Invoice {number}: paid is {paid_minor}, its payments come to {paid}.": paid.exclude(
+        paid_minor=F("paid") + F("paid_before_minor")
+    ),
     "Invoice {number}: refunded is {refunded_minor}, its refunds come to {back}.": paid.exclude(
         refunded_minor=F("back")
     ),

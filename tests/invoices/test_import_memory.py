@@ -9,7 +9,8 @@ from django.test.utils import CaptureQueriesContext
 
 from accounts.access import system_access
 from invoices.importing import invoices as importing
-from invoices.importing.csv_reader import Problems, UnusableFile
+from invoices.importing.csv_reader import Problems
+from invoices.importing.file_format import UnusableFile
 from invoices.importing.invoices import InvoiceImport
 from invoices.models import Invoice, InvoiceLine
 from tests.memory import peak_of

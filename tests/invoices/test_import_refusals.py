@@ -75,9 +75,15 @@ def test_an_open_quote_spoils_its_own_row_only(profile, file):
     assert said.endswith("Nothing was imported. Bad rows: 1.")
 
 
-def test_letters_that_are_not_utf_8_are_named_by_line(profile, file):
-    said = refusal(file(f"{HEADING}{profile.code},A-1,,Caf".encode() + b"\xe9,1,10,,\n"))
-    assert "Line 2: is not UTF-8" in said
+def test_a_byte_that_is_no_letter_is_named_by_line(profile, file):
+    said = refusal(file(f"{HEADING}{profile.code},A-1,,Caf".encode() + b"\x81,1,10,,\n"))
+    assert "Line 2: holds a byte that is no letter" in said
+
+
+def test_a_file_that_is_half_utf_8_is_refused(profile, file):
+    rows = [f"{profile.code},A-1,,Café,1,10,,\n".encode(), f"{profile.code},A-2,,Caf".encode() + b"\xe9,1,10,,\n"]
+    said = refusal(file(HEADING.encode() + b"".join(rows)))
+    assert said.startswith("Line 2 is UTF-8 and line 3 is not. Save the file as CSV UTF-8.")
 
 
 def test_of_many_bad_rows_every_one_is_named_with_its_line_and_reason(profile, file):

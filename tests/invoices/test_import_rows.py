@@ -69,6 +69,7 @@ def test_every_column_of_an_imported_invoice(odd_profile, tmp_path, seller):
         },
         "payment_terms_days": 14, "payment_reference": "RF69INV000001", "charges_minor": 50, "tax_minor": 11,
         "total_minor": 61, "created_at": AT, "next_reminder_on": date(2026, 11, 2),
+        "dunning_from_on": date(2026, 10, 27),
         "remittance": {
             "holder": "Example Cloud B.V.", "iban": "NL53EXAM0000000000", "bic": "EXAMNL2A", "bank": "",
             "check_address": "", "since": "",

@@ -10,7 +10,7 @@ from django.utils import timezone
 from accounts.access import system_access
 from accounts.models import BillingProfile
 from invoices.importing.columns import day
-from invoices.importing.csv_reader import BadRow
+from invoices.importing.file_format import BadRow
 from invoices.operations.closing import Closed, close_periods, how_many_wait
 
 

@@ -1,13 +1,18 @@
 """``manage.py import_invoices FILE.csv``: imports many invoices at once."""
 
+from collections import Counter
+from datetime import timedelta
 from typing import Any
 
+from django.conf import settings
 from django.core.management.base import CommandError, CommandParser
+from django.utils import timezone
 
 from invoices.importing import invoices
 from invoices.importing.columns import day
 from invoices.importing.pipeline import Imported
 from invoices.management.importing import ImportCommand
+from invoices.money import Money
 
 LOCKS = """
 While it writes, an import holds the invoice number series, so nobody else issues invoices until it ends. On SQLite it
@@ -40,3 +45,27 @@ class Command(ImportCommand):
             self.stdout.write(f"Total {total.currency} {total.amount:,}.")
         if imported.unchanged:
             self.stdout.write(f"Left alone, because they were imported before: {imported.unchanged:,}.")
+        if imported.outlook:
+            self.foretell(imported)
+
+    def foretell(self, imported: Imported) -> None:
+        """What follows, so that nobody is surprised by the next pass of the worker."""
+        count = imported.outlook
+        self.stdout.write(f"Settled already: {count['settled']:,}. Due: {count['due']:,}{sums(imported.due_minor)}.")
+        self.stdout.write(
+            f"Of those due: past due {count['past due']:,}{sums(imported.past_due_minor)}, told of by mail as new "
+            f"{count['mailed']:,}, charged by themselves {count['charged']:,}, to be reminded of {count['reminded']:,}."
+        )
+        if imported.late_profiles:
+            today = timezone.localdate()
+            warned_on, disabled_on = (
+                today + timedelta(days=days) for days in (settings.WARN_AFTER_DAYS, settings.DISABLE_AFTER_DAYS)
+            )
+            self.stdout.write(
+                f"Billing profiles with something past due: {len(imported.late_profiles):,}. None changes its status "
+                f"today. If that is not paid, they are warned by mail on {warned_on} and disabled on {disabled_on}."
+            )
+
+
+def sums(minor: Counter[str]) -> str:
+    return "".join(f", {total.currency} {total.amount:,}" for total in Money.by_currency(minor))
