@@ -7,7 +7,8 @@ from invoices.views import credits, detail, downloads, listing  # noqa: A004  no
 app_name = "invoices"
 urlpatterns = [
     path("profiles/<str:profile>/invoices/", listing.invoice_list, name="list"),
-    path("profiles/<str:profile>/invoices/csv", listing.invoice_csv, name="csv"),
+    path("profiles/<str:profile>/invoices/csv", listing.invoice_table, {"kind": "csv"}, name="csv"),
+    path("profiles/<str:profile>/invoices/xlsx", listing.invoice_table, {"kind": "xlsx"}, name="xlsx"),
     path("profiles/<str:profile>/invoices/<str:number>/", detail.invoice_detail, name="detail"),
     path("profiles/<str:profile>/invoices/<str:number>/pdf", downloads.pdf, name="pdf"),
     path(
@@ -15,5 +16,6 @@ urlpatterns = [
     ),
     path("profiles/<str:profile>/credit-notes/<str:note>/pdf", downloads.credit_note_pdf, name="credit_note_pdf"),
     path("profiles/<str:profile>/credits/", credits.credit_list, name="credits"),
-    path("profiles/<str:profile>/credits/csv", credits.credit_csv, name="credits_csv"),
+    path("profiles/<str:profile>/credits/csv", credits.credit_table, {"kind": "csv"}, name="credits_csv"),
+    path("profiles/<str:profile>/credits/xlsx", credits.credit_table, {"kind": "xlsx"}, name="credits_xlsx"),
 ]

@@ -1,11 +1,13 @@
 """The credits of a billing profile: what it may still spend, where that came from, and every movement of it."""
 
+from collections.abc import Iterator
 from datetime import date
 from typing import Any
 from urllib.parse import urlencode
 
 from django.db.models import Q, Sum
-from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
+from django.http import HttpRequest, HttpResponse
+from django.http.response import HttpResponseBase
 from django.shortcuts import render
 from django.utils import timezone
 from django.utils.translation import gettext as _
@@ -19,7 +21,7 @@ from invoices.models import Credit, CreditEntry
 from invoices.money import Money
 from invoices.querysets import CreditEntryQuerySet, CreditQuerySet
 from invoices.states import CREDIT_BADGES, SOON, CreditState
-from invoices.views.downloads import csv_response
+from invoices.views.downloads import Cell, table_response
 
 
 @require_safe
@@ -79,10 +81,10 @@ def _lot(lot: Any, today: date) -> dict[str, Any]:
 
 @require_safe
 @profile_view(Permission.CREDITS_VIEW)
-def credit_csv(_request: HttpRequest, access: Access) -> StreamingHttpResponse:
+def credit_table(_request: HttpRequest, access: Access, kind: str) -> HttpResponseBase:
     profile = profile_of(access)
     head = [_("Date"), _("Movement"), _("Credit"), _("Source"), _("Invoice"), _("Currency"), _("Amount"), _("Note")]
-    rows = (
+    rows: Iterator[list[Cell]] = (
         [
             profile.day_of(entry.at),
             str(entry.get_kind_display()),
@@ -90,9 +92,9 @@ def credit_csv(_request: HttpRequest, access: Access) -> StreamingHttpResponse:
             str(entry.credit.get_source_display()),
             entry.invoice.number if entry.invoice is not None else "",
             entry.credit.currency,
-            entry.amount.amount,
+            entry.amount,
             entry.note,
         ]
         for entry in in_pages(_ledger(access))
     )
-    return csv_response(f"credits-{profile.code}-{profile.day_of(timezone.now()).isoformat()}.csv", head, rows)
+    return table_response(kind, f"credits-{profile.code}-{profile.day_of(timezone.now()).isoformat()}", head, rows)

@@ -1,11 +1,19 @@
-"""The list of invoices of a billing profile, as a page and as a CSV file."""
+"""The list of invoices of a billing profile, as a page and as a file."""
 
+from collections.abc import Iterator, Sequence
+from decimal import Decimal
+from itertools import batched, chain
 from typing import Any
 
-from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
-from django.shortcuts import render
+from babel.numbers import format_percent
+from django.contrib import messages
+from django.db.models import Sum
+from django.http import HttpRequest, HttpResponse
+from django.http.response import HttpResponseBase
+from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.utils import timezone
+from django.utils.translation import get_language
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_safe
 
@@ -15,12 +23,15 @@ from accounts.models import InvoiceSection
 from accounts.roles import Permission
 from billing_portal.core.paging import Sort, in_pages, page_of
 from invoices.forms import SORTS, STATUSES, Filters, Period
-from invoices.models import Invoice
+from invoices.models import Invoice, InvoiceLine
+from invoices.money import Money
 from invoices.summaries import summary_of
-from invoices.views.downloads import csv_response
+from invoices.views.downloads import Cell, table_response
 from invoices.views.rows import Rows
 
 COUNT_LIMIT = 1000
+PAGE = 500
+MAX_XLSX_ROWS = 50_000  # which takes a quarter of a minute to write
 
 
 @require_safe
@@ -55,7 +66,11 @@ def _grid(rows: Rows, filters: Filters, word: str) -> dict[str, Any]:
     invoices = filters.apply(Invoice.objects.visible_to(access), rows.today)
     page = page_of(invoices.for_rows(), word, sort=filters.order)
     is_whole = not (page.newer or page.older)
-    csv = reverse("invoices:csv", args=[rows.profile.code]) if rows.may_download else ""
+    kinds = {"csv": _("Download CSV"), "xlsx": _("Download for Excel")} if rows.may_download else {}
+    downloads = [
+        (kind, reverse(f"invoices:{kind}", args=[rows.profile.code]) + filters.query(), text)
+        for kind, text in kinds.items()
+    ]
     return {
         "filters": filters,
         "rows": [rows.row(invoice) for invoice in page.rows],
@@ -68,7 +83,7 @@ def _grid(rows: Rows, filters: Filters, word: str) -> dict[str, Any]:
         "newer_text": _("Newer") if filters.is_by_date else _("Previous"),
         "older_text": _("Older") if filters.is_by_date else _("Next"),
         "sorts": {key: _sort(path, filters, key) for key in SORTS},
-        "csv_url": csv and csv + filters.query(),
+        "downloads": downloads,
     }
 
 
@@ -80,16 +95,55 @@ def _sort(path: str, filters: Filters, key: str) -> dict[str, str]:
 
 @require_safe
 @profile_view(Permission.INVOICE_DOWNLOAD)
-def invoice_csv(request: HttpRequest, access: Access) -> StreamingHttpResponse:
+def invoice_table(request: HttpRequest, access: Access, kind: str) -> HttpResponseBase:
     """The same rows and filters as the list, and its order, unless that can change while the file is made."""
     rows = Rows(access, timezone.now())
     filters = Filters.read(request.GET, list(InvoiceSection.objects.visible_to(access)))
     invoices = filters.apply(Invoice.objects.visible_to(access), rows.today)
+    if kind == "xlsx" and invoices.count_up_to(MAX_XLSX_ROWS) > MAX_XLSX_ROWS:
+        text = _("An Excel file of more than %(count)s invoices is not made. Choose a period, or download CSV.")
+        messages.error(request, text % {"count": MAX_XLSX_ROWS})
+        return redirect(reverse("invoices:list", args=[rows.profile.code]) + filters.query())
     # A payment made meanwhile would move a row to where it is read again; by date each row stands once.
     sort = Sort("issued_on") if filters.order.column == "amount_due_minor" else filters.order
+    head, lines = _table(rows, batched(in_pages(invoices, sort=sort, size=PAGE), PAGE))
+    return table_response(kind, f"invoices-{rows.profile.code}-{rows.today.isoformat()}", head, lines)
+
+
+def _table(rows: Rows, pages: Iterator[tuple[Invoice, ...]]) -> tuple[list[str], Iterator[list[Cell]]]:
+    """Heading and rows. The tax rates of the first page have columns of their own, and where more pages follow, those
+    that are met only later share one: a heading cannot wait for the last row."""
+    first = next(pages, ())
+    rates = sorted({rate for sums in _by_rate(first).values() for rate in sums}, reverse=True)
+    has_rest = len(first) == PAGE
     head = [
         _("Invoice number"), _("Type"), _("Invoice date"), _("Due date"), _("Currency"), _("Billed"), _("Amount due"),
-        _("Status"), _("Payment reference"), _("PO number"),
+        _("Status"), _("Payment reference"), _("PO number"), _("Paid on"), _("Net"),
     ]  # fmt: skip
-    name = f"invoices-{rows.profile.code}-{rows.today.isoformat()}.csv"
-    return csv_response(name, head, map(rows.cells, in_pages(invoices, sort=sort)))
+    for rate in rates:
+        percent = {"rate": format_percent(rate / 100, "#,##0.###%", get_language() or "en")}
+        head += [_("Net at %(rate)s") % percent, _("Tax at %(rate)s") % percent]
+    head += [_("Net at other rates"), _("Tax at other rates")] if has_rest else []
+
+    def lines() -> Iterator[list[Cell]]:
+        for page in chain([first], pages):
+            sums = _by_rate(page)
+            for invoice in page:
+                of_invoice = sums[invoice.pk]
+                parts = [of_invoice.pop(rate, (0, 0)) for rate in rates]
+                if has_rest:
+                    rest = of_invoice.values()
+                    parts.append((sum(net for net, _tax in rest), sum(tax for _net, tax in rest)))
+                yield rows.cells(invoice) + [Money(minor, invoice.currency) for part in parts for minor in part]
+
+    return head, lines()
+
+
+def _by_rate(invoices: Sequence[Invoice]) -> dict[int, dict[Decimal, tuple[int, int]]]:
+    """Net and tax of invoices in minor units, by invoice and tax rate. One query."""
+    lines = InvoiceLine.objects.filter(invoice__in=[invoice.pk for invoice in invoices]).order_by()
+    sums = lines.values_list("invoice_id", "tax_rate").annotate(Sum("amount_minor"), Sum("tax_minor"))
+    by_rate: dict[int, dict[Decimal, tuple[int, int]]] = {invoice.pk: {} for invoice in invoices}
+    for invoice_id, rate, net, tax in sums:
+        by_rate[invoice_id][rate] = int(net), int(tax)
+    return by_rate

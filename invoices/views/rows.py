@@ -14,10 +14,11 @@ from accounts.decorators import profile_of
 from accounts.models import BillingProfile
 from accounts.roles import Permission
 from invoices.models import Invoice
-from invoices.money import format_minor
+from invoices.money import Money, format_minor
 from invoices.payability import NotPayable, NotPayableReason, ProfilePayability, day_text, disputed_text
 from invoices.states import BADGES, InvoiceStatus, Label
 from invoices.summaries import summary_of
+from invoices.views.downloads import Cell
 
 PLACE = "--number--"
 ROUTES = {
@@ -107,12 +108,15 @@ class Rows:
             "download_label": self.download_words % number,
         }
 
-    def cells(self, invoice: Invoice) -> list[object]:
-        """The same invoice in the CSV file: plain values, amounts in major units."""
+    def cells(self, invoice: Invoice) -> list[Cell]:
+        """The same invoice in a file."""
+        is_paid = invoice.status == InvoiceStatus.PAID and invoice.paid_at is not None
         return [
             invoice.number, self.kinds[invoice.kind], invoice.issued_on, invoice.due_on, invoice.currency,
-            invoice.total.amount, invoice.amount_due.amount, self.labels[invoice.label_on(self.today)],
+            invoice.total, invoice.amount_due, self.labels[invoice.label_on(self.today)],
             invoice.payment_reference, invoice.po_number,
+            self.profile.day_of(invoice.paid_at) if is_paid and invoice.paid_at else None,
+            Money(invoice.charges_minor, invoice.currency),
         ]  # fmt: skip
 
     def _charged(self, invoice: Invoice) -> str:
