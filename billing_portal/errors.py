@@ -15,7 +15,7 @@ from django.utils.translation import get_language
 
 from accounts.access import NotAllowed
 from billing_portal import security_events
-from billing_portal.core.database import RETRY_AFTER, is_unavailable
+from billing_portal.core.database import is_unavailable
 
 
 def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
@@ -73,4 +73,4 @@ def server_error(request: HttpRequest) -> HttpResponse:
     if request.headers.get("HX-Target") == "blade":
         context |= {"layout": "layouts/blade.html", "in_blade": True}
     page = render_to_string("503.html", context)
-    return HttpResponse(page, status=503, headers={"Retry-After": RETRY_AFTER})
+    return HttpResponse(page, status=503)

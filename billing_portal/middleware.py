@@ -11,6 +11,7 @@ from django.urls import Resolver404, ResolverMatch, resolve
 from django.utils import translation
 from django.utils.cache import patch_cache_control
 
+from billing_portal.core.database import UNAVAILABLE
 from billing_portal.errors import too_large, without_length
 
 GetResponse = Callable[[HttpRequest], HttpResponse]
@@ -41,15 +42,35 @@ def request_log(get_response: GetResponse) -> GetResponse:
     def middleware(request: HttpRequest) -> HttpResponse:
         start = time.perf_counter()
         response = get_response(request)
-        user = getattr(request, "user", None)
         log.info(
             "request",
             method=request.method,
             path=path_for_logs(request),
             status=response.status_code,
             ms=round((time.perf_counter() - start) * 1000, 1),
-            user=user.pk if user is not None and user.is_authenticated else None,
+            user=_user_id(request),
         )
+        return response
+
+    return middleware
+
+
+def _user_id(request: HttpRequest) -> int | None:
+    """None as well while the database that knows it is away: the request is logged all the same."""
+    try:
+        user = getattr(request, "user", None)
+        return user.pk if user is not None and user.is_authenticated else None
+    except UNAVAILABLE:
+        return None
+
+
+def retry_after(get_response: GetResponse) -> GetResponse:
+    """Whoever gets 503 (the database or a provider does not answer) is told when to come back, in seconds."""
+
+    def middleware(request: HttpRequest) -> HttpResponse:
+        response = get_response(request)
+        if response.status_code == 503:
+            response.headers.setdefault("Retry-After", "60")
         return response
 
     return middleware

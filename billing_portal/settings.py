@@ -54,6 +54,7 @@ MIDDLEWARE = [
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "django.middleware.csp.ContentSecurityPolicyMiddleware",
     "payments.csp.card_field_policy",
+    "billing_portal.middleware.retry_after",
     "billing_portal.middleware.request_log",
     "billing_portal.middleware.private_pages",
     "billing_portal.middleware.no_nul_in_cookies",

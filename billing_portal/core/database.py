@@ -7,8 +7,6 @@ from django.db import Error, InterfaceError, InternalError, OperationalError, co
 from django.db.migrations.executor import MigrationExecutor
 from django.utils.translation import gettext as _
 
-# How many seconds whoever met a database that takes nothing is asked to wait.
-RETRY_AFTER = "60"
 # What a database raises that is absent, read-only, full, or held by somebody else. psycopg2 calls a read-only one an
 # InternalError, and a connection that broke an InterfaceError, which is no DatabaseError.
 UNAVAILABLE = (OperationalError, InterfaceError, InternalError)

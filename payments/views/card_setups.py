@@ -51,12 +51,15 @@ def add_method(request: HttpRequest, access: Access) -> HttpResponse:
             return_url=lambda setup: request.build_absolute_uri(_url("added", access, setup)),
         )
     except CannotAddCard as error:
-        return _render(request, access, error=str(error), form=form)
+        status = 503 if error.code == "busy" else 422
+        return _render(request, access, error=str(error), form=form, status=status)
     return _next_page(request, access, setup)
 
 
-def _render(request: HttpRequest, access: Access, *, error: str = "", form: AddCardForm | None = None) -> HttpResponse:
-    """The page with the card field and a new key. A refused POST answers 422."""
+def _render(
+    request: HttpRequest, access: Access, *, error: str = "", form: AddCardForm | None = None, status: int = 422
+) -> HttpResponse:
+    """The page with the card field and a new key. A refused POST answers ``status``."""
     gateway = default_gateway()
     refused = _refused(request, access)
     context = {
@@ -70,7 +73,7 @@ def _render(request: HttpRequest, access: Access, *, error: str = "", form: AddC
         "refused": refused,
         "explanation": explain_adding(refused.decline_code) if refused is not None else None,
     }
-    return render(request, "payments/add_method.html", context, status=422 if error else 200)
+    return render(request, "payments/add_method.html", context, status=status if error else 200)
 
 
 def _replaced(access: Access, method_id: str) -> PaymentMethod | None:

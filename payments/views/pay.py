@@ -20,7 +20,6 @@ from accounts.access import Access
 from accounts.decorators import profile_of, profile_view
 from accounts.models import BillingProfile
 from accounts.roles import Permission
-from billing_portal.core.database import RETRY_AFTER
 from invoices.models import Invoice
 from invoices.payability import reason_not_payable
 from invoices.states import BADGES, StatusBadge
@@ -105,10 +104,7 @@ def _render(
         ).first()
         context |= {"ended": ended, "explanation": explain(ended.decline_code) if ended is not None else None}
         context |= _form_context(access, form, at=at)
-    response = render(request, template, context, status=status if error else 200)
-    if response.status_code == 503:
-        response["Retry-After"] = RETRY_AFTER
-    return response
+    return render(request, template, context, status=status if error else 200)
 
 
 def _form_context(access: Access, form: PayForm | None, *, at: datetime) -> dict[str, Any]:

@@ -55,7 +55,7 @@ def test_a_part_that_was_paid_before_leaves_the_rest_due(profile, file):
 def test_the_statement_shows_it_on_the_day_it_was_paid(profile, file):
     run(file(HEADING + row(profile, paid_on="2025-02-01", paid="40")))
     statement = statement_of(profile, date(2025, 1, 1), date(2025, 3, 1))
-    assert [(line.on, line.what, line.amount_minor, line.balance_minor) for line in statement.lines] == [
+    assert [(line.on, line.what, line.amount.minor, line.balance.minor) for line in statement.lines] == [
         (date(2025, 1, 10), "invoice", 10000, 10000),
         (date(2025, 2, 1), "payment", -4000, 6000),
     ]

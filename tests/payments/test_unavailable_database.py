@@ -12,7 +12,7 @@ from django.utils import timezone
 from payments.models import Payment
 from payments.operations import attempts
 from payments.operations.reconciliation import reconcile
-from tests.factories import issued
+from tests.factories import issued, member
 from tests.payments.acts import books_are_clean, card, charges, press_pay, state
 from tests.payments.pages import BLADE, browser, filled_in, page_of, pay_url, text_of
 
@@ -62,6 +62,15 @@ def test_paying_on_a_read_only_database_says_that_nothing_was_charged(client, pr
     assert FAULT not in text_of(response)
     assert charges(invoice) == []
     assert not Payment.objects.exists()
+
+
+def test_adding_a_card_on_a_read_only_database_says_that_none_was_added(profile):
+    client = browser(member(profile, "profile_owner"))
+    form = {"attempt": "0d1b4d3a-7a53-4a37-b2b6-6a54a5a2c5b1", "card_token": "tok_4242_x"}
+    with read_only():
+        response = client.post(reverse("payments:add_method", args=[profile.code]), form)
+    assert (response.status_code, response["Retry-After"]) == (503, "60")
+    assert "The portal is busy. No card was added. Try again in a minute." in text_of(response)
 
 
 @pytest.mark.parametrize("address", ["pay", "list", "sign-in"])
