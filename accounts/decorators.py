@@ -90,9 +90,8 @@ def account_view(permission: Permission) -> Callable[[View], View]:
     return decorate
 
 
-def section_view(permission: Permission | None) -> Callable[[View], View]:
-    """Decorates ``view(request, access, section, **rest)``; the address holds an invoice section's id as ``section``.
-    With None any role that reaches the section will do."""
+def section_view(permission: Permission) -> Callable[[View], View]:
+    """Decorates ``view(request, access, section, **rest)``; the address holds a section's id as ``section``."""
 
     def decorate(view: View) -> View:
         @wraps(view)
@@ -100,8 +99,7 @@ def section_view(permission: Permission | None) -> Callable[[View], View]:
             access = access_for_request(request)
             sections = InvoiceSection.objects.visible_to(access).select_related("profile__account")
             place = get_object_or_404(sections, pk=section)
-            if permission is not None:
-                access.require_at(permission, place)
+            access.require_at(permission, place)
             _remember(request, access, place)
             return view(request, access, place, **rest)
 

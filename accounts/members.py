@@ -10,17 +10,6 @@ from accounts.access import PROTECTED, WITH_SECOND_FACTOR, Access, scope_type_of
 from accounts.models import BillingAccount, BillingProfile, RoleAssignment, User
 from accounts.roles import GRANTS, ROLES_OF, Permission, Role, Scope, roles_with, scope_of, short_label
 
-# What somebody with a role does on pages of the portal, by scope. Staff do what else stands in the role tables: they
-# give roles, and set up profiles and sections.
-_OF_INVOICES = {Permission.INVOICE_VIEW, Permission.INVOICE_PAY, Permission.INVOICE_DOWNLOAD}
-_OF_EVERY_SCOPE = {Permission.ROLES_VIEW, Permission.PROPERTIES_VIEW}
-DONE_IN_THE_PORTAL = {
-    Scope.ACCOUNT: _OF_EVERY_SCOPE | _OF_INVOICES | {Permission.PROFILES_VIEW, Permission.ROLES_ASSIGN},
-    Scope.PROFILE: _OF_EVERY_SCOPE | _OF_INVOICES
-    | {Permission.PROPERTIES_UPDATE, Permission.SECTIONS_VIEW, Permission.METHODS_VIEW, Permission.METHODS_MANAGE,
-       Permission.CREDITS_VIEW},
-}  # fmt: skip
-
 
 def members_of(place: BillingAccount | BillingProfile, access: Access) -> list[dict[str, Any]]:
     """Everybody whose role reaches the scope, as ``access`` may know them; inherited roles first, then the highest.
@@ -45,13 +34,13 @@ def role_table(scope: Scope) -> dict[str, Any]:
         "rows": [
             (_task(permission), [role in holders for role in roles])
             for permission, holders in GRANTS[scope].items()
-            if permission in DONE_IN_THE_PORTAL[scope]
+            if permission != Permission.ROLES_ASSIGN or scope == Scope.ACCOUNT
         ],
     }
 
 
 def _task(permission: Permission) -> str:
-    """Of the right to assign roles, what its holders do here: decide who needs a second factor."""
+    """Of the right to assign roles, what its holders do on the account's page: staff give the roles themselves."""
     return _("Demand a second factor") if permission == Permission.ROLES_ASSIGN else str(permission.label)
 
 

@@ -2,9 +2,9 @@
 
 Roles exist at three scopes. A role granted higher is inherited downwards, so each scope has its own table with a column
 for every role that reaches it. The tables are those of Azure's customer agreement (learn.microsoft.com, "Understand
-Microsoft Customer Agreement administrative roles in Azure", 10 February 2026), decided where that page contradicts
-itself: a billing account contributor may pay at no scope (the profile's table decides), an invoice manager creates no
-subscriptions, and "only their own subscriptions" counts as no.
+Microsoft Customer Agreement administrative roles in Azure", 10 February 2026), without what no page of the portal
+enforces, and decided where that page contradicts itself: a billing account contributor may pay at no scope (the
+profile's table decides).
 
 To add a role: a member of `Role`, its abbreviation in `SHORT` and in the rows below, its place in `ROLES_OF`, a name in
 `SHORT_LABELS` where its scope is plain from the page, and `manage.py makemigrations` for the constraint that names the
@@ -34,7 +34,6 @@ class Role(models.TextChoices):
     SECTION_OWNER = "section_owner", _("Invoice section owner")
     SECTION_CONTRIBUTOR = "section_contributor", _("Invoice section contributor")
     SECTION_READER = "section_reader", _("Invoice section reader")
-    SUBSCRIPTION_CREATOR = "subscription_creator", _("Subscription creator")
 
 
 class Permission(models.TextChoices):
@@ -44,78 +43,42 @@ class Permission(models.TextChoices):
     ROLES_ASSIGN = "roles:assign", _("Assign roles")
     PROPERTIES_VIEW = "properties:view", _("View properties, such as addresses and the PO number")
     PROPERTIES_UPDATE = "properties:update", _("Change properties, such as addresses and the PO number")
-    POLICIES_VIEW = "policies:view", _("View policies")
-    POLICIES_APPLY = "policies:apply", _("Apply policies")
-    PROFILES_VIEW = "profiles:view", _("View all billing profiles")
-    PROFILES_CREATE = "profiles:create", _("Create billing profiles")
     INVOICE_VIEW = "invoice:view", _("View invoices")
     INVOICE_PAY = "invoice:pay", _("Pay invoices by card")
     INVOICE_DOWNLOAD = "invoice:download", _("Download invoices and receipts")
     SECTIONS_VIEW = "sections:view", _("View invoice sections")
-    SECTIONS_CREATE = "sections:create", _("Create invoice sections")
     METHODS_VIEW = "methods:view", _("View payment methods")
     METHODS_MANAGE = "methods:manage", _("Manage payment methods")
     CREDITS_VIEW = "credits:view", _("View credits")
-    PRODUCTS_VIEW = "products:view", _("View products")
-    PRODUCTS_MANAGE = "products:manage", _("Manage the billing of products")
-    SUBSCRIPTIONS_VIEW = "subscriptions:view", _("View subscriptions")
-    SUBSCRIPTIONS_CREATE = "subscriptions:create", _("Create subscriptions")
-    SUBSCRIPTIONS_MOVE = "subscriptions:move", _("Move subscriptions to another billing profile")
-    OWNERSHIP_REQUEST = "ownership:request", _("Ask another account for billing ownership")
-    COST_CENTER_UPDATE = "cost_center:update", _("Change the cost center of a subscription")
 
 
 # By the names that the tables below use.
-SHORT = dict(zip(["BAO", "BAC", "BAR", "BPO", "BPC", "BPR", "IM", "ISO", "ISC", "ISR", "SC"], Role, strict=True))
+SHORT = dict(zip(["BAO", "BAC", "BAR", "BPO", "BPC", "BPR", "IM", "ISO", "ISC", "ISR"], Role, strict=True))
 TABLES = {
     Scope.ACCOUNT: {
         Permission.ROLES_VIEW: "BAO BAC BAR",
         Permission.ROLES_ASSIGN: "BAO",
         Permission.PROPERTIES_VIEW: "BAO BAC BAR",
-        Permission.PROPERTIES_UPDATE: "BAO BAC",
-        Permission.PROFILES_VIEW: "BAO BAC BAR",
-        Permission.PROFILES_CREATE: "BAO BAC",
         Permission.INVOICE_VIEW: "BAO BAC BAR",
         Permission.INVOICE_PAY: "BAO",
         Permission.INVOICE_DOWNLOAD: "BAO BAC BAR",
-        Permission.PRODUCTS_VIEW: "BAO BAC BAR",
-        Permission.PRODUCTS_MANAGE: "BAO BAC",
-        Permission.SUBSCRIPTIONS_VIEW: "BAO BAC BAR",
-        Permission.SUBSCRIPTIONS_CREATE: "BAO BAC",
     },
     Scope.PROFILE: {
         Permission.ROLES_VIEW: "BPO BPC BPR IM BAO BAC BAR",
         Permission.ROLES_ASSIGN: "BPO BAO",
         Permission.PROPERTIES_VIEW: "BPO BPC BPR IM BAO BAC BAR",
         Permission.PROPERTIES_UPDATE: "BPO BPC BAO BAC",
-        Permission.POLICIES_VIEW: "BPO BPC BPR IM BAO BAC BAR",
-        Permission.POLICIES_APPLY: "BPO BPC BAO BAC",
         Permission.INVOICE_VIEW: "BPO BPC BPR IM BAO BAC BAR",
         Permission.INVOICE_PAY: "BPO BPC IM BAO",
         Permission.INVOICE_DOWNLOAD: "BPO BPC BPR IM BAO BAC BAR",
         Permission.SECTIONS_VIEW: "BPO BPC BPR IM BAO BAC BAR",
-        Permission.SECTIONS_CREATE: "BPO BPC BAO BAC",
-        Permission.PRODUCTS_VIEW: "BPO BPC BPR IM BAO BAC BAR",
-        Permission.PRODUCTS_MANAGE: "BPO BPC BAO BAC",
         Permission.METHODS_VIEW: "BPO BPC BPR IM BAO BAC BAR",
         Permission.METHODS_MANAGE: "BPO BPC BAO BAC",
         Permission.CREDITS_VIEW: "BPO BPC BPR IM BAO BAC BAR",
-        Permission.SUBSCRIPTIONS_VIEW: "BPO BPC BPR IM BAO BAC BAR",
-        Permission.SUBSCRIPTIONS_CREATE: "BPO BPC BAO BAC",
-        Permission.SUBSCRIPTIONS_MOVE: "BPO BPC BAO BAC",
     },
     Scope.SECTION: {
-        Permission.ROLES_VIEW: "ISO ISC ISR BPO BPC BPR IM BAO BAC BAR",
         Permission.ROLES_ASSIGN: "ISO BPO BAO",
         Permission.PROPERTIES_VIEW: "ISO ISC ISR BPO BPC BPR IM BAO BAC BAR",
-        Permission.PROPERTIES_UPDATE: "ISO ISC BPO BPC BAO BAC",
-        Permission.PRODUCTS_VIEW: "ISO ISC ISR BPO BPC BPR IM BAO BAC BAR",
-        Permission.PRODUCTS_MANAGE: "ISO ISC BPO BPC BAO BAC",
-        Permission.SUBSCRIPTIONS_VIEW: "ISO ISC ISR BPO BPC BPR IM BAO BAC BAR",
-        Permission.SUBSCRIPTIONS_CREATE: "ISO ISC SC BPO BPC BAO BAC",
-        Permission.SUBSCRIPTIONS_MOVE: "BPO BPC BAO BAC",
-        Permission.OWNERSHIP_REQUEST: "ISO ISC BPO BPC BAO BAC",
-        Permission.COST_CENTER_UPDATE: "ISO ISC BPO BPC BAO BAC",
     },
 }
 GRANTS: dict[Scope, dict[Permission, frozenset[Role]]] = {
@@ -126,7 +89,7 @@ GRANTS: dict[Scope, dict[Permission, frozenset[Role]]] = {
 ROLES_OF: dict[Scope, tuple[Role, ...]] = {
     Scope.ACCOUNT: (Role.ACCOUNT_OWNER, Role.ACCOUNT_CONTRIBUTOR, Role.ACCOUNT_READER),
     Scope.PROFILE: (Role.PROFILE_OWNER, Role.PROFILE_CONTRIBUTOR, Role.INVOICE_MANAGER, Role.PROFILE_READER),
-    Scope.SECTION: (Role.SECTION_OWNER, Role.SECTION_CONTRIBUTOR, Role.SECTION_READER, Role.SUBSCRIPTION_CREATOR),
+    Scope.SECTION: (Role.SECTION_OWNER, Role.SECTION_CONTRIBUTOR, Role.SECTION_READER),
 }
 OWNERS = {Scope.ACCOUNT: Role.ACCOUNT_OWNER, Scope.PROFILE: Role.PROFILE_OWNER, Scope.SECTION: Role.SECTION_OWNER}
 

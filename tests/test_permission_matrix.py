@@ -56,7 +56,6 @@ ROLES = {
     "ISO": ("section", "section_owner"),
     "ISC": ("section", "section_contributor"),
     "ISR": ("section", "section_reader"),
-    "SC": ("section", "subscription_creator"),
 }
 OUTSIDERS = {
     "owner of another profile": ("sibling", "profile_owner"),
@@ -68,7 +67,7 @@ PEOPLE = [*ROLES, *OUTSIDERS, STAFF, NOBODY, SIGNED_OUT]
 
 ACCOUNT = "BAO BAC BAR"
 PROFILE = f"BPO BPC IM BPR {ACCOUNT}"
-SECTION = "ISO ISC ISR SC"
+SECTION = "ISO ISC ISR"
 PAYERS = "BPO BPC IM BAO"
 MANAGERS = "BPO BPC BAO BAC"
 EVERYBODY = "everybody"

@@ -94,7 +94,7 @@ def profile_access(request: HttpRequest, access: Access) -> HttpResponse:
 
 
 @require_safe
-@section_view(None)  # the page says what the role is for
+@section_view(Permission.PROPERTIES_VIEW)
 def section(request: HttpRequest, access: Access, section: InvoiceSection) -> HttpResponse:
     """For people whose only role is on the section."""
     context = {
