@@ -16,7 +16,7 @@ from django.contrib.admin.options import IncorrectLookupParameters
 from django.contrib.admin.views.main import ChangeList
 from django.core.exceptions import FieldDoesNotExist, ObjectDoesNotExist, ValidationError
 from django.db import DataError, transaction
-from django.db.models import Field, ForeignKey, ManyToManyField, Model, QuerySet
+from django.db.models import F, Field, ForeignKey, Func, ManyToManyField, Model, QuerySet
 from django.forms import ModelForm, Widget
 from django.forms.models import BaseInlineFormSet
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
@@ -30,6 +30,7 @@ from accounts.models import User
 from accounts.operations.addresses import CannotChangeAddress
 from accounts.operations.people import CannotDeactivate
 from accounts.operations.roles import CannotChangeRoles
+from billing_portal.core.spelling import compact
 
 MAX_WORDS = 10
 SECRET = re.compile(r"password|secret|token")
@@ -188,6 +189,24 @@ class NamedFormSet(BaseInlineFormSet):
             widget = getattr(field.widget, "widget", field.widget)
             if isinstance(widget, Widget) and not widget.is_hidden:
                 widget.attrs["aria-label"] = field.label
+
+    def clean(self) -> None:
+        """Two new rows of the same text: each alone passes its constraint, which looks at what is stored."""
+        super().clean()
+        for constraint in self.fk.model._meta.constraints:
+            nodes = [node for row in getattr(constraint, "expressions", ()) for node in _flat(row)]
+            names = [str(getattr(node, "name", "")) for node in nodes if isinstance(node, F)]
+            seen: set[tuple[str, ...]] = set()
+            for form in self.forms if names else ():
+                key = tuple(compact(str(getattr(form.instance, name, ""))) for name in names)
+                if form.has_changed() and key in seen:
+                    form.add_error(None, str(constraint.violation_error_message))
+                if form not in self.deleted_forms:
+                    seen.add(key)
+
+
+def _flat(expression: Any) -> Iterable[Any]:
+    return expression.flatten() if isinstance(expression, Func) else [expression]
 
 
 class PortalInline(admin.TabularInline):

@@ -1,4 +1,5 @@
 import accounts.models.customers
+import billing_portal.core.spelling
 import django.core.validators
 import django.db.models.deletion
 import django.db.models.functions.text
@@ -189,7 +190,7 @@ class Migration(migrations.Migration):
                 'verbose_name': 'invoice section',
                 'verbose_name_plural': 'invoice sections',
                 'constraints': [
-                    models.UniqueConstraint(fields=('profile', 'name'), name='section_name_once_per_profile'),
+                    models.UniqueConstraint(billing_portal.core.spelling.Compact('name'), models.F('profile'), name='section_name_once_per_profile', violation_error_message='This billing profile has an invoice section of that name already.'),
                 ],
             },
         ),
@@ -227,7 +228,7 @@ class Migration(migrations.Migration):
                 'verbose_name': 'tax ID',
                 'verbose_name_plural': 'tax IDs',
                 'constraints': [
-                    models.UniqueConstraint(fields=('account', 'kind', 'value'), name='tax_id_once_per_account'),
+                    models.UniqueConstraint(billing_portal.core.spelling.Compact('value'), models.F('account'), models.F('kind'), name='tax_id_once_per_account', violation_error_message='This billing account has that number already.'),
                 ],
             },
         ),

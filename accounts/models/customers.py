@@ -19,6 +19,7 @@ from stdnum.util import get_cc_module
 
 from accounts.email_addresses import canonical_address
 from accounts.querysets import BillingAccountQuerySet, BillingProfileQuerySet, InvoiceSectionQuerySet
+from billing_portal.core.spelling import Compact
 
 CODE_ALPHABET = "ABCDEFGHJKLMNPQRSTVWXYZ23456789"
 
@@ -144,7 +145,15 @@ class TaxId(models.Model):
     class Meta:
         verbose_name = _("tax ID")
         verbose_name_plural = _("tax IDs")
-        constraints = [models.UniqueConstraint(fields=["account", "kind", "value"], name="tax_id_once_per_account")]
+        constraints = [
+            models.UniqueConstraint(
+                Compact("value"),
+                "account",
+                "kind",
+                name="tax_id_once_per_account",
+                violation_error_message=_("This billing account has that number already."),
+            )
+        ]
 
     def __str__(self) -> str:
         return f"{self.get_kind_display()} {self.value}"
@@ -274,7 +283,14 @@ class InvoiceSection(models.Model):
     class Meta:
         verbose_name = _("invoice section")
         verbose_name_plural = _("invoice sections")
-        constraints = [models.UniqueConstraint(fields=["profile", "name"], name="section_name_once_per_profile")]
+        constraints = [
+            models.UniqueConstraint(
+                Compact("name"),
+                "profile",
+                name="section_name_once_per_profile",
+                violation_error_message=_("This billing profile has an invoice section of that name already."),
+            )
+        ]
 
     def __str__(self) -> str:
         return self.name

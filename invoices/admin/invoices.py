@@ -8,7 +8,8 @@ from typing import Any
 from django import forms
 from django.contrib import admin, messages
 from django.core.exceptions import PermissionDenied, ValidationError
-from django.db.models import Count, QuerySet, Sum
+from django.db.models import Count, QuerySet, Sum, Value
+from django.db.models.lookups import Exact
 from django.forms import ModelForm
 from django.forms.models import ModelChoiceField
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect, QueryDict
@@ -22,6 +23,7 @@ from django.utils.translation import ngettext, pgettext_lazy
 
 from accounts.admin.base import NamedFormSet, PortalAdmin, PortalInline, access_of_staff
 from accounts.models import InvoiceSection
+from billing_portal.core.spelling import Compact
 from billing_portal.core.staff_pages import confirm
 from invoices.admin import base
 from invoices.admin.base import ReasonForm, money_column
@@ -180,7 +182,8 @@ class DraftForm(forms.ModelForm):
         if start and end and end < start:
             self.add_error("period_end_on", _now("The billing period ends before it starts."))
         profile, reference = data.get("profile") or self.instance.profile_id, data.get("source_reference")
-        others = Invoice.objects.filter(profile=profile, source_reference=reference).exclude(pk=self.instance.pk)
+        others = Invoice.objects.exclude(pk=self.instance.pk).filter(profile=profile)
+        others = others.filter(Exact(Compact("source_reference"), Compact(Value(reference or ""))))
         if profile and reference and others.exists():
             self.add_error("source_reference", _now("Another invoice of this billing profile has this reference."))
         return data

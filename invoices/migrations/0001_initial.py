@@ -1,3 +1,4 @@
+import billing_portal.core.spelling
 import django.core.validators
 import django.db.models.deletion
 import django.db.models.expressions
@@ -330,7 +331,7 @@ class Migration(migrations.Migration):
             name='TaxRate',
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('name', models.CharField(max_length=60, unique=True, verbose_name='name')),
+                ('name', models.CharField(max_length=60, verbose_name='name')),
                 ('percent', models.DecimalField(decimal_places=3, max_digits=6, validators=[django.core.validators.MinValueValidator(0), django.core.validators.MaxValueValidator(100)], verbose_name='percent')),
                 ('note', models.CharField(blank=True, help_text='Printed beside the rate, such as the law.', max_length=80, verbose_name='note on the invoice')),
                 ('is_reverse_charge', models.BooleanField(default=False, help_text='The customer accounts for the tax; the percentage is zero.', verbose_name='reverse charge')),
@@ -340,6 +341,7 @@ class Migration(migrations.Migration):
                 'verbose_name': 'tax rate',
                 'verbose_name_plural': 'tax rates',
                 'constraints': [
+                    models.UniqueConstraint(billing_portal.core.spelling.Compact('name'), name='tax_rate_name_once', violation_error_message='There is a tax rate of that name already.'),
                     models.CheckConstraint(condition=models.Q(('percent__range', (0, 100))), name='tax_rate_is_a_percentage'),
                     models.CheckConstraint(condition=models.Q(('is_reverse_charge', False), ('percent', 0), _connector='OR'), name='tax_rate_reverse_is_zero'),
                 ],

@@ -7,6 +7,7 @@ from django.db.models import CheckConstraint, F, Index, Q, UniqueConstraint
 from django.utils.translation import gettext_lazy as _
 
 from accounts.models import BillingProfile, InvoiceSection
+from billing_portal.core.spelling import Compact
 from invoices.models.invoices import Invoice
 from invoices.money import Money
 
@@ -14,7 +15,7 @@ from invoices.money import Money
 class TaxRate(models.Model):
     """A rate by name, such as "VAT high, 21%". Charges copy its percentage and note when they are recorded."""
 
-    name = models.CharField(_("name"), max_length=60, unique=True)
+    name = models.CharField(_("name"), max_length=60)
     percent = models.DecimalField(
         _("percent"), max_digits=6, decimal_places=3, validators=[MinValueValidator(0), MaxValueValidator(100)]
     )
@@ -30,6 +31,11 @@ class TaxRate(models.Model):
         verbose_name = _("tax rate")
         verbose_name_plural = _("tax rates")
         constraints = [
+            UniqueConstraint(
+                Compact("name"),
+                name="tax_rate_name_once",
+                violation_error_message=_("There is a tax rate of that name already."),
+            ),
             CheckConstraint(condition=Q(percent__range=(0, 100)), name="tax_rate_is_a_percentage"),
             CheckConstraint(condition=Q(is_reverse_charge=False) | Q(percent=0), name="tax_rate_reverse_is_zero"),
         ]

@@ -5,6 +5,7 @@ from typing import Any
 
 from django import forms
 from django.db.models import Model
+from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from invoices.admin.base import amount_of
@@ -13,6 +14,7 @@ from invoices.money import Money
 from invoices.numbering import named
 from invoices.states import InvoiceStatus
 from payments.models import Payment
+from payments.operations.manual_payments import SameReference, refuse_same_reference
 
 
 class AttemptForm(forms.Form):
@@ -82,6 +84,12 @@ class RecordForm(AttemptForm):
         help_text=_("The reference on the bank statement, or the number of the check."),
     )
     received_on = forms.DateField(label=_("Received on"), widget=forms.DateInput(attrs={"type": "date"}))
+    # Asked only when the reference was recorded for another customer.
+    is_other_money = forms.BooleanField(
+        label=_("This is other money, or a part of a transfer that paid for both"),
+        required=False,
+        widget=forms.HiddenInput(),
+    )
 
     def clean_invoice(self) -> Invoice:
         issued = Invoice.objects.exclude(status=InvoiceStatus.DRAFT).select_related("profile")
@@ -97,7 +105,19 @@ class RecordForm(AttemptForm):
                 data["amount"] = self.parse(data["amount"], data["invoice"].currency)
             except forms.ValidationError as error:
                 self.add_error("amount", error)
+        if "invoice" in data:
+            self._check_day_and_reference(data["invoice"], data)
         return data
+
+    def _check_day_and_reference(self, invoice: Invoice, data: dict[str, Any]) -> None:
+        if "received_on" in data and data["received_on"] > invoice.profile.day_of(timezone.now()):
+            self.add_error("received_on", _("The money cannot have arrived in the future."))
+        try:
+            if not data["is_other_money"]:
+                refuse_same_reference(invoice, data.get("bank_reference", ""))
+        except SameReference as question:
+            self.fields["is_other_money"].widget = forms.CheckboxInput()
+            self.add_error("is_other_money", str(question))
 
     def hide(self) -> None:
         """For the page that asks once more: the same values, out of sight."""

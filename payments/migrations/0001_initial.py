@@ -1,3 +1,4 @@
+import billing_portal.core.spelling
 import django.db.models.deletion
 import payments.models.payments
 import uuid
@@ -67,7 +68,7 @@ class Migration(migrations.Migration):
                     models.CheckConstraint(condition=models.Q(('charged_back_minor__gte', 0), ('charged_back_minor__lte', models.F('refunded_minor'))), name='payment_charged_back_within_refunded'),
                     models.CheckConstraint(condition=models.Q(('status__in', ['created', 'needs_customer', 'pending', 'unknown', 'mismatch', 'succeeded', 'declined', 'expired', 'not_sent'])), name='payment_status_known'),
                     models.UniqueConstraint(condition=models.Q(('gateway_id', ''), _negated=True), fields=('gateway', 'gateway_id'), name='gateway_payment_once'),
-                    models.UniqueConstraint(condition=models.Q(('bank_reference', ''), _negated=True), fields=('profile', 'channel', 'bank_reference'), name='bank_reference_once'),
+                    models.UniqueConstraint(billing_portal.core.spelling.Compact('bank_reference'), models.F('profile'), models.F('channel'), condition=models.Q(('bank_reference', ''), _negated=True), name='bank_reference_once'),
                 ],
             },
         ),

@@ -11,6 +11,7 @@ from django.utils.translation import override
 
 from accounts.models import BillingProfile, User
 from accounts.models.customers import CODE_ALPHABET
+from billing_portal.core.spelling import Compact
 from invoices.models import Credit, Invoice
 from invoices.money import Money
 from payments.models.methods import PaymentMethod, card_label
@@ -115,7 +116,9 @@ class Payment(Movement):
                 fields=["gateway", "gateway_id"], condition=~Q(gateway_id=""), name="gateway_payment_once"
             ),
             models.UniqueConstraint(
-                fields=["profile", "channel", "bank_reference"],
+                Compact("bank_reference"),
+                "profile",
+                "channel",
                 condition=~Q(bank_reference=""),
                 name="bank_reference_once",
             ),

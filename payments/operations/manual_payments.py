@@ -9,9 +9,12 @@ from typing import Any
 from uuid import UUID
 
 from django.db import IntegrityError, transaction
+from django.db.models import QuerySet, Value
+from django.db.models.lookups import Exact
 from django.utils.translation import gettext as _
 
 from accounts.access import Access, require_staff
+from billing_portal.core.spelling import Compact
 from invoices.models import Invoice
 from invoices.money import Money
 from invoices.operations.invoice_payments import clear_payment_started
@@ -31,6 +34,10 @@ class CannotRecord(Exception):
     """Nothing was recorded. The message may be shown to staff."""
 
 
+class SameReference(CannotRecord):
+    """The reference was recorded for another customer. Staff say whether this is other money."""
+
+
 def record_payment(
     *,
     access: Access,
@@ -41,12 +48,14 @@ def record_payment(
     received_on: date,
     attempt_key: UUID,
     at: datetime,
+    is_other_money: bool = False,
 ) -> Payment:
     """Records a check or wire that arrived for an invoice. Less than what is due leaves the rest due; what is too much
     becomes a credit of the profile.
 
     Returns the payment, the same one when the form is sent twice; a form that comes back with other facts in it is
-    refused, or that money would be lost. Raises NotAllowed, Invoice.DoesNotExist, CannotRecord.
+    refused, or that money would be lost. So is a reference that was recorded for another customer, unless
+    ``is_other_money``. Raises NotAllowed, Invoice.DoesNotExist, CannotRecord.
     """
     money: dict[str, Any] = {
         "amount_minor": amount.minor,
@@ -59,6 +68,8 @@ def record_payment(
             require_staff(access)
             invoice = Invoice.objects.select_related("profile").locked().get(pk=invoice_id)
             _check_money(invoice, amount, money, at)
+            if not is_other_money and not Payment.objects.filter(attempt_key=attempt_key).exists():
+                refuse_same_reference(invoice, money["bank_reference"])
             return _record(invoice, money, access=access, attempt_key=attempt_key, at=at)
     except IntegrityError as duplicate:
         earlier = Payment.objects.filter(attempt_key=attempt_key).first()
@@ -87,6 +98,21 @@ def _check_money(invoice: Invoice, amount: Money, money: dict[str, Any], at: dat
         raise CannotRecord(_("Give the reference on the bank statement, or the number of the check."))
     if money["received_on"] > invoice.profile.day_of(at):
         raise CannotRecord(_("The money cannot have arrived in the future."))
+
+
+def same_reference(text: str) -> QuerySet[Payment]:
+    """What was recorded under a bank or check reference, in whatever spelling."""
+    spelled_alike = Exact(Compact("bank_reference"), Compact(Value(text)))
+    return Payment.objects.exclude(bank_reference="").filter(spelled_alike)
+
+
+def refuse_same_reference(invoice: Invoice, reference: str) -> None:
+    """Raises CannotRecord when the reference was recorded for another billing profile: it may be the same money."""
+    other = same_reference(reference).exclude(profile=invoice.profile_id).select_related("profile").first()
+    if other is not None:
+        facts = {"payment": other.reference, "amount": other.amount, "profile": other.profile.name}
+        text = _("This reference was recorded for another customer: %(payment)s, %(amount)s of %(profile)s.")
+        raise SameReference(text % facts)
 
 
 def _record(invoice: Invoice, money: dict[str, Any], *, access: Access, attempt_key: UUID, at: datetime) -> Payment:

@@ -12,7 +12,7 @@ from payments.gateways.base import Outcome, Result
 from payments.models import Payment, PaymentEvent, PaymentMethod, Refund, WebhookDelivery
 from payments.operations.settlement import settle
 from payments.operations.webhooks import receive
-from tests.factories import NOW, UserFactory, issued, member
+from tests.factories import NOW, BillingProfileFactory, UserFactory, issued, member
 from tests.payments.acts import card, charges, messages, press_pay
 from tests.payments.pages import browser, text_of
 
@@ -135,6 +135,27 @@ def test_looking_up_asks_first_and_settles(client, payer, invoice):
     response = client.post(url(waiting, "look_up"), follow=True)
     assert "The gateway was asked." in text_of(response)
     assert waiting.events.count() >= events
+
+
+def test_the_reference_of_another_customer_is_asked_about(client, invoice):
+    other = issued(BillingProfileFactory(currency="EUR", name="Fabrikam"))
+    client.post(record_url(), recording(other, bank_reference="WIRE-1") | {"confirmed": "yes"})
+    form = recording(invoice, bank_reference="wire-1 ")
+    for sent in (form, form | {"confirmed": "yes"}, form | {"confirmed": "yes", "is_other_money": "False"}):
+        response = client.post(record_url(), sent)
+        assert response.status_code == 422
+        assert "This reference was recorded for another customer" in text_of(response)
+        assert 'type="checkbox" name="is_other_money"' in response.content.decode()
+    asked = client.post(record_url(), form | {"is_other_money": "on"})
+    assert (asked.status_code, 'name="is_other_money" value="on"' in asked.content.decode()) == (200, True)
+    client.post(record_url(), form | {"is_other_money": "on", "confirmed": "yes"})
+    assert Payment.objects.filter(profile=invoice.profile).count() == 1
+
+
+def test_a_day_in_the_future_is_refused_beside_the_field(client, invoice):
+    response = client.post(record_url(), recording(invoice, received_on="2999-01-01"))
+    assert response.status_code == 422
+    assert "The money cannot have arrived in the future." in text_of(response)
 
 
 def test_money_for_the_whole_invoice_is_recorded_after_asking(client, invoice):

@@ -25,7 +25,7 @@ from payments.operations.manual_payments import (
     record_payment,
     resolve_mismatch,
 )
-from tests.factories import NOW, TODAY, UserFactory, access_for, draft, issued, member
+from tests.factories import NOW, TODAY, BillingProfileFactory, UserFactory, access_for, draft, issued, member
 from tests.payments.acts import (
     books_are_clean,
     card,
@@ -86,6 +86,33 @@ def test_the_same_check_twice_is_refused_and_the_same_form_twice_is_one_payment(
     assert wire(invoice, 4000, key=key).pk == first.pk
     with pytest.raises(CannotRecord, match="recorded already"):
         wire(invoice, 4000)
+    assert state(invoice) == ("open", 4000, 6000)
+
+
+@pytest.mark.parametrize(
+    "spelling",
+    ["RF18539007547034", "rf18 5390 0754 7034", "RF18\u00a05390\u00a00754\u00a07034", "RF18 5390\u202f07547034\u200b"],
+)
+def test_one_transfer_in_another_spelling_is_the_same_transfer(profile, spelling):
+    invoice, other = issued(profile, "100.00"), issued(profile, "100.00")
+    first = wire(invoice, 4000, reference="RF18 5390 0754 7034")
+    for row in (invoice, other):
+        with pytest.raises(CannotRecord, match="recorded already"):
+            wire(row, 4000, reference=spelling)
+    assert Payment.objects.get().bank_reference == first.bank_reference == "RF18 5390 0754 7034"
+    assert state(invoice) == ("open", 4000, 6000)
+
+
+def test_the_reference_of_another_customer_is_asked_about(profile):
+    invoice, key = issued(profile, "100.00"), uuid4()
+    first = wire(issued(BillingProfileFactory(currency="EUR", name="Fabrikam")), 12000, reference="WIRE-1")
+    with pytest.raises(CannotRecord, match=f"{first.reference}, €120.00 of Fabrikam"):
+        wire(invoice, 4000, reference="wire -1", key=key)
+    assert state(invoice) == ("open", 0, 10000)
+
+    payment = wire(invoice, 4000, reference="wire -1", key=key, is_other_money=True)
+
+    assert wire(invoice, 4000, reference="wire -1", key=key).pk == payment.pk
     assert state(invoice) == ("open", 4000, 6000)
 
 
