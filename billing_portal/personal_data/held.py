@@ -241,6 +241,7 @@ KEPT = {
         "invoices.CreditEntry": "note",
         "invoices.IssuedDocument": "content",
         "payments.Payment": "bank_reference",
+        "payments.Refund": "bank_reference",
     },
     GATEWAY: {
         "payments.PaymentMethod": "fingerprint gateway_customer gateway_method",

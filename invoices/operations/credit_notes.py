@@ -107,6 +107,22 @@ def credit_note(
     return note
 
 
+def take_off(*, access: Access, invoice_id: int, minor: int, reason: str, at: datetime) -> CreditNote | None:
+    """Takes an amount with tax off an invoice, spread over its lines by what is left of each: all of it where no more
+    is left. Returns the note, None where earlier notes left nothing. Raises what `credit_note` raises."""
+    invoice = Invoice.objects.select_related("profile").locked().get(pk=invoice_id)
+    rest = rest_of(invoice)
+    if (left := sum(part.total_minor for part in rest)) <= 0:
+        return None
+    amounts = None
+    if minor < left:
+        owed = [part for part in rest if part.total_minor > 0]
+        shares = Money(minor, invoice.currency).split([part.total_minor for part in owed])
+        amounts = {part.line.pk: share.minor for part, share in zip(owed, shares, strict=True)}
+    today = invoice.profile.day_of(at)
+    return credit_note(access=access, invoice_id=invoice_id, amounts=amounts, reason=reason, today=today, at=at)
+
+
 def chosen_parts(rest: Sequence[Part], amounts: Mapping[int, int], currency: str) -> list[Part]:
     """Splits each amount into amount and tax, in the proportion of what is left. Raises CannotCorrect."""
     left = {part.line.pk: part for part in rest}

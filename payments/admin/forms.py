@@ -1,6 +1,7 @@
 """What staff fill in. Amounts are typed as digits with a decimal point and read in the currency of their subject."""
 
 import uuid
+from datetime import date
 from typing import Any
 
 from django import forms
@@ -38,6 +39,11 @@ class RefundForm(AttemptForm):
 
     amount = forms.CharField(label=_("Amount"), max_length=20)
     reason = forms.CharField(label=_("Reason"), max_length=200, help_text=_("The customer sees it."))
+    takes_back_invoices = forms.BooleanField(
+        label=_("And take the invoice back"),
+        required=False,
+        help_text=_("A credit note takes the amount off the invoice. Otherwise it is due again, and reminded of."),
+    )
 
     def __init__(self, *args: Any, row: Payment, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -50,6 +56,25 @@ class RefundForm(AttemptForm):
         if self.rest < amount:
             raise forms.ValidationError(_("At most %(rest)s can be paid back."), params={"rest": str(self.rest)})
         return amount
+
+
+class PaidBackForm(RefundForm):
+    """Money that went back from our bank."""
+
+    field_order = ("amount", "bank_reference", "paid_on", "reason", "takes_back_invoices")
+
+    bank_reference = forms.CharField(
+        label=_("Bank reference"),
+        max_length=80,
+        help_text=_("Of the transfer that paid it back, as your bank shows it."),
+    )
+    paid_on = forms.DateField(label=_("Sent on"), widget=forms.DateInput(attrs={"type": "date"}))
+
+    def clean_paid_on(self) -> date:
+        paid_on: date = self.cleaned_data["paid_on"]
+        if not (self.payment.received_on or paid_on) <= paid_on <= self.payment.profile.day_of(timezone.now()):
+            raise forms.ValidationError(_("The day must lie between the day on which the money came and today."))
+        return paid_on
 
 
 class RowForm(forms.Form):

@@ -7,7 +7,7 @@ that took another amount than asked, or whose money fitted no invoice.
 from typing import Any
 
 from django.contrib import admin
-from django.db.models import QuerySet
+from django.db.models import QuerySet, Sum
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect, QueryDict
 from django.urls import URLPattern, path, reverse
 from django.utils import timezone
@@ -18,10 +18,11 @@ from django.utils.translation import gettext_lazy as _
 from accounts.access import Access
 from accounts.admin.base import ReadOnlyInline, access_of_staff
 from billing_portal.core.staff_pages import confirm
+from invoices.models import Credit
 from invoices.money import Money
 from invoices.payability import day_text
 from payments.admin.base import StaffAction, StaffActionAdmin, money_column
-from payments.admin.forms import NoteForm, RecordForm, RefundForm
+from payments.admin.forms import NoteForm, PaidBackForm, RecordForm, RefundForm
 from payments.gateways.registry import gateways
 from payments.models import (
     AutomaticCharge,
@@ -37,8 +38,16 @@ from payments.operations.autopay import plan_again
 from payments.operations.manual_payments import CannotRecord
 from payments.operations.reconciliation import sync_payment
 from payments.operations.webhooks import process_again
-from payments.states import PaymentStatus
+from payments.states import PaymentStatus, RefundStatus
 from payments.views.payment_status_text import event_text
+
+
+def _facts_of_refund(payment: Payment) -> list[tuple[Any, Any]]:
+    facts = [(_("Billing profile"), payment.profile), (_("Payment method"), payment.method_label)]
+    kept = Credit.objects.filter(allocation__payment=payment).aggregate(minor=Sum("remaining_minor"))["minor"]
+    if kept:
+        facts.append((_("Overpayment, which goes back first"), Money(kept, payment.currency)))
+    return facts
 
 
 class AllocationsInline(ReadOnlyInline):
@@ -155,16 +164,34 @@ class PaymentAdmin(StaffActionAdmin):
             _("The money goes back to the card it came from. The invoices show at once that it is due again."),
             _("This cannot be taken back."),
         ],
-        facts=lambda payment: [
-            (_("Billing profile"), payment.profile),
-            (_("Payment method"), payment.method_label),
-        ],
+        facts=_facts_of_refund,
         form=RefundForm,
     )
     def refund(self, access: Access, payment: Payment, data: dict[str, Any]) -> str:
         row = refunds.refund(access=access, payment_id=payment.pk, at=timezone.now(), **data)
         facts = {"amount": row.amount, "status": row.get_status_display()}
-        return _now("Refund of %(amount)s: %(status)s.") % facts
+        text = _now("Refund of %(amount)s: %(status)s.") % facts
+        if row.status == RefundStatus.FAILED and data["takes_back_invoices"]:
+            text += " " + _now("The invoice stays taken back. The money is a credit now, and can be refunded again.")
+        return text
+
+    @StaffAction(
+        address="paid-back",
+        title=_("Record that it was paid back"),
+        is_offered=lambda payment: (
+            payment.channel != "card" and payment.status == "succeeded" and payment.rest and not payment.disputed_at
+        ),
+        text=[
+            _("For a check or wire that you paid back from your bank. The invoices show at once that it is due again."),
+            _("This cannot be taken back."),
+        ],
+        facts=_facts_of_refund,
+        form=PaidBackForm,
+        button=_("Record"),
+    )
+    def paid_back(self, access: Access, payment: Payment, data: dict[str, Any]) -> str:
+        row = refunds.record_refund(access=access, payment_id=payment.pk, at=timezone.now(), **data)
+        return _now("It is recorded that %(amount)s was paid back.") % {"amount": row.amount}
 
     @StaffAction(
         address="mismatch",

@@ -27,6 +27,7 @@ class RefundAdmin(StaffActionAdmin):
     ordering = ("-started_at", "-id")
     fields = (
         "payment", "money", "missing", "status", "needs_staff", "reason", "gateway_id", "gateway_message",
+        "bank_reference", "paid_on",
         "started_at", "started_by", "finished_at", "next_lookup_at", "lookups",
     )  # fmt: skip
 
@@ -36,6 +37,7 @@ class RefundAdmin(StaffActionAdmin):
     @StaffAction(
         address="look-up",
         title=_("Look up again"),
+        is_offered=lambda refund: refund.payment.channel == "card",
         text=[_("The gateway is asked how this refund stands, and what it says is recorded.")],
         button=_("Look up"),
         audit="refund.looked_up",

@@ -7,6 +7,7 @@ from django.db.models import F, Q
 from django.utils.translation import gettext_lazy as _
 
 from accounts.models import User
+from billing_portal.core.spelling import Compact
 from invoices.money import Money
 from payments.models.payments import Movement, Payment, PaymentAllocation
 from payments.states import DisputeStatus, RefundStatus
@@ -25,6 +26,9 @@ class Refund(Movement):
     reason = models.CharField(_("reason"), max_length=200)
     gateway_id = models.CharField(_("gateway's refund id"), max_length=120, blank=True)
     gateway_message = models.CharField(_("gateway's message"), max_length=300, blank=True)
+    # Of money that staff sent from our bank: how the transfer is found there.
+    bank_reference = models.CharField(_("bank reference"), max_length=80, blank=True)
+    paid_on = models.DateField(_("sent on"), null=True)
     started_at = models.DateTimeField(_("started"))
     started_by = models.ForeignKey(
         User, models.PROTECT, null=True, related_name="+", verbose_name=_("started by"), db_index=False
@@ -43,6 +47,9 @@ class Refund(Movement):
             ),
             models.UniqueConstraint(
                 fields=["payment", "gateway_id"], condition=~Q(gateway_id=""), name="gateway_refund_once"
+            ),
+            models.UniqueConstraint(
+                Compact("bank_reference"), "payment", condition=~Q(bank_reference=""), name="bank_refund_once"
             ),
         ]
         indexes = [*Movement.Meta.indexes]

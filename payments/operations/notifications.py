@@ -82,7 +82,11 @@ def notify_refund(refund: Refund, *, at: datetime) -> None:
     """Once per refund, to those who handle the profile's invoices."""
     payment = refund.payment
     invoices = [row.invoice for row in payment.allocations.select_related("invoice") if row.invoice is not None]
-    context = payment_context(payment, invoices, at) | {"amount_minor": refund.amount_minor}
+    context = payment_context(payment, invoices, at) | {
+        "amount_minor": refund.amount_minor,
+        "bank_reference": refund.bank_reference,
+        "paid_on": refund.paid_on.isoformat() if refund.paid_on else "",
+    }
     _notify(invoice_people(payment.profile), f"refund:{refund.pk}", "payment_refunded", context, at=at)
 
 

@@ -1,10 +1,15 @@
-"""Refunds, through the gateway the money came by.
+"""Refunds, through the gateway the money came by, or from our bank when it came by check or wire.
 
 A refund reserves its amount first, under the lock of the payment, so that two clerks cannot pay back more than was
 taken; the invoices show at once what is due again. If the gateway says no, now or days later, everything is put back.
+
+A refund may take what it pays back off the invoices too, by credit notes in the same commit, so that nothing is due
+again. Those stay when the refund fails later: the money is then a credit of the profile, and can be refunded again.
 """
 
-from datetime import datetime, timedelta
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import date, datetime, timedelta
 from time import monotonic
 from uuid import UUID, uuid4
 
@@ -14,6 +19,8 @@ from django.utils.translation import gettext_noop
 
 from accounts.access import Access, require_staff, system_access
 from invoices.money import Money
+from invoices.operations.credit_notes import CannotCorrect, take_off
+from invoices.operations.dunning import lock_profile
 from payments.gateways.base import Outcome, Result
 from payments.gateways.registry import get_gateway
 from payments.models import Payment, PaymentEvent, Refund, RefundAllocation
@@ -35,18 +42,32 @@ class CannotRefund(Exception):
     """Nothing was refunded. The message may be shown to staff."""
 
 
-def refund(*, access: Access, payment_id: UUID, amount: Money, reason: str, attempt_key: UUID, at: datetime) -> Refund:
-    """Pays back all or part of a card payment. Returns the refund, whose status says how it went, the same one when the
-    form is sent twice. Raises NotAllowed, Payment.DoesNotExist, CannotRefund."""
+def refund(
+    *,
+    access: Access,
+    payment_id: UUID,
+    amount: Money,
+    reason: str,
+    attempt_key: UUID,
+    at: datetime,
+    takes_back_invoices: bool = False,
+) -> Refund:
+    """Pays back all or part of a card payment; what became a credit goes back first.
+
+    Returns the refund, whose status says how it went; sending the same form twice returns the same refund. Raises
+    NotAllowed, Payment.DoesNotExist, CannotRefund.
+    """
     started = monotonic()
-    try:
+    with _once(attempt_key), transaction.atomic(durable=True):
         row, created = _begin(
-            access=access, payment_id=payment_id, amount=amount, reason=reason.strip(), attempt_key=attempt_key, at=at
+            access=access,
+            payment_id=payment_id,
+            amount=amount,
+            reason=reason.strip(),
+            attempt_key=attempt_key,
+            at=at,
+            takes_back_invoices=takes_back_invoices,
         )
-    except IntegrityError:
-        if not Refund.objects.filter(attempt_key=attempt_key).exists():
-            raise
-        raise CannotRefund(_("This page was used for another refund. Open the payment again.")) from None
     if not created:
         return row
     request = gateway_calls.refund_request_of(row)
@@ -54,21 +75,75 @@ def refund(*, access: Access, payment_id: UUID, amount: Money, reason: str, atte
     return settle_refund(refund_id=row.pk, outcome=outcome, at=at + timedelta(seconds=monotonic() - started))
 
 
-@transaction.atomic(durable=True)
+def record_refund(
+    *,
+    access: Access,
+    payment_id: UUID,
+    amount: Money,
+    reason: str,
+    bank_reference: str,
+    paid_on: date,
+    attempt_key: UUID,
+    at: datetime,
+    takes_back_invoices: bool = False,
+) -> Refund:
+    """Records that all or part of a check or wire was paid back from our bank on a day, under a reference there.
+
+    What became a credit goes back first. Returns the refund; sending the same form twice returns the same one. Raises
+    NotAllowed, Payment.DoesNotExist, CannotRefund.
+    """
+    with _once(attempt_key), transaction.atomic(durable=True):
+        row, created = _begin(
+            access=access,
+            payment_id=payment_id,
+            amount=amount,
+            reason=reason.strip(),
+            attempt_key=attempt_key,
+            at=at,
+            takes_back_invoices=takes_back_invoices,
+            bank_reference=bank_reference.strip(),
+            paid_on=paid_on,
+        )
+        if created:
+            _settle(row, Outcome(Result.SUCCEEDED, amount=amount), at=at)
+        return row
+
+
+@contextmanager
+def _once(attempt_key: UUID) -> Iterator[None]:
+    """Translates what the unique constraints of a refund say. Raises CannotRefund."""
+    try:
+        yield
+    except IntegrityError as duplicate:
+        if Refund.objects.filter(attempt_key=attempt_key).exists():
+            raise CannotRefund(_("This page was used for another refund. Open the payment again.")) from duplicate
+        if not any(guard in str(duplicate) for guard in ("bank_refund_once", "refund.bank_reference")):
+            raise
+        raise CannotRefund(_("A refund with this bank reference is recorded already.")) from duplicate
+
+
 def _begin(
-    *, access: Access, payment_id: UUID, amount: Money, reason: str, attempt_key: UUID, at: datetime
+    *,
+    access: Access,
+    payment_id: UUID,
+    amount: Money,
+    reason: str,
+    attempt_key: UUID,
+    at: datetime,
+    takes_back_invoices: bool,
+    bank_reference: str = "",
+    paid_on: date | None = None,
 ) -> tuple[Refund, bool]:
+    """The refund, reserved, and whether it is new; in the caller's transaction."""
     require_staff(access)
     payment = lock(payment_id)[0].payment
     earlier = Refund.objects.filter(attempt_key=attempt_key, payment=payment).select_related("payment").first()
     if earlier is not None:
-        if earlier.amount != amount:
+        if (earlier.amount, earlier.bank_reference) != (amount, bank_reference):
             raise CannotRefund(_("This page was used for another refund. Open the payment again."))
         return earlier, False
     if payment.status != PaymentStatus.SUCCEEDED:
         raise CannotRefund(_("Only a payment that succeeded can be refunded."))
-    if payment.channel != Payment.Channel.CARD:
-        raise CannotRefund(_("This money came by check or wire. Pay it back from your bank."))
     if payment.disputed_at is not None:
         raise CannotRefund(
             _("The payer's bank has asked this money back and is deciding about it. A refund now could pay it twice.")
@@ -78,11 +153,58 @@ def _begin(
     rest = payment.rest
     if amount.currency != payment.currency or amount.minor <= 0 or rest < amount:
         raise CannotRefund(_("Refund an amount of more than zero and at most %(rest)s.") % {"rest": rest})
-    return _reserve(payment, amount, reason=reason, attempt_key=attempt_key, by=access, at=at), True
+    _check_channel(payment, bank_reference, paid_on, at=at)
+    lock_profile(payment.profile)
+    row = _reserve(
+        payment,
+        amount,
+        reason=reason,
+        attempt_key=attempt_key,
+        by=access,
+        at=at,
+        bank_reference=bank_reference,
+        paid_on=paid_on,
+    )
+    if takes_back_invoices:
+        _take_back_invoices(row, access=access, at=at)
+    return row, True
+
+
+def _check_channel(payment: Payment, bank_reference: str, paid_on: date | None, *, at: datetime) -> None:
+    """Money goes back the way it came: by its gateway, or from our bank under a reference."""
+    if payment.channel == Payment.Channel.CARD and paid_on is not None:
+        raise CannotRefund(_("This money came by card. Refund it, so that it goes back the same way."))
+    if payment.channel == Payment.Channel.CARD:
+        return
+    if paid_on is None:
+        raise CannotRefund(_("This money came by check or wire. Pay it back from your bank and record that."))
+    if not bank_reference:
+        raise CannotRefund(_("Give the reference of the transfer at your bank."))
+    if not (payment.received_on or paid_on) <= paid_on <= payment.profile.day_of(at):
+        raise CannotRefund(_("The day must lie between the day on which the money came and today."))
+
+
+def _take_back_invoices(row: Refund, *, access: Access, at: datetime) -> None:
+    """Takes what a refund made due again off its invoices, by a credit note of each. Raises CannotRefund."""
+    for allocation, part in parts_of(row):
+        if allocation.invoice_id is not None:
+            try:
+                take_off(access=access, invoice_id=allocation.invoice_id, minor=part.minor, reason=row.reason, at=at)
+            except CannotCorrect as refusal:
+                raise CannotRefund(str(refusal)) from refusal
 
 
 def _reserve(
-    payment: Payment, amount: Money, *, reason: str, attempt_key: UUID, by: Access, at: datetime, gateway_id: str = ""
+    payment: Payment,
+    amount: Money,
+    *,
+    reason: str,
+    attempt_key: UUID,
+    by: Access,
+    at: datetime,
+    gateway_id: str = "",
+    bank_reference: str = "",
+    paid_on: date | None = None,
 ) -> Refund:
     """Writes a refund and takes its amount off credits and invoices of a locked payment. Raises CannotRefund when less
     than that is there, unless the provider has made it already: then what is missing is noted."""
@@ -101,6 +223,8 @@ def _reserve(
         started_at=at,
         started_by=by.user,
         next_lookup_at=at + CALL_BUDGET,
+        bank_reference=bank_reference,
+        paid_on=paid_on,
     )
     RefundAllocation.objects.bulk_create(
         RefundAllocation(refund=row, allocation=allocation, amount_minor=part.minor) for allocation, part in parts
@@ -117,6 +241,12 @@ def settle_refund(*, refund_id: UUID, outcome: Outcome, at: datetime) -> Refund:
     payment = lock(payment_id)[0].payment
     row = Refund.objects.select_for_update(of=("self",)).get(pk=refund_id)
     row.payment = payment
+    return _settle(row, outcome, at=at)
+
+
+def _settle(row: Refund, outcome: Outcome, *, at: datetime) -> Refund:
+    """`settle_refund` of a refund that is locked, with its payment."""
+    payment = row.payment
     old, new = RefundStatus(row.status), STATUS_OF.get(outcome.result, RefundStatus.UNKNOWN)
     if new == RefundStatus.SUCCEEDED and outcome.amount != row.amount:
         new = RefundStatus.UNKNOWN

@@ -10,7 +10,7 @@ from accounts.access import NotAllowed, system_access
 from accounts.models import AuditEntry
 from invoices.models import Credit, CreditEntry, CreditNote, CreditNoteLine, Invoice, InvoiceLine, NumberSeries
 from invoices.money import Money
-from invoices.operations.credit_notes import CannotCorrect, credit_note
+from invoices.operations.credit_notes import CannotCorrect, credit_note, take_off
 from invoices.operations.invoice_payments import apply_payment, mark_payment_started
 from invoices.operations.issuing import issue
 from invoices.operations.voiding import void
@@ -42,6 +42,31 @@ def stands(invoice):
 
 def remaining(lot) -> int:
     return Credit.objects.get(pk=lot.pk).remaining_minor
+
+
+@pytest.mark.parametrize(
+    ("minor", "taken"), [(17550, [(10000, 2100), (5000, 450)]), (8775, [(5000, 1050), (2500, 225)]), (1, [(1, 0)])]
+)
+def test_an_amount_is_taken_off_the_lines_by_what_is_left_of_each(profile, minor, taken):
+    invoice = two_lines(profile)
+    note = take_off(access=staff(), invoice_id=invoice.pk, minor=minor, reason="Paid back", at=NOW)
+    assert list(note.lines.order_by("pk").values_list("amount_minor", "tax_minor")) == taken
+    assert stands(invoice)[2] == 17550 - minor
+    assert books_are_clean()
+
+
+def test_of_an_invoice_with_a_discount_no_more_is_taken_than_is_left(profile):
+    invoice = draft(profile, "100.00")
+    InvoiceLine.objects.create(
+        invoice=invoice, description="Discount", quantity=-1, unit_price=Decimal("40.00"), position=1
+    )
+    invoice = issue(access=system_access(), invoice_id=invoice.pk, today=TODAY, at=NOW)
+    facts = {"access": staff(), "invoice_id": invoice.pk, "reason": "Paid back", "at": NOW}
+    assert take_off(minor=2500, **facts).total_minor == 2500
+    assert take_off(minor=9000, **facts).total_minor == 3500
+    assert take_off(minor=1, **facts) is None
+    assert stands(invoice)[2] == 0
+    assert books_are_clean()
 
 
 def test_all_of_an_open_invoice_leaves_nothing_due(profile):

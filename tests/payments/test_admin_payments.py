@@ -13,7 +13,7 @@ from payments.models import Payment, PaymentEvent, PaymentMethod, Refund, Webhoo
 from payments.operations.settlement import settle
 from payments.operations.webhooks import receive
 from tests.factories import NOW, BillingProfileFactory, UserFactory, issued, member
-from tests.payments.acts import card, charges, messages, press_pay
+from tests.payments.acts import card, charges, messages, press_pay, sandbox
 from tests.payments.pages import browser, text_of
 
 pytestmark = pytest.mark.django_db
@@ -109,6 +109,47 @@ def test_a_refund_in_part_pays_back_through_the_gateway_once(client, paid, invoi
     invoice.refresh_from_db()
     assert invoice.amount_due_minor == 2000
     assert "Agreed by phone" in text_of(client.get(url(refund)))
+
+
+def test_a_refund_takes_the_invoice_back_when_staff_say_so(client, paid, invoice):
+    assert "Otherwise it is due again, and reminded of." in text_of(client.get(url(paid, "refund")))
+    form = {"attempt_key": str(uuid4()), "amount": "120.00", "reason": "Sent twice", "takes_back_invoices": "on"}
+    client.post(url(paid, "refund"), form)
+    invoice.refresh_from_db()
+    assert (invoice.status, invoice.amount_due_minor, invoice.next_reminder_on) == ("paid", 0, None)
+    assert invoice.credit_notes.get().reason == "Sent twice"
+
+
+def test_a_refund_that_failed_says_what_became_of_the_invoice(client, paid):
+    sandbox().faults.arm("decline", on="refund")
+    form = {"attempt_key": str(uuid4()), "amount": "120.00", "reason": "Sent twice", "takes_back_invoices": "on"}
+    response = client.post(url(paid, "refund"), form, follow=True)
+    assert "The money is a credit now, and can be refunded again." in text_of(response)
+
+
+def test_money_by_wire_that_was_paid_back_is_recorded(client, invoice):
+    client.post(record_url(), recording(invoice, amount="150.00") | {"confirmed": "yes"})
+    payment = Payment.objects.get()
+    shown = client.get(url(payment)).content.decode()
+    assert url(payment, "paid_back") in shown
+    assert url(payment, "refund") not in shown
+    assert url(payment) in client.get(reverse("admin:invoices_credit_change", args=[Credit.objects.get().pk])).text
+    assert "Overpayment, which goes back first €30.00" in text_of(client.get(url(payment, "paid_back")))
+    form = {"attempt_key": str(uuid4()), "amount": "30.00", "reason": "Too much", "bank_reference": "OUT 25"}
+    for day in ("2026-10-25", "2999-01-01"):
+        refused = client.post(url(payment, "paid_back"), form | {"paid_on": day})
+        assert refused.status_code == 422
+        assert "The day must lie between the day on which the money came and today." in text_of(refused)
+    for _press in range(2):
+        done = client.post(url(payment, "paid_back"), form | {"paid_on": "2026-10-26"}, follow=True)
+    assert "It is recorded that €30.00 was paid back." in text_of(done)
+    refund = Refund.objects.get()
+    assert (refund.bank_reference, Credit.objects.get().remaining_minor) == ("OUT 25", 0)
+    shown = client.get(url(refund))
+    assert "OUT 25" in text_of(shown)
+    assert url(refund, "look_up") not in shown.content.decode()
+    invoice.refresh_from_db()
+    assert invoice.status == "paid"
 
 
 @pytest.mark.parametrize("amount", ["120.01", "0", "-1", "12,50", "1.234", "lots", ""])

@@ -4,17 +4,21 @@ from datetime import timedelta
 from uuid import uuid4
 
 import pytest
+from django.core import mail
 from django.core.exceptions import PermissionDenied
 
+from billing_portal.core.mail import send_due
 from billing_portal.core.models import OutgoingMail
 from invoices.models import Credit
 from invoices.money import Money
+from invoices.operations.voiding import void
 from payments.gateways.base import RefundRequest
 from payments.gateways.sandbox.models import Refund as SandboxRefund
 from payments.models import PaymentMethod, Refund
+from payments.operations.manual_payments import record_payment
 from payments.operations.methods import remove_method
 from payments.operations.reconciliation import reconcile
-from payments.operations.refunds import CannotRefund, refund
+from payments.operations.refunds import CannotRefund, record_refund, refund
 from tests.factories import NOW, access_for, issued, member
 from tests.payments.acts import books_are_clean, card, deliver, press_pay, run_reconciler, sandbox, staff, state
 
@@ -26,7 +30,7 @@ def paid(profile, payer):
     return invoice, press_pay(payer, invoice, card(profile))
 
 
-def give_back(payment, minor, *, key=None, at=NOW, access=None, reason="Charged in error"):
+def give_back(payment, minor, *, key=None, at=NOW, access=None, reason="Charged in error", **fields):
     return refund(
         access=access or staff(),
         payment_id=payment.pk,
@@ -34,6 +38,7 @@ def give_back(payment, minor, *, key=None, at=NOW, access=None, reason="Charged 
         reason=reason,
         attempt_key=key or uuid4(),
         at=at,
+        **fields,
     )
 
 
@@ -213,19 +218,132 @@ def test_a_refund_works_after_the_card_was_removed_and_the_profile_disabled(paid
     assert state(invoice) == ("open", 0, 12000)
 
 
-def test_money_by_wire_is_not_refunded_through_a_gateway(profile):
-    from payments.operations.manual_payments import record_payment
+def by_wire(invoice, minor=12000):
+    return record_payment(
+        access=staff(), invoice_id=invoice.pk, amount=Money(minor, "EUR"), channel="wire", bank_reference="B-1",
+        received_on=NOW.date() - timedelta(days=3), attempt_key=uuid4(), at=NOW,
+    )  # fmt: skip
 
-    invoice = issued(profile)
-    recorded = record_payment(
-        access=staff(),
-        invoice_id=invoice.pk,
-        amount=Money(12000, "EUR"),
-        channel="wire",
-        bank_reference="B-1",
-        received_on=NOW.date(),
-        attempt_key=uuid4(),
-        at=NOW,
-    )
+
+def pay_back(payment, minor, *, reference="OUT-1", days_ago=1, access=None, key=None, **fields):
+    return record_refund(
+        access=access or staff(), payment_id=payment.pk, amount=Money(minor, "EUR"), reason="Charged in error",
+        bank_reference=reference, paid_on=NOW.date() - timedelta(days=days_ago), attempt_key=key or uuid4(), at=NOW,
+        **fields,
+    )  # fmt: skip
+
+
+def test_money_by_wire_is_not_refunded_through_a_gateway(profile):
     with pytest.raises(CannotRefund, match="your bank"):
-        give_back(recorded, 100)
+        give_back(by_wire(issued(profile)), 100)
+    assert not Refund.objects.exists()
+
+
+def test_money_by_wire_that_was_paid_back_is_recorded_with_its_reference(profile):
+    member(profile, "invoice_manager")
+    invoice = issued(profile)
+    row = pay_back(by_wire(invoice), 12000, reference=" OUT 25 ")
+    assert (row.status, row.bank_reference, row.paid_on) == ("succeeded", "OUT 25", NOW.date() - timedelta(days=1))
+    assert (row.next_lookup_at, row.needs_staff) == (None, False)
+    assert state(invoice) == ("open", 0, 12000)
+    told = OutgoingMail.objects.get(template="payment_refunded")
+    assert (told.context["bank_reference"], told.context["amount_minor"]) == ("OUT 25", 12000)
+    send_due(at=NOW)
+    text = " ".join(mail.outbox[-1].body.split())
+    assert "We paid €120.00 back to you by wire transfer on 25 Oct 2026, with reference OUT 25." in text
+    assert books_are_clean()
+    void(access=staff(), invoice_id=invoice.pk, reason="Sent twice", at=NOW)
+    assert state(invoice)[0] == "void"
+    assert books_are_clean()
+
+
+def test_one_transfer_to_the_customer_is_recorded_once(profile):
+    payment, key = by_wire(issued(profile)), uuid4()
+    first = pay_back(payment, 5000, reference="OUT 25", key=key)
+    assert pay_back(payment, 5000, reference="OUT 25", key=key).pk == first.pk
+    with pytest.raises(CannotRefund, match="another refund"):
+        pay_back(payment, 5000, reference="OUT 26", key=key)
+    with pytest.raises(CannotRefund, match="recorded already"):
+        pay_back(payment, 5000, reference="out\u00a025")
+    assert Refund.objects.count() == 1
+
+
+def test_an_overpayment_is_sent_back_and_the_invoice_stays_paid(profile):
+    invoice = issued(profile)
+    payment = by_wire(invoice, 15000)
+    pay_back(payment, 3000)
+    assert state(invoice) == ("paid", 12000, 0)
+    assert Credit.objects.get().remaining_minor == 0
+    assert books_are_clean()
+
+
+@pytest.mark.parametrize(
+    ("wrong", "message"),
+    [
+        ({"reference": "  "}, "reference"),
+        ({"days_ago": -1}, "between the day"),
+        ({"days_ago": 4}, "between the day"),
+    ],
+)
+def test_a_refund_without_reference_or_on_an_impossible_day_is_refused(profile, wrong, message):
+    invoice = issued(profile)
+    payment = by_wire(invoice)
+    with pytest.raises(CannotRefund, match=message):
+        pay_back(payment, 12000, **wrong)
+    assert state(invoice) == ("paid", 12000, 0)
+
+
+def test_card_money_is_not_recorded_as_paid_back_and_customers_record_nothing(paid, profile, payer):
+    with pytest.raises(CannotRefund, match="came by card"):
+        pay_back(paid[1], 12000)
+    with pytest.raises(PermissionDenied):
+        pay_back(by_wire(issued(profile)), 12000, access=access_for(payer, profile))
+    assert not Refund.objects.exists()
+
+
+def test_a_refund_that_takes_the_invoice_back_leaves_nothing_due_and_no_reminder(paid):
+    invoice, payment = paid
+    assert give_back(payment, 12000, takes_back_invoices=True).status == "succeeded"
+    assert state(invoice) == ("paid", 0, 0)
+    assert (invoice.next_reminder_on, invoice.autopay_on) == (None, None)
+    note = invoice.credit_notes.get()
+    assert (note.total_minor, note.applied_minor, note.credit, note.reason) == (12000, 12000, None, "Charged in error")
+    assert books_are_clean()
+
+
+def test_a_part_is_taken_off_the_lines_in_proportion(profile, payer):
+    invoice = issued(profile)
+    payment = press_pay(payer, invoice, card(profile))
+    give_back(payment, 2000, takes_back_invoices=True)
+    assert state(invoice) == ("paid", 10000, 0)
+    give_back(payment, 10000, takes_back_invoices=True)
+    assert state(invoice) == ("paid", 0, 0)
+    assert [note.total_minor for note in invoice.credit_notes.order_by("pk")] == [2000, 10000]
+    assert books_are_clean()
+
+
+def test_wire_money_that_was_paid_back_takes_the_invoice_back_too(profile):
+    invoice = issued(profile)
+    pay_back(by_wire(invoice), 12000, takes_back_invoices=True)
+    assert state(invoice) == ("paid", 0, 0)
+    assert invoice.next_reminder_on is None
+    assert books_are_clean()
+
+
+@pytest.mark.parametrize("fault", ["decline", "refuse_connection"])
+def test_a_refund_that_fails_after_its_invoice_was_taken_back_is_a_credit_that_can_be_refunded(paid, fault):
+    invoice, payment = paid
+    sandbox().faults.arm(fault, on="refund")
+    assert give_back(payment, 12000, takes_back_invoices=True).status == "failed"
+    payment.refresh_from_db()
+    assert (state(invoice), payment.needs_staff) == (("paid", 0, 0), True)
+    assert Credit.objects.get().remaining_minor == 12000
+    assert books_are_clean()
+
+    assert give_back(payment, 12000).status == "succeeded"
+
+    assert state(invoice) == ("paid", 0, 0)
+    assert Credit.objects.get().remaining_minor == 0
+    assert invoice.credit_notes.count() == 1
+    assert sandbox().operator.totals() == {"EUR": 0}
+    assert books_are_clean()
