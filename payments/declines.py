@@ -16,6 +16,7 @@ NO_REASON: Text = _("none; banks often do not say why")
 OTHER_CARD: Text = _("Pay with another card.")
 ASK_BANK: Text = _("Ask your bank, then try this card again.")
 CONTACT: Text = _("Contact us about this invoice.")
+BY_WIRE: Text = _("Pay this invoice by wire transfer.")
 AGAIN: Text = _("Enter the card's details again, with care.")
 
 
@@ -52,7 +53,8 @@ EXPLANATIONS: dict[DeclineCode, Explanation] = {
     ),
     D.CURRENCY: Explanation(_("the card cannot pay in this currency"), (OTHER_CARD,)),
     D.METHOD_GONE: Explanation(_("the stored card is no longer valid"), (OTHER_CARD, _("Add the card again."))),
-    D.TOO_SMALL: Explanation(_("the amount is too small for a card"), (CONTACT,)),
+    D.TOO_SMALL: Explanation(_("the amount is too small for a card"), (BY_WIRE,)),
+    D.TOO_LARGE: Explanation(_("the amount is too large for a card"), (BY_WIRE,)),
     D.WRONG_EXPIRY: Explanation(_("the expiry date is wrong"), (AGAIN, OTHER_CARD)),
     D.WRONG_ADDRESS: Explanation(_("the postal code or the address is wrong"), (AGAIN, OTHER_CARD)),
     D.INVALID_ACCOUNT: Explanation(_("the card, or the account behind it, is no longer valid"), (OTHER_CARD, ASK_BANK)),
@@ -70,7 +72,7 @@ ANOTHER_CARD: Text = _("Add another card.")
 APPROVE: Text = _("Add the card again, and approve it with your bank.")
 # They speak of an amount, of a payment, or of a card that was stored before.
 ONLY_OF_PAYMENTS = {
-    *(D.TOO_SMALL, D.LIMIT_EXCEEDED, D.CURRENCY, D.METHOD_GONE),
+    *(D.TOO_SMALL, D.TOO_LARGE, D.LIMIT_EXCEEDED, D.CURRENCY, D.METHOD_GONE),
     *(D.NOT_SUPPORTED, D.DUPLICATE, D.STOPPED, D.AMOUNT),
 }
 

@@ -63,6 +63,7 @@ class DeclineCode(StrEnum):
     CURRENCY = "currency"
     METHOD_GONE = "method_gone"
     TOO_SMALL = "too_small"
+    TOO_LARGE = "too_large"
     WRONG_EXPIRY = "wrong_expiry"
     WRONG_ADDRESS = "wrong_address"
     INVALID_ACCOUNT = "invalid_account"
@@ -197,7 +198,9 @@ class Browser:
 @dataclass(frozen=True, slots=True)
 class Capabilities:
     currencies: frozenset[str] | None = None  # None: every currency
-    minimum_minor: Mapping[str, int] = field(default_factory=dict)  # smallest charge, in our minor units
+    # The smallest and the largest charge by currency, in our minor units; without a bound where none is named.
+    minimum_minor: Mapping[str, int] = field(default_factory=dict)
+    maximum_minor: Mapping[str, int] = field(default_factory=dict)
 
 
 class BadSignature(Exception):

@@ -273,6 +273,7 @@ class AutomaticCharge(models.Model):
         CARD_LIMIT = "card_limit", _("the amount is above the card limit")
         CURRENCY = "currency", _("cards cannot be charged in its currency")
         TOO_SMALL = "too_small", _("the amount is too small for a card")
+        TOO_LARGE = "too_large", _("the amount is too large for a card")
         CLOSED = "profile_closed", _("the billing profile is closed")
 
     invoice = models.OneToOneField(Invoice, models.PROTECT, related_name="automatic_charge", verbose_name=_("invoice"))

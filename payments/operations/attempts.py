@@ -231,6 +231,10 @@ def _check_gateway(gateway: Gateway, due: Money) -> None:
     if due < minimum:
         text = _("The smallest amount a card can be charged is %(least)s. Pay by wire transfer.")
         raise CannotPay(text % {"least": minimum}, code="too_small")
+    maximum = Money(gateway.capabilities.maximum_minor.get(due.currency, due.minor), due.currency)
+    if maximum < due:
+        text = _("The largest amount a card can be charged is %(most)s. Pay by wire transfer.")
+        raise CannotPay(text % {"most": maximum}, code="too_large")
 
 
 def charge(

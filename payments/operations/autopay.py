@@ -52,6 +52,7 @@ CAP_WINDOW = timedelta(days=30)
 NO_ANSWER_FOR = timedelta(days=7)
 
 STATES = {InvoiceStatus.PAID: Stop.PAID, InvoiceStatus.VOID: Stop.VOID}
+BOUNDS = {"too_small": Stop.TOO_SMALL, "too_large": Stop.TOO_LARGE}
 REFUSALS = {"method_expired": Stop.CARD_EXPIRED, "method_gone": Stop.NO_CARD, "no_method": Stop.NO_CARD}
 
 
@@ -254,7 +255,7 @@ def _after(plan: AutomaticCharge, payment: Payment | None, *, at: datetime) -> N
         end(plan, Stop.MUST_ACT, at=at)
     elif payment.decline_bucket == Bucket.CONFIG_ERROR:
         Payment.objects.filter(pk=payment.pk).update(needs_staff=True)
-        end(plan, Stop.CONFIG, at=at)
+        end(plan, BOUNDS.get(payment.decline_code, Stop.CONFIG), at=at)
     else:
         _after_refusal(plan, payment, at=at)
 

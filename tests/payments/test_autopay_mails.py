@@ -10,10 +10,11 @@ from billing_portal.core.mail import render
 from billing_portal.core.models import OutgoingMail
 from invoices.models import Invoice, RemittanceAccount
 from invoices.operations.voiding import void
+from payments.models import Payment
 from payments.operations.notifications import announce_due, warn_of_expiring_cards
 from tests.factories import NOW, BillingProfileFactory, issued, member
-from tests.payments.acts import card
-from tests.payments.autopaying import CHARGED, mails, run
+from tests.payments.acts import card, sandbox
+from tests.payments.autopaying import CHARGED, mails, run, story
 
 pytestmark = pytest.mark.django_db
 
@@ -213,3 +214,17 @@ def test_a_mail_server_that_is_away_delays_the_receipt_and_nothing_else(profile,
     for minutes in (2, 3, 60):
         send_due(at=CHARGED + timedelta(minutes=minutes), limit=10)
     assert [message.to for message in sent.outbox if "120.00" in message.subject] == [[payer.email]]
+
+
+@pytest.mark.parametrize(("code", "words"), [("too_small", "too small"), ("too_large", "too large")])
+def test_an_amount_that_no_card_can_pay_is_told_with_the_wire_and_no_pay_button(profile, payer, code, words):
+    card(profile, is_default=True)
+    invoice = issued(profile)
+    sandbox().faults.arm("decline", on="charge", value=code)
+    run(CHARGED)
+    assert story(invoice) == ("stopped", code, 1)
+    assert Payment.objects.get().needs_staff
+    text = text_of(OutgoingMail.objects.get(template="charge_stopped"))
+    assert f"The reason: the amount is {words} for a card." in text
+    assert "Pay this invoice by wire transfer." in text
+    assert "Pay now" not in text

@@ -176,6 +176,19 @@ def test_below_the_gateways_minimum_the_invoice_stays_due_and_says_so(profile, p
     assert nothing_was_written(invoice)
 
 
+def test_above_the_gateways_maximum_nothing_is_sent_and_the_wire_is_named(profile, payer, monkeypatch):
+    from dataclasses import replace
+
+    gateway = sandbox()
+    monkeypatch.setattr(gateway, "capabilities", replace(gateway.capabilities, maximum_minor={"EUR": 99_999_999}))
+    invoice = issued(profile, "1000000.00")
+    with pytest.raises(CannotPay, match=r"€999,999\.99\. Pay by wire transfer") as problem:
+        press_pay(payer, invoice, card(profile))
+    assert problem.value.code == "too_large"
+    assert nothing_was_written(invoice)
+    assert press_pay(payer, issued(profile, "999999.99"), card(profile)).status == "succeeded"
+
+
 @pytest.mark.parametrize("wish", [{"save_method": True}, {"make_default": True}])
 def test_an_invoice_manager_cannot_keep_a_card(profile, payer, wish):
     invoice = issued(profile)

@@ -52,7 +52,7 @@ BUCKETS = {
     ),
     **dict.fromkeys((DeclineCode.LOST_OR_STOLEN, DeclineCode.FRAUD, DeclineCode.STOPPED), Bucket.NEVER),
     **dict.fromkeys((DeclineCode.CHALLENGE_FAILED, DeclineCode.CHALLENGE_REQUIRED), Bucket.CUSTOMER_MUST_ACT),
-    **dict.fromkeys((DeclineCode.TOO_SMALL, DeclineCode.AMOUNT), Bucket.CONFIG_ERROR),
+    **dict.fromkeys((DeclineCode.TOO_SMALL, DeclineCode.TOO_LARGE, DeclineCode.AMOUNT), Bucket.CONFIG_ERROR),
 }
 
 

@@ -45,7 +45,7 @@ NAMES = {
         "card_velocity_exceeded withdrawal_count_limit_exceeded invalid_amount charge_exceeds_source_limit "
         "charge_exceeds_transaction_limit"
     ),
-    (D.LIMIT_EXCEEDED, B.CONFIG_ERROR): "amount_too_large",
+    (D.TOO_LARGE, B.CONFIG_ERROR): "amount_too_large",
     (D.TOO_SMALL, B.CONFIG_ERROR): "amount_too_small",
     (D.EXPIRED_CARD, B.NEW_METHOD): "expired_card expired_payment_method",
     (D.WRONG_EXPIRY, B.NEW_METHOD): "invalid_expiry_month invalid_expiry_year",

@@ -15,7 +15,7 @@ from payments.gateways.base import Browser, Capabilities, Event
 from payments.gateways.stripe import events
 from payments.gateways.stripe.cards import Cards
 from payments.gateways.stripe.client import API_BASE, Account
-from payments.gateways.stripe.money import SMALLEST
+from payments.gateways.stripe.money import LARGEST, SMALLEST
 from payments.gateways.stripe.payment_intents import PaymentIntents
 from payments.gateways.stripe.refunds import Refunds
 
@@ -31,7 +31,7 @@ class StripeGateway(PaymentIntents, Cards, Refunds):
     variables they come from, for the messages of `checks`."""
 
     label = "Stripe"
-    capabilities = Capabilities(minimum_minor=SMALLEST)
+    capabilities = Capabilities(minimum_minor=SMALLEST, maximum_minor=LARGEST)
 
     def __init__(
         self,

@@ -6,6 +6,8 @@ all others have two. The Hungarian forint and the New Taiwan dollar are whole on
 in them are ordinary.
 """
 
+from iso4217 import Currency
+
 from invoices.money import Money, exponent
 
 WITHOUT_DECIMALS = frozenset(
@@ -73,3 +75,17 @@ def from_stripe(integer: int, currency: str) -> Money:
     if minor is None:
         raise Unrepresentable(f"{integer} is not an amount of {currency}.")
     return Money(minor, currency)
+
+
+def _largest(currency: str) -> int:
+    """The largest charge in our minor units: twelve digits of Stripe's for the rupiah, eight for all others."""
+    last = 100 if currency in WRITTEN_WITH_TWO else 10 if currency in WITH_THREE else 1
+    return from_stripe(10 ** (12 if currency == "IDR" else 8) - last, currency).minor
+
+
+# https://docs.stripe.com/currencies#minimum-and-maximum-charge-amounts
+LARGEST = {
+    currency.code: _largest(currency.code)
+    for currency in Currency
+    if currency.exponent == 2 or currency.code in WITHOUT_DECIMALS | WRITTEN_WITH_TWO | WITH_THREE
+}

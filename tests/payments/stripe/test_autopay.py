@@ -119,6 +119,16 @@ def test_a_card_that_was_detached_in_the_dashboard_is_taken_off_and_ends_the_pla
     assert sorted(mails()) == ["charge_stopped", "method_gone"]
 
 
+def test_more_than_stripe_charges_is_told_and_not_tried(profile, owner, shop):
+    default_card(owner, shop, "4242424242424242")
+    invoice = due_today(profile, "1000000.00")
+
+    run(now())
+
+    assert story(invoice) == ("stopped", "too_large", 0)
+    assert mails() == ["charge_stopped"]
+
+
 def test_less_than_stripe_charges_is_told_and_not_tried(profile, owner, shop):
     default_card(owner, shop, "4242424242424242")
     invoice = due_today(profile, "0.29")

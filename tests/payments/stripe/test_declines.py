@@ -62,7 +62,7 @@ DOCUMENTED = {
 }
 # Error codes of charges and set-ups that come without a decline code. https://docs.stripe.com/error-codes
 ERRORS = {
-    "amount_too_large": ("limit_exceeded", "config_error"),
+    "amount_too_large": ("too_large", "config_error"),
     "amount_too_small": ("too_small", "config_error"),
     "authentication_required": ("challenge_required", "customer_must_act"),
     "card_decline_rate_limit_exceeded": ("generic", "retry_later"),

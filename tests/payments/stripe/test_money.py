@@ -6,7 +6,8 @@ import pytest
 
 from invoices.money import Money
 from payments.gateways.base import Result
-from payments.gateways.stripe.money import Unrepresentable, from_stripe, to_stripe
+from payments.gateways.stripe.gateway import StripeGateway
+from payments.gateways.stripe.money import SMALLEST, Unrepresentable, from_stripe, to_stripe
 from tests.payments.stripe.asks import a_refund, an_attempt, charged, sent
 
 INTEGERS = [
@@ -71,7 +72,25 @@ def test_an_amount_without_a_number_is_declined_and_nothing_is_sent(gateway, sta
     assert sent(standin, "POST payment_intents") == []
 
 
-@pytest.mark.parametrize(("minor", "code"), [(49, "too_small"), (100_000_000, "limit_exceeded")])
+@pytest.mark.parametrize(
+    ("currency", "minor"),
+    [
+        *[("EUR", 99_999_999), ("JPY", 99_999_999), ("IDR", 999_999_999_999)],
+        *[("KWD", 99_999_990), ("ISK", 999_999), ("UGX", 999_999)],
+    ],
+)
+def test_the_largest_amount_is_the_last_that_stripe_can_write(currency, minor):
+    assert StripeGateway.capabilities.maximum_minor[currency] == minor
+    assert len(str(to_stripe(Money(minor, currency)))) == (12 if currency == "IDR" else 8)
+
+
+def test_every_smallest_amount_is_below_the_largest():
+    largest = StripeGateway.capabilities.maximum_minor
+    assert set(SMALLEST) - set(largest) <= {"BGN"}  # no currency of today
+    assert all(largest[currency] > minor for currency, minor in SMALLEST.items() if currency in largest)
+
+
+@pytest.mark.parametrize(("minor", "code"), [(49, "too_small"), (100_000_000, "too_large")])
 def test_too_small_and_too_large_amounts_are_declined_as_what_they_are(gateway, standin, minor, code):
     outcome = gateway.charge(an_attempt(standin, amount=Money(minor, "EUR")))
 
