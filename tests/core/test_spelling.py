@@ -52,7 +52,7 @@ def test_the_database_refuses_another_spelling(profile, kind, spelling):
 def test_staff_are_told_of_it_beside_the_row(client, stored):
     account = BillingAccountFactory()
     if stored:
-        TaxId.objects.create(account=account, value="NL 8518 34561 B01")
+        TaxId.objects.create(account=account, kind="exemption", value="NL 8518 34561 B01")
     client.force_login(UserFactory(is_staff=True, is_superuser=True))
     new = {"0": "nl851834561b01"} if stored else {"0": "NL 8518 34561 B01", "1": "nl851834561b01"}
     form = {
@@ -60,7 +60,7 @@ def test_staff_are_told_of_it_beside_the_row(client, stored):
         "tax_ids-TOTAL_FORMS": len(new), "tax_ids-INITIAL_FORMS": 0,
         **{f"{name}-{count}_FORMS": 0 for name in ("profiles", "assignments") for count in ("TOTAL", "INITIAL")},
         **{f"tax_ids-{row}-value": value for row, value in new.items()},
-        **{f"tax_ids-{row}-kind": "vat" for row in new},
+        **{f"tax_ids-{row}-kind": "exemption" for row in new},
     }  # fmt: skip
     response = client.post(reverse("admin:accounts_billingaccount_change", args=[account.pk]), form)
     assert "This billing account has that number already." in response.content.decode()
