@@ -154,6 +154,95 @@ def test_no_model_hides_work_in_save():
     assert hiding == []
 
 
+def root_of(node: ast.expr) -> str:
+    """The name that a chain of attributes and calls begins with: ``Payment`` of ``Payment.objects.update``."""
+    while isinstance(node, (ast.Attribute, ast.Call)):
+        node = node.value if isinstance(node, ast.Attribute) else node.func
+    return node.id if isinstance(node, ast.Name) else ""
+
+
+def writes_of_status(path: Path) -> set[int]:
+    """Lines that give a payment another status than `created`, which `settle` alone may do."""
+    lines = set()
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Assign):
+            names = [target for target in node.targets if isinstance(target, ast.Attribute) and target.attr == "status"]
+            lines |= {node.lineno for target in names if root_of(target) == "payment"}
+        if isinstance(node, ast.Call) and root_of(node) == "Payment":
+            called = node.func.attr if isinstance(node.func, ast.Attribute) else "Payment"
+            if called in {"Payment", "create", "update"} and any(word.arg == "status" for word in node.keywords):
+                lines.add(node.lineno)
+    return lines
+
+
+def writes_of_invoices(path: Path) -> set[int]:
+    """Lines that set a stored column of an invoice, or save or update one."""
+    relations = {"profile", "seller", "buyer"}
+    columns = {field.name for field in apps.get_model("invoices", "Invoice")._meta.concrete_fields} - relations
+    lines = set()
+    for node in ast.walk(ast.parse(path.read_text())):
+        targets = node.targets if isinstance(node, ast.Assign) else [getattr(node, "target", None)]
+        for target in targets:
+            for part in target.elts if isinstance(target, ast.Tuple) else [target]:
+                if isinstance(part, ast.Attribute) and part.attr in columns and is_invoice(part.value):
+                    lines.add(node.lineno)
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute):
+            called = node.func.attr
+            if called in {"save", "delete"} and is_invoice(node.func.value):
+                lines.add(node.lineno)
+            if called in {"update", "bulk_update", "create", "bulk_create", "delete"} and root_of(node) == "Invoice":
+                lines.add(node.lineno)
+    return lines
+
+
+def is_invoice(node: ast.expr) -> bool:
+    name = node.attr if isinstance(node, ast.Attribute) else getattr(node, "id", "")
+    return name == "invoice"
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "payment.status = PaymentStatus.SUCCEEDED",
+        'Payment.objects.create(profile=profile, status="succeeded")',
+        "Payment.objects.filter(pk=1).update(status=new)",
+    ],
+)
+def test_a_status_that_is_written_past_settle_is_seen(tmp_path, line):
+    (tmp_path / "code.py").write_text(f"{line}\nrow.status = new\nPayment.objects.filter(status=old).update(a=1)\n")
+    assert writes_of_status(tmp_path / "code.py") == {1}
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "invoice.paid_minor += 1",
+        "allocation.invoice.status = new",
+        "invoice.autopay_on = invoice.next_reminder_on = None",
+        "invoice.paid_at, other = at, 1",
+        "invoice.save(update_fields=names)",
+        "Invoice.objects.filter(pk=1).update(announce_on=None)",
+    ],
+)
+def test_an_invoice_that_is_written_from_outside_is_seen(tmp_path, line):
+    (tmp_path / "code.py").write_text(f"{line}\ninvoice.profile = profile\nplan.invoice = invoice\nplan.save()\n")
+    assert writes_of_invoices(tmp_path / "code.py") == {1}
+
+
+def test_settle_is_the_only_door_to_a_payments_status():
+    door = ROOT / "payments" / "operations" / "settlement.py"
+    assert writes_of_status(door)
+    assert {name_of(path) for path in modules("billing_portal", "payments") if writes_of_status(path)} == {
+        name_of(door)
+    }
+
+
+def test_only_operations_of_invoices_write_invoices():
+    """And the demo, whose history nobody lived through."""
+    outside = modules("billing_portal", "accounts", "payments")
+    assert [name_of(path) for path in outside if writes_of_invoices(path)] == ["billing_portal/demo/build.py"]
+
+
 @pytest.mark.parametrize("app", DOMAIN_APPS)
 def test_nobody_asks_the_clock_for_today(app):
     """A day is a day somewhere: `profile.day_of(at)`."""

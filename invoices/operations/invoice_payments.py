@@ -107,3 +107,8 @@ def mark_announced(invoice: Invoice) -> None:
     """Its people were told that it is there, or are not to be told."""
     invoice.announce_on = None
     Invoice.objects.filter(pk=invoice.pk).update(announce_on=None)
+
+
+def put_off_announcement(invoice_id: int, on: date) -> None:
+    """Telling its people failed; it is tried again on this day. Needs no lock."""
+    Invoice.objects.filter(pk=invoice_id, announce_on__isnull=False).update(announce_on=on)

@@ -17,14 +17,12 @@ from accounts.access import Access, require_staff
 from billing_portal.core.spelling import Compact
 from invoices.models import Invoice
 from invoices.money import Money
-from invoices.operations.invoice_payments import clear_payment_started
 from invoices.states import InvoiceStatus
 from payments.gateways import base
 from payments.gateways.base import Outcome, Result
 from payments.models import Dispute, Payment, PaymentAllocation, PaymentEvent
 from payments.operations.disputes import book_on_locked
-from payments.operations.notifications import notify_payer
-from payments.operations.settlement import book_money, close, invoices_of, lock, record_audit, record_event, settle
+from payments.operations.settlement import Decision, lock, record_audit, record_event, settle, settle_locked
 from payments.states import PaymentStatus
 
 STAFF = PaymentEvent.Source.STAFF
@@ -119,22 +117,22 @@ def _record(invoice: Invoice, money: dict[str, Any], *, access: Access, attempt_
     payment = Payment.objects.create(
         profile=invoice.profile,
         attempt_key=attempt_key,
-        status=PaymentStatus.SUCCEEDED,
         currency=invoice.currency,
         started_at=at,
         started_by=access.user,
-        finished_at=at,
         **money,
     )
     whole = {"amount_minor": payment.amount_minor, "is_open": False}
     row = PaymentAllocation.objects.create(payment=payment, invoice=invoice, **whole)
-    book_money(payment, [row], at=at, late=True)
-    payment.save(update_fields=["needs_staff"])
     detail = {name: getattr(payment, name) for name in ("amount_minor", "currency", "bank_reference")}
-    record_event(payment, old="", result="recorded", source=STAFF, at=at, detail=detail)
-    record_audit("payment.recorded", payment, access, at, **detail)
-    notify_payer(payment, [invoice], at=at)
-    return payment
+    return settle_locked(
+        [row],
+        Outcome(Result.SUCCEEDED, amount=payment.amount),
+        source=STAFF,
+        at=at,
+        by=access.user,
+        decision=Decision("recorded", "payment.recorded", detail),
+    )
 
 
 @transaction.atomic(durable=True)
@@ -175,22 +173,17 @@ def resolve_mismatch(*, access: Access, payment_id: UUID, accept: bool, at: date
     if accept and (taken.get("currency") != payment.currency or taken.get("amount_minor", 0) <= 0):
         text = _("Money in another currency cannot be booked. Pay it back at the provider, then refuse it.")
         raise CannotRecord(text)
-    payment.status = PaymentStatus.SUCCEEDED if accept else PaymentStatus.DECLINED
-    payment.finished_at, payment.needs_staff = at, False
-    late = not rows[0].is_open
-    close(payment, rows)
     if accept:
         _resize(payment, rows, Money(taken["amount_minor"], payment.currency))
-        book_money(payment, rows, at=at, late=late)
-    elif not late:
-        for invoice in invoices_of(rows):
-            clear_payment_started(invoice)
-    payment.save(update_fields=["status", "finished_at", "needs_staff", "amount_minor"])
-    result = "accepted" if accept else "refused"
-    record_event(payment, old=PaymentStatus.MISMATCH, result=result, source=STAFF, at=at, detail=taken)
-    record_audit(f"payment.mismatch_{result}", payment, access, at, **taken)
-    notify_payer(payment, invoices_of(rows), at=at)
-    return payment
+    word, result = ("accepted", Result.SUCCEEDED) if accept else ("refused", Result.DECLINED)
+    return settle_locked(
+        rows,
+        Outcome(result, amount=payment.amount, message=payment.gateway_message),
+        source=STAFF,
+        at=at,
+        by=access.user,
+        decision=Decision(word, f"payment.mismatch_{word}", taken),
+    )
 
 
 def _resize(payment: Payment, rows: list[PaymentAllocation], taken: Money) -> None:
@@ -201,6 +194,7 @@ def _resize(payment: Payment, rows: list[PaymentAllocation], taken: Money) -> No
         left -= row.amount_minor
         row.save(update_fields=["amount_minor"])
     payment.amount_minor = taken.minor
+    payment.save(update_fields=["amount_minor"])
 
 
 @transaction.atomic

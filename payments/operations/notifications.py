@@ -24,7 +24,7 @@ from billing_portal.core.batches import run_each
 from billing_portal.core.outbox import queue, queue_to
 from billing_portal.core.time_zones import has_come, latest_day
 from invoices.models import Invoice
-from invoices.operations.invoice_payments import mark_announced
+from invoices.operations.invoice_payments import mark_announced, put_off_announcement
 from invoices.remittances import Remittance
 from invoices.states import InvoiceStatus
 from payments.models import AutomaticCharge, Dispute, Payment, PaymentMethod, Refund
@@ -238,13 +238,12 @@ def announce_due(*, at: datetime, limit: int) -> int:
     May be killed, run twice, or run by several workers."""
     day_has_come = has_come("announce_on", zone="profile__time_zone", at=at)
     rows = Invoice.objects.filter(day_has_come, announce_on__isnull=False).order_by("announce_on", "pk")
-    tomorrow = at.date() + timedelta(days=1)
     return run_each(
         list(rows.values_list("pk", flat=True)[:limit]),
         lambda pk: _announce(pk, at),
         log=log,
         event="invoice not announced",
-        on_failure=lambda pk: Invoice.objects.filter(pk=pk, announce_on__isnull=False).update(announce_on=tomorrow),
+        on_failure=lambda pk: put_off_announcement(pk, at.date() + timedelta(days=1)),
     )
 
 

@@ -8,7 +8,7 @@ no invoice becomes a credit of the profile, and staff are told.
 from collections.abc import Sequence
 from copy import copy
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 from uuid import UUID
 
 import structlog
@@ -47,6 +47,14 @@ WHOLE = LOCKED.select_related("invoice", "payment__profile", "payment__method", 
 )
 
 
+class Decision(NamedTuple):
+    """What staff decided: the event in the payment's history, the action in the audit trail, and the facts of both."""
+
+    result: str
+    action: str
+    detail: dict[str, Any]
+
+
 @transaction.atomic(durable=True)
 def settle(
     *,
@@ -66,6 +74,20 @@ def settle(
     ``known`` is the payment as the caller wrote it, not read again while its state, read under the lock, is the same.
     """
     rows = (_lock_known(known) if known else []) or lock(payment_id)
+    return settle_locked(rows, outcome, source=source, at=at, by=by)
+
+
+def settle_locked(
+    rows: list[PaymentAllocation],
+    outcome: Outcome,
+    *,
+    source: PaymentEvent.Source,
+    at: datetime,
+    by: User | None = None,
+    decision: Decision | None = None,
+) -> Payment:
+    """`settle` of a payment that the caller has locked, in the caller's transaction. ``decision`` is what staff decided
+    about it: the history and the audit trail then name that instead of the gateway's result."""
     payment = rows[0].payment
     result = Result.UNKNOWN if outcome.result == Result.NOT_FOUND else outcome.result
     old, new = PaymentStatus(payment.status), PaymentStatus(result.value)
@@ -95,11 +117,13 @@ def settle(
                 clear_payment_started(row.invoice)
         remove_gone_card(payment, outcome, at=at)
     Payment.objects.filter(pk=payment.pk).update(**{name: getattr(payment, name) for name in fields})
-    record_event(payment, old=old, result=outcome.result, source=source, at=at, detail=_detail(outcome))
+    money = {"amount_minor": payment.amount_minor, "currency": payment.currency}
+    named = decision or Decision(outcome.result, f"payment.{new.value}", _detail(outcome))
+    record_event(payment, old=old, result=named.result, source=source, at=at, detail=named.detail)
     if new not in OPEN or new == PaymentStatus.MISMATCH:
-        access = Access(user=by or payment.started_by, unlimited=by is not None)
-        money = {"amount_minor": payment.amount_minor, "currency": payment.currency}
-        record_audit(f"payment.{new.value}", payment, access if access.user else system_access(), at, **money)
+        user = by or payment.started_by
+        access = Access(user=user, unlimited=by is not None) if user else system_access()
+        record_audit(named.action, payment, access, at, **(decision.detail if decision else money))
         unsure = old == PaymentStatus.UNKNOWN or source == PaymentEvent.Source.RECONCILER
         was_unsure = unsure and old != PaymentStatus.NEEDS_CUSTOMER
         notifications.notify_payer(payment, invoices_of(rows), at=at, was_unsure=was_unsure)
