@@ -136,13 +136,14 @@ def check_seller(**_options: Any) -> Iterator[CheckMessage]:
 
 
 @register(Tags.security)
-def check_card_limits(**_options: Any) -> Iterator[CheckMessage]:
-    """Otherwise only the customer who meets a wrong limit would notice it."""
-    for currency, amount in settings.CARD_LIMITS_FOR_WIRE.items():
+def check_limits(**_options: Any) -> Iterator[CheckMessage]:
+    """Otherwise only the customer who meets a wrong limit, or the job that meets a wrong floor, would notice it."""
+    limits = {"PORTAL_CARD_LIMITS": settings.CARD_LIMITS_FOR_WIRE, "PORTAL_DUNNING_FLOORS": settings.DUNNING_FLOORS}
+    for name, currency, amount in [(name, *entry) for name, amounts in limits.items() for entry in amounts.items()]:
         try:
             Money.parse(amount, currency)
         except ValueError as error:
-            yield Error(f"PORTAL_CARD_LIMITS, {currency}: {error}", id="billing_portal.E002")
+            yield Error(f"{name}, {currency}: {error}", id="billing_portal.E002")
 
 
 @register(Tags.security, deploy=True)

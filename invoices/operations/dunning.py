@@ -6,8 +6,12 @@ that were missed, because nothing ran, make one reminder and not five.
 
 A profile is active, warned or disabled by the days that something is past due, and active again at once when that is
 paid. A payment in progress or a dispute does not make it worse meanwhile. What staff closed stays closed.
+
+Nobody is reminded, warned or disabled for less than the floor of a currency (`DUNNING_FLOORS`): by default the smallest
+amount that a card can be charged, because nobody could pay it by card.
 """
 
+from collections.abc import Mapping
 from datetime import date, datetime, timedelta
 from functools import partial
 from typing import Any
@@ -15,9 +19,10 @@ from typing import Any
 import structlog
 from django.conf import settings
 from django.db import transaction
-from django.db.models import Exists, Min, OuterRef, Q
+from django.db.models import BigIntegerField, Case, Exists, F, Min, OuterRef, Q, Subquery, Sum, Value, When
 from django.db.models.functions import Coalesce
 from django.urls import reverse
+from django.utils.module_loading import import_string
 
 from accounts import audit
 from accounts.access import system_access
@@ -28,6 +33,7 @@ from billing_portal.core.batches import run_each
 from billing_portal.core.outbox import queue_to
 from billing_portal.core.time_zones import has_come, latest_day
 from invoices.models import Invoice
+from invoices.money import Money
 from invoices.querysets import InvoiceQuerySet
 from invoices.remittances import current_remittance
 from invoices.states import InvoiceStatus
@@ -69,11 +75,29 @@ def _remind(profile_id: int, *, at: datetime) -> int:
     today = profile.day_of(at)
     invoices = list(Invoice.objects.filter(profile=profile, next_reminder_on__lte=today).locked())
     reminded = [invoice for invoice in invoices if _is_reminded_of(invoice, today)]
+    others = _late(profile, today).exclude(pk__in=[invoice.pk for invoice in reminded])
+    if _sum(others) + sum(invoice.amount_due_minor for invoice in reminded) < floor_of(profile.currency):
+        reminded = []
     for invoice in invoices:
         _plan_next(invoice, today, is_reminded=invoice in reminded)
     if reminded and not profile.is_closed:
         _mail_reminder(profile, sorted(reminded, key=lambda invoice: (invoice.due_on, invoice.pk)), today, at)
     return len(invoices)
+
+
+def floors() -> dict[str, int]:
+    """What a profile must owe at least to be reminded, by currency in minor units."""
+    smallest: Mapping[str, int] = import_string(settings.SMALLEST_CHARGES)()
+    named = {currency: Money.parse(text, currency).minor for currency, text in settings.DUNNING_FLOORS.items()}
+    return {**smallest, **named}
+
+
+def floor_of(currency: str) -> int:
+    return max(1, floors().get(currency, 1))
+
+
+def _sum(invoices: InvoiceQuerySet) -> int:
+    return invoices.aggregate(sum=Sum("amount_due_minor"))["sum"] or 0
 
 
 def _is_reminded_of(invoice: Invoice, today: date) -> bool:
@@ -140,7 +164,7 @@ def reinstate(profile: BillingProfile, *, at: datetime) -> None:
     invoice."""
     if profile.status in (Status.WARNED, Status.DISABLED):
         today = profile.day_of(at)
-        if not _late(profile, today).exists():
+        if _sum(_late(profile, today)) < floor_of(profile.currency):
             _change(profile, Status.ACTIVE, oldest_on=None, at=at)
 
 
@@ -154,10 +178,15 @@ def _candidates(day: date) -> BillingProfileQuerySet:
         return countable.filter(Q(dunning_from_on=None) | Q(dunning_from_on__lte=since), due_on__lte=since)
 
     warned_by, disabled_by = late_for(settings.WARN_AFTER_DAYS), late_for(settings.DISABLE_AFTER_DAYS)
-    profiles = BillingProfile.objects.filter(
-        Q(Exists(warned_by), status=Status.ACTIVE)
-        | Q(Exists(disabled_by), status=Status.WARNED)
-        | Q(~Exists(late.filter(due_on__lt=day)), status__in=(Status.WARNED, Status.DISABLED))
+    sums = late.filter(due_on__lt=day).order_by().values("profile").values_list(Sum("amount_due_minor"))
+    cases = [When(currency=currency, then=Value(max(1, minor))) for currency, minor in floors().items()]
+    profiles = BillingProfile.objects.alias(
+        late_minor=Coalesce(Subquery(sums, output_field=BigIntegerField()), Value(0)),
+        floor_minor=Case(*cases, default=Value(1), output_field=BigIntegerField()),
+    ).filter(
+        Q(Exists(warned_by), status=Status.ACTIVE, late_minor__gte=F("floor_minor"))
+        | Q(Exists(disabled_by), status=Status.WARNED, late_minor__gte=F("floor_minor"))
+        | Q(status__in=(Status.WARNED, Status.DISABLED), late_minor__lt=F("floor_minor"))
     )
     return profiles.select_related("account").order_by("pk")
 
@@ -165,14 +194,15 @@ def _candidates(day: date) -> BillingProfileQuerySet:
 @transaction.atomic
 def _update(profile: BillingProfile, *, at: datetime) -> int:
     today = profile.day_of(at)
-    late = _late(profile, today)
+    late, floor = _late(profile, today), floor_of(profile.currency)
     countable = late.filter(payment_started_at=None, disputed_at=None)
-    oldest_on = countable.aggregate(oldest=Min(Coalesce("dunning_from_on", "due_on")))["oldest"]
+    is_enough = _sum(countable) >= floor
+    oldest_on = countable.aggregate(oldest=Min(Coalesce("dunning_from_on", "due_on")))["oldest"] if is_enough else None
     days_late, due_status = (today - oldest_on).days if oldest_on else 0, Status.ACTIVE
     if days_late >= settings.WARN_AFTER_DAYS:
         due_status = Status.DISABLED if days_late >= settings.DISABLE_AFTER_DAYS else Status.WARNED
     gets_worse = ORDER.index(due_status) > ORDER.index(Status(profile.status))
-    if gets_worse or (due_status == Status.ACTIVE != profile.status and not late.exists()):
+    if gets_worse or (due_status == Status.ACTIVE != profile.status and _sum(late) < floor):
         return _change(profile, due_status, oldest_on=oldest_on, at=at)
     return 0
 

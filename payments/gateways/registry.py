@@ -1,5 +1,6 @@
 """The gateways that `PAYMENT_GATEWAYS` names, made once each."""
 
+from collections.abc import Mapping
 from functools import lru_cache
 from typing import Any
 
@@ -27,6 +28,12 @@ def get_gateway(slug: str) -> Gateway:
 def gateways() -> list[Gateway]:
     """All configured gateways, in the order of the settings."""
     return [get_gateway(slug) for slug in settings.PAYMENT_GATEWAYS]
+
+
+def smallest_charges() -> Mapping[str, int]:
+    """The least that a new card can be charged, by currency in minor units. Dunning asks nobody for less."""
+    gateway = default_gateway()
+    return gateway.capabilities.minimum_minor if gateway is not None else {}
 
 
 def default_gateway() -> Gateway | None:

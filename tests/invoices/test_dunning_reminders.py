@@ -212,3 +212,25 @@ def test_trouble_with_one_profile_does_not_keep_the_others_waiting(bill, monkeyp
     run(date(2026, 11, 26))
     assert reminded() == ["owner@example.com INV-000002"]
     assert plan(bill) == (date(2026, 11, 22), 0)
+
+
+@pytest.mark.parametrize(("amounts", "sent"), [(["0.49"], 0), (["0.50"], 1), (["0.30", "0.20"], 1)])
+def test_less_than_the_floor_is_not_reminded_of(profile, settings, amounts, sent):
+    settings.DUNNING_FLOORS = {"EUR": "0.50"}
+    profile.charges_automatically = False
+    profile.save()
+    member(profile, "invoice_manager")
+    for amount in amounts:
+        issued(profile, amount)
+    run(date(2026, 11, 26))
+    assert len(reminded()) == sent
+
+
+def test_what_was_too_little_is_reminded_of_once_more_is_late(bill, settings):
+    settings.DUNNING_FLOORS = {"EUR": "200.00"}
+    for day in (22, 26, 30):
+        run(date(2026, 11, day))
+    assert (reminded(), plan(bill)) == ([], (date(2026, 12, 1), 0))
+    issued(bill.profile, "80.00")
+    run(date(2026, 12, 1))
+    assert len(reminded()) == 1

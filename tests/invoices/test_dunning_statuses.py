@@ -1,6 +1,8 @@
 """Warned, disabled, and active again: by the days past due, at once when paid, and never against staff."""
 
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
+from uuid import uuid4
 
 import pytest
 from django.core import mail
@@ -16,7 +18,7 @@ from invoices.operations.voiding import void
 from invoices.payability import reason_not_payable
 from payments.operations.manual_payments import record_payment
 from tests.factories import NOW, TODAY, BillingProfileFactory, access_for, issued, member
-from tests.payments.acts import card, press_pay, staff
+from tests.payments.acts import card, press_pay, sandbox, staff
 
 pytestmark = pytest.mark.django_db
 
@@ -199,3 +201,62 @@ def test_the_pages_say_how_much_is_late_and_where_to_pay(client, bill, monkeypat
         assert late_url in text, page
         assert "active again at once" in text, page
     assert "€120.00 is past due" in client.get(f"/profiles/{bill.profile.code}/invoices/").content.decode()
+
+
+@pytest.fixture
+def _least_charge(monkeypatch):
+    """The gateway charges no less than 0.50."""
+    monkeypatch.setattr(sandbox(), "capabilities", replace(sandbox().capabilities, minimum_minor={"EUR": 50}))
+
+
+def small(profile, *amounts):
+    member(profile, "profile_owner", email="owner@example.com")
+    return [issued(profile, amount, due_on=DUE) for amount in amounts]
+
+
+@pytest.mark.usefixtures("_least_charge")
+def test_less_than_a_card_can_be_charged_neither_warns_nor_disables(profile):
+    (bill,) = small(profile, "0.49")
+    assert [run(days) for days in (7, 30, 60)] == [0, 0, 0]
+    assert status(bill) == "active"
+    assert not OutgoingMail.objects.exists()
+
+
+@pytest.mark.usefixtures("_least_charge")
+@pytest.mark.parametrize("amounts", [["0.50"], ["0.30", "0.20"]])
+def test_what_comes_to_the_floor_warns_and_disables(profile, amounts):
+    bill, *_others = small(profile, *amounts)
+    assert [(run(days), status(bill)) for days in (7, 30)] == [(1, "warned"), (1, "disabled")]
+
+
+@pytest.mark.usefixtures("_least_charge")
+def test_what_is_not_late_yet_does_not_count(profile):
+    (bill,) = small(profile, "0.30")
+    issued(profile, "100.00", due_on=DUE + timedelta(days=90))
+    assert (run(30), status(bill)) == (0, "active")
+
+
+@pytest.mark.usefixtures("_least_charge")
+def test_a_rest_below_the_floor_makes_the_profile_active_again_and_the_mail_says_what_is_left(profile):
+    (bill,) = small(profile, "120.00")
+    assert (run(30), status(bill)) == (1, "disabled")
+    record_payment(
+        access=staff(), invoice_id=bill.pk, amount=Money(11951, "EUR"), channel="wire", bank_reference="TRF 1",
+        received_on=DUE, attempt_key=uuid4(), at=days_late(30),
+    )  # fmt: skip
+    assert status(bill) == "active"
+    assert run(31) == 0
+    send_due(at=days_late(31))
+    text = " ".join(" ".join(message.body for message in mail.outbox).split())
+    assert "Only €0.49 is still past due, so the billing profile is active again." in text
+
+
+@pytest.mark.usefixtures("_least_charge")
+def test_the_setting_comes_before_the_gateway_and_holds_for_its_currency(profile, settings):
+    settings.DUNNING_FLOORS = {"EUR": "5.00", "JPY": "500"}
+    bill, *_others = small(profile, "4.99")
+    assert (run(30), status(bill)) == (0, "active")
+    settings.DUNNING_FLOORS = {"EUR": "0", "JPY": "500"}
+    assert (run(30), status(bill)) == (1, "disabled")
+    settings.DUNNING_FLOORS = {"EUR": "5.00"}
+    assert (run(31), status(bill)) == (1, "active")

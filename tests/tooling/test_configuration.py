@@ -73,8 +73,9 @@ def test_the_documentation_explains_every_setting_and_no_other():
 
 
 @pytest.mark.django_db
-def test_a_card_limit_that_is_no_amount_is_found_at_start(settings):
-    settings.CARD_LIMITS_FOR_WIRE = {"EUR": "fifty thousand", "JPY": "100.50", "GBP": "100"}
+@pytest.mark.parametrize("name", ["CARD_LIMITS_FOR_WIRE", "DUNNING_FLOORS"])
+def test_a_limit_or_floor_that_is_no_amount_is_found_at_start(settings, name):
+    setattr(settings, name, {"EUR": "fifty thousand", "JPY": "100.50", "GBP": "100"})
     found = [error.msg for error in run_checks(tags=[Tags.security]) if error.id == "billing_portal.E002"]
     assert len(found) == 2
     assert "EUR" in found[0]
