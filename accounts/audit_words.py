@@ -124,6 +124,7 @@ ACTIONS: dict[Kind, dict[str, Any]] = {
         "credit.granted": _("Credit granted"),
         "credit.taken_back": _("Credit taken back"),
         "delivery.processed": _("Message of a payment provider processed again"),
+        "difference.handled": _("Difference with a payment provider marked as handled"),
         "dispute.handled": _("Dispute marked as handled"),
         "dispute.looked_up": _("Dispute looked up at the payment provider"),
         "dispute.lost": _("Dispute lost"),

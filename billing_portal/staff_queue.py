@@ -10,7 +10,7 @@ from django.utils.translation import ngettext_lazy
 
 from accounts.models import User, WireRequest
 from billing_portal.core.models import JobRun, OutgoingMail
-from payments.models import CardHold, Dispute, Payment, Refund, WebhookDelivery
+from payments.models import CardHold, Dispute, GatewayDifference, Payment, Refund, WebhookDelivery
 
 
 class Waiting(NamedTuple):
@@ -31,6 +31,21 @@ KINDS: list[tuple[Callable[[], QuerySet[Any]], str, Any]] = [
     (
         lambda: Dispute.objects.filter(needs_staff=True), "needs_staff__exact=1",
         ngettext_lazy("%(count)s dispute needs staff", "%(count)s disputes need staff", "count"),
+    ),
+    (
+        lambda: GatewayDifference.objects.filter(ended_at=None).exclude(kind=GatewayDifference.Kind.CLOCK),
+        "ended_at__isempty=1",
+        ngettext_lazy(
+            "%(count)s difference with a payment provider", "%(count)s differences with payment providers", "count"
+        ),
+    ),
+    (
+        lambda: GatewayDifference.objects.filter(ended_at=None, kind=GatewayDifference.Kind.CLOCK),
+        "ended_at__isempty=1&kind__exact=clock",
+        ngettext_lazy(
+            "the clock differs from a payment provider's by more than a minute",
+            "the clock differs from payment providers' by more than a minute", "count",
+        ),
     ),
     (
         lambda: WireRequest.objects.filter(status=WireRequest.Status.OPEN), "status__exact=open",

@@ -21,7 +21,7 @@ from accounts.models import AuditEntry, BillingContact, EmailChange, RoleAssignm
 from billing_portal.core.models import JobRun, OutgoingMail
 from billing_portal.personal_data.people import Person
 from invoices.models import Charge, Credit, CreditEntry, CreditNote, Invoice
-from payments.models import CardHold, MethodSetup, Payment, PaymentMethod, Refund
+from payments.models import CardHold, GatewayDifference, MethodSetup, Payment, PaymentMethod, Refund
 
 Row = dict[str, Any]
 EVERY_ROW = Q()
@@ -166,6 +166,10 @@ TABLES = (
         swept="reason gateway_message", moments="started_at finished_at",
     ),
     Table(
+        GatewayDifference, "differences", _("The differences with payment providers that you marked as handled."),
+        by="ended_by", columns="gateway kind gateway_id note found_at ended_at", swept="note", moments="ended_at",
+    ),
+    Table(
         Charge, "charges", _("The charges that you recorded."), by="created_by",
         columns="profile__code kind description source_reference created_at",
     ),
@@ -249,6 +253,7 @@ KEPT = {
         "payments.PaymentEvent": "detail",
         "payments.WebhookDelivery": "event_id type object_id gateway_payment_id last_error",
         "payments.Dispute": "gateway_id reason",
+        "payments.GatewayDifference": "gateway_id theirs ours",
         "payments.Refund": "gateway_id",
         "payments.MethodSetup": "setup_id next_url",
         "payments.Detachment": "gateway_method last_error",

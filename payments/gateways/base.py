@@ -14,9 +14,9 @@ The core commits the attempt before it calls, calls outside any transaction, and
 ``tests/payments/contract`` holds every gateway in ``GATEWAYS_KNOWN`` to this.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any, Protocol, runtime_checkable
 
@@ -34,6 +34,9 @@ class Result(StrEnum):
     NOT_SENT = "not_sent"  # the provider certainly never got it; safe to try again at once
     UNKNOWN = "unknown"  # may or may not have happened
     NOT_FOUND = "not_found"  # only from `lookup`: the provider knows no such attempt (yet)
+    # Only from `expire` and `refund`: the key was used before, and there is nothing to see that it was used for. The
+    # same answer some minutes later is final: nothing happened, and nothing can happen any more.
+    SPENT = "spent"
 
 
 class Bucket(StrEnum):
@@ -182,6 +185,18 @@ class Dispute:
 
 
 @dataclass(frozen=True, slots=True)
+class ProviderRecord:
+    """A line of the provider's own list: a charge that took money, a refund, or a dispute."""
+
+    kind: EventKind
+    id: str
+    payment_id: str  # the provider's id of the payment that it is, or belongs to
+    amount: Money | None  # None for an amount that a `Money` cannot be
+    state: Result | DisputeStatus
+    reference: str = ""  # ours, when the object carries it
+
+
+@dataclass(frozen=True, slots=True)
 class Browser:
     """What the card field needs in the payer's browser; the origins are added to the content security policy of the
     pages that show it."""
@@ -238,7 +253,8 @@ class Gateway(Protocol):
 
     def expire(self, attempt: Attempt) -> Outcome:
         """Closes an attempt so that it can never be charged any more, also one the provider has not seen yet: EXPIRED
-        is a promise. When it is too late the true state is returned instead. A decline stays one."""
+        is the provider's promise, never our clock's. When it is too late the true state is returned instead. A decline
+        stays one. SPENT where the key can charge no more and the provider shows nothing that it charged."""
 
     def challenge(self, attempt: Attempt) -> Mapping[str, str]:
         """What `Browser.challenge_template` needs to ask for the bank's approval inside the portal's page; stored
@@ -267,13 +283,20 @@ class Gateway(Protocol):
         """Forgets a stored card. One that is gone already is success."""
 
     def refund(self, request: RefundRequest) -> Outcome:
-        """Pays back all or part. `DECLINED` when the provider refuses; `EXPIRED` does not occur."""
+        """Pays back all or part. `DECLINED` when the provider refuses; `EXPIRED` does not occur. `SPENT` when the
+        provider gives an error again that it keeps under the key."""
 
     def lookup_refund(self, request: RefundRequest) -> Outcome:
         """How a refund stands now: by ``refund_id``, else by ``key``. Creates nothing."""
 
     def lookup_dispute(self, dispute_id: str) -> Dispute | None:
         """How a dispute stands now; None when the provider knows none. Raises GatewayError."""
+
+    def records(self, since: datetime) -> Iterator[ProviderRecord]:
+        """Every charge that took money, then refunds, then disputes, made since a moment. Raises GatewayError."""
+
+    def clock_difference(self) -> timedelta:
+        """How far the provider's clock is ahead of ours, asked now. Raises GatewayError."""
 
     def verify(self, body: bytes, headers: Mapping[str, str]) -> list[Event]:
         """The events in a message. Raises BadSignature, UnreadableMessage."""

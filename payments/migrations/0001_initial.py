@@ -385,4 +385,35 @@ class Migration(migrations.Migration):
             },
         ),
         AppendOnly("payments_paymentevent"),
+        migrations.CreateModel(
+            name='GatewayComparison',
+            fields=[
+                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
+                ('gateway', models.CharField(max_length=20, unique=True, verbose_name='gateway')),
+                ('next_at', models.DateTimeField(verbose_name='next comparison')),
+                ('compared_at', models.DateTimeField(null=True, verbose_name='compared')),
+            ],
+        ),
+        migrations.CreateModel(
+            name='GatewayDifference',
+            fields=[
+                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
+                ('gateway', models.CharField(max_length=20, verbose_name='gateway')),
+                ('kind', models.CharField(choices=[('payment', 'Payment'), ('refund', 'Refund'), ('dispute', 'Dispute'), ('clock', 'Clock')], max_length=8, verbose_name='kind')),
+                ('gateway_id', models.CharField(blank=True, max_length=120, verbose_name="gateway's id")),
+                ('theirs', models.CharField(blank=True, max_length=120, verbose_name='at the provider')),
+                ('ours', models.CharField(blank=True, max_length=120, verbose_name='here')),
+                ('found_at', models.DateTimeField(verbose_name='found')),
+                ('ended_at', models.DateTimeField(null=True, verbose_name='ended')),
+                ('note', models.CharField(blank=True, max_length=300, verbose_name='what was done')),
+                ('ended_by', models.ForeignKey(db_index=False, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to=settings.AUTH_USER_MODEL, verbose_name='ended by')),
+                ('payment', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='payments.payment', verbose_name='payment')),
+            ],
+            options={
+                'verbose_name': 'difference with a provider',
+                'verbose_name_plural': 'differences with providers',
+                'indexes': [models.Index(condition=models.Q(('ended_at', None)), fields=['found_at'], name='difference_for_staff')],
+                'constraints': [models.UniqueConstraint(fields=('gateway', 'kind', 'gateway_id'), name='one_difference_about_a_thing')],
+            },
+        ),
     ]

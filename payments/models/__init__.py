@@ -1,5 +1,6 @@
 """Cards, attempts to move money, what came of them, and what providers told us."""
 
+from payments.models.comparison import GatewayComparison, GatewayDifference
 from payments.models.methods import CardHold, Detachment, MethodSetup, PaymentMethod
 from payments.models.payments import AutomaticCharge, Payment, PaymentAllocation, PaymentEvent
 from payments.models.reversals import Dispute, DisputeAllocation, Refund, RefundAllocation
@@ -11,6 +12,8 @@ __all__ = [
     "Detachment",
     "Dispute",
     "DisputeAllocation",
+    "GatewayComparison",
+    "GatewayDifference",
     "MethodSetup",
     "Payment",
     "PaymentAllocation",

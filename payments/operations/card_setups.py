@@ -228,7 +228,7 @@ def end_abandoned(*, at: datetime, limit: int = 100) -> int:
 
 def _end_abandoned(setup_id: UUID, at: datetime) -> bool:
     setup = MethodSetup.objects.select_related("profile", "created_by").get(pk=setup_id)
-    if setup.setup_id and at - setup.created_at < DAY:
+    if setup.setup_id:
         try:
             step = _how_it_stands(setup)
             if step.method is None and step.decline is None:
@@ -236,7 +236,9 @@ def _end_abandoned(setup_id: UUID, at: datetime) -> bool:
                 closed = _call(setup, lambda: gateway.expire_setup(setup.setup_id))
                 step = closed if closed.method is not None else step
         except (NoAnswer, UnknownGateway):
-            return True  # asked again when the lease is over, for a day
+            if at - setup.created_at < DAY:
+                return True  # asked again when the lease is over, for a day
+            step = SetupStep(setup.setup_id)
         if (step.method or step.decline) and may_save_card(setup.created_by, setup.profile):
             _record(setup.pk, step, at=at)
     waiting = MethodSetup.objects.filter(pk=setup.pk, status__in=(S.CREATED, S.NEEDS_CUSTOMER))

@@ -25,11 +25,16 @@ SECOND, MINUTE, HOUR, DAY = timedelta(seconds=1), timedelta(minutes=1), timedelt
 # A gateway call takes at most about a minute, so an attempt that is still only "created" then has lost its process.
 CALL_BUDGET = 90 * SECOND
 ABANDONED_AFTER = 30 * MINUTE
+# "There is nothing, and there can be nothing any more" is believed when it is said twice, so far apart.
+CONFIRM_AFTER = 5 * MINUTE
+# Whether money moved is not known for so long: staff see it, and the gateway is asked on.
+UNSURE_AFTER = HOUR
 RESEND_REFUND_WITHIN = 20 * HOUR
 
+WITHIN_AN_HOUR = [5 * MINUTE, 10 * MINUTE, 15 * MINUTE, 30 * MINUTE]
 LOOKUP_DELAYS: dict[str, list[timedelta]] = {
-    PaymentStatus.CREATED: [CALL_BUDGET, 2 * MINUTE, 5 * MINUTE, 30 * MINUTE, 2 * HOUR, 6 * HOUR, *[DAY] * 5],
-    PaymentStatus.UNKNOWN: [10 * SECOND, MINUTE, 5 * MINUTE, 30 * MINUTE, 2 * HOUR, 6 * HOUR, *[DAY] * 5],
+    PaymentStatus.CREATED: [CALL_BUDGET, 2 * MINUTE, *WITHIN_AN_HOUR, 2 * HOUR, 6 * HOUR, *[DAY] * 5],
+    PaymentStatus.UNKNOWN: [10 * SECOND, MINUTE, *WITHIN_AN_HOUR, 2 * HOUR, 6 * HOUR, *[DAY] * 5],
     PaymentStatus.NEEDS_CUSTOMER: [ABANDONED_AFTER, 10 * MINUTE, HOUR, 6 * HOUR, *[DAY] * 5],
     PaymentStatus.PENDING: [30 * SECOND, 5 * MINUTE, HOUR, 6 * HOUR, *[DAY] * 14],
 }
@@ -129,6 +134,11 @@ def next_lookup(status: str, lookups: int, at: datetime) -> datetime | None:
     """When to ask next about a payment or refund; None when it has ended or is for staff now."""
     delays = LOOKUP_DELAYS.get(status, [])
     return at + delays[lookups] if lookups < len(delays) else None
+
+
+def is_unsure(status: str, *, since: datetime, at: datetime) -> bool:
+    """Whether it is time for staff to know that nobody knows how a payment or refund ended."""
+    return status in {PaymentStatus.CREATED, PaymentStatus.UNKNOWN} and at - since >= UNSURE_AFTER
 
 
 def poll_now(rows: QuerySet[Any], at: datetime) -> int:

@@ -2,6 +2,7 @@
 Nothing here charges anything."""
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
@@ -23,7 +24,7 @@ from payments.operations.attempts import CannotPay
 from payments.operations.disputes import sync_dispute
 from payments.operations.gateway_calls import ABANDONED_AFTER, CALL_BUDGET, DAY, NoAnswer, attempt_of, call, call_lookup
 from payments.operations.refunds import sync_refund
-from payments.operations.settlement import settle
+from payments.operations.settlement import adopt_payment, settle
 from payments.states import PaymentStatus
 
 log = structlog.get_logger("portal.payments")
@@ -36,8 +37,13 @@ class NotTheirs(NotAllowed):
     remedy = ""
 
 
-def sync_payment(*, payment_id: UUID, source: PaymentEvent.Source, at: datetime, by: User | None = None) -> Payment:
+def sync_payment(
+    *, payment_id: UUID, source: PaymentEvent.Source, at: datetime, by: User | None = None, named: str = ""
+) -> Payment:
     """Asks the gateway and settles. Returns the payment; one that succeeded is returned as it is.
+
+    ``named`` is the provider's id of it in a message or in its list. It is asked by that id, whatever our clock says
+    about where to look, and a charge that it tells of besides the one we know is booked too (`_settle_named`).
 
     An attempt the gateway has never seen, one that nobody approved with the bank, and one that was declined are closed
     at the gateway first, and end here only when it promised that they can no longer be charged. Raises
@@ -45,10 +51,16 @@ def sync_payment(*, payment_id: UUID, source: PaymentEvent.Source, at: datetime,
     and for a message of the gateway, because the next look-up may be a day away.
     """
     payment = Payment.objects.select_related("profile", "method").get(pk=payment_id)
-    if payment.status == PaymentStatus.SUCCEEDED or payment.channel != Payment.Channel.CARD:
+    if payment.channel != Payment.Channel.CARD:
+        return payment
+    is_other = bool(named and payment.gateway_id) and named != payment.gateway_id
+    if is_other and (settled := _settle_named(payment, named, source=source, at=at, by=by)) is not None:
+        return settled
+    if payment.status == PaymentStatus.SUCCEEDED:
         return payment
     gateway = get_gateway(payment.gateway)
     attempt = attempt_of(payment)
+    attempt = replace(attempt, gateway_id=attempt.gateway_id or named)
     outcome = call_lookup(lambda: gateway.lookup(attempt), subject=payment.reference)
     if outcome.result == Result.UNKNOWN and (not payment.is_open or source == PaymentEvent.Source.WEBHOOK):
         raise NoAnswer
@@ -56,6 +68,23 @@ def sync_payment(*, payment_id: UUID, source: PaymentEvent.Source, at: datetime,
         outcome = _close_at_gateway(gateway, attempt)
     elif outcome.result == Result.NOT_FOUND and not payment.is_open:
         return payment
+    return settle(payment_id=payment.pk, outcome=outcome, source=source, at=at, by=by)
+
+
+def _settle_named(
+    payment: Payment, named: str, *, source: PaymentEvent.Source, at: datetime, by: User | None
+) -> Payment | None:
+    """What another charge under our reference than the one we know has taken. None when it took nothing. Raises
+    NoAnswer."""
+    attempt = replace(attempt_of(payment), gateway_id=named)
+    gateway = get_gateway(payment.gateway)
+    outcome = call_lookup(lambda: gateway.lookup(attempt), subject=payment.reference)
+    if outcome.result == Result.UNKNOWN:
+        raise NoAnswer
+    if outcome.result != Result.SUCCEEDED or outcome.gateway_id != named:
+        return None
+    if payment.status == PaymentStatus.SUCCEEDED:
+        return adopt_payment(payment_id=payment.pk, outcome=outcome, source=source, at=at)
     return settle(payment_id=payment.pk, outcome=outcome, source=source, at=at, by=by)
 
 

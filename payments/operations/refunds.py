@@ -27,7 +27,7 @@ from payments.models import Payment, PaymentEvent, Refund, RefundAllocation
 from payments.operations import gateway_calls, notifications
 from payments.operations.gateway_calls import CALL_BUDGET, NoAnswer, call_lookup, call_money, next_lookup, plain_text
 from payments.operations.reversals import parts_of, plan_reversal, restore_payment, reverse_payment, total_of
-from payments.operations.settlement import lock, record_audit, record_event
+from payments.operations.settlement import lock, record_audit, record_event, was_spent
 from payments.states import REFUND_MOVES, REFUND_OPEN, PaymentStatus, RefundStatus
 
 STATUS_OF = {
@@ -251,12 +251,15 @@ def _settle(row: Refund, outcome: Outcome, *, at: datetime) -> Refund:
     if new == RefundStatus.SUCCEEDED and outcome.amount != row.amount:
         new = RefundStatus.UNKNOWN
         row.needs_staff = True
+    if outcome.result == Result.SPENT:
+        new = _status_after_spent(row, outcome, at=at)
     if new not in REFUND_MOVES[old]:
         if old in REFUND_OPEN:
             row.gateway_id = row.gateway_id or outcome.gateway_id
             row.lookups += 1
             row.next_lookup_at = next_lookup(old, row.lookups, at)
-            row.needs_staff = row.needs_staff or row.next_lookup_at is None
+            unsure = gateway_calls.is_unsure(old, since=row.started_at, at=at)
+            row.needs_staff = row.needs_staff or unsure or row.next_lookup_at is None
             row.save(update_fields=["gateway_id", "lookups", "next_lookup_at", "needs_staff"])
         return row
     row.status = new
@@ -274,6 +277,18 @@ def _settle(row: Refund, outcome: Outcome, *, at: datetime) -> Refund:
         access = Access(user=row.started_by) if row.started_by else system_access()
         record_audit(f"refund.{new.value}", payment, access, at, amount_minor=row.amount_minor, currency=row.currency)
     return row
+
+
+def _status_after_spent(row: Refund, outcome: Outcome, *, at: datetime) -> RefundStatus:
+    """Unknown at first; the same answer some minutes later means that nothing was paid back, nor can be."""
+    payment = row.payment
+    if was_spent(payment, at=at, refund=str(row.pk)):
+        return RefundStatus.FAILED
+    if row.status in REFUND_OPEN:
+        detail = {"refund": str(row.pk), "message": plain_text(outcome.message)}
+        source = PaymentEvent.Source.RECONCILER
+        record_event(payment, old=payment.status, result=outcome.result, source=source, at=at, detail=detail)
+    return RefundStatus.UNKNOWN
 
 
 def sync_refund(*, refund_id: UUID, at: datetime) -> Refund:

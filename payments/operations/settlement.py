@@ -25,7 +25,7 @@ from invoices.operations.invoice_payments import apply_payment, clear_payment_st
 from payments.gateways.base import MethodInfo, Outcome, Result
 from payments.models import Payment, PaymentAllocation, PaymentEvent, PaymentMethod
 from payments.operations import notifications
-from payments.operations.gateway_calls import next_lookup, plain_text, poll_now
+from payments.operations.gateway_calls import CONFIRM_AFTER, is_unsure, next_lookup, plain_text, poll_now
 from payments.operations.methods import forget_card, may_save_card, remove_gone_card, save_card
 from payments.states import ENDED_WITHOUT_MONEY, MOVES, OPEN, PaymentStatus
 
@@ -89,10 +89,7 @@ def settle_locked(
     """`settle` of a payment that the caller has locked, in the caller's transaction. ``decision`` is what staff decided
     about it: the history and the audit trail then name that instead of the gateway's result."""
     payment = rows[0].payment
-    result = Result.UNKNOWN if outcome.result == Result.NOT_FOUND else outcome.result
-    old, new = PaymentStatus(payment.status), PaymentStatus(result.value)
-    if new == PaymentStatus.SUCCEEDED and outcome.amount != payment.amount:
-        new = PaymentStatus.MISMATCH
+    old, new = PaymentStatus(payment.status), _status_after(payment, outcome, at=at)
     if new not in MOVES[old]:
         _no_move(payment, new, outcome, source=source, at=at)
         return payment
@@ -127,6 +124,60 @@ def settle_locked(
         unsure = old == PaymentStatus.UNKNOWN or source == PaymentEvent.Source.RECONCILER
         was_unsure = unsure and old != PaymentStatus.NEEDS_CUSTOMER
         notifications.notify_payer(payment, invoices_of(rows), at=at, was_unsure=was_unsure)
+    return payment
+
+
+def _status_after(payment: Payment, outcome: Outcome, *, at: datetime) -> PaymentStatus:
+    if outcome.result == Result.SUCCEEDED and outcome.amount != payment.amount:
+        return PaymentStatus.MISMATCH
+    if outcome.result == Result.SPENT and was_spent(payment, at=at):
+        return PaymentStatus.EXPIRED
+    unknown = outcome.result in {Result.NOT_FOUND, Result.SPENT}
+    return PaymentStatus.UNKNOWN if unknown else PaymentStatus(outcome.result.value)
+
+
+def adopt_payment(*, payment_id: UUID, outcome: Outcome, source: PaymentEvent.Source, at: datetime) -> Payment:
+    """Books a further charge that the provider made under the reference of a payment that succeeded. Needs an outcome
+    with the provider's id and the amount that was taken.
+
+    It is a payment of its own, so that it can be paid back: what its invoice does not need becomes a credit, and staff
+    are told. Done once for each id, also when a process is killed half-way. A charge in another currency is not booked
+    and waits for staff. Returns the new payment, or the first one when nothing was booked.
+    """
+    payment = _write_further_payment(payment_id, outcome, source=source, at=at)
+    return payment if payment.pk == payment_id else settle(payment_id=payment.pk, outcome=outcome, source=source, at=at)
+
+
+@transaction.atomic(durable=True)
+def _write_further_payment(payment_id: UUID, outcome: Outcome, *, source: PaymentEvent.Source, at: datetime) -> Payment:
+    """The row of a further charge, as an attempt that had ended: success may follow that, and it holds nothing."""
+    rows = lock(payment_id)
+    first, amount = rows[0].payment, outcome.amount
+    known = Payment.objects.filter(gateway=first.gateway, gateway_id=outcome.gateway_id).first()
+    if known is not None:
+        return known
+    if not first.events.filter(result="charged_again", detail__gateway_id=outcome.gateway_id).exists():
+        first.needs_staff = True
+        first.save(update_fields=["needs_staff"])
+        record_event(first, old=first.status, result="charged_again", source=source, at=at, detail=_detail(outcome))
+    if amount is None or amount.minor <= 0 or amount.currency != first.currency:
+        return first
+    payment = Payment.objects.create(
+        profile=first.profile,
+        status=PaymentStatus.EXPIRED,
+        amount_minor=amount.minor,
+        currency=amount.currency,
+        method=first.method,
+        is_automatic=first.is_automatic,
+        gateway=first.gateway,
+        gateway_id=outcome.gateway_id,
+        started_at=at,
+        started_by=first.started_by,
+        finished_at=at,
+    )
+    PaymentAllocation.objects.create(payment=payment, invoice=rows[0].invoice, amount_minor=amount.minor, is_open=False)
+    detail = {**_detail(outcome), "further_to": first.reference}
+    record_event(payment, old="", result="charged_again", source=source, at=at, detail=detail)
     return payment
 
 
@@ -168,6 +219,13 @@ def _share_payment(rows: list[PaymentAllocation], payment: Payment) -> list[Paym
     for row in rows:
         row.payment = payment
     return rows
+
+
+def was_spent(payment: Payment, *, at: datetime, **about: str) -> bool:
+    """Whether the gateway gave the answer SPENT some minutes ago already, about the payment or, with ``refund``, about
+    that refund of it."""
+    spent = payment.events.filter(result=Result.SPENT, at__lte=at - CONFIRM_AFTER)
+    return spent.filter(**{f"detail__{name}": value for name, value in about.items()}).exists()
 
 
 def invoices_of(rows: Sequence[PaymentAllocation]) -> list[Invoice]:
@@ -233,8 +291,11 @@ def _no_move(
         if old in OPEN and source == PaymentEvent.Source.RECONCILER:
             payment.lookups += 1
             payment.next_lookup_at = next_lookup(old, payment.lookups, at)
-            payment.needs_staff = payment.needs_staff or payment.next_lookup_at is None
+            unsure = is_unsure(old, since=payment.started_at, at=at)
+            payment.needs_staff = payment.needs_staff or unsure or payment.next_lookup_at is None
             payment.save(update_fields=["lookups", "next_lookup_at", "needs_staff"])
+        if outcome.result == Result.SPENT:
+            record_event(payment, old=old, result=outcome.result, source=source, at=at, detail=_detail(outcome))
         return
     record_event(payment, old=old, result=outcome.result, source=source, at=at, detail=_detail(outcome))
 
@@ -247,7 +308,8 @@ def _copy_outcome(payment: Payment, outcome: Outcome) -> set[str]:
         "decline_code": outcome.decline.code if outcome.decline else "",
         "decline_bucket": outcome.decline.bucket if outcome.decline else "",
     }
-    if outcome.gateway_id and not payment.gateway_id:
+    # Where the money is, not where it was looked for first: a refund goes to the charge that took it.
+    if outcome.gateway_id and (not payment.gateway_id or outcome.result == Result.SUCCEEDED):
         changes["gateway_id"] = outcome.gateway_id
     if outcome.method is not None:
         changes |= {"card_brand": outcome.method.brand[:20], "card_last_four": outcome.method.last_four}

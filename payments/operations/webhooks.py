@@ -113,7 +113,7 @@ def process_again(*, delivery_id: int, at: datetime) -> WebhookDelivery:
 
 def _process(row: WebhookDelivery, at: datetime) -> None:
     try:
-        is_ours = _act(row, at)
+        is_ours = act_on(row, at)
     except Exception as error:
         if not isinstance(error, NotYet | NoAnswer):
             log.exception("delivery not processed", event_id=row.event_id)
@@ -127,8 +127,9 @@ def _process(row: WebhookDelivery, at: datetime) -> None:
     row.save(update_fields=["status", "next_try_at", "processed_at", "last_error"])
 
 
-def _act(row: WebhookDelivery, at: datetime) -> bool:
-    """Looks up what the message is about. Returns False when it is not about anything of ours."""
+def act_on(row: WebhookDelivery, at: datetime) -> bool:
+    """Looks up what a message is about, stored or not. Returns False when it is not about anything of ours. Raises
+    NotYet, NoAnswer."""
     if row.kind == EventKind.METHOD:
         return sync_method(gateway_slug=row.gateway, gateway_method=row.object_id, at=at)
     if row.kind not in {EventKind.PAYMENT, EventKind.REFUND, EventKind.DISPUTE}:
@@ -141,11 +142,10 @@ def _act(row: WebhookDelivery, at: datetime) -> bool:
             raise NotYet(f"{row.gateway_payment_id} may be a payment of ours that waits for its answer.")
         return False
     if row.kind == EventKind.PAYMENT:
-        if payment.status != PaymentStatus.SUCCEEDED:
-            sync_payment(payment_id=payment.pk, source=WEBHOOK, at=at)
+        sync_payment(payment_id=payment.pk, source=WEBHOOK, at=at, named=row.object_id)
         return True
     act = _act_on_refund if row.kind == EventKind.REFUND else _act_on_dispute
-    return _is_booked(payment, at) and act(row, payment, at)
+    return _is_booked(payment, at, named=row.gateway_payment_id) and act(row, payment, at)
 
 
 def _payment_of(row: WebhookDelivery) -> Payment | None:
@@ -168,11 +168,11 @@ def _waits_for_its_id(gateway_slug: str) -> bool:
     return waiting.filter(gateway=gateway_slug, gateway_id="", status__in=OPEN).exists()
 
 
-def _is_booked(payment: Payment, at: datetime) -> bool:
+def _is_booked(payment: Payment, at: datetime, *, named: str) -> bool:
     """Whether the money of a payment is in the books, so that something can be taken from it; one whose answer was lost
     is looked up first. Raises NotYet, NoAnswer."""
     if payment.status != PaymentStatus.SUCCEEDED and not payment.events.filter(result="refused").exists():
-        synced = sync_payment(payment_id=payment.pk, source=WEBHOOK, at=at)
+        synced = sync_payment(payment_id=payment.pk, source=WEBHOOK, at=at, named=named)
         payment.status, payment.gateway_id = synced.status, synced.gateway_id
     if payment.status in OPEN:
         raise NotYet(f"{payment.reference} has not succeeded yet.")

@@ -122,6 +122,8 @@ RESULT_WORDS: dict[str, Text] = {
     "accepted": _("Accepted by our staff"),
     "refused": _("Paid back by our staff"),
     "handled": _("Looked at by our staff"),
+    "charged_again": _("Charged once more than was asked; our staff look at it"),
+    "spent": _("The payment provider found nothing; we ask again"),
     "refund_too_much": _("More was paid back than was left here; our staff look at it"),
     "refund_currency": _("Money was paid back in another currency; our staff look at it"),
     f"dispute_{D.OPEN}": _("The bank asked money back"),

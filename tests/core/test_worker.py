@@ -79,7 +79,14 @@ def test_what_is_left_is_done_at_once(working):
 
 def test_what_people_wait_for_is_looked_after_more_often_than_every_minute():
     own_threads = {job.name: job.seconds for job in jobs() if job.seconds is not None}
-    assert own_threads == {"gateways": 1, "deliveries": 1, "mail": 1, "reconciliation": 10, "cards": 10}
+    assert own_threads == {
+        "gateways": 1,
+        "deliveries": 1,
+        "mail": 1,
+        "reconciliation": 10,
+        "cards": 10,
+        "comparison": 300,
+    }
 
 
 def test_the_worker_does_every_job_in_a_pass_every_minute(db):

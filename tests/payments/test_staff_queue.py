@@ -34,7 +34,7 @@ def unanswered(profile, payer):
     sandbox().faults.arm("drop_after")
     payment = press_pay(payer, invoice, card(profile))
     sandbox().faults.arm("drop_before", on="lookup", times=500)
-    for days in range(12):
+    for days in range(14):
         reconcile(at=NOW + timedelta(days=days))
     payment.refresh_from_db()
     assert (payment.status, payment.needs_staff, payment.next_lookup_at) == ("unknown", True, None)

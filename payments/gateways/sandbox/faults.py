@@ -11,7 +11,7 @@ from payments.gateways.base import GatewayError
 from payments.gateways.sandbox.models import ArmedFault, transaction
 
 OPERATIONS = (
-    *("charge", "lookup", "expire", "refund", "lookup_refund", "lookup_dispute", "challenge"),
+    *("charge", "lookup", "expire", "refund", "lookup_refund", "lookup_dispute", "challenge", "records"),
     *("setup", "finish_setup", "expire_setup", "lookup_method", "detach"),
 )
 

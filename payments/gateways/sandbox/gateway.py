@@ -7,13 +7,14 @@ wrong on demand (`faults`) or by the card (`cards`).
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from datetime import datetime, timedelta
 from functools import partial
 from typing import Any
 
 from django.conf import settings
 from django.urls import URLPattern, path
+from django.utils.timezone import now
 
 from invoices.money import Money
 from payments.gateways import base
@@ -126,10 +127,10 @@ class SandboxGateway:
         try:
             with self._call("refund") as (faults, at):
                 refund = partial(refunds.refund, request, faults, at=at)
-                outcome, _is_new = _once(f"refund {request.key}", parameters, faults, at, refund)
+                outcome, is_new = _once(f"refund {request.key}", parameters, faults, at, refund)
         except NetworkTrouble as trouble:
             return _lost(trouble)
-        return outcome
+        return outcome if is_new or outcome != SERVER_ERROR else replace(outcome, result=Result.SPENT)
 
     def lookup_refund(self, request: base.RefundRequest) -> Outcome:
         with self._ask("lookup_refund"):
@@ -140,6 +141,22 @@ class SandboxGateway:
         with self._ask("lookup_dispute"):
             dispute = models.Dispute.objects.filter(pk=dispute_id).first()
             return refunds.dispute_of(dispute) if dispute is not None else None
+
+    def records(self, since: datetime) -> Iterator[base.ProviderRecord]:
+        with self._ask("records"):
+            for charge in models.CardPayment.objects.filter(state=Result.SUCCEEDED, created_at__gte=since):
+                state, kind = Result.SUCCEEDED, base.EventKind.PAYMENT
+                yield base.ProviderRecord(kind, charge.pk, charge.pk, charge.amount, state, charge.reference)
+            for row in models.Refund.objects.filter(created_at__gte=since):
+                state, kind = Result(row.state), base.EventKind.REFUND
+                yield base.ProviderRecord(kind, row.pk, row.payment_id, row.amount, state, row.reference)
+            for claim in models.Dispute.objects.filter(created_at__gte=since):
+                status, kind = base.DisputeStatus(claim.state), base.EventKind.DISPUTE
+                yield base.ProviderRecord(kind, claim.pk, claim.payment_id, claim.amount, status)
+
+    def clock_difference(self) -> timedelta:
+        with self._ask("records") as at:
+            return at - now()
 
     def verify(self, body: bytes, headers: Mapping[str, str]) -> list[base.Event]:
         return events.verify(self.webhook_secret, body, headers)

@@ -6,10 +6,14 @@ the last try does not mean that nothing was sent; the transport remembers whethe
 
 import threading
 from collections.abc import Callable, Iterator, Mapping
+from datetime import timedelta
+from email.utils import parsedate_to_datetime
 from typing import Any
 
 import stripe
+import structlog
 import urllib3.exceptions
+from django.utils.timezone import now
 
 from payments.gateways.base import GatewayError
 
@@ -18,6 +22,9 @@ API_BASE = "https://api.stripe.com"
 CONNECT_TIMEOUT, READ_TIMEOUT = 5, 20  # seconds
 RETRIES = 1
 PAGE = 100
+
+
+log = structlog.get_logger("payments.stripe")
 
 
 class NeverSent(stripe.APIConnectionError):
@@ -30,6 +37,8 @@ class Transport(stripe.RequestsClient):
     def __init__(self) -> None:
         super().__init__(timeout=(CONNECT_TIMEOUT, READ_TIMEOUT))
         self._call = threading.local()
+        # How far Stripe's clock was ahead of ours at the last answer; None before the first.
+        self.clock_difference: timedelta | None = None
 
     @property
     def lost_tries(self) -> int:
@@ -52,10 +61,12 @@ class Transport(stripe.RequestsClient):
             self._call.lost += 1
         self._call.is_first = self._call.refused = False
         try:
-            return super().request(method, url, headers, post_data)
+            answer: tuple[bytes, int, Mapping[str, str]] = super().request(method, url, headers, post_data)
         except stripe.APIConnectionError as error:
             self._call.refused = _never_connected(error)
             raise
+        self.clock_difference = _clock_difference(answer[2])
+        return answer
 
 
 def _never_connected(error: BaseException | None) -> bool:
@@ -67,6 +78,13 @@ def _never_connected(error: BaseException | None) -> bool:
             return True
         error, seen = error.__cause__ or error.__context__, seen + 1
     return False
+
+
+def _clock_difference(headers: Mapping[str, str]) -> timedelta | None:
+    try:
+        return parsedate_to_datetime(headers["Date"]) - now()
+    except (KeyError, ValueError, TypeError):
+        return None
 
 
 class Account:
@@ -83,6 +101,20 @@ class Account:
             max_network_retries=RETRIES,
             http_client=self.transport,
         )
+
+    def clock_difference(self) -> timedelta:
+        """How far Stripe's clock is ahead of ours, asked now. Any answer will do, a refusal too: each has the date.
+        Raises GatewayError."""
+        try:
+            self._marked(lambda client: client.v1.accounts.retrieve_current())
+        except stripe.APIConnectionError as error:
+            raise GatewayError(f"The clock could not be read: {error.user_message}", sent=False) from error
+        except stripe.StripeError:
+            log.info("asked for the date alone")
+        difference = self.transport.clock_difference
+        if difference is None:
+            raise GatewayError("The answer had no date.")
+        return difference
 
     def call(self, method: Callable[[stripe.StripeClient], stripe.StripeObject]) -> dict[str, Any]:
         """Makes one call. Raises stripe.StripeError, marked when a try that was lost may have arrived, and GatewayError

@@ -124,6 +124,15 @@ def never_arrived(error: stripe.StripeError) -> bool:
     return isinstance(error, stripe.AuthenticationError | stripe.PermissionError)
 
 
+def is_key_used(error: stripe.StripeError) -> bool:
+    """Whether the idempotency key had been used before, for another request or for one that ended in a 500: what Stripe
+    answers now is not about the request that was sent now. https://docs.stripe.com/api/idempotent_requests"""
+    if isinstance(error, stripe.IdempotencyError):
+        return True
+    headers = {name.lower(): value for name, value in (error.headers or {}).items()}
+    return (error.http_status or 0) >= 500 and headers.get("idempotent-replayed") == "true"
+
+
 def charge_outcome(error: stripe.StripeError) -> Outcome:
     """What an error means for a charge. Raises GatewayError for what only a change here or at Stripe can mend."""
     facts, message = details(error), message_of(error)

@@ -6,12 +6,13 @@ table (`errors`), amounts in one place (`money`).
 """
 
 from collections.abc import Iterator, Mapping, Sequence
+from datetime import datetime, timedelta
 from urllib.parse import urlsplit
 
 from django.conf import settings
 from django.urls import URLPattern
 
-from payments.gateways.base import Browser, Capabilities, Event
+from payments.gateways.base import Browser, Capabilities, Event, ProviderRecord
 from payments.gateways.stripe import events
 from payments.gateways.stripe.cards import Cards
 from payments.gateways.stripe.client import API_BASE, Account
@@ -53,6 +54,13 @@ class StripeGateway(PaymentIntents, Cards, Refunds):
         self.test_mode = not secret_key.startswith(("sk_live_", "rk_live_"))
         self.account = Account(secret_key, self.api_base, account)
         self.browser = self._browser()
+
+    def records(self, since: datetime) -> Iterator[ProviderRecord]:
+        yield from self._charges_since(since)
+        yield from self._reversals_since(since)
+
+    def clock_difference(self) -> timedelta:
+        return self.account.clock_difference()
 
     def verify(self, body: bytes, headers: Mapping[str, str]) -> list[Event]:
         return events.verify(self.webhook_secrets, body, headers, live=not self.test_mode)

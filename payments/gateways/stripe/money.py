@@ -67,6 +67,14 @@ def to_stripe(amount: Money) -> int:
     return integer
 
 
+def money_or_none(integer: int, currency: str) -> Money | None:
+    """As `from_stripe`; None for what a `Money` cannot be, such as another shop's currency in a list."""
+    try:
+        return from_stripe(integer, currency)
+    except ValueError:
+        return None
+
+
 def from_stripe(integer: int, currency: str) -> Money:
     """The amount that an integer of Stripe's stands for; the currency comes in small letters. Raises Unrepresentable
     for one that a `Money` cannot be."""

@@ -3,24 +3,46 @@
 The same key gives the same answer for at least a day, so the same attempt charges once however often it is sent; later
 it is only looked up. Closing an attempt that Stripe never saw uses up that same key for an intent that is never
 confirmed: should the first request still come, Stripe refuses it, because the key was used for something else.
+
+Our clock proves nothing: an attempt is looked for by the id that Stripe gave, in the list of the time around its start,
+and by Stripe's own search; and it is closed at Stripe, however old it seems to be.
 """
 
-from collections.abc import Mapping
-from datetime import timedelta
+from collections.abc import Iterator, Mapping
+from datetime import datetime, timedelta
 from typing import Any
 
 import stripe
 from django.utils.timezone import now
 
-from payments.gateways.base import Attempt, Bucket, Decline, DeclineCode, GatewayError, MethodInfo, Outcome, Result
+from payments.gateways.base import (
+    Attempt,
+    Bucket,
+    Decline,
+    DeclineCode,
+    EventKind,
+    GatewayError,
+    MethodInfo,
+    Outcome,
+    ProviderRecord,
+    Result,
+)
 from payments.gateways.stripe.cards import IN_PAGE, Refused, challenge_of, id_of, info_of, payer_of, redirect_of
-from payments.gateways.stripe.client import Account
-from payments.gateways.stripe.errors import DECLINES, charge_outcome, decline_of, details, message_of, trouble
-from payments.gateways.stripe.money import Unrepresentable, from_stripe, to_stripe
+from payments.gateways.stripe.client import PAGE, Account
+from payments.gateways.stripe.errors import (
+    DECLINES,
+    charge_outcome,
+    decline_of,
+    details,
+    is_key_used,
+    message_of,
+    trouble,
+)
+from payments.gateways.stripe.money import Unrepresentable, from_stripe, money_or_none, to_stripe
 
 EXPAND = ["latest_charge", "payment_method"]
-# Stripe may forget a key once it is 24 hours old. Nothing is sent, or taken for fenced, in the last hours before.
-SENT_WITHIN, FENCED_WITHIN = timedelta(hours=20), timedelta(hours=23)
+# Stripe may forget a key once it is 24 hours old. Nothing is sent in the last hours before.
+SENT_WITHIN = timedelta(hours=20)
 # When the intent of an attempt can have been made, around the start of the attempt.
 EARLIER, LATER = timedelta(minutes=10), timedelta(hours=25)
 NO_NUMBER = Decline(DeclineCode.AMOUNT, Bucket.CONFIG_ERROR)
@@ -64,12 +86,12 @@ class PaymentIntents:
         return outcome_of(intent)
 
     def expire(self, attempt: Attempt) -> Outcome:
-        """Cancels what there is; where there is nothing, takes away the key that the first request would need."""
+        """Cancels what there is; where there is nothing, takes away the key that the first request would need. SPENT
+        when that key was used before and there is nothing to see that it was used for, such as after a 500, which
+        Stripe keeps under the key."""
         intent = self._find(attempt)
         if intent is not None:
             return self._close(intent)
-        if _age(attempt) > FENCED_WITHIN:
-            return Outcome(Result.EXPIRED)
         try:
             integer = to_stripe(attempt.amount)
             asked = {
@@ -81,15 +103,15 @@ class PaymentIntents:
             return self._close(self._create(attempt, asked))
         except Unrepresentable as error:
             return Outcome(Result.EXPIRED, message=str(error))
-        except stripe.IdempotencyError as error:
-            intent = self._search(attempt)
-            return self._close(intent) if intent is not None else Outcome(Result.UNKNOWN, message=message_of(error))
         except stripe.InvalidRequestError as error:
             if details(error).get("code") not in DECLINES:
                 raise trouble(error) from error
             return Outcome(Result.EXPIRED, message=message_of(error))  # such an amount is refused whenever it comes
         except stripe.StripeError as error:
-            raise trouble(error) from error
+            if not is_key_used(error):
+                raise trouble(error) from error
+            intent = self._search(attempt)
+            return self._close(intent) if intent is not None else Outcome(Result.SPENT, message=message_of(error))
 
     def challenge(self, attempt: Attempt) -> dict[str, str]:
         """What the browser needs to ask for the bank's approval inside the page; empty when nothing is asked there."""
@@ -110,24 +132,54 @@ class PaymentIntents:
             raise trouble(error) from error
 
     def _search(self, attempt: Attempt) -> dict[str, Any] | None:
-        """The intent with our reference and key, among those of the time around its start. Raises GatewayError.
+        """The intent with our reference and key; of several the one that took money. Raises GatewayError.
 
-        The list is complete at once, which Stripe's search is not. It is not narrowed to the payer: which one that was
-        is not certain any more.
+        The list of the time around its start is complete at once, but when that was only our clock knows. Stripe's
+        search needs no time, but a minute until it sees what is new. The list is not narrowed to the payer: which one
+        that was is not certain any more.
         """
-        start = attempt.started_at or now() - LATER
-        asked = {
-            "created": {"gte": int((start - EARLIER).timestamp()), "lte": int((start + LATER + EARLIER).timestamp())},
-            "expand": [f"data.{name}" for name in EXPAND],
-        }
         try:
-            for intent in self.account.each(lambda client, asked: client.v1.payment_intents.list(asked), asked):
-                metadata = intent.get("metadata") or {}
-                if metadata.get("reference") == attempt.reference and metadata.get("attempt") == attempt.key:
-                    return intent
+            intents = [intent for intent in self._listed(attempt) if _is_of(intent, attempt)]
+            intents = intents or [intent for intent in self._searched(attempt) if _is_of(intent, attempt)]
         except stripe.StripeError as error:
             raise trouble(error) from error
-        return None
+        return min(intents, key=lambda intent: (intent["status"] != "succeeded", _is_fence(intent)), default=None)
+
+    def _listed(self, attempt: Attempt) -> Iterator[dict[str, Any]]:
+        """The intents of the time around an attempt's start, by our clock and by Stripe's where they differ."""
+        start = attempt.started_at or now() - LATER
+        starts = (start, start + (self.account.transport.clock_difference or timedelta()))
+        created = {
+            "gte": int((min(starts) - EARLIER).timestamp()),
+            "lte": int((max(starts) + LATER + EARLIER).timestamp()),
+        }
+        asked = {"created": created, "expand": [f"data.{name}" for name in EXPAND]}
+        return self.account.each(lambda client, asked: client.v1.payment_intents.list(asked), asked)
+
+    def _searched(self, attempt: Attempt) -> list[dict[str, Any]]:
+        """What Stripe's search finds under our reference; nothing for an account that may not search."""
+        query = f"metadata['reference']:'{attempt.reference}'"
+        asked: Any = {"query": query, "expand": [f"data.{name}" for name in EXPAND], "limit": PAGE}
+        try:
+            return list(self.account.call(lambda client: client.v1.payment_intents.search(asked))["data"])
+        except stripe.InvalidRequestError:
+            return []
+
+    def _charges_since(self, since: datetime) -> Iterator[ProviderRecord]:
+        asked = {"created": {"gte": int(since.timestamp())}}
+        try:
+            for intent in self.account.each(lambda client, asked: client.v1.payment_intents.list(asked), asked):
+                if intent["status"] == "succeeded":
+                    yield ProviderRecord(
+                        EventKind.PAYMENT,
+                        id=intent["id"],
+                        payment_id=intent["id"],
+                        amount=money_or_none(intent["amount_received"], intent["currency"]),
+                        state=Result.SUCCEEDED,
+                        reference=str((intent.get("metadata") or {}).get("reference") or ""),
+                    )
+        except stripe.StripeError as error:
+            raise trouble(error) from error
 
     def _close(self, intent: Mapping[str, Any]) -> Outcome:
         """Cancels an intent; when that is too late, its true state. A decline stays one, now for good."""
@@ -218,6 +270,11 @@ def _method_of(intent: Mapping[str, Any]) -> MethodInfo | None:
 
 def _metadata(attempt: Attempt) -> dict[str, str]:
     return {"reference": attempt.reference, "attempt": attempt.key, "profile": attempt.profile}
+
+
+def _is_of(intent: Mapping[str, Any], attempt: Attempt) -> bool:
+    metadata = intent.get("metadata") or {}
+    return metadata.get("reference") == attempt.reference and metadata.get("attempt") == attempt.key
 
 
 def _is_fence(intent: Mapping[str, Any]) -> bool:

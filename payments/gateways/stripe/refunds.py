@@ -1,16 +1,27 @@
 """Paying back, and what a bank took back: refunds and disputes."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
 import stripe
 
-from payments.gateways.base import Bucket, Decline, DeclineCode, Dispute, DisputeStatus, Outcome, RefundRequest, Result
+from payments.gateways.base import (
+    Bucket,
+    Decline,
+    DeclineCode,
+    Dispute,
+    DisputeStatus,
+    EventKind,
+    Outcome,
+    ProviderRecord,
+    RefundRequest,
+    Result,
+)
 from payments.gateways.stripe.cards import id_of
 from payments.gateways.stripe.client import Account
-from payments.gateways.stripe.errors import is_missing, message_of, never_arrived, trouble
-from payments.gateways.stripe.money import Unrepresentable, from_stripe, to_stripe
+from payments.gateways.stripe.errors import is_key_used, is_missing, message_of, never_arrived, trouble
+from payments.gateways.stripe.money import Unrepresentable, from_stripe, money_or_none, to_stripe
 
 RESULTS = {
     "succeeded": Result.SUCCEEDED,
@@ -55,6 +66,9 @@ class Refunds:
         except stripe.InvalidRequestError as error:
             return _refused(DeclineCode.GENERIC, message_of(error))
         except stripe.StripeError as error:
+            if is_key_used(error):
+                known = self.lookup_refund(request)
+                return known if known.result != Result.NOT_FOUND else Outcome(Result.SPENT, message=message_of(error))
             result = Result.NOT_SENT if never_arrived(error) else Result.UNKNOWN
             return Outcome(result, message=message_of(error))
 
@@ -114,6 +128,29 @@ class Refunds:
             reason=str(dispute.get("reason") or ""),
             evidence_due_at=datetime.fromtimestamp(due, UTC) if due else None,
         )
+
+    def _reversals_since(self, since: datetime) -> Iterator[ProviderRecord]:
+        asked = {"created": {"gte": int(since.timestamp())}}
+        try:
+            for refund in self.account.each(lambda client, asked: client.v1.refunds.list(asked), asked):
+                yield ProviderRecord(
+                    EventKind.REFUND,
+                    id=refund["id"],
+                    payment_id=id_of(refund.get("payment_intent")),
+                    amount=money_or_none(refund["amount"], refund["currency"]),
+                    state=RESULTS.get(refund["status"], Result.UNKNOWN),
+                    reference=str((refund.get("metadata") or {}).get("reference") or ""),
+                )
+            for dispute in self.account.each(lambda client, asked: client.v1.disputes.list(asked), asked):
+                yield ProviderRecord(
+                    EventKind.DISPUTE,
+                    id=dispute["id"],
+                    payment_id=id_of(dispute.get("payment_intent")),
+                    amount=money_or_none(dispute["amount"], dispute["currency"]),
+                    state=DISPUTES.get(dispute["status"], DisputeStatus.OPEN),
+                )
+        except stripe.StripeError as error:
+            raise trouble(error) from error
 
 
 def outcome_of(refund: Mapping[str, Any]) -> Outcome:

@@ -2,7 +2,8 @@
 
 import pytest
 
-from tests.payments.stripe.bench import gateway_at
+from payments.gateways.registry import get_gateway
+from tests.payments.stripe.bench import SECRET, gateway_at
 from tests.payments.stripe.standin.client import the_stand_in
 
 
@@ -19,3 +20,14 @@ def standin():
 @pytest.fixture
 def gateway(standin):
     return gateway_at(standin.url)
+
+
+@pytest.fixture
+def shop(settings, standin, db):
+    """The stand-in, with Stripe as the gateway that new cards are added to."""
+    options = settings.GATEWAYS_KNOWN["stripe"]["options"] | {"api_base": standin.url}
+    settings.PAYMENT_GATEWAYS = {"stripe": settings.GATEWAYS_KNOWN["stripe"] | {"options": options}}
+    get_gateway.cache_clear()
+    standin("messages", secret=SECRET)
+    yield standin
+    get_gateway.cache_clear()

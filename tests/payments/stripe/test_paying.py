@@ -27,17 +27,6 @@ GOOD, POOR = "4242424242424242", "4000000000009995"
 
 
 @pytest.fixture
-def shop(settings, standin, db):
-    """The stand-in, with Stripe as the gateway that new cards are added to."""
-    options = settings.GATEWAYS_KNOWN["stripe"]["options"] | {"api_base": standin.url}
-    settings.PAYMENT_GATEWAYS = {"stripe": settings.GATEWAYS_KNOWN["stripe"] | {"options": options}}
-    get_gateway.cache_clear()
-    standin("messages", secret=SECRET)
-    yield standin
-    get_gateway.cache_clear()
-
-
-@pytest.fixture
 def invoice(profile, shop):
     return issued(profile)
 

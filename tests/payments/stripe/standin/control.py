@@ -38,6 +38,7 @@ def _forget(edge):
     edge.seen.clear()
     edge.undocumented.clear()
     edge.held.clear()
+    edge.keys.ahead = edge.shop.search_lag = 0
 
 
 def _refund(edge, account, **given):
@@ -60,6 +61,7 @@ CONTROLS = {
     "revoke": lambda edge, key: edge.revoked.add(key),
     "restore": lambda edge, key: edge.revoked.discard(key),
     "seen": lambda edge: edge.seen,
+    "search_lag": lambda edge, seconds: setattr(edge.shop, "search_lag", seconds),
     "set": _set,
     "undocumented": lambda edge: edge.undocumented,
     "forget": _forget,

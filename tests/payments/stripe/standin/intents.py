@@ -1,6 +1,8 @@
 """PaymentIntents: translated for localstripe, with the answers that Stripe's test cards give."""
 
+import re
 import secrets
+import time
 
 from tests.payments.stripe.standin import numbers
 from tests.payments.stripe.standin.books import Refusal, invalid
@@ -168,6 +170,17 @@ def listed(shop: Shop, account, given):
     ]
     limit = int(given.get("limit", 10))
     return {"object": "list", "url": "/v1/payment_intents", "data": found[:limit], "has_more": len(found) > limit}
+
+
+def searched(shop: Shop, account, given):
+    """By our reference alone, whenever it was; what was made in the last ``search_lag`` seconds is not seen yet."""
+    match = re.fullmatch(r"metadata\['reference'\]:'([^']+)'", given["query"])
+    if match is None:
+        raise invalid("We were unable to parse your search query.", param="query")
+    everything = listed(shop, account, {"limit": 1000000, "expand": given.get("expand", ())})["data"]
+    seen = [each for each in everything if each["created"] <= time.time() - shop.search_lag]
+    found = [each for each in seen if each["metadata"].get("reference") == match[1]]
+    return {"object": "search_result", "url": "/v1/payment_intents/search", "data": found, "has_more": False}
 
 
 def export(shop: Shop, intent, expand=(), raw=None):

@@ -50,13 +50,26 @@ def retrieve(shop: Shop, account, refund, given):
 
 
 def listed(shop: Shop, account, given):
-    shop.owned(given["payment_intent"], account, param="payment_intent")
-    found = [export(shop, id_) for id_ in reversed(shop.refunds[given["payment_intent"]])]
+    if "payment_intent" in given:
+        shop.owned(given["payment_intent"], account, param="payment_intent")
+        ids = shop.refunds[given["payment_intent"]]
+    else:
+        ids = [id_ for refunds in shop.refunds.values() for id_ in refunds if shop.owner[id_] == account]
+    found = [each for id_ in reversed(ids) if is_since(each := export(shop, id_), given)]
     after = given.get("starting_after")
     if after:
         found = found[[each["id"] for each in found].index(after) + 1 :]
     limit = int(given.get("limit", 10))
     return {"object": "list", "url": "/v1/refunds", "data": found[:limit], "has_more": len(found) > limit}
+
+
+def is_since(thing, given):
+    return thing["created"] >= int(given.get("created", {}).get("gte", 0))
+
+
+def listed_disputes(shop: Shop, account, given):
+    found = [each for id_, each in shop.disputes.items() if shop.owner[id_] == account and is_since(each, given)]
+    return {"object": "list", "url": "/v1/disputes", "data": found[::-1], "has_more": False}
 
 
 def export(shop: Shop, refund):

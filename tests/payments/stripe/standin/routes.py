@@ -13,8 +13,8 @@ ACTIONS = {"cancel", "detach"}
 def route_of(path):
     """``payment_intents/pi_1/cancel`` is the route ``payment_intents/{id}/cancel`` with the id ``pi_1``."""
     parts = path.removeprefix("/v1/").split("/")
-    if len(parts) == 1:
-        return parts[0], ""
+    if len(parts) == 1 or parts[1] == "search":
+        return "/".join(parts), ""
     return "/".join([parts[0], "{id}", *parts[2:]]), parts[1]
 
 
@@ -68,9 +68,11 @@ def _luhn(number):
 HANDLERS = {
     ("GET", "account"): lambda shop, account, id_, given: {"id": account, "object": "account"},
     ("POST", "customers"): lambda shop, account, id_, given: lambda: _customer(shop, account, given),
+    ("GET", "disputes"): lambda shop, account, id_, given: money_back.listed_disputes(shop, account, given),
     ("GET", "disputes/{id}"): money_back.retrieve_dispute,
     ("POST", "payment_intents"): lambda shop, account, id_, given: intents.create(shop, account, given),
     ("GET", "payment_intents"): lambda shop, account, id_, given: intents.listed(shop, account, given),
+    ("GET", "payment_intents/search"): lambda shop, account, id_, given: intents.searched(shop, account, given),
     ("GET", "payment_intents/{id}"): intents.retrieve,
     ("POST", "payment_intents/{id}/cancel"): intents.cancel,
     ("GET", "payment_methods/{id}"): _method,

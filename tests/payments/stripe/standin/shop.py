@@ -33,6 +33,7 @@ class Shop:
         self.set_up = set()  # cards that the bank approved for later
         self.used_up = set()  # cards that were charged without a payer, or forgotten
         self.events = []
+        self.search_lag = 0  # seconds until the search sees what is new
         self._methods = {}  # as the books have them, until they change there
         self.on_event = lambda event: None
 

@@ -1,0 +1,47 @@
+"""Differences between providers and the books, for staff: the list of those that wait is a staff queue."""
+
+from typing import Any
+
+from django.contrib import admin
+from django.utils import timezone
+from django.utils.translation import gettext as _now
+from django.utils.translation import gettext_lazy as _
+
+from accounts.access import Access
+from payments.admin.base import StaffAction, StaffActionAdmin
+from payments.admin.forms import NoteForm
+from payments.models import GatewayDifference
+from payments.operations.comparison import end_difference
+
+
+@admin.register(GatewayDifference)
+class GatewayDifferenceAdmin(StaffActionAdmin):
+    list_display = ("gateway", "kind", "gateway_id", "at_the_provider", "here", "payment", "found_at", "ended_at")
+    list_filter = (("ended_at", admin.EmptyFieldListFilter), "kind", "gateway")
+    list_select_related = ("payment",)
+    search_fields = ("=gateway_id", "=payment__reference")
+    search_help_text = _("Gateway's id, or reference of the payment")
+    ordering = ("-found_at", "-pk")
+    fields = (
+        "gateway", "kind", "gateway_id", "at_the_provider", "here", "payment", "found_at", "ended_at", "ended_by",
+        "note",
+    )  # fmt: skip
+
+    @admin.display(description=_("at the provider"))
+    def at_the_provider(self, row: GatewayDifference) -> str:
+        return row.theirs or _now("not known")
+
+    @admin.display(description=_("here"))
+    def here(self, row: GatewayDifference) -> str:
+        return row.ours or _now("not known")
+
+    @StaffAction(
+        address="handled",
+        title=_("Mark as handled"),
+        is_offered=lambda row: row.ended_at is None and row.kind != GatewayDifference.Kind.CLOCK,
+        text=[_("The difference leaves the staff queue, and comes back when the provider or the books change.")],
+        form=NoteForm,
+    )
+    def handled(self, access: Access, row: GatewayDifference, data: dict[str, Any]) -> str:
+        end_difference(access=access, difference_id=row.pk, note=data["note"], at=timezone.now())
+        return _now("The difference left the staff queue.")

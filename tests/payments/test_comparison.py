@@ -1,0 +1,182 @@
+"""The books against the provider's own list: what was missed is looked up, and what still differs waits for staff."""
+
+from datetime import timedelta
+from uuid import uuid4
+
+import pytest
+from django.core.management import CommandError, call_command
+from django.utils.timezone import now
+
+from accounts.access import NotAllowed, access_of
+from accounts.models import AuditEntry
+from payments.gateways.sandbox.models import CardPayment, Clock
+from payments.gateways.sandbox.models import Refund as SandboxRefund
+from payments.models import Dispute, GatewayComparison, GatewayDifference, Payment, Refund
+from payments.operations.comparison import compare_due, compare_gateway, end_difference
+from payments.operations.manual_payments import CannotRecord
+from payments.operations.refunds import refund
+from tests.factories import NOW, issued
+from tests.payments.acts import books_are_clean, card, messages, press_pay, sandbox, staff, state
+from tests.payments.test_charged_again import charge_again, paid
+
+pytestmark = pytest.mark.django_db
+
+
+def compare(at=NOW):
+    return compare_gateway(gateway_slug="sandbox", since=NOW - timedelta(days=7), at=at)
+
+
+def open_differences():
+    return list(GatewayDifference.objects.filter(ended_at=None).values_list("kind", "theirs", "ours"))
+
+
+def foreign_charge(**fields):
+    """A charge that somebody made at the provider without us."""
+    row = CardPayment(
+        id=f"ch_{uuid4().hex}", profile="BP-OTHER", description="", amount_minor=5000, currency="EUR",
+        expiry_month=1, expiry_year=2030, return_url="", in_page=False, method="", save_method=False, **fields
+    )  # fmt: skip
+    row.move("succeeded", at=now())
+    return row
+
+
+def test_books_that_agree_leave_nothing_for_staff(payer, profile):
+    _invoice, payment = paid(payer, profile)
+    refund(access=staff(), payment_id=payment.pk, amount=payment.amount, reason="Test", attempt_key=uuid4(), at=NOW)
+    second = paid(payer, profile)[1]
+    sandbox().operator.dispute(second.gateway_id)
+    compare()
+
+    assert compare() == []
+    assert open_differences() == []
+
+
+def test_what_every_message_told_and_none_arrived_is_looked_up(payer, profile):
+    """A payment, a charge made once more, a refund and a dispute in the provider's dashboard: all messages are lost."""
+    invoice = issued(profile)
+    second, third = paid(payer, profile), paid(payer, profile)
+    sandbox().faults.arm("drop_after")
+    first = press_pay(payer, invoice, card(profile))
+    charge_again(first)
+    sandbox().operator.refund(second[1].gateway_id, 4000)
+    sandbox().operator.decide(sandbox().operator.dispute(third[1].gateway_id, 2000), "lost")
+    messages()
+
+    assert compare() == []
+
+    assert state(invoice)[:2] == ("paid", 12000)
+    assert sorted(Payment.objects.values_list("status", flat=True)) == ["succeeded"] * 4
+    assert Payment.objects.filter(needs_staff=True, events__result="charged_again").exists()
+    assert Refund.objects.get().amount_minor == 4000
+    assert Dispute.objects.get().status == "lost"
+    taken = sum(Payment.objects.values_list("amount_minor", flat=True))
+    back = sum(Payment.objects.values_list("refunded_minor", flat=True))
+    assert sandbox().operator.totals() == {"EUR": taken - back}
+    assert books_are_clean()
+
+
+def test_a_charge_that_only_the_provider_knows_waits_for_staff(profile):
+    charge = foreign_charge()
+
+    [difference] = compare()
+
+    assert (difference.gateway_id, difference.theirs, difference.ours) == (charge.pk, "50.00 EUR succeeded", "")
+    assert compare() == [difference]
+    assert GatewayDifference.objects.count() == 1
+
+
+def test_a_charge_that_only_we_know_waits_for_staff(payer, profile):
+    _invoice, payment = paid(payer, profile)
+    CardPayment.objects.all().delete()
+
+    [difference] = compare()
+
+    assert (difference.payment, difference.theirs, difference.ours) == (payment, "not_found", "120.00 EUR succeeded")
+
+
+def test_another_amount_than_is_booked_waits_for_staff(payer, profile):
+    paid(payer, profile)
+    CardPayment.objects.update(amount_minor=11900)
+
+    compare()
+
+    assert open_differences() == [("payment", "119.00 EUR succeeded", "120.00 EUR succeeded")]
+
+
+def test_a_refund_that_the_provider_lost_waits_for_staff(payer, profile):
+    _invoice, payment = paid(payer, profile)
+    refund(access=staff(), payment_id=payment.pk, amount=payment.amount, reason="Test", attempt_key=uuid4(), at=NOW)
+    SandboxRefund.objects.all().delete()
+
+    compare()
+
+    assert open_differences() == [("refund", "", "120.00 EUR succeeded")]
+
+
+def test_what_agrees_again_ends_by_itself(payer, profile):
+    paid(payer, profile)
+    CardPayment.objects.update(amount_minor=11900)
+    compare()
+    CardPayment.objects.update(amount_minor=12000)
+
+    compare()
+
+    assert open_differences() == []
+    assert GatewayDifference.objects.get().ended_by is None
+
+
+def test_a_charge_that_is_on_its_way_or_waits_for_staff_is_no_difference(payer, profile):
+    sandbox().faults.arm("other_amount", value=11000)
+    assert press_pay(payer, issued(profile), card(profile)).status == "mismatch"
+
+    assert compare() == []
+
+
+def test_staff_end_a_difference_with_a_note_and_it_comes_back_when_it_changes(payer, profile):
+    charge = foreign_charge()
+    [difference] = compare()
+    with pytest.raises(CannotRecord):
+        end_difference(access=staff(), difference_id=difference.pk, note=" ", at=NOW)
+    with pytest.raises(NotAllowed):
+        end_difference(access=access_of(payer), difference_id=difference.pk, note="Mine", at=NOW)
+    end_difference(access=staff(), difference_id=difference.pk, note="Another shop's", at=NOW)
+    compare()
+    assert open_differences() == []
+    assert AuditEntry.objects.filter(action="difference.handled").count() == 1
+
+    CardPayment.objects.filter(pk=charge.pk).update(amount_minor=6000)
+    compare()
+
+    assert open_differences() == [("payment", "60.00 EUR succeeded", "")]
+
+
+def test_the_clock_compares_once_a_day_and_again_in_an_hour_when_there_was_no_list(profile):
+    foreign_charge()
+    sandbox().faults.arm("drop_before", on="records", times=2)
+    found = [compare_due(at=NOW + timedelta(minutes=minutes), limit=10) for minutes in (0, 59, 61, 1440, 1560)]
+    assert found == [0, 0, 1, 0, 1]
+    assert GatewayComparison.objects.get(gateway="sandbox").compared_at == NOW + timedelta(minutes=1560)
+
+
+@pytest.mark.parametrize("ahead", [timedelta(days=2), timedelta(minutes=-30)])
+def test_a_clock_that_differs_by_more_than_a_minute_is_told_to_staff_until_it_is_right(ahead):
+    Clock.objects.create(ahead=ahead)
+    compare_due(at=NOW, limit=10)
+    [(kind, _theirs, ours)] = open_differences()
+    assert (kind, ours) == ("clock", "2026-10-26 08:00 UTC")
+    with pytest.raises(CannotRecord):
+        end_difference(access=staff(), difference_id=GatewayDifference.objects.get().pk, note="Fine", at=NOW)
+
+    Clock.objects.update(ahead=timedelta(seconds=50))
+    compare_due(at=NOW, limit=10)
+
+    assert open_differences() == []
+
+
+def test_the_command_compares_with_the_providers_when_it_is_told_to(capsys):
+    charge = foreign_charge()
+    call_command("check_books")
+    with pytest.raises(CommandError):
+        call_command("check_books", gateways=True)
+    told = capsys.readouterr().err
+    assert f"sandbox: payment {charge.pk} is 50.00 EUR succeeded there and nothing here." in told
