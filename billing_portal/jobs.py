@@ -16,7 +16,7 @@ from payments.gateways.registry import gateways
 from payments.operations.autopay import charge_due
 from payments.operations.card_setups import end_abandoned
 from payments.operations.comparison import compare_due
-from payments.operations.methods import detach_due
+from payments.operations.methods import detach_due, look_up_cards
 from payments.operations.notifications import announce_due, send_statements, warn_of_expiring_cards
 from payments.operations.reconciliation import reconcile
 from payments.operations.webhooks import process_deliveries
@@ -48,7 +48,7 @@ def jobs(stopping: threading.Event | None = None) -> list[Job]:
 
 
 def _cards(at: datetime, limit: int) -> int:
-    return detach_due(at=at, limit=limit) + end_abandoned(at=at, limit=limit)
+    return detach_due(at=at, limit=limit) + end_abandoned(at=at, limit=limit) + look_up_cards(at=at, limit=limit)
 
 
 def _work_of_gateways(_at: datetime, _limit: int) -> int:

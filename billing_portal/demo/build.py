@@ -35,6 +35,8 @@ from invoices.operations.credits import add_credit, expire_credits, grant_credit
 from invoices.operations.dunning import update_profile_statuses
 from invoices.operations.invoice_payments import mark_announced, plan_autopay
 from invoices.operations.issuing import issue
+from payments.gateways.sandbox.card_payments import customer_of
+from payments.gateways.sandbox.models import StoredCard
 from payments.models import PaymentMethod
 
 ADDRESS = ("company", "street", "postal_code", "city", "country")
@@ -154,7 +156,7 @@ def make_profile(plan: Profile, account: BillingAccount, *, at: datetime) -> Bil
     names = dict.fromkeys(line[0] for bill in plan.bills for line in bill.lines)
     InvoiceSection.objects.bulk_create(InvoiceSection(profile=profile, name=name) for name in names)
     if last_four := plan.card or plan.expired_card:
-        PaymentMethod.objects.create(
+        method = PaymentMethod.objects.create(
             profile=profile,
             brand="mastercard" if last_four == "4444" else "visa",
             last_four=last_four,
@@ -164,6 +166,12 @@ def make_profile(plan: Profile, account: BillingAccount, *, at: datetime) -> Bil
             gateway="sandbox",
             gateway_method=f"card_{last_four}_{secrets.token_hex(8)}",
             created_at=at - timedelta(days=400),
+        )
+        StoredCard.objects.create(
+            id=method.gateway_method,
+            customer=customer_of(profile.code),
+            expiry_month=method.expiry_month,
+            expiry_year=method.expiry_year,
         )
     return profile
 

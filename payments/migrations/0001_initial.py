@@ -199,6 +199,7 @@ class Migration(migrations.Migration):
                 ('created_at', models.DateTimeField(verbose_name='added')),
                 ('removed_at', models.DateTimeField(editable=False, null=True, verbose_name='removed')),
                 ('expiry_warned_on', models.DateField(editable=False, null=True)),
+                ('next_lookup_at', models.DateTimeField(editable=False, null=True)),
                 ('created_by', models.ForeignKey(db_index=False, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to=settings.AUTH_USER_MODEL, verbose_name='added by')),
                 ('profile', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='payment_methods', to='accounts.billingprofile', verbose_name='billing profile')),
             ],
@@ -207,6 +208,7 @@ class Migration(migrations.Migration):
                 'verbose_name_plural': 'payment methods',
                 'indexes': [
                     models.Index(condition=models.Q(('status', 'active')), fields=['expiry_year', 'expiry_month', 'expiry_warned_on'], name='method_by_expiry'),
+                    models.Index(condition=models.Q(('next_lookup_at__isnull', False)), fields=['next_lookup_at', 'id'], name='method_to_look_up'),
                 ],
                 'constraints': [
                     models.UniqueConstraint(condition=models.Q(('is_default', True)), fields=('profile',), name='one_default_method_per_profile'),

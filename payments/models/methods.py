@@ -49,6 +49,8 @@ class PaymentMethod(models.Model):
     removed_at = models.DateTimeField(_("removed"), null=True, editable=False)
     # When those who manage cards were told last that it is about to expire.
     expiry_warned_on = models.DateField(null=True, editable=False)
+    # When its gateway is asked next whether it is still so; a bank renews cards, and messages get lost.
+    next_lookup_at = models.DateTimeField(null=True, editable=False)
 
     objects = PaymentMethodQuerySet.as_manager()
 
@@ -77,7 +79,10 @@ class PaymentMethod(models.Model):
                 fields=["expiry_year", "expiry_month", "expiry_warned_on"],
                 condition=Q(status="active"),
                 name="method_by_expiry",
-            )
+            ),
+            models.Index(
+                fields=["next_lookup_at", "id"], condition=Q(next_lookup_at__isnull=False), name="method_to_look_up"
+            ),
         ]
 
     def __str__(self) -> str:

@@ -12,6 +12,7 @@ the last look-up it waits for a person.
 from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 from time import monotonic
+from typing import Any
 from uuid import UUID
 
 import structlog
@@ -30,7 +31,8 @@ from payments.gateways.base import Gateway
 from payments.gateways.registry import UnknownGateway, default_gateway, get_gateway
 from payments.models import Payment, PaymentAllocation, PaymentEvent, PaymentMethod
 from payments.operations.card_holds import TooManyTries, record_hold, refuse_too_many, tries_of
-from payments.operations.gateway_calls import attempt_of, call_money, challenge_in_page, next_lookup
+from payments.operations.gateway_calls import NoAnswer, attempt_of, call_money, challenge_in_page, next_lookup
+from payments.operations.methods import renew
 from payments.operations.settlement import record_event, settle
 from payments.states import PaymentStatus
 
@@ -83,18 +85,17 @@ def pay(
     """
     started = monotonic()
     try:
-        with transaction.atomic(durable=True):
-            payment, invoices = begin(
-                access=access,
-                invoice_ids=invoice_ids,
-                shown=shown,
-                attempt_key=attempt_key,
-                at=at,
-                method_id=method_id,
-                card_token=card_token,
-                save_method=save_method,
-                make_default=make_default,
-            )
+        payment, invoices = _commit_beginning(
+            access=access,
+            invoice_ids=invoice_ids,
+            shown=shown,
+            attempt_key=attempt_key,
+            at=at,
+            method_id=method_id,
+            card_token=card_token,
+            save_method=save_method,
+            make_default=make_default,
+        )
     except TooManyTries as refusal:
         record_hold(refusal, access=access, action="payment.held", at=at)
         raise CannotPay(str(refusal), code="throttled") from refusal
@@ -106,6 +107,26 @@ def pay(
         return payment
     url = return_url(payment)
     return charge(payment, invoices, at=at, started=started, return_url=url, card_token=card_token, in_page=in_page)
+
+
+def _commit_beginning(*, method_id: int | None, at: datetime, **wish: Any) -> tuple[Payment, list[Invoice]]:
+    """`begin` in a transaction of its own. A card that has expired by our copy is looked up before it is refused."""
+    try:
+        with transaction.atomic(durable=True):
+            return begin(method_id=method_id, at=at, **wish)
+    except CannotPay as refusal:
+        if refusal.code != "method_expired" or method_id is None or not _is_renewed(method_id, at=at):
+            raise
+    with transaction.atomic(durable=True):
+        return begin(method_id=method_id, at=at, **wish)
+
+
+def _is_renewed(method_id: int, *, at: datetime) -> bool:
+    method = PaymentMethod.objects.filter(pk=method_id).first()
+    try:
+        return method is not None and renew(method, at=at)
+    except NoAnswer as silence:
+        raise CannotPay(str(silence), code="no_answer") from silence
 
 
 def begin(

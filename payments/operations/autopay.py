@@ -38,7 +38,7 @@ from payments.gateways.base import Bucket
 from payments.models import AutomaticCharge, Payment, PaymentMethod
 from payments.operations import notifications
 from payments.operations.attempts import CannotPay, begin, charge
-from payments.operations.methods import CannotChangeMethod, drop_plans, lock_planned_invoices
+from payments.operations.methods import CannotChangeMethod, drop_plans, lock_planned_invoices, renew_chargeable
 from payments.states import OPEN, PaymentStatus
 
 log = structlog.get_logger("portal.payments")
@@ -87,6 +87,8 @@ def charge_due(*, at: datetime, limit: int) -> int:
 
 def _charge(invoice_id: int, at: datetime) -> bool:
     started = monotonic()
+    # A card that has expired by our copy is looked up before it is refused; without an answer, all is put off.
+    renew_chargeable(Invoice.objects.values_list("profile_id", flat=True).get(pk=invoice_id), at=at)
     was_due, begun = begin_charge(invoice_id=invoice_id, at=at)
     if begun is not None:
         payment, invoices = begun

@@ -7,11 +7,14 @@ A provider renews cards too, and forgets them at somebody else's wish. Its messa
 looked up; a card that is gone shows at a charge as well, as a decline that says so.
 """
 
+from collections.abc import Callable, Sequence
 from datetime import datetime
-from typing import Any, NamedTuple
+from functools import wraps
+from typing import Any, NamedTuple, cast
 
 import structlog
 from django.db import DatabaseError, transaction
+from django.db.models import Q
 from django.utils.translation import gettext as _
 
 from accounts import audit
@@ -39,8 +42,40 @@ DETACH_DELAYS = [MINUTE, 5 * MINUTE, HOUR, 6 * HOUR, *[DAY] * 14]
 CARD_DETAILS = ("brand", "last_four", "fingerprint", "expiry_month", "expiry_year")
 
 
+# How often a stored card is looked up: one that seems expired, or soon will be, may have been renewed since.
+LOOKUP_EVERY, LOOKUP_EXPIRING_EVERY = 30 * DAY, DAY
+
+
 class CannotChangeMethod(Exception):
     """The card was not changed. The message may be shown."""
+
+
+class ExpiredHere(CannotChangeMethod):
+    """Our copies of these cards say that they have expired; the gateway may know better."""
+
+    def __init__(self, message: str, cards: Sequence[PaymentMethod]) -> None:
+        super().__init__(message)
+        self.cards = cards
+
+
+def looks_up_expired[**Arguments, Answer](operation: Callable[Arguments, Answer]) -> Callable[Arguments, Answer]:
+    """An operation that refuses cards as expired by our copy has them looked up before it does: a bank may have renewed
+    them, and its message be lost. Needs ``at`` among the arguments."""
+
+    @wraps(operation)
+    def careful(*args: Arguments.args, **kwargs: Arguments.kwargs) -> Answer:
+        try:
+            return operation(*args, **kwargs)
+        except ExpiredHere as refusal:
+            try:
+                was_renewed = [renew(card, at=cast("datetime", kwargs["at"])) for card in refusal.cards]
+            except NoAnswer as silence:
+                raise CannotChangeMethod(str(silence)) from silence
+            if not any(was_renewed):
+                raise
+            return operation(*args, **kwargs)
+
+    return careful
 
 
 # The changes of the backups, and what the audit trail calls them.
@@ -81,6 +116,7 @@ def save_card(
     method.gateway_method, method.gateway_customer = info.gateway_method, info.gateway_customer
     method.status, method.removed_at = PaymentMethod.Status.ACTIVE, None
     _copy_details(method, info)
+    method.next_lookup_at = at + LOOKUP_EVERY
     method.save()
     record("method.added" if is_new else "method.updated", method, Access(user=by), at)
     if make_default:
@@ -113,6 +149,7 @@ def _copy_details(method: PaymentMethod, info: MethodInfo) -> None:
     method.expiry_month, method.expiry_year = info.expiry_month, info.expiry_year
 
 
+@looks_up_expired
 @translate_lock_timeout(CannotChangeMethod)
 @transaction.atomic
 def make_default(*, access: Access, method_id: int, at: datetime) -> PaymentMethod:
@@ -127,7 +164,7 @@ def make_default(*, access: Access, method_id: int, at: datetime) -> PaymentMeth
 
 def _refuse_expired(method: PaymentMethod, at: datetime) -> None:
     if method.is_expired(method.profile.day_of(at)):
-        raise CannotChangeMethod(_("%(card)s has expired. Add a new card instead.") % {"card": method.label})
+        raise ExpiredHere(_("%(card)s has expired. Add a new card instead.") % {"card": method.label}, [method])
 
 
 def _set_default(method: PaymentMethod) -> None:
@@ -137,6 +174,7 @@ def _set_default(method: PaymentMethod) -> None:
     method.save(update_fields=["is_default", "backup_order"])
 
 
+@looks_up_expired
 @translate_lock_timeout(CannotChangeMethod)
 @transaction.atomic
 def change_backups(*, access: Access, method_id: int, change: str, at: datetime) -> PaymentMethod:
@@ -168,6 +206,7 @@ def change_backups(*, access: Access, method_id: int, change: str, at: datetime)
     return method
 
 
+@looks_up_expired
 @transaction.atomic
 def set_default_method(*, access: Access, profile_id: int, method: str, at: datetime) -> BillingProfile:
     """Chooses card or check/wire, of `BillingProfile.DefaultMethod`, as what a profile pays with by default.
@@ -212,10 +251,11 @@ def _choose_card(profile: BillingProfile, at: datetime) -> None:
     if not profile.account.can_pay_by_card:
         name = profile.account.get_agreement_type_display()
         raise CannotChangeMethod(_("Not payable by card under this agreement type: %(type)s.") % {"type": name})
-    active, today = PaymentMethod.objects.active().filter(profile=profile), profile.day_of(at)
-    cards = [card for card in active.in_order().locked() if not card.is_expired(today)]
+    active = list(PaymentMethod.objects.active().filter(profile=profile).in_order().locked())
+    today = profile.day_of(at)
+    cards = [card for card in active if not card.is_expired(today)]
     if not cards:
-        raise CannotChangeMethod(_("Add a card that has not expired first."))
+        raise ExpiredHere(_("Add a card that has not expired first."), active)
     if not any(card.is_default for card in cards):
         _set_default(cards[0])
 
@@ -291,8 +331,8 @@ def _remove(method: PaymentMethod, access: Access, *, at: datetime) -> Detachmen
 def deactivate(method: PaymentMethod, *, at: datetime) -> None:
     """The card is on the profile no more. Call it with the card locked."""
     method.status, method.is_default, method.removed_at = PaymentMethod.Status.REMOVED, False, at
-    method.backup_order = None
-    method.save(update_fields=["status", "is_default", "backup_order", "removed_at"])
+    method.backup_order = method.next_lookup_at = None
+    method.save(update_fields=["status", "is_default", "backup_order", "removed_at", "next_lookup_at"])
 
 
 def record(action: str, method: PaymentMethod, access: Access, at: datetime) -> None:
@@ -381,6 +421,48 @@ def sync_method(*, gateway_slug: str, gateway_method: str, at: datetime) -> bool
         if changed:
             method.save(update_fields=changed)
             record("method.updated", method, system_access(), at)
+    return True
+
+
+def renew(method: PaymentMethod, *, at: datetime) -> bool:
+    """Asks the gateway about a card that has expired by our copy. Returns whether it has not. Call it outside a
+    transaction. Raises NoAnswer; a gateway that is no longer configured has nothing to add."""
+    try:
+        sync_method(gateway_slug=method.gateway, gateway_method=method.gateway_method, at=at)
+    except UnknownGateway:
+        return False
+    card = PaymentMethod.objects.active().select_related("profile").filter(pk=method.pk).first()
+    return card is not None and not card.is_expired(card.profile.day_of(at))
+
+
+def renew_chargeable(profile_id: int, *, at: datetime) -> None:
+    """The same for the cards of a profile that are charged automatically, before they are refused. Raises NoAnswer."""
+    latest = at + DAY  # where it is latest in the world
+    expired = Q(expiry_year__lt=latest.year) | Q(expiry_year=latest.year, expiry_month__lt=latest.month)
+    charged = Q(is_default=True) | Q(backup_order__isnull=False)
+    for method in PaymentMethod.objects.active().filter(expired, charged, profile=profile_id):
+        renew(method, at=at)
+
+
+def look_up_cards(*, at: datetime, limit: int = 100) -> int:
+    """Looks up stored cards whose time has come: each month, and each day near the end of their time, so that a renewed
+    card is charged though its message was lost. Returns how many were looked up; without an answer, again tomorrow."""
+    cards = PaymentMethod.objects.active().select_related("profile")
+    due = claim_due(cards, "next_lookup_at", at=at, lease=LOOKUP_EXPIRING_EVERY, limit=limit)
+    return run_each(due, lambda method: _look_up_card(method, at), log=log, event="card not looked up")
+
+
+def _look_up_card(method: PaymentMethod, at: datetime) -> bool:
+    try:
+        sync_method(gateway_slug=method.gateway, gateway_method=method.gateway_method, at=at)
+    except (NoAnswer, UnknownGateway):
+        log.warning("card not looked up", method=method.pk)
+        return True
+    method.refresh_from_db(fields=["expiry_month", "expiry_year", "next_lookup_at"])
+    today = method.profile.day_of(at)
+    if not (method.is_expired(today) or method.expires_soon(today)):
+        own = PaymentMethod.objects.filter(pk=method.pk, next_lookup_at=method.next_lookup_at)
+        own.filter(next_lookup_at__isnull=False).update(next_lookup_at=at + LOOKUP_EVERY)
     return True
 
 

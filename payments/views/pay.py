@@ -111,7 +111,7 @@ def _form_context(access: Access, form: PayForm | None, *, at: datetime) -> dict
     """The choice of a method, as it was sent before where that can still be chosen, and a new key for the attempt."""
     choices = _method_choices(access, at=at)
     usable = [choice for choice in choices if choice.is_usable]
-    preselected = next((str(choice.method.pk) for choice in usable if not choice.is_declined), NEW_CARD)
+    preselected = next((str(choice.method.pk) for choice in usable if not choice.is_last), NEW_CARD)
     chosen = form.data.get("method", "") if form is not None else ""
     gateway = default_gateway()
     return {
@@ -135,7 +135,7 @@ class Choice:
     look: StatusBadge | None = None
     pill: str = ""
     is_usable: bool = True
-    is_declined: bool = False
+    is_last: bool = False  # declined today, or expired by our copy: never chosen beforehand
 
 
 def _method_choices(access: Access, *, at: datetime) -> list[Choice]:
@@ -143,20 +143,22 @@ def _method_choices(access: Access, *, at: datetime) -> list[Choice]:
     declined = _declined_today(access, at=at)
     methods = PaymentMethod.objects.visible_to(access).active().in_order()
     choices = [_choice(method, profile_of(access), at=at, declined_at=declined.get(method.pk)) for method in methods]
-    return sorted(choices, key=lambda choice: (not choice.is_usable, choice.is_declined))
+    return sorted(choices, key=lambda choice: (not choice.is_usable, choice.is_last))
 
 
 def _choice(method: PaymentMethod, profile: BillingProfile, *, at: datetime, declined_at: datetime | None) -> Choice:
     today = profile.day_of(at)
     expiry = f"{method.expiry_month:02d}/{method.expiry_year}"
     if method.is_expired(today):
-        note = _("Expired %(month)s, so it cannot be used") % {"month": expiry}
-        return Choice(method, note, BAD, _("Expired"), is_usable=False)
+        # Our copy alone does not refuse it: paying with it asks its bank's provider first.
+        note = _("Expired %(month)s, unless your bank has renewed it") % {"month": expiry}
+        is_known = method.gateway in settings.PAYMENT_GATEWAYS
+        return Choice(method, note, BAD, _("Expired"), is_usable=is_known, is_last=True)
     if method.gateway not in settings.PAYMENT_GATEWAYS:
         return Choice(method, _("Stored with a provider we no longer use"), is_usable=False)
     if declined_at is not None:
         time = f"{timezone.localtime(declined_at):%H:%M}"
-        return Choice(method, _("Declined today at %(time)s") % {"time": time}, BAD, _("Declined"), is_declined=True)
+        return Choice(method, _("Declined today at %(time)s") % {"time": time}, BAD, _("Declined"), is_last=True)
     note = _("Expires %(month)s") % {"month": expiry}
     if method.expires_soon(today):
         return Choice(method, note, SOON, _("Expires soon"))

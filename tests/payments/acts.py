@@ -10,7 +10,8 @@ from accounts.access import staff_access
 from accounts.models import User
 from invoices.models import Invoice
 from payments.gateways.registry import get_gateway
-from payments.gateways.sandbox.models import CardPayment
+from payments.gateways.sandbox.card_payments import customer_of
+from payments.gateways.sandbox.models import CardPayment, StoredCard
 from payments.models import Payment, PaymentMethod
 from payments.operations.attempts import pay
 from payments.operations.integrity import check_books
@@ -22,7 +23,17 @@ from tests.factories import NOW, PaymentMethodFactory, UserFactory, access_for
 def card(profile, last_four: str = "4242", **fields) -> PaymentMethod:
     """A stored card of the profile that the sandbox treats as the test card with these last digits."""
     fields.setdefault("gateway_method", f"card_{last_four}_{uuid4().hex[:8]}")
-    return PaymentMethodFactory(profile=profile, last_four=last_four, **fields)
+    method = PaymentMethodFactory(profile=profile, last_four=last_four, **fields)
+    if {"expiry_month", "expiry_year"} & set(fields):
+        tell_sandbox(method)
+    return method
+
+
+def tell_sandbox(method: PaymentMethod) -> None:
+    """The sandbox has the card with the expiry that we have; of others it knows nothing, and takes them for good."""
+    expiry = {"expiry_month": method.expiry_month, "expiry_year": method.expiry_year}
+    defaults = {"customer": customer_of(method.profile.code), **expiry}
+    StoredCard.objects.update_or_create(pk=method.gateway_method, defaults=defaults)
 
 
 def press_pay(

@@ -12,7 +12,7 @@ from invoices.operations.voiding import void
 from payments.models import AutomaticCharge, Dispute, Payment, PaymentEvent
 from payments.operations.autopay import attempt_key_of, begin_charge
 from tests.factories import NOW, BillingAccountFactory, BillingProfileFactory, issued
-from tests.payments.acts import books_are_clean, card, charges, deliver, press_pay, sandbox, state
+from tests.payments.acts import books_are_clean, card, charges, deliver, press_pay, sandbox, state, tell_sandbox
 from tests.payments.autopaying import CHARGED, mails, plan, planned_on, run, story, tried
 
 pytestmark = pytest.mark.django_db
@@ -114,6 +114,7 @@ def no_default(invoice):
 
 def expired(invoice):
     invoice.profile.payment_methods.update(expiry_month=9, expiry_year=2026)
+    tell_sandbox(invoice.profile.payment_methods.get())
 
 
 @pytest.mark.parametrize(

@@ -39,11 +39,11 @@ def test_the_page_names_the_amount_and_offers_the_default_card_first(client, pro
     assert "Visa •••• 4242 Expires 12/2030 Default" in text
 
 
-def test_an_expired_card_is_shown_but_cannot_be_chosen(client, profile, invoice):
+def test_an_expired_card_is_shown_last_and_never_chosen_beforehand(client, profile, invoice):
     old = card(profile, "1881", expiry_year=2025, is_default=True)
     response = client.get(pay_url(invoice))
-    assert "Expired 12/2025, so it cannot be used" in text_of(response)
-    assert f'value="{old.pk}" disabled' in response.content.decode()
+    assert "Expired 12/2025, unless your bank has renewed it" in text_of(response)
+    assert f'value="{old.pk}">' in response.content.decode()
     assert response.context["checked"] == "new"
 
 
