@@ -228,7 +228,7 @@ smtp_host = env.text("EMAIL_HOST", "")
 smtp_security = env.choice("EMAIL_SECURITY", "ssl", ("ssl", "starttls", "none"))
 MAILERS = {
     "default": {
-        "BACKEND": "django.core.mail.backends.smtp.EmailBackend",
+        "BACKEND": "billing_portal.core.smtp.EmailBackend",
         "OPTIONS": {
             "host": smtp_host,
             "port": env.number("EMAIL_PORT", 465),

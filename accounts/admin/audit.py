@@ -129,7 +129,7 @@ class AuditEntryAdmin(ReadOnlyAdmin):
 
 @admin.register(OutgoingMail)
 class OutgoingMailAdmin(ReadOnlyAdmin):
-    list_display = ("key", "to", "template", "created_at", "sent_at", "tries", "last_error")
+    list_display = ("key", "to", "template", "created_at", "sent_at", "tries", "unsure", "last_error")
     list_filter = (("sent_at", admin.EmptyFieldListFilter),)
     search_fields = ("key", "to")
     search_help_text = _("Key or email address")

@@ -2,8 +2,9 @@
 
 A mail is a row that was committed with the fact it tells of (`billing_portal.core.outbox`). It is sent apart from
 whatever caused it, so a mail server that is down delays mail and nothing else. Failures are tried again with growing
-pauses. A worker that is killed between the mail server's answer and our commit leaves a row that is sent again; both
-copies carry the same Message-ID, made from the row's key.
+pauses. A worker that is killed between the mail server's answer and our commit leaves a row that is sent again, and so
+does a connection that ends while the server has the mail. Both are counted, and at most one more copy is sent; it
+carries the same Message-ID, made from the row's key.
 """
 
 import hashlib
@@ -28,9 +29,13 @@ from django.utils import translation
 from billing_portal.core.leases import claim_due
 from billing_portal.core.models import OutgoingMail
 from billing_portal.core.outbox import Withdrawn
+from billing_portal.core.smtp import MayHaveArrived
 
-# A sending worker keeps its claim for longer than the slowest answer of a mail server.
-LEASE = timedelta(minutes=10)
+# A sending worker keeps its claim for longer than the slowest answer of a mail server: ten minutes for taking the mail
+# (`smtp.DATA_TIMEOUT`), and the steps before that.
+LEASE = timedelta(minutes=30)
+# Of a mail that may have arrived, because the connection or the worker ended too soon, so many copies are sent at most.
+MAX_UNSURE = 2
 PAUSES = tuple(timedelta(minutes=minutes) for minutes in (1, 5, 30, 120, 720, 720, 720))
 MAX_TRIES = len(PAUSES) + 1
 # Their row is deleted once they were sent, or given up.
@@ -38,7 +43,7 @@ NOT_RECORDED = frozenset({"person_erased"})
 # Not this mail's fault: the server is away, and the next mail would wait as long in vain.
 UNREACHABLE = (
     ConnectionError, TimeoutError, socket.gaierror, ssl.SSLError, smtplib.SMTPConnectError,
-    smtplib.SMTPServerDisconnected,
+    smtplib.SMTPServerDisconnected, MayHaveArrived,
 )  # fmt: skip
 
 log = structlog.get_logger("portal.mail")
@@ -114,7 +119,11 @@ def send_due(*, at: datetime, limit: int = 20, stopping: Callable[[], bool] = la
     ``stopping`` says so."""
     sent = 0
     due = OutgoingMail.objects.filter(next_try_at__lte=at)
-    for mail in claim_due(due, "next_try_at", at=at, lease=LEASE, limit=limit, tries=F("tries") + 1):
+    claim = {"tries": F("tries") + 1, "unsure": F("unsure") + 1}  # unsure until it is known how the try ended
+    for mail in claim_due(due, "next_try_at", at=at, lease=LEASE, limit=limit, **claim):
+        if mail.unsure >= MAX_UNSURE:
+            _give_up(mail)
+            continue
         mail.tries += 1
         try:
             _message(mail).send()
@@ -125,7 +134,7 @@ def send_due(*, at: datetime, limit: int = 20, stopping: Callable[[], bool] = la
             if isinstance(error, UNREACHABLE):
                 break
         else:
-            _record(mail, sent_at=at, next_try_at=None, last_error="")
+            _record(mail, sent_at=at, next_try_at=None, last_error="", unsure=mail.unsure)
             sent += 1
         if stopping():
             break
@@ -143,10 +152,19 @@ def _record(mail: OutgoingMail, *, next_try_at: datetime | None, **values: Any) 
 
 def _try_later(mail: OutgoingMail, error: Exception, *, at: datetime) -> None:
     """The reason is kept with the mail only: a mail server's words name the address, which a log must not."""
-    given_up = mail.tries >= MAX_TRIES
-    next_try_at = None if given_up else at + PAUSES[mail.tries - 1]
-    _record(mail, next_try_at=next_try_at, last_error=f"{type(error).__name__}: {error}"[:300])
+    unsure = mail.unsure + isinstance(error, MayHaveArrived)
+    given_up = mail.tries >= MAX_TRIES or unsure >= MAX_UNSURE
+    next_try_at = None if given_up else at + max(PAUSES[mail.tries - 1], LEASE if unsure else PAUSES[0])
+    _record(mail, next_try_at=next_try_at, last_error=f"{type(error).__name__}: {error}"[:300], unsure=unsure)
     log.error("mail not sent", mail=mail.key, tries=mail.tries, given_up=given_up, error=type(error).__name__)
+
+
+def _give_up(mail: OutgoingMail) -> None:
+    """Each worker that took it up ended before it knew what became of it."""
+    _record(
+        mail, next_try_at=None, unsure=mail.unsure, tries=mail.tries, last_error="MayHaveArrived: the worker ended."
+    )
+    log.error("mail not sent", mail=mail.key, tries=mail.tries, given_up=True, error="MayHaveArrived")
 
 
 def _message(mail: OutgoingMail) -> EmailMultiAlternatives:

@@ -18,6 +18,8 @@ class OutgoingMail(models.Model):
     next_try_at = models.DateTimeField(_("next try"), null=True)
     sent_at = models.DateTimeField(_("sent"), null=True)
     tries = models.PositiveSmallIntegerField(_("tries"), default=0)
+    # Tries after which nobody knows whether the mail arrived: so many copies there may be besides one that was sent.
+    unsure = models.PositiveSmallIntegerField(_("may have arrived"), default=0, db_default=0)
     last_error = models.CharField(_("last error"), max_length=300, blank=True)
 
     class Meta:

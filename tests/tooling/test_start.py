@@ -231,7 +231,7 @@ def test_what_is_worth_a_look_is_a_warning_before_a_deployment_and_no_error(sett
     settings.ALLAUTH_TRUSTED_PROXY_COUNT = 0
     settings.MAILERS = {
         "default": {
-            "BACKEND": "django.core.mail.backends.smtp.EmailBackend",
+            "BACKEND": "billing_portal.core.smtp.EmailBackend",
             "OPTIONS": {"host": "mail.example.com", "use_ssl": False, "use_tls": False},
         }
     }
@@ -251,5 +251,5 @@ def test_what_a_server_should_have_is_not_warned_of(settings):
         {"host": "mail.example.com", "use_ssl": False, "use_tls": True},
         {"host": "localhost", "use_ssl": False, "use_tls": False},
     ):
-        settings.MAILERS = {"default": {"BACKEND": "django.core.mail.backends.smtp.EmailBackend", "OPTIONS": options}}
+        settings.MAILERS = {"default": {"BACKEND": "billing_portal.core.smtp.EmailBackend", "OPTIONS": options}}
         assert warnings() == set()

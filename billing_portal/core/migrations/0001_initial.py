@@ -38,6 +38,7 @@ class Migration(migrations.Migration):
                 ('next_try_at', models.DateTimeField(null=True, verbose_name='next try')),
                 ('sent_at', models.DateTimeField(null=True, verbose_name='sent')),
                 ('tries', models.PositiveSmallIntegerField(default=0, verbose_name='tries')),
+                ('unsure', models.PositiveSmallIntegerField(db_default=0, default=0, verbose_name='may have arrived')),
                 ('last_error', models.CharField(blank=True, max_length=300, verbose_name='last error')),
             ],
             options={

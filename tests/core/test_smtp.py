@@ -1,0 +1,120 @@
+"""A mail server whose connection ends behind the mail: nobody knows whether it arrived, so it is counted, and sent once
+more at most, after a pause that is longer than any server's."""
+
+import socket
+import threading
+from contextlib import closing
+from datetime import timedelta
+
+import pytest
+
+from billing_portal.core.mail import LEASE, MAX_UNSURE, send_due
+from billing_portal.core.models import OutgoingMail
+from billing_portal.core.outbox import queue
+from billing_portal.core.smtp import DATA_TIMEOUT
+from tests.factories import NOW, UserFactory
+
+pytestmark = pytest.mark.django_db
+
+
+class MailServer:
+    """Speaks SMTP to one client after another; ``behind_data`` says what it does when it has the mail."""
+
+    def __init__(self):
+        self.listener = socket.create_server(("127.0.0.1", 0))
+        self.port = self.listener.getsockname()[1]
+        self.mails, self.behind_data = [], []
+        threading.Thread(target=self._serve, daemon=True).start()
+
+    def _serve(self):
+        while True:
+            try:
+                connection, _address = self.listener.accept()
+            except OSError:
+                return
+            with closing(connection), connection.makefile("rwb", buffering=0) as stream:
+                self._talk(stream)
+
+    def _talk(self, stream):
+        stream.write(b"220 here\r\n")
+        while line := stream.readline():
+            command = line[:4].upper()
+            if command == b"QUIT":
+                stream.write(b"221 bye\r\n")
+                return
+            if command != b"DATA":
+                stream.write(b"250 ok\r\n")
+                continue
+            stream.write(b"354 go on\r\n")
+            lines = []
+            while (text := stream.readline()) != b".\r\n":
+                lines.append(text)
+            self.mails.append(b"".join(lines))
+            act = self.behind_data.pop(0) if self.behind_data else "accept"
+            if act == "drop":
+                return
+            stream.write(b"250 taken\r\n" if act == "accept" else b"554 no\r\n")
+
+
+@pytest.fixture
+def server(settings):
+    server = MailServer()
+    options = {"host": "127.0.0.1", "port": server.port, "timeout": 5}
+    settings.MAILERS = {"default": {"BACKEND": "billing_portal.core.smtp.EmailBackend", "OPTIONS": options}}
+    yield server
+    server.listener.close()
+
+
+@pytest.fixture
+def row():
+    queue(key="fact", to=UserFactory(), template="second_factor_demand", context={"place": "Contoso"}, at=NOW)
+    return OutgoingMail.objects.get()
+
+
+def stands(row):
+    row.refresh_from_db()
+    return row.sent_at is not None, row.next_try_at, row.tries, row.unsure
+
+
+def test_a_mail_that_is_taken_is_sent_once(server, row):
+    assert send_due(at=NOW) == 1
+    assert stands(row) == (True, None, 1, 0)
+    assert len(server.mails) == 1
+
+
+def test_a_refusal_behind_the_mail_is_an_answer(server, row):
+    server.behind_data = ["refuse"]
+    send_due(at=NOW)
+    assert stands(row) == (False, NOW + timedelta(minutes=1), 1, 0)
+
+
+def test_a_drop_behind_the_mail_is_counted_and_the_mail_sent_once_more(server, row):
+    server.behind_data = ["drop"]
+    assert send_due(at=NOW) == 0
+    assert stands(row) == (False, NOW + LEASE, 1, 1)
+    assert row.last_error.startswith("MayHaveArrived")
+
+    assert send_due(at=NOW + LEASE) == 1
+    assert stands(row) == (True, None, 2, 1)
+    first, second = ([line for line in mail.splitlines() if line.startswith(b"Message-ID")] for mail in server.mails)
+    assert first == second
+
+
+def test_a_server_that_always_drops_gets_no_third_copy_and_staff_see_the_mail(server, row):
+    server.behind_data = ["drop"] * 5
+    for hours in range(5):
+        send_due(at=NOW + timedelta(hours=hours))
+    assert len(server.mails) == MAX_UNSURE
+    assert stands(row) == (False, None, 2, 2)
+
+
+def test_a_mail_whose_workers_always_end_is_given_up(server, row):
+    """Each was killed with the mail in its hands."""
+    OutgoingMail.objects.update(tries=2, unsure=2)
+    assert send_due(at=NOW) == 0
+    assert stands(row) == (False, None, 2, 2)
+    assert server.mails == []
+
+
+def test_the_lease_is_longer_than_the_longest_answer_of_a_mail_server():
+    assert 2 * timedelta(seconds=DATA_TIMEOUT) < LEASE
