@@ -9,7 +9,7 @@ REPORTS = var/test-reports
 # A few tests take a minute: the worker that has nothing left takes over what waits behind them.
 PYTEST = $(PYTHON_IN) -m pytest -n auto --dist worksteal -q --no-header
 
-.PHONY: help run setup test check lint format types architecture checks test-postgresql test-sqlite test-browser year bench screenshots messages lock outdated clean
+.PHONY: help run setup test check lint format types architecture checks test-postgresql test-sqlite test-browser year faults bench screenshots messages lock outdated clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -60,6 +60,9 @@ test-browser: setup ## the browser tests, in headless Chromium
 
 year: setup ## live through a year of billing periods with fifty profiles, killed and begun twice
 	TEST_DATABASE=postgresql YEAR_PROFILES=50 $(PYTEST) -n 0 tests/payments/test_a_year.py
+
+faults: setup ## make 200 payments with every fault on the way, and compare the books with the provider's list
+	TEST_DATABASE=postgresql FAULTY_PAYMENTS=200 $(PYTEST) -n 0 tests/payments/stripe/test_every_fault.py
 
 bench: setup ## measure paying, the invoice list, importing and closing periods against their floors
 	$(PYTHON_IN) -m bench
