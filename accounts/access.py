@@ -235,4 +235,5 @@ def reason_for_role(permission: Permission, scope: Scope = Scope.PROFILE) -> str
     names = ", ".join(str(role.label) for role in roles)
     if permission == Permission.INVOICE_PAY:
         return _("Your role does not include paying. These roles do: %(roles)s.") % {"roles": names}
-    return _("Your role does not include this. These roles do: %(roles)s.") % {"roles": names}
+    text = _("Your role does not include: %(permission)s. These roles do: %(roles)s.")
+    return text % {"permission": permission.label, "roles": names}

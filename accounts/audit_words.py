@@ -32,7 +32,7 @@ class Kind(TextChoices):
     SECOND_FACTORS = "second-factors", _("Second factors")
     ADDRESSES = "addresses", _("Email addresses and invitations")
     ROLES = "roles", _("Roles")
-    PEOPLE = "people", _("Changes of a person by staff")
+    PEOPLE = "people", _("Changes to a person by staff")
     STAFF = "staff", _("Other changes by staff")
     PROFILES = "profiles", _("Billing profiles")
     INVOICES = "invoices", _("Invoices and charges")

@@ -100,6 +100,7 @@ DATABASES = {
         conn_health_checks=True,
     )
 }
+env.text("POSTGRES_PASSWORD", "")  # compose.yaml reads it
 SQLITE_OPTIONS = {
     "timeout": 20,
     "transaction_mode": "IMMEDIATE",

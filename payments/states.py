@@ -19,7 +19,7 @@ class PaymentStatus(models.TextChoices):
     NEEDS_CUSTOMER = "needs_customer", _("Waiting for bank approval")
     PENDING = "pending", _("On its way")
     UNKNOWN = "unknown", _("Checking with your bank")
-    MISMATCH = "mismatch", _("Checked by our staff")
+    MISMATCH = "mismatch", _("Being checked by our staff")
     SUCCEEDED = "succeeded", _("Succeeded")
     DECLINED = "declined", _("Declined")
     EXPIRED = "expired", _("Expired")

@@ -52,7 +52,9 @@ class User(AbstractBaseUser, PermissionsMixin):
     theme = models.CharField(_("theme"), max_length=8, choices=Theme, blank=True, default=Theme.SYSTEM)
     last_scope = models.CharField(_("last scope"), max_length=40, blank=True, editable=False)
     is_staff = models.BooleanField(_("staff"), default=False, help_text=_("May sign in to the staff pages."))
-    is_active = models.BooleanField(_("active"), default=True, help_text=_("Take this away instead of deleting."))
+    is_active = models.BooleanField(
+        _("active"), default=True, help_text=_("Clear this instead of deleting the person.")
+    )
     joined_at = models.DateTimeField(_("joined"), default=timezone.now, editable=False)
     # Counted up when the person's address or second factors change, which ends every session that began before.
     sessions_version = models.PositiveIntegerField(default=0, db_default=0, editable=False)

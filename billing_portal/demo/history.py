@@ -61,7 +61,7 @@ def charge_card(
                 access=staff,
                 payment_id=payment.pk,
                 amount=Money(payment.amount_minor // 4, payment.currency),
-                reason="Support plan was cancelled",
+                reason="Support plan was canceled",
                 attempt_key=uuid4(),
                 at=then + timedelta(days=3),
             )

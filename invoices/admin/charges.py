@@ -110,7 +110,7 @@ class ChargeAdmin(PortalAdmin):
 
     def get_fieldsets(self, _request: HttpRequest, obj: Charge | None = None) -> Any:
         if obj is None:
-            text = _("It comes on the next invoice of the section's billing profile, in that profile's currency.")
+            text = _("It appears on the next invoice of the section's billing profile, in that profile's currency.")
             return [(None, {"fields": WRITTEN, "description": text})]
         what = ("profile_link", "section", "kind", "description", "happened_on", "is_creditable", "source_reference")
         amounts = ("counted", "price", "amount", "tax_rate", "percent", "tax_note", "tax")

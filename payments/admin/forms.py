@@ -64,7 +64,7 @@ class PaidBackForm(RefundForm):
     field_order = ("amount", "bank_reference", "paid_on", "reason", "takes_back_invoices")
 
     bank_reference = forms.CharField(
-        label=_("Bank reference"),
+        label=_("Bank or check reference"),
         max_length=80,
         help_text=_("Of the transfer that paid it back, as your bank shows it."),
     )

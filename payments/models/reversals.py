@@ -27,7 +27,7 @@ class Refund(Movement):
     gateway_id = models.CharField(_("gateway's refund id"), max_length=120, blank=True)
     gateway_message = models.CharField(_("gateway's message"), max_length=300, blank=True)
     # Of money that staff sent from our bank: how the transfer is found there.
-    bank_reference = models.CharField(_("bank reference"), max_length=80, blank=True)
+    bank_reference = models.CharField(_("bank or check reference"), max_length=80, blank=True)
     paid_on = models.DateField(_("sent on"), null=True)
     started_at = models.DateTimeField(_("started"))
     started_by = models.ForeignKey(
@@ -85,7 +85,7 @@ class Dispute(Movement):
     status = models.CharField(_("status"), max_length=8, choices=DisputeStatus)
     # What was taken off invoices and credits while the dispute is lost; less than the amount where less was left.
     taken_minor = models.BigIntegerField(_("taken back"), default=0)
-    reason = models.CharField(_("reason, in the gateway's word"), max_length=80, blank=True)
+    reason = models.CharField(_("reason given by the gateway"), max_length=80, blank=True)
     evidence_due_at = models.DateTimeField(_("evidence due"), null=True)
     opened_at = models.DateTimeField(_("opened"))
     closed_at = models.DateTimeField(_("decided"), null=True)

@@ -118,7 +118,7 @@ def cancel_attempt(*, access: Access, reference: str, at: datetime) -> Payment:
     payment = Payment.objects.visible_to(access).select_related("profile", "method").get(reference=reference)
     fresh(access).require(Permission.INVOICE_PAY, payment.profile)
     if payment.status != PaymentStatus.NEEDS_CUSTOMER:
-        raise CannotPay(_("Only a payment that waits for bank approval can be cancelled."), code="not_waiting")
+        raise CannotPay(_("Only a payment that waits for bank approval can be canceled."), code="not_waiting")
     outcome = _close_at_gateway(get_gateway(payment.gateway), attempt_of(payment))
     return settle(payment_id=payment.pk, outcome=outcome, source=PaymentEvent.Source.CUSTOMER, at=at)
 
@@ -152,7 +152,7 @@ def challenge_of(*, access: Access, reference: str) -> Mapping[str, str]:
 
 
 def may_approve(access: Access, payment: Payment) -> bool:
-    """Whether this person may be led to the bank's approval. Nobody may for an automatic charge: it is cancelled, and
+    """Whether this person may be led to the bank's approval. Nobody may for an automatic charge: it is canceled, and
     somebody pays the invoice anew."""
     return access.user is not None and payment.started_by_id == access.user.pk
 

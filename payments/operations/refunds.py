@@ -119,7 +119,7 @@ def _once(attempt_key: UUID) -> Iterator[None]:
             raise CannotRefund(_("This page was used for another refund. Open the payment again.")) from duplicate
         if not any(guard in str(duplicate) for guard in ("bank_refund_once", "refund.bank_reference")):
             raise
-        raise CannotRefund(_("A refund with this bank reference is recorded already.")) from duplicate
+        raise CannotRefund(_("A refund with this bank or check reference is recorded already.")) from duplicate
 
 
 def _begin(

@@ -43,7 +43,7 @@ def test_who_may_not_manage_cards_is_not_led_to_it_and_is_told_why(profile):
     assert url("add_method", profile) not in reader.get(url("methods", profile)).content.decode()
     for response in (reader.get(url("add_method", profile)), send(reader, profile)):
         assert response.status_code == 403
-        assert "Your role does not include this." in text_of(response)
+        assert "Your role does not include: Manage payment methods." in text_of(response)
     assert not MethodSetup.objects.exists()
 
 

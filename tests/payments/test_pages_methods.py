@@ -77,7 +77,7 @@ def test_who_may_not_manage_cards_sees_why_and_no_buttons(profile, role):
     method = card(profile)
     client = browser(member(profile, role))
     page = client.get(url("methods", profile))
-    assert "Your role does not include this. These roles do:" in text_of(page)
+    assert "Your role does not include: Manage payment methods. These roles do:" in text_of(page)
     assert url("remove_method", profile, method.pk) not in page.content.decode()
     for name in ("make_default", "remove_method"):
         assert client.post(url(name, profile, method.pk)).status_code == 403

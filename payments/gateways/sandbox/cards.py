@@ -188,7 +188,7 @@ CARDS = (
     TestCard(
         "4000000000000259",
         _("Disputed"),
-        _("Succeeds; then the bank asks the money back, and has it after a week without evidence."),
+        _("Succeeds; then the bank disputes it, and takes the money back after a week without evidence."),
         Habit.DISPUTED,
     ),
 )
