@@ -66,7 +66,7 @@ def _grid(rows: Rows, filters: Filters, word: str) -> dict[str, Any]:
     invoices = filters.apply(Invoice.objects.visible_to(access), rows.today)
     page = page_of(invoices.for_rows(), word, sort=filters.order)
     is_whole = not (page.newer or page.older)
-    kinds = {"csv": _("Download CSV"), "xlsx": _("Download for Excel")} if rows.may_download else {}
+    kinds = {"csv": _("CSV"), "xlsx": _("Excel")} if rows.may_download else {}
     downloads = [
         (kind, reverse(f"invoices:{kind}", args=[rows.profile.code]) + filters.query(), text)
         for kind, text in kinds.items()
