@@ -37,7 +37,7 @@ from invoices.operations.voiding import CannotVoid, rebill, void
 from invoices.states import InvoiceStatus, Label, WrongState
 
 WRITTEN = ("kind", "period_start_on", "period_end_on", "po_number", "source_reference")
-SUMS = ("charges", "tax", "total", "credited", "paid", "paid_back", "charged_back", "amount_due")
+SUMS = ("charges", "tax", "total", "credited", "paid", "paid_before", "paid_back", "charged_back", "amount_due")
 FACTS = (
     "number", "issued_on", "due_on", "payment_terms_days", "payment_reference", "pays_by_wire", "paid_at",
     "paid_with_label", "void_reason", "voided_at", "payment_started_at", "payer",
@@ -256,6 +256,7 @@ class InvoiceAdmin(PortalAdmin):
     total = money_column("total_minor", _("total"))
     credited = money_column("credited_minor", _("credits and credit notes"))
     paid = money_column("paid_minor", _("paid"))
+    paid_before = money_column("paid_before_minor", _("paid before the import"))
     charged_back = money_column("charged_back_minor", _("taken back by the bank"))
     amount_due = money_column("amount_due_minor", _("amount due"))
 
