@@ -9,7 +9,7 @@ REPORTS = var/test-reports
 # A few tests take a minute: the worker that has nothing left takes over what waits behind them.
 PYTEST = $(PYTHON_IN) -m pytest -n auto --dist worksteal -q --no-header
 
-.PHONY: help run setup test check lint format types architecture checks test-postgresql test-sqlite test-browser year faults bench screenshots messages lock outdated clean
+.PHONY: help run setup test check lint format types architecture checks test-postgresql test-sqlite test-browser test-previous year faults bench screenshots messages lock outdated clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -21,7 +21,7 @@ run: ## start the portal with demo data on http://localhost:8000 (you can set PO
 setup: ## create .venv with everything that tests and linting need
 	@.ci/setup dev
 
-test: setup lint types architecture checks test-postgresql test-sqlite test-browser ## run every check and every test
+test: setup lint types architecture checks test-postgresql test-sqlite test-browser test-previous ## run every check and every test
 	@$(PYTHON_IN) .ci/counts $(REPORTS)/postgresql.xml $(REPORTS)/sqlite.xml $(REPORTS)/browser.xml
 
 check: setup ## the inner loop, in a minute: lint, types, who imports whom, and with APP=payments the tests of one app
@@ -57,6 +57,9 @@ test-sqlite: setup ## the suite on SQLite
 
 test-browser: setup ## the browser tests, in headless Chromium
 	CHROMIUM="$$(.ci/chromium)" && export CHROMIUM && TEST_DATABASE=postgresql $(PYTEST) -m browser --junit-xml=$(REPORTS)/browser.xml
+
+test-previous: setup ## the payment tests of the release before, on the tables of this version
+	.ci/previous-release
 
 year: setup ## live through a year of billing periods with fifty profiles, killed and begun twice
 	TEST_DATABASE=postgresql YEAR_PROFILES=50 $(PYTEST) -n 0 tests/payments/test_a_year.py

@@ -292,7 +292,7 @@ class Migration(migrations.Migration):
                 ('reason', models.CharField(max_length=200, verbose_name='reason')),
                 ('gateway_id', models.CharField(blank=True, max_length=120, verbose_name="gateway's refund id")),
                 ('gateway_message', models.CharField(blank=True, max_length=300, verbose_name="gateway's message")),
-                ('bank_reference', models.CharField(blank=True, max_length=80, verbose_name='bank or check reference')),
+                ('bank_reference', models.CharField(blank=True, db_default='', max_length=80, verbose_name='bank or check reference')),
                 ('paid_on', models.DateField(null=True, verbose_name='sent on')),
                 ('started_at', models.DateTimeField(verbose_name='started')),
                 ('finished_at', models.DateTimeField(null=True, verbose_name='ended')),

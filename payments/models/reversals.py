@@ -27,7 +27,7 @@ class Refund(Movement):
     gateway_id = models.CharField(_("gateway's refund id"), max_length=120, blank=True)
     gateway_message = models.CharField(_("gateway's message"), max_length=300, blank=True)
     # Of money that staff sent from our bank: how the transfer is found there.
-    bank_reference = models.CharField(_("bank or check reference"), max_length=80, blank=True)
+    bank_reference = models.CharField(_("bank or check reference"), max_length=80, blank=True, db_default="")
     paid_on = models.DateField(_("sent on"), null=True)
     started_at = models.DateTimeField(_("started"))
     started_by = models.ForeignKey(

@@ -155,10 +155,11 @@ def test_the_result_says_what_will_follow(profile, file, options):
     ).splitlines()
     assert "Settled already: 1. Due: 3, EUR 225.00." in said
     assert (
-        "Of those due: past due 2, EUR 175.00, told of by mail as new 1, charged by themselves 1, to be reminded of 1."
+        "Of those due: past due 2, EUR 175.00, announced by mail 1, charged automatically 1, with a reminder planned 1."
         in said
     )
+    warned_on, disabled_on = (today + timedelta(days=days) for days in (7, 30))
     assert (
-        "Billing profiles with something past due: 1. None changes its status today. If that is not paid, they are "
-        f"warned by mail on {today + timedelta(days=7)} and disabled on {today + timedelta(days=30)}." in said
+        "Billing profiles with past due invoices: 1. These invoices change no status today. If they are not paid, "
+        f"their profiles are warned by mail on {warned_on} and disabled on {disabled_on}." in said
     )

@@ -53,8 +53,9 @@ class Command(ImportCommand):
         count = imported.outlook
         self.stdout.write(f"Settled already: {count['settled']:,}. Due: {count['due']:,}{sums(imported.due_minor)}.")
         self.stdout.write(
-            f"Of those due: past due {count['past due']:,}{sums(imported.past_due_minor)}, told of by mail as new "
-            f"{count['mailed']:,}, charged by themselves {count['charged']:,}, to be reminded of {count['reminded']:,}."
+            f"Of those due: past due {count['past due']:,}{sums(imported.past_due_minor)}, announced by mail "
+            f"{count['mailed']:,}, charged automatically {count['charged']:,}, with a reminder planned "
+            f"{count['reminded']:,}."
         )
         if imported.late_profiles:
             today = timezone.localdate()
@@ -62,8 +63,9 @@ class Command(ImportCommand):
                 today + timedelta(days=days) for days in (settings.WARN_AFTER_DAYS, settings.DISABLE_AFTER_DAYS)
             )
             self.stdout.write(
-                f"Billing profiles with something past due: {len(imported.late_profiles):,}. None changes its status "
-                f"today. If that is not paid, they are warned by mail on {warned_on} and disabled on {disabled_on}."
+                f"Billing profiles with past due invoices: {len(imported.late_profiles):,}. These invoices change no "
+                f"status today. If they are not paid, their profiles are warned by mail on {warned_on} and disabled on "
+                f"{disabled_on}."
             )
 
 
