@@ -5,6 +5,7 @@ from uuid import uuid4
 
 import pytest
 from django.core.management import CommandError, call_command
+from django.urls import reverse
 from django.utils.timezone import now
 
 from accounts.access import NotAllowed, access_of
@@ -15,7 +16,7 @@ from payments.models import Dispute, GatewayComparison, GatewayDifference, Payme
 from payments.operations.comparison import compare_due, compare_gateway, end_difference
 from payments.operations.manual_payments import CannotRecord
 from payments.operations.refunds import refund
-from tests.factories import NOW, issued
+from tests.factories import NOW, UserFactory, issued
 from tests.payments.acts import books_are_clean, card, messages, press_pay, sandbox, staff, state
 from tests.payments.test_charged_again import charge_again, paid
 
@@ -180,3 +181,22 @@ def test_the_command_compares_with_the_providers_when_it_is_told_to(capsys):
         call_command("check_books", gateways=True)
     told = capsys.readouterr().err
     assert f"sandbox: payment {charge.pk} is 50.00 EUR succeeded there and nothing here." in told
+
+
+def test_staff_see_both_sides_on_a_page_and_mark_the_difference_as_handled(client):
+    charge = foreign_charge()
+    [difference] = compare()
+    client.force_login(UserFactory(is_staff=True, is_superuser=True))
+    listed = client.get(reverse("admin:payments_gatewaydifference_changelist"), {"ended_at__isempty": 1}).text
+    assert charge.pk in listed
+    assert "50.00 EUR succeeded" in listed
+    page = client.get(reverse("admin:payments_gatewaydifference_change", args=[difference.pk])).text
+    assert "not known" in page
+    address = reverse("admin:payments_gatewaydifference_handled", args=[difference.pk])
+    assert address in page
+
+    client.post(address, {"note": "Another shop's"})
+
+    difference.refresh_from_db()
+    assert (difference.note, difference.ended_at is not None) == ("Another shop's", True)
+    assert open_differences() == []
