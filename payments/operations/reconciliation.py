@@ -24,7 +24,7 @@ from payments.operations.attempts import CannotPay
 from payments.operations.disputes import sync_dispute
 from payments.operations.gateway_calls import ABANDONED_AFTER, CALL_BUDGET, DAY, NoAnswer, attempt_of, call, call_lookup
 from payments.operations.refunds import sync_refund
-from payments.operations.settlement import adopt_payment, settle
+from payments.operations.settlement import settle, settle_further_charge
 from payments.states import PaymentStatus
 
 log = structlog.get_logger("portal.payments")
@@ -83,9 +83,7 @@ def _settle_named(
         raise NoAnswer
     if outcome.result != Result.SUCCEEDED or outcome.gateway_id != named:
         return None
-    if payment.status == PaymentStatus.SUCCEEDED:
-        return adopt_payment(payment_id=payment.pk, outcome=outcome, source=source, at=at)
-    return settle(payment_id=payment.pk, outcome=outcome, source=source, at=at, by=by)
+    return settle_further_charge(payment_id=payment.pk, outcome=outcome, source=source, at=at, by=by)
 
 
 def _should_close(payment: Payment, outcome: Outcome, source: PaymentEvent.Source, at: datetime) -> bool:

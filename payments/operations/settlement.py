@@ -136,6 +136,20 @@ def _status_after(payment: Payment, outcome: Outcome, *, at: datetime) -> Paymen
     return PaymentStatus.UNKNOWN if unknown else PaymentStatus(outcome.result.value)
 
 
+def settle_further_charge(
+    *, payment_id: UUID, outcome: Outcome, source: PaymentEvent.Source, at: datetime, by: User | None = None
+) -> Payment:
+    """Records the success of another charge under our reference than the one that was known. It settles the payment,
+    which then names that charge, because a refund must go to it; after a success it is a payment of its own."""
+    with transaction.atomic(durable=True):
+        rows = lock(payment_id)
+        payment = rows[0].payment
+        if payment.status != PaymentStatus.SUCCEEDED:
+            payment.gateway_id = ""
+            return settle_locked(rows, outcome, source=source, at=at, by=by)
+    return adopt_payment(payment_id=payment_id, outcome=outcome, source=source, at=at)
+
+
 def adopt_payment(*, payment_id: UUID, outcome: Outcome, source: PaymentEvent.Source, at: datetime) -> Payment:
     """Books a further charge that the provider made under the reference of a payment that succeeded. Needs an outcome
     with the provider's id and the amount that was taken.
@@ -308,8 +322,7 @@ def _copy_outcome(payment: Payment, outcome: Outcome) -> set[str]:
         "decline_code": outcome.decline.code if outcome.decline else "",
         "decline_bucket": outcome.decline.bucket if outcome.decline else "",
     }
-    # Where the money is, not where it was looked for first: a refund goes to the charge that took it.
-    if outcome.gateway_id and (not payment.gateway_id or outcome.result == Result.SUCCEEDED):
+    if outcome.gateway_id and not payment.gateway_id:
         changes["gateway_id"] = outcome.gateway_id
     if outcome.method is not None:
         changes |= {"card_brand": outcome.method.brand[:20], "card_last_four": outcome.method.last_four}

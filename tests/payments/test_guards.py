@@ -231,7 +231,7 @@ def test_a_message_that_another_worker_took_since_it_was_read_is_left_to_it(prof
             process_deliveries(at=at)  # the other worker, which takes all the rest
         return True
 
-    monkeypatch.setattr(webhooks, "_act", act)
+    monkeypatch.setattr(webhooks, "act_on", act)
     process_deliveries(at=NOW)
     assert sorted(worked_on) == list(WebhookDelivery.objects.order_by("pk").values_list("pk", flat=True))
 
