@@ -179,6 +179,17 @@ def check_proxies(**_options: Any) -> Iterator[CheckMessage]:
 
 
 @register(Tags.security, deploy=True)
+def check_some_gateway(**_options: Any) -> Iterator[CheckMessage]:
+    """Allowed, because invoices can be paid by wire alone; pages and mails then offer no card."""
+    if not settings.PAYMENT_GATEWAYS:
+        yield Caution(
+            "No payment gateway is configured: nobody can pay by card.",
+            hint="Name one in PAYMENT_GATEWAYS.",
+            id="billing_portal.W008",
+        )
+
+
+@register(Tags.security, deploy=True)
 def check_pretended_payments(**_options: Any) -> Iterator[CheckMessage]:
     """The sandbox was allowed by name, so it is no error. A stand-in of a provider gets the secret key and every
     card."""

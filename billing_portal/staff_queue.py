@@ -3,10 +3,11 @@
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
+from django.conf import settings
 from django.db.models import QuerySet
 from django.urls import reverse
 from django.utils import timezone
-from django.utils.translation import ngettext_lazy
+from django.utils.translation import gettext, ngettext_lazy
 
 from accounts.models import User, WireRequest
 from billing_portal.core.models import JobRun, OutgoingMail
@@ -15,7 +16,7 @@ from payments.models import CardHold, Dispute, GatewayDifference, Payment, Refun
 
 class Waiting(NamedTuple):
     text: str
-    url: str
+    url: str = ""
 
 
 # Of each kind: the rows that wait, what narrows the list to them, and the words for their number.
@@ -87,6 +88,8 @@ KINDS: list[tuple[Callable[[], QuerySet[Any]], str, Any]] = [
 def what_waits(user: User) -> list[Waiting]:
     """What this member of staff may see of it. One query for each kind, each on an index or on few rows."""
     waiting = []
+    if not settings.PAYMENT_GATEWAYS and user.has_perm("payments.view_payment"):
+        waiting.append(Waiting(gettext("no payment gateway is configured, so nobody can pay by card")))
     for rows_of_kind, where, words in KINDS:
         rows = rows_of_kind()
         options = rows.model._meta

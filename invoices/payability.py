@@ -35,6 +35,7 @@ class NotPayableReason(StrEnum):
     CARD_LIMIT = "card_limit"
     NOTHING_DUE = "nothing_due"
     PROFILE_CLOSED = "profile_closed"
+    NO_GATEWAY = "no_gateway"
 
 
 class NotPayable(NamedTuple):
@@ -52,6 +53,26 @@ def card_limit(profile: BillingProfile) -> Money | None:
 
 def card_limit_text(limit: Money) -> str:
     return _("Above the card limit of %(limit)s. Pay by wire transfer.") % {"limit": limit}
+
+
+def reason_not_by_card(profile: BillingProfile, amount: Money | None = None) -> NotPayable | None:
+    """Why nobody can pay a profile's invoices by card now, or not this amount; None when it is possible.
+
+    What speaks of paying by card without knowing its reader asks this: mails, and what is said of automatic charges.
+    Needs ``profile.account``.
+    """
+    if not profile.account.can_pay_by_card:
+        name = profile.account.get_agreement_type_display()
+        text = _("Not payable by card under this agreement type: %(type)s.")
+        return NotPayable(NotPayableReason.AGREEMENT, text % {"type": name})
+    if profile.is_closed:  # not one that is warned or disabled: paying is how it becomes active again
+        return NotPayable(NotPayableReason.PROFILE_CLOSED, _("This billing profile is closed. Contact us to pay."))
+    if not settings.PAYMENT_GATEWAYS:
+        return NotPayable(NotPayableReason.NO_GATEWAY, _("We do not accept cards at the moment. Pay by wire transfer."))
+    limit = card_limit(profile) if amount is not None else None
+    if limit is not None and amount is not None and limit < amount:
+        return NotPayable(NotPayableReason.CARD_LIMIT, card_limit_text(limit))
+    return None
 
 
 def reason_not_payable(invoice: Invoice, access: Access, *, in_progress_matters: bool = True) -> NotPayable | None:
@@ -104,13 +125,7 @@ class ProfilePayability:
             refusal = self.access.refusal(Permission.INVOICE_PAY, self.profile)
             code = NotPayableReason.SECOND_FACTOR if isinstance(refusal, NeedsSecondFactor) else NotPayableReason.ROLE
             return NotPayable(code, str(refusal))
-        if not self.profile.account.can_pay_by_card:
-            name = self.profile.account.get_agreement_type_display()
-            text = _("Not payable by card under this agreement type: %(type)s.")
-            return NotPayable(NotPayableReason.AGREEMENT, text % {"type": name})
-        if self.profile.is_closed:  # not one that is warned or disabled: paying is how it becomes active again
-            return NotPayable(NotPayableReason.PROFILE_CLOSED, _("This billing profile is closed. Contact us to pay."))
-        return None
+        return reason_not_by_card(self.profile)
 
     def _paid_text(self, invoice: Invoice) -> str:
         if invoice.paid_at is None:

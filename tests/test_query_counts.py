@@ -58,7 +58,7 @@ PAGES = {
     "pay": ("payments:pay", "profile number", "", BLADE, 8),
     "payments of an invoice": ("payments:for_invoice", "profile number", "", {}, 6),
     "payments": ("payments:history", "profile", "", {}, 6),
-    "payment": ("payments:detail", "profile reference", "", {}, 9),
+    "payment": ("payments:detail", "profile reference", "", {}, 10),
     "statement": ("payments:statement", "profile", "", {}, 22),
     "payment methods": ("payments:methods", "profile", "", {}, 8),
     "security activity": ("security_activity", "", "", {}, 3),

@@ -34,9 +34,11 @@ from billing_portal.core.outbox import queue_to
 from billing_portal.core.time_zones import has_come, latest_day
 from invoices.models import Invoice
 from invoices.money import Money
+from invoices.payability import reason_not_by_card
 from invoices.querysets import InvoiceQuerySet
 from invoices.remittances import current_remittance
 from invoices.states import InvoiceStatus
+from invoices.summaries import summary_of
 
 log = structlog.get_logger("portal.invoices")
 
@@ -121,19 +123,27 @@ def _mail_reminder(profile: BillingProfile, invoices: list[Invoice], today: date
     path = reverse("invoices:list", args=[profile.code])
     if len(invoices) == 1:
         path = reverse("invoices:detail", args=[profile.code, invoices[0].number])
-    remittance = current_remittance(profile.currency, today) if profile.pays_by_wire else None
+    shows_transfer = profile.pays_by_wire or reason_not_by_card(profile) is not None
+    remittance = current_remittance(profile.currency, today) if shows_transfer else None
     context = {
         "profile": profile.name,
         "currency": profile.currency,
         "total_minor": sum(invoice.amount_due_minor for invoice in invoices),
         "is_past_due": any(invoice.due_on is not None and invoice.due_on < today for invoice in invoices),
+        **_past_due(profile, today),
         "invoices": [_facts(invoice, today) for invoice in invoices],
-        "pays_by_wire": profile.pays_by_wire,
+        "shows_transfer": shows_transfer,
         "transfer": remittance.for_mail() if remittance is not None else {},
         "url": settings.PUBLIC_URL + path,
     }
     # No invoice is reminded of twice a day.
     _mail(profile, "reminder", context, key=f"reminder:{invoices[0].pk}:{today:%Y%m%d}", at=at)
+
+
+def _past_due(profile: BillingProfile, today: date) -> dict[str, int]:
+    """What every mail and every page calls past due: one figure for the whole profile."""
+    summary = summary_of(profile, today)
+    return {"past_due_minor": summary.past_due.minor, "past_due_count": summary.past_due_count}
 
 
 def _facts(invoice: Invoice, today: date) -> dict[str, Any]:
@@ -223,12 +233,11 @@ def _change(profile: BillingProfile, new: BillingProfile.Status, *, oldest_on: d
         before=old,
     )  # fmt: skip
     today = profile.day_of(at)
-    late = _late(profile, today).values_list("amount_due_minor", flat=True)
     disabled_on = oldest_on + timedelta(days=settings.DISABLE_AFTER_DAYS) if oldest_on else None
     context = {
         "profile": profile.name,
         "currency": profile.currency,
-        "past_due_minor": sum(late),
+        **_past_due(profile, today),
         "days_late": (today - oldest_on).days if oldest_on else 0,
         "disabled_on": disabled_on.isoformat() if disabled_on else "",
         "url": settings.PUBLIC_URL + reverse("invoices:list", args=[profile.code]),

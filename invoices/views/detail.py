@@ -67,7 +67,7 @@ def invoice_detail(request: HttpRequest, access: Access, number: str) -> HttpRes
         "summary": summary_of(profile, today) if profile.status in LATE else None,
         "may_pay": access.can(Permission.INVOICE_PAY),
         "days_late": (today - invoice.due_on).days if invoice.due_on and invoice.status == InvoiceStatus.OPEN else 0,
-        "transfer": _transfer(invoice, today),
+        "transfer": transfer_of(invoice, today),
         "over_limit": why.text if why and why.code == NotPayableReason.CARD_LIMIT else "",
         "is_charged": invoice.autopay_on is not None and is_charged(profile),
         "pay_url": "" if why else addresses.of("pay", invoice),
@@ -115,7 +115,7 @@ def _taxes(lines: Iterable[InvoiceLine], currency: str) -> list[tuple[str, Money
     ]
 
 
-def _transfer(invoice: Invoice, today: date) -> dict[str, Any] | None:
+def transfer_of(invoice: Invoice, today: date) -> dict[str, Any] | None:
     """Where to send the money today; None when nothing is due, or a transfer now would pay twice. ``printed`` is the
     account on the document, where ours has changed since."""
     if not invoice.amount_due or invoice.is_being_paid:

@@ -5,6 +5,7 @@ from functools import lru_cache
 from typing import Any
 from urllib.parse import quote, urlencode
 
+from django.conf import settings
 from django.urls import reverse
 from django.utils.translation import get_language
 from django.utils.translation import gettext as _
@@ -44,7 +45,7 @@ def _quoted(number: str) -> str:
 
 def is_charged(profile: BillingProfile) -> bool:
     """Whether what is planned for its invoices is going to happen: the plan is looked at again only on its day."""
-    return profile.charges_automatically and not profile.pays_by_wire
+    return profile.charges_automatically and not profile.pays_by_wire and bool(settings.PAYMENT_GATEWAYS)
 
 
 class Rows:

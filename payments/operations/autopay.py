@@ -127,6 +127,8 @@ def begin_charge(*, invoice_id: int, at: datetime) -> tuple[bool, tuple[Payment,
 def _begin(plan: AutomaticCharge, *, at: datetime) -> tuple[tuple[Payment, list[Invoice]] | None, Stop | None]:
     """What `begin` returned, or why nothing was begun."""
     stop = reason_to_stop(plan.invoice)
+    if stop is None and not settings.PAYMENT_GATEWAYS:
+        stop = Stop.CONFIG
     if stop is not None:
         return None, stop
     card, stop = next_card(plan, at=at)

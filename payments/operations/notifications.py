@@ -17,14 +17,17 @@ from django.db import transaction
 from django.db.models import Q
 from django.urls import reverse
 
+from accounts.access import access_of
 from accounts.models import BillingContact, BillingProfile, RoleAssignment, User
-from accounts.recipients import invoice_people, invoice_recipients
+from accounts.recipients import invoice_people, invoice_recipients, owners
 from accounts.roles import Permission, Scope, roles_with
 from billing_portal.core.batches import run_each
+from billing_portal.core.models import OutgoingMail
 from billing_portal.core.outbox import queue, queue_to
 from billing_portal.core.time_zones import has_come, latest_day
 from invoices.models import Invoice
 from invoices.operations.invoice_payments import mark_announced, put_off_announcement
+from invoices.payability import reason_not_by_card
 from invoices.remittances import Remittance
 from invoices.states import InvoiceStatus
 from payments.models import AutomaticCharge, Dispute, Payment, PaymentMethod, Refund
@@ -56,12 +59,20 @@ def _url(name: str, *args: str) -> str:
     return settings.PUBLIC_URL + reverse(name, args=args)
 
 
-def notify_payer(payment: Payment, invoices: Sequence[Invoice], *, at: datetime, was_unsure: bool = False) -> None:
+def notify_payer(
+    payment: Payment,
+    invoices: Sequence[Invoice],
+    *,
+    at: datetime,
+    was_unsure: bool = False,
+    is_payer_here: bool = False,
+) -> None:
     """Success once per payment; failure at most once an hour per invoice; an end without money where the page could
     only say that we are checking (``was_unsure``).
 
-    Told is the person who paid; of money that staff recorded, and of an automatic charge that succeeded, those who
-    handle the profile's invoices. What follows from a charge that did not is told by its plan (`autopay`).
+    Told is the person who paid, or those who may know once that person may not (``is_payer_here``: they were let pay in
+    this very request); of money that staff recorded, and of an automatic charge that succeeded, those who handle the
+    profile's invoices. What follows from a charge that did not is told by its plan (`autopay`).
     """
     if payment.is_automatic and payment.status != PaymentStatus.SUCCEEDED:
         return
@@ -74,8 +85,37 @@ def notify_payer(payment: Payment, invoices: Sequence[Invoice], *, at: datetime,
     else:
         return
     is_recorded = payment.channel != Payment.Channel.CARD
-    people = invoice_people(payment.profile) if is_recorded or payment.started_by is None else [payment.started_by]
-    _notify(people, fact, template, payment_context(payment, invoices, at), at=at)
+    context = payment_context(payment, invoices, at)
+    if payment.status == PaymentStatus.SUCCEEDED and payment.needs_staff:  # nothing else becomes a credit
+        credited = payment.allocations.filter(credit__isnull=False)
+        context["credited_minor"] = sum(credited.values_list("amount_minor", flat=True))
+        context["credited_because"] = why_credited(payment, invoices, context["credited_minor"])
+    if is_recorded or payment.started_by is None:
+        people = invoice_people(payment.profile)
+    else:
+        people = [payment.started_by] if is_payer_here else payer_or_successors(payment.started_by, payment.profile)
+    _notify(people, fact, template, context, at=at)
+
+
+def payer_or_successors(payer: User, profile: BillingProfile) -> list[User]:
+    """The person who paid, while they may see the profile's invoices; else those who handle them, and the owners."""
+    if Permission.INVOICE_VIEW in access_of(payer).permissions_at(profile):
+        return [payer]
+    return list({person.pk: person for person in (*invoice_people(profile), *owners(profile))}.values())
+
+
+def receipt_addresses(payment: Payment) -> list[str]:
+    """Where the receipt of a payment was sent."""
+    receipts = OutgoingMail.objects.filter(key__startswith=f"payment-succeeded:{payment.pk}:")
+    return list(receipts.order_by("to").values_list("to", flat=True))
+
+
+def why_credited(payment: Payment, invoices: Sequence[Invoice], credited_minor: int) -> str:
+    """Why money of a payment became a credit: ``void`` or ``paid`` where its only invoice took none of it, ``more``
+    where less was due; empty where all of it was used."""
+    if credited_minor < payment.amount_minor or len(invoices) != 1:
+        return "more" if credited_minor else ""
+    return "void" if invoices[0].status == InvoiceStatus.VOID else "paid"
 
 
 def notify_refund(refund: Refund, *, at: datetime) -> None:
@@ -182,7 +222,8 @@ def _notify_of_plan(plan: AutomaticCharge, template: str, context: dict[str, Any
 
 
 def invoice_context(invoice: Invoice) -> dict[str, Any]:
-    """What a mail about an open invoice says of it; ``url`` leads to its payment page. Needs ``invoice.profile``."""
+    """What a mail about an open invoice says of it; ``url`` leads to its payment page. Needs the
+    invoice's profile and account."""
     return {
         "number": invoice.number,
         "amount_minor": invoice.amount_due_minor,
@@ -191,6 +232,7 @@ def invoice_context(invoice: Invoice) -> dict[str, Any]:
         "profile": invoice.profile.name,
         "url": _url("payments:pay", invoice.profile.code, str(invoice)),
         "methods_url": _url("payments:methods", invoice.profile.code),
+        "by_card": reason_not_by_card(invoice.profile, invoice.amount_due) is None,
     }
 
 
@@ -212,16 +254,24 @@ def notify_new_invoice(invoice: Invoice, *, at: datetime) -> None:
 def _new_invoice_context(invoice: Invoice) -> dict[str, Any]:
     default = PaymentMethod.objects.active().filter(profile=invoice.profile, is_default=True).first()
     remittance, context = Remittance.printed_on(invoice), invoice_context(invoice)
-    if invoice.autopay_on or not invoice.amount_due_minor:
+    charged_on = invoice.autopay_on if context["by_card"] else None
+    if charged_on or not invoice.amount_due_minor or not context["by_card"]:
         context["url"] = _url("invoices:detail", invoice.profile.code, str(invoice))
     return context | {
         "total_minor": invoice.total_minor,
-        "is_paid": not invoice.amount_due_minor,
-        "charged_on": invoice.autopay_on.isoformat() if invoice.autopay_on else "",
+        "settled_by": _settled_by(invoice),
+        "charged_on": charged_on.isoformat() if charged_on else "",
         "method": default.label if default is not None else "",
         "transfer": remittance.for_mail() if remittance is not None else {},
         "payment_reference": invoice.payment_reference,
     }
+
+
+def _settled_by(invoice: Invoice) -> str:
+    """Why nothing is due on a new invoice: ``credits`` or ``payment``; empty where something is due."""
+    if invoice.amount_due_minor:
+        return ""
+    return "credits" if invoice.credited_minor == invoice.total_minor else "payment"
 
 
 def notify_expiring_card(method: PaymentMethod, *, at: datetime) -> None:
@@ -250,7 +300,7 @@ def announce_due(*, at: datetime, limit: int) -> int:
 @transaction.atomic
 def _announce(invoice_id: int, at: datetime) -> bool:
     """An invoice that is void by now, or whose profile wants no mail any more, is passed over."""
-    invoice = Invoice.objects.select_related("profile").filter(pk=invoice_id).locked().get()
+    invoice = Invoice.objects.select_related("profile__account").filter(pk=invoice_id).locked().get()
     if invoice.announce_on is None:
         return False
     if invoice.status in (InvoiceStatus.OPEN, InvoiceStatus.PAID) and invoice.profile.mails_invoices:
@@ -261,7 +311,10 @@ def _announce(invoice_id: int, at: datetime) -> bool:
 
 def warn_of_expiring_cards(*, at: datetime, limit: int) -> int:
     """Tells those who manage cards that the default or a backup card is about to expire: 30 days before its last month,
-    and when that begins. Returns how many cards were worked on; 0: none is left."""
+    and when that begins. Returns how many cards were worked on; 0: none is left. Without a gateway nobody could add the
+    new card, so nobody is told."""
+    if not settings.PAYMENT_GATEWAYS:
+        return 0
     ids = list(_expiring(at.date()).order_by("pk").values_list("pk", flat=True)[:limit])
     return run_each(ids, lambda pk: _warn(pk, at), log=log, event="card holder not warned")
 

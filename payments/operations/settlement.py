@@ -74,7 +74,7 @@ def settle(
     ``known`` is the payment as the caller wrote it, not read again while its state, read under the lock, is the same.
     """
     rows = (_lock_known(known) if known else []) or lock(payment_id)
-    return settle_locked(rows, outcome, source=source, at=at, by=by)
+    return settle_locked(rows, outcome, source=source, at=at, by=by, is_payer_here=known is not None)
 
 
 def settle_locked(
@@ -85,9 +85,11 @@ def settle_locked(
     at: datetime,
     by: User | None = None,
     decision: Decision | None = None,
+    is_payer_here: bool = False,
 ) -> Payment:
     """`settle` of a payment that the caller has locked, in the caller's transaction. ``decision`` is what staff decided
-    about it: the history and the audit trail then name that instead of the gateway's result."""
+    about it: the history and the audit trail then name that instead of the gateway's result. ``is_payer_here``: whoever
+    pays was let pay in this very request."""
     payment = rows[0].payment
     old, new = PaymentStatus(payment.status), _status_after(payment, outcome, at=at)
     if new not in MOVES[old]:
@@ -123,7 +125,9 @@ def settle_locked(
         record_audit(named.action, payment, access, at, **(decision.detail if decision else money))
         unsure = old == PaymentStatus.UNKNOWN or source == PaymentEvent.Source.RECONCILER
         was_unsure = unsure and old != PaymentStatus.NEEDS_CUSTOMER
-        notifications.notify_payer(payment, invoices_of(rows), at=at, was_unsure=was_unsure)
+        notifications.notify_payer(
+            payment, invoices_of(rows), at=at, was_unsure=was_unsure, is_payer_here=is_payer_here
+        )
     return payment
 
 

@@ -19,6 +19,7 @@ from accounts.decorators import profile_of, profile_view
 from accounts.models import BillingProfile, WireRequest
 from accounts.roles import Permission
 from invoices.models import Invoice
+from invoices.payability import reason_not_by_card
 from invoices.states import InvoiceStatus
 from payments.gateways.registry import default_gateway
 from payments.models import AutomaticCharge, PaymentMethod
@@ -56,7 +57,7 @@ def methods(request: HttpRequest, access: Access) -> HttpResponse:
     stored = PaymentMethod.objects.visible_to(access).active().in_order().select_related("created_by")
     rows = [Row(card, card.is_expired(today), card.expires_soon(today)) for card in stored]
     backups = [row for row in rows if row.method.backup_order]
-    may_manage = access.can(Permission.METHODS_MANAGE)
+    may_manage, takes_cards = access.can(Permission.METHODS_MANAGE), default_gateway() is not None
     wire_requests = WireRequest.objects.filter(profile=profile, status=WireRequest.Status.OPEN)
     planned = Invoice.objects.visible_to(access).filter(status=InvoiceStatus.OPEN, autopay_on__isnull=False)
     context = {
@@ -65,10 +66,11 @@ def methods(request: HttpRequest, access: Access) -> HttpResponse:
         "backups": sorted(backups, key=lambda row: row.method.backup_order or 0),
         "others": [row for row in rows if not row.method.is_default and not row.method.backup_order],
         "may_manage": may_manage,
-        "may_add": may_manage and default_gateway() is not None,
+        "may_add": may_manage and takes_cards,
+        "takes_cards": takes_cards,
         "refusal": None if may_manage else access.refusal(Permission.METHODS_MANAGE),
         "wire_is_asked": not profile.is_wire_approved and wire_requests.exists(),
-        "may_pay": access.can(Permission.INVOICE_PAY),
+        "may_pay": access.can(Permission.INVOICE_PAY) and reason_not_by_card(profile) is None,
         "delay_days": settings.AUTOPAY_DELAY_DAYS,
         "planned": planned.order_by("autopay_on", "pk")[:MAX_SHOWN],
         "failed": failed_charges(access).select_related("invoice").order_by("invoice__due_on", "pk")[:MAX_SHOWN],

@@ -23,6 +23,7 @@ from accounts.roles import Permission
 from invoices.models import Invoice
 from invoices.payability import reason_not_payable
 from invoices.states import BADGES, StatusBadge
+from invoices.views.detail import transfer_of
 from payments.declines import explain
 from payments.forms import NEW_CARD, PayForm
 from payments.gateways.registry import UnknownGateway, default_gateway
@@ -95,7 +96,7 @@ def _render(
     if reason is not None:
         template = "payments/not_payable.html"
         open_payment = payments.filter(allocations__invoice=invoice, allocations__is_open=True).first()
-        context |= {"reason": reason, "open_payment": open_payment}
+        context |= {"reason": reason, "open_payment": open_payment, "transfer": transfer_of(invoice, today)}
     else:
         template = "payments/pay.html"
         # The payment that brought the reader back here, and what its decline means.

@@ -33,6 +33,7 @@ from payments.gateways.registry import UnknownGateway, get_gateway
 from payments.models import Payment, PaymentAllocation
 from payments.operations.attempts import CannotPay
 from payments.operations.gateway_calls import NoAnswer
+from payments.operations.notifications import receipt_addresses, why_credited
 from payments.operations.reconciliation import NotTheirs, cancel_attempt, challenge_of, may_approve, return_from_bank
 from payments.states import ENDED_WITHOUT_MONEY, PAYMENT_LOOK, PaymentStatus
 from payments.views.methods import failed_charges
@@ -174,6 +175,7 @@ def _context(access: Access, payment: Payment) -> dict[str, Any]:
     invoices = [row.invoice for row in allocations if row.invoice is not None]
     waits, is_own = payment.status == PaymentStatus.NEEDS_CUSTOMER, may_approve(access, payment)
     may_pay = access.can(Permission.INVOICE_PAY)
+    credited_minor = sum(row.amount_minor for row in allocations if row.credit is not None)
     return {
         "payment": payment,
         "profile": payment.profile,
@@ -185,6 +187,9 @@ def _context(access: Access, payment: Payment) -> dict[str, Any]:
         "status_text": status_text(payment, invoices, access),
         "look": PAYMENT_LOOK[PaymentStatus(payment.status)],
         "explanation": explain(payment.decline_code),
+        "credited_minor": credited_minor,
+        "credited_because": why_credited(payment, invoices, credited_minor),
+        "receipt_to": receipt_addresses(payment) if payment.status == PaymentStatus.SUCCEEDED else [],
         "is_ended": payment.status in ENDED_WITHOUT_MONEY,
         "may_pay": may_pay,
         # Once, where it became the default: what could not be charged before is now offered to be paid with it.

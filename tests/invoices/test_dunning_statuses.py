@@ -68,7 +68,8 @@ def test_both_are_mailed_with_what_is_late(bill):
         "Your billing profile is about to be disabled · Operations NL",
         "Billing profile disabled · Operations NL",
     ]
-    assert "€120.00 is past due. If it is not paid before 25 Dec 2026" in mail.outbox[0].body.replace("\n", " ")
+    text = mail.outbox[0].body.replace("\n", " ")
+    assert "1 invoice is past due, €120.00. If this is not paid before 25 Dec 2026" in text
 
 
 def test_a_contact_is_told_without_being_asked_to_sign_in(bill, payer):

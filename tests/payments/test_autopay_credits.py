@@ -53,5 +53,5 @@ def test_an_invoice_that_credits_cover_is_paid_without_a_call_to_the_gateway(pro
     assert not Payment.objects.exists()
     assert not AutomaticCharge.objects.exists()
     assert mails() == ["invoice_ready"]
-    assert OutgoingMail.objects.get().context["is_paid"]
+    assert OutgoingMail.objects.get().context["settled_by"] == "credits"
     assert books_are_clean()

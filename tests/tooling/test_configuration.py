@@ -57,6 +57,15 @@ def test_the_example_names_every_setting_and_no_other():
     assert names_in((settings.BASE_DIR / ".env.example").read_text()) == portal_settings.env.known
 
 
+STRIPE = {
+    "PAYMENT_GATEWAYS": "stripe",
+    "STRIPE_SECRET_KEY": "sk_live_0123456789",
+    "STRIPE_PUBLISHABLE_KEY": "pk_live_0123456789",
+    "STRIPE_WEBHOOK_SECRETS": "whsec_0123456789abcdef0123456789abcdef",
+    "STRIPE_ACCOUNT": "acct_0123456789",
+}
+
+
 def test_every_setting_of_the_example_has_a_comment_above_it():
     lines = (settings.BASE_DIR / ".env.example").read_text().splitlines()
     commented = False
@@ -97,8 +106,13 @@ def test_an_account_with_a_wrong_digit_is_found_at_start(settings, wrong):
 
 
 def test_the_values_of_a_real_installation_pass_every_check(installation):
-    done = start(installation, "check", "--deploy", "--fail-level", "WARNING")
+    done = start(installation, "check", "--deploy", "--fail-level", "WARNING", **STRIPE)
     assert done.returncode == 0, done.stderr
+
+
+def test_an_installation_without_a_gateway_is_warned_that_nobody_can_pay_by_card(installation):
+    done = start(installation, "check", "--deploy", PAYMENT_GATEWAYS="")
+    assert "billing_portal.W008" in done.stderr
 
 
 def test_an_installation_without_a_mail_server_is_warned_that_its_mails_are_files(installation):
