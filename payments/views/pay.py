@@ -30,7 +30,7 @@ from payments.gateways.registry import UnknownGateway, default_gateway
 from payments.models import Payment, PaymentMethod
 from payments.operations.attempts import CannotPay, pay
 from payments.states import ENDED_WITHOUT_MONEY, PaymentStatus
-from payments.views.payments import bank_return_url, next_page
+from payments.views.payments import bank_return_url, beneath, next_page
 
 DEFAULT, SOON = StatusBadge("", "check"), StatusBadge("status-warn", "clock")
 BAD = StatusBadge("status-past-due", "triangle-alert")
@@ -105,6 +105,8 @@ def _render(
         ).first()
         context |= {"ended": ended, "explanation": explain(ended.decline_code) if ended is not None else None}
         context |= _form_context(access, form, at=at)
+    if reason is not None or error or context["ended"]:
+        context |= beneath(request, access, [invoice.pk])
     return render(request, template, context, status=status if error else 200)
 
 
@@ -122,7 +124,7 @@ def _form_context(access: Access, form: PayForm | None, *, at: datetime) -> dict
         "browser": gateway.browser if gateway is not None else None,
         "attempt": uuid.uuid4(),
         "may_manage": access.can(Permission.METHODS_MANAGE),
-        "wants_save": form is None or "save_method" in form.data,
+        "wants_save": form is not None and "save_method" in form.data,
         "wants_default": form is not None and "make_default" in form.data,
     }
 

@@ -6,6 +6,7 @@ asks for approval has an address of its own, so a reload asks again, and it work
 lacks the scripts.
 """
 
+from collections.abc import Collection
 from typing import Any
 from urllib.parse import urlencode
 
@@ -21,7 +22,7 @@ from django.views.decorators.http import require_GET, require_POST, require_safe
 from django_htmx.http import HttpResponseClientRedirect
 
 from accounts.access import Access
-from accounts.decorators import profile_view
+from accounts.decorators import profile_of, profile_view
 from accounts.roles import Permission
 from billing_portal.core.paging import Sort, page_of
 from invoices.models import Invoice
@@ -161,13 +162,20 @@ def detail(request: HttpRequest, access: Access, reference: str) -> HttpResponse
     if is_htmx(request) and request.GET.get("seen") == payment.status:
         return HttpResponse(status=204)
     context = _context(access, payment)
-    # In a blade over the list of invoices, the rows beneath are drawn again too.
-    beneath = request.headers.get("Blade-Base", "").partition("?")[0]
-    if is_htmx(request) and beneath == reverse("invoices:list", args=[payment.profile.code]):
-        at, ids = timezone.now(), [row.invoice_id for row in context["allocations"]]
-        rows = Invoice.objects.visible_to(access).for_rows().filter(pk__in=ids)
-        context["changed"] = [row_context(row, access, at) for row in rows]
+    context |= beneath(request, access, [row.invoice_id for row in context["allocations"] if row.invoice_id])
     return render(request, "payments/detail.html", context)
+
+
+def beneath(request: HttpRequest, access: Access, invoice_ids: Collection[int]) -> dict[str, Any]:
+    """For `payments/_beneath.html`: how the page under the blade shows what has become of these invoices. The rows of
+    the list are drawn again at once, any other page of the portal when the blade closes."""
+    base = request.headers.get("Blade-Base", "").partition("?")[0]
+    if not is_htmx(request) or not base:
+        return {}
+    if base != reverse("invoices:list", args=[profile_of(access).code]):
+        return {"reloads_beneath": True}
+    at, rows = timezone.now(), Invoice.objects.visible_to(access).for_rows().filter(pk__in=invoice_ids)
+    return {"changed": [row_context(row, access, at) for row in rows]}
 
 
 def _context(access: Access, payment: Payment) -> dict[str, Any]:
@@ -208,8 +216,9 @@ def challenge(request: HttpRequest, access: Access, reference: str) -> HttpRespo
     """Asks for the bank's approval while the payment waits for it; otherwise leads to where the payment stands."""
     payment = _payment(access, reference)
     return_path = payment_url(payment, "return")
-    invoices = [str(row.invoice) for row in payment.allocations.select_related("invoice") if row.invoice]
+    invoices = [row.invoice for row in payment.allocations.select_related("invoice") if row.invoice]
     context = {"payment": payment, "profile": payment.profile, "return_path": return_path, "invoices": invoices}
+    context |= beneath(request, access, [invoice.pk for invoice in invoices])
     try:
         data = challenge_of(access=access, reference=reference)
     except Payment.DoesNotExist as error:

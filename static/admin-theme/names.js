@@ -60,3 +60,8 @@ const selects = document.querySelectorAll("select.admin-autocomplete");
 for (const select of selects) select.dataset.dropdownParent = "#content-start";
 $?.(() => selects.forEach(nameBox));
 $?.(document).on("select2:open", (event) => nameChoices(event.target));
+
+// A page that asks before it acts begins at its first field; Django's forms that add something do so by themselves.
+if (document.activeElement === document.body) {
+  document.querySelector("#content-main form .form-row :is(input:not([type=hidden]), select, textarea)")?.focus();
+}

@@ -10,11 +10,14 @@ const base = here();
 const state = () => history.state ?? {};
 const pageTitle = document.title;
 let opener = null;
+let isStale = false; // whether the page beneath still shows what a payment has changed meanwhile
 
 const isBlade = (event) => event.detail.target === blade;
 
 const focusFirst = () => {
-  const first = blade.querySelector("[aria-invalid=true], [role=alert] a, [autofocus]");
+  const marked = blade.querySelector("[aria-invalid=true], [role=alert] a, [autofocus]");
+  const fields = blade.querySelectorAll("form[method=post] :is(input:not([type=hidden]), select, textarea):not(:disabled)");
+  const first = marked ?? [...fields].find((field) => field.checkVisibility());
   (first ?? blade.querySelector("#blade-title"))?.focus();
 };
 
@@ -45,6 +48,7 @@ const shut = () => {
   blade.replaceChildren();
   document.title = pageTitle;
   giveFocusBack();
+  if (isStale) location.reload();
 };
 
 const leave = () => {
@@ -106,6 +110,8 @@ const connect = () => {
     } else if (state().blade && response.pathname !== request.pathname) {
       history.replaceState({ ...state(), blade: address }, "", address);
     }
+    const mark = blade.querySelector("[data-reload-beneath]");
+    if (mark && (blade.open || mark.dataset.reloadBeneath)) isStale = true;
     open();
   });
 

@@ -21,6 +21,12 @@ addEventListener("submit", async (event) => {
   if (answer && (answer.ok || answer.type === "opaqueredirect")) showTheme(form, event.submitter.value);
 });
 
+// A page that is there to be filled in begins at its first field, unless the page itself says where.
+const firstField = document.querySelector(
+  "main form[method=post] :is(input:not([type=hidden]), select, textarea):not(:disabled)",
+);
+if (document.activeElement === document.body && firstField?.checkVisibility()) firstField.focus({ preventScroll: true });
+
 // The search box: "/" goes to it, arrow keys walk through its suggestions and back, Esc empties them.
 const field = document.querySelector(".search input");
 const suggestions = document.getElementById("suggestions");

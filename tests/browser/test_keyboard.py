@@ -41,7 +41,7 @@ def test_paying_by_keyboard_alone(at_invoices):
     tab_to(page, page.get_by_role("link", name=re.compile("Pay now")))
     page.keyboard.press("Enter")
     blade = page.locator("dialog#blade[open]")
-    expect(blade.locator("#blade-title")).to_be_focused()
+    expect(blade.get_by_role("radio").first).to_be_focused()
     tab_to(page, blade.get_by_role("button", name=re.compile("Pay now")))
     page.keyboard.press("Enter")
     expect(blade.get_by_role("heading", name="Invoice paid")).to_be_visible()

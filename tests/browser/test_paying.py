@@ -9,7 +9,7 @@ from playwright.sync_api import expect
 from invoices.models import Invoice
 from payments.models import Payment, PaymentMethod
 from tests.factories import issued, member
-from tests.payments.acts import books_are_clean, card, charges, state
+from tests.payments.acts import books_are_clean, card, charges, press_pay, state
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 
@@ -141,7 +141,7 @@ def test_a_lost_answer_says_checking_never_failed(at_invoices, invoice):
     blade = open_blade(at_invoices)
     type_card(blade, "4000 0000 0000 6207")
     press(blade)
-    expect(blade).to_contain_text("checking with your bank", ignore_case=True)
+    expect(blade).to_contain_text("We are asking your bank")
     expect(blade).not_to_contain_text("failed", ignore_case=True)
     expect(at_invoices.locator(f"#invoice-{invoice.pk}")).to_contain_text("Payment in progress")
 
@@ -195,3 +195,64 @@ def test_without_javascript_the_same_pages_pay(profile, invoice, browser, live_s
     context.close()
     assert state(Invoice.objects.get(pk=invoice.pk))[0] == "paid"
     assert charges(invoice) == [12000]
+
+
+def expect_row(page, invoice, text, *, pay_now):
+    row = page.locator(f"#invoice-{invoice.pk}")
+    expect(row).to_contain_text(text)
+    expect(row.get_by_role("link", name=re.compile("Pay now"))).to_have_count(int(pay_now))
+
+
+def close(page):
+    page.keyboard.press("Escape")
+    expect(page.locator("dialog#blade")).to_be_hidden()
+
+
+def test_the_row_says_in_progress_when_the_blade_is_closed_while_the_bank_waits(at_invoices, invoice):
+    blade = open_blade(at_invoices)
+    type_card(blade, "4000 0027 6000 3184")
+    press(blade)
+    expect(at_invoices.get_by_role("button", name="Approve payment")).to_be_visible()
+    close(at_invoices)
+    expect_row(at_invoices, invoice, "Payment in progress", pay_now=False)
+
+
+def test_the_row_can_be_paid_again_when_the_payment_is_cancelled(at_invoices, invoice):
+    blade = open_blade(at_invoices)
+    type_card(blade, "4000 0027 6000 3184")
+    press(blade)
+    blade.get_by_role("button", name="Cancel the payment").click()
+    expect(blade.get_by_role("heading", name="Pay invoice")).to_be_visible()
+    close(at_invoices)
+    expect_row(at_invoices, invoice, "Past due", pay_now=True)
+
+
+def test_the_row_of_an_old_tab_says_paid_once_it_was_tried(at_invoices, invoice, profile):
+    press_pay(member(profile, "invoice_manager"), invoice, PaymentMethod.objects.get())
+    expect_row(at_invoices, invoice, "Past due", pay_now=True)
+    at_invoices.get_by_role("link", name=re.compile("Pay now")).first.click()
+    expect(at_invoices.locator("dialog#blade").get_by_text("This invoice is paid")).to_be_visible()
+    close(at_invoices)
+    expect_row(at_invoices, invoice, "Paid", pay_now=False)
+
+
+def test_the_page_of_an_invoice_offers_nothing_more_once_it_was_paid_in_the_blade(at_invoices, invoice):
+    at_invoices.goto(at_invoices.url.partition("?")[0] + f"{invoice.number}/")
+    blade = open_blade(at_invoices)
+    press(blade)
+    expect(blade.get_by_text("Invoice paid")).to_be_visible()
+    close(at_invoices)
+    expect(at_invoices.get_by_text("This invoice is paid")).to_be_visible()
+    expect(at_invoices.get_by_role("link", name=re.compile("Pay now"))).to_have_count(0)
+
+
+def test_the_first_choice_has_the_focus_and_a_new_card_is_not_kept_unasked(at_invoices, profile, sign_in):
+    sign_in(member(profile, "profile_owner"))
+    at_invoices.reload()
+    blade = open_blade(at_invoices)
+    expect(blade.get_by_role("radio").first).to_be_focused()
+    type_card(blade, "4242 4242 4242 4242")
+    expect(blade.get_by_label("Save this card for later payments")).not_to_be_checked()
+    press(blade)
+    expect(blade.get_by_text("Invoice paid")).to_be_visible()
+    assert PaymentMethod.objects.count() == 1
