@@ -5,6 +5,7 @@ from collections.abc import Iterable
 from typing import Any, NamedTuple
 
 from django.conf import settings
+from django.db.models import Q
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.urls import reverse
@@ -91,7 +92,8 @@ def _pages(access: Access, query: str) -> list[Hit]:
 
 
 def _profiles(access: Access, query: str) -> list[Hit]:
-    profiles = BillingProfile.objects.visible_to(access).select_related("account").filter(name__icontains=query)
+    is_named = Q(name__icontains=query) | Q(account__name__icontains=query)
+    profiles = BillingProfile.objects.visible_to(access).select_related("account").filter(is_named)
     return [
         Hit(profile.name, first_page(access, profile), "building-2", profile.account.name)
         for profile in profiles.order_by("name", "pk")[:MAX_SHOWN]
@@ -99,13 +101,15 @@ def _profiles(access: Access, query: str) -> list[Hit]:
 
 
 def _invoices(access: Access, query: str) -> list[Hit]:
-    """By the beginning of the number; of a plain figure, also by the number that it is short for."""
+    """By the number first, then by what was billed or is due."""
     if not any(letter.isdigit() for letter in query):
         return []
-    visible = Invoice.objects.visible_to(access)
-    invoices = visible.numbered(query)
-    if query.isascii() and query.isdigit():
-        invoices |= visible.numbered(f"{settings.INVOICE_NUMBER_PREFIX.upper()}{query.zfill(6)}")
+    visible = Invoice.objects.visible_to(access).select_related("profile").order_by("-number")
+    invoices = {
+        invoice.pk: invoice
+        for found in (visible.numbered(query), visible.of_amount(query))
+        for invoice in found[:MAX_SHOWN]
+    }
     return [
         Hit(
             invoice.number,
@@ -113,7 +117,7 @@ def _invoices(access: Access, query: str) -> list[Hit]:
             "file-text",
             f"{invoice.profile.name} · {invoice.total.format()}",
         )
-        for invoice in invoices.select_related("profile").order_by("-number")[:MAX_SHOWN]
+        for invoice in list(invoices.values())[:MAX_SHOWN]
     ]
 
 

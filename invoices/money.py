@@ -19,6 +19,9 @@ from iso4217 import Currency
 
 ONE, HUNDRED = Decimal(1), Decimal(100)
 NO_BREAK = "\N{NO-BREAK SPACE}"
+# An amount as a reader writes it: with decimals, and without.
+WITH_DECIMALS = re.compile(r"^(\d{1,12}|\d{1,3}(?:[.,]\d{3}){1,3})[.,](\d{1,4})$", re.ASCII)
+GROUPED = re.compile(r"^(\d{1,12}|\d{1,3}(?:[.,]\d{3}){1,3})$", re.ASCII)
 PLAIN = re.compile(r"^-?\d{1,15}(\.\d{1,4})?$", re.ASCII)
 
 
@@ -40,6 +43,33 @@ def exponent(currency: str) -> int:
     if digits is None:
         raise UnknownCurrency(f"{currency!r} is not a currency of ISO 4217 with minor units.")
     return digits
+
+
+@lru_cache(maxsize=1)
+def currencies_by_exponent() -> dict[int, list[str]]:
+    """The codes of all currencies by their decimals: ``{0: ["JPY", ...], 2: ["EUR", ...], ...}``."""
+    codes: dict[int, list[str]] = {}
+    for currency in Currency:
+        if currency.exponent is not None:
+            codes.setdefault(currency.exponent, []).append(currency.code)
+    return codes
+
+
+def minors_of(typed: str) -> list[tuple[int, list[str]]]:
+    """What an amount that somebody searches for may be, in minor units and for which currencies; empty for what is no
+    amount. A point or comma divides off decimals or groups thousands, whichever fits."""
+    text = re.sub(r"[\s\u00a0\u202f]|^[^\d.,]{1,3}|[^\d.,]{1,3}$", "", typed)
+    values = set()
+    if decimal := WITH_DECIMALS.match(text):
+        values.add(Decimal(f"{re.sub('[.,]', '', decimal[1])}.{decimal[2]}"))
+    if GROUPED.match(text):
+        values.add(Decimal(re.sub("[.,]", "", text)))
+    return [
+        (int(minor), codes)
+        for value in values
+        for digits, codes in currencies_by_exponent().items()
+        if (minor := value.scaleb(digits)) == minor.to_integral_value() and value
+    ]
 
 
 def rounded_minor(amount: Decimal, currency: str) -> int:

@@ -5,11 +5,14 @@ from __future__ import annotations
 from datetime import date
 from typing import TYPE_CHECKING, Any, Self
 
+from django.conf import settings
 from django.db.models import Exists, OuterRef, Q, QuerySet
 
 from accounts.roles import Permission
+from invoices.money import minors_of
 from invoices.states import SOON, CreditState, InvoiceStatus, Label
 
+NUMBER_DIGITS = 6
 LAST_LETTER = "\U0010ffff"
 SHOWN_IN_A_ROW = (
     "profile", "number", "kind", "status", "currency", "issued_on", "due_on", "total_minor", "amount_due_minor",
@@ -50,10 +53,22 @@ class InvoiceQuerySet(QuerySet["Invoice"]):
             }.get(label, Q(status=label.value))
         )
 
-    def numbered(self, beginning: str) -> Self:
-        """Numbers that begin so, however it is typed. They are stored in capitals and stand together in the index."""
-        start = beginning.upper()
-        return self.filter(number__gte=start, number__lt=start + LAST_LETTER)
+    def numbered(self, typed: str) -> Self:
+        """Numbers that begin so, however it is typed, and the one that a figure is short for: ``25``, ``000025`` and
+        ``inv-25`` find INV-000025. Numbers are stored in capitals and stand together in the index."""
+        start, prefix = typed.strip().upper(), settings.INVOICE_NUMBER_PREFIX.upper()
+        found = Q(number__gte=start, number__lt=start + LAST_LETTER)
+        figure = start.removeprefix(prefix)
+        if figure.isascii() and figure.isdigit():
+            found |= Q(number=f"{prefix}{figure.lstrip('0').zfill(NUMBER_DIGITS)}")
+        return self.filter(found)
+
+    def of_amount(self, typed: str) -> Self:
+        """Those billed for, or with due, an amount as a person writes it: ``944.84``, ``944,84``, ``1.234,50``."""
+        is_meant = Q(pk__in=[])
+        for minor, currencies in minors_of(typed):
+            is_meant |= Q(Q(total_minor=minor) | Q(amount_due_minor=minor), currency__in=currencies)
+        return self.filter(is_meant)
 
     def count_up_to(self, limit: int) -> int:
         """How many there are, ``limit + 1`` meaning more: an exact count of a million rows costs more than the page."""

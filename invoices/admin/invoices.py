@@ -247,8 +247,11 @@ class InvoiceAdmin(PortalAdmin):
     ordering = ("-pk",)
     show_full_result_count = False
     refusals = (CannotIssue, WrongState)
-    search_fields = ("number", "source_reference", "profile__name", "profile__code")
-    search_help_text = _("Number, payment or source reference, or the name or code of a billing profile")
+    search_fields = (
+        "number", "source_reference", "profile__name", "profile__code", "profile__account__name",
+        "profile__account__company",
+    )  # fmt: skip
+    search_help_text = _("Number, amount, payment or source reference, customer, or name or code of a billing profile")
 
     profile_link = base.profile_link
     charges = money_column("charges_minor", _("charges"))
@@ -305,10 +308,11 @@ class InvoiceAdmin(PortalAdmin):
     def get_search_results(
         self, request: HttpRequest, queryset: QuerySet[Invoice], search_term: str
     ) -> tuple[QuerySet[Invoice], bool]:
-        """What looks like a number or a payment reference is found by the index of numbers."""
+        """What looks like a number or a payment reference is found by the index of numbers, what looks like an amount
+        by what was billed or is due."""
         if search_term.strip():
             numbered = queryset.numbered(search_term.strip())  # type: ignore[attr-defined]
-            for found in (numbered, queryset.filter(named(search_term))):
+            for found in (numbered, queryset.filter(named(search_term)), queryset.of_amount(search_term)):  # type: ignore[attr-defined]
                 if found.exists():
                     return found, False
         return super().get_search_results(request, queryset, search_term)

@@ -123,7 +123,14 @@ def test_a_number_is_found_by_its_beginning_however_it_is_typed(manager, profile
     first, second = issued(profile), issued(profile)
     assert numbers(get(manager, profile, number=text)) == [second.number, first.number]
     assert numbers(get(manager, profile, number="inv-000002")) == [second.number]
-    assert numbers(get(manager, profile, number="000002")) == []
+
+
+@pytest.mark.parametrize("text", ["2", "02", "000002", "inv-2", "INV-02", " inv-000002 "])
+def test_a_figure_stands_for_the_number_that_ends_with_it(manager, profile, text):
+    """As in the search box."""
+    for _number in range(3):
+        issued(profile)
+    assert numbers(get(manager, profile, number=text)) == ["INV-000002"]
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,7 @@ from django.urls import reverse
 
 from billing_portal.search import MAX_SHOWN, find
 from invoices.models import Invoice
-from tests.factories import BillingProfileFactory, UserFactory, access_for, issued, member
+from tests.factories import BillingProfileFactory, UserFactory, access_for, granted, issued, member
 
 pytestmark = pytest.mark.django_db
 
@@ -49,6 +49,39 @@ def test_an_invoice_is_found_by_the_beginning_of_its_number_in_any_case(profile,
 def test_an_invoice_is_found_by_its_plain_figure(profile, payer):
     invoice = issued(profile)
     assert invoice.number in labels(payer, str(int(invoice.number.rpartition("-")[2])))
+
+
+@pytest.mark.parametrize("query", ["INV-1", "inv-01", "000001", "1"])
+def test_the_search_box_and_the_number_filter_find_the_same_number(profile, payer, query):
+    assert issued(profile).number in labels(payer, query)
+
+
+@pytest.mark.parametrize(
+    "query", ["1944.84", "1944,84", "1,944.84", "1.944,84", "1 944,84", "€ 1.944,84", "EUR 1944.84"]
+)
+def test_an_invoice_is_found_by_its_amount_as_either_language_writes_it(profile, payer, query):
+    other, invoice = issued(profile, "1944.85"), issued(profile, "1944.84")
+    assert labels(payer, query) == {invoice.number}
+    assert other.number not in labels(payer, query)
+
+
+def test_an_amount_has_the_decimals_of_its_currency():
+    yen, dinar = (BillingProfileFactory(name=code, currency=code) for code in ("JPY", "KWD"))
+    user = member(yen, "profile_owner")
+    user.assignments.create(role="profile_owner", profile=dinar)
+    in_yen, in_dinar = issued(yen, "94484"), issued(dinar, "944.840")
+    assert labels(user, "94484") == {in_yen.number}
+    assert labels(user, "944.84") == labels(user, "944,840") == {in_dinar.number}
+
+
+def test_what_is_left_to_pay_is_found_too(profile, payer):
+    granted(profile, 2000)
+    invoice = issued(profile)
+    assert labels(payer, "100.00") == labels(payer, "120.00") == {invoice.number}
+
+
+def test_a_billing_profile_is_found_by_the_name_of_its_account(profile, payer):
+    assert labels(payer, "example trading") == {profile.name}
 
 
 def test_a_strangers_invoice_and_profile_are_not_found(profile):
