@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable
+from http import HTTPStatus
 
 import structlog
 from django.conf import settings
@@ -12,7 +13,7 @@ from django.utils import translation
 from django.utils.cache import patch_cache_control
 
 from billing_portal.core.database import UNAVAILABLE
-from billing_portal.errors import too_large, without_length
+from billing_portal.errors import not_found, too_large, without_length
 
 GetResponse = Callable[[HttpRequest], HttpResponse]
 log = structlog.get_logger("portal.request")
@@ -123,6 +124,18 @@ def body_limit(get_response: GetResponse) -> GetResponse:
         if length.isdecimal() and int(length) > settings.DATA_UPLOAD_MAX_MEMORY_SIZE:
             return too_large(request)
         return get_response(request)
+
+    return middleware
+
+
+def demo_not_found(get_response: GetResponse) -> GetResponse:
+    """In a demo a missing page looks as it does on a server: Django's own, with its list of addresses, is for DEBUG."""
+
+    def middleware(request: HttpRequest) -> HttpResponse:
+        response = get_response(request)
+        if settings.DEMO and settings.DEBUG and response.status_code == HTTPStatus.NOT_FOUND:
+            return not_found(request)
+        return response
 
     return middleware
 

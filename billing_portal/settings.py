@@ -69,6 +69,7 @@ MIDDLEWARE = [
     "allauth.account.middleware.AccountMiddleware",
     "django_htmx.middleware.HtmxMiddleware",
     "billing_portal.middleware.no_nul",
+    "billing_portal.middleware.demo_not_found",
     "billing_portal.middleware.body_limit",  # what checks the token of a form, and so reads it, runs after all of these
 ]
 

@@ -44,6 +44,7 @@ from accounts.access import has_second_factor
 from accounts.decorators import signed_in
 from accounts.models import User
 from accounts.operations.addresses import change_password, queue_password_link
+from accounts.operations.people import choose_preferences
 from accounts.operations.second_factors import NEEDED, end_sessions, is_needed
 from accounts.second_factors import UnreadableSecret
 from accounts.sessions import locked_person
@@ -103,6 +104,8 @@ class InvitedOnly(DefaultAccountAdapter):
             raise ImmediateHttpResponse(response)
         del request.session[BEGUN_BY]
         super().login(request, user)
+        if not user.language:  # of the browser, so that mails follow it until another is chosen
+            choose_preferences(user=user, language=get_language() or "en")
 
     def respond_user_inactive(self, request: HttpRequest, user: User) -> HttpResponse:
         security_events.inactive_person_refused(request, user)

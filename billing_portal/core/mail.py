@@ -175,6 +175,9 @@ def _message(mail: OutgoingMail) -> EmailMultiAlternatives:
         "Auto-Submitted": "auto-generated",
         "Content-Language": mail.language,
     }
-    message = EmailMultiAlternatives(subject=rendered.subject, body=rendered.text, to=[mail.to], headers=headers)
+    reply_to = [settings.SELLER["email"]] if settings.SELLER["email"] else None
+    message = EmailMultiAlternatives(
+        subject=rendered.subject, body=rendered.text, to=[mail.to], reply_to=reply_to, headers=headers
+    )
     message.attach_alternative(rendered.html, "text/html")
     return message

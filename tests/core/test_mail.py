@@ -109,6 +109,14 @@ def test_the_same_fact_asks_once():
 
 
 @pytest.mark.django_db
+def test_an_answer_goes_to_the_seller(settings):
+    settings.SELLER = settings.SELLER | {"email": "invoices@seller.example"}
+    asked()
+    send_due(at=NOW)
+    assert mail.outbox[0].message()["Reply-To"] == "invoices@seller.example"
+
+
+@pytest.mark.django_db
 def test_a_second_copy_carries_the_same_message_id():
     row = asked()
     send_due(at=NOW)

@@ -46,6 +46,14 @@ def test_a_signed_in_person_sees_the_page_in_our_look(calm_client, address, stat
 
 
 @pytest.mark.django_db
+@pytest.mark.parametrize("address", ["/nowhere/", "/scopes/nothing/here"])
+def test_a_demo_shows_a_missing_page_in_our_look_too(calm_client, settings, address):
+    settings.DEBUG = settings.DEMO = True
+    calm_client.force_login(UserFactory())
+    assert_in_our_look(calm_client.get(address), 404)
+
+
+@pytest.mark.django_db
 @pytest.mark.parametrize(("address", "status"), PAGES[:3])
 def test_in_the_blade_the_error_is_drawn_in_the_blade(calm_client, address, status):
     calm_client.force_login(UserFactory())

@@ -39,6 +39,16 @@ def test_a_person_signs_in_with_email_and_password(client, person):
     assert client.session["_auth_user_id"] == str(person.pk)
 
 
+@pytest.mark.parametrize(("chosen", "kept"), [("", "nl"), ("en", "en")])
+def test_the_language_of_the_browser_is_remembered_until_another_is_chosen(client, person, chosen, kept):
+    """Mails follow it."""
+    User.objects.update(language=chosen)
+    signs_in = {"login": person.email, "password": PASSWORD}
+    client.post(reverse("account_login"), signs_in, headers={"Accept-Language": "nl-NL,nl;q=0.9"})
+    person.refresh_from_db()
+    assert person.language == kept
+
+
 def test_after_signing_in_the_page_asked_for_opens_but_never_another_site(client, person):
     asked = client.post(
         reverse("account_login"), {"login": person.email, "password": PASSWORD, "next": "/search/?q=invoices"}
