@@ -49,7 +49,9 @@ def _markup(kinds: frozenset[str], *, oob: bool) -> str:
     """Names of texts stand in doubled braces, what is filled in here in single ones."""
     attributes = (' class="is-void"' if "is_void" in kinds else "") + (' hx-swap-oob="true"' if oob else "")
     due_on = '<span class="late">{due_on}</span>' if "is_late" in kinds else "{due_on}"
-    zero = " zero" if "is_zero" in kinds else ""
+    zero, amount = "", "{amount_due}"
+    if "is_zero" in kinds:  # as a card there is room for one amount, and zero says nothing
+        zero, amount = " zero", '<span class="if-grid">{amount_due}</span><span class="if-card">{total}</span>'
     note = '<span class="reason">{note}</span>' if "note" in kinds else ""
     why = '<a href="{why_url}">{why}</a>' if "why_url" in kinds else "{why}"
     action = _button("pay", "btn-primary btn-row") if "pay_url" in kinds else f'<span class="reason">{why}</span>'
@@ -65,7 +67,7 @@ def _markup(kinds: frozenset[str], *, oob: bool) -> str:
 <td class="card-hide text-nowrap">{{issued_on}}</td>
 <td class="card-note text-nowrap" data-label="{{due_heading}}">{due_on}</td>
 <td class="card-hide num">{{total}}</td>
-<td class="card-amount num{zero}">{{amount_due}}</td>
+<td class="card-amount num{zero}">{amount}</td>
 <td class="card-status">{{status}}{note}</td>
 <td class="card-action">{action}</td>
 <td class="card-extra">{download if "pdf_url" in kinds else ""}</td>

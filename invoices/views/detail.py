@@ -6,6 +6,7 @@ from decimal import Decimal
 from functools import lru_cache
 from typing import Any
 
+from babel import Locale
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, render
 from django.urls import reverse
@@ -17,19 +18,19 @@ from stdnum import iban
 
 from accounts.access import Access
 from accounts.decorators import profile_of, profile_view
-from accounts.models import BillingAccount, BillingProfile
+from accounts.models import BillingAccount
+from accounts.models.customers import country_name
 from accounts.roles import Permission
 from invoices.documents.figures import percentage, quantity
 from invoices.models import CreditNote, Invoice, InvoiceLine
 from invoices.money import Money, currency_pattern, exponent
+from invoices.operations.issuing import DOCUMENT_LANGUAGE
 from invoices.payability import NotPayableReason, disputed_text, reason_not_payable
 from invoices.remittances import Remittance, current_remittance, has_payment_code, in_fours, payment_code_svg
 from invoices.states import BADGES, InvoiceStatus
-from invoices.summaries import summary_of
 from invoices.views.rows import Addresses, is_charged
 
 PRICE_DECIMALS = 6
-LATE = (BillingProfile.Status.WARNED, BillingProfile.Status.DISABLED)
 
 
 @require_safe
@@ -60,11 +61,12 @@ def invoice_detail(request: HttpRequest, access: Access, number: str) -> HttpRes
         "received": Money(invoice.paid_minor + invoice.refunded_minor, invoice.currency),
         "refunded": -invoice.refunded,
         "charged_back": -invoice.charged_back,
+        "sold_to": in_reader_language(invoice.buyer.get("sold_to", [])),
+        "bill_to": in_reader_language(invoice.buyer.get("bill_to", [])),
         "agreement": dict(BillingAccount.AgreementType.choices).get(invoice.buyer.get("agreement_type", "")),
         "why": why,
         "disputed": disputed_text(invoice),
         "is_being_paid": is_being_paid,
-        "summary": summary_of(profile, today) if profile.status in LATE else None,
         "may_pay": access.can(Permission.INVOICE_PAY),
         "days_late": (today - invoice.due_on).days if invoice.due_on and invoice.status == InvoiceStatus.OPEN else 0,
         "transfer": transfer_of(invoice, today),
@@ -76,6 +78,18 @@ def invoice_detail(request: HttpRequest, access: Access, number: str) -> HttpRes
         "pdf_url": addresses.of("pdf", invoice) if access.can(Permission.INVOICE_DOWNLOAD) else "",
     }
     return render(request, "invoices/detail.html", context)
+
+
+def in_reader_language(address: list[str]) -> list[str]:
+    """The lines of an address that an invoice keeps, its country named as the reader does."""
+    code = _countries().get(address[-1]) if address else None
+    return [*address[:-1], country_name(code, get_language() or "en")] if code else address
+
+
+@lru_cache(maxsize=1)
+def _countries() -> dict[str, str]:
+    """The code of each country by the name that documents give it."""
+    return {name: code for code, name in Locale.parse(DOCUMENT_LANGUAGE).territories.items() if len(code) == 2}
 
 
 def _issued(invoice: Invoice | None) -> Invoice | None:

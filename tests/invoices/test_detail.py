@@ -152,6 +152,29 @@ def test_what_happened_to_it_is_said_first(read, profile):
     assert "Pay now €50.00" in text
 
 
+def test_one_box_says_what_to_know_and_do_whatever_has_happened(read, profile):
+    profile.status = "disabled"
+    profile.save()
+    invoice = issued(profile, due_on=date(2020, 1, 1))
+    apply_payment(invoice, Money(7000, "EUR"), at=NOW, paid_with="Visa •••• 4242", ends_attempt=True)
+    take_back_payment(invoice, Money(5000, "EUR"), at=NOW)
+    Invoice.objects.update(autopay_on=None, autopay_declined_on=date(2026, 10, 20))
+    text = read(invoice)
+    assert text.partition("<template")[0].count("notice-box") == 1
+    for words in (
+        *("This invoice is past due", "€50.00 was refunded, so it is due again.", "The card was declined on"),
+        *("send only what is left: €100.00", "This billing profile is disabled until everything past due is paid."),
+    ):
+        assert words in text
+
+
+def test_the_country_of_an_address_is_named_in_the_readers_language(read, profile, payer):
+    assert "Amsterdam<br>Netherlands" in read(issued(profile))
+    payer.language = "nl"
+    payer.save()
+    assert "Amsterdam<br>Nederland<" in read(issued(profile))
+
+
 def test_drafts_and_invoices_of_others_are_not_found(client, payer, profile):
     client.force_login(payer)
     foreign = issued(BillingProfileFactory(account=profile.account))
