@@ -147,7 +147,7 @@ ACTIONS: dict[Kind, dict[str, Any]] = {
         "refund.pending": _("Refund on its way"),
         "refund.started": _("Refund started"),
         "refund.succeeded": _("Refund succeeded"),
-        "refund.unknown": _("Refund being checked"),
+        "refund.unknown": _("Refund not confirmed yet"),
     },
     Kind.METHODS: {
         "autopay.switched_off": _("Automatic charging switched off"),

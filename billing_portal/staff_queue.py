@@ -80,7 +80,7 @@ KINDS: list[tuple[Callable[[], QuerySet[Any]], str, Any]] = [
     ),
     (
         lambda: JobRun.objects.filter(pk=JobRun.objects.order_by("-pk").values("pk")[:1]).exclude(failed={}), "",
-        ngettext_lazy("the last run of what is due failed", "the last run of what is due failed", "count"),
+        ngettext_lazy("the last run of the jobs failed", "the last run of the jobs failed", "count"),
     ),
 ]  # fmt: skip
 

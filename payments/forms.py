@@ -64,7 +64,7 @@ class PayForm(forms.Form):
         for name in ("method", "card_token"):
             if name in self.errors:
                 return str(self.errors[name][0])
-        return str(_("This page was out of date. Check it and try again."))
+        return str(_("This page was out of date. Review it and try again."))
 
 
 class AddCardForm(forms.Form):
@@ -82,4 +82,4 @@ class AddCardForm(forms.Form):
         """The first thing to tell the reader."""
         if "card_token" in self.errors and "attempt" not in self.errors:
             return str(self.errors["card_token"][0])
-        return str(_("This page was out of date. Check it and try again."))
+        return str(_("This page was out of date. Review it and try again."))

@@ -15,11 +15,11 @@ from invoices.states import StatusBadge
 
 
 class PaymentStatus(models.TextChoices):
-    CREATED = "created", _("Being checked")
+    CREATED = "created", _("Being confirmed")
     NEEDS_CUSTOMER = "needs_customer", _("Waiting for bank approval")
     PENDING = "pending", _("On its way")
-    UNKNOWN = "unknown", _("Checking with your bank")
-    MISMATCH = "mismatch", _("Being checked by our staff")
+    UNKNOWN = "unknown", _("Waiting for the bank's answer")
+    MISMATCH = "mismatch", _("Under review by our staff")
     SUCCEEDED = "succeeded", _("Succeeded")
     DECLINED = "declined", _("Declined")
     EXPIRED = "expired", _("Expired")
@@ -56,9 +56,9 @@ PAYMENT_LOOK = {
 
 
 class RefundStatus(models.TextChoices):
-    CREATED = "created", _("Being checked")
+    CREATED = "created", _("Being confirmed")
     PENDING = "pending", _("On its way")
-    UNKNOWN = "unknown", _("Checking")
+    UNKNOWN = "unknown", _("Waiting for an answer")
     SUCCEEDED = "succeeded", _("Refunded")
     FAILED = "failed", _("Failed")
 

@@ -26,7 +26,7 @@ class Migration(migrations.Migration):
                 ('reference', models.CharField(default=payments.models.payments.new_reference, editable=False, max_length=16, unique=True, verbose_name='reference')),
                 ('attempt_key', models.UUIDField(default=uuid.uuid4, editable=False, unique=True)),
                 ('channel', models.CharField(choices=[('card', 'Card'), ('wire', 'Wire transfer'), ('check', 'Check')], default='card', max_length=8, verbose_name='channel')),
-                ('status', models.CharField(choices=[('created', 'Being checked'), ('needs_customer', 'Waiting for bank approval'), ('pending', 'On its way'), ('unknown', 'Checking with your bank'), ('mismatch', 'Being checked by our staff'), ('succeeded', 'Succeeded'), ('declined', 'Declined'), ('expired', 'Expired'), ('not_sent', 'Not sent')], default='created', max_length=16, verbose_name='status')),
+                ('status', models.CharField(choices=[('created', 'Being confirmed'), ('needs_customer', 'Waiting for bank approval'), ('pending', 'On its way'), ('unknown', "Waiting for the bank's answer"), ('mismatch', 'Under review by our staff'), ('succeeded', 'Succeeded'), ('declined', 'Declined'), ('expired', 'Expired'), ('not_sent', 'Not sent')], default='created', max_length=16, verbose_name='status')),
                 ('amount_minor', models.BigIntegerField(verbose_name='amount')),
                 ('currency', models.CharField(max_length=3, verbose_name='currency')),
                 ('refunded_minor', models.BigIntegerField(default=0, verbose_name='refunded')),
@@ -285,7 +285,7 @@ class Migration(migrations.Migration):
             fields=[
                 ('id', models.UUIDField(default=uuid.uuid4, editable=False, primary_key=True, serialize=False)),
                 ('attempt_key', models.UUIDField(default=uuid.uuid4, editable=False, unique=True)),
-                ('status', models.CharField(choices=[('created', 'Being checked'), ('pending', 'On its way'), ('unknown', 'Checking'), ('succeeded', 'Refunded'), ('failed', 'Failed')], default='created', max_length=12, verbose_name='status')),
+                ('status', models.CharField(choices=[('created', 'Being confirmed'), ('pending', 'On its way'), ('unknown', 'Waiting for an answer'), ('succeeded', 'Refunded'), ('failed', 'Failed')], default='created', max_length=12, verbose_name='status')),
                 ('amount_minor', models.BigIntegerField(verbose_name='amount')),
                 ('currency', models.CharField(max_length=3, verbose_name='currency')),
                 ('missing_minor', models.BigIntegerField(db_default=0, default=0, verbose_name='missing')),

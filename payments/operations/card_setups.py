@@ -134,7 +134,7 @@ def _begin(
 
 
 def _stale() -> CannotAddCard:
-    return CannotAddCard(_("This page was out of date. Check it and try again."), code="stale")
+    return CannotAddCard(_("This page was out of date. Review it and try again."), code="stale")
 
 
 def finish_adding(*, access: Access, key: UUID, at: datetime) -> MethodSetup:

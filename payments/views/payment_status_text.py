@@ -29,11 +29,11 @@ class StatusText:
     next: tuple[Text, ...] = ()
 
 
-BUSY, CHECKING, PAID = ("busy", "refresh-cw"), ("busy", "clock"), ("good", "circle-check")
+BUSY, UNSURE, PAID = ("busy", "refresh-cw"), ("busy", "clock"), ("good", "circle-check")
 STATUS_TEXTS: dict[PaymentStatus, StatusText] = {
     # Whoever reads this has come while the provider is being asked, or its answer could not be written down.
     S.CREATED: StatusText(
-        *(_("Checking your payment"), *CHECKING, _("We are checking with your bank")),
+        *(_("Payment not confirmed yet"), *UNSURE, _("We are asking your bank")),
         (
             _("The payment was sent, and its outcome is not written down yet. We mail you as soon as we know."),
             _("Please do not pay this invoice in another way until then. You cannot be charged twice from here."),
@@ -48,7 +48,7 @@ STATUS_TEXTS: dict[PaymentStatus, StatusText] = {
         (_("Nothing has been charged yet. Approve the payment, or cancel it and pay in another way."),),
     ),
     S.UNKNOWN: StatusText(
-        *(_("Checking your payment"), *CHECKING, _("We are checking with your bank")),
+        *(_("Payment not confirmed yet"), *UNSURE, _("We are asking your bank")),
         (
             _(
                 "Your bank took longer than usual to answer, so we do not know yet whether you were charged. "
@@ -58,7 +58,7 @@ STATUS_TEXTS: dict[PaymentStatus, StatusText] = {
         ),
     ),
     S.MISMATCH: StatusText(
-        *(_("Checking your payment"), *CHECKING, _("Our staff are checking this payment")),
+        *(_("Payment not confirmed yet"), *UNSURE, _("Our staff are reviewing this payment")),
         (_("The answer of the payment provider does not agree with the invoice, so a person looks at it first."),),
     ),
     S.SUCCEEDED: StatusText(_("Invoice paid"), *PAID),
@@ -73,7 +73,7 @@ STATUS_TEXTS: dict[PaymentStatus, StatusText] = {
     ),
 }
 DISPUTED = StatusText(
-    *(_("Payment disputed"), *CHECKING, _("Your bank has asked this money back")),
+    *(_("Payment disputed"), *UNSURE, _("Your bank has asked this money back")),
     (
         _("The bank decides within some weeks. Until then the invoices stay as they are, and nothing is paid back."),
         _("If the bank takes the money back, it is due again. If you did not ask for this, tell your bank and us."),
@@ -84,7 +84,7 @@ CHARGED_BACK = StatusText(_("Payment taken back"), "bad", "undo-2", _("Your bank
 CHARGED_BACK_IN_PART = StatusText(
     *(_("Payment taken back in part"), "bad", "undo-2", _("Your bank took a part of this money back")), TAKEN
 )
-WAITING_FOR_PAYER = StatusText(_("Waiting for bank approval"), *CHECKING, _("This payment waits for bank approval"))
+WAITING_FOR_PAYER = StatusText(_("Waiting for bank approval"), *UNSURE, _("This payment waits for bank approval"))
 REFUNDED = StatusText(_("Payment refunded"), "good", "undo-2")
 RECEIVED = StatusText(_("Payment received"), *PAID)
 

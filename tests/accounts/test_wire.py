@@ -49,7 +49,7 @@ def url(profile):
 @pytest.mark.parametrize("role", ["profile_reader", "invoice_manager", "profile_owner"])
 def test_whoever_sees_the_profile_may_ask_on_its_page(client, profile, role):
     client.force_login(member(profile, role))
-    assert "What we look at" in client.get(url(profile)).content.decode()
+    assert "What we consider" in client.get(url(profile)).content.decode()
     assert client.post(url(profile), FACTS).status_code == 302
     page = client.get(url(profile)).content.decode()
     assert "Waiting for our answer" in page

@@ -134,7 +134,7 @@ def test_what_is_not_known_yet_is_asked_again_and_never_called_failed(client, wa
 
 def test_the_page_tells_of_an_unknown_outcome_that_it_is_checked(client, waiting):
     text = text_of(client.get(page_of(now_is(waiting, Result.UNKNOWN))))
-    assert "We are checking with your bank" in text
+    assert "We are asking your bank" in text
     assert "You cannot be charged twice from here." in text
     assert "Next look-up" in text
     assert "Refresh" in text

@@ -119,8 +119,8 @@ def test_an_outcome_that_is_not_written_down_is_being_checked(client, invoice, m
     payment = Payment.objects.get()
     assert response.redirect_chain == [(page_of(payment), 303)]
     text = text_of(response)
-    assert "We are checking with your bank" in text
-    assert "Being checked" in text
+    assert "We are asking your bank" in text
+    assert "Being confirmed" in text
     assert "do not pay this invoice in another way" in text
     assert "Nothing was charged" not in text
     reconcile(at=timezone.now() + timedelta(minutes=2))

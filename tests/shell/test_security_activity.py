@@ -76,7 +76,7 @@ def test_nobody_sees_another_persons_entries(client, person):
     AuditEntry.objects.create(at=NOW, action="sign_in.failed", subject="nobody@example.com")
     page = client.get(URL)
     assert rows(page) == []
-    assert "Nothing happened yet" in page.text
+    assert "Nothing has happened yet" in page.text
 
 
 def test_what_a_person_did_with_money_is_no_security_event(client, person, profile):

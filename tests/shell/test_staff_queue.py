@@ -92,7 +92,7 @@ def failed_run(_profile):
         (held_profile, "1 billing profile held for too many tries of cards"),
         (failed_message, "1 message of a provider failed"),
         (unsent_mail, "1 mail could not be sent"),
-        (failed_run, "the last run of what is due failed"),
+        (failed_run, "the last run of the jobs failed"),
     ],
 )
 def test_each_kind_is_told_and_its_list_holds_the_row(client, boss, profile, make, text):
