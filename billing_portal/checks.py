@@ -10,18 +10,22 @@ from django.conf import settings
 from django.core.checks import CheckMessage, Error, Tags, register
 from django.core.checks import Warning as Caution
 from django.db import DatabaseError, connection, connections
-from stdnum import bic, iban
+from stdnum import bic
+from stdnum.eu import vat as eu_vat
+from stdnum.util import get_cc_module
 
 from accounts.models import User
+from billing_portal.core.iso_codes import is_current_currency
 from billing_portal.demo.data import SIGN_INS
 from invoices.money import Money
-from invoices.remittances import looks_like_iban
+from invoices.remittances import is_account_number
 from payments.gateways.registry import gateways
 from payments.gateways.sandbox.models import CardPayment
 
 # The tag of what `manage.py check` looks up in the database as well, where Django would leave it out.
 DEMO = "demo"
 MIN_KEY_LENGTH, MIN_KEY_CHARACTERS = 50, 10
+MAX_PREFIX_LENGTH = 12
 
 
 @register(Tags.security)
@@ -129,10 +133,25 @@ def check_seller(**_options: Any) -> Iterator[CheckMessage]:
     seller = settings.SELLER
     if seller["iban"] and not seller["account_holder"]:
         yield Error("SELLER_IBAN is set but SELLER_ACCOUNT_HOLDER is not.", id="billing_portal.E001")
-    if looks_like_iban(seller["iban"]) and not iban.is_valid(seller["iban"]):
-        yield Error("The check digits of SELLER_IBAN are wrong.", id="billing_portal.E009")
+    if seller["iban"] and not is_account_number(seller["iban"]):
+        yield Error("SELLER_IBAN is not an account number, or its check digits are wrong.", id="billing_portal.E009")
     if seller["bic"] and not bic.is_valid(seller["bic"]):
         yield Error("SELLER_BIC is not a BIC.", id="billing_portal.E009")
+    if seller["tax_id"] and not _is_tax_id(seller["tax_id"]):
+        yield Error("SELLER_TAX_ID is not a tax number, or its check digits are wrong.", id="billing_portal.E009")
+    for currency in settings.SELLER_CURRENCIES:
+        if not is_current_currency(currency):
+            yield Error(f"SELLER_CURRENCIES: {currency} is not a currency in use.", id="billing_portal.E009")
+
+
+def _is_tax_id(number: str) -> bool:
+    """By the rule of the country whose letters it begins with, where one is known. Others have digits."""
+    number = "".join(number.split()).upper()
+    country = number[:2].lower()
+    if eu_vat.is_valid(number) or country in eu_vat.MEMBER_STATES:
+        return bool(eu_vat.is_valid(number))
+    rule = get_cc_module(country, "vat") if country.isalpha() else None
+    return bool(rule.is_valid(number)) if rule is not None else any(map(str.isdigit, number))
 
 
 @register(Tags.security)
@@ -140,10 +159,26 @@ def check_limits(**_options: Any) -> Iterator[CheckMessage]:
     """Otherwise only the customer who meets a wrong limit, or the job that meets a wrong floor, would notice it."""
     limits = {"PORTAL_CARD_LIMITS": settings.CARD_LIMITS_FOR_WIRE, "PORTAL_DUNNING_FLOORS": settings.DUNNING_FLOORS}
     for name, currency, amount in [(name, *entry) for name, amounts in limits.items() for entry in amounts.items()]:
+        if not is_current_currency(currency):
+            yield Error(f"{name}: {currency} is not a currency in use.", id="billing_portal.E002")
+            continue
         try:
             Money.parse(amount, currency)
         except ValueError as error:
             yield Error(f"{name}, {currency}: {error}", id="billing_portal.E002")
+
+
+@register(Tags.security)
+def check_number_prefixes(**_options: Any) -> Iterator[CheckMessage]:
+    """The number of an invoice stands in the address of its page, where a slash would begin another part, and in a
+    column of 12 letters."""
+    for name in ("INVOICE", "CREDIT_NOTE"):
+        prefix = getattr(settings, f"{name}_NUMBER_PREFIX")
+        if "/" in prefix or len(prefix) > MAX_PREFIX_LENGTH:
+            yield Error(
+                f"PORTAL_{name}_PREFIX is {prefix!r}: at most {MAX_PREFIX_LENGTH} characters, and no slash.",
+                id="billing_portal.E012",
+            )
 
 
 @register(Tags.security, deploy=True)

@@ -253,13 +253,15 @@ SELLER = {
     "address": env.text(
         "SELLER_ADDRESS", "Voorbeeldkade 1\\n1011 AA Amsterdam\\nNetherlands" if DEBUG else None
     ).replace("\\n", "\n"),
-    "tax_id": env.text("SELLER_TAX_ID", "NL000000000B01" if DEMO else ""),
+    "tax_id": env.text("SELLER_TAX_ID", "NL000000001B64" if DEMO else ""),
     "email": env.text("SELLER_EMAIL", DEFAULT_FROM_EMAIL),
     "account_holder": env.text("SELLER_ACCOUNT_HOLDER", "Example Cloud B.V." if DEMO else ""),
     "iban": env.text("SELLER_IBAN", "NL53EXAM0000000000" if DEMO else ""),
     "bic": env.text("SELLER_BIC", "EXAMNL2A" if DEMO else ""),
     "bank": env.text("SELLER_BANK", ""),
 }
+# Of the account above. Another currency has an account in the staff pages, or invoices in it say to ask.
+SELLER_CURRENCIES = env.words("SELLER_CURRENCIES", ["EUR"])
 INVOICE_NUMBER_PREFIX = env.text("PORTAL_INVOICE_PREFIX", "INV-")
 CREDIT_NOTE_NUMBER_PREFIX = env.text("PORTAL_CREDIT_NOTE_PREFIX", "CN-")
 

@@ -1,6 +1,7 @@
 """Money: an integer number of minor units and an ISO 4217 currency. Nothing else in the portal does arithmetic on it.
 
-Decimals of a currency come from the ISO 4217 table, formatting from Babel in the reader's language. Amounts are rounded
+Decimals of a currency come from the ISO 4217 table, of a withdrawn one from `DECIMALS`: what was invoiced in it is read
+for ever. Formatting comes from Babel in the reader's language. Amounts are rounded
 half-up, once, where a line is made; parts of an amount always add up to it.
 """
 
@@ -13,7 +14,7 @@ from functools import lru_cache
 from typing import Self
 
 from babel import Locale
-from babel.numbers import NumberPattern, get_currency_symbol
+from babel.numbers import NumberPattern, get_currency_symbol, list_currencies
 from django.utils.translation import get_language
 from iso4217 import Currency
 
@@ -25,8 +26,18 @@ GROUPED = re.compile(r"^(\d{1,12}|\d{1,3}(?:[.,]\d{3}){1,3})$", re.ASCII)
 PLAIN = re.compile(r"^-?\d{1,15}(\.\d{1,4})?$", re.ASCII)
 
 
+# Of every currency, past and present, that has not two. Unicode's table counts coins in use and differs.
+DECIMALS = {
+    **dict.fromkeys(["BIF", "CLP", "DJF", "GNF", "ISK", "JPY", "KMF", "KRW", "PYG", "RWF", "UGX", "UYI", "VND"], 0),
+    **dict.fromkeys(["VUV", "XAF", "XOF", "XPF"], 0),
+    **dict.fromkeys(["ADP", "BEF", "BYB", "BYR", "ESP", "GRD", "ITL", "LUF", "MGF", "PTE", "TPE", "TRL"], 0),
+    **dict.fromkeys(["BHD", "IQD", "JOD", "KWD", "LYD", "OMR", "TND"], 3),
+    **dict.fromkeys(["CLF", "UYW"], 4),
+}
+
+
 class UnknownCurrency(ValueError):
-    """The code is not in ISO 4217, or the currency has no minor unit (gold, test codes)."""
+    """The code was never in ISO 4217, or the currency has no minor unit (gold, test codes)."""
 
 
 class CurrencyMismatch(TypeError):
@@ -35,11 +46,11 @@ class CurrencyMismatch(TypeError):
 
 @lru_cache(maxsize=256)
 def exponent(currency: str) -> int:
-    """Decimals of a currency: 2 for EUR. Raises UnknownCurrency."""
+    """Decimals of a currency, in use or withdrawn: 2 for EUR. Raises UnknownCurrency."""
     try:
         digits = Currency(currency).exponent
     except ValueError:
-        digits = None
+        digits = DECIMALS.get(currency, 2) if currency in list_currencies() else None
     if digits is None:
         raise UnknownCurrency(f"{currency!r} is not a currency of ISO 4217 with minor units.")
     return digits

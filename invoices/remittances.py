@@ -1,8 +1,8 @@
 """Where to send the money for an invoice, and the code that a banking app reads.
 
 An invoice prints the account of its currency with the latest ``valid_from_on`` not after the invoice date, else the
-seller's account from the settings (``SELLER_IBAN``), else that the payer should contact us. It keeps a copy of what it
-printed; the portal shows the account that holds now besides.
+seller's account from the settings (``SELLER_IBAN``) for its own ``SELLER_CURRENCIES``, else that the payer should ask
+us. It keeps a copy of what it printed; the portal shows the account that holds now besides.
 """
 
 from collections.abc import Iterable
@@ -89,7 +89,7 @@ class Remittances:
         for remittance in self._latest_first.get(currency, ()):
             if remittance.since is not None and remittance.since <= day:
                 return remittance
-        return self._seller
+        return self._seller if currency in settings.SELLER_CURRENCIES else None
 
     def copy_for(self, currency: str, day: date) -> dict[str, str]:
         """What an invoice of that currency and date keeps: empty when there is no account."""
@@ -103,6 +103,12 @@ def current_remittance(currency: str, day: date) -> Remittance | None:
     """The account to send money to today. One query."""
     accounts = RemittanceAccount.objects.filter(currency=currency, valid_from_on__lte=day).order_by("-valid_from_on")
     return Remittances(accounts[:1]).on(currency, day)
+
+
+def without_account(currencies: Iterable[str], day: date) -> list[str]:
+    """Those of the currencies in which there is no account on a day. One query."""
+    accounts = Remittances()
+    return [currency for currency in currencies if accounts.on(currency, day) is None]
 
 
 def has_payment_code(remittance: Remittance, amount: Money) -> bool:
@@ -126,9 +132,12 @@ def payment_code_svg(remittance: Remittance, amount: Money, reference: str) -> s
     return drawing.getvalue().decode()
 
 
-def looks_like_iban(number: str) -> bool:
-    """Whether an account number is meant as an IBAN, right or wrong."""
-    return compact(number)[:2].isalpha() and compact(number)[2:4].isdigit()
+def is_account_number(number: str) -> bool:
+    """An IBAN with the right check digits, or the number of an account in a country without IBAN: it has digits, and
+    does not begin as an IBAN does. Money that is sent to a wrong one comes back after days, or never."""
+    compacted = compact(number)
+    looks_like_iban = compacted[:2].isalpha() and compacted[2:4].isdigit()
+    return bool(iban.is_valid(compacted)) if looks_like_iban else any(map(str.isdigit, compacted))
 
 
 def compact(text: str) -> str:

@@ -11,15 +11,15 @@ from decimal import Decimal
 from typing import Any, ClassVar
 from uuid import UUID
 
-from django.contrib import admin, messages
+from django.contrib import admin
 from django.contrib.admin.options import IncorrectLookupParameters
 from django.contrib.admin.views.main import ChangeList
 from django.core.exceptions import FieldDoesNotExist, ObjectDoesNotExist, ValidationError
-from django.db import DataError, transaction
+from django.db import DataError, models, transaction
 from django.db.models import F, Field, ForeignKey, Func, ManyToManyField, Model, QuerySet
-from django.forms import ModelForm, Widget
+from django.forms import DecimalField, ModelForm, Widget
 from django.forms.models import BaseInlineFormSet
-from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
+from django.http import Http404, HttpRequest, HttpResponse
 from django.urls import URLPattern, path
 from django.utils import timezone, translation
 
@@ -29,13 +29,14 @@ from accounts.audit_words import thing_of
 from accounts.models import User
 from accounts.operations.addresses import CannotChangeAddress
 from accounts.operations.people import CannotDeactivate
+from accounts.operations.profiles import CannotChangeProfile
 from accounts.operations.roles import CannotChangeRoles
 from billing_portal.core.spelling import compact
 
 MAX_WORDS = 10
 SECRET = re.compile(r"password|secret|token")
 CHANGED = "changed"
-REFUSALS = (CannotChangeAddress, CannotChangeRoles, CannotDeactivate)
+REFUSALS = (CannotChangeAddress, CannotChangeProfile, CannotChangeRoles, CannotDeactivate)
 
 
 def access_of_staff(request: HttpRequest) -> Access:
@@ -48,12 +49,24 @@ def never(*_args: Any, **_kwargs: Any) -> bool:
     return False
 
 
+class PlainDecimalField(DecimalField):
+    """Shows ``3`` where the column keeps ``3.0000``."""
+
+    def prepare_value(self, value: Any) -> Any:
+        return f"{value.normalize():f}" if isinstance(value, Decimal) else value
+
+
+PLAIN_DECIMALS: dict[Any, Any] = {models.DecimalField: {"form_class": PlainDecimalField}}
+
+
 class PortalAdmin(admin.ModelAdmin):
     """Leaves an entry for each row that a form adds, changes or deletes, of its own model and of those below it, in the
     transaction of the change and after everything that follows from it was saved. Django's own log names fields only.
 
     Withstands addresses that somebody typed by hand, with values in them that mean nothing.
     """
+
+    formfield_overrides = PLAIN_DECIMALS
 
     # The action under which an operation that this page calls records a new row itself.
     addition_recorded_as = ""
@@ -75,6 +88,18 @@ class PortalAdmin(admin.ModelAdmin):
             for name, view in self.pages.items()
         ]
         return [*own, *super().get_urls()]
+
+    def get_fieldsets(self, request: HttpRequest, obj: Any = None) -> Any:
+        """While a row is added, what nobody writes is left out: a code or a time drawn now is not the one saved."""
+        fieldsets = super().get_fieldsets(request, obj)
+        if obj is not None:
+            return fieldsets
+        later = set(self.get_readonly_fields(request, obj))
+        written = [
+            (title, {**options, "fields": [name for name in options["fields"] if name not in later]})
+            for title, options in fieldsets
+        ]
+        return [(title, options) for title, options in written if options["fields"]]
 
     def get_object(self, request: HttpRequest, object_id: str, from_field: str | None = None) -> Any:
         """Locked while it is written: the whole row is saved, and must not undo what somebody else has just changed."""
@@ -143,11 +168,25 @@ class PortalAdmin(admin.ModelAdmin):
         audit.record(access=access, at=at, action=action, subject=name, **belongs, **detail)
 
     def changeform_view(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+        """What an operation refuses is shown above the form, which keeps what was typed."""
         try:
             return super().changeform_view(request, *args, **kwargs)
         except self.refusals as refusal:
-            self.message_user(request, str(refusal), messages.ERROR)
-            return HttpResponseRedirect(request.get_full_path())
+            request.refusal = str(refusal)  # type: ignore[attr-defined]
+            return super().changeform_view(request, *args, **kwargs)
+
+    def get_form(self, request: HttpRequest, obj: Any = None, change: bool = False, **kwargs: Any) -> Any:
+        form = super().get_form(request, obj, change=change, **kwargs)
+        refusal = getattr(request, "refusal", "")
+        if not refusal:
+            return form
+
+        class RefusedForm(form):  # type: ignore[misc, valid-type]
+            def clean(self) -> None:
+                super().clean()
+                raise ValidationError(refusal)
+
+        return RefusedForm
 
     def get_changeform_initial_data(self, request: HttpRequest) -> dict[str, Any]:
         initial = super().get_changeform_initial_data(request)
@@ -212,6 +251,7 @@ def _flat(expression: Any) -> Iterable[Any]:
 class PortalInline(admin.TabularInline):
     formset: Any = NamedFormSet
     extra = 0
+    formfield_overrides = PLAIN_DECIMALS
 
 
 class ReadOnlyInline(PortalInline):

@@ -1,4 +1,5 @@
 import accounts.models.customers
+import billing_portal.core.iso_codes
 import billing_portal.core.spelling
 import django.core.validators
 import django.db.models.deletion
@@ -43,7 +44,7 @@ class Migration(migrations.Migration):
                 'verbose_name_plural': 'users',
                 'permissions': [('export_user', 'Can export the personal data of a user'), ('erase_user', 'Can erase the personal data of a user')],
                 'constraints': [
-                    models.UniqueConstraint(django.db.models.functions.text.Lower('email'), name='user_email_unique'),
+                    models.UniqueConstraint(django.db.models.functions.text.Lower('email'), name='user_email_unique', violation_error_message='Somebody has this email address already.'),
                 ],
             },
         ),
@@ -57,7 +58,7 @@ class Migration(migrations.Migration):
                 ('postal_code', models.CharField(blank=True, max_length=20, verbose_name='postal code')),
                 ('city', models.CharField(blank=True, max_length=80, verbose_name='city')),
                 ('region', models.CharField(blank=True, max_length=80, verbose_name='region')),
-                ('country', models.CharField(help_text='Two letters of ISO 3166, such as NL.', max_length=2, validators=[django.core.validators.RegexValidator('^[A-Z]{2}$', 'Two capital letters, such as NL.')], verbose_name='country')),
+                ('country', models.CharField(help_text='Two letters of ISO 3166, such as NL.', max_length=2, validators=[billing_portal.core.iso_codes.validate_country], verbose_name='country')),
                 ('code', models.CharField(default=accounts.models.customers.new_code, editable=False, max_length=12, unique=True, verbose_name='code')),
                 ('name', models.CharField(max_length=120, verbose_name='name')),
                 ('agreement_type', models.CharField(choices=[('customer', 'Customer agreement'), ('online_services', 'Online services agreement'), ('enterprise', 'Enterprise agreement'), ('partner', 'Partner agreement')], default='customer', max_length=16, verbose_name='agreement type')),
@@ -82,10 +83,10 @@ class Migration(migrations.Migration):
                 ('postal_code', models.CharField(blank=True, max_length=20, verbose_name='postal code')),
                 ('city', models.CharField(blank=True, max_length=80, verbose_name='city')),
                 ('region', models.CharField(blank=True, max_length=80, verbose_name='region')),
-                ('country', models.CharField(help_text='Two letters of ISO 3166, such as NL.', max_length=2, validators=[django.core.validators.RegexValidator('^[A-Z]{2}$', 'Two capital letters, such as NL.')], verbose_name='country')),
+                ('country', models.CharField(help_text='Two letters of ISO 3166, such as NL.', max_length=2, validators=[billing_portal.core.iso_codes.validate_country], verbose_name='country')),
                 ('code', models.CharField(default=accounts.models.customers.new_code, editable=False, max_length=12, unique=True, verbose_name='code')),
                 ('name', models.CharField(max_length=120, verbose_name='name')),
-                ('currency', models.CharField(help_text='Three letters of ISO 4217, such as EUR. It cannot be changed once there are invoices.', max_length=3, validators=[django.core.validators.RegexValidator('^[A-Z]{3}$', 'Three capital letters, such as EUR.')], verbose_name='currency')),
+                ('currency', models.CharField(help_text='Three letters of ISO 4217, such as EUR. It cannot be changed once there are amounts or cards.', max_length=3, validators=[billing_portal.core.iso_codes.validate_currency], verbose_name='currency')),
                 ('invoice_day', models.PositiveSmallIntegerField(default=5, validators=[django.core.validators.MinValueValidator(1), django.core.validators.MaxValueValidator(28)], verbose_name='invoice day')),
                 ('payment_terms_days', models.PositiveSmallIntegerField(default=30, help_text='Days from invoice to due date.', validators=[django.core.validators.MaxValueValidator(365)], verbose_name='payment terms')),
                 ('po_number', models.CharField(blank=True, max_length=60, verbose_name='PO number')),
@@ -97,7 +98,8 @@ class Migration(migrations.Migration):
                 ('billed_until_on', models.DateField(blank=True, editable=False, null=True, verbose_name='invoiced up to')),
                 ('next_invoice_on', models.DateField(blank=True, editable=False, null=True, verbose_name='next invoice')),
                 ('time_zone', models.CharField(default='Europe/Amsterdam', max_length=40, validators=[accounts.models.customers.validate_time_zone], verbose_name='time zone')),
-                ('status', models.CharField(choices=[('active', 'Active'), ('warned', 'Warned'), ('disabled', 'Disabled'), ('closed', 'Closed')], default='active', max_length=12, help_text='Closed: no new invoices, nothing can be paid online. Warned and disabled follow from what is past due.', verbose_name='status')),
+                ('status', models.CharField(choices=[('active', 'Active'), ('warned', 'Warned'), ('disabled', 'Disabled'), ('held', 'On hold'), ('closed', 'Closed')], default='active', editable=False, max_length=12, help_text='Closed: no new invoices, nothing can be paid online. Warned and disabled follow from what is past due.', verbose_name='status')),
+                ('hold_reason', models.CharField(blank=True, db_default='', editable=False, max_length=200, verbose_name='reason of the hold')),
                 ('created_at', models.DateTimeField(default=django.utils.timezone.now, editable=False, verbose_name='created')),
                 ('account', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='profiles', to='accounts.billingaccount', verbose_name='billing account')),
             ],
@@ -109,8 +111,9 @@ class Migration(migrations.Migration):
                     models.Index(fields=['next_invoice_on', 'id'], name='profile_to_invoice'),
                 ],
                 'constraints': [
-                    models.CheckConstraint(condition=models.Q(('invoice_day__range', (1, 28))), name='profile_invoice_day_in_every_month'),
-                    models.CheckConstraint(condition=models.Q(('payment_terms_days__lte', 365)), name='profile_terms_within_a_year'),
+                    models.CheckConstraint(condition=models.Q(('invoice_day__range', (1, 28))), name='profile_invoice_day_in_every_month', violation_error_message='The invoice day is between 1 and 28.'),
+                    models.CheckConstraint(condition=models.Q(('payment_terms_days__lte', 365)), name='profile_terms_within_a_year', violation_error_message='The payment terms are at most 365 days.'),
+                    models.CheckConstraint(condition=models.Q(models.Q(('status', 'held'), models.Q(('hold_reason', ''), _negated=True)), models.Q(models.Q(('status', 'held'), _negated=True), ('hold_reason', '')), _connector='OR'), name='profile_held_for_a_reason'),
                 ],
             },
         ),
@@ -131,7 +134,7 @@ class Migration(migrations.Migration):
                 'verbose_name': 'accounts payable contact',
                 'verbose_name_plural': 'accounts payable contacts',
                 'constraints': [
-                    models.UniqueConstraint(django.db.models.functions.text.Lower('email'), models.F('profile'), name='contact_once_per_profile'),
+                    models.UniqueConstraint(django.db.models.functions.text.Lower('email'), models.F('profile'), name='contact_once_per_profile', violation_error_message='This address is a contact of the billing profile already.'),
                 ],
             },
         ),

@@ -7,7 +7,7 @@ from zoneinfo import ZoneInfo, available_timezones
 
 from babel import Locale
 from django.core.exceptions import ValidationError
-from django.core.validators import MaxValueValidator, MinValueValidator, RegexValidator
+from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
 from django.db.models import Q
 from django.db.models.functions import Lower
@@ -19,6 +19,7 @@ from stdnum.util import get_cc_module
 
 from accounts.email_addresses import canonical_address
 from accounts.querysets import BillingAccountQuerySet, BillingProfileQuerySet, InvoiceSectionQuerySet
+from billing_portal.core.iso_codes import validate_country, validate_currency
 from billing_portal.core.spelling import Compact
 
 CODE_ALPHABET = "ABCDEFGHJKLMNPQRSTVWXYZ23456789"
@@ -71,7 +72,7 @@ class PostalAddress(models.Model):
     country = models.CharField(
         _("country"),
         max_length=2,
-        validators=[RegexValidator(r"^[A-Z]{2}$", _("Two capital letters, such as NL."))],
+        validators=[validate_country],
         help_text=_("Two letters of ISO 3166, such as NL."),
     )
 
@@ -168,13 +169,14 @@ class TaxId(models.Model):
 
 class BillingProfile(PostalAddress):
     """The paying unit: one invoice a period, its own payment methods. Its address is the bill-to. It is warned and
-    disabled by the days that something is past due, and active again once that is paid; only staff close it or open it
-    again."""
+    disabled by the days that something is past due, and active again once that is paid. Staff hold it, with a reason,
+    until they lift that; they close it and open it again."""
 
     class Status(models.TextChoices):
         ACTIVE = "active", _("Active")
         WARNED = "warned", _("Warned")
         DISABLED = "disabled", _("Disabled")
+        HELD = "held", _("On hold")
         CLOSED = "closed", _("Closed")
 
     class DefaultMethod(models.TextChoices):
@@ -189,8 +191,8 @@ class BillingProfile(PostalAddress):
     currency = models.CharField(
         _("currency"),
         max_length=3,
-        validators=[RegexValidator(r"^[A-Z]{3}$", _("Three capital letters, such as EUR."))],
-        help_text=_("Three letters of ISO 4217, such as EUR. It cannot be changed once there are invoices."),
+        validators=[validate_currency],
+        help_text=_("Three letters of ISO 4217, such as EUR. It cannot be changed once there are amounts or cards."),
     )
     invoice_day = models.PositiveSmallIntegerField(
         _("invoice day"), default=5, validators=[MinValueValidator(1), MaxValueValidator(28)]
@@ -231,10 +233,12 @@ class BillingProfile(PostalAddress):
         max_length=12,
         choices=Status,
         default=Status.ACTIVE,
+        editable=False,
         help_text=_(
             "Closed: no new invoices, nothing can be paid online. Warned and disabled follow from what is past due."
         ),
     )
+    hold_reason = models.CharField(_("reason of the hold"), max_length=200, blank=True, db_default="", editable=False)
     created_at = models.DateTimeField(_("created"), default=timezone.now, editable=False)
 
     objects = BillingProfileQuerySet.as_manager()
@@ -247,8 +251,20 @@ class BillingProfile(PostalAddress):
             models.Index(fields=["next_invoice_on", "id"], name="profile_to_invoice"),
         ]
         constraints = [
-            models.CheckConstraint(condition=Q(invoice_day__range=(1, 28)), name="profile_invoice_day_in_every_month"),
-            models.CheckConstraint(condition=Q(payment_terms_days__lte=365), name="profile_terms_within_a_year"),
+            models.CheckConstraint(
+                condition=Q(invoice_day__range=(1, 28)),
+                name="profile_invoice_day_in_every_month",
+                violation_error_message=_("The invoice day is between 1 and 28."),
+            ),
+            models.CheckConstraint(
+                condition=Q(payment_terms_days__lte=365),
+                name="profile_terms_within_a_year",
+                violation_error_message=_("The payment terms are at most 365 days."),
+            ),
+            models.CheckConstraint(
+                condition=Q(status="held") & ~Q(hold_reason="") | ~Q(status="held") & Q(hold_reason=""),
+                name="profile_held_for_a_reason",
+            ),
         ]
 
     def __str__(self) -> str:
@@ -261,6 +277,16 @@ class BillingProfile(PostalAddress):
     def month_before(self, at: datetime) -> date:
         """The first day of the last month that has ended where the profile is."""
         return (self.day_of(at).replace(day=1) - timedelta(days=1)).replace(day=1)
+
+    def has_amounts(self) -> bool:
+        """Whether something of another app refers to the profile: an invoice or draft, a charge, a credit, a card, a
+        payment. What is kept in minor units means another amount in another currency, and cards belong to an account
+        at the provider."""
+        return any(
+            relation.related_model._base_manager.filter(**{relation.field.name: self.pk}).exists()
+            for relation in self._meta.get_fields(include_hidden=True)
+            if isinstance(relation, models.ManyToOneRel) and relation.related_model._meta.app_label != "accounts"
+        )
 
     @property
     def pays_by_wire(self) -> bool:
@@ -316,7 +342,14 @@ class BillingContact(models.Model):
     class Meta:
         verbose_name = _("accounts payable contact")
         verbose_name_plural = _("accounts payable contacts")
-        constraints = [models.UniqueConstraint(Lower("email"), "profile", name="contact_once_per_profile")]
+        constraints = [
+            models.UniqueConstraint(
+                Lower("email"),
+                "profile",
+                name="contact_once_per_profile",
+                violation_error_message=_("This address is a contact of the billing profile already."),
+            )
+        ]
 
     def __str__(self) -> str:
         return self.email

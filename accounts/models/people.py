@@ -72,7 +72,13 @@ class User(AbstractBaseUser, PermissionsMixin):
             ("export_user", _("Can export the personal data of a user")),
             ("erase_user", _("Can erase the personal data of a user")),
         ]
-        constraints = [models.UniqueConstraint(Lower("email"), name="user_email_unique")]
+        constraints = [
+            models.UniqueConstraint(
+                Lower("email"),
+                name="user_email_unique",
+                violation_error_message=_("Somebody has this email address already."),
+            )
+        ]
 
     def __str__(self) -> str:
         return self.display_name if self.is_erased else self.email

@@ -25,6 +25,16 @@ def money_column(field: str, description: Any, *, currency: str = "currency") ->
     return show
 
 
+def decimal_column(field: str, description: Any) -> Any:
+    """A number to the decimals that it has: ``3``, where the column keeps ``3.0000``."""
+
+    @admin.display(description=description, ordering=field)
+    def show(_model_admin: admin.ModelAdmin, row: Model) -> str:
+        return f"{getattr(row, field).normalize():f}"
+
+    return show
+
+
 @admin.display(description=_("billing profile"), ordering="profile__name")
 def profile_link(_model_admin: admin.ModelAdmin, row: Any) -> SafeString:
     url = reverse("admin:accounts_billingprofile_change", args=[row.profile_id])

@@ -19,7 +19,7 @@ from django.utils.translation import gettext_lazy as _
 from accounts.access import system_access
 from accounts.admin.base import NoDeleteAdmin, PortalAdmin, ReadOnlyAdmin, access_of_staff
 from invoices.admin import base
-from invoices.admin.base import money_column
+from invoices.admin.base import decimal_column, money_column
 from invoices.models import Charge, PeriodClosing, TaxRate
 from invoices.operations.charges import CannotCharge, record_charge, remove_charge
 
@@ -165,16 +165,23 @@ class ChargeAdmin(PortalAdmin):
 class TaxRateAdmin(NoDeleteAdmin):
     """The percentage stays once a charge was made with it: another percentage is another rate."""
 
-    list_display = ("name", "percent", "note", "is_reverse_charge", "is_active")
+    list_display = ("name", "percentage", "note", "is_reverse_charge", "is_active")
     list_filter = ("is_active", "is_reverse_charge")
     search_fields = ("name", "note")
     search_help_text = _("Name or note")
     ordering = ("name",)
-    fields = ("name", "percent", "note", "is_reverse_charge", "is_active")
+    percentage = decimal_column("percent", _("percent"))
+
+    def get_fields(self, request: HttpRequest, obj: TaxRate | None = None) -> tuple[str, ...]:
+        percent = "percentage" if self._is_used(obj) or not self.has_change_permission(request, obj) else "percent"
+        return ("name", percent, "note", "is_reverse_charge", "is_active")
 
     def get_readonly_fields(self, _request: HttpRequest, obj: TaxRate | None = None) -> tuple[str, ...]:
-        is_used = obj is not None and Charge.objects.filter(tax_rate=obj).exists()
-        return ("percent", "is_reverse_charge") if is_used else ()
+        return ("percentage", "is_reverse_charge") if self._is_used(obj) else ("percentage",)
+
+    @staticmethod
+    def _is_used(rate: TaxRate | None) -> bool:
+        return rate is not None and Charge.objects.filter(tax_rate=rate).exists()
 
 
 @admin.register(PeriodClosing)

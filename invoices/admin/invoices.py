@@ -1,8 +1,9 @@
 """Invoices for staff. A draft is written here; an issued one changes only by actions, each confirmed on a page."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from copy import copy
 from functools import partial
+from time import monotonic
 from typing import Any
 
 from django import forms
@@ -26,16 +27,19 @@ from accounts.models import InvoiceSection
 from billing_portal.core.spelling import Compact
 from billing_portal.core.staff_pages import confirm
 from invoices.admin import base
-from invoices.admin.base import ReasonForm, money_column
+from invoices.admin.base import ReasonForm, decimal_column, money_column
 from invoices.admin.credit_notes import credit_note_view
 from invoices.models import Invoice, InvoiceLine
 from invoices.money import Money
 from invoices.numbering import named
 from invoices.operations.credits import CannotCredit, apply_credits
-from invoices.operations.issuing import CannotIssue, compute_sums, issue, recompute_draft
+from invoices.operations.issuing import CannotIssue, compute_sums, issue_many, recompute_draft
 from invoices.operations.voiding import CannotVoid, rebill, void
+from invoices.remittances import without_account
 from invoices.states import InvoiceStatus, Label, WrongState
 
+# An action works for so long, this many invoices to a transaction; the rest waits for the next press.
+MAX_SECONDS, BATCH, MAX_REFUSALS = 15, 200, 20
 WRITTEN = ("kind", "period_start_on", "period_end_on", "po_number", "source_reference")
 SUMS = ("charges", "tax", "total", "credited", "paid", "paid_before", "paid_back", "charged_back", "amount_due")
 FACTS = (
@@ -63,10 +67,9 @@ class ActionWithReasonForm(ReasonForm, ActionForm):
 @admin.action(permissions=["change"], description=_("Issue selected drafts"))
 def issue_selected(model_admin: admin.ModelAdmin, request: HttpRequest, queryset: QuerySet[Invoice]) -> Any:
     """Gives each draft its number, dated today where its profile is."""
-    return _act_on_each(
-        model_admin, request, queryset,
-        lambda invoice, at, **by: issue(invoice_id=invoice.pk, today=invoice.profile.day_of(at), at=at, **by),
-        form=ActionForm(request.POST), title=_("Issue invoices"), button=_("Issue"),
+    return _act_on_all(
+        model_admin, request, queryset, issue_many,
+        form=ActionForm(request.POST), title=_("Issue invoices"), button=_("Issue"), warn=_missing_accounts,
         text=_(
             "Each gets the next number and today's date. An issued invoice does not change any more and can be seen and"
             " paid by the customer."
@@ -77,8 +80,8 @@ def issue_selected(model_admin: admin.ModelAdmin, request: HttpRequest, queryset
 
 @admin.action(permissions=["change"], description=_("Void selected invoices"))
 def void_selected(model_admin: admin.ModelAdmin, request: HttpRequest, queryset: QuerySet[Invoice]) -> Any:
-    return _act_on_each(
-        model_admin, request, queryset, lambda invoice, **by: void(invoice_id=invoice.pk, **by),
+    return _act_on_all(
+        model_admin, request, queryset, _one_by_one(void),
         form=ActionWithReasonForm(request.POST), title=_("Void invoices"), button=pgettext_lazy("act", "Void"),
         text=_(
             "A void invoice keeps its number and stays readable, but nothing is due on it. A credit note takes it back,"
@@ -90,8 +93,8 @@ def void_selected(model_admin: admin.ModelAdmin, request: HttpRequest, queryset:
 
 @admin.action(permissions=["change"], description=_("Void selected invoices and bill them again"))
 def rebill_selected(model_admin: admin.ModelAdmin, request: HttpRequest, queryset: QuerySet[Invoice]) -> Any:
-    return _act_on_each(
-        model_admin, request, queryset, lambda invoice, **by: rebill(invoice_id=invoice.pk, **by),
+    return _act_on_all(
+        model_admin, request, queryset, _one_by_one(rebill),
         form=ActionWithReasonForm(request.POST), title=_("Void and bill again"), button=_("Void and bill again"),
         text=_(
             "Each is voided by a credit note, and a draft with the same lines takes its place. Correct the draft and"
@@ -103,8 +106,8 @@ def rebill_selected(model_admin: admin.ModelAdmin, request: HttpRequest, queryse
 
 @admin.action(permissions=["change"], description=_("Apply credits to selected invoices"))
 def apply_credits_selected(model_admin: admin.ModelAdmin, request: HttpRequest, queryset: QuerySet[Invoice]) -> Any:
-    return _act_on_each(
-        model_admin, request, queryset, lambda invoice, **by: apply_credits(invoice_id=invoice.pk, **by),
+    return _act_on_all(
+        model_admin, request, queryset, _one_by_one(apply_credits),
         form=ActionForm(request.POST), title=_("Apply credits"), button=_("Apply credits"),
         text=_(
             "What each billing profile has in credits pays for its invoices, oldest invoice first, as far as it goes."
@@ -116,19 +119,46 @@ def apply_credits_selected(model_admin: admin.ModelAdmin, request: HttpRequest, 
     )  # fmt: skip
 
 
-def _act_on_each(
+def _missing_accounts(invoices: QuerySet[Invoice]) -> list[str]:
+    currencies = invoices.order_by("currency").values_list("currency", flat=True).distinct()
+    missing = without_account(currencies, timezone.localdate())
+    text = _now("No account to send money to in: %(currencies)s. Invoices say to contact us.")
+    return [text % {"currencies": ", ".join(missing)}] if missing else []
+
+
+Refusals = list[tuple[Invoice, Exception]]
+
+
+def _one_by_one(act: Callable[..., Invoice]) -> Callable[..., tuple[list[Invoice], Refusals]]:
+    """An operation on one ``invoice_id`` as one on many ``invoice_ids``, oldest first."""
+
+    def act_on(*, invoice_ids: Sequence[int], **by: Any) -> tuple[list[Invoice], Refusals]:
+        results: list[Invoice] = []
+        refusals: Refusals = []
+        for invoice in Invoice.objects.filter(pk__in=invoice_ids).order_by("pk"):
+            try:
+                results.append(act(invoice_id=invoice.pk, **by))
+            except (CannotCredit, CannotIssue, CannotVoid, WrongState) as refusal:
+                refusals.append((invoice, refusal))
+        return results, refusals
+
+    return act_on
+
+
+def _act_on_all(
     model_admin: admin.ModelAdmin,
     request: HttpRequest,
     queryset: QuerySet[Invoice],
-    act: Callable[..., Invoice],
+    act_on: Callable[..., tuple[list[Invoice], Refusals]],
     *,
     form: ActionForm,
     done: Callable[[int], str],
+    warn: Callable[[QuerySet[Invoice]], list[str]] = lambda _invoices: [],
     **page: Any,
 ) -> HttpResponse | None:
-    """Asks first: how many invoices, their totals by currency, the first of them. Then acts on each, oldest first, and
-    shows what was refused and how many were ``done``. The result of a single one is opened."""
-    invoices = queryset.select_related("profile").order_by("pk")
+    """Asks first: how many invoices, their totals by currency, the first of them. Then acts on them by batches, oldest
+    first, for as long as a request may take, and shows what was refused, how many were ``done`` and how many are left.
+    The result of a single one is opened."""
     if not form.is_valid():
         sums = queryset.order_by("currency").values_list("currency").annotate(Count("pk"), Sum("total_minor"))
         totals = [
@@ -136,26 +166,47 @@ def _act_on_each(
             % {"counter": count, "amount": Money(int(minor), currency)}
             for currency, count, minor in sums
         ]
+        first = queryset.select_related("profile").order_by("pk")[:20]
         return confirm(
-            model_admin, request, title=page["title"], text=[page["text"], *totals], button=page["button"], form=form,
-            facts=[(invoice, f"{invoice.profile.name}, {invoice.total}") for invoice in invoices[:20]],
+            model_admin, request, title=page["title"], text=[page["text"], *totals, *warn(queryset)],
+            button=page["button"], form=form,
+            facts=[(invoice, f"{invoice.profile.name}, {invoice.total}") for invoice in first],
             back=reverse("admin:invoices_invoice_changelist"), answer=("confirmed", "yes"),
         )  # fmt: skip
     by: dict[str, Any] = {"access": access_of_staff(request), "at": timezone.now()}
     if "reason" in form.cleaned_data:
         by["reason"] = form.cleaned_data["reason"]
-    results = []
-    for invoice in invoices:
-        try:
-            results.append(act(invoice, **by))
-        except (CannotCredit, CannotIssue, CannotVoid, WrongState) as refusal:
-            text = _now("%(invoice)s: %(reason)s") % {"invoice": invoice, "reason": refusal}
-            model_admin.message_user(request, text, messages.ERROR)
+    results: list[Invoice] = []
+    refusals: Refusals = []
+    left, until = list(queryset.order_by("pk").values_list("pk", flat=True)), monotonic() + MAX_SECONDS
+    while left:
+        acted_on, refused = act_on(invoice_ids=left[:BATCH], **by)
+        results, refusals, left = results + acted_on, refusals + refused, left[BATCH:]
+        if monotonic() >= until:
+            break
+    _tell(model_admin, request, refusals, left)
     if results:
         model_admin.message_user(request, done(len(results)) % {"count": len(results)}, messages.SUCCESS)
     if len(results) == 1:
         return HttpResponseRedirect(reverse("admin:invoices_invoice_change", args=[results[0].pk]))
     return None
+
+
+def _tell(model_admin: admin.ModelAdmin, request: HttpRequest, refusals: Refusals, left: Sequence[int]) -> None:
+    """The first of what was refused, and how many were not come to."""
+    for invoice, refusal in refusals[:MAX_REFUSALS]:
+        text = _now("%(invoice)s: %(reason)s") % {"invoice": invoice, "reason": refusal}
+        model_admin.message_user(request, text, messages.ERROR)
+    if more := len(refusals[MAX_REFUSALS:]):
+        text = ngettext("%(count)d more was refused.", "%(count)d more were refused.", more) % {"count": more}
+        model_admin.message_user(request, text, messages.ERROR)
+    if left:
+        text = ngettext(
+            "%(count)d invoice is left. Choose the action once more for it.",
+            "%(count)d invoices are left. Choose the action once more for them.",
+            len(left),
+        )
+        model_admin.message_user(request, text % {"count": len(left)}, messages.WARNING)
 
 
 class LabelFilter(admin.SimpleListFilter):
@@ -210,10 +261,19 @@ class LinesInline(PortalInline):
     fields = (
         "position", "description", "section", "quantity", "unit", "unit_price", "tax_rate", "tax_note", "amount", "tax",
     )  # fmt: skip
-    readonly_fields = ("amount", "tax")
+    readonly_fields = ("counted", "price", "percent", "amount", "tax")
     ordering = ("position", "pk")
+    counted = decimal_column("quantity", _("quantity"))
+    price = decimal_column("unit_price", _("unit price"))
+    percent = decimal_column("tax_rate", _("tax rate"))
     amount = money_column("amount_minor", _("amount"), currency="invoice.currency")
     tax = money_column("tax_minor", _("tax"), currency="invoice.currency")
+
+    def get_fields(self, request: HttpRequest, obj: Invoice | None = None) -> Any:
+        if self.has_change_permission(request, obj):
+            return self.fields
+        read = {"quantity": "counted", "unit_price": "price", "tax_rate": "percent"}
+        return [read.get(name, name) for name in self.fields]
 
     def get_formset(self, request: HttpRequest, obj: Invoice | None = None, **kwargs: Any) -> Any:
         formset = super().get_formset(request, obj, **kwargs)

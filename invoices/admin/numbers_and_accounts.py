@@ -8,29 +8,26 @@ from django.http import HttpRequest, HttpResponse
 from django.utils import timezone
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
-from stdnum import bic, iban
+from stdnum import bic
 
 from accounts.admin.base import NoDeleteAdmin, ReadOnlyAdmin
 from accounts.models import BillingProfile
+from billing_portal.core.iso_codes import validate_currency
 from invoices.models import NumberSeries, RemittanceAccount
-from invoices.money import UnknownCurrency, exponent
-from invoices.remittances import Remittances, compact, looks_like_iban
+from invoices.remittances import compact, is_account_number, without_account
 
 
 class RemittanceAccountForm(forms.ModelForm):
     def clean_currency(self) -> str:
         currency = str(self.cleaned_data["currency"]).strip().upper()
-        try:
-            exponent(currency)
-        except UnknownCurrency as error:
-            raise forms.ValidationError(str(error)) from error
+        validate_currency(currency)
         return currency
 
     def clean_iban(self) -> str:
         """Money that is sent to an IBAN with a wrong digit comes back after days, or never."""
         number = compact(str(self.cleaned_data["iban"]))
-        if looks_like_iban(number) and not iban.is_valid(number):
-            raise forms.ValidationError(_("The check digits of this IBAN are wrong."))
+        if not is_account_number(number):
+            raise forms.ValidationError(_("This is not an account number, or its check digits are wrong."))
         return number
 
     def clean_bic(self) -> str:
@@ -51,12 +48,8 @@ class RemittanceAccountAdmin(NoDeleteAdmin):
 
     def changelist_view(self, request: HttpRequest, extra_context: Any = None) -> HttpResponse:
         """Says in which currencies customers are invoiced while no account is there to send the money to."""
-        accounts, today = Remittances(), timezone.localdate()
-        missing = [
-            currency
-            for currency in BillingProfile.objects.order_by("currency").values_list("currency", flat=True).distinct()
-            if accounts.on(currency, today) is None
-        ]
+        billed = BillingProfile.objects.order_by("currency").values_list("currency", flat=True).distinct()
+        missing = without_account(billed, timezone.localdate())
         if missing and request.method == "GET":
             text = gettext("No account to send money to in: %(currencies)s. Invoices say to contact us.")
             self.message_user(request, text % {"currencies": ", ".join(missing)}, messages.WARNING)

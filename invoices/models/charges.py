@@ -36,8 +36,16 @@ class TaxRate(models.Model):
                 name="tax_rate_name_once",
                 violation_error_message=_("There is a tax rate of that name already."),
             ),
-            CheckConstraint(condition=Q(percent__range=(0, 100)), name="tax_rate_is_a_percentage"),
-            CheckConstraint(condition=Q(is_reverse_charge=False) | Q(percent=0), name="tax_rate_reverse_is_zero"),
+            CheckConstraint(
+                condition=Q(percent__range=(0, 100)),
+                name="tax_rate_is_a_percentage",
+                violation_error_message=_("A tax rate is between 0 and 100 percent."),
+            ),
+            CheckConstraint(
+                condition=Q(is_reverse_charge=False) | Q(percent=0),
+                name="tax_rate_reverse_is_zero",
+                violation_error_message=_("With reverse charge the percentage is zero."),
+            ),
         ]
 
     def __str__(self) -> str:
@@ -99,10 +107,12 @@ class Charge(models.Model):
                 fields=["profile", "source_reference"],
                 condition=~Q(source_reference=""),
                 name="charge_source_reference_once",
+                violation_error_message=_("Another charge of this billing profile has this reference."),
             ),
             CheckConstraint(
                 condition=Q(kind="return", amount_minor__lte=0) | (~Q(kind="return") & Q(amount_minor__gte=0)),
                 name="charge_negative_means_return",
+                violation_error_message=_("Only a return may be negative."),
             ),
         ]
         indexes = [

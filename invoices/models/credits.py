@@ -54,6 +54,7 @@ class Credit(models.Model):
             CheckConstraint(
                 condition=Q(starts_on=None) | Q(expires_on=None) | Q(expires_on__gte=F("starts_on")),
                 name="credit_expires_after_it_starts",
+                violation_error_message=_("The credit expires before it starts."),
             ),
         ]
         indexes = [

@@ -175,6 +175,7 @@ class Invoice(models.Model):
                 fields=["profile", "source_reference"],
                 condition=~Q(source_reference=""),
                 name="invoice_source_reference_once",
+                violation_error_message=_("Another invoice of this billing profile has this reference."),
             ),
             CheckConstraint(condition=Q(number=None) | Q(number=Upper("number")), name="invoice_number_in_capitals"),
         ]

@@ -5,7 +5,8 @@ One mail to a person holds all invoices of one profile that are reminded of on o
 that were missed, because nothing ran, make one reminder and not five.
 
 A profile is active, warned or disabled by the days that something is past due, and active again at once when that is
-paid. A payment in progress or a dispute does not make it worse meanwhile. What staff closed stays closed.
+paid. A payment in progress or a dispute does not make it worse meanwhile. What staff hold or closed stays so until
+they change it.
 
 Nobody is reminded, warned or disabled for less than the floor of a currency (`DUNNING_FLOORS`): by default the smallest
 amount that a card can be charged, because nobody could pay it by card.

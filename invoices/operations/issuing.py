@@ -30,6 +30,7 @@ from invoices.remittances import Remittances
 from invoices.states import InvoiceStatus, WrongState, check_move
 
 MAX_MINOR = 10**15
+LINE_SUMS = ["amount_minor", "tax_minor", "section_name"]
 # Of the names of countries in an issued invoice, which stays as it was whoever issued it and whoever reads it.
 DOCUMENT_LANGUAGE = "en"
 # An invoice that is older than this when it is written down is history: nobody is told that it has come.
@@ -83,11 +84,10 @@ def recompute_draft(*, invoice_id: int) -> Invoice:
     return invoice
 
 
-def _recompute(invoice: Invoice) -> list[InvoiceLine]:
+def _recompute(invoice: Invoice) -> None:
     lines = list(invoice.lines.select_related("section").order_by("position", "pk"))
     compute_sums(invoice, lines)
-    InvoiceLine.objects.bulk_update(lines, ["amount_minor", "tax_minor", "section_name"])
-    return lines
+    InvoiceLine.objects.bulk_update(lines, LINE_SUMS)
 
 
 @transaction.atomic
@@ -95,14 +95,57 @@ def issue(*, access: Access, invoice_id: int, today: date, at: datetime) -> Invo
     """Issues a stored draft; ``today`` is the invoice date. Raises CannotIssue for a draft without lines or with a
     negative total, WrongState for an invoice that is no draft. Rights are the caller's."""
     invoice = Invoice.objects.locked().get(pk=invoice_id)
-    check_move(invoice.status, InvoiceStatus.OPEN)
-    if not _recompute(invoice):
-        raise CannotIssue(_("Add at least one line before you issue the invoice."))
-    invoice.profile = BillingProfile.objects.select_related("account").get(pk=invoice.profile_id)
-    invoice.issued_on = today
-    issue_invoices([invoice], access=access, at=at)
+    for refusal in _refusals([invoice]).values():
+        raise refusal
+    _issue_stored([invoice], access=access, at=at, today=today)
     invoice.refresh_from_db()
     return invoice
+
+
+@transaction.atomic
+def issue_many(
+    *, access: Access, invoice_ids: Sequence[int], at: datetime
+) -> tuple[list[Invoice], list[tuple[Invoice, Exception]]]:
+    """Issues stored drafts together, each dated today where its profile is. Returns those that were issued, and those
+    that `issue` would have refused, with what it would have raised. Rights are the caller's. Give it some hundred: the
+    series of numbers stays locked until all are written."""
+    invoices = list(Invoice.objects.filter(pk__in=invoice_ids).locked())
+    refusals = _refusals(invoices)
+    issued = [invoice for invoice in invoices if invoice.pk not in refusals]
+    _issue_stored(issued, access=access, at=at)
+    return issued, [(invoice, refusals[invoice.pk]) for invoice in invoices if invoice.pk in refusals]
+
+
+def _issue_stored(invoices: Sequence[Invoice], *, access: Access, at: datetime, today: date | None = None) -> None:
+    profiles = BillingProfile.objects.select_related("account").prefetch_related("account__tax_ids")
+    by_id = profiles.in_bulk({invoice.profile_id for invoice in invoices})
+    for invoice in invoices:
+        invoice.profile = by_id[invoice.profile_id]
+        invoice.issued_on = today or invoice.profile.day_of(at)
+    issue_invoices(invoices, access=access, at=at)
+
+
+def _refusals(invoices: Sequence[Invoice]) -> dict[int, Exception]:
+    """Brings the sums of locked drafts up to date with their lines. Returns by id why some cannot be issued."""
+    lines_of: dict[int, list[InvoiceLine]] = defaultdict(list)
+    rows = InvoiceLine.objects.filter(invoice__in=[invoice.pk for invoice in invoices]).select_related("section")
+    for line in rows.order_by("invoice", "position", "pk"):
+        lines_of[line.invoice_id].append(line)
+    refusals: dict[int, Exception] = {}
+    computed: list[InvoiceLine] = []
+    for invoice in invoices:
+        lines = lines_of[invoice.pk]
+        try:
+            check_move(invoice.status, InvoiceStatus.OPEN)
+            if not lines:
+                raise CannotIssue(_("Add at least one line before you issue the invoice."))
+            compute_sums(invoice, lines)
+        except (CannotIssue, WrongState) as refusal:
+            refusals[invoice.pk] = refusal
+        else:
+            computed += lines
+    InvoiceLine.objects.bulk_update(computed, LINE_SUMS, batch_size=500)
+    return refusals
 
 
 def create_drafts(invoices: Sequence[Invoice], lines: Iterable[InvoiceLine], *, access: Access, at: datetime) -> None:

@@ -1,20 +1,33 @@
 """The staff pages of accounts: what they refuse, and that they refuse it in words."""
 
+import re
 import threading
 from time import sleep
 
 import pytest
 from django.contrib.auth.models import Permission as DjangoPermission
 from django.db import connections, transaction
+from django.db.models import BaseConstraint, UniqueConstraint
 from django.urls import reverse
 
 from accounts import audit
 from accounts.access import system_access
-from accounts.models import AuditEntry, BillingAccount, BillingProfile, RoleAssignment, User
+from accounts.models import (
+    AuditEntry,
+    BillingAccount,
+    BillingContact,
+    BillingProfile,
+    InvoiceSection,
+    RoleAssignment,
+    TaxId,
+    User,
+)
 from accounts.operations.roles import grant_role
 from accounts.roles import Role
 from billing_portal.core.models import OutgoingMail
-from tests.factories import NOW, UserFactory, issued, member
+from invoices.models import Charge, Credit, Invoice, InvoiceLine, RemittanceAccount, TaxRate
+from payments.models import MethodSetup, Payment
+from tests.factories import NOW, PaymentMethodFactory, UserFactory, draft, issued, member
 
 ADDRESS = {"company": "Example Trading B.V.", "country": "NL"}
 
@@ -83,15 +96,91 @@ def test_the_currency_is_fixed_once_there_are_invoices(admin, profile):
     assert b'name="currency"' not in admin.get(change("billingprofile", profile)).content
 
 
-def test_a_changed_profile_leaves_a_trail(admin, profile):
-    form = {
-        **ADDRESS, "name": "Operations NL", "status": "active", "currency": "EUR", "invoice_day": 5,
+@pytest.mark.parametrize(
+    "make",
+    [
+        draft,
+        PaymentMethodFactory.create,
+        lambda profile: Payment.objects.create(profile=profile, amount_minor=1, currency="EUR", started_at=NOW),
+        lambda profile: MethodSetup.objects.create(
+            profile=profile, gateway="sandbox", created_at=NOW, created_by=UserFactory()
+        ),
+        lambda profile: Credit.objects.create(
+            profile=profile, currency="EUR", amount_minor=5, remaining_minor=5, description="Gift", created_at=NOW
+        ),
+    ],
+    ids=["draft", "card", "payment", "card being added", "credit"],
+)
+def test_the_currency_is_fixed_with_the_first_amount_or_card(admin, profile, make):
+    make(profile=profile)
+    assert b'name="currency"' not in admin.get(change("billingprofile", profile)).content
+    admin.post(change("billingprofile", profile), profile_form(currency="GBP"))
+    profile.refresh_from_db()
+    assert profile.currency == "EUR"
+
+
+@pytest.mark.parametrize("model", ["billingaccount", "billingprofile"])
+def test_no_code_is_shown_before_it_is_saved(admin, model):
+    page = admin.get(reverse(f"admin:accounts_{model}_add")).content.decode()
+    assert "field-code" not in page
+    assert "field-created_at" not in page
+
+
+def test_every_constraint_that_a_form_of_staff_reaches_has_a_sentence(db):
+    """Django's own words would name the constraint."""
+    written = {BillingAccount, TaxId, BillingProfile, InvoiceSection, BillingContact, User, RoleAssignment}
+    written |= {Invoice, InvoiceLine, Charge, TaxRate, Credit, RemittanceAccount}
+    silent = [
+        constraint.name
+        for model in written
+        for constraint in model._meta.constraints
+        if constraint.violation_error_message == BaseConstraint.default_violation_error_message
+        and not (isinstance(constraint, UniqueConstraint) and constraint.fields and constraint.condition is None)
+        and all(model._meta.get_field(name).editable for name in names_in(constraint, model))
+    ]
+    assert silent == []
+
+
+def names_in(constraint, model):
+    text = str(constraint.deconstruct()[2])
+    return [field.name for field in model._meta.fields if re.search(rf"['(\"]{field.name}(__|[')\"])", text)]
+
+
+def test_what_only_names_the_profile_leaves_its_currency_open(admin, profile):
+    member(profile, "profile_owner")
+    InvoiceSection.objects.create(profile=profile, name="Marketing")
+    assert not profile.has_amounts()
+
+
+@pytest.mark.parametrize(
+    ("field", "code", "refusal"),
+    [
+        ("currency", "EUE", "EUE is not a currency in use."),
+        ("currency", "BGN", "BGN is not a currency in use."),
+        ("currency", "XAU", "XAU is not a currency in use."),
+        ("country", "ZZ", "ZZ is not a country."),
+    ],
+)
+def test_a_code_that_is_no_currency_or_country_of_today_is_refused(admin, profile, field, code, refusal):
+    response = admin.post(change("billingprofile", profile), profile_form(**{field: code}))
+    assert response.status_code == 200
+    assert refusal in response.content.decode()
+    profile.refresh_from_db()
+    assert getattr(profile, field) != code
+
+
+def profile_form(**fields):
+    return {
+        **ADDRESS, "name": "Operations NL", "currency": "EUR", "invoice_day": 5,
         "payment_terms_days": 14, "default_method": "card", "time_zone": "Europe/Amsterdam",
         "mails_invoices": "on", "contacts-TOTAL_FORMS": 0, "contacts-INITIAL_FORMS": 0,
         "sections-TOTAL_FORMS": 0, "sections-INITIAL_FORMS": 0,
-        "assignments-TOTAL_FORMS": 0, "assignments-INITIAL_FORMS": 0,
+        "assignments-TOTAL_FORMS": 0, "assignments-INITIAL_FORMS": 0, **fields,
     }  # fmt: skip
-    assert admin.post(change("billingprofile", profile), form).status_code == 302
+
+
+def test_a_changed_profile_leaves_a_trail(admin, profile):
+    assert admin.post(change("billingprofile", profile), profile_form()).status_code == 302
     profile.refresh_from_db()
     assert profile.payment_terms_days == 14
     entry = AuditEntry.objects.get(profile=profile)
@@ -118,8 +207,9 @@ def test_a_role_at_the_wrong_scope_is_refused_in_the_form(admin, profile):
 
 def test_what_the_operation_refuses_is_a_message(admin, profile):
     form = {"user": UserFactory(is_active=False).pk, "role": "profile_reader", "profile": profile.pk}
-    response = admin.post(reverse("admin:accounts_roleassignment_add"), form, follow=True)
-    assert "is not active" in messages(response)[0]
+    page = admin.post(reverse("admin:accounts_roleassignment_add"), form).content.decode()
+    assert "is not active" in page
+    assert '<option value="profile_reader" selected>' in page  # what was typed is kept
     assert not RoleAssignment.objects.exists()
 
 

@@ -3,11 +3,15 @@
 from decimal import Decimal
 
 import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
+from accounts.access import system_access
 from accounts.models import AuditEntry, InvoiceSection
 from invoices.models import Credit, Invoice, InvoiceLine, NumberSeries
 from invoices.operations.invoice_payments import mark_payment_started
+from invoices.operations.issuing import issue_many
 from tests.factories import NOW, BillingProfileFactory, UserFactory, draft, issued
 
 LIST = "/admin/invoices/invoice/"
@@ -50,6 +54,73 @@ def test_a_new_draft_takes_the_currency_of_its_profile_and_goes_on_to_its_lines(
     assert (invoice.currency, invoice.status, invoice.number) == ("JPY", "draft", None)
     assert response.redirect_chain[-1][0] == page(invoice)
     assert "lines-TOTAL_FORMS" in response.content.decode()
+
+
+def test_one_invoice_in_a_withdrawn_currency_leaves_the_list_and_its_page_open(staff):
+    invoice = issued(BillingProfileFactory(currency="BGN"), "120.00")
+    assert "BGN\N{NO-BREAK SPACE}120.00" in staff.get(LIST).content.decode()
+    assert staff.get(page(invoice)).status_code == 200
+
+
+def test_numbers_have_no_trailing_zeros(staff, profile):
+    invoice = draft(profile, "0.5", tax_rate="21")
+    form = staff.get(page(invoice)).content.decode()
+    assert 'name="lines-0-quantity" value="1"' in form
+    assert 'name="lines-0-unit_price" value="0.5"' in form
+    assert 'name="lines-0-tax_rate" value="21"' in form
+    rows = staff.get(page(issued(profile, "100.00", tax_rate="21"))).content.decode()
+    for text in ("<p>1</p>", "<p>100</p>", "<p>21</p>"):
+        assert text in rows
+    assert "1.0000" not in rows
+
+
+def test_a_tax_rate_that_is_reversed_and_not_zero_is_refused_in_a_sentence(staff):
+    form = {"name": "Reverse charge", "percent": "21", "is_reverse_charge": "on", "is_active": "on"}
+    response = staff.post("/admin/invoices/taxrate/add/", form)
+    assert "With reverse charge the percentage is zero." in response.content.decode()
+    assert "tax_rate_reverse_is_zero" not in response.content.decode()
+
+
+def test_an_action_on_many_ends_in_time_and_says_how_many_are_left(staff, profile, monkeypatch):
+    monkeypatch.setattr("invoices.admin.invoices.MAX_SECONDS", 0)
+    monkeypatch.setattr("invoices.admin.invoices.BATCH", 2)
+    drafts = [draft(profile) for _index in range(5)]
+    response = act(staff, "issue_selected", *drafts, confirmed="yes")
+    assert {str(message) for message in response.context["messages"]} == {
+        "2 invoices issued.",
+        "3 invoices are left. Choose the action once more for them.",
+    }
+    assert Invoice.objects.filter(status="draft").count() == 3
+    monkeypatch.setattr("invoices.admin.invoices.MAX_SECONDS", 15)
+    act(staff, "issue_selected", *drafts[2:], confirmed="yes")
+    numbers = Invoice.objects.order_by("pk").values_list("number", flat=True)
+    assert list(numbers) == [f"INV-{number:06d}" for number in range(1, 6)]
+
+
+def test_one_draft_that_cannot_be_issued_keeps_none_of_the_others_back(staff, profile):
+    empty = Invoice.objects.create(profile=profile, currency="EUR")
+    negative = draft(profile, "-5")
+    good = [draft(profile), draft(BillingProfileFactory(currency="JPY"), "5000")]
+    response = act(staff, "issue_selected", empty, negative, *good, issued(profile), confirmed="yes")
+    assert {str(message) for message in response.context["messages"]} == {
+        f"Draft {empty.pk}: Add at least one line before you issue the invoice.",
+        f"Draft {negative.pk}: The total is negative. Give the customer a credit instead.",
+        "INV-000001: An invoice cannot go from “Due” to “Due”.",
+        "2 invoices issued.",
+    }
+    assert [Invoice.objects.get(pk=one.pk).status for one in (empty, negative, *good)] == ["draft"] * 2 + ["open"] * 2
+    assert NumberSeries.objects.get().next_number == 4
+
+
+def test_issuing_many_drafts_costs_one_query_for_each(profile):
+    def queries(count):
+        ids = [draft(profile).pk for _index in range(count)]
+        with CaptureQueriesContext(connection) as queries:
+            issued_now, refused = issue_many(access=system_access(), invoice_ids=ids, at=NOW)
+        assert (len(issued_now), refused) == (count, [])
+        return len(queries)
+
+    assert queries(22) - queries(2) <= 25
 
 
 def test_changing_the_lines_of_a_draft_recomputes_its_sums(staff, profile):

@@ -5,8 +5,9 @@ from decimal import Decimal
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from iso4217 import Currency
 
-from invoices.money import CurrencyMismatch, Money, UnknownCurrency, exponent, rounded_minor
+from invoices.money import DECIMALS, CurrencyMismatch, Money, UnknownCurrency, exponent, rounded_minor
 
 CURRENCIES = st.sampled_from(["JPY", "EUR", "KWD"])
 
@@ -16,7 +17,26 @@ def test_decimals_are_those_of_iso_4217(currency, decimals):
     assert exponent(currency) == decimals
 
 
-@pytest.mark.parametrize("code", ["XAU", "EURO", "", "eur"])
+@pytest.mark.parametrize(
+    ("amount", "written"),
+    [
+        (Money(123456, "BGN"), "BGN 1,234.56"),
+        (Money(123456, "HRK"), "HRK 1,234.56"),
+        (Money(123456, "SLL"), "SLL 1,234.56"),
+        (Money(123456, "ITL"), "ITL 123,456"),
+    ],
+)
+def test_an_amount_in_a_withdrawn_currency_is_read_for_ever(amount, written):
+    assert amount.format("en").replace("\N{NO-BREAK SPACE}", " ") == written
+
+
+def test_a_currency_keeps_its_decimals_on_the_day_it_is_withdrawn():
+    """`DECIMALS` takes over when the ISO table drops a code."""
+    listed = {one.value: one.exponent for one in Currency if one.exponent is not None}
+    assert {code: DECIMALS.get(code, 2) for code in listed} == listed
+
+
+@pytest.mark.parametrize("code", ["XAU", "EUE", "EURO", "", "eur"])
 def test_what_is_no_currency_is_refused(code):
     with pytest.raises(UnknownCurrency):
         Money(1, code)

@@ -11,8 +11,15 @@ from invoices.documents.invoice import invoice_data, invoice_pdf
 from invoices.models import Invoice, RemittanceAccount
 from invoices.money import Money
 from invoices.operations.invoice_payments import apply_payment, mark_payment_started
-from invoices.remittances import Remittance, Remittances, current_remittance, has_payment_code, payment_code_svg
-from tests.factories import NOW, TODAY, BillingProfileFactory, UserFactory, issued, member
+from invoices.remittances import (
+    Remittance,
+    Remittances,
+    current_remittance,
+    has_payment_code,
+    is_account_number,
+    payment_code_svg,
+)
+from tests.factories import NOW, TODAY, BillingProfileFactory, UserFactory, draft, issued, member
 from tests.invoices.payment_codes import read_code
 
 pytestmark = pytest.mark.django_db
@@ -55,11 +62,40 @@ def test_the_account_that_holds_on_the_invoice_date_is_kept(profile):
     }
 
 
-def test_before_the_first_account_and_in_other_currencies_the_sellers_own_is_kept(profile, settings):
+def test_before_the_first_account_and_in_its_other_currencies_the_sellers_own_is_kept(profile, settings):
     account(since=date(2026, 10, 1))
     settings.SELLER = {**settings.SELLER, "iban": "NL46 EXAM 0000 0009 99"}
+    settings.SELLER_CURRENCIES = ["EUR", "GBP"]
     assert issued(profile, today=date(2026, 9, 30)).remittance["iban"] == "NL46EXAM0000000999"
     assert issued(BillingProfileFactory(currency="GBP")).remittance["since"] == ""
+
+
+def test_an_account_is_for_its_own_currencies(client):
+    """A Kuwaiti invoice printed the Dutch account, which takes euro."""
+    invoice = issued(BillingProfileFactory(currency="KWD"))
+    assert invoice.remittance == {}
+    text = f"For a wire transfer in KWD, ask us for our bank details: {invoice.seller['email']}."
+    assert printed(invoice)["bank"] is None
+    assert text in printed(invoice)["sentences"]
+    assert text in detail(client, invoice)
+    assert current_remittance("KWD", TODAY) is None
+
+
+def test_staff_are_warned_before_they_issue_an_invoice_without_an_account(client, admin_user):
+    client.force_login(admin_user)
+    for currency, is_warned in (("KWD", True), ("EUR", False)):
+        chosen = {"action": "issue_selected", "_selected_action": draft(BillingProfileFactory(currency=currency)).pk}
+        page = client.post("/admin/invoices/invoice/", chosen).content.decode()
+        assert ("No account to send money to in: KWD. Invoices say to contact us." in page) == is_warned
+
+
+@pytest.mark.parametrize(
+    ("number", "is_one"),
+    [("NL53 EXAM 0000 0000 00", True), ("NL54EXAM0000000000", False), ("000123456789", True), ("banana", False),
+     ("", False)],
+)  # fmt: skip
+def test_an_account_number_has_digits_and_an_iban_the_right_ones(number, is_one):
+    assert is_account_number(number) == is_one
 
 
 def test_where_there_is_no_account_the_invoice_says_to_ask(client, profile, settings):
@@ -167,6 +203,7 @@ def test_the_document_holds_the_code_and_stays_accessible(profile):
     assert "Scan with your banking app" in text
     assert b"pdfuaid" in reader.trailer["/Root"]["/Metadata"].get_data()
     assert read_code(printed(invoice)["bank"]["code"]["svg"]).split("\n")[7] == "EUR120"
+    account("GB00EXAM0000000003", currency="GBP")
     assert printed(issued(BillingProfileFactory(currency="GBP")))["bank"]["code"] is None
     mark_payment_started(invoice, by=None, at=NOW)
     assert printed(invoice)["bank"]["code"] is not None, "a document is as it was issued"
@@ -195,7 +232,10 @@ def add(admin, **changes):
 
 
 def test_staff_add_an_account_and_a_wrong_digit_is_refused(admin):
-    assert b"The check digits of this IBAN are wrong." in add(admin, iban="GB83 WEST 1234 5698 7654 32").content
+    assert (
+        b"This is not an account number, or its check digits are wrong."
+        in add(admin, iban="GB83 WEST 1234 5698 7654 32").content
+    )
     assert b"This is not a BIC." in add(admin, bic="WESTGB").content
     assert not RemittanceAccount.objects.exists()
     assert add(admin).status_code == 302

@@ -98,11 +98,38 @@ def test_an_iban_needs_the_name_of_its_holder(settings):
 
 
 @pytest.mark.django_db
-@pytest.mark.parametrize("wrong", [{"iban": "NL54 EXAM 0000 0000 00"}, {"bic": "EXAMNL"}])
+@pytest.mark.parametrize(
+    "wrong",
+    [{"iban": "NL54 EXAM 0000 0000 00"}, {"iban": "banana"}, {"bic": "EXAMNL"}, {"bic": "ABNA_NL2"},
+     {"tax_id": "banana"}, {"tax_id": "NL000000001B65"}, {"tax_id": "GB123456789"}],
+)  # fmt: skip
 def test_an_account_with_a_wrong_digit_is_found_at_start(settings, wrong):
     assert "billing_portal.E009" not in [error.id for error in run_checks(tags=[Tags.security])]
     settings.SELLER = {**settings.SELLER, **wrong}
     assert "billing_portal.E009" in [error.id for error in run_checks(tags=[Tags.security])]
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("number", ["NL 0000 00001 B64", "DE136695976", "CHE-107.787.577 IVA", "T1234567890123"])
+def test_a_tax_number_passes_by_the_rule_of_its_country(settings, number):
+    settings.SELLER = {**settings.SELLER, "tax_id": number}
+    assert "billing_portal.E009" not in [error.id for error in run_checks(tags=[Tags.security])]
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize(
+    ("name", "value", "error"),
+    [
+        ("SELLER_CURRENCIES", ["EUR", "BGN"], "billing_portal.E009"),
+        ("CARD_LIMITS_FOR_WIRE", {"BGN": "500"}, "billing_portal.E002"),
+        ("INVOICE_NUMBER_PREFIX", "2026/", "billing_portal.E012"),
+        ("CREDIT_NOTE_NUMBER_PREFIX", "CREDIT-NOTE-2026-", "billing_portal.E012"),
+    ],
+)
+def test_a_value_that_would_fail_on_reading_is_refused_at_start(settings, name, value, error):
+    assert error not in [one.id for one in run_checks(tags=[Tags.security])]
+    setattr(settings, name, value)
+    assert error in [one.id for one in run_checks(tags=[Tags.security])]
 
 
 def test_the_values_of_a_real_installation_pass_every_check(installation):

@@ -1,0 +1,64 @@
+"""What staff decide about a billing profile: they hold it, with a reason, until they lift that; they close it and open
+it again. Warned and disabled are the clock's (`invoices.operations.dunning`), which leaves both alone."""
+
+from datetime import datetime
+from typing import Any
+
+from django.db import transaction
+from django.utils.translation import gettext as _
+
+from accounts import audit
+from accounts.access import Access, require_staff
+from accounts.models import BillingProfile
+
+Status = BillingProfile.Status
+
+
+class CannotChangeProfile(Exception):
+    """The profile stays as it was. The message may be shown to staff."""
+
+
+@transaction.atomic
+def hold_profile(*, access: Access, profile_id: int, reason: str, at: datetime) -> BillingProfile:
+    """Disables a profile, whatever it pays, until `release_profile`. Its people read the ``reason``. For staff. Raises
+    NotAllowed, CannotChangeProfile without a reason and for a closed or held profile."""
+    profile = _locked(access, profile_id)
+    if not reason.strip():
+        raise CannotChangeProfile(_("Give the reason; the customer reads it."))
+    if profile.status in (Status.HELD, Status.CLOSED):
+        raise CannotChangeProfile(_("The billing profile is held or closed already."))
+    return _set(profile, Status.HELD, access=access, reason=reason.strip(), at=at)
+
+
+@transaction.atomic
+def close_profile(*, access: Access, profile_id: int, at: datetime) -> BillingProfile:
+    """No new invoices, and nothing can be paid online. For staff. Raises NotAllowed, CannotChangeProfile for a closed
+    one."""
+    profile = _locked(access, profile_id)
+    if profile.is_closed:
+        raise CannotChangeProfile(_("The billing profile is closed."))
+    return _set(profile, Status.CLOSED, access=access, at=at)
+
+
+@transaction.atomic
+def release_profile(*, access: Access, profile_id: int, at: datetime) -> BillingProfile:
+    """Lifts a hold, or opens a closed profile again: it is active, and the clock's next pass warns or disables it if
+    something is past due. For staff. Raises NotAllowed, CannotChangeProfile for one that is neither."""
+    profile = _locked(access, profile_id)
+    if profile.status not in (Status.HELD, Status.CLOSED):
+        raise CannotChangeProfile(_("The billing profile is neither held nor closed."))
+    return _set(profile, Status.ACTIVE, access=access, at=at)
+
+
+def _locked(access: Access, profile_id: int) -> BillingProfile:
+    require_staff(access)
+    return BillingProfile.objects.select_related("account").locked().get(pk=profile_id)
+
+
+def _set(profile: BillingProfile, status: Status, *, access: Access, at: datetime, reason: str = "") -> BillingProfile:
+    detail: dict[str, Any] = {"before": profile.status} | ({"reason": reason} if reason else {})
+    action = f"profile.{'released' if status == Status.ACTIVE else status.value}"
+    profile.status, profile.hold_reason = status, reason
+    profile.save(update_fields=["status", "hold_reason"])
+    audit.record(access=access, at=at, action=action, subject=profile.name, **audit.belongs_to(profile), **detail)
+    return profile
