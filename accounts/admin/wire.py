@@ -66,7 +66,7 @@ class WireRequestAdmin(ReadOnlyAdmin):
             else:
                 message = gettext("The request was approved.") if approve else gettext("The request was declined.")
                 self.message_user(request, message, messages.SUCCESS)
-            return HttpResponseRedirect(back)
+                return HttpResponseRedirect(back)
         return confirm(
             self,
             request,

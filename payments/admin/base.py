@@ -115,28 +115,33 @@ class StaffActionAdmin(ReadOnlyAdmin):
     def _serve(
         self, action: StaffAction, perform: Callable[..., str], request: HttpRequest, object_id: str
     ) -> HttpResponse:
-        """Asks first. Then performs the action, tells what came of it (or why it was refused), and goes back."""
+        """Asks first. Then performs the action, tells what came of it, and goes back. A refusal is told above the form,
+        which keeps what was typed; without a form it goes back."""
         row = self._row(request, object_id)
         form = action.form(request.POST or None, row=row) if action.form is not None else None
+        page = partial(
+            confirm,
+            self,
+            request,
+            title=action.title,
+            text=action.text,
+            button=action.button or action.title,
+            back=self.page_of(row),
+            row=row,
+            form=form,
+            facts=action.facts(row),
+            answer=action.answer,
+            other_answer=action.other_answer,
+        )
         if request.method != "POST" or (form is not None and not form.is_valid()):
-            return confirm(
-                self,
-                request,
-                title=action.title,
-                text=action.text,
-                button=action.button or action.title,
-                back=self.page_of(row),
-                row=row,
-                form=form,
-                facts=action.facts(row),
-                answer=action.answer,
-                other_answer=action.other_answer,
-            )
+            return page()
         access = access_of_staff(request)
         try:
             message = perform(access, row, form.cleaned_data if form is not None else request.POST)
         except REFUSALS as refusal:
             self.message_user(request, str(refusal), messages.ERROR)
+            if form is not None:
+                return page()
         else:
             if action.audit:
                 belongs = belongs_to(getattr(row, "payment", row))
