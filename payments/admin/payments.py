@@ -129,6 +129,13 @@ class PaymentAdmin(StaffActionAdmin):
     refunded = money_column("refunded", _("refunded"))
     charged_back = money_column("charged_back", _("taken back by the bank"))
 
+    def get_search_results(self, request: HttpRequest, queryset: QuerySet[Payment], search_term: str) -> Any:
+        """A bank reference is found in whatever spelling, also one with spaces, which would be several words."""
+        rows, may_repeat = super().get_search_results(request, queryset, search_term)
+        if search_term.strip():
+            rows = rows | queryset.filter(pk__in=manual_payments.same_reference(search_term).values("pk"))
+        return rows, may_repeat
+
     def get_urls(self) -> list[URLPattern]:
         record = path("record/", self.admin_site.admin_view(self.record_view), name="payments_payment_record")
         return [record, *super().get_urls()]

@@ -14,10 +14,13 @@ from time import monotonic
 from uuid import UUID, uuid4
 
 from django.db import IntegrityError, transaction
+from django.db.models import Value
+from django.db.models.lookups import Exact
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_noop
 
 from accounts.access import Access, require_staff, system_access
+from billing_portal.core.spelling import Compact
 from invoices.money import Money
 from invoices.operations.credit_notes import CannotCorrect, take_off
 from invoices.operations.dunning import lock_profile
@@ -111,15 +114,13 @@ def record_refund(
 
 @contextmanager
 def _once(attempt_key: UUID) -> Iterator[None]:
-    """Translates what the unique constraints of a refund say. Raises CannotRefund."""
+    """Two forms with one key at the same moment. Raises CannotRefund for the second."""
     try:
         yield
     except IntegrityError as duplicate:
-        if Refund.objects.filter(attempt_key=attempt_key).exists():
-            raise CannotRefund(_("This page was used for another refund. Open the payment again.")) from duplicate
-        if not any(guard in str(duplicate) for guard in ("bank_refund_once", "refund.bank_reference")):
+        if not Refund.objects.filter(attempt_key=attempt_key).exists():
             raise
-        raise CannotRefund(_("A refund with this bank or check reference is recorded already.")) from duplicate
+        raise CannotRefund(_("This page was used for another refund. Open the payment again.")) from duplicate
 
 
 def _begin(
@@ -153,8 +154,8 @@ def _begin(
     rest = payment.rest
     if amount.currency != payment.currency or amount.minor <= 0 or rest < amount:
         raise CannotRefund(_("Refund an amount of more than zero and at most %(rest)s.") % {"rest": rest})
-    _check_channel(payment, bank_reference, paid_on, at=at)
     lock_profile(payment.profile)
+    _check_channel(payment, bank_reference, paid_on, at=at)
     row = _reserve(
         payment,
         amount,
@@ -171,7 +172,8 @@ def _begin(
 
 
 def _check_channel(payment: Payment, bank_reference: str, paid_on: date | None, *, at: datetime) -> None:
-    """Money goes back the way it came: by its gateway, or from our bank under a reference."""
+    """Money goes back the way it came: by its gateway, or from our bank under a reference that no other refund of the
+    profile has. Needs the profile's lock."""
     if payment.channel == Payment.Channel.CARD and paid_on is not None:
         raise CannotRefund(_("This money came by card. Refund it, so that it goes back the same way."))
     if payment.channel == Payment.Channel.CARD:
@@ -182,6 +184,13 @@ def _check_channel(payment: Payment, bank_reference: str, paid_on: date | None, 
         raise CannotRefund(_("Give the reference of the transfer at your bank."))
     if not (payment.received_on or paid_on) <= paid_on <= payment.profile.day_of(at):
         raise CannotRefund(_("The day must lie between the day on which the money came and today."))
+    same = Exact(Compact("bank_reference"), Compact(Value(bank_reference)))
+    if Refund.objects.filter(same, payment__profile=payment.profile_id).exists():
+        text = _(
+            "A refund with this bank or check reference is recorded already. If one transfer paid back several "
+            "payments, record its parts with -1, -2 and so on after the reference."
+        )
+        raise CannotRefund(text)
 
 
 def _take_back_invoices(row: Refund, *, access: Access, at: datetime) -> None:

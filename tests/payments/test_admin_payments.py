@@ -82,6 +82,14 @@ def test_a_payment_is_found_by_its_invoice_number(client, paid, invoice):
     assert "€120.00" in text_of(response)
 
 
+@pytest.mark.parametrize("typed", ["RF18 5390 0754", "rf1853900754", "RF18\u00a053900754"])
+def test_a_payment_is_found_by_its_bank_reference_in_any_spelling(client, invoice, typed):
+    client.post(record_url(), recording(invoice, bank_reference="RF18 5390 0754") | {"confirmed": "yes"})
+    rows, reference = reverse("admin:payments_payment_changelist"), Payment.objects.get().reference
+    assert reference in text_of(client.get(rows, {"q": typed}))
+    assert reference not in text_of(client.get(rows, {"q": "RF18"}))
+
+
 def test_the_page_of_a_payment_shows_all_of_it_and_has_no_fields(client, paid, invoice):
     response = client.get(url(paid))
     text = text_of(response)

@@ -6,6 +6,7 @@ from uuid import uuid4
 import pytest
 from django.core import mail
 from django.core.exceptions import PermissionDenied
+from django.db import IntegrityError, transaction
 
 from billing_portal.core.mail import send_due
 from billing_portal.core.models import OutgoingMail
@@ -218,9 +219,9 @@ def test_a_refund_works_after_the_card_was_removed_and_the_profile_disabled(paid
     assert state(invoice) == ("open", 0, 12000)
 
 
-def by_wire(invoice, minor=12000):
+def by_wire(invoice, minor=12000, reference="B-1"):
     return record_payment(
-        access=staff(), invoice_id=invoice.pk, amount=Money(minor, "EUR"), channel="wire", bank_reference="B-1",
+        access=staff(), invoice_id=invoice.pk, amount=Money(minor, "EUR"), channel="wire", bank_reference=reference,
         received_on=NOW.date() - timedelta(days=3), attempt_key=uuid4(), at=NOW,
     )  # fmt: skip
 
@@ -265,7 +266,15 @@ def test_one_transfer_to_the_customer_is_recorded_once(profile):
         pay_back(payment, 5000, reference="OUT 26", key=key)
     with pytest.raises(CannotRefund, match="recorded already"):
         pay_back(payment, 5000, reference="out\u00a025")
+    other = by_wire(issued(profile), reference="B-2")
+    with pytest.raises(CannotRefund, match="recorded already"):
+        pay_back(other, 5000, reference="out25")
     assert Refund.objects.count() == 1
+    assert pay_back(other, 5000, reference="out25-2").status == "succeeded"
+    with pytest.raises(IntegrityError), transaction.atomic():
+        Refund.objects.create(
+            payment=payment, amount_minor=1, currency="EUR", reason="x", bank_reference="o ut25", started_at=NOW
+        )
 
 
 def test_an_overpayment_is_sent_back_and_the_invoice_stays_paid(profile):
