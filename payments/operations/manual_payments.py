@@ -131,7 +131,7 @@ def _record(invoice: Invoice, money: dict[str, Any], *, access: Access, attempt_
         source=STAFF,
         at=at,
         by=access.user,
-        decision=Decision("recorded", "payment.recorded", detail),
+        decision=Decision("recorded", action="payment.recorded", detail=detail),
     )
 
 
@@ -182,7 +182,7 @@ def resolve_mismatch(*, access: Access, payment_id: UUID, accept: bool, at: date
         source=STAFF,
         at=at,
         by=access.user,
-        decision=Decision(word, f"payment.mismatch_{word}", taken),
+        decision=Decision(word, action=f"payment.mismatch_{word}", detail=taken),
     )
 
 

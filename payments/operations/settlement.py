@@ -117,7 +117,7 @@ def settle_locked(
         remove_gone_card(payment, outcome, at=at)
     Payment.objects.filter(pk=payment.pk).update(**{name: getattr(payment, name) for name in fields})
     money = {"amount_minor": payment.amount_minor, "currency": payment.currency}
-    named = decision or Decision(outcome.result, f"payment.{new.value}", _detail(outcome))
+    named = decision or Decision(outcome.result, action=f"payment.{new.value}", detail=_detail(outcome))
     record_event(payment, old=old, result=named.result, source=source, at=at, detail=named.detail)
     if new not in OPEN or new == PaymentStatus.MISMATCH:
         user = by or payment.started_by
