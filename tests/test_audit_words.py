@@ -40,7 +40,7 @@ RECORDERS = {"record", "_record", "record_audit", "_record_attempt", "attempts_b
 # What the parts that are computed can be: the status something comes to.
 COMPUTED = {
     "wire.{}": {WireRequest.Status.APPROVED, WireRequest.Status.DECLINED},
-    "profile.{}": {"restored", BillingProfile.Status.WARNED, BillingProfile.Status.DISABLED},
+    "profile.{}": {"restored", "released", *(set(BillingProfile.Status) - {BillingProfile.Status.ACTIVE})},
     "payment.{}": {
         PaymentStatus.MISMATCH, PaymentStatus.SUCCEEDED, PaymentStatus.DECLINED, PaymentStatus.EXPIRED,
         PaymentStatus.NOT_SENT,
