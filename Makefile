@@ -65,7 +65,7 @@ year: setup ## live through a year of billing periods with fifty profiles, kille
 	TEST_DATABASE=postgresql YEAR_PROFILES=50 $(PYTEST) -n 0 tests/payments/test_a_year.py
 
 faults: setup ## make 200 payments with every fault on the way, and compare the books with the provider's list
-	TEST_DATABASE=postgresql FAULTY_PAYMENTS=200 $(PYTEST) -n 0 tests/payments/stripe/test_every_fault.py
+	TEST_DATABASE=postgresql FAULTY_PAYMENTS=200 $(PYTEST) -n 0 tests/payments -k every_fault
 
 bench: setup ## measure paying, the invoice list, importing and closing periods against their floors
 	$(PYTHON_IN) -m bench

@@ -100,6 +100,7 @@ class Migration(migrations.Migration):
                 ('time_zone', models.CharField(default='Europe/Amsterdam', max_length=40, validators=[accounts.models.customers.validate_time_zone], verbose_name='time zone')),
                 ('status', models.CharField(choices=[('active', 'Active'), ('warned', 'Warned'), ('disabled', 'Disabled'), ('held', 'On hold'), ('closed', 'Closed')], default='active', editable=False, max_length=12, help_text='Closed: no new invoices, nothing can be paid online. Warned and disabled follow from what is past due.', verbose_name='status')),
                 ('hold_reason', models.CharField(blank=True, db_default='', editable=False, max_length=200, verbose_name='reason of the hold')),
+                ('held_at', models.DateTimeField(blank=True, editable=False, null=True, verbose_name='on hold since')),
                 ('created_at', models.DateTimeField(default=django.utils.timezone.now, editable=False, verbose_name='created')),
                 ('account', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='profiles', to='accounts.billingaccount', verbose_name='billing account')),
             ],
@@ -113,7 +114,7 @@ class Migration(migrations.Migration):
                 'constraints': [
                     models.CheckConstraint(condition=models.Q(('invoice_day__range', (1, 28))), name='profile_invoice_day_in_every_month', violation_error_message='The invoice day is between 1 and 28.'),
                     models.CheckConstraint(condition=models.Q(('payment_terms_days__lte', 365)), name='profile_terms_within_a_year', violation_error_message='The payment terms are at most 365 days.'),
-                    models.CheckConstraint(condition=models.Q(models.Q(('status', 'held'), models.Q(('hold_reason', ''), _negated=True)), models.Q(models.Q(('status', 'held'), _negated=True), ('hold_reason', '')), _connector='OR'), name='profile_held_for_a_reason'),
+                    models.CheckConstraint(condition=models.Q(models.Q(('held_at__isnull', False), ('status', 'held'), models.Q(('hold_reason', ''), _negated=True)), models.Q(models.Q(('status', 'held'), _negated=True), ('held_at', None), ('hold_reason', '')), _connector='OR'), name='profile_held_for_a_reason'),
                 ],
             },
         ),

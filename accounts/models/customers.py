@@ -239,6 +239,7 @@ class BillingProfile(PostalAddress):
         ),
     )
     hold_reason = models.CharField(_("reason of the hold"), max_length=200, blank=True, db_default="", editable=False)
+    held_at = models.DateTimeField(_("on hold since"), null=True, blank=True, editable=False)
     created_at = models.DateTimeField(_("created"), default=timezone.now, editable=False)
 
     objects = BillingProfileQuerySet.as_manager()
@@ -262,7 +263,8 @@ class BillingProfile(PostalAddress):
                 violation_error_message=_("The payment terms are at most 365 days."),
             ),
             models.CheckConstraint(
-                condition=Q(status="held") & ~Q(hold_reason="") | ~Q(status="held") & Q(hold_reason=""),
+                condition=Q(status="held", held_at__isnull=False) & ~Q(hold_reason="")
+                | ~Q(status="held") & Q(hold_reason="", held_at=None),
                 name="profile_held_for_a_reason",
             ),
         ]

@@ -58,7 +58,7 @@ def _locked(access: Access, profile_id: int) -> BillingProfile:
 def _set(profile: BillingProfile, status: Status, *, access: Access, at: datetime, reason: str = "") -> BillingProfile:
     detail: dict[str, Any] = {"before": profile.status} | ({"reason": reason} if reason else {})
     action = f"profile.{'released' if status == Status.ACTIVE else status.value}"
-    profile.status, profile.hold_reason = status, reason
-    profile.save(update_fields=["status", "hold_reason"])
+    profile.status, profile.hold_reason, profile.held_at = status, reason, at if status == Status.HELD else None
+    profile.save(update_fields=["status", "hold_reason", "held_at"])
     audit.record(access=access, at=at, action=action, subject=profile.name, **audit.belongs_to(profile), **detail)
     return profile

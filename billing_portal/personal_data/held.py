@@ -17,7 +17,7 @@ from django.contrib.sessions.models import Session
 from django.db.models import Model, Q
 from django.utils.translation import gettext_noop as _
 
-from accounts.models import AuditEntry, BillingContact, EmailChange, RoleAssignment, User, WireRequest
+from accounts.models import AuditEntry, BillingContact, BillingProfile, EmailChange, RoleAssignment, User, WireRequest
 from billing_portal.core.models import JobRun, OutgoingMail
 from billing_portal.personal_data.people import Person
 from invoices.models import Charge, Credit, CreditEntry, CreditNote, Invoice
@@ -204,6 +204,7 @@ TABLES = (
         by="to", columns="to language template created_at sent_at tries",
         own="to", swept="context last_error", moments="created_at",
     ),
+    Table(BillingProfile, swept="hold_reason", moments="held_at"),
     Table(JobRun, swept="failed", moments="started_at"),
     Table(Session, own="session_data"),
 )  # fmt: skip

@@ -238,7 +238,7 @@ def test_a_wrong_code_beside_an_unreadable_app_is_only_wrong(client, person, los
     client.post(reverse("account_login"), {"login": person.email, "password": PASSWORD})
     with capture_logs() as logs:
         page = client.post(reverse("mfa_authenticate"), {"code": "00000000"})
-    assert page.context["form"].errors["code"] == ["Incorrect code."]
+    assert page.context["form"].errors["code"] == ["This code is wrong."]
     about_the_key = [line for line in logs if line["event"].startswith("no key decrypts")]
     assert about_the_key
     assert not any("exc_info" in line for line in about_the_key)
