@@ -39,6 +39,7 @@ class TaxIdInline(PortalInline):
 
 class ProfilesInline(ReadOnlyInline):
     model = BillingProfile
+    has_change_permission = PortalInline.has_change_permission  # "Change", where the link leads to a form
     fields = readonly_fields = ("name", "code", "currency", "default_method", "status")
     show_change_link = True
     ordering = ("name", "pk")

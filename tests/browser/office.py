@@ -17,7 +17,7 @@ from invoices.money import Money
 from invoices.operations.closing import close_due
 from invoices.operations.credits import add_credit
 from invoices.operations.voiding import void
-from payments.models import AutomaticCharge, CardHold, MethodSetup, Payment
+from payments.models import AutomaticCharge, CardHold, GatewayDifference, MethodSetup, Payment
 from payments.operations.manual_payments import record_payment
 from payments.operations.methods import remove_method
 from payments.operations.refunds import refund
@@ -38,6 +38,7 @@ def busy_day(**fields) -> User:
     UserFactory(is_active=False)
     profile = BillingProfileFactory(street="Voorbeeldstraat 1", city="Amsterdam", po_number="PO-2026-0001")
     BillingProfileFactory(account=profile.account, name=LONG, company=LONG, currency="JPY", status="disabled")
+    BillingProfileFactory(account=profile.account, status="held", hold_reason=LONG, held_at=NOW)
     TaxId.objects.create(account=profile.account, value="NL000099998B57")
     section = InvoiceSection.objects.create(profile=profile, name="Web shop")
     member(profile.account, "account_owner")
@@ -53,6 +54,7 @@ def busy_day(**fields) -> User:
     trouble = {"mail": "ConnectionRefusedError: the mail server at mail.example.com did not answer within 20 seconds"}
     JobRun.objects.create(started_at=NOW, finished_at=NOW, origin="worker", done={"mail": 12}, failed=trouble)
     JobRun.objects.create(started_at=NOW, origin="command")
+    differing_from_the_provider(boss)
     paying_by_wire(profile, payer)
     charged_by_itself(profile)
     add_credit(
@@ -90,6 +92,19 @@ def charges_in_every_state(profile) -> None:
     close_due(at=NOW)
     charged(profile, "12.50", on=date(2026, 10, 20), kind="one_off", source_reference="USE-2026-10-0001")
     charged(profile, "-2.50", on=date(2026, 10, 21))
+
+
+def differing_from_the_provider(boss) -> None:
+    """A payment that waits for staff, another that is done, and a clock."""
+    about = {"gateway": "sandbox", "found_at": NOW}
+    payment = Payment.objects.filter(channel="card").first()
+    GatewayDifference.objects.create(
+        kind="payment", gateway_id="pay_0001", payment=payment, theirs="120.00 EUR succeeded", **about
+    )
+    GatewayDifference.objects.create(
+        kind="refund", gateway_id="ref_0001", ours="5.00 EUR succeeded", ended_at=NOW, ended_by=boss, note=LONG, **about
+    )
+    GatewayDifference.objects.create(kind="clock", theirs="2 minutes ahead", **about)
 
 
 def charged_by_itself(profile) -> None:
