@@ -133,7 +133,9 @@ class PaymentAdmin(StaffActionAdmin):
         """A bank reference is found in whatever spelling, also one with spaces, which would be several words."""
         rows, may_repeat = super().get_search_results(request, queryset, search_term)
         if search_term.strip():
-            rows = rows | queryset.filter(pk__in=manual_payments.same_reference(search_term).values("pk"))
+            # As keys: SQLite does not parse the comparison deep inside another query.
+            found = manual_payments.same_reference(search_term).values_list("pk", flat=True)
+            rows |= queryset.filter(pk__in=list(found))
         return rows, may_repeat
 
     def get_urls(self) -> list[URLPattern]:
