@@ -30,7 +30,7 @@ pytestmark = [pytest.mark.long, pytest.mark.two_connections, pytest.mark.django_
 
 DAYS = 367
 # Fewer in the suite than in `make year`, where it takes as long as all the others together.
-PROFILES = int(os.environ.get("YEAR_PROFILES", "12"))
+PROFILES = int(os.environ.get("YEAR_PROFILES", "6"))
 MONTHS = round(DAYS / 30.6)
 
 
