@@ -82,6 +82,7 @@ def walk(page: Page, address: str) -> None:
     take(page, "paid")
     page.keyboard.press("Escape")
     page.get_by_role("link", name=number, exact=True).click()
+    blade.get_by_role("heading", name=number).wait_for()
     take(page, "invoice")
     page.keyboard.press("Escape")
     page.mouse.click(640, 70)
