@@ -39,20 +39,18 @@ class Tour:
                     self.press("[name=_save]", f"{way} sent empty")
 
     def open(self, address: str, *, status: int = 200) -> list[str]:
-        """One page with everything unfolded, and a row added to each table that takes one. Returns where it leads.
-        The first page of a kind is looked at in every look, the others in the first."""
-        looks = self.looks[:1] if kind_of(address) in self.seen else self.looks
+        """One page with everything unfolded, and a row added to each table that takes one. Returns where it leads."""
         self.seen.add(kind_of(address))
         response = self.page.goto(self.server + address)
         assert response.status == status, f"{address} answers {response.status}"
         for button in self.page.locator("main details:not([open]) > summary, .add-row a:visible").all():
             button.click()
-        self.check(address, looks)
+        self.check(address)
         links = self.page.locator(WAYS_ON).evaluate_all("links => links.map(link => link.pathname + link.search)")
         return [link for link in links if link.startswith("/admin/")]
 
-    def check(self, name: str, looks=None) -> None:
-        problems = problems_of(self.page, looks or self.looks)
+    def check(self, name: str) -> None:
+        problems = problems_of(self.page, self.looks)
         if self.page.locator("html").get_attribute("lang") != "nl":
             problems.append("is not in Dutch")
         if problems:
