@@ -174,7 +174,7 @@ def test_two_owners_who_remove_each_other_at_once_leave_one(_round):
     def remove(asker, other):
         try:
             access, assignment_id = access_of(asker), assignment_of(other).pk
-            barrier.wait(timeout=10)
+            barrier.wait(timeout=120)
             remove_role(access=access, assignment_id=assignment_id, place=profile, at=NOW)
             outcomes.append("removed")
         except (NotAllowed, CannotChangeRoles) as refusal:
@@ -186,6 +186,6 @@ def test_two_owners_who_remove_each_other_at_once_leave_one(_round):
     for thread in threads:
         thread.start()
     for thread in threads:
-        thread.join(timeout=20)
+        thread.join(timeout=120)
     assert sorted(outcomes) == ["NotAllowed", "removed"]
     assert RoleAssignment.objects.filter(profile=profile, role=Role.PROFILE_OWNER).count() == 1
