@@ -34,7 +34,7 @@ def access_for_request(request: HttpRequest) -> Access:
     access: Access | None = getattr(request, "access", None)
     if access is None:
         access = access_of(signed_in(request))
-        request.access = access  # type: ignore[attr-defined]
+        request.access = access  # type: ignore[attr-defined]  # kept on the request
     return access
 
 
@@ -54,12 +54,12 @@ def profile_view(permission: Permission) -> Callable[[View], View]:
             profiles = BillingProfile.objects.visible_to(access).select_related("account")
             place = get_object_or_404(profiles, code=profile)
             access = access.inside(place)
-            request.access = access  # type: ignore[attr-defined]
+            request.access = access  # type: ignore[attr-defined]  # kept on the request
             access.require(permission)
             _remember(request, access, place)
             return view(request, access, **rest)
 
-        wrapped.permission = permission  # type: ignore[attr-defined]
+        wrapped.permission = permission  # type: ignore[attr-defined]  # read by tests
         return wrapped
 
     return decorate
@@ -84,7 +84,7 @@ def account_view(permission: Permission) -> Callable[[View], View]:
             _remember(request, access, place)
             return view(request, access, place, **rest)
 
-        wrapped.permission = permission  # type: ignore[attr-defined]
+        wrapped.permission = permission  # type: ignore[attr-defined]  # read by tests
         return wrapped
 
     return decorate
@@ -103,7 +103,7 @@ def section_view(permission: Permission) -> Callable[[View], View]:
             _remember(request, access, place)
             return view(request, access, place, **rest)
 
-        wrapped.permission = permission  # type: ignore[attr-defined]
+        wrapped.permission = permission  # type: ignore[attr-defined]  # read by tests
         return wrapped
 
     return decorate

@@ -172,7 +172,7 @@ class PortalAdmin(admin.ModelAdmin):
         try:
             return super().changeform_view(request, *args, **kwargs)
         except self.refusals as refusal:
-            request.refusal = str(refusal)  # type: ignore[attr-defined]
+            request.refusal = str(refusal)  # type: ignore[attr-defined]  # for the form below
             return super().changeform_view(request, *args, **kwargs)
 
     def get_form(self, request: HttpRequest, obj: Any = None, change: bool = False, **kwargs: Any) -> Any:
@@ -181,7 +181,7 @@ class PortalAdmin(admin.ModelAdmin):
         if not refusal:
             return form
 
-        class RefusedForm(form):  # type: ignore[misc, valid-type]
+        class RefusedForm(form):  # type: ignore[misc, valid-type]  # its base is made at run time
             def clean(self) -> None:
                 super().clean()
                 raise ValidationError(refusal)

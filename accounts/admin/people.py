@@ -125,7 +125,7 @@ class UserAdmin(NoDeleteAdmin, DjangoUserAdmin):
             locked_places_owned_by(user)
         return super().get_object(request, object_id, from_field)
 
-    def user_change_password(self, request: HttpRequest, id: str, form_url: str = "") -> HttpResponse:  # noqa: A002, ARG002
+    def user_change_password(self, request: HttpRequest, id: str, form_url: str = "") -> HttpResponse:  # noqa: A002, ARG002  Django's
         """Nobody sets the password of somebody else: they could pay in their name. Staff mail a link instead."""
         raise PermissionDenied(gettext("Passwords are not set by staff. Mail the person a link to set a new one."))
 
@@ -282,7 +282,7 @@ class SecondFactorAdmin(ReadOnlyAdmin):
         context["subtitle"] = f"{kind_of_factor(context['original'].type)} · {context['original'].user}"
         return super().render_change_form(request, context, *args, **kwargs)
 
-    def delete_view(self, request: HttpRequest, object_id: str, extra_context: Any = None) -> HttpResponse:  # noqa: ARG002
+    def delete_view(self, request: HttpRequest, object_id: str, extra_context: Any = None) -> HttpResponse:  # noqa: ARG002  Django's
         factor = self.row_or_404(request, object_id)
         if not self.has_delete_permission(request, factor):
             raise PermissionDenied(NO_PERMISSION)
