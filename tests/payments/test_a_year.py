@@ -17,6 +17,7 @@ from django.db.models import Count
 
 from accounts.models import BillingProfile
 from billing_portal.core.jobs import run_due_jobs
+from billing_portal.core.mail import MAX_UNSURE
 from billing_portal.core.models import JobRun, OutgoingMail
 from billing_portal.jobs import jobs
 from invoices.models import Charge, Invoice, PeriodClosing, TaxRate
@@ -121,7 +122,10 @@ def every_mail_was_sent_once(folder) -> None:
             if part.strip():
                 sent[message_from_bytes(part.lstrip())["Message-ID"]] += 1
     asked = OutgoingMail.objects.count()
-    assert OutgoingMail.objects.filter(sent_at=None).count() == 0
-    assert len(sent) == asked > MONTHS * PROFILES
-    # Killed between the mail server's answer and the commit, a mail is sent again with the same Message-ID.
-    assert sum(sent.values()) - asked < asked / 20
+    # Killed between the mail server's answer and the commit, a mail is sent again with the same Message-ID. After two
+    # kills in the same mail nobody knows whether it arrived: no third copy is sent, and the mail waits for staff.
+    unknown = OutgoingMail.objects.filter(sent_at=None)
+    assert all(mail.unsure == MAX_UNSURE and mail.last_error.startswith("MayHaveArrived") for mail in unknown)
+    assert len(unknown) < asked / 20
+    assert asked - len(unknown) <= len(sent) <= asked > MONTHS * PROFILES
+    assert sum(sent.values()) - len(sent) < asked / 20
