@@ -112,6 +112,17 @@ def one_line(content: str) -> SafeString:
     return mark_safe(re.sub(r"[ \t\r\n\f]+", " ", content).strip(" "))  # noqa: S308  the template has escaped what it rendered
 
 
+@register.simple_block_tag
+def panel(content: str, name: str, title: str, *, body: bool = True, css: str = "") -> SafeString:
+    """A part of a page under a heading, which ``name`` makes the part's label. A table takes the panel's whole width:
+    it comes without a ``body`` around it."""
+    inner = format_html('<div class="panel-body">{}</div>', content) if body else content
+    section = (
+        '<section class="panel {}" aria-labelledby="{}"><div class="panel-head"><h2 id="{}">{}</h2></div>{}</section>'
+    )
+    return format_html(section, css, name, name, title, inner)
+
+
 @register.simple_tag
 def demo_sign_ins() -> dict[str, Any] | None:
     """The people whom the sign-in page offers, and their one password; nobody unless the demo is on."""
