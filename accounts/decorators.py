@@ -13,6 +13,7 @@ from functools import wraps
 from typing import Any
 
 import structlog
+from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.http.response import HttpResponseBase
 from django.shortcuts import get_object_or_404
@@ -21,7 +22,7 @@ from accounts.access import Access, ScopeObject, access_of
 from accounts.models import BillingAccount, BillingProfile, InvoiceSection, User
 from accounts.operations.people import remember_scope
 from accounts.roles import Permission
-from accounts.scope_list import key_of
+from accounts.scope_list import KINDS, key_of
 from billing_portal.core.database import UNAVAILABLE
 
 log = structlog.get_logger("portal.accounts")
@@ -46,23 +47,7 @@ def signed_in(request: HttpRequest) -> User:
 
 def profile_view(permission: Permission) -> Callable[[View], View]:
     """Decorates a view that takes ``(request, access, **rest)``; the address holds a profile's code as ``profile``."""
-
-    def decorate(view: View) -> View:
-        @wraps(view)
-        def wrapped(request: HttpRequest, profile: str, **rest: Any) -> HttpResponseBase:
-            access = access_for_request(request)
-            profiles = BillingProfile.objects.visible_to(access).select_related("account")
-            place = get_object_or_404(profiles, code=profile)
-            access = access.inside(place)
-            request.access = access  # type: ignore[attr-defined]  # kept on the request
-            access.require(permission)
-            _remember(request, access, place)
-            return view(request, access, **rest)
-
-        wrapped.permission = permission  # type: ignore[attr-defined]  # read by tests
-        return wrapped
-
-    return decorate
+    return _scope_view(BillingProfile, permission, "account")
 
 
 def profile_of(access: Access) -> BillingProfile:
@@ -74,34 +59,31 @@ def profile_of(access: Access) -> BillingProfile:
 def account_view(permission: Permission) -> Callable[[View], View]:
     """Decorates ``view(request, access, account, **rest)``; the address holds a billing account's code as ``account``.
     Only roles of the account itself count: who has a role on one of its profiles gets 404."""
-
-    def decorate(view: View) -> View:
-        @wraps(view)
-        def wrapped(request: HttpRequest, account: str, **rest: Any) -> HttpResponseBase:
-            access = access_for_request(request)
-            place = get_object_or_404(BillingAccount.objects.visible_to(access), code=account)
-            access.require_at(permission, place)
-            _remember(request, access, place)
-            return view(request, access, place, **rest)
-
-        wrapped.permission = permission  # type: ignore[attr-defined]  # read by tests
-        return wrapped
-
-    return decorate
+    return _scope_view(BillingAccount, permission)
 
 
 def section_view(permission: Permission) -> Callable[[View], View]:
     """Decorates ``view(request, access, section, **rest)``; the address holds a section's id as ``section``."""
+    return _scope_view(InvoiceSection, permission, "profile__account")
+
+
+def _scope_view(model: type[ScopeObject], permission: Permission, related: str | None = None) -> Callable[[View], View]:
+    name, _route, column = KINDS[model]
 
     def decorate(view: View) -> View:
         @wraps(view)
-        def wrapped(request: HttpRequest, section: int, **rest: Any) -> HttpResponseBase:
+        def wrapped(request: HttpRequest, **parts: Any) -> HttpResponseBase:
             access = access_for_request(request)
-            sections = InvoiceSection.objects.visible_to(access).select_related("profile__account")
-            place = get_object_or_404(sections, pk=section)
-            access.require_at(permission, place)
+            places: QuerySet[Any] = model.objects.visible_to(access)
+            place = get_object_or_404(places.select_related(related), **{column: parts.pop(name)})
+            if isinstance(place, BillingProfile):
+                access = request.access = access.inside(place)  # type: ignore[attr-defined]  # kept on the request
+                access.require(permission)
+            else:
+                access.require_at(permission, place)
+                parts[name] = place
             _remember(request, access, place)
-            return view(request, access, place, **rest)
+            return view(request, access, **parts)
 
         wrapped.permission = permission  # type: ignore[attr-defined]  # read by tests
         return wrapped
