@@ -11,11 +11,11 @@ from django.http import HttpRequest, HttpResponse
 from django.urls import Resolver404, ResolverMatch, resolve
 from django.utils import translation
 from django.utils.cache import patch_cache_control
+from django.utils.deprecation import MiddlewareMixin
 
 from billing_portal.core.database import UNAVAILABLE
 from billing_portal.errors import not_found, too_large, without_length
 
-GetResponse = Callable[[HttpRequest], HttpResponse]
 log = structlog.get_logger("portal.request")
 # What addresses call the secrets in them.
 KEYS = {"key", "challenge"}
@@ -37,20 +37,16 @@ def _found(path: str) -> ResolverMatch | None:
         return None
 
 
-def request_log(get_response: GetResponse) -> GetResponse:
+def request_log(get_response: Callable[[HttpRequest], HttpResponse]) -> Callable[[HttpRequest], HttpResponse]:
     """One line a request: method, path (never the query string, nor a key in the path), status, milliseconds, who."""
 
     def middleware(request: HttpRequest) -> HttpResponse:
         start = time.perf_counter()
         response = get_response(request)
         log.info(
-            "request",
-            method=request.method,
-            path=path_for_logs(request),
-            status=response.status_code,
-            ms=round((time.perf_counter() - start) * 1000, 1),
-            user=_user_id(request),
-        )
+            "request", method=request.method, path=path_for_logs(request), status=response.status_code,
+            ms=round((time.perf_counter() - start) * 1000, 1), user=_user_id(request),
+        )  # fmt: skip
         return response
 
     return middleware
@@ -65,91 +61,70 @@ def _user_id(request: HttpRequest) -> int | None:
         return None
 
 
-def retry_after(get_response: GetResponse) -> GetResponse:
+class RetryAfter(MiddlewareMixin):
     """Whoever gets 503 (the database or a provider does not answer) is told when to come back, in seconds."""
 
-    def middleware(request: HttpRequest) -> HttpResponse:
-        response = get_response(request)
+    def process_response(self, _request: HttpRequest, response: HttpResponse) -> HttpResponse:
         if response.status_code == 503:
             response.headers.setdefault("Retry-After", "60")
         return response
 
-    return middleware
 
-
-def private_pages(get_response: GetResponse) -> GetResponse:
+class PrivatePages(MiddlewareMixin):
     """No page may be kept by a browser's or a proxy's cache. Static files are answered before this is reached."""
 
-    def middleware(request: HttpRequest) -> HttpResponse:
-        response = get_response(request)
+    def process_response(self, _request: HttpRequest, response: HttpResponse) -> HttpResponse:
         if not response.has_header("Cache-Control"):
             patch_cache_control(response, no_store=True, private=True)
         return response
 
-    return middleware
 
-
-def no_nul(get_response: GetResponse) -> GetResponse:
+class NoNul(MiddlewareMixin):
     """PostgreSQL fails on a NUL character where a row is looked up. One in the path is refused, one in the query taken
     out. Forms refuse it by themselves."""
 
-    def middleware(request: HttpRequest) -> HttpResponse:
+    def process_request(self, request: HttpRequest) -> None:
         if "\x00" in request.path:
             raise BadRequest("The address has a NUL character in it.")
         while "%00" in request.META.get("QUERY_STRING", ""):
             request.META["QUERY_STRING"] = request.META["QUERY_STRING"].replace("%00", "")
-        return get_response(request)
-
-    return middleware
 
 
-def no_nul_in_cookies(get_response: GetResponse) -> GetResponse:
+class NoNulInCookies(MiddlewareMixin):
     """A cookie may write a NUL character as ``\\000``. Must run before sessions are read."""
 
-    def middleware(request: HttpRequest) -> HttpResponse:
+    def process_request(self, request: HttpRequest) -> None:
         request.COOKIES = {name: value for name, value in request.COOKIES.items() if "\x00" not in value}
-        return get_response(request)
-
-    return middleware
 
 
-def body_limit(get_response: GetResponse) -> GetResponse:
+class BodyLimit(MiddlewareMixin):
     """Refuses a body unread that says it is larger than `DATA_UPLOAD_MAX_MEMORY_SIZE`, or does not say how large it is
     (Django would take that for an empty one)."""
 
-    def middleware(request: HttpRequest) -> HttpResponse:
+    def process_request(self, request: HttpRequest) -> HttpResponse | None:
         length = request.META.get("CONTENT_LENGTH") or "0"
         if "HTTP_TRANSFER_ENCODING" in request.META:
             return without_length(request)
-        if length.isdecimal() and int(length) > settings.DATA_UPLOAD_MAX_MEMORY_SIZE:
-            return too_large(request)
-        return get_response(request)
-
-    return middleware
+        is_too_large = length.isdecimal() and int(length) > settings.DATA_UPLOAD_MAX_MEMORY_SIZE
+        return too_large(request) if is_too_large else None
 
 
-def demo_not_found(get_response: GetResponse) -> GetResponse:
+class DemoNotFound(MiddlewareMixin):
     """In a demo a missing page looks as it does on a server: Django's own, with its list of addresses, is for DEBUG."""
 
-    def middleware(request: HttpRequest) -> HttpResponse:
-        response = get_response(request)
-        if settings.DEMO and settings.DEBUG and response.status_code == HTTPStatus.NOT_FOUND:
-            return not_found(request)
-        return response
-
-    return middleware
+    def process_response(self, request: HttpRequest, response: HttpResponse) -> HttpResponse:
+        is_shown = settings.DEMO and settings.DEBUG and response.status_code == HTTPStatus.NOT_FOUND
+        return not_found(request) if is_shown else response
 
 
-def reader_language(get_response: GetResponse) -> GetResponse:
+class ReaderLanguage(MiddlewareMixin):
     """The choice kept with the user, else the cookie's, else the browser's."""
 
-    def middleware(request: HttpRequest) -> HttpResponse:
+    def process_request(self, request: HttpRequest) -> None:
         chosen = request.user.language if request.user.is_authenticated else ""
-        language = chosen or translation.get_language_from_request(request)
-        translation.activate(language)
+        translation.activate(chosen or translation.get_language_from_request(request))
         request.LANGUAGE_CODE = translation.get_language()
-        response = get_response(request)
+
+    def process_response(self, _request: HttpRequest, response: HttpResponse) -> HttpResponse:
         response.headers.setdefault("Content-Language", translation.get_language() or "en")
         return response
-
-    return middleware

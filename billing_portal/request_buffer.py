@@ -7,7 +7,7 @@ come, and a thread never reads from a connection at all. So
 
 - a request that has not arrived within `ARRIVES_WITHIN` seconds is answered with 408, however it drips in;
 - of a request that is too large, or whose size is not known beforehand, only the head is read; the portal refuses it
-  (`billing_portal.middleware.body_limit`), and the connection is closed, because what follows on it is no request;
+  (`billing_portal.middleware.BodyLimit`), and the connection is closed, because what follows on it is no request;
 - when the connections run out, the one that has been arriving longest is given up for the new one;
 - an answer is left to the operating system as far as `SEND_BUFFER` goes; a client that takes longer than
   `TAKEN_WITHIN` seconds over a piece of a larger one is cut off;

@@ -54,23 +54,23 @@ MIDDLEWARE = [
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "django.middleware.csp.ContentSecurityPolicyMiddleware",
     "payments.csp.card_field_policy",
-    "billing_portal.middleware.retry_after",
+    "billing_portal.middleware.RetryAfter",
     "billing_portal.middleware.request_log",
-    "billing_portal.middleware.private_pages",
-    "billing_portal.middleware.no_nul_in_cookies",
+    "billing_portal.middleware.PrivatePages",
+    "billing_portal.middleware.NoNulInCookies",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "django.contrib.auth.middleware.LoginRequiredMiddleware",
-    "billing_portal.middleware.reader_language",
+    "billing_portal.middleware.ReaderLanguage",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "allauth.account.middleware.AccountMiddleware",
     "django_htmx.middleware.HtmxMiddleware",
-    "billing_portal.middleware.no_nul",
-    "billing_portal.middleware.demo_not_found",
-    "billing_portal.middleware.body_limit",  # what checks the token of a form, and so reads it, runs after all of these
+    "billing_portal.middleware.NoNul",
+    "billing_portal.middleware.DemoNotFound",
+    "billing_portal.middleware.BodyLimit",  # what checks the token of a form, and so reads it, runs after all of these
 ]
 
 TEMPLATES = [
