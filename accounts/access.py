@@ -62,8 +62,7 @@ class NeedsSecondFactor(NotAllowed):
 
 @dataclass(frozen=True)
 class RoleGrant:
-    """One role of a person, and the id of the one scope it was granted on. ``lacks_second_factor``: its account demands
-    one, and the person has none."""
+    """A person's role and the id of its one scope. ``lacks_second_factor``: its account demands one they lack."""
 
     role: Role
     account_id: int | None = None
@@ -81,8 +80,7 @@ class RoleGrant:
 
 @dataclass(frozen=True)
 class Access:
-    """``user`` is None for the portal's own jobs. ``unlimited``, for those and for staff in admin, holds every
-    permission on every profile."""
+    """``user`` is None for the portal's own jobs. ``unlimited``, for those and for staff, holds every permission."""
 
     user: User | None
     held: tuple[RoleGrant, ...] = ()
@@ -97,8 +95,7 @@ class Access:
         return frozenset(Permission) if self.profile is None else self.permissions_at(self.profile)
 
     def held_at(self, place: ScopeObject) -> tuple[RoleGrant, ...]:
-        """The roles that reach an account, a profile or a section (with its ``profile`` loaded), inherited ones
-        included."""
+        """The roles that reach a scope, inherited ones included. A section needs its ``profile`` loaded."""
         if isinstance(place, BillingAccount):
             return tuple(held for held in self.held if held.account_id == place.pk)
         if isinstance(place, BillingProfile):

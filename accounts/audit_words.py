@@ -274,8 +274,7 @@ class Value:
 
 
 def changes_in_words(action: str, detail: dict[str, Any], currency: str = "") -> list[tuple[str, Value, Value]]:
-    """Each field that changed by its name, with what it held before and what it holds since. ``currency`` is of amounts
-    that an entry keeps without one."""
+    """Each field that changed, with its values before and after. ``currency`` is of amounts kept without one."""
     before, after = detail.get("before"), detail.get("after")
     if not isinstance(before, dict | None) or not isinstance(after, dict | None):
         return []
@@ -402,8 +401,7 @@ def _things() -> dict[str, type[Model]]:
 
 
 def browser_in_words(user_agent: str) -> str:
-    """``Firefox 140 on Linux``, in the reader's language. Empty when there was no browser, and its own words when they
-    say nothing."""
+    """``Firefox 140 on Linux``, in the reader's language; the browser's own words where they say nothing."""
     browser, system = _browser_and_system(user_agent) if user_agent else ("", "")
     if browser and system:
         return gettext("%(browser)s on %(system)s") % {"browser": browser, "system": system}

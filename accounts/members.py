@@ -73,8 +73,7 @@ def _member(assignment: RoleAssignment, place: BillingAccount | BillingProfile, 
 
 
 def _may_know_factor(assignment: RoleAssignment, place: BillingAccount | BillingProfile, access: Access) -> bool:
-    """Whose password alone lets somebody in is told to those who decide about roles. Others read it of themselves,
-    where it stops them."""
+    """Whether the reader may know: those who decide about roles, and people whom it stops, about themselves."""
     if Permission.ROLES_ASSIGN in access.permissions_at(place):
         return True
     account = place if isinstance(place, BillingAccount) else place.account

@@ -53,8 +53,7 @@ def check_demo(**_options: Any) -> Iterator[CheckMessage]:
 @register(Tags.security, Tags.database, DEMO)
 def check_demo_people(**_options: Any) -> Iterator[CheckMessage]:
     """Whoever knows the demo signs in as its people, one of whom is staff. An active address is enough: comparing
-    passwords would cost each start a slow hash. Says nothing where the database does not answer or has no tables yet.
-    The connection is left as it was."""
+    passwords would cost each start a slow hash. Says nothing where the database does not answer or has no tables."""
     if settings.DEBUG:
         return
     was_open = connection.connection is not None
@@ -170,8 +169,7 @@ def check_limits(**_options: Any) -> Iterator[CheckMessage]:
 
 @register(Tags.security)
 def check_number_prefixes(**_options: Any) -> Iterator[CheckMessage]:
-    """The number of an invoice stands in the address of its page, where a slash would begin another part, and in a
-    column of 12 letters."""
+    """A number stands in the address of its page, where a slash begins another part, and in a column of 12 letters."""
     for name in ("INVOICE", "CREDIT_NOTE"):
         prefix = getattr(settings, f"{name}_NUMBER_PREFIX")
         if "/" in prefix or len(prefix) > MAX_PREFIX_LENGTH:
@@ -183,8 +181,7 @@ def check_number_prefixes(**_options: Any) -> Iterator[CheckMessage]:
 
 @register(Tags.security, deploy=True)
 def check_mail(**_options: Any) -> Iterator[CheckMessage]:
-    """Without a mail server no invitation or new password ever reaches anybody, and mails carry links that set a
-    password."""
+    """Without a mail server no invitation reaches anybody, and mails carry links that set a password."""
     mailer: dict[str, Any] = settings.MAILERS["default"]
     options = mailer.get("OPTIONS", {})
     if settings.DEBUG:
@@ -226,8 +223,7 @@ def check_some_gateway(**_options: Any) -> Iterator[CheckMessage]:
 
 @register(Tags.security, deploy=True)
 def check_pretended_payments(**_options: Any) -> Iterator[CheckMessage]:
-    """The sandbox was allowed by name, so it is no error. A stand-in of a provider gets the secret key and every
-    card."""
+    """The sandbox was allowed by name, so it is no error. A stand-in gets the provider's secret key and every card."""
     if settings.DEBUG:
         return
     gateways_in_use: dict[str, Any] = settings.PAYMENT_GATEWAYS

@@ -70,8 +70,7 @@ class Env(environs.Env):
         return secrets
 
     def days(self, name: str, *default: int) -> list[int]:
-        """Whole numbers of days separated by commas, rising; negative ones are before. ``none`` is an
-        empty list."""
+        """Whole numbers of days separated by commas, rising; negative ones are before. ``none`` is an empty list."""
         words = self.words(name, [str(day) for day in default])
         try:
             days = [] if words == ["none"] else [int(word) for word in words]

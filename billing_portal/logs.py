@@ -33,8 +33,7 @@ def _clean(name: str, value: Any) -> Any:
 
 
 def one_line_for_refusals(record: logging.LogRecord) -> logging.LogRecord:
-    """Leaves out the traceback of a request that was refused: whoever scans the internet would fill the disk with
-    it."""
+    """Leaves out the traceback of a refused request: whoever scans the internet would fill the disk with it."""
     if getattr(record, "status_code", 500) >= 500:
         return record
     refusal = copy.copy(record)

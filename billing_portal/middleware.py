@@ -80,8 +80,7 @@ class PrivatePages(MiddlewareMixin):
 
 
 class NoNul(MiddlewareMixin):
-    """PostgreSQL fails on a NUL character where a row is looked up. One in the path is refused, one in the query taken
-    out. Forms refuse it by themselves."""
+    """PostgreSQL fails on NUL in a look-up. A path with it is refused, a query loses it; forms refuse it anyway."""
 
     def process_request(self, request: HttpRequest) -> None:
         if "\x00" in request.path:

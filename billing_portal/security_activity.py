@@ -1,7 +1,6 @@
 """The page on which people see what happened around their own account: sign-ins, failed ones, passwords, roles."""
 
-from datetime import datetime
-from typing import NamedTuple
+from typing import Any
 from urllib.parse import urlencode
 
 from django.http import HttpRequest, HttpResponse
@@ -13,16 +12,6 @@ from accounts.audit_words import PERSONAL, Kind, action_in_words, actions_of, br
 from accounts.decorators import signed_in
 from accounts.models import AuditEntry, User
 from billing_portal.core.paging import Page, page_of
-
-
-class Event(NamedTuple):
-    at: datetime
-    what: str
-    detail: str
-    ip_address: str
-    browser: str
-    by: str
-    is_warning: bool
 
 
 @require_GET
@@ -42,16 +31,16 @@ def security_activity(request: HttpRequest) -> HttpResponse:
     return render(request, "accounts/security_activity.html", context)
 
 
-def _event(entry: AuditEntry, reader: User) -> Event:
+def _event(entry: AuditEntry, reader: User) -> dict[str, Any]:
     """One row, in the reader's language. Where from is told of what was done in the reader's name, not of what others
     did about them; ``by`` is empty where it was the person, or somebody who said to be them."""
     other = entry.actor if entry.actor != reader else None
-    return Event(
-        at=entry.at,
-        what=action_in_words(entry.action),
-        detail=detail_in_words(entry.action, entry.detail),
-        ip_address="" if other else entry.ip_address or "",
-        browser="" if other else browser_in_words(entry.browser),
-        by="" if other is None else _("our staff") if other.is_staff else other.display_name,
-        is_warning=entry.action.endswith((".failed", ".blocked", ".refused")),
-    )
+    return {
+        "at": entry.at,
+        "what": action_in_words(entry.action),
+        "detail": detail_in_words(entry.action, entry.detail),
+        "ip_address": "" if other else entry.ip_address or "",
+        "browser": "" if other else browser_in_words(entry.browser),
+        "by": "" if other is None else _("our staff") if other.is_staff else other.display_name,
+        "is_warning": entry.action.endswith((".failed", ".blocked", ".refused")),
+    }

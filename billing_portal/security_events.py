@@ -84,8 +84,7 @@ def signed_in(request: HttpRequest) -> User | None:
 def _record_attempt(
     request: HttpRequest, action: str, *, person: User | None, address: str = "", **detail: Any
 ) -> None:
-    """By whoever is signed in, who may ask for a link about somebody else too. So many entries and no more: see
-    above."""
+    """By whoever is signed in, who may ask for a link about somebody else too. Limited in number: see above."""
     name = f"{action}:{person.pk if person is not None else 'unknown'}"
     rate = LOCKOUTS if action.endswith(".blocked") else ATTEMPTS
     if ratelimit.consume(request, app="billing_portal", action=name, config={name: rate}, limit_get=True) is not None:
@@ -108,8 +107,7 @@ def _signed_out(user: User | AnonymousUser | None, **_more: Any) -> None:
 
 
 def second_factors_changed(person: User, *, before: dict[int, str], after: dict[int, str]) -> None:
-    """Call it inside the transaction of the change, with the types by their ids. Recovery codes that were replaced
-    leave one entry."""
+    """For the transaction of the change, with the types by their ids. Replaced recovery codes leave one entry."""
     removed = [kind for key, kind in before.items() if key not in after]
     added = [kind for key, kind in after.items() if key not in before]
     codes = Authenticator.Type.RECOVERY_CODES.value

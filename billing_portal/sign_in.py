@@ -51,8 +51,7 @@ from accounts.sessions import locked_person
 from billing_portal import security_events
 from billing_portal.core.outbox import queue, queue_to
 
-# In the session: the ``page`` that somebody wanted who was sent to set up a second factor, whether it is for staff, and
-# whether it is open to them now.
+# In the session of who was sent to set up a second factor: the ``page`` they wanted, if it is for staff, if it is open.
 WAY_BACK = "way_back"
 # In the session of somebody who has to prove more before they are signed in: what it would have to carry if they were.
 BEGUN_BY = "sign_in_begun_by"
@@ -64,8 +63,7 @@ class InvitedOnly(DefaultAccountAdapter):
 
     def get_client_ip(self, request: HttpRequest) -> str:
         """An IPv4 address as such, also where it is written as IPv6: the limits hold for networks of IPv6, and all of
-        IPv4 would be one of them. Raises PermissionDenied for a request that came past a proxy: its header names fewer
-        addresses than TRUSTED_PROXY_COUNT."""
+        IPv4 would be one. Raises PermissionDenied where the header names fewer addresses than TRUSTED_PROXY_COUNT."""
         count, named = settings.ALLAUTH_TRUSTED_PROXY_COUNT, request.headers.get("X-Forwarded-For", "").split(",")
         if count and (len(named) < count or not named[-count].strip()):
             raise PermissionDenied("X-Forwarded-For does not match TRUSTED_PROXY_COUNT.")

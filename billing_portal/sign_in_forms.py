@@ -73,8 +73,7 @@ class CodeForm:
 
 
 class AnyCodeForm(CodeForm):
-    """A code of the app or a recovery code. The library stops at the first secret that no key decrypts; here codes that
-    can still be read stay good."""
+    """A code of the app or a recovery code. Readable ones stay good where no key decrypts another secret."""
 
     cleaned_data: dict[str, Any]
 

@@ -1,5 +1,4 @@
-"""Catalogues of texts, with Babel alone: no gettext tools need to be installed. Django turns templates into calls that
-an extractor of Python understands."""
+"""Catalogues of texts, with Babel alone and no gettext tools. Django turns templates into calls like Python's."""
 
 import io
 from collections.abc import Iterator

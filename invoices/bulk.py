@@ -97,8 +97,7 @@ class _Table:
 
 
 class _Source:
-    """The lines of a COPY as a file for psycopg2. Keeps an error that came up, of which psycopg2 hands on only the
-    name."""
+    """The lines of a COPY as a file for psycopg2. Keeps an error, of which psycopg2 hands on only the name."""
 
     def __init__(self, lines: Iterator[str]) -> None:
         self.lines = lines
@@ -126,8 +125,7 @@ def _defaults(model: type[models.Model]) -> dict[str, Any]:
 
 
 def reserve_ids(model: type[models.Model], count: int) -> list[int]:
-    """So many new primary keys that no other row will get. On SQLite inside a transaction, which then holds the write
-    lock."""
+    """So many new primary keys that no other row gets. On SQLite inside a transaction, which takes the write lock."""
     table = model._meta.db_table
     with connection.cursor() as cursor:
         if connection.vendor == "postgresql":

@@ -198,8 +198,7 @@ def _pattern(currency: str, language: str) -> tuple[NumberPattern, Locale, int]:
 
 
 def currency_pattern(currency: str, language: str) -> tuple[NumberPattern, Locale]:
-    """How the language writes amounts of the currency. Unicode wants a space between letters and digits, ``KWD 1.234``,
-    which Babel leaves out."""
+    """How the language writes amounts, with the space after letters that Babel leaves out: ``KWD 1.234``."""
     locale = Locale.parse(language.replace("-", "_"))
     pattern = copy(locale.currency_formats["standard"])
     if get_currency_symbol(currency, locale)[-1].isalpha():

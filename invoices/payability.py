@@ -97,11 +97,7 @@ class ProfilePayability:
         self._paid_words = _("Paid %(day)s, %(with)s")
 
     def reason_not_payable(self, invoice: Invoice, *, in_progress_matters: bool = True) -> NotPayable | None:  # noqa: PLR0911
-        """The reason why this person cannot pay the invoice online now; None when they can.
-
-        Needs ``invoice.profile.account``, and ``invoice.payment_started_by`` for the name of whoever is paying.
-        ``in_progress_matters`` is False where the caller handles a payment in progress itself.
-        """
+        """As the function of this name."""
         if invoice.status == InvoiceStatus.PAID:
             return NotPayable(NotPayableReason.PAID, self._paid_text(invoice))
         if invoice.status == InvoiceStatus.VOID:

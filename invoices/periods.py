@@ -52,8 +52,7 @@ def period_after(period: Period, invoice_day: int) -> Period:
 
 
 def closable_periods(profile: BillingProfile, at: datetime, until: date | None = None) -> Iterator[Period]:
-    """The periods of a profile that have ended and are not closed yet, oldest first; with ``until`` only those that
-    ended by that day."""
+    """The periods of a profile that have ended (by ``until``) and are not closed yet, oldest first."""
     today = profile.day_of(at)
     today = today if until is None else min(today, until)
     period = current_period(profile)

@@ -26,16 +26,7 @@ from accounts.admin.base import NoDeleteAdmin, PortalAdmin, ReadOnlyAdmin, acces
 from accounts.admin.roles import UserRolesInline
 from accounts.audit_words import METHODS
 from accounts.models import EmailChange, User
-from accounts.operations.addresses import (
-    CannotChangeAddress,
-    correct_unproven_address,
-    is_only_invited,
-    is_proven,
-    mail_password_link,
-    refuse_taken_address,
-    request_email_change,
-    valid_address,
-)
+from accounts.operations import addresses
 from accounts.operations.people import change_activity, invite_person, locked_places_owned_by
 from accounts.operations.second_factors import CannotRemoveSecondFactor, remove_second_factor
 from accounts.second_factors import is_readable
@@ -58,9 +49,9 @@ class UserForm(forms.ModelForm):
 
     def clean_email(self) -> str:
         try:
-            email = valid_address(str(self.cleaned_data["email"]))
-            refuse_taken_address(email)
-        except CannotChangeAddress as refusal:
+            email = addresses.valid_address(str(self.cleaned_data["email"]))
+            addresses.refuse_taken_address(email)
+        except addresses.CannotChangeAddress as refusal:
             raise forms.ValidationError(str(refusal)) from refusal
         return email
 
@@ -104,7 +95,7 @@ class UserAdmin(NoDeleteAdmin, DjangoUserAdmin):
         change = EmailChange.objects.filter(user=user, expires_at__gt=timezone.now()).first()
         if change is not None:
             return gettext("Waiting for %(email)s to be confirmed") % {"email": change.email}
-        return gettext("Yes") if is_proven(user) else gettext("No: the invitation has not been answered")
+        return gettext("Yes") if addresses.is_proven(user) else gettext("No: the invitation has not been answered")
 
     def get_readonly_fields(self, request: HttpRequest, obj: User | None = None) -> tuple[str, ...]:
         """Only a superuser hands out staff powers, or a clerk could become one. An address has its own page."""
@@ -144,14 +135,14 @@ class UserAdmin(NoDeleteAdmin, DjangoUserAdmin):
     def address_view(self, request: HttpRequest, object_id: str) -> HttpResponse:
         """Proposes an address to somebody, or corrects one that nobody has proven."""
         user = self._changeable(request, object_id)
-        proposes = not is_only_invited(user)
-        change = request_email_change if proposes else correct_unproven_address
+        proposes = not addresses.is_only_invited(user)
+        change = addresses.request_email_change if proposes else addresses.correct_unproven_address
         form = AddressForm(request.POST if request.method == "POST" else None)
         if form.is_valid():
             email = form.cleaned_data["email"]
             try:
                 change(access=access_of_staff(request), user_id=user.pk, email=email, at=timezone.now())
-            except CannotChangeAddress as refusal:
+            except addresses.CannotChangeAddress as refusal:
                 form.add_error("email", str(refusal))
             else:
                 message = gettext("A link was sent to %(email)s.") % {"email": email}
@@ -178,12 +169,12 @@ class UserAdmin(NoDeleteAdmin, DjangoUserAdmin):
         email = {"email": user.email}
         if request.method == "POST":
             try:
-                mail_password_link(access=access_of_staff(request), user_id=user.pk, at=timezone.now())
-            except CannotChangeAddress as refusal:
+                addresses.mail_password_link(access=access_of_staff(request), user_id=user.pk, at=timezone.now())
+            except addresses.CannotChangeAddress as refusal:
                 return self._back(request, user, str(refusal), messages.ERROR)
             message = gettext("A link to set a password was mailed to %(email)s.") % email
             return self._back(request, user, message, messages.SUCCESS)
-        if is_proven(user):
+        if addresses.is_proven(user):
             title = gettext("Mail a password link")
             text = gettext(
                 "%(email)s gets a mail with a link to set a password. The current password works until then."
@@ -239,8 +230,7 @@ class SecondFactorKindFilter(admin.SimpleListFilter):
 
 
 class SecondFactorAdmin(ReadOnlyAdmin):
-    """Second factors, without their secrets. Removing one lets somebody who lost it sign in again, and ends their
-    sessions."""
+    """Second factors, without their secrets. Removing one lets somebody who lost it sign in again."""
 
     list_display = ("user", "kind", "created_at", "last_used_at", "can_be_used")
     list_filter = (SecondFactorKindFilter,)

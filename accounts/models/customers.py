@@ -43,9 +43,8 @@ def country_name(code: str, language: str) -> str:
 
 
 def canonical_vat_number(number: str, country: str) -> str:
-    """The number as it is stored: of the European Union without spaces, of other countries as typed. A number of the
-    Union says its country itself, another one follows the rule of the customer's ``country``, where one is known.
-    Raises ValidationError."""
+    """The number as it is stored: of the European Union without spaces, else as typed. A number of the Union says its
+    country itself; another follows the rule of ``country``, where one is known. Raises ValidationError."""
     number, place = " ".join(number.split()).upper(), country.lower()
     if eu_vat.is_valid(number):
         return str(eu_vat.compact(number))
@@ -281,9 +280,8 @@ class BillingProfile(PostalAddress):
         return (self.day_of(at).replace(day=1) - timedelta(days=1)).replace(day=1)
 
     def has_amounts(self) -> bool:
-        """Whether something of another app refers to the profile: an invoice or draft, a charge, a credit, a card, a
-        payment. What is kept in minor units means another amount in another currency, and cards belong to an account
-        at the provider."""
+        """Whether an invoice or draft, a charge, a credit, a card or a payment refers to the profile. Minor units mean
+        another amount in another currency, and cards belong to an account at the provider."""
         return any(
             relation.related_model._base_manager.filter(**{relation.field.name: self.pk}).exists()
             for relation in self._meta.get_fields(include_hidden=True)

@@ -94,8 +94,7 @@ class User(AbstractBaseUser, PermissionsMixin):
         return self.email.endswith(f"@{ERASED_DOMAIN}")
 
     def check_password(self, raw_password: str | None) -> bool:
-        """A right password with a weak hash is hashed anew, unless it was replaced since this row was read: Django
-        would write the old password back."""
+        """A weak hash is renewed, unless the password was replaced meanwhile: Django would write the old one back."""
 
         def strengthen(password: str) -> None:
             encoded = make_password(password)

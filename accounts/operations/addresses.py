@@ -208,9 +208,8 @@ def invite(*, access: Access, user: User, at: datetime) -> None:
 
 
 def mail_password_link(*, access: Access, user_id: int, at: datetime) -> User:
-    """Mails a link that sets a new password, which staff never see; somebody who has not proven the address is invited
-    again. Returns the person. Raises NotAllowed, and CannotChangeAddress for somebody not active and after
-    `MAX_LINKS`."""
+    """Mails a link that sets a new password, or the invitation again to who has not proven the address. Returns the
+    person. Raises NotAllowed, and CannotChangeAddress for somebody not active and after `MAX_LINKS`."""
     with transaction.atomic():
         user = _locked(access, user_id)
         if not user.is_active:

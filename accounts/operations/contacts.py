@@ -44,9 +44,8 @@ def add_contact(
     gets_reminders: bool = True,
     gets_statements: bool = True,
 ) -> BillingContact:
-    """Adds an address that gets the profile's mail. Its first statement is that of the month it was added in. Raises
-    BillingProfile.DoesNotExist, NotAllowed, and CannotChangeContacts for an address that is none or is there already,
-    and beyond `MAX_CONTACTS`."""
+    """Adds an address that gets the profile's mail; its first statement is of this month. Raises
+    BillingProfile.DoesNotExist, NotAllowed, CannotChangeContacts for a wrong or known address, after `MAX_CONTACTS`."""
     profile = _profile(access, profile_id)
     try:
         email = canonical_address(email)

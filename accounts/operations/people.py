@@ -1,5 +1,4 @@
-"""Inviting a person, making them active or not, and what they chose for themselves. People are never deleted: what they
-did keeps their name."""
+"""Inviting people, making them active or not, and their preferences. They are never deleted: what they did stays."""
 
 from datetime import datetime
 

@@ -32,8 +32,7 @@ def hold_profile(*, access: Access, profile_id: int, reason: str, at: datetime) 
 
 @transaction.atomic
 def close_profile(*, access: Access, profile_id: int, at: datetime) -> BillingProfile:
-    """No new invoices, and nothing can be paid online. For staff. Raises NotAllowed, CannotChangeProfile for a closed
-    one."""
+    """No new invoices, no paying online. For staff. Raises NotAllowed, CannotChangeProfile for a closed one."""
     profile = _locked(access, profile_id)
     if profile.is_closed:
         raise CannotChangeProfile(_("The billing profile is closed."))

@@ -40,9 +40,8 @@ FACTS = (
 
 def request_wire(*, access: Access, profile_id: int, facts: dict[str, str], at: datetime) -> WireRequest:
     """Asks that a profile may pay by check or wire, with `FACTS`; staff are told. Returns the request. Raises
-    BillingProfile.DoesNotExist for a profile the person cannot see, NotAllowed, and CannotAskForWire when it is
-    approved already, a request is open, the profile is closed, the address is none, or too many requests were made
-    within a day."""
+    BillingProfile.DoesNotExist, NotAllowed, and CannotAskForWire when it is approved already or closed, a request is
+    open, the address is none, or too many requests were made within a day."""
     try:
         facts = {**facts, "contact_email": canonical_address(facts["contact_email"])}
     except ValidationError as error:

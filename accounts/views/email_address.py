@@ -15,16 +15,7 @@ from django.views.decorators.http import require_http_methods, require_POST
 from accounts.decorators import access_for_request, signed_in
 from accounts.forms import EmailAddressForm
 from accounts.models import EmailChange
-from accounts.operations.addresses import (
-    CANCEL,
-    CONFIRM,
-    CannotChangeAddress,
-    cancel_email_change,
-    cancel_email_change_by_link,
-    confirm_email_change,
-    email_change_of,
-    request_email_change,
-)
+from accounts.operations import addresses
 from accounts.sessions import locked_person
 
 
@@ -39,8 +30,8 @@ def change(request: HttpRequest) -> HttpResponse:
         access, email = access_for_request(request), form.cleaned_data["email"]
         with locked_person(request):
             try:
-                waiting = request_email_change(access=access, user_id=user.pk, email=email, at=at)
-            except CannotChangeAddress as refusal:
+                waiting = addresses.request_email_change(access=access, user_id=user.pk, email=email, at=at)
+            except addresses.CannotChangeAddress as refusal:
                 form.add_error("email", str(refusal))
             else:
                 messages.success(request, _("A link was sent to %(email)s.") % {"email": waiting.email})
@@ -53,27 +44,26 @@ def change(request: HttpRequest) -> HttpResponse:
 @require_POST
 def withdraw(request: HttpRequest) -> HttpResponse:
     with locked_person(request) as user:
-        cancel_email_change(access=access_for_request(request), user_id=user.pk, at=timezone.now())
+        addresses.cancel_email_change(access=access_for_request(request), user_id=user.pk, at=timezone.now())
     messages.success(request, _("Your address stays as it is."))
     return redirect("account_email")
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
 def confirm(request: HttpRequest, key: str) -> HttpResponse:
-    """Where the link in the mail to the new address leads, for the person who is signed in. Programs that read mail
-    open links, so it takes a press."""
+    """Where the link in the mail to the new address leads. Programs that read mail open links, so it takes a press."""
     at, error = timezone.now(), ""
     if request.method == "POST":
         with locked_person(request):
             try:
-                user = confirm_email_change(access=access_for_request(request), key=key, at=at)
-            except CannotChangeAddress as refusal:
+                user = addresses.confirm_email_change(access=access_for_request(request), key=key, at=at)
+            except addresses.CannotChangeAddress as refusal:
                 error = str(refusal)
             else:
                 update_session_auth_hash(request, user)
                 messages.success(request, _("Your address is now %(email)s.") % {"email": user.email})
                 return redirect("account_email")
-    waiting = email_change_of(key, CONFIRM, at=at)
+    waiting = addresses.email_change_of(key, addresses.CONFIRM, at=at)
     is_own = waiting is not None and waiting.user_id == signed_in(request).pk
     context = {"waiting": waiting if is_own else None, "is_for_another": waiting is not None and not is_own}
     return render(request, "accounts/confirm_address.html", context | {"error": error}, status=200 if is_own else 404)
@@ -84,8 +74,8 @@ def confirm(request: HttpRequest, key: str) -> HttpResponse:
 def cancel(request: HttpRequest, key: str) -> HttpResponse:
     """Where the link in the mail to the old address leads. Whoever reads that mailbox may stop the change."""
     at = timezone.now()
-    is_cancelled = request.method == "POST" and cancel_email_change_by_link(key=key, at=at)
-    waiting = email_change_of(key, CANCEL, at=at)
+    is_cancelled = request.method == "POST" and addresses.cancel_email_change_by_link(key=key, at=at)
+    waiting = addresses.email_change_of(key, addresses.CANCEL, at=at)
     context = {"waiting": waiting, "is_cancelled": is_cancelled}
     status = 200 if waiting is not None or is_cancelled else 404
     return render(request, "accounts/cancel_address.html", context, status=status)

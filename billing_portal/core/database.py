@@ -13,8 +13,7 @@ UNAVAILABLE = (OperationalError, InterfaceError, InternalError)
 
 
 def is_unavailable(error: BaseException | None) -> bool:
-    """Whether to come back later will help. SQLite calls a missing table an OperationalError too, and that is a fault
-    of ours."""
+    """Whether to come back later will help. A missing table, of SQLite an OperationalError too, is our own fault."""
     return isinstance(error, UNAVAILABLE) and not str(error).startswith("no such ")
 
 

@@ -37,8 +37,7 @@ STARTED_AT = timezone.now()
 @dataclass(frozen=True, slots=True)
 class Job:
     """``run`` does at most so much of what is due at a moment and returns how much it did; 0 when nothing is left. A
-    job with ``seconds`` has a thread of its own in the worker, which looks that often; passes leave out what is to run
-    less often than they do."""
+    job with ``seconds`` has a thread of the worker, which looks that often; passes leave out what runs less often."""
 
     name: str
     run: Callable[[datetime, int], int]
@@ -106,8 +105,7 @@ def every_minute(jobs: Sequence[Job], stopping: threading.Event) -> Job:
 
 
 def work(jobs: Sequence[Job], stopping: threading.Event) -> None:
-    """The worker: a thread for each job that has ``seconds``, until ``stopping`` is set and each has finished its
-    batch."""
+    """The worker: a thread for each job with ``seconds``. Once ``stopping`` is set each finishes its batch."""
     threads = [
         threading.Thread(target=_repeat, args=(job, job.seconds, stopping), name=job.name)
         for job in jobs

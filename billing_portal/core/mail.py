@@ -115,8 +115,7 @@ class _TextReader(HTMLParser):
 
 
 def send_due(*, at: datetime, limit: int = 20, stopping: Callable[[], bool] = lambda: False) -> int:
-    """Sends mails whose time has come. Returns how many. Ends early when the mail server cannot be reached, and when
-    ``stopping`` says so."""
+    """Sends due mails. Returns how many. Ends early when the server cannot be reached or ``stopping`` says so."""
     sent = 0
     due = OutgoingMail.objects.filter(next_try_at__lte=at)
     claim = {"tries": F("tries") + 1, "unsure": F("unsure") + 1}  # unsure until it is known how the try ended

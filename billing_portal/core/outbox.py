@@ -18,9 +18,8 @@ class Reader(Protocol):
 
 
 def queue(*, key: str, to: Reader, template: str, context: dict[str, Any], at: datetime) -> None:
-    """Asks for one mail to one person, in their language. Call it inside the transaction of the fact that ``key``
-    names; a second mail under the same key is dropped. ``template`` is a name under ``templates/emails``; ``context``
-    holds JSON values and no secrets."""
+    """Asks for one mail to one person, in their language, inside the transaction of the fact that ``key`` names; a
+    second one is dropped. ``template`` lies in ``templates/emails``, ``context`` is JSON without secrets."""
     queue_to(key=key, email=to.email, language=to.language, template=template, context=context, at=at)
 
 

@@ -13,17 +13,7 @@ from typing import Any, NamedTuple
 from uuid import UUID
 
 from django.core.serializers.json import DjangoJSONEncoder
-from django.db.models import (
-    DateField,
-    DateTimeField,
-    F,
-    Field,
-    GeneratedField,
-    IntegerField,
-    Model,
-    QuerySet,
-    UUIDField,
-)
+from django.db import models
 from django.db.models.fields.tuple_lookups import Tuple, TupleGreaterThan, TupleLessThan
 
 PAGE_SIZE = 50
@@ -57,8 +47,8 @@ class Page[Row]:
     older: str = ""
 
 
-def page_of[Row: Model](
-    rows: QuerySet[Row], word: str = "", *, sort: Sort = NEWEST_FIRST, size: int = PAGE_SIZE
+def page_of[Row: models.Model](
+    rows: models.QuerySet[Row], word: str = "", *, sort: Sort = NEWEST_FIRST, size: int = PAGE_SIZE
 ) -> Page[Row]:
     """One page, by one query."""
     cursor = read_cursor(word, rows.model, sort) if word else None
@@ -67,7 +57,7 @@ def page_of[Row: Model](
         return _page(page[:size], sort, newer=False, older=len(page) > size)
     key, backwards = cursor
     compare = TupleLessThan if sort.descending != backwards else TupleGreaterThan
-    edge = Tuple(*map(F, sort.columns))
+    edge = Tuple(*map(models.F, sort.columns))
     page = list(rows.filter(compare(edge, key)).order_by(*sort.order(backwards=backwards))[: size + 1])
     # Less than a page lies before, or nothing after: page one shows what there is.
     if not page or (backwards and len(page) < size):
@@ -77,7 +67,9 @@ def page_of[Row: Model](
     return _page(page[:size], sort, newer=True, older=len(page) > size)
 
 
-def in_pages[Row: Model](rows: QuerySet[Row], *, sort: Sort = NEWEST_FIRST, size: int = 500) -> Iterator[Row]:
+def in_pages[Row: models.Model](
+    rows: models.QuerySet[Row], *, sort: Sort = NEWEST_FIRST, size: int = 500
+) -> Iterator[Row]:
     """Every row, read a page at a time."""
     page = page_of(rows, sort=sort, size=size)
     yield from page.rows
@@ -86,14 +78,14 @@ def in_pages[Row: Model](rows: QuerySet[Row], *, sort: Sort = NEWEST_FIRST, size
         yield from page.rows
 
 
-def write_cursor(row: Model, sort: Sort, *, backwards: bool = False) -> str:
+def write_cursor(row: models.Model, sort: Sort, *, backwards: bool = False) -> str:
     """The word that leads to the page after a row, or to the one before it."""
     parts = [*sort, *(getattr(row, column) for column in sort.columns), backwards]
     text = json.dumps(parts, cls=_Encoder, separators=(",", ":"))
     return urlsafe_b64encode(text.encode()).decode().rstrip("=")
 
 
-def read_cursor(word: str, model: type[Model], sort: Sort) -> tuple[tuple[Any, ...], bool] | None:
+def read_cursor(word: str, model: type[models.Model], sort: Sort) -> tuple[tuple[Any, ...], bool] | None:
     """The key of the row at the edge, and whether the page before it is wanted; None for a word of another sort."""
     try:
         column, descending, *key, backwards = json.loads(urlsafe_b64decode(word + "=" * (-len(word) % 4)))
@@ -112,22 +104,22 @@ class _Encoder(DjangoJSONEncoder):
         return value.isoformat() if isinstance(value, datetime) else super().default(value)
 
 
-def _value(model: type[Model], column: str, value: Any) -> Any:
+def _value(model: type[models.Model], column: str, value: Any) -> Any:
     """The value of a column, as a database takes it. Raises ValueError, TypeError or OverflowError for any other."""
-    field: Field[Any, Any] = model._meta.pk if column == "pk" else model._meta.get_field(column)  # type: ignore[assignment]  # no relation
-    if isinstance(field, GeneratedField):
+    field: models.Field[Any, Any] = model._meta.pk if column == "pk" else model._meta.get_field(column)  # type: ignore[assignment]  # no relation
+    if isinstance(field, models.GeneratedField):
         field = field.output_field or field
-    if isinstance(field, DateTimeField):
+    if isinstance(field, models.DateTimeField):
         moment = datetime.fromisoformat(value)
         if moment.tzinfo is None:
             raise ValueError(value)
         # The databases have no time zone with seconds, and no time before year 1 or after 9999.
         return moment.astimezone(UTC)
-    if isinstance(field, DateField):
+    if isinstance(field, models.DateField):
         return date.fromisoformat(value)
-    if isinstance(field, UUIDField):
+    if isinstance(field, models.UUIDField):
         return UUID(value)
-    if isinstance(field, IntegerField):
+    if isinstance(field, models.IntegerField):
         fits = type(value) is int and abs(value) <= MAX_INTEGER
     else:
         fits = type(value) is str and len(value) <= (field.max_length or 0) and value.isprintable()
@@ -136,7 +128,7 @@ def _value(model: type[Model], column: str, value: Any) -> Any:
     return value
 
 
-def _page[Row: Model](rows: Sequence[Row], sort: Sort, *, newer: bool, older: bool) -> Page[Row]:
+def _page[Row: models.Model](rows: Sequence[Row], sort: Sort, *, newer: bool, older: bool) -> Page[Row]:
     if not rows:
         return Page(rows)
     return Page(

@@ -25,9 +25,8 @@ def confirm(
     answer: tuple[str, str] = ("", ""),
     other_answer: tuple[str, str | Promise] = ("", ""),
 ) -> TemplateResponse:
-    """Asks before it acts. ``back`` is where Cancel leads, ``facts`` are names and values to show. ``answer`` is the
-    name and value that the button sends, ``other_answer`` the value and label of a second button. Status 422 with a
-    wrong form."""
+    """Asks before it acts. ``back`` is where Cancel leads, ``facts`` are names and values, ``answer`` what the button
+    sends, ``other_answer`` the value and label of a second one. Status 422 with a wrong form."""
     context = {
         **model_admin.admin_site.each_context(request),
         "title": title,

@@ -16,17 +16,7 @@ from accounts.operations.roles import grant_role
 from accounts.operations.wire import request_wire
 from accounts.roles import Role
 from billing_portal.core.models import OutgoingMail
-from billing_portal.demo.data import (
-    CUSTOMER,
-    HEAD_OFFICE,
-    LOGISTICS,
-    MARKETING,
-    OPERATIONS,
-    PASSWORD,
-    SIGN_INS,
-    Bill,
-    Profile,
-)
+from billing_portal.demo import data
 from billing_portal.demo.history import play
 from invoices.models import Charge, Credit, Invoice, InvoiceLine, RemittanceAccount, TaxRate
 from invoices.money import Money
@@ -53,14 +43,14 @@ def build(*, at: datetime) -> None:
     profiles = make_customers(people, at=at)
     places = {plan.name: profile for plan, profile in profiles}
     open_remittance_accounts(at=at)
-    grant_early_credits(places[OPERATIONS.name], at=at)
+    grant_early_credits(places[data.OPERATIONS.name], at=at)
     plans = sorted(
         ((bill, plan, profile) for plan, profile in profiles for bill in plan.bills), key=lambda row: -row[0].age
     )
     issued = [(bill, plan, make_invoice(bill, plan, profile, at=at)) for bill, plan, profile in plans]
     for bill, plan, invoice in issued:
         play(bill, plan, invoice, people, at=at)
-    marketing, head_office = places[MARKETING.name], places[HEAD_OFFICE.name]
+    marketing, head_office = places[data.MARKETING.name], places[data.HEAD_OFFICE.name]
     request_wire(
         access=access_of(people["reader"]).inside(marketing),
         profile_id=marketing.pk,
@@ -85,15 +75,15 @@ def build(*, at: datetime) -> None:
         )  # fmt: skip
     update_profile_statuses(at=at, limit=100)
     record_usage(profiles, at=at)
-    grant_late_credits(places[OPERATIONS.name], people["admin"], at=at)
+    grant_late_credits(places[data.OPERATIONS.name], people["admin"], at=at)
     # Nobody waits for mail about things that never happened.
     OutgoingMail.objects.all().delete()
 
 
 def make_people() -> dict[str, User]:
-    password = make_password(PASSWORD)
+    password = make_password(data.PASSWORD)
     people = {}
-    for person in SIGN_INS:
+    for person in data.SIGN_INS:
         name = person.email.partition("@")[0]
         is_staff = name == "admin"
         people[name] = User.objects.create(
@@ -104,7 +94,7 @@ def make_people() -> dict[str, User]:
 
 
 @transaction.atomic
-def make_customers(people: dict[str, User], *, at: datetime) -> list[tuple[Profile, BillingProfile]]:
+def make_customers(people: dict[str, User], *, at: datetime) -> list[tuple[data.Profile, BillingProfile]]:
     """The tax numbers have right check digits, or staff could not save the accounts, and lie where no tax office gives
     any out: Dutch ones that begin with 9999 are for tests, German ones do not begin with 9."""
     trading = BillingAccount.objects.create(
@@ -127,10 +117,10 @@ def make_customers(people: dict[str, User], *, at: datetime) -> list[tuple[Profi
         country="DE",
     )
     TaxId.objects.create(account=sample, value="DE999999995")
-    own = [(plan, make_profile(plan, trading, at=at)) for plan in CUSTOMER]
-    logistics = make_profile(LOGISTICS, sample, at=at)
+    own = [(plan, make_profile(plan, trading, at=at)) for plan in data.CUSTOMER]
+    logistics = make_profile(data.LOGISTICS, sample, at=at)
     places = {plan.name: profile for plan, profile in own}
-    two = [places[OPERATIONS.name], places[MARKETING.name]]
+    two = [places[data.OPERATIONS.name], places[data.MARKETING.name]]
     for name, role, scopes in (
         ("accountowner", Role.ACCOUNT_OWNER, [trading]),
         ("manager", Role.INVOICE_MANAGER, two[:1]),
@@ -141,10 +131,10 @@ def make_customers(people: dict[str, User], *, at: datetime) -> list[tuple[Profi
     ):
         for place in scopes:
             grant_role(access=system_access(), user=people[name], role=role, place=place, at=at)
-    return [*own, (LOGISTICS, logistics)]
+    return [*own, (data.LOGISTICS, logistics)]
 
 
-def make_profile(plan: Profile, account: BillingAccount, *, at: datetime) -> BillingProfile:
+def make_profile(plan: data.Profile, account: BillingAccount, *, at: datetime) -> BillingProfile:
     """With its sections and its card. The card is written directly, because no gateway stores one that has expired."""
     profile = BillingProfile.objects.create(
         account=account,
@@ -190,7 +180,7 @@ def open_remittance_accounts(*, at: datetime) -> None:
         )
 
 
-def make_invoice(bill: Bill, plan: Profile, profile: BillingProfile, *, at: datetime) -> Invoice:
+def make_invoice(bill: data.Bill, plan: data.Profile, profile: BillingProfile, *, at: datetime) -> Invoice:
     """Issued ``bill.age`` days ago, for the thirty days before. Neither charge nor announcement is planned:
     the worker must not be quicker than somebody who tries Pay now."""
     issued_at = at - timedelta(days=bill.age)
@@ -223,7 +213,7 @@ def make_invoice(bill: Bill, plan: Profile, profile: BillingProfile, *, at: date
     return invoice
 
 
-def record_usage(profiles: list[tuple[Profile, BillingProfile]], *, at: datetime) -> None:
+def record_usage(profiles: list[tuple[data.Profile, BillingProfile]], *, at: datetime) -> None:
     """Half of what the newest invoice of each profile charges for, so that something closes on the next invoice day."""
     rates = {
         (percent, note): TaxRate.objects.create(
@@ -261,8 +251,7 @@ def grant_early_credits(profile: BillingProfile, *, at: datetime) -> None:
 
 
 def grant_late_credits(profile: BillingProfile, staff: User, *, at: datetime) -> None:
-    """What has expired by now, and what waits for the next invoice: one that expires soon, one that stays, and one that
-    has not begun."""
+    """What has expired, and what waits for the next invoice: one that expires soon, one that stays, one not begun."""
     expire_credits(at=at)
     today = profile.day_of(at)
     for source, minor, description, starts, expires in (

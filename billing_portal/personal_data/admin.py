@@ -16,14 +16,7 @@ from accounts.access import NotAllowed
 from accounts.admin.base import access_of_staff
 from accounts.admin.people import UserAdmin, is_beyond
 from accounts.models import BillingContact, User
-from billing_portal.personal_data.erasure import (
-    CannotErase,
-    contacts_of,
-    erase_person,
-    left_of,
-    why_not,
-    words_to_blank,
-)
+from billing_portal.personal_data import erasure
 from billing_portal.personal_data.export import IN_MEMORY, CannotExport, export_person, file_name
 
 NO_PERMISSION = _("Your staff account may not do this.")
@@ -106,21 +99,21 @@ class PersonAdmin(UserAdmin):
         user = self.row_or_404(request, object_id)
         if not self.may_erase(request, user):
             raise PermissionDenied(NO_PERMISSION)
-        access, contacts = access_of_staff(request), contacts_of(user)
+        access, contacts = access_of_staff(request), erasure.contacts_of(user)
         form = ErasureForm(request.POST if request.method == "POST" else None, contacts=contacts)
         if form.is_valid():
             chosen = [contact.pk for contact in form.cleaned_data.get("contacts", ())]
             try:
-                left = erase_person(
+                left = erasure.erase_person(
                     access=access, user_id=user.pk, reason=form.cleaned_data["reason"], contact_ids=chosen,
                     at=timezone.now(),
                 )  # fmt: skip
-            except (CannotErase, NotAllowed) as refusal:
+            except (erasure.CannotErase, NotAllowed) as refusal:
                 form.add_error(None, str(refusal))
             else:
                 sentences = [gettext("The person was erased."), *left.sentences()]
                 return self._back(request, user, " ".join(sentences), messages.SUCCESS)
-        if request.method == "GET" and (problem := why_not(access, user)):
+        if request.method == "GET" and (problem := erasure.why_not(access, user)):
             return self._back(request, user, problem, messages.ERROR)
         stays = gettext(
             "Payments and the audit trail stay, and say “Erased person %(number)s”. Issued invoices and credit notes "
@@ -133,11 +126,11 @@ class PersonAdmin(UserAdmin):
                 "records is blanked. A mail tells them."
             ),
             stays % {"number": user.pk},
-            *left_of(user, contacts=[]).sentences(),
+            *erasure.left_of(user, contacts=[]).sentences(),
         ]
         title, button = gettext("Erase person"), gettext("Erase for good")
         facts = self._facts(user)
-        for word, count in words_to_blank(user).items():
+        for word, count in erasure.words_to_blank(user).items():
             text_of_word = gettext("%(word)s (in other records: %(count)s)") % {"word": word, "count": count}
             facts.append((gettext("Is blanked"), text_of_word))
         return self._confirm(request, user, form=form, title=title, text=text, button=button, facts=facts)

@@ -90,8 +90,7 @@ class Left:
 
 @transaction.atomic
 def why_not(access: Access, user: User) -> str:
-    """Why this person cannot be erased now, in a sentence; empty when nothing stands against it. It stays true inside a
-    transaction that holds their locks."""
+    """Why this person cannot be erased now, in a sentence; else empty. It stays true while their locks are held."""
     if user.is_erased:
         return _("This person has been erased already.")
     if access.user == user:
@@ -208,8 +207,7 @@ def _erase_mails(person: Person, kept: list[BillingContact]) -> int:
 
 
 def _blank_own_entries(user: User, redaction: Redaction) -> int:
-    """Entries about the person name nobody at all. Where an act came from is erased from what the person did, and from
-    what nobody did who was signed in."""
+    """Entries about the person name nobody. Where an act came from is erased if they, or nobody signed in, did it."""
     about = AuditEntry.objects.filter(person=user)
     changed = 0
     for entry in about.only("subject", "detail").order_by("pk").iterator(chunk_size=500):
@@ -278,8 +276,7 @@ def words_to_blank(user: User) -> dict[str, int]:
 
 
 def texts_that_name(person: Person) -> Iterator[tuple[type[Model], dict[str, Any]]]:
-    """The texts about other things in which the person is named: of each row its table, its key as ``pk``, and the
-    values that its columns get."""
+    """The other texts that name the person: of each row its table, its key as ``pk``, and its columns' new values."""
     needles = Redaction([*person.addresses, *person.names]).needles
     for table in TABLES:
         model, columns, moments = table.model, table.swept.split(), table.moments.split()

@@ -190,8 +190,7 @@ class Redaction:
 
 
 def _known_addresses(user: User) -> set[str]:
-    """All addresses that are or were the person's, or that they asked for, in lower case. One that belongs to somebody
-    else by now is left out."""
+    """All addresses that they have, had or asked for, in lower case, without those that are somebody else's by now."""
     addresses = {user.email, *EmailAddress.objects.filter(user=user).values_list("email", flat=True)}
     addresses |= set(EmailChange.objects.filter(user=user).values_list("email", flat=True))
     changes = AuditEntry.objects.filter(Q(action__contains="email") | Q(action__contains="address"), person=user)
@@ -212,8 +211,7 @@ def names_in(detail: dict[str, Any]) -> set[str]:
 
 
 def _is_only_name(name: str, user: User) -> bool:
-    """Whether a text that holds a name of this person can only mean them: it has two words, nobody else bears it, and
-    no customer is called so."""
+    """Whether the name means only this person: it has two words, and no other person or customer bears it."""
     same = Q(name__iexact=name)
     others = (
         User.objects.filter(same).exclude(pk=user.pk),

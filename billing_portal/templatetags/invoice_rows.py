@@ -18,8 +18,7 @@ register = template.Library()
 
 
 class Escaped(dict[str, str]):
-    """What `str.format_map` puts into the markup of a row: its texts, each escaped when first asked for, and the markup
-    that is handed in by name."""
+    """What `str.format_map` puts into a row's markup: its texts, escaped when first asked for, and given markup."""
 
     def __init__(self, texts: Mapping[str, Any], **markup: SafeString) -> None:
         super().__init__(markup)

@@ -140,12 +140,6 @@ class ChargeAdmin(PortalAdmin):
     def delete_model(self, request: HttpRequest, obj: Charge) -> None:
         remove_charge(access=access_of_staff(request), charge_id=obj.pk, at=timezone.now())
 
-    def delete_queryset(self, request: HttpRequest, queryset: QuerySet[Charge]) -> None:
-        """All or none of the chosen ones."""
-        with transaction.atomic():
-            for pk in queryset.order_by("pk").values_list("pk", flat=True):
-                remove_charge(access=access_of_staff(request), charge_id=pk, at=timezone.now())
-
     def changelist_view(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
         return self._show_refusal(request, partial(super().changelist_view, request, *args, **kwargs))
 

@@ -368,8 +368,7 @@ class InvoiceAdmin(PortalAdmin):
     def get_search_results(
         self, request: HttpRequest, queryset: QuerySet[Invoice], search_term: str
     ) -> tuple[QuerySet[Invoice], bool]:
-        """What looks like a number or a payment reference is found by the index of numbers, what looks like an amount
-        by what was billed or is due."""
+        """First by number or payment reference, which have an index, then by an amount that was billed or is due."""
         if search_term.strip():
             numbered = queryset.numbered(search_term.strip())  # type: ignore[attr-defined]
             for found in (numbered, queryset.filter(named(search_term)), queryset.of_amount(search_term)):  # type: ignore[attr-defined]

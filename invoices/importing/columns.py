@@ -141,8 +141,7 @@ class Columns:
         ]
 
     def plain(self, texts: Texts, form: FileFormat) -> Texts:
-        """The texts with numbers such as 1234.5 and dates such as 2026-10-05, however the file writes them. Raises
-        BadRow."""
+        """The texts with numbers such as 1234.5 and dates such as 2026-10-05, whatever the format. Raises BadRow."""
         values = dict(zip(self.columns, texts, strict=True))
         for name in self.dates:
             values[name] = form.date(values[name])

@@ -47,8 +47,7 @@ class Reader:
     """One pass over an open file. ``digest`` is complete at the end; it shows whether two passes read the same."""
 
     def __init__(self, file: BinaryIO, known: Collection[str], needed: Collection[str], form: FileFormat) -> None:
-        """Reads the heading. Raises UnusableFile when it names columns that are not known, or not all that are
-        needed."""
+        """Reads the heading. Raises UnusableFile when it names unknown columns, or not all that are needed."""
         file.seek(0)
         self.file, self.known, self.needed, self.format = file, known, needed, form
         self.bytes_read = self.rows_read = self.line = 0
@@ -56,8 +55,7 @@ class Reader:
         self.columns = self._heading()
 
     def rows(self, problems: Problems) -> Iterator[tuple[int, Texts]]:
-        """Line numbers and stripped texts; empty rows are skipped, and empty values behind the last column. Adds what
-        cannot be read to ``problems``."""
+        """Line numbers and stripped texts; no empty rows, nor values behind the last column. Adds ``problems``."""
         width = len(self.columns)
         absent = width  # an empty text stands there, behind the others
         in_order = itemgetter(*(self.columns.index(name) if name in self.columns else absent for name in self.known))

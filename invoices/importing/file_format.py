@@ -123,8 +123,7 @@ class Evidence[Value]:
         self.first.setdefault(value, f"{text[:40]!r} on line {line}")
 
     def decide(self, given: Value | None, default: Value | None) -> Value | None:
-        """``given`` by whoever imports, else what the file shows. Raises UnusableFile when that is nothing clear and
-        there is no ``default``."""
+        """``given`` by whoever imports, else what the file shows, else ``default``. Raises UnusableFile if unclear."""
         shown = [value for value in self.first if value != "?"]
         if given is not None:
             return given

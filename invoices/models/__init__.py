@@ -6,16 +6,6 @@ from invoices.models.credits import Credit, CreditEntry
 from invoices.models.invoices import Invoice, InvoiceLine, NumberSeries, RemittanceAccount
 
 __all__ = [
-    "Charge",
-    "Credit",
-    "CreditEntry",
-    "CreditNote",
-    "CreditNoteLine",
-    "Invoice",
-    "InvoiceLine",
-    "IssuedDocument",
-    "NumberSeries",
-    "PeriodClosing",
-    "RemittanceAccount",
-    "TaxRate",
-]
+    "Charge", "Credit", "CreditEntry", "CreditNote", "CreditNoteLine", "Invoice", "InvoiceLine", "IssuedDocument",
+    "NumberSeries", "PeriodClosing", "RemittanceAccount", "TaxRate",
+]  # fmt: skip

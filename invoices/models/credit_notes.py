@@ -14,8 +14,7 @@ from invoices.querysets import CreditNoteQuerySet
 
 class CreditNote(models.Model):
     """Takes back all or part of an issued invoice, and never changes. ``applied_minor`` lowers the invoice: what it
-    still owed, and what went back to credits that had paid for it. The rest was paid with money and becomes a
-    credit."""
+    still owed, and what went back to credits that had paid for it. The rest, paid with money, becomes a credit."""
 
     invoice = models.ForeignKey(Invoice, models.PROTECT, related_name="credit_notes", verbose_name=_("invoice"))
     profile = models.ForeignKey(

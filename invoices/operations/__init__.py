@@ -1,2 +1,1 @@
-"""The only code that changes invoices. Operations run in a transaction: their own, or that of the operation in
-`payments` that calls them."""
+"""The only code that changes invoices, each in a transaction of its own or of the `payments` operation above it."""

@@ -104,7 +104,8 @@ def _complete(charge: Charge) -> None:
     try:
         charge.clean_fields(exclude=["profile", "section", "tax_rate", "created_by", "invoice", "amount_minor"])
     except ValidationError as error:
-        raise CannotCharge(_in_words(error)) from error
+        faults = (f"{_label(name)}: {' '.join(messages)}" for name, messages in error.message_dict.items())
+        raise CannotCharge(" ".join(faults)) from error
     if not all(text.isprintable() for text in (charge.description, charge.unit, charge.source_reference)):
         raise CannotCharge(_("A text holds control characters."))
     if not FIRST_DAY <= charge.happened_on <= LAST_DAY:
@@ -115,10 +116,6 @@ def _complete(charge: Charge) -> None:
 def note_of(rate: TaxRate) -> str:
     """What is printed beside the percentage. A reverse charge has to be named on the invoice, so it always is."""
     return rate.note or ("Reverse charge" if rate.is_reverse_charge else "")
-
-
-def _in_words(error: ValidationError) -> str:
-    return " ".join(f"{_label(name)}: {' '.join(messages)}" for name, messages in error.message_dict.items())
 
 
 def _recorded_before(charge: Charge) -> Charge | None:
@@ -143,8 +140,7 @@ def _label(name: str) -> str:
 
 @transaction.atomic
 def remove_charge(*, access: Access, charge_id: int, at: datetime) -> None:
-    """Removes a charge that is on no invoice yet. Raises CannotCharge for one that is, or is gone. Rights are the
-    caller's."""
+    """Removes a charge. Raises CannotCharge for one that is on an invoice, or is gone. Rights are the caller's."""
     charge = Charge.objects.select_for_update(of=("self",)).select_related("profile").filter(pk=charge_id).first()
     if charge is None:
         raise CannotCharge(_("The charge was removed already."))

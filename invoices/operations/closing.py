@@ -180,8 +180,7 @@ class _Run:
             yield closed
 
     def _next_chunk(self) -> Closed | None:
-        """None when there is none. A chunk that fails is tried again by halves, until the bad profile stands alone and
-        is passed over."""
+        """None when there is none. A failing chunk is halved until the bad profile stands alone and is passed over."""
         locked: list[BillingProfile] = []
         try:
             with transaction.atomic():
@@ -205,8 +204,7 @@ class _Run:
         return closed
 
     def _lock(self) -> list[BillingProfile]:
-        """Locks the next of them and skips those that somebody else holds. Their charges and payments can be written
-        meanwhile."""
+        """Locks the next of them that nobody else holds. Their charges and payments can be written meanwhile."""
         profiles, (last_on, last_id) = self.profiles, self.last
         if last_on is not None:
             further = Q(next_invoice_on__gt=last_on) | Q(next_invoice_on=last_on, pk__gt=last_id)
@@ -275,8 +273,7 @@ def _outcome(profile: BillingProfile, sums: Sums) -> str:
 
 
 def mark_charges(closings: Iterable[tuple[int, date, int]]) -> None:
-    """Puts a profile's unbilled charges before a day on an invoice, which may be written later in the transaction. Rows
-    are profile, day, invoice."""
+    """Puts unbilled charges on an invoice that may be written later. Rows: profile, day after the last, invoice."""
     _execute(MARK_CHARGES, closings)
 
 

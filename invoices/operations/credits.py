@@ -280,8 +280,7 @@ def add_credit(
 
 def move(movements: Sequence[Movement], *, at: datetime, actor: User | None = None) -> None:
     """Writes movements of locked lots: their entries, and what is left of each lot, in two statements. The database
-    adds up for itself and refuses less than nothing, so a caller that forgot the lock fails instead of spending a lot
-    twice."""
+    adds up and refuses less than nothing, so a caller that forgot the lock fails instead of spending a lot twice."""
     CreditEntry.objects.bulk_create(
         CreditEntry(
             credit=movement.credit, kind=movement.kind, amount_minor=movement.minor, invoice=movement.invoice, at=at,

@@ -171,8 +171,7 @@ def lock_profile(profile: BillingProfile) -> None:
 
 
 def reinstate(profile: BillingProfile, *, at: datetime) -> None:
-    """Makes a profile active again when nothing is past due any more, inside the transaction that settled an
-    invoice."""
+    """Makes a profile active again once nothing is past due, inside the transaction that settled an invoice."""
     if profile.status in (Status.WARNED, Status.DISABLED):
         today = profile.day_of(at)
         if _sum(_late(profile, today)) < floor_of(profile.currency):

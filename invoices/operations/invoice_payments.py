@@ -56,8 +56,7 @@ def _write(invoice: Invoice, fields: set[str]) -> None:
 
 
 def take_back_payment(invoice: Invoice, amount: Money, *, at: datetime, by_bank: bool = False) -> None:
-    """Undoes booked money on a locked invoice, which is due and reminded of again. ``by_bank``: the payer's bank took
-    it."""
+    """Undoes booked money on a locked invoice, which is due again. ``by_bank``: the payer's bank took it."""
     invoice.paid_minor -= amount.minor
     invoice.refunded_minor += amount.minor
     invoice.charged_back_minor += amount.minor if by_bank else 0
@@ -79,8 +78,7 @@ def give_back_payment(invoice: Invoice, amount: Money, *, at: datetime, paid_wit
 
 
 def mark_disputed(invoice: Invoice, *, since: datetime | None) -> None:
-    """Notes on a locked invoice since when a payment is disputed; None when none is. The money stays booked until
-    then."""
+    """Notes on a locked invoice since when a payment is disputed; None when none is. Its money stays booked."""
     if invoice.disputed_at != since:
         invoice.disputed_at = since
         invoice.save(update_fields=["disputed_at"])

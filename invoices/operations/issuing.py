@@ -79,15 +79,11 @@ def recompute_draft(*, invoice_id: int) -> Invoice:
     invoice = Invoice.objects.locked().get(pk=invoice_id)
     if invoice.status != InvoiceStatus.DRAFT:
         raise WrongState(_("Invoice %(number)s has been issued and does not change any more.") % {"number": invoice})
-    _recompute(invoice)
-    invoice.save(update_fields=["charges_minor", "tax_minor", "total_minor"])
-    return invoice
-
-
-def _recompute(invoice: Invoice) -> None:
     lines = list(invoice.lines.select_related("section").order_by("position", "pk"))
     compute_sums(invoice, lines)
     InvoiceLine.objects.bulk_update(lines, LINE_SUMS)
+    invoice.save(update_fields=["charges_minor", "tax_minor", "total_minor"])
+    return invoice
 
 
 @transaction.atomic

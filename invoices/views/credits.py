@@ -60,8 +60,7 @@ def _ledger(access: Access) -> CreditEntryQuerySet:
 
 
 def _balances(owned: CreditQuerySet, today: date, currency: str) -> list[dict[str, Money]]:
-    """In each currency, the profile's own first: what may be used today, the part that expires soon, what may be used
-    later."""
+    """In each currency, the profile's own first: what may be used today, what of it expires soon, what begins later."""
     begun = Q(starts_on=None) | Q(starts_on__lte=today)
     left = owned.filter(Q(expires_on=None) | Q(expires_on__gte=today), remaining_minor__gt=0)
     sums = {

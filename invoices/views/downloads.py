@@ -70,8 +70,7 @@ class Echo:
 
 
 def table_response(kind: str, name: str, head: Sequence[str], rows: Iterable[Sequence[Cell]]) -> HttpResponseBase:
-    """The download of a table as ``csv`` or ``xlsx`` under a file name, which gets the ending. No text in it is taken
-    for a formula."""
+    """The download of a table as ``csv`` or ``xlsx``. ``name`` gets the ending; no text is taken for a formula."""
     if kind == "xlsx":
         return FileResponse(_workbook(head, rows), as_attachment=True, filename=f"{name}.xlsx")
     return StreamingHttpResponse(

@@ -141,8 +141,7 @@ class Rows:
 
 
 def row_context(invoice: Invoice, access: Access, at: datetime) -> dict[str, Any]:
-    """What `invoices/_changed.html` needs to redraw a row and the figures above the list. ``access`` is in the
-    profile."""
+    """What `invoices/_changed.html` needs to redraw a row and the figures above. ``access`` is in the profile."""
     rows = Rows(access, at)
     summary = summary_of(rows.profile, rows.today)
     return {"rows": [rows.row(invoice)], "summary": summary, "profile": rows.profile, "may_pay": rows.may_pay}
