@@ -30,8 +30,7 @@ SECOND_FACTORS = (Authenticator.Type.TOTP, Authenticator.Type.WEBAUTHN)
 # Of role assignments: whether the person has a second factor.
 WITH_SECOND_FACTOR = Exists(Authenticator.objects.filter(user=OuterRef("user"), type__in=SECOND_FACTORS))
 
-# The columns of `RoleGrant`, in its order. Built once, because every page and every payment asks for it. A section's
-# roles hold nothing that is protected.
+# The columns of `RoleGrant`, built once, because every page asks. A section's roles hold nothing that is protected.
 HELD = (
     RoleAssignment.objects.filter(user__is_active=True)
     .annotate(
@@ -142,8 +141,7 @@ class Access:
         return replace(self, profile=profile)
 
     def scope_filter(self, permission: Permission, path: str = "") -> Q:
-        """Rows of profiles on which this person holds a permission; ``path`` leads to the profile, e.g. ``profile``.
-        Inside one profile only that profile's rows match."""
+        """Rows of profiles on which this person holds a permission, inside one only its own; ``path`` leads to it."""
         own, above = (f"{path}__in", f"{path}__account__in") if path else ("pk__in", "account__in")
         if self.profile is not None:
             return Q(**{own: [self.profile.pk]}) if self.can(permission) else Q(pk__in=[])
@@ -192,8 +190,7 @@ def fresh(access: Access) -> Access:
 
 
 def require_staff(access: Access) -> Access:
-    """Returns the access as it is now. Raises NotAllowed unless whoever asks is staff, or the portal itself. Call it
-    under the locks of an act that only staff may do."""
+    """The access as it is now; call it under the locks of an act for staff. Raises NotAllowed for anybody else."""
     now = fresh(access) if access.unlimited else access
     if not now.unlimited:
         raise NotAllowed(_("Only staff may do this."))

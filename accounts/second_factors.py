@@ -23,8 +23,7 @@ log = structlog.get_logger("portal.second_factors")
 
 
 class UnreadableSecret(ValidationError, NotAllowed):
-    """No key decrypts a secret. The message may be shown: beside a form's field, or as a 403; a template that would say
-    something about the secret goes on without."""
+    """No key decrypts a secret. The message may be shown, by a form or a 403; a template goes on without it."""
 
     remedy = "staff"
     silent_variable_failure = True  # Django's templates look for this name

@@ -1,6 +1,5 @@
-"""How gunicorn serves the portal. Threads, because a request that pays mostly waits for a gateway; a worker of our own,
-because gunicorn's lets a client that sends half a request keep a thread. What differs between machines comes from
-``GUNICORN_CMD_ARGS`` (docs/deploying.md)."""
+"""How gunicorn serves the portal: threads, because a request that pays mostly waits for a gateway, and a worker that
+lets no half request keep one. What differs between machines comes from ``GUNICORN_CMD_ARGS`` (docs/deploying.md)."""
 
 from pathlib import Path
 from typing import Any

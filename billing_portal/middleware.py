@@ -97,8 +97,7 @@ class NoNulInCookies(MiddlewareMixin):
 
 
 class BodyLimit(MiddlewareMixin):
-    """Refuses a body unread that says it is larger than `DATA_UPLOAD_MAX_MEMORY_SIZE`, or does not say how large it is
-    (Django would take that for an empty one)."""
+    """Refuses, unread, a body above `DATA_UPLOAD_MAX_MEMORY_SIZE` or of unknown size (for Django an empty one)."""
 
     def process_request(self, request: HttpRequest) -> HttpResponse | None:
         length = request.META.get("CONTENT_LENGTH") or "0"

@@ -121,8 +121,7 @@ class ActivateTOTPForm(CodeForm, totp.ActivateTOTPForm):
 
 
 class KeyForm:
-    """Of a wrong security key allauth tells nothing. At signing in with a passkey alone the browser only claims whose
-    it is, so the entry is about nobody."""
+    """Audits a wrong security key, of which allauth tells nothing; about nobody if only the browser says whose."""
 
     user: Any
 

@@ -117,8 +117,7 @@ def has_payment_code(remittance: Remittance, amount: Money) -> bool:
 
 
 def payment_code_svg(remittance: Remittance, amount: Money, reference: str) -> str:
-    """The payment code of the European Payments Council (EPC069-12). Black on white whatever the page's colors, or no
-    scanner reads it. ``reference`` is ISO 11649."""
+    """The code of EPC069-12, black on white on any page, or no scanner reads it. ``reference`` is ISO 11649."""
     code = make_epc_qr(
         name=remittance.holder[:70],
         iban=remittance.iban,

@@ -284,8 +284,8 @@ def stored_values(model: type[Model], keys: Iterable[Any]) -> dict[Any, dict[str
 
 
 def differences(model: type[Model], before: dict[str, Any], after: dict[str, Any]) -> dict[str, dict[str, Any]]:
-    """``{"before": {...}, "after": {...}}`` of the fields that differ. A row that is new has no ``before``, one that is
-    gone no ``after``, and neither has what is empty."""
+    """``{"before": {...}, "after": {...}}`` of the fields that differ. A new row has no ``before``, a deleted one no
+    ``after``, and neither has what is empty."""
     known = before or after
     fields = [field for field in _fields(model) if field.name in known and _differs(field, before, after)]
     sides = {"before": before, "after": after} if fields else {}

@@ -230,7 +230,7 @@ class SecondFactorKindFilter(admin.SimpleListFilter):
 
 
 class SecondFactorAdmin(ReadOnlyAdmin):
-    """Second factors, without their secrets. Removing one lets somebody who lost it sign in again."""
+    """Second factors, without their secrets. Who lost one can sign in again once it is removed."""
 
     list_display = ("user", "kind", "created_at", "last_used_at", "can_be_used")
     list_filter = (SecondFactorKindFilter,)

@@ -220,8 +220,7 @@ class BillingProfile(PostalAddress):
         db_default=True,
         help_text=_("To its owners, contributors and invoice managers, and to its contacts."),
     )
-    # Up to when charges have been invoiced, and the day on which the period that began then closes. Empty until the
-    # billing run has seen the profile.
+    # Up to when charges have been invoiced, and when the next period closes. Empty until the first billing run.
     billed_until_on = models.DateField(_("invoiced up to"), null=True, blank=True, editable=False)
     next_invoice_on = models.DateField(_("next invoice"), null=True, blank=True, editable=False)
     time_zone = models.CharField(

@@ -56,8 +56,7 @@ def change_activity(*, access: Access, user: User, is_active: bool, at: datetime
 
 
 def places_owned_alone(user: User) -> list[str]:
-    """The names of the scopes that would have no active owner without this person. Locks every scope they own directly,
-    so that it stays true until the transaction ends."""
+    """The names of the scopes that would have no active owner without this person. Locks every scope they own."""
     return [str(place) for place in locked_places_owned_by(user) if not has_other_owner(place, user)]
 
 

@@ -19,8 +19,7 @@ from accounts.recipients import owners
 from accounts.roles import Permission
 from billing_portal.core.outbox import queue
 
-# Staff get a mail for each request; one that is withdrawn or declined may be made anew, but not all day long, and not
-# by one person for one profile after the other.
+# Staff get a mail for each request. One may be made anew, but not all day long, nor for one profile after the other.
 MAX_REQUESTS, MAX_REQUESTS_OF_PERSON, WITHIN = 3, 20, timedelta(days=1)
 
 

@@ -53,8 +53,7 @@ def _stops_demanding(request: HttpRequest) -> bool:
 @account_view(Permission.ROLES_ASSIGN)
 @reauthentication_required(enabled=_stops_demanding, app="allauth.account")
 def second_factor(request: HttpRequest, access: Access, account: BillingAccount) -> HttpResponse:
-    """Says what demanding a second factor changes; a POST does it: ``on`` is 1 or 0. Who stops it confirms who they
-    are: a browser that was left open is not enough."""
+    """Says what the demand changes; a POST makes (``on`` is 1) or ends it (0), which takes reauthentication."""
     if request.method != "POST":
         has_own = access.user is not None and has_second_factor(access.user)
         context = {"account": account, "has_own": has_own, "stopped": people_stopped(account)}

@@ -36,8 +36,7 @@ class MigrationsMissing(Exception):
 
 @cache
 def require_migrations() -> None:
-    """Raises MigrationsMissing until the database has every migration of this code. From then on it costs nothing,
-    since a running process gets no new code."""
+    """Raises MigrationsMissing until the database has every migration of this code. From then on it costs nothing."""
     executor = MigrationExecutor(connection)
     if executor.migration_plan(executor.loader.graph.leaf_nodes()):
         raise MigrationsMissing

@@ -223,8 +223,7 @@ def _blank_own_entries(user: User, redaction: Redaction) -> int:
 
 
 def _blank_own_texts(user: User, redaction: Redaction) -> int:
-    """What was written about this person under an address that they may not have proven: the log of the staff pages,
-    and the mails that told owners of a role."""
+    """Texts under an address they may not have proven: the log of the staff pages, and mails to owners about roles."""
     granted = AuditEntry.objects.filter(person=user, action="role.granted").values("at")
     mails = OutgoingMail.objects.filter(
         template="role_granted", context__person__iexact=user.email, created_at__in=granted
@@ -239,8 +238,7 @@ def _blank_own_texts(user: User, redaction: Redaction) -> int:
 
 
 def _blank_contact_names(person: Person) -> int:
-    """What customers call the person as a contact may be another name, or that of a department. So it is blanked in the
-    entries about the contact, and in no other text."""
+    """Only in entries about the contact: what customers call it may be another name, or that of a department."""
     entries = AuditEntry.objects.filter(
         person.has("subject", moment="at"), action__startswith=f"{thing_of(BillingContact)}."
     )

@@ -37,9 +37,8 @@ class CannotExport(Exception):
 
 @transaction.atomic
 def export_person(*, access: Access, user: User, stream: IO[bytes], at: datetime, reason: str = "") -> None:
-    """Writes the ZIP file to a binary stream. Everybody may have their own copy, staff may make one of a customer for a
-    reason, and only a superuser one of a member of staff. Raises NotAllowed; CannotExport without a reason where one is
-    needed, and after `MAX_EXPORTS` within an hour."""
+    """Writes the ZIP file to a binary stream: for the person, or for staff with a reason; a superuser where the person
+    is staff. Raises NotAllowed, and CannotExport without that reason and after `MAX_EXPORTS` within an hour."""
     is_own = access.user == user
     if not is_own:
         require_power_over(access, user)

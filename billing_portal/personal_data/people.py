@@ -120,8 +120,7 @@ def _periods_of_address(address: str, user: User, *, is_current: bool) -> Period
 
 
 def _names(user: User) -> dict[str, Periods]:
-    """The names that only this person had, each from the moment when they were given it until they were given another.
-    Nobody is known by a name before they joined."""
+    """The names that only this person had, each from when they were given it (or joined) until the next."""
     names: dict[str, list[Period]] = {}
     since = user.joined_at - MOMENT
     for at, detail in _changes_of(user).order_by("at", "pk").values_list("at", "detail"):

@@ -114,8 +114,7 @@ def one_line(content: str) -> SafeString:
 
 @register.simple_block_tag
 def panel(content: str, name: str, title: str, *, body: bool = True, css: str = "") -> SafeString:
-    """A part of a page under a heading, which ``name`` makes the part's label. A table takes the panel's whole width:
-    it comes without a ``body`` around it."""
+    """A part of a page, labelled by its heading. A table takes the whole width: it has no ``body`` around it."""
     inner = format_html('<div class="panel-body">{}</div>', content) if body else content
     section = (
         '<section class="panel {}" aria-labelledby="{}"><div class="panel-head"><h2 id="{}">{}</h2></div>{}</section>'

@@ -102,8 +102,7 @@ class SourceInvoice:
 
     @property
     def digest(self) -> str:
-        """Of what the file said: the same for the same texts, whatever the order of the columns, and still the
-        same when a later version knows more columns."""
+        """Of what the file said, whatever the order of the columns and however many a later version knows."""
         names = COLUMNS.columns
         content = "".join(
             f"[{', '.join(f'{name}={quoted(text)}' for name, text in zip(names, texts, strict=True) if text)}]"

@@ -22,8 +22,7 @@ from invoices.money import Money
 
 Progress = Callable[[str, Reader], None]
 
-# Pairs, because a list of profiles and a list of references would be looked up each with each. The last condition is
-# the index's own, which is not used without it.
+# Pairs, because two lists would be looked up each with each. The last condition is the index's own, or it is not used.
 BY_REFERENCE = """
 WITH wanted (profile_id, reference) AS (VALUES {pairs})
 SELECT stored.* FROM wanted JOIN {table} AS stored

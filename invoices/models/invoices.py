@@ -104,8 +104,7 @@ class Invoice(models.Model):
         db_persist=True,
     )
 
-    # Written by the operations of payments when an attempt begins and ends, and when a payer's bank disputes a payment
-    # and decides, so that no page here asks payments.
+    # Written by operations of payments, about attempts and a bank's disputes, so that no page here asks payments.
     payment_started_at = models.DateTimeField(_("payment started"), null=True, editable=False)
     payment_started_by = models.ForeignKey(
         settings.AUTH_USER_MODEL, models.PROTECT, null=True, related_name="+", editable=False, db_index=False

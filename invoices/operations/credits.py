@@ -298,7 +298,6 @@ def move(movements: Sequence[Movement], *, at: datetime, actor: User | None = No
 
 
 def change_credit(credit: Credit, amount: Money, *, at: datetime, note: str = "") -> None:
-    """Money of a locked lot goes back to where it came from (negative), or came back after all. No actor is noted: who
-    paid it back stands with the refund."""
+    """Money of a locked lot goes back to its source (negative), or comes again. The refund says who did it."""
     kind = CreditEntry.Kind.GIVEN_BACK if amount.minor > 0 else CreditEntry.Kind.TAKEN_BACK
     move([Movement(credit, kind, amount.minor, note=note)], at=at)

@@ -11,8 +11,8 @@ from invoices.models import CreditNote, Invoice, IssuedDocument
 
 
 def issued_pdf(subject: Invoice | CreditNote, *, at: datetime) -> bytes:
-    """The PDF of an issued invoice (needs ``profile.account``) or of a credit note (needs ``invoice``) in the language
-    that is active. Never call it inside a transaction."""
+    """The PDF of an issued invoice (needs ``profile.account``) or credit note (needs ``invoice``), in the active
+    language. Never call it inside a transaction."""
     language = get_language() or "en"
     content = kept_document(subject, language=language)
     if content is None:

@@ -102,9 +102,8 @@ def issue(*, access: Access, invoice_id: int, today: date, at: datetime) -> Invo
 def issue_many(
     *, access: Access, invoice_ids: Sequence[int], at: datetime
 ) -> tuple[list[Invoice], list[tuple[Invoice, Exception]]]:
-    """Issues stored drafts together, each dated today where its profile is. Returns those that were issued, and those
-    that `issue` would have refused, with what it would have raised. Rights are the caller's. Give it some hundred: the
-    series of numbers stays locked until all are written."""
+    """Issues stored drafts together, each dated today where its profile is. Returns those issued, and the refused with
+    what `issue` would have raised. Rights are the caller's. Some hundred at most: the series of numbers is locked."""
     invoices = list(Invoice.objects.filter(pk__in=invoice_ids).locked())
     refusals = _refusals(invoices)
     issued = [invoice for invoice in invoices if invoice.pk not in refusals]
@@ -226,8 +225,7 @@ def _buyer(profile: BillingProfile) -> dict[str, Any]:
 
 
 def _plan(invoice: Invoice, issued_on: date, due_on: date, at: datetime) -> None:
-    """When people are told of the invoice, when it is charged and its payer reminded: none of it for days that have
-    gone, as of history that is imported."""
+    """When people are told of the invoice, its card is charged and its payer reminded; nothing on days gone by."""
     profile, today = invoice.profile, invoice.profile.day_of(at)
     by_card = profile.charges_automatically and not profile.pays_by_wire and profile.account.can_pay_by_card
     charged_on = issued_on + timedelta(days=settings.AUTOPAY_DELAY_DAYS)

@@ -1,5 +1,4 @@
-"""``manage.py check``: Django's own, and a look for the demo's people in the database. A database that does not answer
-is a warning: Django would end there."""
+"""``manage.py check``: Django's own, and whether the demo's people are in the database, should that answer."""
 
 from typing import Any
 
