@@ -113,13 +113,12 @@ def one_line(content: str) -> SafeString:
 
 
 @register.simple_block_tag
-def panel(content: str, name: str, title: str, *, body: bool = True, css: str = "") -> SafeString:
+def panel(content: str, name: str, title: str, *, note: str = "", body: bool = True, css: str = "") -> SafeString:
     """A part of a page, labelled by its heading. A table takes the whole width: it has no ``body`` around it."""
+    aside = format_html('<span class="muted small">{}</span>', note) if note else ""
     inner = format_html('<div class="panel-body">{}</div>', content) if body else content
-    section = (
-        '<section class="panel {}" aria-labelledby="{}"><div class="panel-head"><h2 id="{}">{}</h2></div>{}</section>'
-    )
-    return format_html(section, css, name, name, title, inner)
+    head = format_html('<div class="panel-head"><h2 id="{}">{}</h2>{}</div>', name, title, aside)
+    return format_html('<section class="panel {}" aria-labelledby="{}">{}{}</section>', css, name, head, inner)
 
 
 @register.simple_tag
