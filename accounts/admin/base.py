@@ -77,6 +77,8 @@ class PortalAdmin(admin.ModelAdmin):
     pages: ClassVar[dict[str, str]] = {}
     # Exceptions of operations whose message is shown, after the admin's own transaction was rolled back.
     refusals: tuple[type[Exception], ...] = ()
+    # What stands below the form while a row is added.
+    inlines_when_new: ClassVar[tuple[Any, ...]] = ()
 
     def get_urls(self) -> list[URLPattern]:
         own = [
@@ -88,6 +90,9 @@ class PortalAdmin(admin.ModelAdmin):
             for name, view in self.pages.items()
         ]
         return [*own, *super().get_urls()]
+
+    def get_inlines(self, _request: HttpRequest, obj: Any) -> Any:
+        return self.inlines if obj else self.inlines_when_new
 
     def get_fieldsets(self, request: HttpRequest, obj: Any = None) -> Any:
         """While a row is added, what nobody writes is left out: a code or a time drawn now is not the one saved."""
@@ -264,10 +269,6 @@ class NoDeleteAdmin(PortalAdmin):
 
     refusals = REFUSALS
     has_delete_permission = never
-    inlines_when_new: ClassVar[tuple[Any, ...]] = ()
-
-    def get_inlines(self, _request: HttpRequest, obj: Model | None) -> Any:
-        return self.inlines if obj else self.inlines_when_new
 
 
 class ReadOnlyAdmin(PortalAdmin):

@@ -17,7 +17,7 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from accounts.access import system_access
-from accounts.admin.base import NoDeleteAdmin, PortalAdmin, ReadOnlyAdmin, access_of_staff
+from accounts.admin.base import NoDeleteAdmin, PortalAdmin, ReadOnlyAdmin, access_of_staff, never
 from invoices.admin import base
 from invoices.admin.base import decimal_column, money_column
 from invoices.models import Charge, PeriodClosing, TaxRate
@@ -87,6 +87,7 @@ class ChargeAdmin(PortalAdmin):
     search_help_text = _("Description, reference, section, or the name or code of a billing profile")
     addition_recorded_as = "charge.recorded"
     refusals = (CannotCharge,)
+    has_change_permission = never  # a wrong charge is removed and recorded anew: an invoice holds what was recorded
     profile_link, invoice_link = base.profile_link, base.invoice_link
     amount = money_column("amount_minor", _("amount"), currency="profile.currency")
     tax = money_column("tax_minor", _("tax"), currency="profile.currency")
@@ -120,10 +121,6 @@ class ChargeAdmin(PortalAdmin):
     def get_readonly_fields(self, _request: HttpRequest, obj: Charge | None = None) -> Any:
         shown = ("profile_link", "counted", "price", "percent", "amount", "tax", "invoice_link")
         return shown if obj is None else (*shown, *WRITTEN, "tax_note", "created_at", "created_by")
-
-    def has_change_permission(self, _request: HttpRequest, _obj: Charge | None = None) -> bool:
-        """A wrong charge is removed and recorded anew, so that what is on an invoice is what was recorded."""
-        return False
 
     def has_delete_permission(self, request: HttpRequest, obj: Charge | None = None) -> bool:
         is_billed = obj is not None and obj.invoice_id is not None

@@ -295,7 +295,7 @@ class LinesInline(PortalInline):
 @admin.register(Invoice)
 class InvoiceAdmin(PortalAdmin):
     form = DraftForm
-    inlines = (LinesInline,)
+    inlines = (LinesInline,)  # once there is a profile, which says in which currency and for which sections
     actions = (issue_selected, void_selected, rebill_selected, apply_credits_selected)
     autocomplete_fields = ("profile",)
     list_display = (
@@ -394,10 +394,6 @@ class InvoiceAdmin(PortalAdmin):
     def get_readonly_fields(self, _request: HttpRequest, _obj: Invoice | None = None) -> Any:
         return ("label", "profile_link", "payments_link", "chain", *SUMS, *FACTS)
 
-    def get_inlines(self, _request: HttpRequest, obj: Invoice | None) -> Any:
-        """Lines come after the profile is chosen, because it says in which currency and for which sections."""
-        return self.inlines if obj is not None else ()
-
     def get_actions(
         self, request: HttpRequest, action_location: admin.ActionLocation = admin.ActionLocation.CHANGE_LIST
     ) -> Any:
@@ -410,13 +406,6 @@ class InvoiceAdmin(PortalAdmin):
 
     def has_delete_permission(self, request: HttpRequest, obj: Invoice | None = None) -> bool:
         return _may_change(obj) and super().has_delete_permission(request, obj)
-
-    def get_object(self, request: HttpRequest, object_id: str, from_field: str | None = None) -> Invoice | None:
-        """Locked while it is being written, so that nobody issues it in between."""
-        invoice: Invoice | None = super().get_object(request, object_id, from_field)
-        if invoice is not None and request.method == "POST":
-            return Invoice.objects.locked().get(pk=invoice.pk)
-        return invoice
 
     def add_view(
         self, request: HttpRequest, form_url: str = "", extra_context: dict[str, Any] | None = None
