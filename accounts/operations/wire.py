@@ -119,13 +119,14 @@ def decide_wire_request(*, access: Access, request_id: int, approve: bool, answe
     _record(access, at, f"wire.{status.value}", profile, reason=answer.strip())
     context = {
         "profile": profile.name,
+        "is_approved": approve,
         "answer": request.answer,
         "url": settings.PUBLIC_URL + reverse("accounts:wire_request", args=[profile.code]),
     }
     readers = {person.pk: person for person in [request.requested_by, *owners(profile)] if person.is_active}
     for person in readers.values():
         key = f"wire-{status.value}:{request.pk}:{person.pk}"
-        queue(key=key, to=person, template=f"wire_{status.value}", context=context, at=at)
+        queue(key=key, to=person, template="wire_decided", context=context, at=at)
     return request
 
 

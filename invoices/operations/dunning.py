@@ -45,7 +45,6 @@ log = structlog.get_logger("portal.invoices")
 
 Status = BillingProfile.Status
 ORDER = [Status.ACTIVE, Status.WARNED, Status.DISABLED]
-TEMPLATES = {Status.ACTIVE: "profile_restored", Status.WARNED: "profile_warned", Status.DISABLED: "profile_disabled"}
 AGAIN_AFTER = timedelta(days=7)
 
 
@@ -236,13 +235,13 @@ def _change(profile: BillingProfile, new: BillingProfile.Status, *, oldest_on: d
     disabled_on = oldest_on + timedelta(days=settings.DISABLE_AFTER_DAYS) if oldest_on else None
     context = {
         "profile": profile.name,
+        "status": new.value,
         "currency": profile.currency,
         **_past_due(profile, today),
-        "days_late": (today - oldest_on).days if oldest_on else 0,
         "disabled_on": disabled_on.isoformat() if disabled_on else "",
         "url": settings.PUBLIC_URL + reverse("invoices:list", args=[profile.code]),
     }
-    _mail(profile, TEMPLATES[new], context, key=f"profile-{new.value}:{profile.pk}:{at:%Y%m%d%H%M%S}", at=at)
+    _mail(profile, "profile_status", context, key=f"profile-{new.value}:{profile.pk}:{at:%Y%m%d%H%M%S}", at=at)
     return 1
 
 

@@ -140,8 +140,8 @@ def test_a_mail_to_an_address_goes_out_once_in_its_language():
 
     for _again in range(2):
         queue_to(
-            key="profile-active:1", email="payable@example.com", language="nl", template="profile_restored",
-            context={"profile": "Operations NL", "url": "https://portal.example.com/"}, at=NOW,
+            key="profile-active:1", email="payable@example.com", language="nl", template="profile_status",
+            context={"profile": "Operations NL", "status": "active", "url": "https://portal.example.com/"}, at=NOW,
         )  # fmt: skip
     assert send_due(at=NOW) == 1
     assert mail.outbox[0].to == ["payable@example.com"]

@@ -116,7 +116,7 @@ def test_approved_it_may_choose_wire_and_who_asked_and_the_owners_hear_of_it(pro
     profile.refresh_from_db()
     assert profile.is_wire_approved
     assert not profile.pays_by_wire
-    mails = OutgoingMail.objects.filter(template="wire_approved").order_by("to")
+    mails = OutgoingMail.objects.filter(template="wire_decided", context__is_approved=True).order_by("to")
     assert [mail.to for mail in mails] == ["accountowner@example.com", "owner@example.com", "reader@example.com"]
     actions = set(AuditEntry.objects.values_list("action", flat=True))
     assert actions == {"wire.requested", "contact.added", "wire.approved"}

@@ -97,7 +97,8 @@ def test_a_disabled_profile_can_pay_and_is_active_at_once(bill, payer):
     assert reason_not_payable(bill, access_for(payer, bill.profile)) is None
     assert press_pay(payer, bill, stored, at=days_late(30)).status == "succeeded"
     assert status(bill) == "active"
-    assert OutgoingMail.objects.filter(template="profile_restored", to="owner@example.com").count() == 1
+    restored = OutgoingMail.objects.filter(template="profile_status", context__status="active")
+    assert restored.filter(to="owner@example.com").count() == 1
     assert run(31) == 0
 
 

@@ -58,7 +58,7 @@ def test_it_holds_everything_about_the_person(canary):
     assert {row["contact_phone"] for row in rows(archive, "wire_requests")} == {PHONE}
     assert {row["email"] for row in rows(archive, "contacts")} == {ADDRESS}
     mails = rows(archive, "mails")
-    assert {"payment_succeeded", "payment_failed", "wire_declined", "reminder"} <= {row["template"] for row in mails}
+    assert {"payment_succeeded", "payment_failed", "wire_decided", "reminder"} <= {row["template"] for row in mails}
     activity = rows(archive, "activity")
     assert {"role.granted", "wire.requested", "payment.succeeded", "user.email_changed"} <= {
         row["action"] for row in activity
