@@ -11,7 +11,8 @@ from copy import copy
 from dataclasses import dataclass
 from decimal import ROUND_HALF_UP, Decimal, InvalidOperation
 from functools import lru_cache
-from typing import Self
+from operator import attrgetter
+from typing import Any, Self
 
 from babel import Locale
 from babel.numbers import NumberPattern, get_currency_symbol, list_currencies
@@ -179,6 +180,18 @@ class Money:
 
     def __str__(self) -> str:
         return self.format()
+
+
+class MoneyOf:
+    """An attribute of a row that reads a column of minor units as Money: ``total = MoneyOf("total_minor")``. ``less``
+    is a column to take off it, ``currency`` leads from the row, with what it names loaded, to the currency."""
+
+    def __init__(self, minor: str, *, less: str = "", currency: str = "currency") -> None:
+        self.minor, self.less, self.currency_of = minor, less, attrgetter(currency)
+
+    def __get__(self, row: Any, _owner: type) -> Money:
+        minor = getattr(row, self.minor) - (getattr(row, self.less) if self.less else 0)
+        return Money(minor, self.currency_of(row))
 
 
 @lru_cache(maxsize=8192)

@@ -15,12 +15,14 @@ from invoices.money import Money
 
 
 def money_column(field: str, description: Any, *, currency: str = "currency") -> Any:
-    """An amount in minor units as money; ``currency`` leads from the row to its currency. Empty for a new row."""
+    """An amount in minor units as money, or an attribute that is Money already; ``currency`` leads from the row to its
+    currency. Empty for a new row."""
     currency_of = attrgetter(currency)
 
     @admin.display(description=description, ordering=field)
     def show(_model_admin: admin.ModelAdmin, row: Model) -> str:
-        return Money(getattr(row, field), currency_of(row)).format() if row.pk else ""
+        amount = getattr(row, field) if row.pk else ""
+        return str(Money(amount, currency_of(row)) if isinstance(amount, int) else amount)
 
     return show
 

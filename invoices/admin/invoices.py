@@ -320,12 +320,9 @@ class InvoiceAdmin(PortalAdmin):
     credited = money_column("credited_minor", _("credits and credit notes"))
     paid = money_column("paid_minor", _("paid"))
     paid_before = money_column("paid_before_minor", _("paid before the import"))
+    paid_back = money_column("refunded", _("refunded"))
     charged_back = money_column("charged_back_minor", _("taken back by the bank"))
     amount_due = money_column("amount_due_minor", _("amount due"))
-
-    @admin.display(description=_("refunded"))
-    def paid_back(self, invoice: Invoice) -> str:
-        return invoice.refunded.format() if invoice.currency else ""
 
     @admin.display(description=_("invoice"), ordering="number")
     def name(self, invoice: Invoice) -> str:

@@ -9,7 +9,7 @@ from django.utils.translation import gettext_lazy as _
 from accounts.models import BillingProfile, InvoiceSection
 from billing_portal.core.spelling import Compact
 from invoices.models.invoices import Invoice
-from invoices.money import Money
+from invoices.money import MoneyOf
 
 
 class TaxRate(models.Model):
@@ -98,6 +98,7 @@ class Charge(models.Model):
         settings.AUTH_USER_MODEL, models.PROTECT, null=True, related_name="+", verbose_name=_("recorded by"),
         editable=False, db_index=False,
     )  # fmt: skip
+    amount = MoneyOf("amount_minor", currency="profile.currency")
 
     class Meta:
         verbose_name = _("charge")
@@ -122,11 +123,6 @@ class Charge(models.Model):
 
     def __str__(self) -> str:
         return self.description
-
-    @property
-    def amount(self) -> Money:
-        """Needs ``profile`` loaded, whose currency it is in."""
-        return Money(self.amount_minor, self.profile.currency)
 
 
 class PeriodClosing(models.Model):

@@ -8,7 +8,7 @@ from django.utils.translation import gettext_lazy as _
 from accounts.models import BillingProfile
 from invoices.models.credits import Credit
 from invoices.models.invoices import Invoice, InvoiceLine
-from invoices.money import Money
+from invoices.money import MoneyOf
 from invoices.querysets import CreditNoteQuerySet
 
 
@@ -40,6 +40,9 @@ class CreditNote(models.Model):
         settings.AUTH_USER_MODEL, models.PROTECT, null=True, related_name="+", verbose_name=_("made by"), db_index=False
     )
 
+    total = MoneyOf("total_minor")
+    given_back = MoneyOf("given_back_minor")  # to credits that had paid for it
+    kept = MoneyOf("total_minor", less="applied_minor")  # as a credit
     objects = CreditNoteQuerySet.as_manager()
 
     class Meta:
@@ -63,20 +66,6 @@ class CreditNote(models.Model):
 
     def __str__(self) -> str:
         return self.number
-
-    @property
-    def total(self) -> Money:
-        return Money(self.total_minor, self.currency)
-
-    @property
-    def given_back(self) -> Money:
-        """The part that went back to credits that had paid for it."""
-        return Money(self.given_back_minor, self.currency)
-
-    @property
-    def kept(self) -> Money:
-        """The part that became a credit."""
-        return Money(self.total_minor - self.applied_minor, self.currency)
 
 
 class CreditNoteLine(models.Model):

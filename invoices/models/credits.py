@@ -9,7 +9,7 @@ from django.utils.translation import gettext_lazy as _
 
 from accounts.models import BillingProfile
 from invoices.models.invoices import Invoice
-from invoices.money import Money
+from invoices.money import MoneyOf
 from invoices.querysets import CreditEntryQuerySet, CreditQuerySet
 from invoices.states import SOON, CreditState
 
@@ -41,6 +41,7 @@ class Credit(models.Model):
         editable=False, db_index=False,
     )  # fmt: skip
 
+    amount, remaining = MoneyOf("amount_minor"), MoneyOf("remaining_minor")
     objects = CreditQuerySet.as_manager()
 
     class Meta:
@@ -72,14 +73,6 @@ class Credit(models.Model):
 
     def __str__(self) -> str:
         return self.description
-
-    @property
-    def amount(self) -> Money:
-        return Money(self.amount_minor, self.currency)
-
-    @property
-    def remaining(self) -> Money:
-        return Money(self.remaining_minor, self.currency)
 
     def state_on(self, today: date, *, has_expired: bool) -> CreditState:
         """``has_expired``: something of it was taken away because its time was over."""
@@ -117,6 +110,7 @@ class CreditEntry(models.Model):
     )  # fmt: skip
     note = models.CharField(_("note"), max_length=200, blank=True)
 
+    amount = MoneyOf("amount_minor", currency="credit.currency")
     objects = CreditEntryQuerySet.as_manager()
 
     class Meta:
@@ -135,8 +129,3 @@ class CreditEntry(models.Model):
 
     def __str__(self) -> str:
         return f"{self.credit_id} {self.kind} {self.amount_minor}"
-
-    @property
-    def amount(self) -> Money:
-        """Needs ``credit`` loaded, whose currency it is in."""
-        return Money(self.amount_minor, self.credit.currency)

@@ -15,7 +15,7 @@ from django.utils.translation import gettext, pgettext_lazy
 from django.utils.translation import gettext_lazy as _
 
 from accounts.models import BillingProfile, InvoiceSection
-from invoices.money import Money
+from invoices.money import MoneyOf
 from invoices.querysets import InvoiceQuerySet
 from invoices.states import InvoiceStatus, Label
 
@@ -126,6 +126,9 @@ class Invoice(models.Model):
     voided_at = models.DateTimeField(_("voided at"), null=True, editable=False)
     created_at = models.DateTimeField(_("created"), auto_now_add=True)
 
+    total, amount_due = MoneyOf("total_minor"), MoneyOf("amount_due_minor")
+    # What we paid back; and what payers' banks took back.
+    refunded, charged_back = MoneyOf("refunded_minor", less="charged_back_minor"), MoneyOf("charged_back_minor")
     objects = InvoiceQuerySet.as_manager()
 
     class Meta:
@@ -205,24 +208,6 @@ class Invoice(models.Model):
 
     def __str__(self) -> str:
         return self.number or str(_("Draft %(id)s")) % {"id": self.pk}
-
-    @property
-    def total(self) -> Money:
-        return Money(self.total_minor, self.currency)
-
-    @property
-    def amount_due(self) -> Money:
-        return Money(self.amount_due_minor, self.currency)
-
-    @property
-    def refunded(self) -> Money:
-        """What we paid back."""
-        return Money(self.refunded_minor - self.charged_back_minor, self.currency)
-
-    @property
-    def charged_back(self) -> Money:
-        """What payers' banks took back."""
-        return Money(self.charged_back_minor, self.currency)
 
     @property
     def open_minor(self) -> int:

@@ -6,7 +6,7 @@ from functools import partial
 from typing import Any
 
 from django import forms
-from django.contrib import admin, messages
+from django.contrib import messages
 from django.core.exceptions import PermissionDenied
 from django.db.models import Model
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
@@ -33,16 +33,6 @@ REFUSALS = (
     *(CannotChangeMethod, CannotPlan, CannotRecord, CannotRefund, CannotRelease),
     *(NoAnswer, NotAllowed, UnknownGateway),
 )
-
-
-def money_column(name: str, label: Any, *, ordering: str | None = None) -> Callable[[Any, Any], str]:
-    """A column of an admin that writes out the money ``name`` of a row."""
-
-    @admin.display(description=label, ordering=ordering)
-    def column(_admin: Any, row: Any) -> str:
-        return str(getattr(row, name).format())
-
-    return column
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -18,10 +18,11 @@ from django.utils.translation import gettext_lazy as _
 from accounts.access import Access
 from accounts.admin.base import ReadOnlyInline, access_of_staff
 from billing_portal.core.staff_pages import confirm
+from invoices.admin.base import money_column
 from invoices.models import Credit
 from invoices.money import Money
 from invoices.payability import day_text
-from payments.admin.base import StaffAction, StaffActionAdmin, money_column
+from payments.admin.base import StaffAction, StaffActionAdmin
 from payments.admin.forms import NoteForm, PaidBackForm, RecordForm, RefundForm
 from payments.gateways.registry import gateways
 from payments.models import (
@@ -65,7 +66,7 @@ class RefundsInline(ReadOnlyInline):
     ordering = ("started_at",)
     show_change_link = True
 
-    money = money_column("amount", _("amount"))
+    money = money_column("amount_minor", _("amount"))
 
 
 class DisputesInline(RefundsInline):
@@ -125,7 +126,7 @@ class PaymentAdmin(StaffActionAdmin):
         )
     ]
 
-    money = money_column("amount", _("amount"), ordering="amount_minor")
+    money = money_column("amount_minor", _("amount"))
     refunded = money_column("refunded", _("refunded"))
     charged_back = money_column("charged_back", _("taken back by the bank"))
 

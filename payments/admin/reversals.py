@@ -9,7 +9,8 @@ from django.utils.translation import gettext as _now
 from django.utils.translation import gettext_lazy as _
 
 from accounts.access import Access
-from payments.admin.base import StaffAction, StaffActionAdmin, money_column
+from invoices.admin.base import money_column
+from payments.admin.base import StaffAction, StaffActionAdmin
 from payments.admin.forms import NoteForm
 from payments.models import Dispute, PaymentEvent, Refund
 from payments.operations.disputes import sync_dispute
@@ -31,7 +32,7 @@ class RefundAdmin(StaffActionAdmin):
         "started_at", "started_by", "finished_at", "next_lookup_at", "lookups",
     )  # fmt: skip
 
-    money = money_column("amount", _("amount"), ordering="amount_minor")
+    money = money_column("amount_minor", _("amount"))
     missing = money_column("missing", _("missing"))
 
     @StaffAction(
@@ -63,7 +64,7 @@ class DisputeAdmin(StaffActionAdmin):
         "gateway", "gateway_id", "opened_at", "closed_at", "next_lookup_at",
     )  # fmt: skip
 
-    money = money_column("amount", _("amount"), ordering="amount_minor")
+    money = money_column("amount_minor", _("amount"))
     taken_back = money_column("taken", _("taken back"))
     missing = money_column("missing", _("missing"))
 

@@ -13,7 +13,7 @@ from accounts.models import BillingProfile, User
 from accounts.models.customers import CODE_ALPHABET
 from billing_portal.core.spelling import Compact
 from invoices.models import Credit, Invoice
-from invoices.money import Money
+from invoices.money import MoneyOf
 from payments.models.methods import PaymentMethod, card_label
 from payments.querysets import PaymentQuerySet
 from payments.states import OPEN, PaymentStatus
@@ -29,6 +29,7 @@ class Movement(models.Model):
 
     amount_minor = models.BigIntegerField(_("amount"))
     currency = models.CharField(_("currency"), max_length=3)
+    amount = MoneyOf("amount_minor")
     # When the gateway is asked next; empty once it has ended or waits for staff.
     next_lookup_at = models.DateTimeField(_("next look-up"), null=True)
     needs_staff = models.BooleanField(_("needs staff"), default=False)
@@ -42,10 +43,6 @@ class Movement(models.Model):
                 name="%(class)s_to_look_up",
             )
         ]
-
-    @property
-    def amount(self) -> Money:
-        return Money(self.amount_minor, self.currency)
 
 
 class Payment(Movement):
@@ -68,6 +65,9 @@ class Payment(Movement):
     # All that went back; the part of it that the payer's bank took back is counted besides.
     refunded_minor = models.BigIntegerField(_("refunded"), default=0)
     charged_back_minor = models.BigIntegerField(_("taken back by the bank"), default=0, db_default=0)
+    refunded = MoneyOf("refunded_minor", less="charged_back_minor")
+    charged_back = MoneyOf("charged_back_minor")
+    rest = MoneyOf("amount_minor", less="refunded_minor")
     disputed_at = models.DateTimeField(_("disputed since"), null=True)
 
     method = models.ForeignKey(
@@ -138,20 +138,6 @@ class Payment(Movement):
         return self.reference
 
     @property
-    def refunded(self) -> Money:
-        return Money(self.refunded_minor - self.charged_back_minor, self.currency)
-
-    @property
-    def charged_back(self) -> Money:
-        """What the payer's bank took back."""
-        return Money(self.charged_back_minor, self.currency)
-
-    @property
-    def rest(self) -> Money:
-        """What has not gone back in either way."""
-        return Money(self.amount_minor - self.refunded_minor, self.currency)
-
-    @property
     def is_open(self) -> bool:
         return self.status in OPEN
 
@@ -184,6 +170,8 @@ class PaymentAllocation(models.Model):
     )
     amount_minor = models.BigIntegerField(_("amount"))
     refunded_minor = models.BigIntegerField(_("refunded"), default=0)
+    amount = MoneyOf("amount_minor", currency="payment.currency")
+    refunded = MoneyOf("refunded_minor", currency="payment.currency")
     is_open = models.BooleanField(default=True, editable=False)
 
     class Meta:
@@ -203,14 +191,6 @@ class PaymentAllocation(models.Model):
 
     def __str__(self) -> str:
         return f"{self.payment_id} {self.amount_minor}"
-
-    @property
-    def amount(self) -> Money:
-        return Money(self.amount_minor, self.payment.currency)
-
-    @property
-    def refunded(self) -> Money:
-        return Money(self.refunded_minor, self.payment.currency)
 
 
 class PaymentEvent(models.Model):

@@ -8,7 +8,7 @@ from django.utils.translation import gettext_lazy as _
 
 from accounts.models import User
 from billing_portal.core.spelling import Compact
-from invoices.money import Money
+from invoices.money import Money, MoneyOf
 from payments.models.payments import Movement, Payment, PaymentAllocation
 from payments.states import DisputeStatus, RefundStatus
 
@@ -23,6 +23,7 @@ class Refund(Movement):
     status = models.CharField(_("status"), max_length=12, choices=RefundStatus, default=RefundStatus.CREATED)
     # What the provider paid back and could be taken off nothing here; such a refund was not made by us.
     missing_minor = models.BigIntegerField(_("missing"), default=0, db_default=0)
+    missing = MoneyOf("missing_minor")
     reason = models.CharField(_("reason"), max_length=200)
     gateway_id = models.CharField(_("gateway's refund id"), max_length=120, blank=True)
     gateway_message = models.CharField(_("gateway's message"), max_length=300, blank=True)
@@ -57,10 +58,6 @@ class Refund(Movement):
     def __str__(self) -> str:
         return f"{self.payment} {self.amount}"
 
-    @property
-    def missing(self) -> Money:
-        return Money(self.missing_minor, self.currency)
-
 
 class RefundAllocation(models.Model):
     """Which part of the payment a refund takes back, so that a refund that fails later can be undone exactly."""
@@ -85,6 +82,7 @@ class Dispute(Movement):
     status = models.CharField(_("status"), max_length=8, choices=DisputeStatus)
     # What was taken off invoices and credits while the dispute is lost; less than the amount where less was left.
     taken_minor = models.BigIntegerField(_("taken back"), default=0)
+    taken = MoneyOf("taken_minor")
     reason = models.CharField(_("reason given by the gateway"), max_length=80, blank=True)
     evidence_due_at = models.DateTimeField(_("evidence due"), null=True)
     opened_at = models.DateTimeField(_("opened"))
@@ -114,10 +112,6 @@ class Dispute(Movement):
 
     def __str__(self) -> str:
         return f"{self.payment} {self.amount}"
-
-    @property
-    def taken(self) -> Money:
-        return Money(self.taken_minor, self.currency)
 
     @property
     def missing(self) -> Money:

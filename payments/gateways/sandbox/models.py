@@ -15,7 +15,7 @@ from django.db import models
 from django.db import transaction as transactions
 from django.utils import timezone
 
-from invoices.money import Money
+from invoices.money import MoneyOf
 
 DATABASE = "sandbox"
 NO_DELAY = timedelta()
@@ -93,6 +93,7 @@ class Movement(Record):
     reference = models.TextField(default="", db_index=True)  # the portal's; empty where it had no part
     amount_minor = models.BigIntegerField()
     currency = models.TextField()
+    amount = MoneyOf("amount_minor")
     state = models.TextField(default="new")
     decline = models.TextField(default="")
     settles_at = models.DateTimeField(null=True, db_index=True)  # when it ends by itself, while it is pending or open
@@ -101,10 +102,6 @@ class Movement(Record):
 
     class Meta(Record.Meta):
         abstract = True
-
-    @property
-    def amount(self) -> Money:
-        return Money(self.amount_minor, self.currency)
 
     def move(self, state: str, *, at: datetime, copies: int = 1, **changes: Any) -> None:
         """The only place where it is written, and each change is told."""
