@@ -1,30 +1,28 @@
 """Billing accounts, profiles and sections. A profile stays with its account, a section with its profile, and the
 currency stays once there are amounts in it."""
 
-from collections.abc import Callable
-from typing import Any, ClassVar
+from typing import Any
 
 from django import forms
-from django.contrib import admin, messages
-from django.core.exceptions import PermissionDenied
+from django.contrib import admin
 from django.forms import ModelForm
-from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
-from django.urls import reverse
+from django.http import HttpRequest
 from django.utils import timezone
-from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
+from accounts.access import Access
 from accounts.admin.base import NoDeleteAdmin, PortalInline, ReadOnlyInline, access_of_staff
 from accounts.admin.roles import RolesInline
+from accounts.admin.staff_actions import RowForm, StaffAction, StaffActionAdmin
 from accounts.models import BillingAccount, BillingContact, BillingProfile, InvoiceSection, TaxId
 from accounts.operations.profiles import CannotChangeProfile, close_profile, hold_profile, release_profile
 from accounts.operations.second_factors import demand_second_factor
-from billing_portal.core.staff_pages import confirm
 
+Status = BillingProfile.Status
 ADDRESS = ("company", "attention", "street", "postal_code", "city", "region", "country")
 
 
-class HoldForm(forms.Form):
+class HoldForm(RowForm):
     reason = forms.CharField(
         label=_("Reason"),
         max_length=200,
@@ -84,8 +82,12 @@ class BillingAccountAdmin(NoDeleteAdmin):
             demand_second_factor(access=access, account_id=obj.pk, demanded=demanded, at=timezone.now())
 
 
+def _status_of(profile: BillingProfile) -> list[tuple[Any, Any]]:
+    return [(_("Status"), profile.get_status_display())]
+
+
 @admin.register(BillingProfile)
-class BillingProfileAdmin(NoDeleteAdmin):
+class BillingProfileAdmin(StaffActionAdmin, NoDeleteAdmin):
     list_display = ("name", "code", "account", "currency", "default_method", "status")
     list_filter = ("status", "default_method", "currency")
     list_select_related = ("account",)
@@ -109,7 +111,6 @@ class BillingProfileAdmin(NoDeleteAdmin):
     )
     inlines = (SectionsInline, ContactsInline, RolesInline)
     inlines_when_new = (SectionsInline,)
-    pages: ClassVar[dict[str, str]] = {"hold": "hold_view", "close": "close_view", "release": "release_view"}
 
     def get_readonly_fields(self, _request: HttpRequest, obj: BillingProfile | None = None) -> tuple[str, ...]:
         always = ("code", "status", "hold_reason", "created_at", "billed_until_on", "next_invoice_on")
@@ -127,55 +128,36 @@ class BillingProfileAdmin(NoDeleteAdmin):
                 raise CannotChangeProfile(_("The currency cannot be changed: there are amounts or cards by now."))
         super().save_model(request, obj, form, change)
 
-    def render_change_form(self, request: HttpRequest, context: dict[str, Any], *args: Any, **kwargs: Any) -> Any:
-        context["may_change"] = self.has_change_permission(request)
-        return super().render_change_form(request, context, *args, **kwargs)
+    @StaffAction(
+        address="release",
+        title=_("Make active again"),
+        is_offered=lambda profile: profile.status in (Status.HELD, Status.CLOSED),
+        text=[_("If something is past due, the profile is soon warned or disabled as any other.")],
+        facts=_status_of,
+    )
+    def release(self, access: Access, profile: BillingProfile, _data: Any) -> None:
+        release_profile(access=access, profile_id=profile.pk, at=timezone.now())
 
-    def hold_view(self, request: HttpRequest, object_id: str) -> HttpResponse:
-        return self._decide(
-            request, object_id, hold_profile, form=HoldForm(request.POST or None), title=_("Put on hold"),
-            text=_("The profile is disabled, whatever is paid, until you lift the hold. Its invoices can be paid."),
-        )  # fmt: skip
+    @StaffAction(
+        address="hold",
+        title=_("Put on hold"),
+        is_offered=lambda profile: profile.status not in (Status.HELD, Status.CLOSED),
+        text=[_("The profile is disabled, whatever is paid, until you lift the hold. Its invoices can be paid.")],
+        facts=_status_of,
+        form=HoldForm,
+    )
+    def hold(self, access: Access, profile: BillingProfile, data: dict[str, Any]) -> None:
+        hold_profile(access=access, profile_id=profile.pk, at=timezone.now(), **data)
 
-    def close_view(self, request: HttpRequest, object_id: str) -> HttpResponse:
-        return self._decide(
-            request, object_id, close_profile, title=_("Close"),
-            text=_("There are no new invoices, and nothing can be paid online, until you open the profile again."),
-        )  # fmt: skip
-
-    def release_view(self, request: HttpRequest, object_id: str) -> HttpResponse:
-        return self._decide(
-            request, object_id, release_profile, title=_("Make active again"),
-            text=_("If something is past due, the profile is soon warned or disabled as any other."),
-        )  # fmt: skip
-
-    def _decide(
-        self,
-        request: HttpRequest,
-        object_id: str,
-        decide: Callable[..., BillingProfile],
-        *,
-        title: Any,
-        text: Any,
-        form: forms.Form | None = None,
-    ) -> HttpResponse:
-        """Asks first. A refusal is shown above the form, with what was typed in it."""
-        if not self.has_change_permission(request):
-            raise PermissionDenied(gettext("Your staff account may look at this, but not act on it."))
-        profile: BillingProfile = self.row_or_404(request, object_id)
-        back = reverse("admin:accounts_billingprofile_change", args=[profile.pk])
-        if request.method == "POST" and (form is None or form.is_valid()):
-            data = form.cleaned_data if form is not None else {}
-            try:
-                decide(access=access_of_staff(request), profile_id=profile.pk, at=timezone.now(), **data)
-            except CannotChangeProfile as refusal:
-                self.message_user(request, str(refusal), messages.ERROR)
-            else:
-                return HttpResponseRedirect(back)
-        facts = [(gettext("Status"), profile.get_status_display())]
-        return confirm(
-            self, request, title=title, row=profile, text=[text], facts=facts, form=form, button=title, back=back
-        )
+    @StaffAction(
+        address="close",
+        title=_("Close"),
+        is_offered=lambda profile: profile.status != Status.CLOSED,
+        text=[_("There are no new invoices, and nothing can be paid online, until you open the profile again.")],
+        facts=_status_of,
+    )
+    def close(self, access: Access, profile: BillingProfile, _data: Any) -> None:
+        close_profile(access=access, profile_id=profile.pk, at=timezone.now())
 
 
 @admin.register(InvoiceSection)

@@ -1,25 +1,25 @@
 """Requests to pay by check or wire: staff read the facts, and approve or decline with a reason the customer reads."""
 
-from typing import Any, ClassVar
+from typing import Any
 
 from django import forms
-from django.contrib import admin, messages
+from django.contrib import admin
 from django.contrib.admin.utils import label_for_field
-from django.core.exceptions import PermissionDenied
-from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.http import HttpRequest
 from django.urls import reverse
 from django.utils import timezone
+from django.utils.functional import Promise
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
-from accounts.access import NotAllowed
-from accounts.admin.base import ReadOnlyAdmin, access_of_staff
+from accounts.access import Access
+from accounts.admin.base import ReadOnlyAdmin
+from accounts.admin.staff_actions import RowForm, StaffAction, StaffActionAdmin
 from accounts.models import WireRequest
 from accounts.operations.wire import FACTS, CannotDecide, decide_wire_request
-from billing_portal.core.staff_pages import confirm
 
 
-class AnswerForm(forms.Form):
+class AnswerForm(RowForm):
     answer = forms.CharField(
         label=_("Reason"),
         max_length=500,
@@ -29,7 +29,7 @@ class AnswerForm(forms.Form):
 
 
 @admin.register(WireRequest)
-class WireRequestAdmin(ReadOnlyAdmin):
+class WireRequestAdmin(StaffActionAdmin, ReadOnlyAdmin):
     list_display = ("profile", "legal_name", "status", "monthly_amount", "requested_at", "requested_by")
     list_filter = ("status",)
     list_select_related = ("profile", "requested_by")
@@ -41,50 +41,36 @@ class WireRequestAdmin(ReadOnlyAdmin):
         (_("Facts"), {"fields": FACTS}),
         (_("Decision"), {"fields": ("decided_at", "decided_by", "answer")}),
     )
-    pages: ClassVar[dict[str, str]] = {"decide": "decide_view"}
+    refusals = (CannotDecide,)
 
-    def may_decide(self, request: HttpRequest) -> bool:
-        return request.user.has_perm("accounts.change_wirerequest")
+    def links(self, request: HttpRequest, row: WireRequest) -> list[tuple[str | Promise, str]]:
+        profile = (_("Billing profile"), reverse("admin:accounts_billingprofile_change", args=[row.profile_id]))
+        return [*super().links(request, row), profile]
 
-    def render_change_form(self, request: HttpRequest, context: dict[str, Any], *args: Any, **kwargs: Any) -> Any:
-        context["may_decide"] = self.may_decide(request)
-        return super().render_change_form(request, context, *args, **kwargs)
-
-    def decide_view(self, request: HttpRequest, object_id: str) -> HttpResponse:
-        if not self.may_decide(request):
-            raise PermissionDenied(gettext("Your staff account may look at this, but not act on it."))
-        row: WireRequest = self.row_or_404(request, object_id)
-        back = reverse("admin:accounts_wirerequest_change", args=[row.pk])
-        form = AnswerForm(request.POST if request.method == "POST" else None)
-        decision = request.POST.get("decision", "")
-        if form.is_valid() and decision in ("approve", "decline"):
-            access, answer, approve = access_of_staff(request), form.cleaned_data["answer"], decision == "approve"
-            try:
-                decide_wire_request(access=access, request_id=row.pk, approve=approve, answer=answer, at=timezone.now())
-            except (CannotDecide, NotAllowed) as refusal:
-                self.message_user(request, str(refusal), messages.ERROR)
-            else:
-                message = gettext("The request was approved.") if approve else gettext("The request was declined.")
-                self.message_user(request, message, messages.SUCCESS)
-                return HttpResponseRedirect(back)
-        return confirm(
-            self,
-            request,
-            title=gettext("Decide on the request"),
-            row=row,
-            text=[
-                gettext("Approved, the profile may choose check or wire transfer as its default payment method."),
-                gettext("Declined, nothing changes and it may ask again. Whoever asked and the owners are told."),
-            ],
-            facts=[
-                (gettext("Billing profile"), row.profile),
-                (gettext("Agreement type"), row.profile.account.get_agreement_type_display()),
-                (gettext("Status"), row.profile.get_status_display()),
-                *((str(label_for_field(name, WireRequest)).capitalize(), getattr(row, name)) for name in FACTS),
-            ],
-            form=form,
-            button=gettext("Approve"),
-            answer=("decision", "approve"),
-            other_answer=("decline", gettext("Decline")),
-            back=back,
-        )
+    @StaffAction(
+        address="decide",
+        title=_("Decide on the request"),
+        link=_("Approve or decline"),
+        is_offered=lambda row: row.status == WireRequest.Status.OPEN,
+        text=[
+            _("Approved, the profile may choose check or wire transfer as its default payment method."),
+            _("Declined, nothing changes and it may ask again. Whoever asked and the owners are told."),
+        ],
+        facts=lambda row: [
+            (_("Billing profile"), row.profile),
+            (_("Agreement type"), row.profile.account.get_agreement_type_display()),
+            (_("Status"), row.profile.get_status_display()),
+            *((str(label_for_field(name, WireRequest)).capitalize(), getattr(row, name)) for name in FACTS),
+        ],
+        form=AnswerForm,
+        button=_("Approve"),
+        answer=("decision", "approve"),
+        other_answer=("decline", _("Decline")),
+    )
+    def decide(self, access: Access, row: WireRequest, data: dict[str, Any]) -> str:
+        decision, answer = data["decision"], data["answer"]
+        if decision not in ("approve", "decline"):
+            raise CannotDecide(gettext("Approve or decline"))
+        approve = decision == "approve"
+        decide_wire_request(access=access, request_id=row.pk, approve=approve, answer=answer, at=timezone.now())
+        return gettext("The request was approved.") if approve else gettext("The request was declined.")

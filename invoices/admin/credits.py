@@ -3,17 +3,15 @@
 from typing import Any
 
 from django import forms
-from django.contrib import admin, messages
-from django.core.exceptions import PermissionDenied
-from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
-from django.shortcuts import get_object_or_404
-from django.urls import URLPattern, path, reverse
+from django.contrib import admin
+from django.http import HttpRequest
 from django.utils import timezone
 from django.utils.translation import gettext as _now
 from django.utils.translation import gettext_lazy as _
 
+from accounts.access import Access
 from accounts.admin.base import ReadOnlyAdmin, ReadOnlyInline, access_of_staff
-from billing_portal.core.staff_pages import confirm
+from accounts.admin.staff_actions import RowForm, StaffAction, StaffActionAdmin
 from invoices.admin.base import ReasonForm, amount_of, money_column
 from invoices.models import Credit, CreditEntry
 from invoices.operations.credits import GRANTABLE, CannotCredit, grant_credit, take_back_credit
@@ -48,6 +46,10 @@ class GrantForm(forms.ModelForm):
         return data
 
 
+class TakeBackForm(ReasonForm, RowForm):
+    pass
+
+
 class EntriesInline(ReadOnlyInline):
     model = CreditEntry
     fields = readonly_fields = ("at", "kind", "amount", "invoice", "actor", "note")
@@ -56,7 +58,7 @@ class EntriesInline(ReadOnlyInline):
 
 
 @admin.register(Credit)
-class CreditAdmin(ReadOnlyAdmin):
+class CreditAdmin(StaffActionAdmin, ReadOnlyAdmin):
     form = GrantForm
     inlines = (EntriesInline,)
     autocomplete_fields = ("profile",)
@@ -88,38 +90,25 @@ class CreditAdmin(ReadOnlyAdmin):
     def get_inlines(self, _request: HttpRequest, obj: Credit | None) -> Any:
         return self.inlines if obj is not None else ()
 
-    def get_urls(self) -> list[URLPattern]:
-        view = self.admin_site.admin_view(self.take_back_view)
-        return [path("<int:pk>/take-back/", view, name="invoices_credit_take_back"), *super().get_urls()]
-
     def save_model(self, request: HttpRequest, obj: Credit, form: forms.ModelForm, _change: bool) -> None:
         data = dict(form.cleaned_data)
         profile_id = data.pop("profile").pk
         credit = grant_credit(access=access_of_staff(request), profile_id=profile_id, at=timezone.now(), **data)
         obj.__dict__.update(credit.__dict__)
 
-    def render_change_form(self, request: HttpRequest, context: dict[str, Any], *args: Any, **kwargs: Any) -> Any:
-        context["may_take_back"] = request.user.has_perm("invoices.change_credit")
-        return super().render_change_form(request, context, *args, **kwargs)
-
-    def take_back_view(self, request: HttpRequest, pk: int) -> HttpResponse:
-        if not request.user.has_perm("invoices.change_credit"):
-            raise PermissionDenied(_now("Your staff account may look at this, but not act on it."))
-        credit = get_object_or_404(Credit.objects.select_related("profile"), pk=pk)
-        form = ReasonForm(request.POST or None)
-        back = reverse("admin:invoices_credit_change", args=[pk])
-        if request.method == "POST" and form.is_valid():
-            try:
-                take_back_credit(
-                    access=access_of_staff(request), credit_id=pk, reason=form.cleaned_data["reason"], at=timezone.now()
-                )
-            except CannotCredit as refusal:
-                self.message_user(request, str(refusal), messages.ERROR)
-            else:
-                self.message_user(request, _now("The rest of the credit was taken back."), messages.SUCCESS)
-            return HttpResponseRedirect(back)
-        text = _("%(amount)s is taken away. What the credit has paid for stays paid.") % {"amount": credit.remaining}
-        return confirm(
-            self, request, title=_("Take back a credit"), text=[text, _("This cannot be undone.")], row=credit,
-            facts=[(_("Billing profile"), credit.profile)], form=form, button=_("Take back"), back=back,
-        )  # fmt: skip
+    @StaffAction(
+        address="take-back",
+        title=_("Take back a credit"),
+        link=_("Take back"),
+        is_offered=lambda credit: credit.remaining_minor,
+        text=lambda credit: [
+            _("%(amount)s is taken away. What the credit has paid for stays paid.") % {"amount": credit.remaining},
+            _("This cannot be undone."),
+        ],
+        facts=lambda credit: [(_("Billing profile"), credit.profile)],
+        form=TakeBackForm,
+        button=_("Take back"),
+    )
+    def take_back(self, access: Access, credit: Credit, data: dict[str, Any]) -> str:
+        take_back_credit(access=access, credit_id=credit.pk, reason=data["reason"], at=timezone.now())
+        return _now("The rest of the credit was taken back.")

@@ -8,14 +8,15 @@ from django.utils.translation import gettext as _now
 from django.utils.translation import gettext_lazy as _
 
 from accounts.access import Access
-from payments.admin.base import StaffAction, StaffActionAdmin
+from accounts.admin.staff_actions import StaffAction
+from payments.admin.base import PaymentsAdmin
 from payments.admin.forms import NoteForm
 from payments.models import GatewayDifference
 from payments.operations.comparison import end_difference
 
 
 @admin.register(GatewayDifference)
-class GatewayDifferenceAdmin(StaffActionAdmin):
+class GatewayDifferenceAdmin(PaymentsAdmin):
     list_display = ("gateway", "kind", "gateway_id", "at_the_provider", "here", "payment", "found_at", "ended_at")
     list_filter = (("ended_at", admin.EmptyFieldListFilter), "kind", "gateway")
     list_select_related = ("payment",)

@@ -5,10 +5,10 @@ from datetime import date
 from typing import Any
 
 from django import forms
-from django.db.models import Model
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
+from accounts.admin.staff_actions import RowForm
 from invoices.admin.base import amount_of
 from invoices.models import Invoice
 from invoices.money import Money
@@ -75,13 +75,6 @@ class PaidBackForm(RefundForm):
         if not (self.payment.received_on or paid_on) <= paid_on <= self.payment.profile.day_of(timezone.now()):
             raise forms.ValidationError(_("The day must lie between the day on which the money came and today."))
         return paid_on
-
-
-class RowForm(forms.Form):
-    """About a row that the form itself need not know."""
-
-    def __init__(self, *args: Any, row: Model, **kwargs: Any) -> None:  # noqa: ARG002
-        super().__init__(*args, **kwargs)
 
 
 class NoteForm(RowForm):

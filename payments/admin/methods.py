@@ -13,7 +13,8 @@ from django.utils.translation import gettext_lazy as _
 
 from accounts.access import Access
 from accounts.admin.base import ReadOnlyInline
-from payments.admin.base import StaffAction, StaffActionAdmin
+from accounts.admin.staff_actions import StaffAction
+from payments.admin.base import PaymentsAdmin
 from payments.admin.forms import ReasonForm
 from payments.models import CardHold, Detachment, MethodSetup, PaymentMethod
 from payments.operations.card_holds import release_hold
@@ -26,7 +27,7 @@ class DetachmentInline(ReadOnlyInline):
 
 
 @admin.register(MethodSetup)
-class MethodSetupAdmin(StaffActionAdmin):
+class MethodSetupAdmin(PaymentsAdmin):
     list_display = ("created_at", "profile", "status", "decline_code", "gateway", "created_by")
     list_filter = ("status", "gateway", ("created_at", admin.DateFieldListFilter))
     list_select_related = ("profile", "created_by")
@@ -40,7 +41,7 @@ class MethodSetupAdmin(StaffActionAdmin):
 
 
 @admin.register(PaymentMethod)
-class PaymentMethodAdmin(StaffActionAdmin):
+class PaymentMethodAdmin(PaymentsAdmin):
     list_display = ("label", "profile", "expiry", "is_default", "status", "gateway", "created_at")
     list_filter = ("status", "is_default", "gateway", "brand")
     list_select_related = ("profile",)
@@ -87,7 +88,7 @@ class HeldNowFilter(admin.SimpleListFilter):
 
 
 @admin.register(CardHold)
-class CardHoldAdmin(StaffActionAdmin):
+class CardHoldAdmin(PaymentsAdmin):
     list_display = ("whose", "reason", "tries", "since", "until", "state")
     list_filter = (HeldNowFilter, "reason", ("since", admin.DateFieldListFilter))
     list_select_related = ("person", "profile", "released_by")

@@ -8,7 +8,7 @@ from typing import Any
 
 from django.contrib import admin
 from django.db.models import QuerySet, Sum
-from django.http import HttpRequest, HttpResponse, HttpResponseRedirect, QueryDict
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import URLPattern, path, reverse
 from django.utils import timezone
 from django.utils.functional import Promise
@@ -17,12 +17,13 @@ from django.utils.translation import gettext_lazy as _
 
 from accounts.access import Access
 from accounts.admin.base import ReadOnlyInline, access_of_staff
+from accounts.admin.staff_actions import StaffAction
 from billing_portal.core.staff_pages import confirm
 from invoices.admin.base import money_column
 from invoices.models import Credit
 from invoices.money import Money
 from invoices.payability import day_text
-from payments.admin.base import StaffAction, StaffActionAdmin
+from payments.admin.base import PaymentsAdmin
 from payments.admin.forms import NoteForm, PaidBackForm, RecordForm, RefundForm
 from payments.gateways.registry import gateways
 from payments.models import (
@@ -99,7 +100,7 @@ class GatewayFilter(admin.SimpleListFilter):
 
 
 @admin.register(Payment)
-class PaymentAdmin(StaffActionAdmin):
+class PaymentAdmin(PaymentsAdmin):
     list_display = ("reference", "money", "status", "profile", "paid_by", "started_at", "started_by", "queue")
     list_filter = ("needs_staff", "status", "channel", GatewayFilter, ("started_at", admin.DateFieldListFilter))
     list_select_related = ("profile", "started_by")
@@ -217,8 +218,8 @@ class PaymentAdmin(StaffActionAdmin):
         answer=("accept", "yes"),
         other_answer=("no", _("Refuse")),
     )
-    def mismatch(self, access: Access, payment: Payment, data: QueryDict) -> str:
-        answer = data.get("accept")
+    def mismatch(self, access: Access, payment: Payment, data: dict[str, Any]) -> str:
+        answer = data["accept"]
         if answer not in {"yes", "no"}:
             raise CannotRecord(_now("Accept or refuse."))
         manual_payments.resolve_mismatch(
@@ -330,7 +331,7 @@ def _what_will_happen(data: dict[str, Any]) -> tuple[list[tuple[Any, Any]], str]
 
 
 @admin.register(AutomaticCharge)
-class AutomaticChargeAdmin(StaffActionAdmin):
+class AutomaticChargeAdmin(PaymentsAdmin):
     list_display = ("invoice", "profile", "status", "stopped_because", "next_on", "tries", "last_payment", "changed_at")
     list_filter = ("status", "stopped_because", ("changed_at", admin.DateFieldListFilter))
     list_select_related = ("invoice", "profile", "last_payment")
@@ -366,7 +367,7 @@ class AutomaticChargeAdmin(StaffActionAdmin):
 
 
 @admin.register(WebhookDelivery)
-class WebhookDeliveryAdmin(StaffActionAdmin):
+class WebhookDeliveryAdmin(PaymentsAdmin):
     list_display = ("event_id", "gateway", "type", "reference", "status", "received_at", "tries", "last_error")
     list_filter = ("status", "gateway", "kind", ("received_at", admin.DateFieldListFilter))
     search_fields = ("=event_id", "=object_id", "=gateway_payment_id", "=reference")

@@ -9,8 +9,9 @@ from django.utils.translation import gettext as _now
 from django.utils.translation import gettext_lazy as _
 
 from accounts.access import Access
+from accounts.admin.staff_actions import StaffAction
 from invoices.admin.base import money_column
-from payments.admin.base import StaffAction, StaffActionAdmin
+from payments.admin.base import PaymentsAdmin
 from payments.admin.forms import NoteForm
 from payments.models import Dispute, PaymentEvent, Refund
 from payments.operations.disputes import sync_dispute
@@ -19,7 +20,7 @@ from payments.operations.refunds import sync_refund
 
 
 @admin.register(Refund)
-class RefundAdmin(StaffActionAdmin):
+class RefundAdmin(PaymentsAdmin):
     list_display = ("payment", "money", "status", "reason", "started_at", "started_by", "needs_staff")
     list_filter = ("needs_staff", "status", ("started_at", admin.DateFieldListFilter))
     list_select_related = ("payment", "started_by")
@@ -49,7 +50,7 @@ class RefundAdmin(StaffActionAdmin):
 
 
 @admin.register(Dispute)
-class DisputeAdmin(StaffActionAdmin):
+class DisputeAdmin(PaymentsAdmin):
     list_display = ("payment", "money", "status", "reason", "evidence_due_at", "opened_at", "closed_at", "needs_staff")
     list_filter = (
         *("needs_staff", "status", ("evidence_due_at", admin.DateFieldListFilter)),
