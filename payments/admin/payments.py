@@ -201,7 +201,7 @@ class PaymentAdmin(PaymentsAdmin):
         button=_("Record"),
     )
     def paid_back(self, access: Access, payment: Payment, data: dict[str, Any]) -> str:
-        row = refunds.record_refund(access=access, payment_id=payment.pk, at=timezone.now(), **data)
+        row = refunds.refund(access=access, payment_id=payment.pk, at=timezone.now(), **data)
         return _now("It is recorded that %(amount)s was paid back.") % {"amount": row.amount}
 
     @StaffAction(

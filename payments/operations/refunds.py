@@ -11,13 +11,14 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import date, datetime, timedelta
 from time import monotonic
-from uuid import UUID, uuid4
+from typing import Any
+from uuid import UUID
 
 from django.db import IntegrityError, transaction
 from django.db.models import Value
 from django.db.models.lookups import Exact
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_noop
+from django.utils.translation import gettext_lazy, gettext_noop
 
 from accounts.access import Access, require_staff, system_access
 from billing_portal.core.spelling import Compact
@@ -39,6 +40,7 @@ STATUS_OF = {
     Result.DECLINED: RefundStatus.FAILED,
     Result.NOT_SENT: RefundStatus.FAILED,
 }
+USED_BEFORE = gettext_lazy("This page was used for another refund. Open the payment again.")
 
 
 class CannotRefund(Exception):
@@ -54,62 +56,36 @@ def refund(
     attempt_key: UUID,
     at: datetime,
     takes_back_invoices: bool = False,
+    bank_reference: str = "",
+    paid_on: date | None = None,
 ) -> Refund:
-    """Pays back all or part of a card payment; what became a credit goes back first.
+    """Pays back all or part of a card payment; or records, with ``bank_reference`` and ``paid_on``, that a check or
+    wire was paid back from our bank. What became a credit goes back first.
 
     Returns the refund, whose status says how it went; sending the same form twice returns the same refund. Raises
     NotAllowed, Payment.DoesNotExist, CannotRefund.
     """
-    started = monotonic()
+    started, reason, bank_reference = monotonic(), reason.strip(), bank_reference.strip()
     with _once(attempt_key), transaction.atomic(durable=True):
-        row, created = _begin(
-            access=access,
-            payment_id=payment_id,
-            amount=amount,
-            reason=reason.strip(),
-            attempt_key=attempt_key,
-            at=at,
-            takes_back_invoices=takes_back_invoices,
-        )
-    if not created:
-        return row
+        require_staff(access)
+        payment = lock(payment_id)[0].payment
+        earlier = Refund.objects.filter(attempt_key=attempt_key, payment=payment).select_related("payment").first()
+        if earlier is not None:
+            if (earlier.amount, earlier.bank_reference) != (amount, bank_reference):
+                raise CannotRefund(USED_BEFORE)
+            return earlier
+        _check(payment, amount, reason)
+        lock_profile(payment.profile)
+        _check_channel(payment, bank_reference, paid_on, at=at)
+        own: dict[str, Any] = {"attempt_key": attempt_key, "bank_reference": bank_reference, "paid_on": paid_on}
+        row = _reserve(payment, amount, reason=reason, by=access, at=at, **own)
+        if takes_back_invoices:
+            _take_back_invoices(row, access=access, at=at)
+        if paid_on is not None:
+            return _settle(row, Outcome(Result.SUCCEEDED, amount=amount), at=at)
     request = gateway_calls.refund_request_of(row)
-    outcome = call_money(lambda: get_gateway(row.payment.gateway).refund(request), subject=row.payment.reference)
+    outcome = call_money(lambda: get_gateway(payment.gateway).refund(request), subject=payment.reference)
     return settle_refund(refund_id=row.pk, outcome=outcome, at=at + timedelta(seconds=monotonic() - started))
-
-
-def record_refund(
-    *,
-    access: Access,
-    payment_id: UUID,
-    amount: Money,
-    reason: str,
-    bank_reference: str,
-    paid_on: date,
-    attempt_key: UUID,
-    at: datetime,
-    takes_back_invoices: bool = False,
-) -> Refund:
-    """Records that all or part of a check or wire was paid back from our bank on a day, under a reference there.
-
-    What became a credit goes back first. Returns the refund; sending the same form twice returns the same one. Raises
-    NotAllowed, Payment.DoesNotExist, CannotRefund.
-    """
-    with _once(attempt_key), transaction.atomic(durable=True):
-        row, created = _begin(
-            access=access,
-            payment_id=payment_id,
-            amount=amount,
-            reason=reason.strip(),
-            attempt_key=attempt_key,
-            at=at,
-            takes_back_invoices=takes_back_invoices,
-            bank_reference=bank_reference.strip(),
-            paid_on=paid_on,
-        )
-        if created:
-            _settle(row, Outcome(Result.SUCCEEDED, amount=amount), at=at)
-        return row
 
 
 @contextmanager
@@ -120,29 +96,10 @@ def _once(attempt_key: UUID) -> Iterator[None]:
     except IntegrityError as duplicate:
         if not Refund.objects.filter(attempt_key=attempt_key).exists():
             raise
-        raise CannotRefund(_("This page was used for another refund. Open the payment again.")) from duplicate
+        raise CannotRefund(USED_BEFORE) from duplicate
 
 
-def _begin(
-    *,
-    access: Access,
-    payment_id: UUID,
-    amount: Money,
-    reason: str,
-    attempt_key: UUID,
-    at: datetime,
-    takes_back_invoices: bool,
-    bank_reference: str = "",
-    paid_on: date | None = None,
-) -> tuple[Refund, bool]:
-    """The refund, reserved, and whether it is new; in the caller's transaction."""
-    require_staff(access)
-    payment = lock(payment_id)[0].payment
-    earlier = Refund.objects.filter(attempt_key=attempt_key, payment=payment).select_related("payment").first()
-    if earlier is not None:
-        if (earlier.amount, earlier.bank_reference) != (amount, bank_reference):
-            raise CannotRefund(_("This page was used for another refund. Open the payment again."))
-        return earlier, False
+def _check(payment: Payment, amount: Money, reason: str) -> None:
     if payment.status != PaymentStatus.SUCCEEDED:
         raise CannotRefund(_("Only a payment that succeeded can be refunded."))
     if payment.disputed_at is not None:
@@ -154,21 +111,6 @@ def _begin(
     rest = payment.rest
     if amount.currency != payment.currency or amount.minor <= 0 or rest < amount:
         raise CannotRefund(_("Refund an amount of more than zero and at most %(rest)s.") % {"rest": rest})
-    lock_profile(payment.profile)
-    _check_channel(payment, bank_reference, paid_on, at=at)
-    row = _reserve(
-        payment,
-        amount,
-        reason=reason,
-        attempt_key=attempt_key,
-        by=access,
-        at=at,
-        bank_reference=bank_reference,
-        paid_on=paid_on,
-    )
-    if takes_back_invoices:
-        _take_back_invoices(row, access=access, at=at)
-    return row, True
 
 
 def _check_channel(payment: Payment, bank_reference: str, paid_on: date | None, *, at: datetime) -> None:
@@ -204,16 +146,7 @@ def _take_back_invoices(row: Refund, *, access: Access, at: datetime) -> None:
 
 
 def _reserve(
-    payment: Payment,
-    amount: Money,
-    *,
-    reason: str,
-    attempt_key: UUID,
-    by: Access,
-    at: datetime,
-    gateway_id: str = "",
-    bank_reference: str = "",
-    paid_on: date | None = None,
+    payment: Payment, amount: Money, *, reason: str, by: Access, at: datetime, gateway_id: str = "", **columns: Any
 ) -> Refund:
     """Writes a refund and takes its amount off credits and invoices of a locked payment. Raises CannotRefund when less
     than that is there, unless the provider has made it already: then what is missing is noted."""
@@ -223,7 +156,6 @@ def _reserve(
         raise CannotRefund(_("Part of this money is a credit that has been used. Refund less."))
     row = Refund.objects.create(
         payment=payment,
-        attempt_key=attempt_key,
         amount_minor=amount.minor,
         currency=amount.currency,
         missing_minor=missing.minor,
@@ -232,8 +164,7 @@ def _reserve(
         started_at=at,
         started_by=by.user,
         next_lookup_at=at + CALL_BUDGET,
-        bank_reference=bank_reference,
-        paid_on=paid_on,
+        **columns,
     )
     RefundAllocation.objects.bulk_create(
         RefundAllocation(refund=row, allocation=allocation, amount_minor=part.minor) for allocation, part in parts
@@ -342,9 +273,7 @@ def adopt_refund(*, payment_id: UUID, gateway_id: str, outcome: Outcome, at: dat
     if missing:
         _for_staff(payment, "refund_too_much", missing, gateway_id, at)
     reason = gettext_noop("Refunded at the payment provider.")  # translated where it is shown
-    return _reserve(
-        payment, outcome.amount, reason=reason, attempt_key=uuid4(), by=system_access(), at=at, gateway_id=gateway_id
-    )
+    return _reserve(payment, outcome.amount, reason=reason, by=system_access(), at=at, gateway_id=gateway_id)
 
 
 def _for_staff(payment: Payment, result: str, amount: Money, gateway_id: str, at: datetime) -> None:

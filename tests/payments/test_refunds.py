@@ -19,7 +19,7 @@ from payments.models import PaymentMethod, Refund
 from payments.operations.manual_payments import record_payment
 from payments.operations.methods import remove_method
 from payments.operations.reconciliation import reconcile
-from payments.operations.refunds import CannotRefund, record_refund, refund
+from payments.operations.refunds import CannotRefund, refund
 from tests.factories import NOW, access_for, issued, member
 from tests.payments.acts import books_are_clean, card, deliver, press_pay, run_reconciler, sandbox, staff, state
 
@@ -227,7 +227,7 @@ def by_wire(invoice, minor=12000, reference="B-1"):
 
 
 def pay_back(payment, minor, *, reference="OUT-1", days_ago=1, access=None, key=None, **fields):
-    return record_refund(
+    return refund(
         access=access or staff(), payment_id=payment.pk, amount=Money(minor, "EUR"), reason="Charged in error",
         bank_reference=reference, paid_on=NOW.date() - timedelta(days=days_ago), attempt_key=key or uuid4(), at=NOW,
         **fields,
