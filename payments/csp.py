@@ -25,8 +25,7 @@ GetResponse = Callable[[HttpRequest], HttpResponse]
 
 
 def _browser_for(request: HttpRequest) -> Browser | None:
-    """A page with the bank's approval names the gateway as ``request.card_gateway``; new cards are typed at the
-    first."""
+    """Pages with a bank's approval set ``request.card_gateway``; new cards are typed at the default gateway."""
     match = request.resolver_match
     if match is None or match.view_name not in PAGES:
         return None

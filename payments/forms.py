@@ -68,8 +68,7 @@ class PayForm(forms.Form):
 
 
 class AddCardForm(forms.Form):
-    """A card to add without paying: the key of the attempt, the token of what was typed, and the id of the card whose
-    place it takes."""
+    """The key of the attempt, the token of the card that was typed, and the id of the card that it replaces."""
 
     attempt = forms.UUIDField()
     card_token = forms.CharField(max_length=200, error_messages={"required": _("Enter the details of the new card.")})

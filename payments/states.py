@@ -4,8 +4,7 @@ A payment is one attempt to move money. While it is *open* nobody can start anot
 unique index on the allocations says so in the database. `declined`, `expired` and `not_sent` are ends without money,
 but a gateway can change its mind (a challenge finished late, an answer that was lost), so success may still follow
 them; the money is then booked, on the invoice or as a credit. Nothing follows `succeeded`: what is paid back is a
-`Refund` of its own, and what the payer's bank asks back a `Dispute`. An event that asks for any other move is kept in
-the record and ignored.
+`Refund`, and what the payer's bank asks back a `Dispute`. An event that asks for any other move is only recorded.
 """
 
 from django.db import models

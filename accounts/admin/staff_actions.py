@@ -54,8 +54,7 @@ class StaffAction:
 
 
 class StaffActionAdmin(PortalAdmin):
-    """Rows with staff actions. Taking one needs the permission to change the row; what an operation refuses with one of
-    ``refusals`` is told."""
+    """Rows with staff actions, for whoever may change the row. What an operation refuses is told (``refusals``)."""
 
     def get_urls(self) -> list[URLPattern]:
         urls = super().get_urls()

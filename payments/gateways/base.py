@@ -138,8 +138,7 @@ class Outcome:
 
 @dataclass(frozen=True, slots=True)
 class SetupStep:
-    """How adding a card without paying stands. With no address, no card and no decline it waits for the bank's approval
-    inside the portal's page."""
+    """How adding a card stands. With no address, card or decline it waits for the bank's approval in our page."""
 
     setup_id: str
     next_url: str = ""
@@ -198,8 +197,7 @@ class ProviderRecord:
 
 @dataclass(frozen=True, slots=True)
 class Browser:
-    """What the card field needs in the payer's browser; the origins are added to the content security policy of the
-    pages that show it."""
+    """What the card field needs in the browser; the pages that show it add the origins to their security policy."""
 
     template: str  # draws the card field; it fills the hidden input `card_token`
     challenge_template: str = ""  # draws the bank's approval inside our page; "": always given at `Outcome.next_url`
@@ -223,8 +221,7 @@ class BadSignature(Exception):
 
 
 class UnreadableMessage(Exception):
-    """The message is certainly the provider's and fresh, and cannot be read. It is stored for staff and
-    acknowledged."""
+    """A message that is the provider's and fresh, and cannot be read. It is stored for staff and acknowledged."""
 
 
 class GatewayError(Exception):
@@ -276,8 +273,7 @@ class Gateway(Protocol):
         """The same as `challenge` for a card that is being added."""
 
     def lookup_method(self, *, gateway_method: str, gateway_customer: str) -> MethodInfo | None:
-        """A stored card as the provider has it now, None when it is gone (detached, deleted, of another payer).
-        Raises GatewayError."""
+        """A stored card as it is now; None when detached, deleted or another payer's. Raises GatewayError."""
 
     def detach(self, *, gateway_method: str) -> None:
         """Forgets a stored card. One that is gone already is success."""

@@ -20,8 +20,7 @@ class GatewayComparison(models.Model):
 
 
 class GatewayDifference(models.Model):
-    """One thing that the provider knows otherwise than we do. It waits for staff until both agree, or until staff say
-    what they did about it."""
+    """What a provider knows otherwise than we do, until both agree or staff say what they did about it."""
 
     class Kind(models.TextChoices):
         PAYMENT = "payment", _("Payment")

@@ -1,5 +1,4 @@
-"""Cards of a billing profile, attempts to add one, ids that a gateway has to forget, and who is held for trying too
-many."""
+"""Cards of a billing profile, attempts to add one, ids that a gateway has to forget, and holds for too many tries."""
 
 import uuid
 from datetime import date, datetime
@@ -191,8 +190,7 @@ class Detachment(models.Model):
 class CardHold(models.Model):
     """A person, or all people of a billing profile, over one of the limits of card tries (`operations.card_holds`).
 
-    A record for staff, since the limits are counted anew at each attempt. Only ``released_at`` has an effect: tries
-    before it no longer count.
+    A record for staff: the limits are counted anew at each attempt. Tries before ``released_at`` no longer count.
     """
 
     class Reason(models.TextChoices):

@@ -1,5 +1,4 @@
-"""Payments, how each splits over invoices, what happened to them, and the plans by which invoices are charged without
-anybody pressing anything."""
+"""Payments, how each splits over invoices, what happened to them, and the plans of automatic charges."""
 
 import secrets
 import uuid

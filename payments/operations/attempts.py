@@ -5,8 +5,7 @@ that could forbid a payment, and writes the attempt; the gateway is called with 
 `settle` (`settlement`) locks the invoices, then the payment, and records the outcome. In the database two guards stand
 behind it: the attempt key is unique, and so is the open allocation of an invoice.
 
-An answer that did not come is `UNKNOWN`, never guessed: it blocks the invoice until the gateway has answered, and after
-the last look-up it waits for a person.
+An answer that did not come is `UNKNOWN`: it blocks the invoice until the gateway has answered or staff have decided.
 """
 
 from collections.abc import Callable, Sequence

@@ -101,8 +101,7 @@ def _charge(invoice_id: int, at: datetime) -> bool:
 
 @transaction.atomic(durable=True)
 def begin_charge(*, invoice_id: int, at: datetime) -> tuple[bool, tuple[Payment, list[Invoice]] | None]:
-    """Begins the next try of an invoice that is due, or ends its plan for a reason. Returns whether it was due, and
-    what `begin` returned if a try was begun."""
+    """Begins the next try of an invoice, or ends its plan. Returns whether it was due, and what `begin` returned."""
     invoice = lock_invoice(invoice_id)
     if invoice.autopay_on is None or invoice.autopay_on > invoice.profile.day_of(at) or invoice.is_being_paid:
         return False, None
@@ -208,8 +207,7 @@ def next_card(plan: AutomaticCharge, *, at: datetime) -> tuple[PaymentMethod | N
 
 
 def is_capped(card: PaymentMethod, *, at: datetime) -> bool:
-    """Whether banks have refused automatic charges of this card, wherever it is stored, as often as the card networks
-    allow within 30 days."""
+    """Whether automatic charges of this card number were refused as often as the networks allow within 30 days."""
     same_card = Q(method=card)
     if card.fingerprint:
         same_card |= Q(method__gateway=card.gateway, method__fingerprint=card.fingerprint)
@@ -279,8 +277,7 @@ def _after_refusal(plan: AutomaticCharge, payment: Payment, *, at: datetime) -> 
 
 
 def _after_no_answer(plan: AutomaticCharge, payment: Payment, *, at: datetime) -> None:
-    """Nothing was charged and no bank said no: once more tomorrow, for a week. An approval that nobody was there to
-    give ends the plan."""
+    """Nothing was charged: once more tomorrow, for a week. An approval that nobody was there to give ends the plan."""
     if payment.events.filter(new_status=PaymentStatus.NEEDS_CUSTOMER).exists():
         end(plan, Stop.MUST_ACT, at=at)
     elif at - plan.created_at >= NO_ANSWER_FOR:
@@ -296,8 +293,7 @@ def _plan_on(plan: AutomaticCharge, on: date, *, at: datetime) -> None:
 
 
 def end(plan: AutomaticCharge, reason: Stop, *, at: datetime) -> None:
-    """Nothing more is charged by itself: done when an automatic charge paid it, otherwise stopped, which people are
-    told. Call it with the invoice locked."""
+    """Ends a plan, its invoice locked: done when an automatic charge paid it, else stopped, which people are told."""
     plan_autopay(plan.invoice, None)
     paid = payments_of(plan).filter(status=PaymentStatus.SUCCEEDED).exists()
     plan.status, plan.stopped_because, plan.changed_at = S.DONE if paid else S.STOPPED, "" if paid else reason, at
@@ -331,9 +327,8 @@ def plan_again(*, access: Access, invoice_id: int, at: datetime) -> AutomaticCha
 @translate_lock_timeout(CannotChangeMethod)
 @transaction.atomic
 def switch_autopay(*, access: Access, on: bool, at: datetime) -> BillingProfile:
-    """Switches automatic charging of the profile that ``access`` is inside on, for invoices issued from now on, or off,
-    for those that are planned too. Raises BillingProfile.DoesNotExist, NotAllowed, and CannotChangeMethod for a profile
-    that pays by check or wire."""
+    """Switches automatic charging of the profile of ``access`` on, for invoices from now on, or off, for planned ones
+    too. Raises BillingProfile.DoesNotExist, NotAllowed, CannotChangeMethod for a profile that pays by wire."""
     profile = BillingProfile.objects.visible_to(access).get()
     lock_planned_invoices(profile.pk)
     profile = BillingProfile.objects.locked().get(pk=profile.pk)

@@ -121,8 +121,7 @@ class Limit:
 
 
 class TooManyTries(Exception):
-    """Too many tries went before. The message may be shown. `record_hold` must follow, once the transaction that was
-    refused has ended."""
+    """The message may be shown. `record_hold` must follow, once the transaction that was refused has ended."""
 
     def __init__(self, reached: Sequence[Limit], person: User, profile: BillingProfile, at: datetime) -> None:
         self.reached, self.person, self.profile = reached, person, profile
@@ -147,8 +146,7 @@ def tries_of(person: User, profile: BillingProfile, key: UUID | None = None, *, 
 
 
 def _take_turn(person: User, profile: BillingProfile) -> None:
-    """Waits until no other connection counts tries of the person or the profile. On SQLite writers take turns
-    anyway."""
+    """Waits until nobody else counts tries of the person or the profile. On SQLite writers take turns anyway."""
     if connection.vendor == "postgresql":
         with connection.cursor() as cursor:
             cursor.execute(TAKE_TURN, [f"card tries of person {person.pk}", f"card tries of profile {profile.pk}"])
@@ -157,8 +155,7 @@ def _take_turn(person: User, profile: BillingProfile) -> None:
 def refuse_too_many(
     tries: Sequence[CardTry], person: User, profile: BillingProfile, *, is_new_card: bool, at: datetime
 ) -> None:
-    """Raises TooManyTries when the person or the profile has reached a limit. ``tries`` come from `tries_of`. No query
-    while no limit is reached."""
+    """Raises TooManyTries when ``tries`` (from `tries_of`) reach a limit. No query while they do not."""
     in_order = sorted(tries, key=lambda attempt: attempt.at)
     matter = (limit for limit in _limits(in_order, person, profile) if is_new_card or limit.reason == Reason.FAILED)
     reached = [limit for limit in matter if limit.is_reached]

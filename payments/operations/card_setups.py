@@ -53,9 +53,8 @@ def add_card(
 ) -> MethodSetup:
     """Adds a card just typed in to the profile that ``access`` is inside, in the place of the card ``replaces``.
 
-    Returns the attempt, whose status says how it went: `succeeded`, `declined`, or `needs_customer` (go to
-    ``next_url``, or approve in our page when that is empty). The same key again is the same attempt. Raises NotAllowed,
-    CannotAddCard.
+    Returns the attempt: `succeeded`, `declined`, or `needs_customer` (go to ``next_url``, or approve in our page when
+    that is empty). The same key again is the same attempt. Raises NotAllowed, CannotAddCard.
     """
     gateway = default_gateway()
     if gateway is None:

@@ -1,8 +1,7 @@
 """The books against the providers' own lists: amounts, states, refunds and disputes of the last days, and the clocks.
 
-What a provider knows and we do not is first looked up, as if its message had come only now: a lost message costs no
-more than time. What then still differs waits for staff. So does a clock that is wrong: it would have messages refused
-and attempts looked for at the wrong time.
+What a provider knows and we do not is first looked up, as if its message had come only now. What then still differs
+waits for staff. So does a wrong clock, which would have messages refused and attempts looked for at the wrong time.
 """
 
 from collections.abc import Iterator
@@ -146,8 +145,7 @@ def _our_dispute(record: ProviderRecord, gateway_slug: str) -> str | None:
 def _only_ours(
     gateway: Gateway, known: set[tuple[EventKind, str]], *, since: datetime, at: datetime
 ) -> Iterator[GatewayDifference]:
-    """What is booked since a moment and not on the list is asked about by its id: the list may begin a little later.
-    What the provider denies is a difference."""
+    """Asks by its id about what is booked and not listed: the list may begin later. What is denied is a difference."""
     paid = Payment.objects.filter(
         gateway=gateway.slug, channel=Payment.Channel.CARD, status=PaymentStatus.SUCCEEDED, finished_at__gte=since
     )
@@ -195,8 +193,7 @@ def _words(amount: Money | None, state: str) -> str:
 
 
 def check_clocks(*, at: datetime) -> None:
-    """Notes each provider whose clock differs from ours by more than a minute, until it does no more. A provider that
-    gives no answer is passed over."""
+    """Notes each provider whose clock is more than a minute off. One that gives no answer is passed over."""
     for gateway in gateways():
         try:
             ahead = call(gateway.clock_difference, subject=f"clock of {gateway.slug}")

@@ -86,8 +86,7 @@ def _take(row: Dispute, at: datetime) -> None:
 
 
 def _mark(payment: Payment, invoices: list[Invoice]) -> None:
-    """Notes on the payment and on its invoices since when they are disputed, if they are. An invoice may have been
-    paid by several payments that are."""
+    """Notes on the payment and its invoices since when they are disputed; an invoice may have several payments."""
     still_open = Dispute.objects.filter(status=DisputeStatus.OPEN)
     payment.disputed_at = still_open.filter(payment=payment).aggregate(since=Min("opened_at"))["since"]
     payment.save(update_fields=["disputed_at"])

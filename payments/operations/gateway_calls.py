@@ -83,8 +83,7 @@ def refund_request_of(refund: Refund) -> RefundRequest:
 
 
 def challenge_in_page(gateway: Gateway, running: str) -> bool:
-    """Whether the payer may answer the bank inside the page: the gateway can draw its challenge, and its scripts are
-    ``running`` in the payer's browser."""
+    """Whether the bank may be answered inside the page: the gateway whose scripts are ``running`` there draws it."""
     return bool(gateway.browser.challenge_template) and running == gateway.slug
 
 
@@ -123,8 +122,7 @@ def call_lookup(send: Callable[[], Outcome], *, subject: str) -> Outcome:
 
 
 def fetch_dispute(payment: Payment, dispute_id: str) -> Dispute | None:
-    """How a dispute of a payment stands at its gateway; None when the gateway knows none, or when it is another
-    payment's. Raises UnknownGateway, NoAnswer."""
+    """How a dispute of this payment stands; None when its gateway knows none. Raises UnknownGateway, NoAnswer."""
     gateway = get_gateway(payment.gateway)
     dispute = call(lambda: gateway.lookup_dispute(dispute_id), subject=payment.reference)
     return dispute if dispute is not None and dispute.payment_id == payment.gateway_id else None

@@ -1,8 +1,7 @@
 """Proof that the books add up, over the whole database.
 
-Each check is one query for the rows in which two independent records of the same fact differ: the sum on an invoice and
-the allocations it came from, a payment's state and the last event of its history, what was refunded and the refunds. A
-row changed by hand fails at least one of them.
+Each check is one query for the rows in which two independent records of the same fact differ, such as the sum on an
+invoice and the allocations it came from. A row changed by hand fails at least one of them.
 """
 
 import re

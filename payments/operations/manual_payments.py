@@ -1,7 +1,6 @@
 """Money that did not come through a gateway, money that came but not as asked, and money that bounced. For staff.
 
-A check that bounced, or a wire that was recalled, is booked as a dispute that is lost at once, so that books, receipts
-and statements treat both alike.
+What bounced or was recalled is booked as a dispute that is lost at once, so books and documents treat both alike.
 """
 
 from datetime import date, datetime
@@ -137,9 +136,8 @@ def _record(invoice: Invoice, money: dict[str, Any], *, access: Access, attempt_
 
 @transaction.atomic(durable=True)
 def record_bounce(*, access: Access, payment_id: UUID, reason: str, at: datetime) -> Payment:
-    """Takes back all that is left of a recorded check or wire; those who handle the invoices are told. Returns the
-    payment. Raises NotAllowed, Payment.DoesNotExist, and CannotRecord without a reason, for a card payment, and when it
-    has all gone back already."""
+    """Takes back all that is left of a recorded check or wire, and tells those who handle the invoices. Raises
+    NotAllowed, Payment.DoesNotExist, CannotRecord without a reason, for a card, and when all went back already."""
     require_staff(access)
     rows = lock(payment_id)
     payment = rows[0].payment
@@ -199,8 +197,7 @@ def _resize(payment: Payment, rows: list[PaymentAllocation], taken: Money) -> No
 
 @transaction.atomic
 def mark_handled(*, access: Access, payment_id: UUID, note: str, at: datetime) -> Payment:
-    """Takes an ended payment out of the staff queue, with a note of what was done about it. Raises NotAllowed,
-    Payment.DoesNotExist, CannotRecord."""
+    """Takes an ended payment out of the staff queue. Raises NotAllowed, Payment.DoesNotExist, CannotRecord."""
     require_staff(access)
     payment = Payment.objects.select_related("profile").locked().get(pk=payment_id)
     note = _required(note)
@@ -242,9 +239,8 @@ def is_stuck(payment: Payment) -> bool:
 
 
 def end_unanswered(*, access: Access, payment_id: UUID, note: str, at: datetime) -> Payment:
-    """Ends an attempt whose look-ups are used up, after staff made sure at the provider that it took nothing. Frees the
-    invoice; a success that comes all the same is booked. Returns the payment. Raises NotAllowed, Payment.DoesNotExist,
-    CannotRecord."""
+    """Ends an attempt whose look-ups are used up, after staff made sure that nothing was taken; a success that still
+    comes is booked. Raises NotAllowed, Payment.DoesNotExist, CannotRecord."""
     require_staff(access)
     payment = Payment.objects.get(pk=payment_id)
     if not note.strip():

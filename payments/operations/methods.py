@@ -100,8 +100,7 @@ def save_card(
 ) -> PaymentMethod:
     """Keeps a card on a profile, inside the caller's transaction; one that is there already (by fingerprint) once.
 
-    A renewed card has the number of the old one; only the new id is good until the new date, so the row takes it over
-    and the gateway is told to forget the old one.
+    Only the new id of a renewed card is good until its new date: the row takes it over, the gateway forgets the old.
     """
     profile = BillingProfile.objects.locked().get(pk=profile_id)
     known = PaymentMethod.objects.filter(profile=profile, gateway=gateway)
@@ -180,9 +179,8 @@ def _set_default(method: PaymentMethod) -> None:
 def change_backups(*, access: Access, method_id: int, change: str, at: datetime) -> PaymentMethod:
     """Puts a card at the end of the backups, takes it out, or moves it by one, as ``change`` (`BACKUP_CHANGES`) says.
 
-    Backups are tried in their order when an automatic charge of the default card is refused for good. What is so
-    already changes nothing. Raises PaymentMethod.DoesNotExist, NotAllowed, and CannotChangeMethod when the default card
-    or an expired one is added.
+    Backups are tried in their order when an automatic charge of the default card is refused for good. Raises
+    PaymentMethod.DoesNotExist, NotAllowed, CannotChangeMethod when the default card or an expired one is added.
     """
     method = _lock_for_change(access, method_id)
     active = PaymentMethod.objects.active().filter(profile=method.profile_id, backup_order__isnull=False)
@@ -342,8 +340,7 @@ def record(action: str, method: PaymentMethod, access: Access, at: datetime) -> 
 
 
 def _lock_for_change(access: Access, method_id: int) -> PaymentMethod:
-    """An active card of a profile whose cards the person may manage, locked: its own lock keeps payers off it. Raises
-    PaymentMethod.DoesNotExist, NotAllowed."""
+    """An active card that the person may manage, locked. Raises PaymentMethod.DoesNotExist, NotAllowed."""
     method = PaymentMethod.objects.visible_to(access).active().get(pk=method_id)
     locked = _lock(method)
     if locked is None:
@@ -367,8 +364,7 @@ def queue_detachment(method: PaymentMethod, *, at: datetime) -> Detachment:
 
 
 def detach_due(*, at: datetime, limit: int = 100, only: Detachment | None = None) -> int:
-    """Asks the gateways to forget what is due. Returns how many were asked about. Never raises for a gateway. May be
-    killed, run twice, or run by several workers."""
+    """Asks gateways to forget what is due. Returns how many were asked about. Safe from several workers at once."""
     rows = Detachment.objects.filter(pk=only.pk) if only else Detachment.objects.all()
     due = claim_due(rows, "next_try_at", at=at, lease=CALL_BUDGET, limit=limit)
     return run_each(due, lambda row: _detach(row, at), log=log, event="card not forgotten")
@@ -396,8 +392,7 @@ def _detach(row: Detachment, at: datetime) -> bool:
 
 
 def sync_method(*, gateway_slug: str, gateway_method: str, at: datetime) -> bool:
-    """Asks how a stored card stands and writes it down. False for a card that was never ours. Raises UnknownGateway,
-    NoAnswer."""
+    """Looks up a stored card and writes it down. False for one never ours. Raises UnknownGateway, NoAnswer."""
     known = PaymentMethod.objects.filter(gateway=gateway_slug, gateway_method=gateway_method).first()
     if known is None:
         return False
@@ -469,8 +464,7 @@ def _look_up_card(method: PaymentMethod, at: datetime) -> bool:
 def remove_gone_card(payment: Payment, outcome: Outcome, *, at: datetime) -> None:
     """After a charge that was declined because the stored card is gone, inside the transaction that settles it.
 
-    A card that got a new id since the charge was begun stays: it was the old id that is gone. Trouble here must not
-    undo what is written of the payment.
+    A card that got a new id meanwhile stays. Trouble here must not undo what is written of the payment.
     """
     if payment.method is None or outcome.decline is None or outcome.decline.code != DeclineCode.METHOD_GONE:
         return

@@ -222,8 +222,7 @@ def _notify_of_plan(plan: AutomaticCharge, template: str, context: dict[str, Any
 
 
 def invoice_context(invoice: Invoice) -> dict[str, Any]:
-    """What a mail about an open invoice says of it; ``url`` leads to its payment page. Needs the
-    invoice's profile and account."""
+    """What a mail says of an open invoice, whose profile and account are loaded; ``url`` is its payment page."""
     return {
         "number": invoice.number,
         "amount_minor": invoice.amount_due_minor,
@@ -311,8 +310,7 @@ def _announce(invoice_id: int, at: datetime) -> bool:
 
 def warn_of_expiring_cards(*, at: datetime, limit: int) -> int:
     """Tells those who manage cards that the default or a backup card is about to expire: 30 days before its last month,
-    and when that begins. Returns how many cards were worked on; 0: none is left. Without a gateway nobody could add the
-    new card, so nobody is told."""
+    and when that begins; nobody without a gateway. Returns how many cards were worked on; 0: none is left."""
     if not settings.PAYMENT_GATEWAYS:
         return 0
     ids = list(_expiring(at.date()).order_by("pk").values_list("pk", flat=True)[:limit])
@@ -350,8 +348,7 @@ def send_statements(*, at: datetime, limit: int) -> int:
     """Queues the statement of the month that ended, for contacts of profiles that pay by check or wire: they have no
     account here, so the mail says everything. Returns how many contacts were taken up.
 
-    A month in which nothing was owed and nothing happened makes no mail. Safe from several workers at once. After a
-    standstill only the last month is sent.
+    A month without debt and movements makes no mail; after a standstill only the last month is sent.
     """
     newest_on, _last_on = month_before(latest_day(at))
     waiting = BillingContact.objects.filter(

@@ -1,5 +1,4 @@
-"""Asking the gateway how an attempt ended, closing what can no longer end well, and the bank's approval in between.
-Nothing here charges anything."""
+"""Asking the gateway how an attempt ended, closing it, and the bank's approval in between. Nothing here charges."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import replace
@@ -74,8 +73,7 @@ def sync_payment(
 def _settle_named(
     payment: Payment, named: str, *, source: PaymentEvent.Source, at: datetime, by: User | None
 ) -> Payment | None:
-    """What another charge under our reference than the one we know has taken. None when it took nothing. Raises
-    NoAnswer."""
+    """Settles what another charge under our reference has taken; None when it took nothing. Raises NoAnswer."""
     attempt = replace(attempt_of(payment), gateway_id=named)
     gateway = get_gateway(payment.gateway)
     outcome = call_lookup(lambda: gateway.lookup(attempt), subject=payment.reference)
@@ -122,15 +120,13 @@ def cancel_attempt(*, access: Access, reference: str, at: datetime) -> Payment:
 
 
 def challenge_of(*, access: Access, reference: str) -> Mapping[str, str]:
-    """What our page needs to ask for the bank's approval of a payment; empty when there is nothing to ask in the page,
-    because the bank asks elsewhere or was answered a moment ago.
+    """What our page needs to ask for the bank's approval of a payment; empty when the bank asks elsewhere or was
+    answered a moment ago.
 
     It may hold a secret with which other cards could be tried, so it is stored nowhere, and only whoever started the
-    payment gets it; colleagues can cancel the payment instead. Whether the bank approved is never learned here: the
-    return page asks the gateway.
+    payment gets it; colleagues can cancel the payment instead. Whether the bank approved is asked by the return page.
 
-    Raises Payment.DoesNotExist, NotAllowed, NotTheirs for a payment that somebody else started, CannotPay for one that
-    does not wait, UnknownGateway, NoAnswer.
+    Raises Payment.DoesNotExist, NotAllowed, NotTheirs, CannotPay for one that does not wait, UnknownGateway, NoAnswer.
     """
     payment = Payment.objects.visible_to(access).select_related("profile", "method").get(reference=reference)
     fresh(access).require(Permission.INVOICE_PAY, payment.profile)
@@ -150,8 +146,7 @@ def challenge_of(*, access: Access, reference: str) -> Mapping[str, str]:
 
 
 def may_approve(access: Access, payment: Payment) -> bool:
-    """Whether this person may be led to the bank's approval. Nobody may for an automatic charge: it is canceled, and
-    somebody pays the invoice anew."""
+    """Whether this person may be led to the bank's approval. Nobody may for an automatic charge, which is canceled."""
     return access.user is not None and payment.started_by_id == access.user.pk
 
 

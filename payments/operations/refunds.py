@@ -114,8 +114,7 @@ def _check(payment: Payment, amount: Money, reason: str) -> None:
 
 
 def _check_channel(payment: Payment, bank_reference: str, paid_on: date | None, *, at: datetime) -> None:
-    """Money goes back the way it came: by its gateway, or from our bank under a reference that no other refund of the
-    profile has. Needs the profile's lock."""
+    """Money goes back the way it came, from our bank under a reference of its own. Needs the profile's lock."""
     if payment.channel == Payment.Channel.CARD and paid_on is not None:
         raise CannotRefund(_("This money came by card. Refund it, so that it goes back the same way."))
     if payment.channel == Payment.Channel.CARD:
@@ -232,9 +231,8 @@ def _status_after_spent(row: Refund, outcome: Outcome, *, at: datetime) -> Refun
 
 
 def sync_refund(*, refund_id: UUID, at: datetime) -> Refund:
-    """Asks the gateway about a refund and settles. One it never got is sent again under the same key, while the
-    provider still knows keys of that age. Raises Refund.DoesNotExist, UnknownGateway, and NoAnswer for one that had
-    ended."""
+    """Asks the gateway about a refund and settles. One it never got is sent again while the provider still knows its
+    key. Raises Refund.DoesNotExist, UnknownGateway, NoAnswer for one that had ended."""
     row = Refund.objects.select_related("payment").get(pk=refund_id)
     if row.status == RefundStatus.FAILED:
         return row

@@ -87,9 +87,8 @@ def settle_locked(
     decision: Decision | None = None,
     is_payer_here: bool = False,
 ) -> Payment:
-    """`settle` of a payment that the caller has locked, in the caller's transaction. ``decision`` is what staff decided
-    about it: the history and the audit trail then name that instead of the gateway's result. ``is_payer_here``: whoever
-    pays was let pay in this very request."""
+    """`settle` of a payment that the caller has locked, in the caller's transaction. A ``decision`` of staff stands in
+    the history and the audit trail instead of the gateway's result. ``is_payer_here``: the payer made this request."""
     payment = rows[0].payment
     old, new = PaymentStatus(payment.status), _status_after(payment, outcome, at=at)
     if new not in MOVES[old]:
@@ -200,8 +199,7 @@ def _write_further_payment(payment_id: UUID, outcome: Outcome, *, source: Paymen
 
 
 def _save_card_if_possible(payment: Payment, info: MethodInfo, at: datetime) -> PaymentMethod | None:
-    """The card, if its payer may still keep one; else the gateway is to forget it. A card that cannot be kept must not
-    undo the payment that was made with it."""
+    """The card, if its payer may still keep one; trouble with it must not undo the payment that was made with it."""
     owner: dict[str, Any] = {"profile_id": payment.profile_id, "gateway": payment.gateway, "by": payment.started_by}
     try:
         with transaction.atomic():
@@ -224,8 +222,7 @@ def lock(payment_id: UUID) -> list[PaymentAllocation]:
 
 
 def _lock_known(known: Payment) -> list[PaymentAllocation]:
-    """The same with a third of the columns, for a payment that the caller has just begun. Nothing when somebody else
-    has changed its status meanwhile."""
+    """The same with fewer columns, for a payment just begun; nothing when somebody else has moved it meanwhile."""
     rows = list(SETTLEABLE.filter(payment_id=known.pk))
     if not rows or rows[0].payment.status != known.status:
         return []
@@ -240,8 +237,7 @@ def _share_payment(rows: list[PaymentAllocation], payment: Payment) -> list[Paym
 
 
 def was_spent(payment: Payment, *, at: datetime, **about: str) -> bool:
-    """Whether the gateway gave the answer SPENT some minutes ago already, about the payment or, with ``refund``, about
-    that refund of it."""
+    """Whether the gateway said SPENT minutes ago already, of the payment or, with ``refund``, of that refund."""
     spent = payment.events.filter(result=Result.SPENT, at__lte=at - CONFIRM_AFTER)
     return spent.filter(**{f"detail__{name}": value for name, value in about.items()}).exists()
 

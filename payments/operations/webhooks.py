@@ -41,8 +41,7 @@ class NotYet(Exception):
 
 
 def receive(*, gateway_slug: str, body: bytes, headers: Mapping[str, str], at: datetime) -> int:
-    """Checks who sent a message and stores its events, so that it may be acknowledged. Returns how many are new. Raises
-    UnknownGateway, BadSignature."""
+    """Verifies a message and stores its events. Returns how many are new. Raises UnknownGateway, BadSignature."""
     gateway = get_gateway(gateway_slug)
     try:
         rows = [_delivery(gateway_slug, event, at) for event in gateway.verify(body, headers)]
@@ -75,8 +74,7 @@ def _delivery(gateway_slug: str, event: Event, at: datetime) -> WebhookDelivery:
 
 
 def _unreadable(gateway_slug: str, body: bytes, error: UnreadableMessage, at: datetime) -> WebhookDelivery:
-    """The row of a message for staff: the same body is the same row. Only the beginning is kept, and nothing that could
-    be a secret."""
+    """The row of a message for staff, one for each body. It keeps the beginning, without what could be a secret."""
     text = "".join(filter(str.isprintable, body[: 4 * EXCERPT].decode(errors="replace")))
     return WebhookDelivery(
         gateway=gateway_slug,
@@ -101,8 +99,7 @@ def process_deliveries(*, at: datetime, limit: int = 100) -> int:
 
 
 def process_again(*, delivery_id: int, at: datetime) -> WebhookDelivery:
-    """Works on one stored message now, whatever became of it before. Returns it. Raises
-    WebhookDelivery.DoesNotExist."""
+    """Works on a stored message now, whatever became of it before. Raises WebhookDelivery.DoesNotExist."""
     row = WebhookDelivery.objects.get(pk=delivery_id)
     if row.type == UNREADABLE:
         return row
@@ -128,8 +125,7 @@ def _process(row: WebhookDelivery, at: datetime) -> None:
 
 
 def act_on(row: WebhookDelivery, at: datetime) -> bool:
-    """Looks up what a message is about, stored or not. Returns False when it is not about anything of ours. Raises
-    NotYet, NoAnswer."""
+    """Looks up what a message, stored or not, is about. False when that is not ours. Raises NotYet, NoAnswer."""
     if row.kind == EventKind.METHOD:
         return sync_method(gateway_slug=row.gateway, gateway_method=row.object_id, at=at)
     if row.kind not in {EventKind.PAYMENT, EventKind.REFUND, EventKind.DISPUTE}:
@@ -169,8 +165,7 @@ def _waits_for_its_id(gateway_slug: str) -> bool:
 
 
 def _is_booked(payment: Payment, at: datetime, *, named: str) -> bool:
-    """Whether the money of a payment is in the books, so that something can be taken from it; one whose answer was lost
-    is looked up first. Raises NotYet, NoAnswer."""
+    """Whether money can be taken from a payment; a lost answer is looked up first. Raises NotYet, NoAnswer."""
     if payment.status != PaymentStatus.SUCCEEDED and not payment.events.filter(result="refused").exists():
         synced = sync_payment(payment_id=payment.pk, source=WEBHOOK, at=at, named=named)
         payment.status, payment.gateway_id = synced.status, synced.gateway_id
@@ -180,8 +175,7 @@ def _is_booked(payment: Payment, at: datetime, *, named: str) -> bool:
 
 
 def _act_on_refund(row: WebhookDelivery, payment: Payment, at: datetime) -> bool:
-    """Ours first: only when none of our own refunds waits for its answer is it certain that another one, of the same
-    amount, was made at the provider."""
+    """While one of ours waits for its answer, a refund of the same amount may be that one: ours are asked first."""
     refunds = Refund.objects.filter(payment=payment)
     known = refunds.filter(gateway_id=row.object_id).first()
     if known is not None:

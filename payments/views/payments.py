@@ -1,9 +1,7 @@
-"""The payments of a billing profile: the list, those of one invoice, the page of one with what can be done there, and
-where a payment goes on after something happened to it.
+"""The payments of a billing profile: the list, those of one invoice, the page of one, and where each goes on.
 
-While a payment is open its page asks every two seconds whether it has moved, and only reads. The page on which the bank
-asks for approval has an address of its own, so a reload asks again, and it works as a page where the blade's own page
-lacks the scripts.
+While a payment is open its page asks every two seconds whether it has moved, and only reads. The page of the bank's
+approval has an address of its own: a reload asks again, and it works where the page under the blade lacks the scripts.
 """
 
 from collections.abc import Collection
@@ -93,8 +91,7 @@ def to_bank(request: HttpRequest, next_url: str) -> HttpResponse | None:
 
 
 def next_page(request: HttpRequest, payment: Payment, access: Access, *, asks_bank: bool = True) -> HttpResponse:
-    """To the bank's approval where it waits for this person and ``asks_bank``, back to the choice of a method, or to
-    the payment's own page."""
+    """To the bank's approval if it waits for this person and ``asks_bank``, to the choice of a card, or the payment."""
     if asks_bank and payment.status == PaymentStatus.NEEDS_CUSTOMER and may_approve(access, payment):
         response = to_bank(request, payment.next_url) if payment.next_url else SeeOther(approval_url(payment))
         if response is not None:

@@ -219,8 +219,7 @@ def _settle_due(at: datetime) -> None:
 
 
 def _answer(key: str, parameters: list[Any], at: datetime, act: Callable[[], Any]) -> tuple[Any, bool]:
-    """The first answer under a key, whatever it was; and whether this is it. Raises GatewayError when it was asked
-    something else before."""
+    """The first answer under a key, and whether this is it. Raises GatewayError for other parameters than then."""
     IdempotencyKey.objects.filter(created_at__lte=at - KEYS_LIVE).delete()
     earlier = IdempotencyKey.objects.filter(pk=key).first()
     if earlier is None:

@@ -1,8 +1,7 @@
 """What the sandbox keeps: an outside party's records, in a database that the portal's tables are not in.
 
 So what is charged here stays charged when the portal's transaction rolls back or its process is killed. Every change is
-one IMMEDIATE transaction of that database (`transaction`), and on the disk before it is acknowledged. Card numbers and
-security codes are stored nowhere.
+one IMMEDIATE transaction (`transaction`), on the disk before it is acknowledged. No card number or code is stored.
 """
 
 import secrets
@@ -151,8 +150,7 @@ class Dispute(Movement):
 
 
 class StoredCard(Record):
-    """A card behind an id: typed in, for one use (``tok_``), or saved for its payer (``card_``). The defaults are those
-    of ids that the sandbox did not make itself."""
+    """A card behind an id, typed in for one use (``tok_``) or saved (``card_``); the defaults are for made-up ids."""
 
     id = models.TextField(primary_key=True)
     customer = models.TextField(default="")  # none has a card that was typed in

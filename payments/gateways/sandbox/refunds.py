@@ -64,8 +64,7 @@ def pay_back(payment: CardPayment, minor: int, *, at: datetime, key: str = "", r
 
 
 def refundable(payment: CardPayment) -> int:
-    """Minor units of a payment that can be paid back: not paid back, on their way back, or asked back by the payer's
-    bank. What failed is free again."""
+    """Minor units that are not paid back, on their way back, or asked back by the payer's bank."""
     refunds = payment.refunds.exclude(state=Result.DECLINED)
     disputes = payment.disputes.filter(state__in=[DisputeStatus.OPEN, DisputeStatus.LOST])
     return payment.amount_minor - sum(row.amount_minor for row in (*refunds, *disputes))
@@ -104,8 +103,7 @@ def open_dispute(payment: CardPayment, minor: int, *, reason: str, at: datetime)
 
 
 def settle_due(*, at: datetime) -> None:
-    """What was on its way and has arrived, or come back, by the sandbox's clock; what nobody gave evidence for is
-    lost."""
+    """Ends refunds that were on their way, and disputes for which nobody gave evidence, by the sandbox's clock."""
     for row in Refund.objects.filter(state=Result.PENDING, settles_at__lte=at):
         failed = row.settles_as == Result.DECLINED
         row.move(row.settles_as, at=at, decline=DeclineCode.PROCESSING_ERROR if failed else "")

@@ -167,8 +167,7 @@ class Cards:
         return step_of(self._setup(setup_id))
 
     def expire_setup(self, setup_id: str) -> SetupStep:
-        """Cancels a set-up: its secret, which a browser had, could otherwise be used to try one card after the other. A
-        decline stays one. Raises GatewayError."""
+        """Cancels a set-up, whose secret a browser could try more cards with. A decline stays. Raises GatewayError."""
         setup = self._setup(setup_id)
         if setup["status"] in {"succeeded", "canceled"}:
             return step_of(setup)

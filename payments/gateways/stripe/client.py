@@ -103,8 +103,7 @@ class Account:
         )
 
     def clock_difference(self) -> timedelta:
-        """How far Stripe's clock is ahead of ours, asked now. Any answer will do, a refusal too: each has the date.
-        Raises GatewayError."""
+        """How far Stripe's clock is ahead of ours. Any answer will do: even a refusal is dated. Raises GatewayError."""
         try:
             self._marked(lambda client: client.v1.accounts.retrieve_current())
         except stripe.APIConnectionError as error:

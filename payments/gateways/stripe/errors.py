@@ -1,8 +1,7 @@
 """Every error and decline of Stripe's in the portal's words. One table; what it does not know is `GENERIC`.
 
 https://docs.stripe.com/declines/codes and https://docs.stripe.com/error-codes. A decline code is the bank's reason and
-says more than the error code beside it, so it is looked at first. The bank's advice, where it gives any, decides
-whether the same card may be tried again.
+says more than the error code, so it comes first. The bank's advice decides whether the card may be tried again.
 """
 
 from collections.abc import Mapping
@@ -107,8 +106,7 @@ def is_missing(error: stripe.StripeError) -> bool:
 
 
 def is_method_gone(error: stripe.StripeError) -> bool:
-    """A card that is not there any more, that was forgotten, or that is somebody else's: Stripe points at the
-    parameter that names it, or at its payer."""
+    """The card was forgotten or is somebody else's: Stripe points at the parameter of the card or of its payer."""
     return isinstance(error, stripe.InvalidRequestError) and error.param in {"payment_method", "customer"}
 
 

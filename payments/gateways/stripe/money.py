@@ -2,8 +2,7 @@
 
 https://docs.stripe.com/currencies: sixteen currencies have no decimals; the Icelandic krona and the Ugandan shilling
 have none either, but are written with two, which are zero; five have three decimals, of which the last must be zero;
-all others have two. The Hungarian forint and the New Taiwan dollar are whole only when they are paid out, so charges
-in them are ordinary.
+all others have two. The forint and the New Taiwan dollar are whole only when paid out, so charges are ordinary.
 """
 
 from iso4217 import Currency
@@ -76,8 +75,7 @@ def money_or_none(integer: int, currency: str) -> Money | None:
 
 
 def from_stripe(integer: int, currency: str) -> Money:
-    """The amount that an integer of Stripe's stands for; the currency comes in small letters. Raises Unrepresentable
-    for one that a `Money` cannot be."""
+    """The amount of an integer of Stripe's, with its currency in small letters. Raises Unrepresentable."""
     currency = currency.upper()
     minor = _scaled(integer, exponent(currency) - _decimals(currency))
     if minor is None:

@@ -78,8 +78,7 @@ class PaymentIntents:
             return charge_outcome(error)
 
     def lookup(self, attempt: Attempt) -> Outcome:
-        """Raises GatewayError when Stripe cannot be asked, and when it denies an id that it gave us itself: that is a
-        key of another account, and proves nothing."""
+        """Raises GatewayError when Stripe cannot be asked, or denies its own id: that is another account's key."""
         intent = self._find(attempt)
         if intent is None or (intent["status"] != "canceled" and _is_fence(intent)):
             return Outcome(Result.NOT_FOUND)
@@ -87,8 +86,7 @@ class PaymentIntents:
 
     def expire(self, attempt: Attempt) -> Outcome:
         """Cancels what there is; where there is nothing, takes away the key that the first request would need. SPENT
-        when that key was used before and there is nothing to see that it was used for, such as after a 500, which
-        Stripe keeps under the key."""
+        when that key was used and nothing is to be seen of it, as after a 500, which Stripe keeps under the key."""
         intent = self._find(attempt)
         if intent is not None:
             return self._close(intent)

@@ -73,8 +73,7 @@ class Refunds:
             return Outcome(result, message=message_of(error))
 
     def _refusal(self, request: RefundRequest) -> Outcome | None:
-        """What is seen to be wrong before anything is asked to be paid back: Stripe pays back in the currency of the
-        payment, whatever was meant."""
+        """What is wrong before anything is sent: Stripe pays back in the payment's currency, whatever was meant."""
         try:
             to_stripe(request.amount)
             payment = self.account.call(lambda client: client.v1.payment_intents.retrieve(request.gateway_id))
