@@ -41,7 +41,6 @@ def scripts(request: HttpRequest) -> dict[str, Any]:
 
 
 def policy_for(browser: Browser) -> dict[str, Any]:
-    """The portal's content security policy with a gateway's origins added to it."""
     policy = {name: [str(source) for source in sources] for name, sources in settings.SECURE_CSP.items()}
     for name, origins in (
         ("script-src", browser.script_origins),

@@ -78,7 +78,6 @@ class AddCardForm(forms.Form):
 
     @property
     def message(self) -> str:
-        """The first thing to tell the reader."""
         if "card_token" in self.errors and "attempt" not in self.errors:
             return str(self.errors["card_token"][0])
         return str(_("This page was out of date. Review it and try again."))

@@ -36,7 +36,6 @@ class PaymentMethodQuerySet(QuerySet["PaymentMethod"]):
         return self.order_by("pk").select_for_update(of=("self",), no_key=True)
 
     def in_order(self) -> Self:
-        """The default first, then the newest."""
         return self.order_by("-is_default", "-created_at", "-pk")
 
 
@@ -52,5 +51,4 @@ class MethodSetupQuerySet(QuerySet["MethodSetup"]):
 
 class CardHoldQuerySet(QuerySet["CardHold"]):
     def current(self, at: datetime) -> Self:
-        """Holds that are neither over nor released."""
         return self.filter(released_at=None, until__gt=at)

@@ -147,7 +147,6 @@ def _sources(profile: BillingProfile) -> list[Source]:
 
 
 def month_of(day: date) -> tuple[date, date]:
-    """The first and the last day of the month of a day."""
     first_on = day.replace(day=1)
     return first_on, (first_on + timedelta(days=31)).replace(day=1) - timedelta(days=1)
 

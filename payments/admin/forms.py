@@ -59,8 +59,6 @@ class RefundForm(AttemptForm):
 
 
 class PaidBackForm(RefundForm):
-    """Money that went back from our bank."""
-
     field_order = ("amount", "bank_reference", "paid_on", "reason", "takes_back_invoices")
 
     bank_reference = forms.CharField(

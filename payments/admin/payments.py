@@ -268,7 +268,6 @@ class PaymentAdmin(PaymentsAdmin):
         return _now("The return is recorded. What it paid is due again.")
 
     def record_view(self, request: HttpRequest) -> HttpResponse:
-        """Records money that came by check or wire, after showing what will become of it."""
         self.require_may_act(request)
         form = RecordForm(request.POST or None, initial={"invoice": request.GET.get("invoice", "")})
         page: dict[str, Any] = {
@@ -308,7 +307,6 @@ def _taken(payment: Payment) -> str:
 
 
 def _what_will_happen(data: dict[str, Any]) -> tuple[list[tuple[Any, Any]], str]:
-    """The facts of a recording and, in words, where its money goes."""
     invoice, amount = data["invoice"], data["amount"]
     due: Money = invoice.amount_due
     facts = [

@@ -40,8 +40,6 @@ class Result(StrEnum):
 
 
 class Bucket(StrEnum):
-    """What can be done about a decline."""
-
     RETRY_LATER = "retry_later"
     NEW_METHOD = "new_method"
     CUSTOMER_MUST_ACT = "customer_must_act"

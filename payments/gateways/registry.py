@@ -26,7 +26,6 @@ def get_gateway(slug: str) -> Gateway:
 
 
 def gateways() -> list[Gateway]:
-    """All configured gateways, in the order of the settings."""
     return [get_gateway(slug) for slug in settings.PAYMENT_GATEWAYS]
 
 

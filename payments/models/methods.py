@@ -96,7 +96,6 @@ class PaymentMethod(models.Model):
         return (self.expiry_year, self.expiry_month) < (today.year, today.month)
 
     def expires_soon(self, today: date) -> bool:
-        """In this month or the next."""
         months = (self.expiry_year - today.year) * 12 + self.expiry_month - today.month
         return 0 <= months <= 1
 

@@ -209,7 +209,6 @@ def _lock_invoices(access: Access, invoice_ids: Sequence[int]) -> list[Invoice]:
 
 
 def _same_attempt(attempt_key: UUID, invoice_ids: Sequence[int], payer: User | None) -> Payment:
-    """The earlier payment, when it was this person's and for these invoices."""
     earlier = Payment.objects.get(attempt_key=attempt_key)
     invoices = earlier.allocations.filter(invoice__isnull=False).values_list("invoice_id", flat=True)
     if earlier.started_by_id != (payer and payer.pk) or set(invoices) != set(invoice_ids):
@@ -227,7 +226,6 @@ def _method(profile: BillingProfile, method_id: int, at: datetime) -> PaymentMet
 
 
 def _gateway_of(method: PaymentMethod | None, card_token: str) -> Gateway:
-    """Of a stored card, or of one just typed in."""
     if method is not None:
         try:
             return get_gateway(method.gateway)

@@ -124,7 +124,6 @@ def begin_charge(*, invoice_id: int, at: datetime) -> tuple[bool, tuple[Payment,
 
 
 def _begin(plan: AutomaticCharge, *, at: datetime) -> tuple[tuple[Payment, list[Invoice]] | None, Stop | None]:
-    """What `begin` returned, or why nothing was begun."""
     stop = reason_to_stop(plan.invoice)
     if stop is None and not settings.PAYMENT_GATEWAYS:
         stop = Stop.CONFIG
@@ -162,7 +161,6 @@ def lock_invoice(invoice_id: int) -> Invoice:
 
 
 def lock_plan(invoice: Invoice) -> AutomaticCharge | None:
-    """The plan of a locked invoice, if it was ever taken up."""
     plan = AutomaticCharge.objects.select_related("last_payment").filter(invoice=invoice).first()
     if plan is not None:
         plan.invoice, plan.profile = invoice, invoice.profile
@@ -245,7 +243,6 @@ def advance(*, invoice_id: int, at: datetime) -> bool:
 
 
 def _after(plan: AutomaticCharge, payment: Payment | None, *, at: datetime) -> None:
-    """What follows from a try: another day, another card, or the end."""
     reason = reason_to_stop(plan.invoice)
     if payment is not None and payment.status == PaymentStatus.DECLINED:
         note_declined(plan.invoice, plan.profile.day_of(payment.started_at))
@@ -263,7 +260,6 @@ def _after(plan: AutomaticCharge, payment: Payment | None, *, at: datetime) -> N
 
 
 def _after_refusal(plan: AutomaticCharge, payment: Payment, *, at: datetime) -> None:
-    """Another card at once, or the same one on a later day."""
     card, stop = next_card(plan, at=at)
     if card is None:
         end(plan, stop or Stop.REFUSED, at=at)

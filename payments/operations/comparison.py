@@ -76,7 +76,6 @@ def compare_gateway(*, gateway_slug: str, since: datetime, at: datetime) -> list
 
 
 def _compare(record: ProviderRecord, *, gateway_slug: str, at: datetime) -> GatewayDifference | None:
-    """The difference about one line of the list, if there is one after we looked it up."""
     ours = _ours(record, gateway_slug)
     if ours is not None:
         _look_up(record, gateway_slug=gateway_slug, at=at)

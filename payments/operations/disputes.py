@@ -62,7 +62,6 @@ def book_on_locked(
 
 
 def _copy_facts(row: Dispute, facts: base.Dispute, new: DisputeStatus, at: datetime) -> None:
-    """Copies what the gateway said onto the dispute."""
     row.status = new
     row.amount_minor, row.currency = facts.amount.minor, facts.amount.currency
     row.reason = "".join(filter(str.isprintable, facts.reason))[:80]

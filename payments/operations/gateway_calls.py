@@ -134,9 +134,12 @@ def next_lookup(status: str, lookups: int, at: datetime) -> datetime | None:
     return at + delays[lookups] if lookups < len(delays) else None
 
 
-def is_unsure(status: str, *, since: datetime, at: datetime) -> bool:
-    """Whether it is time for staff to know that nobody knows how a payment or refund ended."""
-    return status in {PaymentStatus.CREATED, PaymentStatus.UNKNOWN} and at - since >= UNSURE_AFTER
+def plan_next_lookup(row: Payment | Refund, *, at: datetime) -> None:
+    """After a look-up that changed nothing. Staff are told when the answer is missing for an hour, and at the last."""
+    row.lookups += 1
+    row.next_lookup_at = next_lookup(row.status, row.lookups, at)
+    is_unsure = row.status in {PaymentStatus.CREATED, PaymentStatus.UNKNOWN} and at - row.started_at >= UNSURE_AFTER
+    row.needs_staff = row.needs_staff or is_unsure or row.next_lookup_at is None
 
 
 def poll_now(rows: QuerySet[Any], at: datetime) -> int:
@@ -145,5 +148,4 @@ def poll_now(rows: QuerySet[Any], at: datetime) -> int:
 
 
 def plain_text(text: str) -> str:
-    """What a column keeps of a provider's words."""
     return text.replace("\x00", "")[:300]

@@ -50,7 +50,6 @@ def check_books() -> list[str]:
 
 
 def subquery_sum(rows: QuerySet[Any], by: str, column: Any) -> Coalesce:
-    """The sum of a column over the rows that belong to the outer row, 0 when there are none."""
     sums = rows.filter(**{by: OuterRef("pk")}).order_by().values(by).annotate(sum=Sum(column)).values("sum")
     return Coalesce(Subquery(sums, output_field=BigIntegerField()), Value(0))
 

@@ -88,8 +88,6 @@ BACKUP_CHANGES = {
 
 
 class Blocker(NamedTuple):
-    """Why a card stays, and the remedy, as sentences for the reader."""
-
     code: str
     reason: str
     remedy: str
@@ -142,7 +140,6 @@ def forget_card(info: MethodInfo, *, profile_id: int, gateway: str, by: User | N
 
 
 def _copy_details(method: PaymentMethod, info: MethodInfo) -> None:
-    """Copies what a card looks like onto its row, unsaved."""
     method.brand, method.last_four = info.brand[:20], info.last_four
     method.fingerprint = info.fingerprint or method.fingerprint
     method.expiry_month, method.expiry_year = info.expiry_month, info.expiry_year
@@ -245,7 +242,6 @@ def drop_plans(profile: BillingProfile, reason: AutomaticCharge.Stop, *, at: dat
 
 
 def _choose_card(profile: BillingProfile, at: datetime) -> None:
-    """Makes sure that there is a card to charge. Raises CannotChangeMethod when there is none."""
     if not profile.account.can_pay_by_card:
         name = profile.account.get_agreement_type_display()
         raise CannotChangeMethod(_("Not payable by card under this agreement type: %(type)s.") % {"type": name})

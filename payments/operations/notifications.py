@@ -50,7 +50,6 @@ UNTOLD_STOPS = {
 
 
 def _notify(people: Iterable[User], fact: str, template: str, context: dict[str, Any], *, at: datetime) -> None:
-    """One mail to each person, once for each fact."""
     for person in people:
         queue(key=f"{fact}:{person.pk}", to=person, template=template, context=context, at=at)
 
@@ -105,7 +104,6 @@ def payer_or_successors(payer: User, profile: BillingProfile) -> list[User]:
 
 
 def receipt_addresses(payment: Payment) -> list[str]:
-    """Where the receipt of a payment was sent."""
     receipts = OutgoingMail.objects.filter(key__startswith=f"payment-succeeded:{payment.pk}:")
     return list(receipts.order_by("to").values_list("to", flat=True))
 
@@ -146,7 +144,6 @@ def card_context(method: PaymentMethod) -> dict[str, Any]:
 
 
 def card_managers(profile: BillingProfile) -> list[User]:
-    """Those who may add, choose and remove cards, by a role on the profile or on its account."""
     reaching = Q(profile=profile) | Q(account=profile.account_id)
     roles = roles_with(Permission.METHODS_MANAGE, Scope.PROFILE)
     held = RoleAssignment.objects.filter(reaching, role__in=roles, user__is_active=True)
@@ -267,7 +264,6 @@ def _new_invoice_context(invoice: Invoice) -> dict[str, Any]:
 
 
 def _settled_by(invoice: Invoice) -> str:
-    """Why nothing is due on a new invoice: ``credits`` or ``payment``; empty where something is due."""
     if invoice.amount_due_minor:
         return ""
     return "credits" if invoice.credited_minor == invoice.total_minor else "payment"

@@ -135,7 +135,6 @@ def _check_channel(payment: Payment, bank_reference: str, paid_on: date | None, 
 
 
 def _take_back_invoices(row: Refund, *, access: Access, at: datetime) -> None:
-    """Takes what a refund made due again off its invoices, by a credit note of each. Raises CannotRefund."""
     for allocation, part in parts_of(row):
         if allocation.invoice_id is not None:
             try:
@@ -184,7 +183,6 @@ def settle_refund(*, refund_id: UUID, outcome: Outcome, at: datetime) -> Refund:
 
 
 def _settle(row: Refund, outcome: Outcome, *, at: datetime) -> Refund:
-    """`settle_refund` of a refund that is locked, with its payment."""
     payment = row.payment
     old, new = RefundStatus(row.status), STATUS_OF.get(outcome.result, RefundStatus.UNKNOWN)
     if new == RefundStatus.SUCCEEDED and outcome.amount != row.amount:
@@ -195,10 +193,7 @@ def _settle(row: Refund, outcome: Outcome, *, at: datetime) -> Refund:
     if new not in REFUND_MOVES[old]:
         if old in REFUND_OPEN:
             row.gateway_id = row.gateway_id or outcome.gateway_id
-            row.lookups += 1
-            row.next_lookup_at = next_lookup(old, row.lookups, at)
-            unsure = gateway_calls.is_unsure(old, since=row.started_at, at=at)
-            row.needs_staff = row.needs_staff or unsure or row.next_lookup_at is None
+            gateway_calls.plan_next_lookup(row, at=at)
             row.save(update_fields=["gateway_id", "lookups", "next_lookup_at", "needs_staff"])
         return row
     row.status = new

@@ -39,7 +39,6 @@ def total_of(parts: Sequence[Part], currency: str) -> Money:
 
 
 def parts_of(row: Refund | Dispute) -> list[Part]:
-    """What a refund or a lost dispute has taken."""
     taken = row.allocations.select_related("allocation__invoice").order_by("pk")
     return [(part.allocation, Money(part.amount_minor, row.currency)) for part in taken]
 

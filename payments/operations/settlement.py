@@ -25,7 +25,7 @@ from invoices.operations.invoice_payments import apply_payment, clear_payment_st
 from payments.gateways.base import MethodInfo, Outcome, Result
 from payments.models import Payment, PaymentAllocation, PaymentEvent, PaymentMethod
 from payments.operations import notifications
-from payments.operations.gateway_calls import CONFIRM_AFTER, is_unsure, next_lookup, plain_text, poll_now
+from payments.operations.gateway_calls import CONFIRM_AFTER, next_lookup, plain_text, plan_next_lookup, poll_now
 from payments.operations.methods import forget_card, may_save_card, remove_gone_card, save_card
 from payments.states import ENDED_WITHOUT_MONEY, MOVES, OPEN, PaymentStatus
 
@@ -124,9 +124,8 @@ def settle_locked(
         record_audit(named.action, payment, access, at, **(decision.detail if decision else money))
         unsure = old == PaymentStatus.UNKNOWN or source == PaymentEvent.Source.RECONCILER
         was_unsure = unsure and old != PaymentStatus.NEEDS_CUSTOMER
-        notifications.notify_payer(
-            payment, invoices_of(rows), at=at, was_unsure=was_unsure, is_payer_here=is_payer_here
-        )
+        invoices = invoices_of(rows)
+        notifications.notify_payer(payment, invoices, at=at, was_unsure=was_unsure, is_payer_here=is_payer_here)
     return payment
 
 
@@ -247,7 +246,6 @@ def invoices_of(rows: Sequence[PaymentAllocation]) -> list[Invoice]:
 
 
 def close(payment: Payment, rows: list[PaymentAllocation]) -> None:
-    """Frees the invoices for another attempt."""
     PaymentAllocation.objects.filter(payment=payment).update(is_open=False)
     for row in rows:
         row.is_open = False
@@ -280,7 +278,6 @@ def book_money(payment: Payment, rows: list[PaymentAllocation], *, at: datetime,
 
 
 def credit_surplus(payment: Payment, surplus: Money, *, description: str, at: datetime) -> None:
-    """Money that fits no invoice becomes a credit of the profile."""
     credit = add_credit(profile=payment.profile, amount=surplus, description=description, at=at)
     PaymentAllocation.objects.create(payment=payment, credit=credit, amount_minor=surplus.minor, is_open=False)
 
@@ -303,10 +300,7 @@ def _no_move(
     old = PaymentStatus(payment.status)
     if new == old or (new == PaymentStatus.UNKNOWN and old in OPEN):
         if old in OPEN and source == PaymentEvent.Source.RECONCILER:
-            payment.lookups += 1
-            payment.next_lookup_at = next_lookup(old, payment.lookups, at)
-            unsure = is_unsure(old, since=payment.started_at, at=at)
-            payment.needs_staff = payment.needs_staff or unsure or payment.next_lookup_at is None
+            plan_next_lookup(payment, at=at)
             payment.save(update_fields=["lookups", "next_lookup_at", "needs_staff"])
         if outcome.result == Result.SPENT:
             record_event(payment, old=old, result=outcome.result, source=source, at=at, detail=_detail(outcome))

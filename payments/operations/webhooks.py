@@ -12,6 +12,7 @@ from hashlib import sha256
 import structlog
 from django.db.models import F, Q
 
+from billing_portal.core.batches import run_each
 from billing_portal.core.leases import claim_due
 from payments.gateways.base import Event, EventKind, Outcome, RefundRequest, Result, UnreadableMessage
 from payments.gateways.registry import get_gateway
@@ -90,12 +91,9 @@ def _unreadable(gateway_slug: str, body: bytes, error: UnreadableMessage, at: da
 def process_deliveries(*, at: datetime, limit: int = 100) -> int:
     """Works on stored messages whose turn has come. Returns how many were taken. May be killed, run twice, or run by
     several workers. A message that fails is tried again, less and less often, then waits for staff."""
-    done, rows = 0, WebhookDelivery.objects.all()
-    for row in claim_due(rows, "next_try_at", at=at, lease=LEASE, limit=limit, tries=F("tries") + 1):
-        row.tries += 1
-        done += 1
-        _process(row, at)
-    return done
+    rows = WebhookDelivery.objects.all()
+    due = claim_due(rows, "next_try_at", at=at, lease=LEASE, limit=limit, tries=F("tries") + 1)
+    return run_each(due, lambda row: _process(row, row.tries + 1, at), log=log, event="delivery not processed")
 
 
 def process_again(*, delivery_id: int, at: datetime) -> WebhookDelivery:
@@ -103,25 +101,25 @@ def process_again(*, delivery_id: int, at: datetime) -> WebhookDelivery:
     row = WebhookDelivery.objects.get(pk=delivery_id)
     if row.type == UNREADABLE:
         return row
-    row.tries = 1
-    _process(row, at)
+    _process(row, 1, at)
     return row
 
 
-def _process(row: WebhookDelivery, at: datetime) -> None:
+def _process(row: WebhookDelivery, tries: int, at: datetime) -> bool:
     try:
         is_ours = act_on(row, at)
     except Exception as error:
         if not isinstance(error, NotYet | NoAnswer):
             log.exception("delivery not processed", event_id=row.event_id)
         row.last_error = plain_text(f"{type(error).__name__}: {error}")
-        again = row.tries <= len(RETRY_DELAYS)
+        again = tries <= len(RETRY_DELAYS)
         row.status = WebhookDelivery.Status.RECEIVED if again else WebhookDelivery.Status.FAILED
-        row.next_try_at = at + RETRY_DELAYS[row.tries - 1] if again else None
+        row.next_try_at = at + RETRY_DELAYS[tries - 1] if again else None
     else:
         row.status = WebhookDelivery.Status.PROCESSED if is_ours else WebhookDelivery.Status.IGNORED
         row.processed_at, row.next_try_at, row.last_error = at, None, ""
     row.save(update_fields=["status", "next_try_at", "processed_at", "last_error"])
+    return True
 
 
 def act_on(row: WebhookDelivery, at: datetime) -> bool:

@@ -23,7 +23,6 @@ BRAND_SIGNS = {"visa": "VISA", "mastercard": "MC", "amex": "AMEX", "discover": "
 
 @register.filter
 def card_brand(brand: str) -> str:
-    """``visa`` as people write it."""
     return BRANDS.get(brand, brand.title())
 
 

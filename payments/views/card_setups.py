@@ -32,7 +32,6 @@ S = MethodSetup.Status
 @require_http_methods(["GET", "HEAD", "POST"])
 @profile_view(Permission.METHODS_MANAGE)
 def add_method(request: HttpRequest, access: Access) -> HttpResponse:
-    """Shows the card field; a POST adds the card."""
     if request.method != "POST":
         return _render(request, access)
     form = AddCardForm(request.POST)

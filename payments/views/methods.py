@@ -41,8 +41,6 @@ ENDED_BY_PEOPLE = [Stop.SWITCHED_OFF, Stop.BY_WIRE, Stop.DISPUTED, Stop.NOTHING_
 
 
 class Row(NamedTuple):
-    """One stored card as the reader sees it."""
-
     method: PaymentMethod
     is_expired: bool
     expires_soon: bool
@@ -51,7 +49,6 @@ class Row(NamedTuple):
 @require_GET
 @profile_view(Permission.METHODS_VIEW)
 def methods(request: HttpRequest, access: Access) -> HttpResponse:
-    """The default method, the backups, the other cards, check or wire, and what is charged automatically."""
     profile = profile_of(access)
     today = profile.day_of(timezone.now())
     stored = PaymentMethod.objects.visible_to(access).active().in_order().select_related("created_by")
@@ -139,7 +136,6 @@ def backup(request: HttpRequest, access: Access, method_id: int) -> HttpResponse
 @require_POST
 @profile_view(Permission.METHODS_MANAGE)
 def autopay(request: HttpRequest, access: Access) -> HttpResponse:
-    """Switches automatic charging on or off: ``on`` in the form is 1 or 0."""
     if request.POST.get("on") not in ("0", "1"):
         raise BadRequest("on is neither 0 nor 1")
     on, at = request.POST["on"] == "1", timezone.now()
@@ -152,7 +148,6 @@ def autopay(request: HttpRequest, access: Access) -> HttpResponse:
 @require_http_methods(["GET", "HEAD", "POST"])
 @profile_view(Permission.METHODS_MANAGE)
 def remove(request: HttpRequest, access: Access, method_id: int) -> HttpResponse:
-    """Asks first, or says what keeps the card and what helps; a POST removes it."""
     method, at = _method(access, method_id), timezone.now()
     context: dict[str, Any] = {"profile": access.profile, "method": method}
     if request.method != "POST":

@@ -131,8 +131,6 @@ def _form_context(access: Access, form: PayForm | None, *, at: datetime) -> dict
 
 @dataclass(frozen=True)
 class Choice:
-    """One stored card as the reader sees it."""
-
     method: PaymentMethod
     note: str
     look: StatusBadge | None = None

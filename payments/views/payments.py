@@ -76,7 +76,6 @@ def pay_url(payment: Payment) -> str:
 
 
 def approval_url(payment: Payment) -> str:
-    """Where a payment that waits for bank approval is approved: the bank's own page, or ours."""
     return payment.next_url or payment_url(payment, "challenge")
 
 

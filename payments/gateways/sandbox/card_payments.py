@@ -28,14 +28,12 @@ LATE_BY = timedelta(seconds=3)  # that the first event of a payment is held back
 
 
 def customer_of(profile: str) -> str:
-    """The sandbox keeps one payer for each billing profile."""
     return "cus_" + profile
 
 
 def method_info(
     row: CardPayment | CardSetup | StoredCard, card: TestCard, *, card_id: str, customer: str
 ) -> MethodInfo:
-    """A card, with the expiry date that the row has of it."""
     return MethodInfo(
         brand=card.brand,
         last_four=card.last_four,
@@ -162,7 +160,6 @@ def has_expired(month_and_year: tuple[int, int], at: datetime) -> bool:
 
 
 def _take(payment: CardPayment, card: TestCard, *, at: datetime) -> None:
-    """The bank says yes: now, or in a while."""
     if card.habit == Habit.TOLD_OUT_OF_ORDER:
         record("payment.pending", payment.pk, at=at, reference=payment.reference, delay=LATE_BY)
     end = PAYMENT_ENDS.get(card.habit)

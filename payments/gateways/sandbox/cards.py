@@ -20,8 +20,6 @@ METHOD = re.compile(r"^(?:tok|card)_(\d{4})_[A-Za-z0-9_-]+$", re.ASCII)
 
 
 class Habit(Enum):
-    """What is odd about a test card."""
-
     NONE = auto()
     APPROVED_ONCE = auto()  # the bank asks for approval unless it was given when the card was stored
     APPROVED_ALWAYS = auto()
@@ -57,7 +55,6 @@ BUCKETS = {
 
 
 def decline(code: str) -> Decline:
-    """A decline with the bucket that goes with its code."""
     return Decline(DeclineCode(code), BUCKETS.get(DeclineCode(code), Bucket.NEW_METHOD))
 
 

@@ -34,8 +34,6 @@ class NetworkTrouble(GatewayError):
 
 
 class CallFaults(dict[Fault, str]):
-    """What goes wrong with one call: the faults and their values."""
-
     def before(self) -> None:
         """Raises NetworkTrouble when the call does not get through."""
         time.sleep(int(self.get(Fault.DELAY, "0")) / 1000)

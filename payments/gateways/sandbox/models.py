@@ -28,7 +28,6 @@ def transaction() -> Iterator[datetime]:
 
 
 def now() -> datetime:
-    """The time by the sandbox's clock."""
     return timezone.now() + (Clock.objects.values_list("ahead", flat=True).first() or NO_DELAY)
 
 
@@ -84,8 +83,6 @@ def record(
 
 
 class Movement(Record):
-    """An amount that moved, or was asked for."""
-
     family: ClassVar[str]  # how the types of its events begin
 
     id = models.TextField(primary_key=True)

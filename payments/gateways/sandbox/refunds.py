@@ -29,7 +29,6 @@ def _refused(code: DeclineCode, message: str) -> Outcome:
 
 
 def refund(request: base.RefundRequest, faults: CallFaults, *, at: datetime) -> Outcome:
-    """Writes a refund, or says why there is none."""
     ordered = faults.get(Fault.DECLINE)
     if ordered is not None:
         return _refused(DeclineCode(ordered or DeclineCode.GENERIC), "The bank refused the refund.")

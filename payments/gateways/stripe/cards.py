@@ -21,8 +21,6 @@ IN_PAGE = "use_stripe_sdk"  # Stripe's name for a bank approval that its script 
 
 
 class Refused(Exception):
-    """There is no charge to make; the outcome says why."""
-
     def __init__(self, outcome: Outcome) -> None:
         super().__init__(outcome.message)
         self.outcome = outcome
@@ -106,8 +104,6 @@ def step_of(intent: Mapping[str, Any]) -> SetupStep:
 
 
 class Cards:
-    """The part of the gateway that keeps cards."""
-
     account: Account
 
     def lookup_method(self, *, gateway_method: str, gateway_customer: str) -> MethodInfo | None:

@@ -93,7 +93,6 @@ def details(error: stripe.StripeError) -> dict[str, Any]:
 
 
 def message_of(error: stripe.StripeError) -> str:
-    """Stripe's own words, for staff."""
     facts = details(error)
     codes = [str(code) for code in (facts.get("code"), facts.get("decline_code"), error.request_id) if code]
     words = str(facts.get("message") or error.user_message or type(error).__name__)
@@ -101,7 +100,6 @@ def message_of(error: stripe.StripeError) -> str:
 
 
 def is_missing(error: stripe.StripeError) -> bool:
-    """Stripe knows no object of the id that was asked for."""
     return isinstance(error, stripe.InvalidRequestError) and details(error).get("code") == "resource_missing"
 
 

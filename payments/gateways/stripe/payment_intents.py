@@ -49,8 +49,6 @@ NO_NUMBER = Decline(DeclineCode.AMOUNT, Bucket.CONFIG_ERROR)
 
 
 class PaymentIntents:
-    """The part of the gateway that charges."""
-
     account: Account
 
     def charge(self, attempt: Attempt) -> Outcome:

@@ -44,8 +44,6 @@ DISPUTES = {
 
 
 class Refunds:
-    """The part of the gateway that pays back, and asks what a bank took back."""
-
     account: Account
 
     def refund(self, request: RefundRequest) -> Outcome:

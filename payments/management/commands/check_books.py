@@ -37,7 +37,6 @@ class Command(BaseCommand):
 
 
 def _compare(days: int) -> list[str]:
-    """One sentence for each difference, and for each provider that could not be asked."""
     at, problems = timezone.now(), []
     for gateway in gateways():
         try:
