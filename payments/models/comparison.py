@@ -2,7 +2,7 @@
 
 from django.conf import settings
 from django.db import models
-from django.db.models import Q
+from django.db.models import Index, Q, UniqueConstraint
 from django.utils.translation import gettext_lazy as _
 
 from payments.models.payments import Payment
@@ -52,10 +52,8 @@ class GatewayDifference(models.Model):
     class Meta:
         verbose_name = _("difference with a provider")
         verbose_name_plural = _("differences with providers")
-        constraints = [
-            models.UniqueConstraint(fields=["gateway", "kind", "gateway_id"], name="one_difference_about_a_thing")
-        ]
-        indexes = [models.Index(fields=["found_at"], condition=Q(ended_at=None), name="difference_for_staff")]
+        constraints = [UniqueConstraint(fields=["gateway", "kind", "gateway_id"], name="one_difference_about_a_thing")]
+        indexes = [Index(fields=["found_at"], condition=Q(ended_at=None), name="difference_for_staff")]
 
     def __str__(self) -> str:
         return f"{self.gateway} {self.get_kind_display()} {self.gateway_id}".strip()

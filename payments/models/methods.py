@@ -4,7 +4,7 @@ import uuid
 from datetime import date, datetime
 
 from django.db import models
-from django.db.models import F, Q
+from django.db.models import CheckConstraint, F, Index, Q, UniqueConstraint
 from django.utils.translation import gettext as _now
 from django.utils.translation import gettext_lazy as _
 
@@ -57,31 +57,27 @@ class PaymentMethod(models.Model):
         verbose_name = _("payment method")
         verbose_name_plural = _("payment methods")
         constraints = [
-            models.UniqueConstraint(
-                fields=["profile"], condition=Q(is_default=True), name="one_default_method_per_profile"
-            ),
-            models.UniqueConstraint(fields=["gateway", "gateway_method"], name="gateway_method_once"),
-            models.CheckConstraint(condition=Q(is_default=False) | Q(status="active"), name="default_method_is_active"),
-            models.CheckConstraint(
+            UniqueConstraint(fields=["profile"], condition=Q(is_default=True), name="one_default_method_per_profile"),
+            UniqueConstraint(fields=["gateway", "gateway_method"], name="gateway_method_once"),
+            CheckConstraint(condition=Q(is_default=False) | Q(status="active"), name="default_method_is_active"),
+            CheckConstraint(
                 condition=Q(backup_order=None) | Q(status="active", is_default=False), name="backup_method_is_active"
             ),
-            models.UniqueConstraint(
+            UniqueConstraint(
                 fields=["profile", "backup_order"],
                 condition=Q(backup_order__isnull=False),
                 name="one_method_per_backup_place",
             ),
-            models.CheckConstraint(condition=Q(expiry_month__range=(1, 12)), name="expiry_month_is_a_month"),
-            models.CheckConstraint(condition=Q(last_four__regex=r"^[0-9]{4}$"), name="last_four_are_four_digits"),
+            CheckConstraint(condition=Q(expiry_month__range=(1, 12)), name="expiry_month_is_a_month"),
+            CheckConstraint(condition=Q(last_four__regex=r"^[0-9]{4}$"), name="last_four_are_four_digits"),
         ]
         indexes = [
-            models.Index(
+            Index(
                 fields=["expiry_year", "expiry_month", "expiry_warned_on"],
                 condition=Q(status="active"),
                 name="method_by_expiry",
             ),
-            models.Index(
-                fields=["next_lookup_at", "id"], condition=Q(next_lookup_at__isnull=False), name="method_to_look_up"
-            ),
+            Index(fields=["next_lookup_at", "id"], condition=Q(next_lookup_at__isnull=False), name="method_to_look_up"),
         ]
 
     def __str__(self) -> str:
@@ -141,20 +137,16 @@ class MethodSetup(models.Model):
         verbose_name = _("card being added")
         verbose_name_plural = _("cards being added")
         constraints = [
-            models.UniqueConstraint(
-                fields=["gateway", "setup_id"], condition=~Q(setup_id=""), name="gateway_setup_once"
-            ),
-            models.CheckConstraint(
+            UniqueConstraint(fields=["gateway", "setup_id"], condition=~Q(setup_id=""), name="gateway_setup_once"),
+            CheckConstraint(
                 condition=Q(status="succeeded", method__isnull=False) | (~Q(status="succeeded") & Q(method=None)),
                 name="setup_succeeded_with_a_card",
             ),
         ]
         indexes = [
-            models.Index(fields=["profile", "-created_at"], name="setup_by_profile"),
-            models.Index(fields=["created_by", "-created_at"], name="setup_by_person"),
-            models.Index(
-                fields=["next_look_at", "id"], condition=Q(next_look_at__isnull=False), name="setup_to_look_at"
-            ),
+            Index(fields=["profile", "-created_at"], name="setup_by_profile"),
+            Index(fields=["created_by", "-created_at"], name="setup_by_person"),
+            Index(fields=["next_look_at", "id"], condition=Q(next_look_at__isnull=False), name="setup_to_look_at"),
         ]
 
     def __str__(self) -> str:
@@ -178,9 +170,7 @@ class Detachment(models.Model):
     class Meta:
         verbose_name = _("card to forget")
         verbose_name_plural = _("cards to forget")
-        indexes = [
-            models.Index(fields=["next_try_at", "id"], condition=Q(next_try_at__isnull=False), name="detachment_to_do")
-        ]
+        indexes = [Index(fields=["next_try_at", "id"], condition=Q(next_try_at__isnull=False), name="detachment_to_do")]
 
     def __str__(self) -> str:
         return f"{self.gateway} {self.gateway_method}"
@@ -216,18 +206,18 @@ class CardHold(models.Model):
         verbose_name = _("card hold")
         verbose_name_plural = _("card holds")
         constraints = [
-            models.CheckConstraint(
+            CheckConstraint(
                 condition=Q(person__isnull=False, profile=None) | Q(person=None, profile__isnull=False),
                 name="card_hold_of_one_person_or_profile",
             ),
-            models.CheckConstraint(condition=Q(until__gt=F("since")), name="card_hold_ends_after_it_began"),
-            models.CheckConstraint(
+            CheckConstraint(condition=Q(until__gt=F("since")), name="card_hold_ends_after_it_began"),
+            CheckConstraint(
                 condition=Q(released_at=None, released_by=None, release_reason="")
                 | Q(released_at__isnull=False, released_by__isnull=False) & ~Q(release_reason=""),
                 name="card_hold_released_by_somebody_for_a_reason",
             ),
         ]
-        indexes = [models.Index(fields=["until"], condition=Q(released_at=None), name="card_hold_by_end")]
+        indexes = [Index(fields=["until"], condition=Q(released_at=None), name="card_hold_by_end")]
 
     def __str__(self) -> str:
         return str(self.person or self.profile)

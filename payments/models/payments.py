@@ -4,7 +4,7 @@ import secrets
 import uuid
 
 from django.db import models
-from django.db.models import F, Q
+from django.db.models import CheckConstraint, F, Index, Q, UniqueConstraint
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import override
 
@@ -36,10 +36,8 @@ class Movement(models.Model):
     class Meta:
         abstract = True
         indexes = [
-            models.Index(
-                fields=["next_lookup_at", "id"],
-                condition=Q(next_lookup_at__isnull=False),
-                name="%(class)s_to_look_up",
+            Index(
+                fields=["next_lookup_at", "id"], condition=Q(next_lookup_at__isnull=False), name="%(class)s_to_look_up"
             )
         ]
 
@@ -101,20 +99,20 @@ class Payment(Movement):
         verbose_name = _("payment")
         verbose_name_plural = _("payments")
         constraints = [
-            models.CheckConstraint(condition=Q(amount_minor__gt=0), name="payment_amount_positive"),
-            models.CheckConstraint(
+            CheckConstraint(condition=Q(amount_minor__gt=0), name="payment_amount_positive"),
+            CheckConstraint(
                 condition=Q(refunded_minor__gte=0, refunded_minor__lte=F("amount_minor")),
                 name="payment_refunds_within_amount",
             ),
-            models.CheckConstraint(
+            CheckConstraint(
                 condition=Q(charged_back_minor__gte=0, charged_back_minor__lte=F("refunded_minor")),
                 name="payment_charged_back_within_refunded",
             ),
-            models.CheckConstraint(condition=Q(status__in=PaymentStatus.values), name="payment_status_known"),
-            models.UniqueConstraint(
+            CheckConstraint(condition=Q(status__in=PaymentStatus.values), name="payment_status_known"),
+            UniqueConstraint(
                 fields=["gateway", "gateway_id"], condition=~Q(gateway_id=""), name="gateway_payment_once"
             ),
-            models.UniqueConstraint(
+            UniqueConstraint(
                 Compact("bank_reference"),
                 "profile",
                 "channel",
@@ -124,13 +122,11 @@ class Payment(Movement):
         ]
         indexes = [
             *Movement.Meta.indexes,
-            models.Index(fields=["profile", "-started_at", "-id"], name="payment_by_profile"),
-            models.Index(
-                fields=["started_by", "-started_at"],
-                condition=Q(started_by__isnull=False),
-                name="payment_by_person",
+            Index(fields=["profile", "-started_at", "-id"], name="payment_by_profile"),
+            Index(
+                fields=["started_by", "-started_at"], condition=Q(started_by__isnull=False), name="payment_by_person"
             ),
-            models.Index(fields=["-started_at", "-id"], condition=Q(needs_staff=True), name="payment_for_staff"),
+            Index(fields=["-started_at", "-id"], condition=Q(needs_staff=True), name="payment_for_staff"),
         ]
 
     def __str__(self) -> str:
@@ -177,12 +173,12 @@ class PaymentAllocation(models.Model):
         verbose_name = _("allocation")
         verbose_name_plural = _("allocations")
         constraints = [
-            models.UniqueConstraint(fields=["invoice"], condition=Q(is_open=True), name="one_open_attempt_per_invoice"),
-            models.CheckConstraint(
+            UniqueConstraint(fields=["invoice"], condition=Q(is_open=True), name="one_open_attempt_per_invoice"),
+            CheckConstraint(
                 condition=Q(invoice=None, credit__isnull=False) | Q(invoice__isnull=False, credit=None),
                 name="allocation_to_one_thing",
             ),
-            models.CheckConstraint(
+            CheckConstraint(
                 condition=Q(amount_minor__gte=0, refunded_minor__gte=0, refunded_minor__lte=F("amount_minor")),
                 name="allocation_refunds_within_amount",
             ),
@@ -273,12 +269,12 @@ class AutomaticCharge(models.Model):
         verbose_name = _("automatic charge")
         verbose_name_plural = _("automatic charges")
         constraints = [
-            models.CheckConstraint(
+            CheckConstraint(
                 condition=~Q(status="stopped") | ~Q(stopped_because=""), name="automatic_charge_stops_for_a_reason"
             )
         ]
         indexes = [
-            models.Index(
+            Index(
                 fields=["changed_at", "id"],
                 condition=Q(status__in=("planned", "waiting")),
                 name="automatic_charge_in_hand",

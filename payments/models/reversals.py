@@ -3,7 +3,7 @@
 import uuid
 
 from django.db import models
-from django.db.models import F, Q
+from django.db.models import CheckConstraint, F, Index, Q, UniqueConstraint
 from django.utils.translation import gettext_lazy as _
 
 from accounts.models import User
@@ -41,15 +41,13 @@ class Refund(Movement):
         verbose_name = _("refund")
         verbose_name_plural = _("refunds")
         constraints = [
-            models.CheckConstraint(condition=Q(amount_minor__gt=0), name="refund_amount_positive"),
-            models.CheckConstraint(
+            CheckConstraint(condition=Q(amount_minor__gt=0), name="refund_amount_positive"),
+            CheckConstraint(
                 condition=Q(missing_minor__gte=0, missing_minor__lte=F("amount_minor")),
                 name="refund_missing_within_amount",
             ),
-            models.UniqueConstraint(
-                fields=["payment", "gateway_id"], condition=~Q(gateway_id=""), name="gateway_refund_once"
-            ),
-            models.UniqueConstraint(
+            UniqueConstraint(fields=["payment", "gateway_id"], condition=~Q(gateway_id=""), name="gateway_refund_once"),
+            UniqueConstraint(
                 Compact("bank_reference"), "payment", condition=~Q(bank_reference=""), name="bank_refund_once"
             ),
         ]
@@ -67,7 +65,7 @@ class RefundAllocation(models.Model):
     amount_minor = models.BigIntegerField(_("amount"))
 
     class Meta:
-        constraints = [models.CheckConstraint(condition=Q(amount_minor__gt=0), name="refund_allocation_positive")]
+        constraints = [CheckConstraint(condition=Q(amount_minor__gt=0), name="refund_allocation_positive")]
 
     def __str__(self) -> str:
         return f"{self.refund_id} {self.amount_minor}"
@@ -92,14 +90,14 @@ class Dispute(Movement):
         verbose_name = _("dispute")
         verbose_name_plural = _("disputes")
         constraints = [
-            models.UniqueConstraint(fields=["gateway", "gateway_id"], name="gateway_dispute_once"),
-            models.CheckConstraint(condition=Q(status__in=DisputeStatus.values), name="dispute_status_known"),
-            models.CheckConstraint(
+            UniqueConstraint(fields=["gateway", "gateway_id"], name="gateway_dispute_once"),
+            CheckConstraint(condition=Q(status__in=DisputeStatus.values), name="dispute_status_known"),
+            CheckConstraint(
                 condition=Q(status=DisputeStatus.OPEN, closed_at=None)
                 | (~Q(status=DisputeStatus.OPEN) & Q(closed_at__isnull=False)),
                 name="dispute_closed_when_decided",
             ),
-            models.CheckConstraint(
+            CheckConstraint(
                 condition=Q(taken_minor=0)
                 | Q(status=DisputeStatus.LOST, taken_minor__gt=0, taken_minor__lte=F("amount_minor")),
                 name="dispute_takes_when_lost",
@@ -107,7 +105,7 @@ class Dispute(Movement):
         ]
         indexes = [
             *Movement.Meta.indexes,
-            models.Index(fields=["-opened_at", "-id"], condition=Q(needs_staff=True), name="dispute_for_staff"),
+            Index(fields=["-opened_at", "-id"], condition=Q(needs_staff=True), name="dispute_for_staff"),
         ]
 
     def __str__(self) -> str:
@@ -128,7 +126,7 @@ class DisputeAllocation(models.Model):
     amount_minor = models.BigIntegerField(_("amount"))
 
     class Meta:
-        constraints = [models.CheckConstraint(condition=Q(amount_minor__gt=0), name="dispute_allocation_positive")]
+        constraints = [CheckConstraint(condition=Q(amount_minor__gt=0), name="dispute_allocation_positive")]
 
     def __str__(self) -> str:
         return f"{self.dispute_id} {self.amount_minor}"

@@ -1,7 +1,7 @@
 """Messages from providers, stored before anything is done with them."""
 
 from django.db import models
-from django.db.models import Q
+from django.db.models import Index, Q, UniqueConstraint
 from django.utils.translation import gettext_lazy as _
 
 
@@ -32,11 +32,9 @@ class WebhookDelivery(models.Model):
     class Meta:
         verbose_name = _("webhook delivery")
         verbose_name_plural = _("webhook deliveries")
-        constraints = [models.UniqueConstraint(fields=["gateway", "event_id"], name="event_once_per_gateway")]
+        constraints = [UniqueConstraint(fields=["gateway", "event_id"], name="event_once_per_gateway")]
         indexes = [
-            models.Index(
-                fields=["next_try_at", "id"], condition=Q(next_try_at__isnull=False), name="delivery_to_process"
-            )
+            Index(fields=["next_try_at", "id"], condition=Q(next_try_at__isnull=False), name="delivery_to_process")
         ]
 
     def __str__(self) -> str:
