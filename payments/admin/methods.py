@@ -56,7 +56,7 @@ class PaymentMethodAdmin(PaymentsAdmin):
 
     @admin.display(description=_("expires"))
     def expiry(self, method: PaymentMethod) -> str:
-        return f"{method.expiry_month:02d}/{method.expiry_year}"
+        return method.expiry
 
     @StaffAction(
         address="remove",

@@ -26,15 +26,7 @@ from invoices.payability import day_text
 from payments.admin.base import PaymentsAdmin
 from payments.admin.forms import NoteForm, PaidBackForm, RecordForm, RefundForm
 from payments.gateways.registry import gateways
-from payments.models import (
-    AutomaticCharge,
-    Dispute,
-    Payment,
-    PaymentAllocation,
-    PaymentEvent,
-    Refund,
-    WebhookDelivery,
-)
+from payments.models import AutomaticCharge, Dispute, Payment, PaymentAllocation, PaymentEvent, Refund, WebhookDelivery
 from payments.operations import manual_payments, refunds
 from payments.operations.autopay import plan_again
 from payments.operations.manual_payments import CannotRecord

@@ -87,6 +87,10 @@ class PaymentMethod(models.Model):
     def label(self) -> str:
         return card_label(self.brand, self.last_four)
 
+    @property
+    def expiry(self) -> str:
+        return f"{self.expiry_month:02d}/{self.expiry_year}"
+
     def is_expired(self, today: date) -> bool:
         """A card is good until the last day of its month."""
         return (self.expiry_year, self.expiry_month) < (today.year, today.month)

@@ -271,8 +271,7 @@ def _settled_by(invoice: Invoice) -> str:
 
 def notify_expiring_card(method: PaymentMethod, *, at: datetime) -> None:
     """Those who manage cards, before the month it expires in and when that begins. Needs ``method.profile``."""
-    expiry = f"{method.expiry_month:02d}/{method.expiry_year}"
-    context = card_context(method) | {"expiry": expiry, "is_default": method.is_default}
+    context = card_context(method) | {"expiry": method.expiry, "is_default": method.is_default}
     stage = "this-month" if (method.expiry_year, method.expiry_month) == (at.year, at.month) else "before"
     fact = f"card-expiring:{method.pk}:{method.expiry_year}-{method.expiry_month:02d}:{stage}"
     _notify(card_managers(method.profile), fact, "card_expiring", context, at=at)

@@ -3,7 +3,6 @@
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from datetime import datetime, timedelta
-from functools import partial
 from typing import Any
 from uuid import UUID
 
@@ -15,7 +14,6 @@ from django.utils.translation import gettext as _
 from accounts.access import Access, NotAllowed, fresh
 from accounts.models import User
 from accounts.roles import Permission
-from billing_portal.core.batches import run_each
 from billing_portal.core.leases import claim_due
 from invoices.states import InvoiceStatus
 from payments.gateways.base import Attempt, Gateway, Outcome, Result
@@ -161,15 +159,15 @@ def reconcile(*, at: datetime, limit: int = 100) -> int:
         (Refund.objects.all(), lambda row: sync_refund(refund_id=row.pk, at=at)),
         (Dispute.objects.all(), lambda row: sync_dispute(dispute_id=row.pk, source=source, at=at)),
     ]
-    done = 0
-    for rows, sync in syncs:
-        due = claim_due(rows, "next_lookup_at", at=at, lease=LEASE, limit=limit)
-        done += run_each(due, partial(_sync, sync, at), log=log, event="not reconciled")
-    return done
+    return sum(
+        _sync(row, sync, at)
+        for rows, sync in syncs
+        for row in claim_due(rows, "next_lookup_at", at=at, lease=LEASE, limit=limit)
+    )
 
 
-def _sync(sync: Callable[[Any], object], at: datetime, row: Payment | Refund | Dispute) -> bool:
-    """A gateway that is no longer configured is for staff to put back; the next look-up comes tomorrow."""
+def _sync(row: Payment | Refund | Dispute, sync: Callable[[Any], object], at: datetime) -> bool:
+    """True for a row that fails too: it was asked about. A gateway that is gone is for staff to put back."""
     rows: QuerySet[Any] = type(row)._default_manager.all()
     itself = rows.filter(pk=row.pk)
     try:
@@ -183,4 +181,6 @@ def _sync(sync: Callable[[Any], object], at: datetime, row: Payment | Refund | D
         # Such as a gateway that names one payment of its own for two of ours: asking again will not help.
         log.exception("not reconciled", row=str(row))
         itself.update(needs_staff=True)
+    except Exception:
+        log.exception("not reconciled", row=str(row))
     return True

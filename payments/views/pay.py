@@ -149,10 +149,9 @@ def _method_choices(access: Access, *, at: datetime) -> list[Choice]:
 
 def _choice(method: PaymentMethod, profile: BillingProfile, *, at: datetime, declined_at: datetime | None) -> Choice:
     today = profile.day_of(at)
-    expiry = f"{method.expiry_month:02d}/{method.expiry_year}"
     if method.is_expired(today):
         # Our copy alone does not refuse it: paying with it asks its bank's provider first.
-        note = _("Expired %(month)s, unless your bank has renewed it") % {"month": expiry}
+        note = _("Expired %(month)s, unless your bank has renewed it") % {"month": method.expiry}
         is_known = method.gateway in settings.PAYMENT_GATEWAYS
         return Choice(method, note, BAD, _("Expired"), is_usable=is_known, is_last=True)
     if method.gateway not in settings.PAYMENT_GATEWAYS:
@@ -160,7 +159,7 @@ def _choice(method: PaymentMethod, profile: BillingProfile, *, at: datetime, dec
     if declined_at is not None:
         time = f"{timezone.localtime(declined_at):%H:%M}"
         return Choice(method, _("Declined today at %(time)s") % {"time": time}, BAD, _("Declined"), is_last=True)
-    note = _("Expires %(month)s") % {"month": expiry}
+    note = _("Expires %(month)s") % {"month": method.expiry}
     if method.expires_soon(today):
         return Choice(method, note, SOON, _("Expires soon"))
     return Choice(method, note, DEFAULT, _("Default")) if method.is_default else Choice(method, note)

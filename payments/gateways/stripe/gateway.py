@@ -7,18 +7,21 @@ table (`errors`), amounts in one place (`money`).
 
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
+from typing import Any
 from urllib.parse import urlsplit
 
+import stripe
 from django.conf import settings
 from django.urls import URLPattern
 
-from payments.gateways.base import Browser, Capabilities, Event, ProviderRecord
+from payments.gateways.base import Browser, Capabilities, DisputeStatus, Event, EventKind, ProviderRecord, Result
 from payments.gateways.stripe import events
-from payments.gateways.stripe.cards import Cards
+from payments.gateways.stripe.cards import Cards, id_of
 from payments.gateways.stripe.client import API_BASE, Account
-from payments.gateways.stripe.money import LARGEST, SMALLEST
+from payments.gateways.stripe.errors import trouble
+from payments.gateways.stripe.money import LARGEST, SMALLEST, money_or_none
 from payments.gateways.stripe.payment_intents import PaymentIntents
-from payments.gateways.stripe.refunds import Refunds
+from payments.gateways.stripe.refunds import DISPUTES, RESULTS, Refunds
 
 JS_URL = "https://js.stripe.com/v3/"
 SECRET = ("sk_live_", "sk_test_", "rk_live_", "rk_test_")  # rk: restricted keys
@@ -56,8 +59,19 @@ class StripeGateway(PaymentIntents, Cards, Refunds):
         self.browser = self._browser()
 
     def records(self, since: datetime) -> Iterator[ProviderRecord]:
-        yield from self._charges_since(since)
-        yield from self._reversals_since(since)
+        asked, each = {"created": {"gte": int(since.timestamp())}}, self.account.each
+        try:
+            for intent in each(lambda client, asked: client.v1.payment_intents.list(asked), asked):
+                if intent["status"] == "succeeded":
+                    taken = intent | {"payment_intent": intent["id"], "amount": intent["amount_received"]}
+                    yield _record(EventKind.PAYMENT, taken, Result.SUCCEEDED)
+            for refund in each(lambda client, asked: client.v1.refunds.list(asked), asked):
+                yield _record(EventKind.REFUND, refund, RESULTS.get(refund["status"], Result.UNKNOWN))
+            for dispute in each(lambda client, asked: client.v1.disputes.list(asked), asked):
+                own = dispute | {"metadata": None}
+                yield _record(EventKind.DISPUTE, own, DISPUTES.get(dispute["status"], DisputeStatus.OPEN))
+        except stripe.StripeError as error:
+            raise trouble(error) from error
 
     def clock_difference(self) -> timedelta:
         return self.account.clock_difference()
@@ -86,6 +100,17 @@ class StripeGateway(PaymentIntents, Cards, Refunds):
             connect_origins=(_origin(self.api_base),),
             context={"publishable_key": self.publishable_key},
         )
+
+
+def _record(kind: EventKind, row: Mapping[str, Any], state: Result | DisputeStatus) -> ProviderRecord:
+    return ProviderRecord(
+        kind,
+        id=row["id"],
+        payment_id=id_of(row.get("payment_intent")),
+        amount=money_or_none(row["amount"], row["currency"]),
+        state=state,
+        reference=str((row.get("metadata") or {}).get("reference") or ""),
+    )
 
 
 def _origin(address: str) -> str:

@@ -9,24 +9,13 @@ and by Stripe's own search; and it is closed at Stripe, however old it seems to 
 """
 
 from collections.abc import Iterator, Mapping
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Any
 
 import stripe
 from django.utils.timezone import now
 
-from payments.gateways.base import (
-    Attempt,
-    Bucket,
-    Decline,
-    DeclineCode,
-    EventKind,
-    GatewayError,
-    MethodInfo,
-    Outcome,
-    ProviderRecord,
-    Result,
-)
+from payments.gateways.base import Attempt, Bucket, Decline, DeclineCode, GatewayError, MethodInfo, Outcome, Result
 from payments.gateways.stripe.cards import IN_PAGE, Refused, challenge_of, id_of, info_of, payer_of, redirect_of
 from payments.gateways.stripe.client import PAGE, Account
 from payments.gateways.stripe.errors import (
@@ -38,7 +27,7 @@ from payments.gateways.stripe.errors import (
     message_of,
     trouble,
 )
-from payments.gateways.stripe.money import Unrepresentable, from_stripe, money_or_none, to_stripe
+from payments.gateways.stripe.money import Unrepresentable, from_stripe, to_stripe
 
 EXPAND = ["latest_charge", "payment_method"]
 # Stripe may forget a key once it is 24 hours old. Nothing is sent in the last hours before.
@@ -160,22 +149,6 @@ class PaymentIntents:
             return list(self.account.call(lambda client: client.v1.payment_intents.search(asked))["data"])
         except stripe.InvalidRequestError:
             return []
-
-    def _charges_since(self, since: datetime) -> Iterator[ProviderRecord]:
-        asked = {"created": {"gte": int(since.timestamp())}}
-        try:
-            for intent in self.account.each(lambda client, asked: client.v1.payment_intents.list(asked), asked):
-                if intent["status"] == "succeeded":
-                    yield ProviderRecord(
-                        EventKind.PAYMENT,
-                        id=intent["id"],
-                        payment_id=intent["id"],
-                        amount=money_or_none(intent["amount_received"], intent["currency"]),
-                        state=Result.SUCCEEDED,
-                        reference=str((intent.get("metadata") or {}).get("reference") or ""),
-                    )
-        except stripe.StripeError as error:
-            raise trouble(error) from error
 
     def _close(self, intent: Mapping[str, Any]) -> Outcome:
         """Cancels an intent; when that is too late, its true state. A decline stays one, now for good."""

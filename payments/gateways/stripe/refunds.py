@@ -1,27 +1,16 @@
 """Paying back, and what a bank took back: refunds and disputes."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
 import stripe
 
-from payments.gateways.base import (
-    Bucket,
-    Decline,
-    DeclineCode,
-    Dispute,
-    DisputeStatus,
-    EventKind,
-    Outcome,
-    ProviderRecord,
-    RefundRequest,
-    Result,
-)
+from payments.gateways.base import Bucket, Decline, DeclineCode, Dispute, DisputeStatus, Outcome, RefundRequest, Result
 from payments.gateways.stripe.cards import id_of
 from payments.gateways.stripe.client import Account
 from payments.gateways.stripe.errors import is_key_used, is_missing, message_of, never_arrived, trouble
-from payments.gateways.stripe.money import Unrepresentable, from_stripe, money_or_none, to_stripe
+from payments.gateways.stripe.money import Unrepresentable, from_stripe, to_stripe
 
 RESULTS = {
     "succeeded": Result.SUCCEEDED,
@@ -125,29 +114,6 @@ class Refunds:
             reason=str(dispute.get("reason") or ""),
             evidence_due_at=datetime.fromtimestamp(due, UTC) if due else None,
         )
-
-    def _reversals_since(self, since: datetime) -> Iterator[ProviderRecord]:
-        asked = {"created": {"gte": int(since.timestamp())}}
-        try:
-            for refund in self.account.each(lambda client, asked: client.v1.refunds.list(asked), asked):
-                yield ProviderRecord(
-                    EventKind.REFUND,
-                    id=refund["id"],
-                    payment_id=id_of(refund.get("payment_intent")),
-                    amount=money_or_none(refund["amount"], refund["currency"]),
-                    state=RESULTS.get(refund["status"], Result.UNKNOWN),
-                    reference=str((refund.get("metadata") or {}).get("reference") or ""),
-                )
-            for dispute in self.account.each(lambda client, asked: client.v1.disputes.list(asked), asked):
-                yield ProviderRecord(
-                    EventKind.DISPUTE,
-                    id=dispute["id"],
-                    payment_id=id_of(dispute.get("payment_intent")),
-                    amount=money_or_none(dispute["amount"], dispute["currency"]),
-                    state=DISPUTES.get(dispute["status"], DisputeStatus.OPEN),
-                )
-        except stripe.StripeError as error:
-            raise trouble(error) from error
 
 
 def outcome_of(refund: Mapping[str, Any]) -> Outcome:
