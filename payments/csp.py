@@ -1,8 +1,6 @@
 """The card field of the gateway, on the pages that can show it: its scripts, and the origins that those may talk to.
-
 The payment page opens in the blade over other pages, and in a blade the policy and the scripts of the page beneath
-count. So the pages are named here, once, and every other page keeps the strict policy.
-"""
+count. So the pages are named here, once, and every other page keeps the strict policy."""
 
 from collections.abc import Callable
 from typing import Any

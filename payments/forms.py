@@ -1,7 +1,5 @@
-"""What a customer sends from the payment page: ids, the key of the attempt, and the amount that was shown.
-
-No card number and no price comes this way. The amount is only compared with what is due, never charged.
-"""
+"""What a customer sends from the payment page: ids, the key of the attempt, and the amount that was shown. No card
+number and no price comes this way. The amount is only compared with what is due, never charged."""
 
 from typing import Any
 

@@ -29,7 +29,7 @@ class DetachmentInline(ReadOnlyInline):
 @admin.register(MethodSetup)
 class MethodSetupAdmin(PaymentsAdmin):
     list_display = ("created_at", "profile", "status", "decline_code", "gateway", "created_by")
-    list_filter = ("status", "gateway", ("created_at", admin.DateFieldListFilter))
+    list_filter = ("status", "gateway", "created_at")
     list_select_related = ("profile", "created_by")
     search_fields = ("=profile__code", "profile__name", "=setup_id", "=created_by__email")
     search_help_text = _("Profile, person, or the gateway's id")
@@ -90,7 +90,7 @@ class HeldNowFilter(admin.SimpleListFilter):
 @admin.register(CardHold)
 class CardHoldAdmin(PaymentsAdmin):
     list_display = ("whose", "reason", "tries", "since", "until", "state")
-    list_filter = (HeldNowFilter, "reason", ("since", admin.DateFieldListFilter))
+    list_filter = (HeldNowFilter, "reason", "since")
     list_select_related = ("person", "profile", "released_by")
     search_fields = ("=person__email", "=profile__code", "profile__name")
     search_help_text = _("Email address, or profile")

@@ -22,7 +22,7 @@ from payments.operations.refunds import sync_refund
 @admin.register(Refund)
 class RefundAdmin(PaymentsAdmin):
     list_display = ("payment", "money", "status", "reason", "started_at", "started_by", "needs_staff")
-    list_filter = ("needs_staff", "status", ("started_at", admin.DateFieldListFilter))
+    list_filter = ("needs_staff", "status", "started_at")
     list_select_related = ("payment", "started_by")
     search_fields = ("=payment__reference", "=gateway_id")
     search_help_text = _("Reference of the payment, or the gateway's refund id")
@@ -52,10 +52,7 @@ class RefundAdmin(PaymentsAdmin):
 @admin.register(Dispute)
 class DisputeAdmin(PaymentsAdmin):
     list_display = ("payment", "money", "status", "reason", "evidence_due_at", "opened_at", "closed_at", "needs_staff")
-    list_filter = (
-        *("needs_staff", "status", ("evidence_due_at", admin.DateFieldListFilter)),
-        ("opened_at", admin.DateFieldListFilter),
-    )
+    list_filter = ("needs_staff", "status", "evidence_due_at", "opened_at")
     list_select_related = ("payment",)
     search_fields = ("=payment__reference", "=gateway_id", "=payment__allocations__invoice__number")
     search_help_text = _("Reference of the payment, the gateway's dispute id, or invoice number")

@@ -1,7 +1,5 @@
-"""The receipt of a payment: what was received, how, for which invoices, and what was paid back since.
-
-Texts and figures are in the language that is active.
-"""
+"""The receipt of a payment: what was received, how, for which invoices, and what was paid back since. Texts and figures
+are in the language that is active."""
 
 from datetime import datetime
 from pathlib import Path

@@ -10,7 +10,7 @@ from django.utils.translation import gettext as _
 from invoices.documents.figures import day, figure
 from invoices.documents.invoice import frame
 from invoices.documents.typesetting import typeset
-from payments.statements import Statement
+from payments.statements import Line, Statement
 
 TEMPLATE = Path(__file__).with_name("statement.typ")
 
@@ -52,18 +52,12 @@ def statement_data(statement: Statement, *, at: datetime) -> dict[str, Any]:
             "note": _("Amounts in %(currency)s.") % {"currency": statement.currency},
             "head": [_("Date"), _("Description"), _("Invoice"), _("Reference"), _("Amount"), _("Balance")],
             "opening": [_("Opening balance"), figure(statement.opening)],
-            "rows": [
-                [
-                    day(line.on),
-                    str(line.what.label),
-                    line.number,
-                    line.reference,
-                    figure(line.amount),
-                    figure(line.balance),
-                ]
-                for line in statement.lines
-            ],
+            "rows": [_row(line) for line in statement.lines],
             "closing": [closing, figure(statement.closing)],
         },
         "note": _("The balance is what is still due on all invoices. Unused credits are not part of it."),
     }
+
+
+def _row(line: Line) -> list[str]:
+    return [day(line.on), str(line.what.label), line.number, line.reference, figure(line.amount), figure(line.balance)]

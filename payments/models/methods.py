@@ -181,10 +181,8 @@ class Detachment(models.Model):
 
 
 class CardHold(models.Model):
-    """A person, or all people of a billing profile, over one of the limits of card tries (`operations.card_holds`).
-
-    A record for staff: the limits are counted anew at each attempt. Tries before ``released_at`` no longer count.
-    """
+    """A person, or all people of a billing profile, over one of the limits of card tries (`operations.card_holds`). A
+    record for staff: the limits are counted anew at each attempt. Tries before ``released_at`` no longer count."""
 
     class Reason(models.TextChoices):
         FAILED = "failed", _("Tries that came to nothing")

@@ -151,10 +151,8 @@ class Payment(Movement):
 
 
 class PaymentAllocation(models.Model):
-    """The part of a payment that is for one invoice, or that became a credit because it fitted nowhere.
-
-    ``is_open`` copies whether the payment is open, so that the database can allow only one open attempt per invoice.
-    """
+    """The part of a payment that is for one invoice, or that became a credit because it fitted nowhere. ``is_open``
+    copies whether the payment is open, so that the database can allow only one open attempt per invoice."""
 
     payment = models.ForeignKey(Payment, models.PROTECT, related_name="allocations")
     invoice = models.ForeignKey(
@@ -217,9 +215,7 @@ class PaymentEvent(models.Model):
 
 class AutomaticCharge(models.Model):
     """The plan for one invoice. When it is charged next stands on the invoice (``autopay_on``), where its pages see it.
-
-    Written when the invoice is first taken up; attempts that people make do not count.
-    """
+    Written when the invoice is first taken up; attempts that people make do not count."""
 
     class Status(models.TextChoices):
         PLANNED = "planned", _("Planned")

@@ -1,7 +1,5 @@
-"""Adding a card without paying: write the attempt down, call the gateway, record what came of it, as in paying.
-
-The browser only ever names the key that was minted with the page; the gateway's own id stays with us.
-"""
+"""Adding a card without paying: write the attempt down, call the gateway, record what came of it, as in paying. The
+browser only ever names the key that was minted with the page; the gateway's own id stays with us."""
 
 from collections.abc import Callable, Mapping
 from datetime import datetime
@@ -52,10 +50,8 @@ def add_card(
     in_page: str = "",
 ) -> MethodSetup:
     """Adds a card just typed in to the profile that ``access`` is inside, in the place of the card ``replaces``.
-
     Returns the attempt: `succeeded`, `declined`, or `needs_customer` (go to ``next_url``, or approve in our page when
-    that is empty). The same key again is the same attempt. Raises NotAllowed, CannotAddCard.
-    """
+    that is empty). The same key again is the same attempt. Raises NotAllowed, CannotAddCard."""
     gateway = default_gateway()
     if gateway is None:
         raise CannotAddCard(_("Cards cannot be added at the moment."), code="no_gateway")
@@ -137,10 +133,8 @@ def _stale() -> CannotAddCard:
 
 
 def finish_adding(*, access: Access, key: UUID, at: datetime) -> MethodSetup:
-    """The person is back from the bank. Nothing in the address counts but the key: the gateway is asked.
-
-    Raises MethodSetup.DoesNotExist for anybody else's attempt, NotAllowed, UnknownGateway, NoAnswer.
-    """
+    """The person is back from the bank. Nothing in the address counts but the key: the gateway is asked. Raises
+    MethodSetup.DoesNotExist for anybody else's attempt, NotAllowed, UnknownGateway, NoAnswer."""
     setup = _own(access, key)
     if setup.status in {S.SUCCEEDED, S.DECLINED} or not setup.setup_id:
         return setup

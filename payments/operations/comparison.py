@@ -1,8 +1,6 @@
 """The books against the providers' own lists: amounts, states, refunds and disputes of the last days, and the clocks.
-
 What a provider knows and we do not is first looked up, as if its message had come only now. What then still differs
-waits for staff. So does a wrong clock, which would have messages refused and attempts looked for at the wrong time.
-"""
+waits for staff. So does a wrong clock, which would have messages refused and attempts looked for at the wrong time."""
 
 from collections.abc import Iterator
 from datetime import datetime, timedelta
@@ -105,40 +103,25 @@ def _look_up(record: ProviderRecord, *, gateway_slug: str, at: datetime) -> None
 
 def _ours(record: ProviderRecord, gateway_slug: str) -> str | None:
     """What we have of a line of the provider's list; None when that agrees, or waits for an answer or for staff."""
+    row: Payment | Refund | Dispute | None
+    payments = Payment.objects.filter(gateway=gateway_slug, gateway_id=record.payment_id)
+    refused = payments.filter(events__result="refused")  # staff paid it back at the provider
     if record.kind == EventKind.PAYMENT:
-        return _our_payment(record, gateway_slug)
-    return _our_refund(record, gateway_slug) if record.kind == EventKind.REFUND else _our_dispute(record, gateway_slug)
-
-
-def _our_payment(record: ProviderRecord, gateway_slug: str) -> str | None:
-    payment = Payment.objects.filter(gateway=gateway_slug, gateway_id=record.id).first()
-    if payment is None:
-        return ""
-    is_settled = payment.status == PaymentStatus.SUCCEEDED and payment.amount == record.amount
-    # A payment that is open is asked about, or waits for staff; one that staff refused was paid back by them.
-    if is_settled or payment.status in OPEN or payment.events.filter(result="refused").exists():
-        return None
-    return _words(payment.amount, payment.status)
-
-
-def _our_refund(record: ProviderRecord, gateway_slug: str) -> str | None:
-    refund = Refund.objects.filter(payment__gateway=gateway_slug, gateway_id=record.id).first()
-    has_failed = record.state == Result.DECLINED
-    if refund is None:
-        refused = Payment.objects.filter(
-            gateway=gateway_slug, gateway_id=record.payment_id, events__result="refused"
-        ).exists()
-        return None if has_failed or refused else ""
-    agrees = (refund.status == RefundStatus.FAILED) == has_failed and refund.amount == record.amount
-    return None if agrees or refund.status in REFUND_OPEN else _words(refund.amount, refund.status)
-
-
-def _our_dispute(record: ProviderRecord, gateway_slug: str) -> str | None:
-    dispute = Dispute.objects.filter(gateway=gateway_slug, gateway_id=record.id).first()
-    if dispute is None:
-        return ""
-    agrees = dispute.status == record.state and dispute.amount == record.amount
-    return None if agrees else _words(dispute.amount, dispute.status)
+        row = payments.first()
+        is_settled = row is not None and row.status == PaymentStatus.SUCCEEDED and row.amount == record.amount
+        agrees = row is not None and (is_settled or row.status in OPEN or refused.exists())
+    elif record.kind == EventKind.REFUND:
+        row = Refund.objects.filter(payment__gateway=gateway_slug, gateway_id=record.id).first()
+        has_failed = record.state == Result.DECLINED
+        if row is None:
+            agrees = has_failed or refused.exists()
+        else:
+            is_same = (row.status == RefundStatus.FAILED) == has_failed and row.amount == record.amount
+            agrees = is_same or row.status in REFUND_OPEN
+    else:
+        row = Dispute.objects.filter(gateway=gateway_slug, gateway_id=record.id).first()
+        agrees = row is not None and row.status == record.state and row.amount == record.amount
+    return None if agrees else _words(row.amount, row.status) if row is not None else ""
 
 
 def _only_ours(
@@ -149,29 +132,26 @@ def _only_ours(
         gateway=gateway.slug, channel=Payment.Channel.CARD, status=PaymentStatus.SUCCEEDED, finished_at__gte=since
     )
     for payment in paid.exclude(gateway_id="").select_related("profile", "method"):
-        ours = _words(payment.amount, payment.status)
-        if (EventKind.PAYMENT, payment.gateway_id) not in known and (theirs := _ask(gateway, payment)) not in {
-            "",
-            ours,
-        }:
-            yield _note(_thing(payment, Kind.PAYMENT), theirs=theirs, ours=ours, payment=payment, at=at)
+        if (EventKind.PAYMENT, payment.gateway_id) not in known:
+            theirs = _ask(gateway, payment)
+            if theirs not in {"", _words(payment.amount, payment.status)}:
+                yield _note_row(payment, Kind.PAYMENT, theirs, at)
     refunds = Refund.objects.filter(
         payment__gateway=gateway.slug, status=RefundStatus.SUCCEEDED, finished_at__gte=since
     ).select_related("payment")
     for refund in refunds:
         if (EventKind.REFUND, refund.gateway_id) not in known and _is_denied(gateway, refund):
-            ours = _words(refund.amount, refund.status)
-            yield _note(_thing(refund, Kind.REFUND), theirs="", ours=ours, payment=refund.payment, at=at)
+            yield _note_row(refund, Kind.REFUND, "", at)
     disputes = Dispute.objects.filter(gateway=gateway.slug, opened_at__gte=since).select_related("payment")
     for row in disputes:
         if (EventKind.DISPUTE, row.gateway_id) not in known and fetch_dispute(row.payment, row.gateway_id) is None:
-            ours = _words(row.amount, row.status)
-            yield _note(_thing(row, Kind.DISPUTE), theirs="", ours=ours, payment=row.payment, at=at)
+            yield _note_row(row, Kind.DISPUTE, "", at)
 
 
-def _thing(row: Payment | Refund | Dispute, kind: Kind) -> dict[str, Any]:
+def _note_row(row: Payment | Refund | Dispute, kind: Kind, theirs: str, at: datetime) -> GatewayDifference:
     payment = row if isinstance(row, Payment) else row.payment
-    return {"gateway": payment.gateway, "kind": kind, "gateway_id": row.gateway_id}
+    thing: dict[str, Any] = {"gateway": payment.gateway, "kind": kind, "gateway_id": row.gateway_id}
+    return _note(thing, theirs=theirs, ours=_words(row.amount, row.status), payment=payment, at=at)
 
 
 def _ask(gateway: Gateway, payment: Payment) -> str:
@@ -226,10 +206,8 @@ def _end(thing: dict[str, Any], *, at: datetime) -> None:
 
 
 def end_difference(*, access: Access, difference_id: int, note: str, at: datetime) -> GatewayDifference:
-    """Takes a difference out of the staff queue; it comes back when one of the sides changes. Returns it.
-
-    Raises NotAllowed, GatewayDifference.DoesNotExist, CannotRecord without a note or for a clock, which ends by itself.
-    """
+    """Takes a difference out of the staff queue; it comes back when one of the sides changes. Returns it. Raises
+    NotAllowed, GatewayDifference.DoesNotExist, CannotRecord without a note or for a clock, which ends by itself."""
     require_staff(access)
     row = GatewayDifference.objects.get(pk=difference_id)
     if row.kind == Kind.CLOCK:

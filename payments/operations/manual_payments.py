@@ -1,7 +1,5 @@
-"""Money that did not come through a gateway, money that came but not as asked, and money that bounced. For staff.
-
-What bounced or was recalled is booked as a dispute that is lost at once, so books and documents treat both alike.
-"""
+"""Money that did not come through a gateway, money that came but not as asked, and money that bounced. For staff. What
+bounced or was recalled is booked as a dispute that is lost at once, so books and documents treat both alike."""
 
 from datetime import date, datetime
 from typing import Any

@@ -96,10 +96,8 @@ class Blocker(NamedTuple):
 def save_card(
     info: MethodInfo, *, profile_id: int, gateway: str, by: User | None, make_default: bool, at: datetime
 ) -> PaymentMethod:
-    """Keeps a card on a profile, inside the caller's transaction; one that is there already (by fingerprint) once.
-
-    Only the new id of a renewed card is good until its new date: the row takes it over, the gateway forgets the old.
-    """
+    """Keeps a card on a profile, inside the caller's transaction; one that is there already (by fingerprint) once. Only
+    the new id of a renewed card is good until its new date: the row takes it over, the gateway forgets the old."""
     profile = BillingProfile.objects.locked().get(pk=profile_id)
     known = PaymentMethod.objects.filter(profile=profile, gateway=gateway)
     method = known.filter(gateway_method=info.gateway_method).first()
@@ -175,10 +173,8 @@ def _set_default(method: PaymentMethod) -> None:
 @transaction.atomic
 def change_backups(*, access: Access, method_id: int, change: str, at: datetime) -> PaymentMethod:
     """Puts a card at the end of the backups, takes it out, or moves it by one, as ``change`` (`BACKUP_CHANGES`) says.
-
     Backups are tried in their order when an automatic charge of the default card is refused for good. Raises
-    PaymentMethod.DoesNotExist, NotAllowed, CannotChangeMethod when the default card or an expired one is added.
-    """
+    PaymentMethod.DoesNotExist, NotAllowed, CannotChangeMethod when the default card or an expired one is added."""
     method = _lock_for_change(access, method_id)
     active = PaymentMethod.objects.active().filter(profile=method.profile_id, backup_order__isnull=False)
     places = list(active.order_by("backup_order").values_list("pk", flat=True))
@@ -458,10 +454,8 @@ def _look_up_card(method: PaymentMethod, at: datetime) -> bool:
 
 
 def remove_gone_card(payment: Payment, outcome: Outcome, *, at: datetime) -> None:
-    """After a charge that was declined because the stored card is gone, inside the transaction that settles it.
-
-    A card that got a new id meanwhile stays. Trouble here must not undo what is written of the payment.
-    """
+    """After a charge that was declined because the stored card is gone, inside the transaction that settles it. A card
+    that got a new id meanwhile stays. Trouble here must not undo what is written of the payment."""
     if payment.method is None or outcome.decline is None or outcome.decline.code != DeclineCode.METHOD_GONE:
         return
     try:

@@ -341,10 +341,8 @@ def _warn(method_id: int, at: datetime) -> bool:
 
 def send_statements(*, at: datetime, limit: int) -> int:
     """Queues the statement of the month that ended, for contacts of profiles that pay by check or wire: they have no
-    account here, so the mail says everything. Returns how many contacts were taken up.
-
-    A month without debt and movements makes no mail; after a standstill only the last month is sent.
-    """
+    account here, so the mail says everything. Returns how many contacts were taken up. A month without debt and
+    movements makes no mail; after a standstill only the last month is sent."""
     newest_on, _last_on = month_before(latest_day(at))
     waiting = BillingContact.objects.filter(
         Q(last_statement_on=None) | Q(last_statement_on__lt=newest_on),

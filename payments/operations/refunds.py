@@ -60,11 +60,8 @@ def refund(
     paid_on: date | None = None,
 ) -> Refund:
     """Pays back all or part of a card payment; or records, with ``bank_reference`` and ``paid_on``, that a check or
-    wire was paid back from our bank. What became a credit goes back first.
-
-    Returns the refund, whose status says how it went; sending the same form twice returns the same refund. Raises
-    NotAllowed, Payment.DoesNotExist, CannotRefund.
-    """
+    wire was paid back from our bank. What became a credit goes back first. Returns the refund, whose status says how it
+    went; sending the same form twice returns the same refund. Raises NotAllowed, Payment.DoesNotExist, CannotRefund."""
     started, reason, bank_reference = monotonic(), reason.strip(), bank_reference.strip()
     with _once(attempt_key), transaction.atomic(durable=True):
         require_staff(access)

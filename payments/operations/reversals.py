@@ -1,7 +1,5 @@
 """Money of a payment that goes back, by a refund or to the payer's bank: what it is taken off, and how to undo that.
-
-Everything here happens inside the transaction of a refund or a dispute, on a payment and invoices it has locked.
-"""
+Everything here happens inside the transaction of a refund or a dispute, on a payment and invoices it has locked."""
 
 from collections.abc import Sequence
 from datetime import datetime

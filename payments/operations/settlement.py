@@ -252,11 +252,9 @@ def close(payment: Payment, rows: list[PaymentAllocation]) -> None:
 
 
 def book_money(payment: Payment, rows: list[PaymentAllocation], *, at: datetime, late: bool) -> None:
-    """Books a payment's money on its locked invoices; what does not fit becomes a credit and staff are told.
-
-    ``late``: the attempt had ended before, so that a payment noted on the invoice meanwhile is another one; that is
-    looked up at once, to be closed before it takes money too.
-    """
+    """Books a payment's money on its locked invoices; what does not fit becomes a credit and staff are told. ``late``:
+    the attempt had ended before, so that a payment noted on the invoice meanwhile is another one; that is looked up at
+    once, to be closed before it takes money too."""
     surplus = Money(0, payment.currency)
     for row in rows:
         if row.invoice is None:

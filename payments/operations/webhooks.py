@@ -1,8 +1,6 @@
-"""Messages from providers: verified, stored, answered; worked on afterwards.
-
-A message carries ids only; what changed is asked from the gateway itself, so a message that is late, repeated, out of
-order or about somebody else's payment can do no harm. One that is signed and cannot be read is kept for staff.
-"""
+"""Messages from providers: verified, stored, answered; worked on afterwards. A message carries ids only; what changed
+is asked from the gateway itself, so a message that is late, repeated, out of order or about somebody else's payment can
+do no harm. One that is signed and cannot be read is kept for staff."""
 
 import re
 from collections.abc import Mapping

@@ -1,7 +1,5 @@
-"""Adding a card to a billing profile without paying: the card field, the bank's approval, and the way back from it.
-
-The page mints the key of the attempt; sending it twice is the same attempt. Another person's attempt does not exist.
-"""
+"""Adding a card to a billing profile without paying: the card field, the bank's approval, and the way back from it. The
+page mints the key of the attempt; sending it twice is the same attempt. Another person's attempt does not exist."""
 
 import uuid
 from typing import Any

@@ -1,8 +1,6 @@
-"""The payments of a billing profile: the list, those of one invoice, the page of one, and where each goes on.
-
-While a payment is open its page asks every two seconds whether it has moved, and only reads. The page of the bank's
-approval has an address of its own: a reload asks again, and it works where the page under the blade lacks the scripts.
-"""
+"""The payments of a billing profile: the list, those of one invoice, the page of one, and where each goes on. While a
+payment is open its page asks every two seconds whether it has moved, and only reads. The page of the bank's approval
+has an address of its own: a reload asks again, and it works where the page under the blade lacks the scripts."""
 
 from collections.abc import Collection
 from typing import Any

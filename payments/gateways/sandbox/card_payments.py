@@ -1,7 +1,5 @@
-"""Taking money from a card: what is decided at once, what the bank's approval changes, what settles later.
-
-Everything here happens inside one transaction of the store.
-"""
+"""Taking money from a card: what is decided at once, what the bank's approval changes, what settles later. Everything
+here happens inside one transaction of the store."""
 
 import secrets
 from datetime import datetime, timedelta

@@ -1,8 +1,6 @@
-"""What the sandbox keeps: an outside party's records, in a database that the portal's tables are not in.
-
-So what is charged here stays charged when the portal's transaction rolls back or its process is killed. Every change is
-one IMMEDIATE transaction (`transaction`), on the disk before it is acknowledged. No card number or code is stored.
-"""
+"""What the sandbox keeps: an outside party's records, in a database that the portal's tables are not in. So what is
+charged here stays charged when the portal's transaction rolls back or its process is killed. Every change is one
+IMMEDIATE transaction (`transaction`), on the disk before it is acknowledged. No card number or code is stored."""
 
 import secrets
 from collections.abc import Iterator

@@ -34,11 +34,9 @@ class InvalidCard(Exception):
 
 @sensitive_variables()
 def token_for(typed: dict[str, Any], *, person: str) -> str:
-    """A token for what a person typed: ``number``, ``expiry`` as MM / YY, and ``code``.
-
-    A card that is refused counts as a try as well. Counting and making are one transaction, so that of any number of
-    requests at once no more than the limit get a token. Raises TooManyTries, InvalidCard.
-    """
+    """A token for what a person typed: ``number``, ``expiry`` as MM / YY, and ``code``. A card that is refused counts
+    as a try as well. Counting and making are one transaction, so that of any number of requests at once no more than
+    the limit get a token. Raises TooManyTries, InvalidCard."""
     number, expiry, code = (str(typed.get(name) or "")[:LONGEST] for name in ("number", "expiry", "code"))
     card = BY_NUMBER.get(re.sub(r"[\s-]", "", number))
     match = EXPIRY.match(expiry)

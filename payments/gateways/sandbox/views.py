@@ -1,7 +1,5 @@
-"""The sandbox's own pages: where a typed card becomes a token, and the bank's own page.
-
-They stand for pages of somebody else's, so they touch the sandbox's store and nothing of the portal's.
-"""
+"""The sandbox's own pages: where a typed card becomes a token, and the bank's own page. They stand for pages of
+somebody else's, so they touch the sandbox's store and nothing of the portal's."""
 
 import json
 

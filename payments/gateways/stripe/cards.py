@@ -1,8 +1,6 @@
-"""Cards, how one is added without a charge, and the payers they belong to.
-
-One customer at Stripe stands for each paying profile; its code is in there. A card that is being added is a
-SetupIntent, for charges that nobody is there to confirm.
-"""
+"""Cards, how one is added without a charge, and the payers they belong to. One customer at Stripe stands for each
+paying profile; its code is in there. A card that is being added is a SetupIntent, for charges that nobody is there to
+confirm."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -57,10 +55,8 @@ def challenge_of(intent: Mapping[str, Any]) -> dict[str, str]:
 
 
 def payer_of(account: Account, attempt: base.Attempt) -> str:
-    """The customer to charge for: empty for a new card that is not kept. Raises Refused, GatewayError.
-
-    Nothing is charged here, so trouble on the way means that the charge was certainly not sent.
-    """
+    """The customer to charge for: empty for a new card that is not kept. Raises Refused, GatewayError. Nothing is
+    charged here, so trouble on the way means that the charge was certainly not sent."""
     if not attempt.method.startswith(PREFIX):
         raise Refused(Outcome(Result.DECLINED, decline=errors.GONE, message="That is no card of Stripe's."))
     if attempt.gateway_customer:

@@ -1,8 +1,6 @@
-"""The connection to one account at Stripe: a pinned version, our own time-outs, and proof of what never left.
-
-Stripe's library tries a second time by itself when an answer is lost, under the same idempotency key. So "refused" at
-the last try does not mean that nothing was sent; the transport remembers whether an earlier one may have arrived.
-"""
+"""The connection to one account at Stripe: a pinned version, our own time-outs, and proof of what never left. Stripe's
+library tries a second time by itself when an answer is lost, under the same idempotency key. So "refused" at the last
+try does not mean that nothing was sent; the transport remembers whether an earlier one may have arrived."""
 
 import threading
 from collections.abc import Callable, Iterator, Mapping

@@ -1,8 +1,6 @@
 """Every error and decline of Stripe's in the portal's words. One table; what it does not know is `GENERIC`.
-
 https://docs.stripe.com/declines/codes and https://docs.stripe.com/error-codes. A decline code is the bank's reason and
-says more than the error code, so it comes first. The bank's advice decides whether the card may be tried again.
-"""
+says more than the error code, so it comes first. The bank's advice decides whether the card may be tried again."""
 
 from collections.abc import Mapping
 from typing import Any

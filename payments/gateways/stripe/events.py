@@ -1,7 +1,5 @@
 """Messages from Stripe: who sent them, and what they are about. Nothing else in them is believed.
-
-https://docs.stripe.com/webhooks#verify-manually. Unlike Stripe's library we refuse messages from the future too.
-"""
+https://docs.stripe.com/webhooks#verify-manually. Unlike Stripe's library we refuse messages from the future too."""
 
 import json
 from collections.abc import Iterable, Mapping
