@@ -35,22 +35,17 @@ MOVES: dict[PaymentStatus, frozenset[PaymentStatus]] = {
     S.PENDING: frozenset({S.SUCCEEDED, S.DECLINED, S.EXPIRED, S.MISMATCH}),
     S.UNKNOWN: frozenset(S) - {S.CREATED, S.UNKNOWN},
     S.MISMATCH: frozenset({S.SUCCEEDED, S.DECLINED}),
-    S.DECLINED: frozenset({S.SUCCEEDED, S.MISMATCH}),
-    S.EXPIRED: frozenset({S.SUCCEEDED, S.MISMATCH}),
-    S.NOT_SENT: frozenset({S.SUCCEEDED, S.MISMATCH}),
+    **dict.fromkeys(ENDED_WITHOUT_MONEY, frozenset({S.SUCCEEDED, S.MISMATCH})),
     S.SUCCEEDED: frozenset(),
 }
 
 PAYMENT_LOOK = {
-    S.CREATED: StatusBadge("status-busy", "refresh-cw"),
-    S.NEEDS_CUSTOMER: StatusBadge("status-busy", "refresh-cw"),
-    S.PENDING: StatusBadge("status-busy", "refresh-cw"),
+    **dict.fromkeys((S.CREATED, S.NEEDS_CUSTOMER, S.PENDING), StatusBadge("status-busy", "refresh-cw")),
     S.UNKNOWN: StatusBadge("status-busy", "clock"),
     S.MISMATCH: StatusBadge("status-warn", "clock"),
     S.SUCCEEDED: StatusBadge("status-paid", "circle-check"),
     S.DECLINED: StatusBadge("status-past-due", "triangle-alert"),
-    S.EXPIRED: StatusBadge("status-void", "ban"),
-    S.NOT_SENT: StatusBadge("status-void", "ban"),
+    **dict.fromkeys((S.EXPIRED, S.NOT_SENT), StatusBadge("status-void", "ban")),
 }
 
 
@@ -73,8 +68,7 @@ REFUND_MOVES: dict[RefundStatus, frozenset[RefundStatus]] = {
 }
 
 REFUND_LOOK = {
-    R.CREATED: StatusBadge("status-busy", "refresh-cw"),
-    R.PENDING: StatusBadge("status-busy", "refresh-cw"),
+    **dict.fromkeys((R.CREATED, R.PENDING), StatusBadge("status-busy", "refresh-cw")),
     R.UNKNOWN: StatusBadge("status-busy", "clock"),
     R.SUCCEEDED: StatusBadge("status-paid", "undo-2"),
     R.FAILED: StatusBadge("status-past-due", "triangle-alert"),

@@ -21,11 +21,7 @@ from payments.operations.manual_payments import SameReference, refuse_same_refer
 class AttemptForm(forms.Form):
     """Holds the key that was minted with the page, so that sending it twice does the thing once."""
 
-    attempt_key = forms.UUIDField(widget=forms.HiddenInput)
-
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        self.fields["attempt_key"].initial = uuid.uuid4
+    attempt_key = forms.UUIDField(widget=forms.HiddenInput, initial=uuid.uuid4)
 
     def parse(self, text: str, currency: str) -> Money:
         amount = amount_of(text, currency)

@@ -42,21 +42,36 @@ class Movement(models.Model):
         ]
 
 
-class Payment(Movement):
-    """One attempt to move money, committed before the gateway is called. Its id is the idempotency key."""
+class KeyedMovement(Movement):
+    """A movement that we begin: committed before the gateway is called, with its id as the idempotency key."""
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    # Minted with the page that shows the button, so that sending the page twice does it once.
+    attempt_key = models.UUIDField(unique=True, default=uuid.uuid4, editable=False)
+    gateway_message = models.CharField(_("gateway's message"), max_length=300, blank=True)
+    started_at = models.DateTimeField(_("started"))
+    started_by = models.ForeignKey(
+        User, models.PROTECT, null=True, related_name="+", verbose_name=_("started by"), db_index=False
+    )
+    finished_at = models.DateTimeField(_("ended"), null=True)
+    lookups = models.PositiveSmallIntegerField(_("look-ups"), default=0)
+
+    class Meta(Movement.Meta):
+        abstract = True
+
+
+class Payment(KeyedMovement):
+    """One attempt to pay."""
 
     class Channel(models.TextChoices):
         CARD = "card", _("Card")
         WIRE = "wire", _("Wire transfer")
         CHECK = "check", _("Check")
 
-    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     reference = models.CharField(_("reference"), max_length=16, unique=True, default=new_reference, editable=False)
     profile = models.ForeignKey(
         BillingProfile, models.PROTECT, related_name="payments", verbose_name=_("billing profile"), db_index=False
     )
-    # Minted with the page that shows the button, so that sending the page twice is the same attempt.
-    attempt_key = models.UUIDField(unique=True, default=uuid.uuid4, editable=False)
     channel = models.CharField(_("channel"), max_length=8, choices=Channel, default=Channel.CARD)
     status = models.CharField(_("status"), max_length=16, choices=PaymentStatus, default=PaymentStatus.CREATED)
     # All that went back; the part of it that the payer's bank took back is counted besides.
@@ -82,16 +97,9 @@ class Payment(Movement):
     next_url = models.CharField(max_length=500, blank=True, editable=False)
     decline_code = models.CharField(_("reason for the decline"), max_length=24, blank=True)
     decline_bucket = models.CharField(_("what can be done"), max_length=20, blank=True)
-    gateway_message = models.CharField(_("gateway's message"), max_length=300, blank=True)
 
     bank_reference = models.CharField(_("bank or check reference"), max_length=80, blank=True)
     received_on = models.DateField(_("received on"), null=True, blank=True)
-    started_at = models.DateTimeField(_("started"))
-    started_by = models.ForeignKey(
-        User, models.PROTECT, null=True, related_name="+", verbose_name=_("started by"), db_index=False
-    )
-    finished_at = models.DateTimeField(_("ended"), null=True)
-    lookups = models.PositiveSmallIntegerField(_("look-ups"), default=0)
 
     objects = PaymentQuerySet.as_manager()
 

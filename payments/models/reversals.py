@@ -1,41 +1,28 @@
 """Money that goes back: refunds, through the gateway it came by, and disputes, by which a payer's bank asks it back."""
 
-import uuid
-
 from django.db import models
 from django.db.models import CheckConstraint, F, Index, Q, UniqueConstraint
 from django.utils.translation import gettext_lazy as _
 
-from accounts.models import User
 from billing_portal.core.spelling import Compact
 from invoices.money import Money, MoneyOf
-from payments.models.payments import Movement, Payment, PaymentAllocation
+from payments.models.payments import KeyedMovement, Movement, Payment, PaymentAllocation
 from payments.states import DisputeStatus, RefundStatus
 
 
-class Refund(Movement):
-    """All or part of one payment. Committed before the gateway is called; its id is the idempotency key."""
+class Refund(KeyedMovement):
+    """Pays back all or part of one payment."""
 
-    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     payment = models.ForeignKey(Payment, models.PROTECT, related_name="refunds", verbose_name=_("payment"))
-    # Minted with the form, so that sending it twice is one refund.
-    attempt_key = models.UUIDField(unique=True, default=uuid.uuid4, editable=False)
     status = models.CharField(_("status"), max_length=12, choices=RefundStatus, default=RefundStatus.CREATED)
     # What the provider paid back and could be taken off nothing here; such a refund was not made by us.
     missing_minor = models.BigIntegerField(_("missing"), default=0, db_default=0)
     missing = MoneyOf("missing_minor")
     reason = models.CharField(_("reason"), max_length=200)
     gateway_id = models.CharField(_("gateway's refund id"), max_length=120, blank=True)
-    gateway_message = models.CharField(_("gateway's message"), max_length=300, blank=True)
     # Of money that staff sent from our bank: how the transfer is found there.
     bank_reference = models.CharField(_("bank or check reference"), max_length=80, blank=True, db_default="")
     paid_on = models.DateField(_("sent on"), null=True)
-    started_at = models.DateTimeField(_("started"))
-    started_by = models.ForeignKey(
-        User, models.PROTECT, null=True, related_name="+", verbose_name=_("started by"), db_index=False
-    )
-    finished_at = models.DateTimeField(_("ended"), null=True)
-    lookups = models.PositiveSmallIntegerField(_("look-ups"), default=0)
 
     class Meta:
         verbose_name = _("refund")

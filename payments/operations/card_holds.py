@@ -19,7 +19,7 @@ from uuid import UUID
 import structlog
 from django.conf import settings
 from django.db import connection, transaction
-from django.db.models import BooleanField, IntegerField, Q, QuerySet, Value
+from django.db.models import BooleanField, IntegerField, Q, Value
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
@@ -101,10 +101,6 @@ class Limit:
     def until(self) -> datetime:
         """When enough of the tries are an hour old."""
         return self.tries[-self.maximum].at + HOUR
-
-    @property
-    def holds(self) -> QuerySet[CardHold]:
-        return CardHold.objects.filter(person=self.person, profile=self.profile, reason=self.reason)
 
     def without(self, released: Sequence[CardHold]) -> "Limit":
         """The same without what staff have forgiven: tries of a person, wherever, or on a profile, until then."""
@@ -219,9 +215,9 @@ def record_hold(refusal: TooManyTries, *, access: Access, action: str, at: datet
 
 def _note_hold(limit: Limit, *, at: datetime) -> bool:
     """Whether it is a new one."""
-    hold = limit.holds.filter(released_at=None, since__gt=at - HOUR).first()
+    whose = {"person": limit.person, "profile": limit.profile, "reason": limit.reason}
+    hold = CardHold.objects.filter(**whose, released_at=None, since__gt=at - HOUR).first()
     if hold is None:
-        whose = {"person": limit.person, "profile": limit.profile, "reason": limit.reason}
         CardHold.objects.create(**whose, tries=len(limit.tries), since=at, until=limit.until)
     elif limit.until > hold.until:
         hold.tries, hold.until = len(limit.tries), limit.until

@@ -28,7 +28,7 @@ from payments.operations.gateway_calls import (
     fetch_dispute,
     refund_request_of,
 )
-from payments.operations.manual_payments import CannotRecord
+from payments.operations.manual_payments import CannotRecord, required
 from payments.operations.webhooks import act_on
 from payments.states import OPEN, REFUND_OPEN, PaymentStatus, RefundStatus
 
@@ -212,9 +212,7 @@ def end_difference(*, access: Access, difference_id: int, note: str, at: datetim
     row = GatewayDifference.objects.get(pk=difference_id)
     if row.kind == Kind.CLOCK:
         raise CannotRecord(_("Set the clock of this machine right. This entry then ends by itself."))
-    if not note.strip():
-        raise CannotRecord(_("Say what was done, for whoever reads this later."))
-    row.ended_at, row.ended_by, row.note = at, access.user, note.strip()[:300]
+    row.ended_at, row.ended_by, row.note = at, access.user, required(note)[:300]
     row.save(update_fields=["ended_at", "ended_by", "note"])
     profile = row.payment.profile if row.payment is not None else None
     audit.record(

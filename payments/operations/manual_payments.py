@@ -198,7 +198,7 @@ def mark_handled(*, access: Access, payment_id: UUID, note: str, at: datetime) -
     """Takes an ended payment out of the staff queue. Raises NotAllowed, Payment.DoesNotExist, CannotRecord."""
     require_staff(access)
     payment = Payment.objects.select_related("profile").locked().get(pk=payment_id)
-    note = _required(note)
+    note = required(note)
     if payment.is_open or not payment.needs_staff:
         raise CannotRecord(_("Only an ended payment in the staff queue can be marked as handled."))
     payment.needs_staff = False
@@ -215,7 +215,7 @@ def mark_dispute_handled(*, access: Access, dispute_id: int, note: str, at: date
     require_staff(access)
     payment = lock(Dispute.objects.get(pk=dispute_id).payment_id)[0].payment
     row = Dispute.objects.get(pk=dispute_id)
-    note = _required(note)
+    note = required(note)
     if not row.needs_staff:
         raise CannotRecord(_("This dispute is not in the staff queue."))
     row.needs_staff = False
@@ -224,7 +224,7 @@ def mark_dispute_handled(*, access: Access, dispute_id: int, note: str, at: date
     return row
 
 
-def _required(note: str) -> str:
+def required(note: str) -> str:
     if not note.strip():
         raise CannotRecord(_("Say what was done, for whoever reads this later."))
     return note.strip()
