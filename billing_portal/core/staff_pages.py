@@ -42,3 +42,9 @@ def confirm(
     }
     status = 422 if form is not None and form.is_bound and form.errors else 200
     return TemplateResponse(request, "admin/confirm.html", context, status=status)
+
+
+def hide_fields(form: forms.Form) -> None:
+    """For a page that asks once more: the same values, out of sight."""
+    for field in form.fields.values():
+        field.widget = forms.HiddenInput()

@@ -13,7 +13,7 @@ from django.utils.translation import gettext as _now
 from django.utils.translation import gettext_lazy as _
 
 from accounts.admin.base import ReadOnlyAdmin, ReadOnlyInline, access_of_staff
-from billing_portal.core.staff_pages import confirm
+from billing_portal.core.staff_pages import confirm, hide_fields
 from invoices.admin.base import ReasonForm, amount_of, money_column
 from invoices.models import CreditNote, CreditNoteLine, Invoice
 from invoices.money import Money
@@ -73,11 +73,6 @@ class CorrectionForm(ReasonForm):
         minor = sum(part.total_minor for part in self.rest) if amounts is None else sum(amounts.values())
         return Money(minor, self.invoice.currency)
 
-    def hide(self) -> None:
-        """For the page that asks once more: the same values, out of sight."""
-        for field in self.fields.values():
-            field.widget = forms.HiddenInput()
-
 
 def credit_note_view(model_admin: admin.ModelAdmin, request: HttpRequest, pk: int) -> HttpResponse:
     """Takes back an issued invoice or a part of it, after showing what will become of it."""
@@ -103,7 +98,7 @@ def credit_note_view(model_admin: admin.ModelAdmin, request: HttpRequest, pk: in
             (_("Due after it"), invoice.amount_due - applied), (_("Kept as a credit"), total - applied),
             (_("Reason"), reason),
         ]  # fmt: skip
-        form.hide()
+        hide_fields(form)
         return confirm(model_admin, request, button=_("Make the credit note"), answer=("confirmed", "yes"), **page)
     at = timezone.now()
     try:

@@ -130,8 +130,3 @@ class RecordForm(AttemptForm):
         except SameReference as question:
             self.fields["is_other_money"].widget = forms.CheckboxInput()
             self.add_error("is_other_money", str(question))
-
-    def hide(self) -> None:
-        """For the page that asks once more: the same values, out of sight."""
-        for field in self.fields.values():
-            field.widget = forms.HiddenInput()

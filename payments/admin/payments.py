@@ -16,7 +16,7 @@ from django.utils.translation import gettext_lazy as _
 from accounts.access import Access
 from accounts.admin.base import ReadOnlyInline, access_of_staff
 from accounts.admin.staff_actions import StaffAction
-from billing_portal.core.staff_pages import confirm
+from billing_portal.core.staff_pages import confirm, hide_fields
 from invoices.admin.base import money_column
 from invoices.models import Credit
 from invoices.money import Money
@@ -283,7 +283,7 @@ class PaymentAdmin(PaymentsAdmin):
             self.message_user(request, _now("%(reference)s is recorded.") % {"reference": payment.reference})
             return HttpResponseRedirect(self.page_of(payment))
         facts, outcome = _what_will_happen(form.cleaned_data)
-        form.hide()
+        hide_fields(form)
         page |= {"text": [outcome], "button": _("Record the payment"), "facts": facts, "answer": ("confirmed", "yes")}
         return confirm(self, request, **page)
 
