@@ -96,8 +96,7 @@ class StaffActionAdmin(PortalAdmin):
     def _serve(
         self, action: StaffAction, perform: Callable[..., str | None], request: HttpRequest, object_id: str
     ) -> HttpResponse:
-        """Asks first. Then performs the action, tells what came of it, and goes back. A refusal is told above the form,
-        which keeps what was typed; without a form it goes back."""
+        """Asks, performs, tells what came of it. A refusal is told above the form, or back on the page of the row."""
         self.require_may_act(request)
         row = self.row_or_404(request, object_id)
         form = action.form(request.POST or None, row=row) if action.form is not None else None

@@ -1,5 +1,4 @@
-"""The receipt of a payment: what was received, how, for which invoices, and what was paid back since. Texts and figures
-are in the language that is active."""
+"""The receipt of a payment, in the active language: what was received, how, for what, and what was paid back."""
 
 from datetime import datetime
 from pathlib import Path

@@ -277,8 +277,7 @@ class Gateway(Protocol):
         """Forgets a stored card. One that is gone already is success."""
 
     def refund(self, request: RefundRequest) -> Outcome:
-        """Pays back all or part. `DECLINED` when the provider refuses; `EXPIRED` does not occur. `SPENT` when the
-        provider gives an error again that it keeps under the key."""
+        """Pays back all or part. `DECLINED` when refused, never `EXPIRED`; `SPENT` for an error kept under the key."""
 
     def lookup_refund(self, request: RefundRequest) -> Outcome:
         """How a refund stands now: by ``refund_id``, else by ``key``. Creates nothing."""

@@ -224,8 +224,7 @@ def next_retry_on(plan: AutomaticCharge, *, at: datetime) -> date | None:
 
 @transaction.atomic
 def advance(*, invoice_id: int, at: datetime) -> bool:
-    """Plans what follows once the last try has ended, or ends a plan that somebody's act made needless. Run again, it
-    changes nothing twice. Returns whether anything was to do."""
+    """Plans what follows when the last try has ended, or ends a needless plan; run twice, it changes nothing twice."""
     invoice = lock_invoice(invoice_id)
     plan = lock_plan(invoice)
     if plan is None or plan.status not in (S.PLANNED, S.WAITING):

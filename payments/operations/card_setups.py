@@ -154,8 +154,7 @@ def _call[Answer](setup: MethodSetup, send: Callable[[], Answer]) -> Answer:
 
 
 def setup_challenge_of(*, access: Access, key: UUID) -> Mapping[str, str]:
-    """What our page needs to ask for the bank's approval of a card that is being added; empty when there is nothing to
-    ask in the page. Raises as `finish_adding` does."""
+    """What our page needs to ask for the bank's approval of a card, if it is asked there. Raises as `finish_adding`."""
     setup = _own(access, key)
     gateway = get_gateway(setup.gateway)
     if setup.status != S.NEEDS_CUSTOMER or not gateway.browser.challenge_template:

@@ -1,6 +1,5 @@
-"""Calls to a gateway: what goes out, what a missing answer means, and when to ask again. No transaction is open here.
-The first look-ups of a payment come soon, because a person is waiting; later ones are rare. After the last one the row
-goes to the staff queue: it is never ended by age alone."""
+"""Calls to a gateway, outside transactions: what goes out, what a missing answer means, and when to ask again: soon at
+first, because a person is waiting, then rarely. After the last look-up a row is for staff, never ended by age."""
 
 from collections.abc import Callable
 from datetime import datetime, timedelta

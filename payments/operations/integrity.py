@@ -1,6 +1,5 @@
-"""Proof that the books add up, over the whole database. Each check is one query for the rows in which two independent
-records of the same fact differ, such as the sum on an invoice and the allocations it came from. A row changed by hand
-fails at least one of them."""
+"""Proof that the books add up. Each check is one query for the rows in which two records of the same fact differ, such
+as the sum on an invoice and its allocations. A row changed by hand fails at least one of them."""
 
 import re
 from collections.abc import Iterator

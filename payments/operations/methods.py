@@ -125,8 +125,7 @@ def may_save_card(by: User | None, profile: BillingProfile) -> bool:
 
 
 def forget_card(info: MethodInfo, *, profile_id: int, gateway: str, by: User | None, at: datetime) -> None:
-    """Has the gateway forget a card that it kept for somebody who may not keep one any more, inside the caller's
-    transaction. A card that is on the profile stays."""
+    """Has the gateway forget a card whose owner may not keep one, unless it is on the profile. In a transaction."""
     if PaymentMethod.objects.filter(gateway=gateway, gateway_method=info.gateway_method).exists():
         return
     method = PaymentMethod(profile_id=profile_id, gateway=gateway, created_at=at, created_by=by)
@@ -251,8 +250,7 @@ def _choose_card(profile: BillingProfile, at: datetime) -> None:
 
 
 def blockers_of(method: PaymentMethod, *, at: datetime, by_staff: bool = False) -> list[Blocker]:
-    """Everything that keeps a card from being removed; needs ``method.profile``. Staff, who remove at a customer's
-    wish, are held up by a payment in progress only."""
+    """What keeps a card from being removed; staff, at a customer's wish, are kept by a payment in progress only."""
     blockers = []
     if Payment.objects.filter(method=method, status__in=OPEN).exists():
         reason = _("A payment with this card is in progress.")

@@ -278,8 +278,7 @@ def notify_expiring_card(method: PaymentMethod, *, at: datetime) -> None:
 
 
 def announce_due(*, at: datetime, limit: int) -> int:
-    """Tells the people of each newly issued invoice of it. Returns how many invoices were worked on; 0: none is left.
-    May be killed, run twice, or run by several workers."""
+    """Tells the people of each new invoice. Returns how many were worked on; 0: none is left. Safe to run twice."""
     day_has_come = has_come("announce_on", zone="profile__time_zone", at=at)
     rows = Invoice.objects.filter(day_has_come, announce_on__isnull=False).order_by("announce_on", "pk")
     return run_each(

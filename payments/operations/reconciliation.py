@@ -100,8 +100,7 @@ def _close_at_gateway(gateway: Gateway, attempt: Attempt) -> Outcome:
 
 
 def return_from_bank(*, access: Access, reference: str, at: datetime) -> Payment:
-    """The person is back from the bank. Nothing in the address counts: the gateway is asked. Raises
-    Payment.DoesNotExist for a payment the person cannot see."""
+    """The person is back from the bank: the gateway is asked, nothing else counts. Raises Payment.DoesNotExist."""
     payment = Payment.objects.visible_to(access).get(reference=reference)
     if not payment.is_open:
         return payment

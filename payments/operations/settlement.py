@@ -253,8 +253,7 @@ def close(payment: Payment, rows: list[PaymentAllocation]) -> None:
 
 def book_money(payment: Payment, rows: list[PaymentAllocation], *, at: datetime, late: bool) -> None:
     """Books a payment's money on its locked invoices; what does not fit becomes a credit and staff are told. ``late``:
-    the attempt had ended before, so that a payment noted on the invoice meanwhile is another one; that is looked up at
-    once, to be closed before it takes money too."""
+    the attempt had ended, so a payment noted on the invoice is another one, which is closed before it takes money."""
     surplus = Money(0, payment.currency)
     for row in rows:
         if row.invoice is None:

@@ -53,8 +53,7 @@ def receive(*, gateway_slug: str, body: bytes, headers: Mapping[str, str], at: d
 
 
 def _delivery(gateway_slug: str, event: Event, at: datetime) -> WebhookDelivery:
-    """The row of an event. Raises UnreadableMessage for ids that a database may refuse, or would have to cut; a
-    reference that cannot be one of ours is left out."""
+    """The row of an event, without a reference that cannot be ours. Raises UnreadableMessage for impossible ids."""
     for id_ in (event.id, event.object_id, event.payment_id):
         if not id_.isprintable() or len(id_) > MAX_ID:
             raise UnreadableMessage("The message names something by an id that cannot be one.")

@@ -1,6 +1,5 @@
-"""The payment page of an invoice: choose a method, see the amount, press Pay now. It mints the key of the attempt;
-sending it twice is the same attempt. What follows is always a redirect to a page that can be reloaded, so the same code
-serves browsers with and without scripts."""
+"""The payment page of an invoice. It mints the key of the attempt; sending it twice is the same attempt. What follows
+is a redirect to a page that can be reloaded, so one code serves browsers with and without scripts."""
 
 import uuid
 from dataclasses import dataclass

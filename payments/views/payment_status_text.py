@@ -90,8 +90,7 @@ RECEIVED = StatusText(_("Payment received"), *PAID)
 
 
 def status_text(payment: Payment, invoices: Sequence[Invoice], access: Access) -> StatusText:
-    """How a payment stands, for a reader. It says "paid" only of invoices on which nothing is left to pay, and leads
-    only the person who started the payment to their bank."""
+    """It says "paid" only when nothing is left on the invoices, and leads only the payment's payer to the bank."""
     if payment.status == S.NEEDS_CUSTOMER and not may_approve(access, payment):
         return WAITING_FOR_PAYER
     if payment.status == S.SUCCEEDED:

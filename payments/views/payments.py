@@ -133,8 +133,7 @@ def for_invoice(request: HttpRequest, access: Access, number: str) -> HttpRespon
 @require_GET
 @profile_view(Permission.INVOICE_VIEW)
 def latest(_request: HttpRequest, access: Access, number: str) -> HttpResponse:
-    """Leads to the payment in progress of an invoice, or to the last one when it has ended meanwhile: the pages of
-    invoices know that there is one, but not which."""
+    """Leads to the payment in progress of an invoice, else to its last: invoices know that there is one, not which."""
     invoice = get_object_or_404(Invoice.objects.visible_to(access).select_related("profile"), number=number)
     attempts = Payment.objects.visible_to(access).filter(allocations__invoice=invoice)
     payment = attempts.order_by("-allocations__is_open", "-started_at", "-id").first()

@@ -1,5 +1,4 @@
-"""Taking money from a card: what is decided at once, what the bank's approval changes, what settles later. Everything
-here happens inside one transaction of the store."""
+"""Taking money from a card: at once, after the bank's approval, or later; always in one transaction of the store."""
 
 import secrets
 from datetime import datetime, timedelta
@@ -53,8 +52,7 @@ def challenge_path(row: CardPayment | CardSetup, slug: str) -> str:
 
 
 def next_url(row: CardPayment | CardSetup, slug: str) -> str:
-    """The bank's page, on the host that the person comes back to, for a payment or card that waits for approval;
-    nothing where the question stands in the portal's page."""
+    """The bank's page, on the host the person comes back to; nothing where the question stands in our page."""
     waits_there = row.state == Result.NEEDS_CUSTOMER and not row.in_page
     return urljoin(row.return_url, challenge_path(row, slug)) if waits_there else ""
 

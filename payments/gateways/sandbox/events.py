@@ -1,6 +1,5 @@
-"""Telling the portal that something changed: signed messages, as providers commonly sign them. A change writes its
-event in the same transaction (`models.record`). The worker delivers them later, each until the portal answers 2xx; so
-they come at least once and in no promised order."""
+"""Signed messages that something changed. A change writes its event in the same transaction (`models.record`); the
+worker delivers each until the portal answers 2xx: at least once, in no promised order."""
 
 import json
 import time

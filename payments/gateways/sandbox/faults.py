@@ -1,6 +1,5 @@
-"""Faults on demand, for tests and for the demo: ``gateway.faults.arm("drop_after", times=1)``. They are stored, so that
-they reach a server or worker in another process. Each is used up by the next calls of its operation (``charge`` unless
-said otherwise), one of `OPERATIONS`."""
+"""Faults on demand, for tests and the demo: ``gateway.faults.arm("drop_after", times=1)``. They are stored, to reach
+other processes, and used up by the next calls of their operation (``charge`` unless said otherwise)."""
 
 import time
 from enum import StrEnum

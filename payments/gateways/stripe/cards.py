@@ -1,6 +1,5 @@
-"""Cards, how one is added without a charge, and the payers they belong to. One customer at Stripe stands for each
-paying profile; its code is in there. A card that is being added is a SetupIntent, for charges that nobody is there to
-confirm."""
+"""Cards, how one is added without a charge, and their payers: a customer at Stripe for each paying profile, with its
+code. A card that is being added is a SetupIntent, for charges that nobody is there to confirm."""
 
 from collections.abc import Mapping
 from typing import Any
