@@ -121,7 +121,9 @@ def _ours(record: ProviderRecord, gateway_slug: str) -> str | None:
     else:
         row = Dispute.objects.filter(gateway=gateway_slug, gateway_id=record.id).first()
         agrees = row is not None and row.status == record.state and row.amount == record.amount
-    return None if agrees else _words(row.amount, row.status) if row is not None else ""
+    if agrees:
+        return None
+    return _words(row.amount, row.status) if row is not None else ""
 
 
 def _only_ours(
