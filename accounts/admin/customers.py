@@ -122,7 +122,7 @@ class BillingProfileAdmin(StaffActionAdmin, NoDeleteAdmin):
         if obj.pays_by_wire:
             obj.is_wire_approved = True
         if change and "currency" in form.changed_data:
-            # This lock also keeps back whoever is about to write an amount of the profile.
+            # Whoever writes an amount of the profile holds a lock that this one waits for (`keep_currencies`).
             BillingProfile.objects.select_for_update().get(pk=obj.pk)
             if obj.has_amounts():
                 raise CannotChangeProfile(_("The currency cannot be changed: there are amounts or cards by now."))

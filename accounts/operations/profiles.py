@@ -1,10 +1,11 @@
 """What staff decide about a billing profile: they hold it, with a reason, until they lift that; they close it and open
 it again. Warned and disabled are the clock's (`invoices.operations.dunning`), which leaves both alone."""
 
+from collections.abc import Iterable
 from datetime import datetime
 from typing import Any
 
-from django.db import transaction
+from django.db import connection, transaction
 from django.utils.translation import gettext as _
 
 from accounts import audit
@@ -16,6 +17,10 @@ Status = BillingProfile.Status
 
 class CannotChangeProfile(Exception):
     """The profile stays as it was. The message may be shown to staff."""
+
+
+class CurrencyChanged(Exception):
+    """Nothing was written. The message may be shown to staff."""
 
 
 @transaction.atomic
@@ -47,6 +52,27 @@ def release_profile(*, access: Access, profile_id: int, at: datetime) -> Billing
     if profile.status not in (Status.HELD, Status.CLOSED):
         raise CannotChangeProfile(_("The billing profile is neither held nor closed."))
     return _set(profile, Status.ACTIVE, access=access, at=at)
+
+
+def keep_currencies(profiles: Iterable[BillingProfile]) -> None:
+    """Keeps the currencies of profiles as they are until the caller's transaction ends, which writes amounts in them.
+    Others may do the same, and bill and pay meanwhile. Raises CurrencyChanged when one is another by now.
+
+    A foreign key does not do that: it is checked at the end of the transaction, when the currency may have changed.
+    """
+    known = {profile.pk: profile for profile in profiles}
+    if not known:
+        return
+    rows: Any = BillingProfile.objects.filter(pk__in=known).order_by("pk").values_list("pk", "currency")
+    if connection.vendor == "postgresql":  # SQLite lets one transaction write at a time
+        sql, params = rows.query.sql_with_params()
+        with connection.cursor() as cursor:
+            cursor.execute(f"{sql} FOR KEY SHARE", params)
+            rows = cursor.fetchall()
+    for pk, currency in rows:
+        if currency != known[pk].currency:
+            text = _("The currency of %(profile)s was changed a moment ago. Nothing was saved. Try again.")
+            raise CurrencyChanged(text % {"profile": known[pk].name})
 
 
 def _locked(access: Access, profile_id: int) -> BillingProfile:

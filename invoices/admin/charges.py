@@ -18,6 +18,7 @@ from django.utils.translation import gettext_lazy as _
 
 from accounts.access import system_access
 from accounts.admin.base import NoDeleteAdmin, PortalAdmin, ReadOnlyAdmin, access_of_staff, never
+from accounts.operations.profiles import CurrencyChanged
 from invoices.admin import base
 from invoices.admin.base import decimal_column, money_column
 from invoices.models import Charge, PeriodClosing, TaxRate
@@ -65,7 +66,7 @@ class ChargeForm(ModelForm):
                 with transaction.atomic():
                     record_charge(access=system_access(), charge=self.charge(), at=timezone.now())
                     transaction.set_rollback(True)
-            except CannotCharge as refusal:
+            except (CannotCharge, CurrencyChanged) as refusal:
                 raise forms.ValidationError(str(refusal)) from refusal
         return data
 
@@ -86,7 +87,7 @@ class ChargeAdmin(PortalAdmin):
     search_fields = ("description", "source_reference", "profile__name", "profile__code", "section__name")
     search_help_text = _("Description, reference, section, or the name or code of a billing profile")
     addition_recorded_as = "charge.recorded"
-    refusals = (CannotCharge,)
+    refusals = (CannotCharge, CurrencyChanged)
     has_change_permission = never  # a wrong charge is removed and recorded anew: an invoice holds what was recorded
     profile_link, invoice_link = base.profile_link, base.invoice_link
     amount = money_column("amount_minor", _("amount"), currency="profile.currency")

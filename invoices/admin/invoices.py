@@ -24,6 +24,7 @@ from django.utils.translation import ngettext, pgettext_lazy
 
 from accounts.admin.base import NamedFormSet, PortalAdmin, PortalInline, access_of_staff
 from accounts.models import InvoiceSection
+from accounts.operations.profiles import CurrencyChanged, keep_currencies
 from billing_portal.core.spelling import Compact
 from billing_portal.core.staff_pages import confirm
 from invoices.admin import base
@@ -306,7 +307,7 @@ class InvoiceAdmin(PortalAdmin):
     date_hierarchy = "issued_on"
     ordering = ("-pk",)
     show_full_result_count = False
-    refusals = (CannotIssue, WrongState)
+    refusals = (CannotIssue, CurrencyChanged, WrongState)
     search_fields = (
         "number", "source_reference", "profile__name", "profile__code", "profile__account__name",
         "profile__account__company",
@@ -414,6 +415,7 @@ class InvoiceAdmin(PortalAdmin):
     def save_model(self, request: HttpRequest, obj: Invoice, form: ModelForm, change: bool) -> None:
         if not change:
             obj.currency = obj.profile.currency
+            keep_currencies([obj.profile])
         super().save_model(request, obj, form, change)
 
     def save_related(self, request: HttpRequest, form: ModelForm, formsets: Any, change: bool) -> None:

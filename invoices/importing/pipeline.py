@@ -14,6 +14,7 @@ from django.db import IntegrityError, models, reset_queries, transaction
 
 from accounts.access import Access
 from accounts.models import BillingProfile, InvoiceSection
+from accounts.operations.profiles import CurrencyChanged
 from invoices.importing.columns import Columns, Row
 from invoices.importing.csv_reader import LONGEST_LINE, Problem, Problems, Reader, Seen, Texts
 from invoices.importing.file_format import BadRow, FileFormat, UnusableFile, detect
@@ -107,7 +108,8 @@ class FileImport[Batch: list[Any], New]:
             digest = self._check(file)
             try:
                 return self._write_all(file, digest, path.name, dry_run=dry_run)
-            except IntegrityError:  # somebody imported the same rows at the same moment: now they can be seen
+            except (IntegrityError, CurrencyChanged):
+                # Somebody imported the same rows at the same moment, or changed a currency: now that can be seen.
                 return self._write_all(file, digest, path.name, dry_run=dry_run)
 
     def batches(self, rows: Iterable[tuple[int, Texts]], problems: Problems, seen: Seen | None) -> Iterator[Batch]:

@@ -10,6 +10,7 @@ from django.utils.translation import gettext as _
 
 from accounts import audit
 from accounts.access import Access
+from accounts.operations.profiles import keep_currencies
 from invoices.bulk import bulk_insert
 from invoices.models import Charge, TaxRate
 from invoices.money import UnknownCurrency
@@ -58,7 +59,8 @@ def differing_facts(charge: Charge, earlier: Charge) -> list[str]:
 
 def record_charges(charges: Sequence[Charge], *, access: Access, at: datetime) -> None:
     """Stores many new charges that `compute_charge` accepted. Transaction, audit entry and rights are the caller's.
-    Raises IntegrityError for a reference that is there already."""
+    Raises IntegrityError for a reference that is there already, CurrencyChanged."""
+    keep_currencies(charge.profile for charge in charges)
     for charge in charges:
         charge.created_at, charge.created_by = at, access.user
     bulk_insert(Charge, charges)
@@ -69,7 +71,7 @@ def record_charge(*, access: Access, charge: Charge, at: datetime) -> Charge:
     """Stores a new charge for the profile's next invoice, with the percentage and note of its tax rate.
 
     Returns the charge, the earlier one for a source reference that came before with the same facts. Raises CannotCharge
-    for anything that cannot be charged. Rights are the caller's: staff and import.
+    for anything that cannot be charged, CurrencyChanged. Rights are the caller's: staff and import.
     """
     if charge.profile.is_closed:
         raise CannotCharge(_("The billing profile is closed."))
@@ -82,6 +84,7 @@ def record_charge(*, access: Access, charge: Charge, at: datetime) -> Charge:
     if earlier is not None:
         return earlier
     _complete(charge)
+    keep_currencies([charge.profile])
     try:
         with transaction.atomic():
             charge.save(force_insert=True)

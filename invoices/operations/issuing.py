@@ -20,6 +20,7 @@ from django.utils.translation import gettext_noop
 from accounts import audit
 from accounts.access import Access
 from accounts.models import AuditEntry, BillingProfile
+from accounts.operations.profiles import keep_currencies
 from invoices.bulk import bulk_insert, reserve_ids
 from invoices.models import Invoice, InvoiceLine
 from invoices.money import percent_of, rounded_minor
@@ -236,6 +237,7 @@ def _plan(invoice: Invoice, issued_on: date, due_on: date, at: datetime) -> None
 
 
 def _insert(invoices: Sequence[Invoice], lines: Iterable[InvoiceLine], at: datetime) -> None:
+    keep_currencies(invoice.profile for invoice in invoices)
     without_id = [invoice for invoice in invoices if invoice.pk is None]
     if without_id:
         for invoice, pk in zip(without_id, reserve_ids(Invoice, len(without_id)), strict=True):
