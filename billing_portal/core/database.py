@@ -56,3 +56,11 @@ def translate_lock_timeout[**P, R](refusal: type[Exception]) -> Callable[[Callab
         return guarded
 
     return wrapping
+
+
+def lock_text(text: str) -> None:
+    """Holds back every other transaction that calls this with the same text until the caller's ends: for a question
+    about rows that may not be there yet. SQLite lets one transaction write at a time anyway."""
+    if connection.vendor == "postgresql":
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT pg_advisory_xact_lock(hashtextextended(%s, 0))", [text])

@@ -100,7 +100,7 @@ class CreditAdmin(StaffActionAdmin, ReadOnlyAdmin):
         address="take-back",
         title=_("Take back a credit"),
         link=_("Take back"),
-        is_offered=lambda credit: credit.remaining_minor,
+        is_offered=lambda credit: credit.remaining_minor and credit.source != Credit.Source.OVERPAYMENT,
         text=lambda credit: [
             _("%(amount)s is taken away. What the credit has paid for stays paid.") % {"amount": credit.remaining},
             _("This cannot be undone."),

@@ -19,7 +19,7 @@ from accounts.access import Access, require_staff
 from invoices.models import Credit, CreditNote, CreditNoteLine, Invoice, InvoiceLine
 from invoices.money import Money
 from invoices.numbering import take_numbers
-from invoices.operations.credits import SETTLED, add_credit, give_credits_back, settle_credited
+from invoices.operations.credits import SETTLED, add_credit, apply_noted, give_credits_back, settle_credited
 from invoices.operations.dunning import lock_profile, reinstate
 from invoices.payability import wait_text
 from invoices.states import InvoiceStatus
@@ -109,10 +109,14 @@ def credit_note(
 
 def take_off(*, access: Access, invoice_id: int, minor: int, reason: str, at: datetime) -> CreditNote | None:
     """Takes an amount with tax off an invoice, spread over its lines by what is left of each: all of it where no more
-    is left. Returns the note, None where earlier notes left nothing. Raises what `credit_note` raises."""
+    is left. What earlier notes took is paid with the credit that they became, so that nobody owes what was taken back.
+    Returns the note, None where earlier notes left nothing. Raises what `credit_note` raises."""
     invoice = Invoice.objects.select_related("profile").locked().get(pk=invoice_id)
     rest = rest_of(invoice)
-    if (left := sum(part.total_minor for part in rest)) <= 0:
+    left = max(0, sum(part.total_minor for part in rest))
+    if minor > left:
+        apply_noted(invoice, most_minor=minor - left, access=access, at=at)
+    if not left:
         return None
     amounts = None
     if minor < left:

@@ -133,6 +133,25 @@ def _take(most: int, lots: Iterable[Credit], left: dict[int, int]) -> Iterator[t
             yield lot, part
 
 
+def apply_noted(invoice: Invoice, *, most_minor: int, access: Access, at: datetime) -> int:
+    """Pays a locked invoice with what its own credit notes became a credit of, whatever its lines: that is for this
+    invoice. The profile is locked by the caller. Returns how much it was."""
+    lots = list(Credit.objects.filter(credit_note__invoice=invoice, remaining_minor__gt=0).locked())
+    parts = list(_take(min(most_minor, invoice.open_minor), lots, {lot.pk: lot.remaining_minor for lot in lots}))
+    used = sum(minor for _lot, minor in parts)
+    if not used:
+        return 0
+    move([Movement(lot, CreditEntry.Kind.APPLIED, -minor, invoice) for lot, minor in parts], at=at, actor=access.user)
+    settle_credited(invoice, used, at=at, paid_with=PAID_WITH)
+    invoice.save(update_fields=SETTLED)
+    audit.record(
+        access=access, at=at, action="credit.applied", subject=str(invoice), profile=invoice.profile,
+        amount_minor=used, currency=invoice.currency,
+    )  # fmt: skip
+    reinstate(invoice.profile, at=at)
+    return used
+
+
 def give_credits_back(
     invoice: Invoice, *, access: Access, at: datetime, note: str, most_minor: int | None = None
 ) -> int:
@@ -214,13 +233,15 @@ def grant_credit(
 @transaction.atomic
 def take_back_credit(*, access: Access, credit_id: int, reason: str, at: datetime) -> Credit:
     """Takes away what is left of a credit. Raises NotAllowed, Credit.DoesNotExist, and CannotCredit without a reason,
-    when nothing is left, and for the portal itself: somebody has to answer for it."""
+    when nothing is left, for money that the customer paid, and for the portal itself: somebody has to answer for it."""
     require_staff(access)
     credit = Credit.objects.select_related("profile").locked().get(pk=credit_id)
     if access.user is None or not reason.strip():
         raise CannotCredit(_("Say why the credit is taken back; the customer sees the reason."))
     if not credit.remaining_minor:
         raise CannotCredit(_("Nothing is left of this credit."))
+    if credit.source == Credit.Source.OVERPAYMENT:
+        raise CannotCredit(_("The customer paid this money. Pay it back from the page of the payment instead."))
     gone = credit.remaining
     move([Movement(credit, CreditEntry.Kind.TAKEN_BACK, -gone.minor, note=reason.strip())], at=at, actor=access.user)
     audit.record(

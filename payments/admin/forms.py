@@ -96,7 +96,7 @@ class RecordForm(AttemptForm):
         help_text=_("The reference on the bank statement, or the number of the check."),
     )
     received_on = forms.DateField(label=_("Received on"), widget=forms.DateInput(attrs={"type": "date"}))
-    # Asked only when the reference was recorded for another customer.
+    # Asked only when the reference was recorded for another customer, or as the other of check and wire.
     is_other_money = forms.BooleanField(
         label=_("This is other money, or a part of a transfer that paid for both"),
         required=False,
@@ -126,7 +126,7 @@ class RecordForm(AttemptForm):
             self.add_error("received_on", _("The money cannot have arrived in the future."))
         try:
             if not data["is_other_money"]:
-                refuse_same_reference(invoice, data.get("bank_reference", ""))
+                refuse_same_reference(invoice, data.get("bank_reference", ""), data.get("channel", ""))
         except SameReference as question:
             self.fields["is_other_money"].widget = forms.CheckboxInput()
             self.add_error("is_other_money", str(question))

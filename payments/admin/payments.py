@@ -169,6 +169,7 @@ class PaymentAdmin(PaymentsAdmin):
         form=RefundForm,
     )
     def refund(self, access: Access, payment: Payment, data: dict[str, Any]) -> str:
+        _require_may_correct(access, data)
         row = refunds.refund(access=access, payment_id=payment.pk, at=timezone.now(), **data)
         facts = {"amount": row.amount, "status": row.get_status_display()}
         text = _now("Refund of %(amount)s: %(status)s.") % facts
@@ -180,10 +181,13 @@ class PaymentAdmin(PaymentsAdmin):
         address="paid-back",
         title=_("Record that it was paid back"),
         is_offered=lambda payment: (
-            payment.channel != "card" and payment.status == "succeeded" and payment.rest and not payment.disputed_at
+            payment.status == "succeeded"
+            and payment.rest
+            and not payment.disputed_at
+            and (payment.channel != "card" or refunds.has_failed_refund(payment))
         ),
         text=[
-            _("For a check or wire that you paid back from your bank. The invoices show at once that it is due again."),
+            _("For money that you paid back from your bank. The invoices show at once that it is due again."),
             _("This cannot be taken back."),
         ],
         facts=_facts_of_refund,
@@ -191,6 +195,7 @@ class PaymentAdmin(PaymentsAdmin):
         button=_("Record"),
     )
     def paid_back(self, access: Access, payment: Payment, data: dict[str, Any]) -> str:
+        _require_may_correct(access, data)
         row = refunds.refund(access=access, payment_id=payment.pk, at=timezone.now(), **data)
         return _now("It is recorded that %(amount)s was paid back.") % {"amount": row.amount}
 
@@ -286,6 +291,14 @@ class PaymentAdmin(PaymentsAdmin):
         hide_fields(form)
         page |= {"text": [outcome], "button": _("Record the payment"), "facts": facts, "answer": ("confirmed", "yes")}
         return confirm(self, request, **page)
+
+
+def _require_may_correct(access: Access, data: dict[str, Any]) -> None:
+    """To take an invoice back needs what the page of credit notes needs."""
+    if data["takes_back_invoices"] and not (access.user and access.user.has_perm("invoices.add_creditnote")):
+        raise refunds.CannotRefund(
+            _now("Your staff account may not make credit notes. Refund without taking the invoice back.")
+        )
 
 
 def _taken(payment: Payment) -> str:

@@ -141,7 +141,7 @@ def _only_ours(
     refunds = Refund.objects.filter(
         payment__gateway=gateway.slug, status=RefundStatus.SUCCEEDED, finished_at__gte=since
     ).select_related("payment")
-    for refund in refunds:
+    for refund in refunds.filter(paid_on=None):  # the others were sent from our bank
         if (EventKind.REFUND, refund.gateway_id) not in known and _is_denied(gateway, refund):
             yield _note_row(refund, Kind.REFUND, "", at)
     disputes = Dispute.objects.filter(gateway=gateway.slug, opened_at__gte=since).select_related("payment")

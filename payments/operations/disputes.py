@@ -72,15 +72,23 @@ def _copy_facts(row: Dispute, facts: base.Dispute, new: DisputeStatus, at: datet
     row.taken_minor = 0
 
 
+def take_missing(row: Dispute, payment: Payment, at: datetime) -> bool:
+    """Takes what a lost dispute of a locked payment could not take before, as far as it is there by now. Returns
+    whether any was."""
+    row.payment, taken = payment, row.taken_minor
+    _take(row, at)
+    return row.taken_minor > taken
+
+
 def _take(row: Dispute, at: datetime) -> None:
     """Takes what the bank took, as far as it is still there. A claim in another currency is for staff altogether."""
     payment = row.payment
-    parts = plan_reversal(payment, row.amount) if row.currency == payment.currency else []
+    parts = plan_reversal(payment, row.missing) if row.currency == payment.currency else []
     DisputeAllocation.objects.bulk_create(
         DisputeAllocation(dispute=row, allocation=allocation, amount_minor=part.minor) for allocation, part in parts
     )
     reverse_payment(payment, parts, by_bank=True, at=at)
-    row.taken_minor = total_of(parts, payment.currency).minor
+    row.taken_minor += total_of(parts, payment.currency).minor
     row.save(update_fields=["taken_minor"])
 
 

@@ -11,14 +11,16 @@ from django.db.models.lookups import Exact
 from django.utils.translation import gettext as _
 
 from accounts.access import Access, require_staff
-from billing_portal.core.spelling import Compact
+from billing_portal.core.database import lock_text
+from billing_portal.core.spelling import Compact, compact, typed
 from invoices.models import Invoice
 from invoices.money import Money
+from invoices.operations.issuing import MAX_MINOR
 from invoices.states import InvoiceStatus
 from payments.gateways import base
 from payments.gateways.base import Outcome, Result
 from payments.models import Dispute, Payment, PaymentAllocation, PaymentEvent
-from payments.operations.disputes import book_on_locked
+from payments.operations.disputes import book_on_locked, take_missing
 from payments.operations.settlement import Decision, lock, record_audit, record_event, settle, settle_locked
 from payments.states import PaymentStatus
 
@@ -30,7 +32,8 @@ class CannotRecord(Exception):
 
 
 class SameReference(CannotRecord):
-    """The reference was recorded for another customer. Staff say whether this is other money."""
+    """The reference was recorded for another customer, or for money that came in another way. Staff say whether this is
+    other money."""
 
 
 def record_payment(
@@ -49,13 +52,13 @@ def record_payment(
     becomes a credit of the profile.
 
     Returns the payment, the same one when the form is sent twice; a form that comes back with other facts in it is
-    refused, or that money would be lost. So is a reference that was recorded for another customer, unless
-    ``is_other_money``. Raises NotAllowed, Invoice.DoesNotExist, CannotRecord.
+    refused, or that money would be lost. So is a reference that was recorded for another customer or as the other of
+    check and wire, unless ``is_other_money``. Raises NotAllowed, Invoice.DoesNotExist, CannotRecord.
     """
     money: dict[str, Any] = {
         "amount_minor": amount.minor,
         "channel": channel,
-        "bank_reference": bank_reference.strip(),
+        "bank_reference": typed(bank_reference),
         "received_on": received_on,
     }
     try:
@@ -63,8 +66,9 @@ def record_payment(
             require_staff(access)
             invoice = Invoice.objects.select_related("profile").locked().get(pk=invoice_id)
             _check_money(invoice, amount, money, at)
+            lock_text(compact(money["bank_reference"]))
             if not is_other_money and not Payment.objects.filter(attempt_key=attempt_key).exists():
-                refuse_same_reference(invoice, money["bank_reference"])
+                refuse_same_reference(invoice, money["bank_reference"], channel)
             return _record(invoice, money, access=access, attempt_key=attempt_key, at=at)
     except IntegrityError as duplicate:
         earlier = Payment.objects.filter(attempt_key=attempt_key).first()
@@ -89,6 +93,8 @@ def _check_money(invoice: Invoice, amount: Money, money: dict[str, Any], at: dat
         raise CannotRecord(_("The invoice is in %(currency)s.") % {"currency": invoice.currency})
     if amount.minor <= 0:
         raise CannotRecord(_("The amount must be more than zero."))
+    if amount.minor > MAX_MINOR:
+        raise CannotRecord(_("An amount is too large."))
     if not money["bank_reference"]:
         raise CannotRecord(_("Give the reference on the bank statement, or the number of the check."))
     if money["received_on"] > invoice.profile.day_of(at):
@@ -97,13 +103,19 @@ def _check_money(invoice: Invoice, amount: Money, money: dict[str, Any], at: dat
 
 def same_reference(text: str) -> QuerySet[Payment]:
     """What was recorded under a bank or check reference, in whatever spelling."""
-    spelled_alike = Exact(Compact("bank_reference"), Compact(Value(text)))
+    spelled_alike = Exact(Compact("bank_reference"), Compact(Value(typed(text))))
     return Payment.objects.exclude(bank_reference="").filter(spelled_alike)
 
 
-def refuse_same_reference(invoice: Invoice, reference: str) -> None:
-    """Raises CannotRecord when the reference was recorded for another billing profile: it may be the same money."""
-    other = same_reference(reference).exclude(profile=invoice.profile_id).select_related("profile").first()
+def refuse_same_reference(invoice: Invoice, reference: str, channel: str) -> None:
+    """Raises SameReference when the reference was recorded for another billing profile, or for this one as the other of
+    check and wire: it may be the same money."""
+    others = same_reference(reference).exclude(profile=invoice.profile_id, channel=channel).select_related("profile")
+    other = others.first()
+    if other is not None and other.profile_id == invoice.profile_id:
+        facts = {"payment": other.reference, "amount": other.amount, "channel": other.get_channel_display()}
+        text = _("This reference was recorded before: %(payment)s, %(amount)s, %(channel)s.")
+        raise SameReference(text % facts)
     if other is not None:
         facts = {"payment": other.reference, "amount": other.amount, "profile": other.profile.name}
         text = _("This reference was recorded for another customer: %(payment)s, %(amount)s of %(profile)s.")
@@ -134,8 +146,12 @@ def _record(invoice: Invoice, money: dict[str, Any], *, access: Access, attempt_
 
 @transaction.atomic(durable=True)
 def record_bounce(*, access: Access, payment_id: UUID, reason: str, at: datetime) -> Payment:
-    """Takes back all that is left of a recorded check or wire, and tells those who handle the invoices. Raises
-    NotAllowed, Payment.DoesNotExist, CannotRecord without a reason, for a card, and when all went back already."""
+    """Takes back all that is left of a recorded check or wire; those who handle the invoices are told. Done once more,
+    it takes what could not be taken then, because a credit was used that is there again.
+
+    Returns the payment. Raises NotAllowed, Payment.DoesNotExist, and CannotRecord without a reason, for a card payment,
+    and when nothing is there that has not gone back already.
+    """
     require_staff(access)
     rows = lock(payment_id)
     payment = rows[0].payment
@@ -145,10 +161,12 @@ def record_bounce(*, access: Access, payment_id: UUID, reason: str, at: datetime
         raise CannotRecord(_("Say why it came back, for whoever reads this later."))
     if not payment.rest:
         raise CannotRecord(_("All of this money has gone back already."))
-    lost = base.Dispute(
-        f"returned {payment.reference}", payment.gateway_id, payment.rest, base.DisputeStatus.LOST, reason.strip()
-    )
-    row = book_on_locked(rows, lost, source=STAFF, at=at)
+    name = f"returned {payment.reference}"
+    lost = base.Dispute(name, payment.gateway_id, payment.rest, base.DisputeStatus.LOST, reason.strip())
+    earlier = Dispute.objects.filter(payment=payment, gateway_id=name).first()
+    if earlier is not None and not take_missing(earlier, payment, at):
+        raise CannotRecord(_("It is recorded already that it came back. A credit that it became has been used."))
+    row = earlier or book_on_locked(rows, lost, source=STAFF, at=at)
     row.needs_staff = bool(row.missing)
     row.save(update_fields=["needs_staff"])
     detail = {"amount_minor": row.amount_minor, "taken_minor": row.taken_minor, "reason": reason.strip()}

@@ -21,7 +21,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, gettext_noop
 
 from accounts.access import Access, require_staff, system_access
-from billing_portal.core.spelling import Compact
+from billing_portal.core.spelling import Compact, typed
 from invoices.money import Money
 from invoices.operations.credit_notes import CannotCorrect, take_off
 from invoices.operations.dunning import lock_profile
@@ -59,10 +59,11 @@ def refund(
     bank_reference: str = "",
     paid_on: date | None = None,
 ) -> Refund:
-    """Pays back all or part of a card payment; or records, with ``bank_reference`` and ``paid_on``, that a check or
-    wire was paid back from our bank. What became a credit goes back first. Returns the refund, whose status says how it
-    went; sending the same form twice returns the same refund. Raises NotAllowed, Payment.DoesNotExist, CannotRefund."""
-    started, reason, bank_reference = monotonic(), reason.strip(), bank_reference.strip()
+    """Pays back all or part of a card payment. With ``bank_reference`` and ``paid_on`` it records that a check or wire,
+    or a card payment whose provider has refused a refund, was paid back from our bank. What became a credit goes back
+    first. Returns the refund, whose status says how it went; sending the same form twice returns the same refund.
+    Raises NotAllowed, Payment.DoesNotExist, CannotRefund."""
+    started, reason, bank_reference = monotonic(), reason.strip(), typed(bank_reference)
     with _once(attempt_key), transaction.atomic(durable=True):
         require_staff(access)
         payment = lock(payment_id)[0].payment
@@ -111,11 +112,12 @@ def _check(payment: Payment, amount: Money, reason: str) -> None:
 
 
 def _check_channel(payment: Payment, bank_reference: str, paid_on: date | None, *, at: datetime) -> None:
-    """Money goes back the way it came, from our bank under a reference of its own. Needs the profile's lock."""
-    if payment.channel == Payment.Channel.CARD and paid_on is not None:
-        raise CannotRefund(_("This money came by card. Refund it, so that it goes back the same way."))
-    if payment.channel == Payment.Channel.CARD:
+    """Money goes back the way it came: by its gateway, or from our bank under a reference that no other refund of the
+    profile has. Needs the profile's lock."""
+    if payment.channel == Payment.Channel.CARD and paid_on is None:
         return
+    if payment.channel == Payment.Channel.CARD and not has_failed_refund(payment):
+        raise CannotRefund(_("This money came by card. Refund it, so that it goes back the same way."))
     if paid_on is None:
         raise CannotRefund(_("This money came by check or wire. Pay it back from your bank and record that."))
     if not bank_reference:
@@ -129,6 +131,11 @@ def _check_channel(payment: Payment, bank_reference: str, paid_on: date | None, 
             "payments, record its parts with -1, -2 and so on after the reference."
         )
         raise CannotRefund(text)
+
+
+def has_failed_refund(payment: Payment) -> bool:
+    """Whether its provider has refused to pay it back, as of a card that is closed: only our bank is left then."""
+    return Refund.objects.filter(payment=payment, status=RefundStatus.FAILED).exists()
 
 
 def _take_back_invoices(row: Refund, *, access: Access, at: datetime) -> None:

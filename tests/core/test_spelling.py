@@ -6,7 +6,7 @@ from django.db.models import F, Value
 from django.urls import reverse
 
 from accounts.models import InvoiceSection, TaxId
-from billing_portal.core.spelling import SPACES, Compact, compact
+from billing_portal.core.spelling import SPACES, Compact, compact, typed
 from invoices.models import TaxRate
 from tests.factories import BillingAccountFactory, UserFactory
 
@@ -29,6 +29,22 @@ def test_every_spelling_is_one(text, profile):
 
 def test_signs_and_digits_still_differ():
     assert len({compact(text) for text in ("TRF 12-1", "TRF 121", "TRF 12-2", "TRF 12")}) == 4
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "WIRE-1",
+        " WIRE\u20111",
+        "WIRE\u20131",
+        "WIRE\u22121",
+        "\u202aWIRE-1\u202c",
+        "WIRE\u2066-1\u2069",
+        "\uff37IRE\uff0d\uff11",
+    ],
+)
+def test_what_no_keyboard_writes_is_written_as_one_would(text):
+    assert typed(text) == "WIRE-1"
 
 
 def write(kind, text, profile):

@@ -215,3 +215,12 @@ def test_the_database_changes_no_entry(profile):
     for statement in ("UPDATE invoices_creditentry SET amount_minor = 1", "DELETE FROM invoices_creditentry"):
         with pytest.raises(DatabaseError, match="never changed"), transaction.atomic(), connection.cursor() as cursor:
             cursor.execute(statement)
+
+
+def test_money_that_the_customer_paid_is_not_taken_away(profile):
+    """It goes back with a transfer, from the page of the payment."""
+    credit = granted(profile, 3000, source="overpayment")
+    with pytest.raises(CannotCredit, match="Pay it back"):
+        take_back_credit(access=staff(), credit_id=credit.pk, reason="Test", at=NOW)
+    credit.refresh_from_db()
+    assert credit.remaining_minor == 3000

@@ -128,6 +128,18 @@ def test_a_refund_takes_the_invoice_back_when_staff_say_so(client, paid, invoice
     assert invoice.credit_notes.get().reason == "Sent twice"
 
 
+def test_who_makes_no_credit_notes_takes_no_invoice_back_by_a_refund(paid, invoice):
+    clerk = UserFactory(is_staff=True)
+    clerk.user_permissions.set(DjangoPermission.objects.filter(codename__in=["view_payment", "change_payment"]))
+    client = browser(clerk)
+    fields = {"attempt_key": str(uuid4()), "amount": "120.00", "reason": "Test"}
+    page = client.post(url(paid, "refund"), fields | {"takes_back_invoices": "on"})
+    assert "Your staff account may not make credit notes." in text_of(page)
+    assert not Refund.objects.exists()
+    client.post(url(paid, "refund"), fields)
+    assert (Refund.objects.get().status, invoice.credit_notes.count()) == ("succeeded", 0)
+
+
 def test_a_refund_that_failed_says_what_became_of_the_invoice(client, paid):
     sandbox().faults.arm("decline", on="refund")
     form = {"attempt_key": str(uuid4()), "amount": "120.00", "reason": "Sent twice", "takes_back_invoices": "on"}

@@ -91,7 +91,15 @@ def test_the_same_check_twice_is_refused_and_the_same_form_twice_is_one_payment(
 
 @pytest.mark.parametrize(
     "spelling",
-    ["RF18539007547034", "rf18 5390 0754 7034", "RF18\u00a05390\u00a00754\u00a07034", "RF18 5390\u202f07547034\u200b"],
+    [
+        *(
+            "RF18539007547034",
+            "rf18 5390 0754 7034",
+            "RF18\u00a05390\u00a00754\u00a07034",
+            "RF18 5390\u202f07547034\u200b",
+        ),
+        *("\u202aRF18 5390 0754 7034\u202c", "RF18 5390 0754 703\uff14"),
+    ],
 )
 def test_one_transfer_in_another_spelling_is_the_same_transfer(profile, spelling):
     invoice, other = issued(profile, "100.00"), issued(profile, "100.00")
@@ -101,6 +109,30 @@ def test_one_transfer_in_another_spelling_is_the_same_transfer(profile, spelling
             wire(row, 4000, reference=spelling)
     assert Payment.objects.get().bank_reference == first.bank_reference == "RF18 5390 0754 7034"
     assert state(invoice) == ("open", 4000, 6000)
+
+
+@pytest.mark.parametrize("hyphen", ["\u2010", "\u2011", "\u2013", "\u2212"])
+def test_a_hyphen_of_a_word_processor_makes_no_other_transfer(profile, hyphen):
+    wire(issued(profile, "100.00"), 4000, reference="WIRE-1")
+    with pytest.raises(CannotRecord, match="recorded already"):
+        wire(issued(profile, "100.00"), 4000, reference=f"WIRE{hyphen}1")
+    assert Payment.objects.get().bank_reference == "WIRE-1"
+
+
+def test_a_wire_that_is_recorded_again_as_a_check_is_asked_about(profile):
+    invoice, key = issued(profile, "100.00"), uuid4()
+    first = wire(invoice, 4000, reference="WIRE-1")
+    with pytest.raises(CannotRecord, match=f"recorded before: {first.reference}, €40.00, Wire transfer"):
+        wire(invoice, 4000, reference="wire -1", channel="check", key=key)
+    assert state(invoice) == ("open", 4000, 6000)
+    wire(invoice, 4000, reference="wire -1", channel="check", key=key, is_other_money=True)
+    assert state(invoice) == ("open", 8000, 2000)
+
+
+@pytest.mark.parametrize("minor", [10**15 + 1, 10**19])
+def test_an_amount_that_no_column_holds_is_refused(profile, minor):
+    with pytest.raises(CannotRecord, match="too large"):
+        wire(issued(profile), minor)
 
 
 def test_the_reference_of_another_customer_is_asked_about(profile):
@@ -301,6 +333,24 @@ def test_a_credit_that_was_used_meanwhile_is_for_staff(profile):
     bounce(payment)
     dispute = Dispute.objects.get()
     assert (dispute.taken_minor, dispute.missing, dispute.needs_staff) == (12000, Money(3000, "EUR"), True)
+
+
+def test_a_credit_that_is_there_again_is_taken_when_it_is_recorded_once_more(profile):
+    payment = recorded(issued(profile), 15000)
+    other = issued(profile, "30.00")
+    assert state(other) == ("paid", 0, 0)
+    bounce(payment)
+    with pytest.raises(CannotRecord, match="It is recorded already that it came back"):
+        bounce(payment)
+    void(access=staff(), invoice_id=other.pk, reason="Billed twice", at=NOW)
+    assert Credit.objects.get().remaining_minor == 3000
+
+    bounce(payment)
+
+    dispute = Dispute.objects.get()
+    assert (dispute.taken_minor, dispute.missing.minor, dispute.needs_staff) == (15000, 0, False)
+    assert Credit.objects.get().remaining_minor == 0
+    assert books_are_clean()
 
 
 def test_only_staff_with_a_reason_and_only_for_what_staff_recorded(profile, payer):

@@ -23,7 +23,7 @@ from payments.operations.manual_payments import CannotRecord, record_payment
 from payments.operations.methods import CannotChangeMethod, remove_method
 from payments.operations.refunds import CannotRefund, refund, settle_refund
 from payments.operations.webhooks import process_deliveries, receive
-from tests.factories import NOW, access_for, issued, member
+from tests.factories import NOW, BillingProfileFactory, access_for, issued, member
 from tests.payments.acts import (
     at_once,
     books_are_clean,
@@ -345,3 +345,18 @@ def test_a_refund_that_fails_while_its_credit_is_being_used_loses_nothing(refund
     settle_refund(refund_id=refund_of_a_credit.pk, outcome=Outcome(Result.DECLINED), at=NOW)
     other.join(10)
     assert Credit.objects.get().remaining_minor == 12000 - 1000 - 500 + 1000
+
+
+def test_one_transfer_for_two_customers_at_once_is_asked_about(profile):
+    """Neither form has seen the other's row."""
+    invoices = [issued(profile), issued(BillingProfileFactory())]
+
+    def record(invoice):
+        return record_payment(
+            access=access, invoice_id=invoice.pk, amount=Money(4000, "EUR"), channel="wire", bank_reference="WIRE-1",
+            received_on=NOW.date(), attempt_key=uuid4(), at=NOW,
+        )  # fmt: skip
+
+    access = staff()
+    results = at_once(*[lambda invoice=invoice: record(invoice) for invoice in invoices])
+    assert sorted(type(result).__name__ for result in results) == ["Payment", "SameReference"]

@@ -12,15 +12,17 @@ from billing_portal.core.mail import send_due
 from billing_portal.core.models import OutgoingMail
 from invoices.models import Credit
 from invoices.money import Money
+from invoices.operations.credit_notes import credit_note
 from invoices.operations.voiding import void
 from payments.gateways.base import RefundRequest
 from payments.gateways.sandbox.models import Refund as SandboxRefund
 from payments.models import PaymentMethod, Refund
+from payments.operations.comparison import compare_gateway
 from payments.operations.manual_payments import record_payment
 from payments.operations.methods import remove_method
 from payments.operations.reconciliation import reconcile
 from payments.operations.refunds import CannotRefund, refund
-from tests.factories import NOW, access_for, issued, member
+from tests.factories import NOW, TODAY, access_for, issued, member
 from tests.payments.acts import books_are_clean, card, deliver, press_pay, run_reconciler, sandbox, staff, state
 
 
@@ -337,6 +339,43 @@ def test_wire_money_that_was_paid_back_takes_the_invoice_back_too(profile):
     assert state(invoice) == ("paid", 0, 0)
     assert invoice.next_reminder_on is None
     assert books_are_clean()
+
+
+@pytest.mark.parametrize("noted", [12000, 5000])
+def test_what_a_credit_note_took_before_is_not_due_again(paid, noted):
+    """The note made a credit of it. That pays what the refund leaves due, or people are reminded of nothing."""
+    invoice, payment = paid
+    amounts = {invoice.lines.get().pk: noted}
+    credit_note(access=staff(), invoice_id=invoice.pk, amounts=amounts, reason="Wrong", today=TODAY, at=NOW)
+    assert Credit.objects.get().remaining_minor == noted
+
+    give_back(payment, 12000, takes_back_invoices=True)
+
+    assert state(invoice) == ("paid", 0, 0)
+    assert invoice.next_reminder_on is None
+    assert Credit.objects.get().remaining_minor == 0
+    assert sum(note.total_minor for note in invoice.credit_notes.all()) == 12000
+    assert books_are_clean()
+
+
+def test_what_a_used_credit_of_a_note_cannot_pay_stays_due(paid, profile):
+    invoice, payment = paid
+    credit_note(access=staff(), invoice_id=invoice.pk, reason="Wrong", today=TODAY, at=NOW)
+    assert state(issued(profile, "30.00")) == ("paid", 0, 0)
+    give_back(payment, 12000, takes_back_invoices=True)
+    assert state(invoice) == ("open", 0, 3000)
+    assert books_are_clean()
+
+
+def test_card_money_whose_refund_was_refused_is_recorded_as_paid_back_by_wire(paid):
+    invoice, payment = paid
+    sandbox().faults.arm("decline", on="refund")
+    assert give_back(payment, 12000).status == "failed"
+    row = pay_back(payment, 12000, takes_back_invoices=True)
+    assert (row.status, row.bank_reference) == ("succeeded", "OUT-1")
+    assert state(invoice) == ("paid", 0, 0)
+    assert books_are_clean()
+    assert compare_gateway(gateway_slug="sandbox", since=NOW - timedelta(days=7), at=NOW) == []
 
 
 @pytest.mark.parametrize("fault", ["decline", "refuse_connection"])
