@@ -9,7 +9,8 @@ from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import gettext, ngettext_lazy
 
-from accounts.models import User, WireRequest
+from accounts.models import BillingProfile, User, WireRequest
+from billing_portal.core.iso_codes import is_current_currency
 from billing_portal.core.models import JobRun, OutgoingMail
 from payments.models import CardHold, Dispute, GatewayDifference, Payment, Refund, WebhookDelivery
 
@@ -90,6 +91,10 @@ def what_waits(user: User) -> list[Waiting]:
     waiting = []
     if not settings.PAYMENT_GATEWAYS and user.has_perm("payments.view_payment"):
         waiting.append(Waiting(gettext("no payment gateway is configured, so nobody can pay by card")))
+    if user.has_perm("accounts.view_billingprofile") and (codes := _withdrawn_currencies()):
+        text = gettext("billing profiles are billed in a currency that is no longer in use: %(codes)s")
+        url = reverse("admin:accounts_billingprofile_changelist", query={"currency__in": ",".join(codes)})
+        waiting.append(Waiting(text % {"codes": ", ".join(codes)}, url))
     for rows_of_kind, where, words in KINDS:
         rows = rows_of_kind()
         options = rows.model._meta
@@ -97,3 +102,10 @@ def what_waits(user: User) -> list[Waiting]:
             url = reverse(f"admin:{options.app_label}_{options.model_name}_changelist")
             waiting.append(Waiting(words % {"count": count}, f"{url}?{where}".rstrip("?")))
     return waiting
+
+
+def _withdrawn_currencies() -> list[str]:
+    """Of profiles that are billed: what is read for ever, and should not be written any more."""
+    billed = BillingProfile.objects.exclude(status=BillingProfile.Status.CLOSED).order_by("currency")
+    codes = billed.values_list("currency", flat=True).distinct()
+    return [code for code in codes if not is_current_currency(code)]

@@ -49,6 +49,7 @@ from invoices.importing.pipeline import FileImport, Imported, check_currency, se
 from invoices.models import Invoice, InvoiceLine
 from invoices.money import Money, UnknownCurrency, exponent
 from invoices.numbering import creditor_reference, is_ours, take_numbers, taken_numbers
+from invoices.operations.dunning import owing_enough
 from invoices.operations.issuing import CannotIssue, compute_sums, create_drafts, issue_invoices
 from invoices.remittances import Remittances
 
@@ -201,6 +202,7 @@ class InvoiceImport(FileImport[list[SourceInvoice], NewInvoice]):
             create_drafts(invoices, lines, access=self.access, at=self.at)
         else:
             issue_invoices(invoices, lines, access=self.access, at=self.at, remittances=self.remittances)
+            _read_credits(invoices)
             if ours := [invoice.number or "" for invoice in invoices if not invoice.is_numbered_elsewhere]:
                 imported.first_number, imported.last_number = imported.first_number or ours[0], ours[-1]
         imported.count += len(invoices)
@@ -209,6 +211,9 @@ class InvoiceImport(FileImport[list[SourceInvoice], NewInvoice]):
             imported.minor[invoice.currency] += invoice.total_minor
             if not self.drafts:
                 imported.add_outlook(invoice, self.at)
+
+    def finish(self, imported: Imported, name: str) -> None:  # noqa: ARG002
+        imported.late_profiles = owing_enough(imported.late_profiles, at=self.at)
 
     def _load_profiles(self, codes: set[str]) -> None:
         """Those of the last batch are kept for the next, which often names them again."""
@@ -278,6 +283,14 @@ class InvoiceImport(FileImport[list[SourceInvoice], NewInvoice]):
             raise BadRow(f"paid_amount is not more than zero and at most the total, {invoice.total.amount:,}.")
         invoice.paid_minor = invoice.paid_before_minor = paid_minor
         invoice.paid_before_on = head["paid_on"]
+
+
+def _read_credits(invoices: list[Invoice]) -> None:
+    """What credits paid of invoices when they were issued, which is known to the database only."""
+    ids = [invoice.pk for invoice in invoices]
+    used = dict(Invoice.objects.filter(pk__in=ids, credited_minor__gt=0).values_list("pk", "credited_minor"))
+    for invoice in invoices:
+        invoice.credited_minor = used.get(invoice.pk, 0)
 
 
 def source_invoices(

@@ -56,7 +56,7 @@ class Imported:
         return Money.by_currency(self.minor)
 
     def add_outlook(self, invoice: Invoice, at: datetime) -> None:
-        """Counts an issued invoice by what will happen to it, before credits."""
+        """Counts an issued invoice by what will happen to it."""
         if not invoice.open_minor:
             self.outlook["settled"] += 1
             return

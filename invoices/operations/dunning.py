@@ -12,9 +12,10 @@ Nobody is reminded, warned or disabled for less than the floor of a currency (`D
 amount that a card can be charged, because nobody could pay it by card.
 """
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from datetime import date, datetime, timedelta
 from functools import partial
+from itertools import batched
 from typing import Any
 
 import structlog
@@ -96,6 +97,16 @@ def floors() -> dict[str, int]:
 
 def floor_of(currency: str) -> int:
     return max(1, floors().get(currency, 1))
+
+
+def owing_enough(profile_ids: Collection[int], *, at: datetime) -> set[int]:
+    """Those of profiles that are past due with as much as people are reminded of, warned and disabled for."""
+    enough: set[int] = set()
+    for ids in batched(profile_ids, 1000):
+        late = Invoice.objects.filter(profile__in=ids, status=InvoiceStatus.OPEN, due_on__lt=latest_day(at))
+        sums = late.order_by().values_list("profile", "profile__currency").annotate(Sum("amount_due_minor"))
+        enough.update(pk for pk, currency, minor in sums if minor >= floor_of(currency))
+    return enough
 
 
 def _sum(invoices: InvoiceQuerySet) -> int:

@@ -13,7 +13,7 @@ from invoices.models import Invoice, NumberSeries
 from invoices.numbering import named
 from invoices.operations.dunning import remind_due, update_profile_statuses
 from payments.statements import statement_of
-from tests.factories import BillingProfileFactory, issued, member
+from tests.factories import BillingProfileFactory, granted, issued, member
 from tests.invoices.test_import import file, run
 from tests.invoices.test_import_refusals import refusal
 from tests.payments.acts import books_are_clean
@@ -163,3 +163,12 @@ def test_the_result_says_what_will_follow(profile, file, options):
         "Billing profiles with past due invoices: 1. These invoices change no status today. If they are not paid, "
         f"their profiles are warned by mail on {warned_on} and disabled on {disabled_on}." in said
     )
+
+
+def test_the_result_counts_what_credits_pay_and_nobody_below_the_floor(profile, file, settings):
+    settings.DUNNING_FLOORS = {"EUR": "5.00"}
+    small = BillingProfileFactory()
+    granted(profile, 15000)
+    said = run(file(HEADING + row(profile) + row(profile, "A-2") + row(small, "B-1", price="4.99"))).splitlines()
+    assert "Settled already: 1. Due: 2, EUR 54.99." in said
+    assert any(line.startswith("Billing profiles with past due invoices: 1.") for line in said)

@@ -6,7 +6,7 @@ import pytest
 from django.contrib.auth.models import Permission
 from django.utils import timezone
 
-from accounts.models import WireRequest
+from accounts.models import BillingProfile, WireRequest
 from billing_portal.core.models import JobRun, OutgoingMail
 from billing_portal.staff_queue import KINDS, what_waits
 from payments.models import CardHold, Dispute, Payment, Refund, WebhookDelivery
@@ -138,5 +138,17 @@ def test_a_clerk_is_told_only_what_they_may_see(profile):
 
 
 def test_it_asks_one_question_for_each_kind(boss, profile, django_assert_num_queries):
-    with django_assert_num_queries(len(KINDS)):
+    with django_assert_num_queries(len(KINDS) + 1):  # and the currencies of profiles
         what_waits(boss)
+
+
+def test_profiles_in_a_currency_that_was_withdrawn_are_named(boss, client, profile):
+    assert what_waits(boss) == []
+    BillingProfile.objects.update(currency="BGN")
+    [waiting] = what_waits(boss)
+    assert waiting.text.endswith("no longer in use: BGN")
+    client.force_login(boss)
+    assert profile.code in client.get(waiting.url).text
+    assert what_waits(UserFactory(is_staff=True)) == []
+    BillingProfile.objects.update(status="closed")
+    assert what_waits(boss) == []
