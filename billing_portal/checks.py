@@ -18,6 +18,7 @@ from accounts.models import User
 from billing_portal.core.iso_codes import is_current_currency
 from billing_portal.demo.data import SIGN_INS
 from invoices.money import Money
+from invoices.numbering import has_imported
 from invoices.remittances import is_account_number
 from payments.gateways.registry import gateways
 from payments.gateways.sandbox.models import CardPayment
@@ -177,6 +178,28 @@ def check_number_prefixes(**_options: Any) -> Iterator[CheckMessage]:
                 f"PORTAL_{name}_PREFIX is {prefix!r}: at most {MAX_PREFIX_LENGTH} characters, and no slash.",
                 id="billing_portal.E012",
             )
+
+
+@register(Tags.security, Tags.database, DEMO)
+def check_imported_numbers(**_options: Any) -> Iterator[CheckMessage]:
+    """A series that runs into numbers of imported invoices could issue nothing more. As above where the database does
+    not answer."""
+    was_open = connection.connection is not None
+    try:
+        taken = [
+            name for name in ("INVOICE", "CREDIT_NOTE") if has_imported(getattr(settings, f"{name}_NUMBER_PREFIX"))
+        ]
+    except DatabaseError:
+        taken = []
+    finally:
+        if not was_open:
+            connection.close()
+    for name in taken:
+        yield Error(
+            f"PORTAL_{name}_PREFIX begins numbers of imported invoices, which must not be given again.",
+            hint="Choose a prefix with which none of them begins.",
+            id="billing_portal.E013",
+        )
 
 
 @register(Tags.security, deploy=True)

@@ -35,6 +35,13 @@ def is_ours(number: str) -> bool:
     return _letters_and_digits(number).startswith(tuple(map(_letters_and_digits, prefixes)))
 
 
+def has_imported(prefix: str) -> bool:
+    """Whether an imported invoice has a number, or payment reference, that a series with this prefix would come to."""
+    letters = _letters_and_digits(prefix)
+    imported = Invoice.objects.filter(is_numbered_elsewhere=True)
+    return imported.filter(payment_reference__regex=rf"^RF[0-9]{{2}}{letters}[0-9]").exists()
+
+
 def taken_numbers(numbers: Sequence[str]) -> set[str]:
     """Those of ``numbers`` that an invoice has, or whose payment reference an imported one has. One query."""
     by_reference = {creditor_reference(number): number for number in numbers}

@@ -248,6 +248,8 @@ class InvoiceImport(FileImport[list[SourceInvoice], NewInvoice]):
         check_currency(head, profile)
         if head["number"] and is_ours(head["number"]):
             raise BadRow(f"number {head['number']} could be one of our own series. Leave number empty, or change it.")
+        if not self.drafts and issued_on > profile.day_of(self.at):
+            raise BadRow(f"issue_date {issued_on} is in the future.")
         if head["due_date"] and not issued_on <= head["due_date"] <= issued_on + LONGEST_TERM:
             raise BadRow(f"due_date {head['due_date']} is not within a year after the invoice date {issued_on}.")
         invoice = new_row(
@@ -265,7 +267,7 @@ class InvoiceImport(FileImport[list[SourceInvoice], NewInvoice]):
                 line.section = sections[profile.pk, row["section"]]
             lines.append(line)
         compute_sums(invoice, lines)
-        if head["paid_on"]:
+        if head["paid_on"] and not (invoice.total_minor == 0 and not head["paid_amount"]):
             self._settle(invoice, head)
         return invoice, lines
 

@@ -172,3 +172,17 @@ def test_the_result_counts_what_credits_pay_and_nobody_below_the_floor(profile, 
     said = run(file(HEADING + row(profile) + row(profile, "A-2") + row(small, "B-1", price="4.99"))).splitlines()
     assert "Settled already: 1. Due: 2, EUR 54.99." in said
     assert any(line.startswith("Billing profiles with past due invoices: 1.") for line in said)
+
+
+def test_an_invoice_of_nothing_is_imported_whether_it_says_paid_or_not(profile, file):
+    run(file(HEADING + row(profile, paid_on="2025-02-01", price="0") + row(profile, "A-2", price="0")))
+    assert list(Invoice.objects.values_list("status", "paid_minor")) == [("paid", 0)] * 2
+    assert books_are_clean()
+
+
+@pytest.mark.parametrize("options", [[], ["--issue-date", "2099-01-01"]])
+def test_no_invoice_is_dated_in_the_future(profile, file, options):
+    """It could be paid today, and its number would come before those of the days until then."""
+    issued_on = "" if options else "2099-01-01"
+    said = refusal(file(HEADING + row(profile, issued_on=issued_on, due="2099-02-01")), *options)
+    assert "Line 2: issue_date 2099-01-01 is in the future." in said

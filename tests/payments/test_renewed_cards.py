@@ -3,6 +3,7 @@
 from datetime import timedelta
 
 import pytest
+from django.core.management import call_command
 
 from payments.gateways.sandbox.models import StoredCard
 from payments.models import PaymentMethod
@@ -119,6 +120,13 @@ def test_without_an_answer_a_card_is_not_changed(owner, profile):
     sandbox().faults.arm("drop_before", on="lookup_method")
     with pytest.raises(CannotChangeMethod, match="could not reach the payment provider"):
         make_default(access=owner, method_id=method.pk, at=NOW)
+
+
+def test_the_worker_looks_them_up(profile):
+    method = renewed(profile, next_lookup_at=NOW)
+    call_command("run_due", only=["cards"], verbosity=0)
+    method.refresh_from_db()
+    assert method.expiry_year == 2031
 
 
 def test_stored_cards_are_looked_up_each_month_and_each_day_near_their_end(profile):

@@ -11,6 +11,8 @@ from django.conf import settings
 from django.core.checks import Tags, run_checks
 
 from billing_portal import settings as portal_settings
+from invoices.models import Invoice
+from tests.factories import issued
 
 PRODUCTION = {
     "ALLOWED_HOSTS": "billing.example.com",
@@ -121,6 +123,19 @@ def test_a_value_that_would_fail_on_reading_is_refused_at_start(settings, name, 
     assert error not in [one.id for one in run_checks(tags=[Tags.security])]
     setattr(settings, name, value)
     assert error in [one.id for one in run_checks(tags=[Tags.security])]
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("prefix", ["F2025-", "f 2025", "F", "FA-"])
+def test_a_prefix_of_imported_numbers_is_refused_at_start(settings, profile, prefix):
+    """The first invoice of the series would be refused by the database, and so would every one after it."""
+    Invoice.objects.filter(pk=issued(profile).pk).update(
+        number="F2025-000001", payment_reference="RF21F2025000001", is_numbered_elsewhere=True
+    )
+    assert "billing_portal.E013" not in [error.id for error in run_checks(tags=[Tags.security])]
+    settings.INVOICE_NUMBER_PREFIX = prefix
+    errors = [error.id for error in run_checks(tags=[Tags.security])]
+    assert ("billing_portal.E013" in errors) == (prefix != "FA-")
 
 
 def a_real_gateway():
