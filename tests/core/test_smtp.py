@@ -1,6 +1,7 @@
 """A mail server whose connection ends behind the mail: nobody knows whether it arrived, so it is counted, and sent once
 more at most, after a pause that is longer than any server's."""
 
+import smtplib
 import socket
 import threading
 from contextlib import closing
@@ -45,6 +46,9 @@ class MailServer:
             if command != b"DATA":
                 stream.write(b"250 ok\r\n")
                 continue
+            if self.behind_data[:1] == ["not now"]:
+                stream.write(b"451 later\r\n")
+                continue
             stream.write(b"354 go on\r\n")
             lines = []
             while (text := stream.readline()) != b".\r\n":
@@ -88,6 +92,34 @@ def test_a_refusal_behind_the_mail_is_an_answer(server, row):
     assert stands(row) == (False, NOW + timedelta(minutes=1), 1, 0)
 
 
+def test_a_refusal_before_the_mail_is_an_answer(server, row):
+    server.behind_data = ["not now"]
+    send_due(at=NOW)
+    assert stands(row) == (False, NOW + timedelta(minutes=1), 1, 0)
+    assert server.mails == []
+
+
+def test_a_server_may_take_ten_minutes_for_a_mail(server, row, monkeypatch):
+    waits = []
+    monkeypatch.setattr(
+        smtplib.SMTP, "data", lambda client, _mail: waits.append(client.sock.gettimeout()) or (250, b"")
+    )
+    send_due(at=NOW)
+    assert waits == [600]
+
+
+def test_a_mail_is_unsure_from_the_moment_that_a_worker_takes_it(server, row, monkeypatch):
+    """The worker is killed while the server has the mail."""
+
+    def killed(*_args):
+        raise SystemExit
+
+    monkeypatch.setattr("billing_portal.core.mail._message", killed)
+    with pytest.raises(SystemExit):
+        send_due(at=NOW)
+    assert stands(row) == (False, NOW + LEASE, 1, 1)
+
+
 def test_a_drop_behind_the_mail_is_counted_and_the_mail_sent_once_more(server, row):
     server.behind_data = ["drop"]
     assert send_due(at=NOW) == 0
@@ -102,7 +134,10 @@ def test_a_drop_behind_the_mail_is_counted_and_the_mail_sent_once_more(server, r
 
 def test_a_server_that_always_drops_gets_no_third_copy_and_staff_see_the_mail(server, row):
     server.behind_data = ["drop"] * 5
-    for hours in range(5):
+    for hours in range(2):
+        send_due(at=NOW + timedelta(hours=hours))
+    assert stands(row) == (False, None, 2, 2)
+    for hours in range(2, 5):
         send_due(at=NOW + timedelta(hours=hours))
     assert len(server.mails) == MAX_UNSURE
     assert stands(row) == (False, None, 2, 2)
