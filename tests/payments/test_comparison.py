@@ -11,13 +11,14 @@ from django.utils.timezone import now
 from accounts.access import NotAllowed, access_of
 from accounts.models import AuditEntry
 from payments.gateways.sandbox.models import CardPayment, Clock
+from payments.gateways.sandbox.models import Dispute as SandboxDispute
 from payments.gateways.sandbox.models import Refund as SandboxRefund
 from payments.models import Dispute, GatewayComparison, GatewayDifference, Payment, Refund
 from payments.operations.comparison import compare_due, compare_gateway, end_difference
 from payments.operations.manual_payments import CannotRecord
 from payments.operations.refunds import refund
 from tests.factories import NOW, UserFactory, issued
-from tests.payments.acts import books_are_clean, card, messages, press_pay, sandbox, staff, state
+from tests.payments.acts import books_are_clean, card, deliver, messages, press_pay, sandbox, staff, state
 from tests.payments.test_charged_again import charge_again, paid
 
 pytestmark = pytest.mark.django_db
@@ -112,6 +113,33 @@ def test_a_refund_that_the_provider_lost_waits_for_staff(payer, profile):
     compare()
 
     assert open_differences() == [("refund", "", "120.00 EUR succeeded")]
+
+
+def test_a_dispute_that_the_provider_does_not_know_waits_for_staff(payer, profile):
+    _invoice, payment = paid(payer, profile)
+    sandbox().operator.dispute(payment.gateway_id, 2000)
+    deliver()
+    assert Dispute.objects.get().status == "open"
+    SandboxDispute.objects.all().delete()
+
+    compare()
+
+    assert open_differences() == [("dispute", "", "20.00 EUR open")]
+
+
+@pytest.mark.parametrize(("minor", "status"), [(2000, "won"), (3000, "open")])
+def test_a_dispute_whose_message_was_lost_is_looked_up(payer, profile, minor, status):
+    _invoice, payment = paid(payer, profile)
+    dispute = sandbox().operator.dispute(payment.gateway_id, 2000)
+    deliver()
+    SandboxDispute.objects.update(amount_minor=minor)
+    if status != "open":
+        sandbox().operator.decide(dispute, status)
+    messages()
+
+    assert compare() == []
+
+    assert (Dispute.objects.get().amount_minor, Dispute.objects.get().status) == (minor, status)
 
 
 def test_what_agrees_again_ends_by_itself(payer, profile):
