@@ -15,6 +15,7 @@ from billing_portal.core.database import lock_text
 from billing_portal.core.spelling import Compact, compact, typed
 from invoices.models import Invoice
 from invoices.money import Money
+from invoices.operations.charges import FIRST_DAY
 from invoices.operations.issuing import MAX_MINOR
 from invoices.states import InvoiceStatus
 from payments.gateways import base
@@ -99,6 +100,8 @@ def _check_money(invoice: Invoice, amount: Money, money: dict[str, Any], at: dat
         raise CannotRecord(_("Give the reference on the bank statement, or the number of the check."))
     if money["received_on"] > invoice.profile.day_of(at):
         raise CannotRecord(_("The money cannot have arrived in the future."))
+    if money["received_on"] < FIRST_DAY:
+        raise CannotRecord(_("The date is not between 2000 and 2099."))
 
 
 def same_reference(text: str) -> QuerySet[Payment]:

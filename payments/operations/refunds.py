@@ -122,7 +122,8 @@ def _check_channel(payment: Payment, bank_reference: str, paid_on: date | None, 
         raise CannotRefund(_("This money came by check or wire. Pay it back from your bank and record that."))
     if not bank_reference:
         raise CannotRefund(_("Give the reference of the transfer at your bank."))
-    if not (payment.received_on or paid_on) <= paid_on <= payment.profile.day_of(at):
+    came_on = payment.received_on or payment.profile.day_of(payment.started_at)
+    if not came_on <= paid_on <= payment.profile.day_of(at):
         raise CannotRefund(_("The day must lie between the day on which the money came and today."))
     same = Exact(Compact("bank_reference"), Compact(Value(bank_reference)))
     if Refund.objects.filter(same, payment__profile=payment.profile_id).exists():

@@ -1,6 +1,7 @@
 """What staff decide about a billing profile stays until they change it; warned and disabled are the clock's."""
 
 from datetime import timedelta
+from functools import partial
 
 import pytest
 from django.contrib.auth.models import Permission
@@ -10,6 +11,7 @@ from accounts.access import Access, NotAllowed, access_of, staff_access
 from accounts.models import AuditEntry, BillingProfile
 from accounts.operations.profiles import CannotChangeProfile, close_profile, hold_profile, release_profile
 from invoices.operations.dunning import update_profile_statuses
+from tests.accounts.test_address_races import meanwhile
 from tests.factories import NOW, TODAY, UserFactory, issued, member
 
 pytestmark = pytest.mark.django_db
@@ -105,3 +107,25 @@ def test_staff_who_may_only_look_find_no_buttons(client, profile):
         assert url not in page
         assert client.post(url, {"reason": "Because"}).status_code == 403
     assert status_of(profile) == ("active", "")
+
+
+@pytest.mark.two_connections
+@pytest.mark.django_db(transaction=True)
+def test_of_two_decisions_at_once_the_second_knows_the_first(profile, staff):
+    """A profile that is closed is not put on hold by a clerk who read it before."""
+    close = partial(close_profile, access=staff, profile_id=profile.pk, at=NOW)
+    hold = partial(hold_profile, access=staff, profile_id=profile.pk, reason="Fraud", at=NOW)
+    assert isinstance(meanwhile(close, hold), CannotChangeProfile)
+    profile.refresh_from_db()
+    assert (profile.status, profile.hold_reason) == ("closed", "")
+
+
+@pytest.mark.two_connections
+@pytest.mark.django_db(transaction=True)
+def test_the_clock_leaves_a_profile_that_is_being_held(profile, staff, settings):
+    settings.WARN_AFTER_DAYS = 1
+    issued(profile, due_on=TODAY - timedelta(days=5))
+    hold = partial(hold_profile, access=staff, profile_id=profile.pk, reason="Fraud", at=NOW)
+    assert meanwhile(hold, partial(update_profile_statuses, at=NOW, limit=10)) == 0
+    profile.refresh_from_db()
+    assert (profile.status, profile.hold_reason) == ("held", "Fraud")

@@ -228,3 +228,13 @@ def test_staff_see_both_sides_on_a_page_and_mark_the_difference_as_handled(clien
     difference.refresh_from_db()
     assert (difference.note, difference.ended_at is not None) == ("Another shop's", True)
     assert open_differences() == []
+
+
+def test_a_refund_of_another_amount_waits_for_staff(payer, profile):
+    _invoice, payment = paid(payer, profile)
+    refund(access=staff(), payment_id=payment.pk, amount=payment.amount, reason="Test", attempt_key=uuid4(), at=NOW)
+    SandboxRefund.objects.update(amount_minor=11900)
+
+    compare()
+
+    assert open_differences() == [("refund", "119.00 EUR succeeded", "120.00 EUR succeeded")]

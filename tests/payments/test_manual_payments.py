@@ -129,6 +129,11 @@ def test_a_wire_that_is_recorded_again_as_a_check_is_asked_about(profile):
     assert state(invoice) == ("open", 8000, 2000)
 
 
+def test_a_year_of_three_digits_is_refused(profile):
+    with pytest.raises(CannotRecord, match="between 2000 and 2099"):
+        wire(issued(profile), 12000, received_on=date(206, 10, 25))
+
+
 @pytest.mark.parametrize("minor", [10**15 + 1, 10**19])
 def test_an_amount_that_no_column_holds_is_refused(profile, minor):
     with pytest.raises(CannotRecord, match="too large"):

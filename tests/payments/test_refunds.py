@@ -371,7 +371,9 @@ def test_card_money_whose_refund_was_refused_is_recorded_as_paid_back_by_wire(pa
     invoice, payment = paid
     sandbox().faults.arm("decline", on="refund")
     assert give_back(payment, 12000).status == "failed"
-    row = pay_back(payment, 12000, takes_back_invoices=True)
+    with pytest.raises(CannotRefund, match="The day must lie between"):
+        pay_back(payment, 12000)  # the day before it was paid
+    row = pay_back(payment, 12000, days_ago=0, takes_back_invoices=True)
     assert (row.status, row.bank_reference) == ("succeeded", "OUT-1")
     assert state(invoice) == ("paid", 0, 0)
     assert books_are_clean()
