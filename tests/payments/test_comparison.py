@@ -15,7 +15,7 @@ from payments.gateways.sandbox.models import Dispute as SandboxDispute
 from payments.gateways.sandbox.models import Refund as SandboxRefund
 from payments.models import Dispute, GatewayComparison, GatewayDifference, Payment, Refund
 from payments.operations.comparison import compare_due, compare_gateway, end_difference
-from payments.operations.manual_payments import CannotRecord
+from payments.operations.manual_payments import CannotRecord, resolve_mismatch
 from payments.operations.refunds import refund
 from tests.factories import NOW, UserFactory, issued
 from tests.payments.acts import books_are_clean, card, deliver, messages, press_pay, sandbox, staff, state
@@ -238,3 +238,48 @@ def test_a_refund_of_another_amount_waits_for_staff(payer, profile):
     compare()
 
     assert open_differences() == [("refund", "119.00 EUR succeeded", "120.00 EUR succeeded")]
+
+
+def test_a_refund_that_failed_on_both_sides_is_no_difference_and_one_that_failed_there_alone_is_looked_up(
+    payer, profile
+):
+    _invoice, payment = paid(payer, profile)
+    row = refund(
+        access=staff(), payment_id=payment.pk, amount=payment.amount, reason="Test", attempt_key=uuid4(), at=NOW
+    )
+    SandboxRefund.objects.get().move("declined", at=now())
+    messages()
+    assert compare() == []
+    row.refresh_from_db()
+    assert row.status == "failed"
+    assert compare() == []
+
+
+@pytest.mark.parametrize("is_refunded", [False, True])
+def test_money_that_staff_refused_and_paid_back_at_the_provider_is_no_difference(payer, profile, is_refunded):
+    sandbox().faults.arm("other_amount", value=11000)
+    payment = press_pay(payer, issued(profile), card(profile))
+    resolve_mismatch(access=staff(), payment_id=payment.pk, accept=False, at=NOW)
+    if is_refunded:
+        sandbox().operator.refund(payment.gateway_id, 11000)
+    assert compare() == []
+
+
+def test_the_trouble_of_one_line_leaves_the_others_compared(payer, profile, monkeypatch):
+    first, second = foreign_charge(), foreign_charge()
+    acted = []
+
+    def act(message, at):
+        acted.append(message.object_id)
+        raise RuntimeError
+
+    monkeypatch.setattr("payments.operations.comparison.act_on", act)
+    assert {difference.gateway_id for difference in compare()} == {first.pk, second.pk} == set(acted)
+
+
+def test_each_comparison_begins_three_days_before_the_last(profile):
+    """A clock that was two days behind hides nothing."""
+    compare_due(at=now() + timedelta(days=2), limit=10)
+    charge = foreign_charge()
+    assert compare_due(at=now() + timedelta(days=3, minutes=1), limit=10) == 1
+    assert GatewayDifference.objects.get(kind="payment").gateway_id == charge.pk
