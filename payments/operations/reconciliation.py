@@ -55,7 +55,7 @@ def sync_payment(
     is_other = bool(named and payment.gateway_id) and named != payment.gateway_id
     if is_other and (settled := _settle_named(payment, named, source=source, at=at, by=by)) is not None:
         return settled
-    if payment.status == PaymentStatus.SUCCEEDED:
+    if payment.status == PaymentStatus.SUCCEEDED or (source != PaymentEvent.Source.STAFF and _was_refused(payment)):
         return payment
     gateway = get_gateway(payment.gateway)
     attempt = attempt_of(payment)
@@ -68,6 +68,11 @@ def sync_payment(
     elif outcome.result == Result.NOT_FOUND and not payment.is_open:
         return payment
     return settle(payment_id=payment.pk, outcome=outcome, source=source, at=at, by=by)
+
+
+def _was_refused(payment: Payment) -> bool:
+    """Whether staff refused what it took and paid that back: a late message must not ask them again."""
+    return payment.status == PaymentStatus.DECLINED and payment.events.filter(result="refused").exists()
 
 
 def _settle_named(

@@ -7,11 +7,13 @@ import pytest
 
 from invoices.models import Credit
 from invoices.money import Money
-from payments.gateways.base import Result
+from payments.gateways.base import Outcome, Result
 from payments.gateways.sandbox.models import CardPayment
-from payments.models import Payment
+from payments.models import Payment, PaymentEvent
 from payments.operations.gateway_calls import attempt_of
+from payments.operations.manual_payments import resolve_mismatch
 from payments.operations.refunds import refund
+from payments.operations.settlement import _write_further_payment, adopt_payment
 from tests.factories import NOW, issued
 from tests.payments.acts import books_are_clean, card, deliver, press_pay, sandbox, staff, state
 
@@ -104,3 +106,38 @@ def test_a_second_charge_that_failed_changes_nothing(payer, profile):
 
     assert Payment.objects.count() == 1
     assert state(invoice) == ("paid", 12000, 0)
+
+
+def further(minor=12000, currency="EUR"):
+    return Outcome(Result.SUCCEEDED, gateway_id="ch_again", amount=Money(minor, currency))
+
+
+def test_a_further_charge_is_booked_once_also_by_a_process_that_was_killed_half_way(payer, profile):
+    _invoice, payment = paid(payer, profile)
+    _write_further_payment(payment.pk, further(), source=PaymentEvent.Source.WEBHOOK, at=NOW)
+    rows = [
+        adopt_payment(payment_id=payment.pk, outcome=further(), source=PaymentEvent.Source.WEBHOOK, at=NOW)
+        for _index in range(2)
+    ]
+    assert rows[0] == rows[1]
+    assert rows[0].status == "succeeded"
+    assert Payment.objects.count() == 2
+    assert Credit.objects.get().remaining_minor == 12000
+
+
+def test_a_further_charge_in_another_currency_waits_for_staff(payer, profile):
+    _invoice, payment = paid(payer, profile)
+    row = adopt_payment(
+        payment_id=payment.pk, outcome=further(currency="USD"), source=PaymentEvent.Source.WEBHOOK, at=NOW
+    )
+    assert (row, row.needs_staff) == (payment, True)
+    assert Payment.objects.count() == 1
+
+
+def test_a_late_message_does_not_open_what_staff_refused(payer, profile):
+    sandbox().faults.arm("other_amount", value=11000)
+    payment = press_pay(payer, issued(profile), card(profile))
+    resolve_mismatch(access=staff(), payment_id=payment.pk, accept=False, at=NOW)
+    deliver()
+    payment.refresh_from_db()
+    assert (payment.status, payment.needs_staff) == ("declined", False)

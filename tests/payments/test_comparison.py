@@ -263,6 +263,8 @@ def test_money_that_staff_refused_and_paid_back_at_the_provider_is_no_difference
     if is_refunded:
         sandbox().operator.refund(payment.gateway_id, 11000)
     assert compare() == []
+    payment.refresh_from_db()
+    assert payment.status == "declined"
 
 
 def test_the_trouble_of_one_line_leaves_the_others_compared(payer, profile, monkeypatch):
@@ -283,3 +285,17 @@ def test_each_comparison_begins_three_days_before_the_last(profile):
     charge = foreign_charge()
     assert compare_due(at=now() + timedelta(days=3, minutes=1), limit=10) == 1
     assert GatewayDifference.objects.get(kind="payment").gateway_id == charge.pk
+
+
+def test_a_charge_that_the_list_begins_behind_is_asked_about(payer, profile):
+    """The provider made it before the day that the list begins with, by its clock."""
+    _invoice, _payment = paid(payer, profile)
+    CardPayment.objects.update(created_at=NOW - timedelta(days=30))
+    assert compare() == []
+
+
+def test_without_an_answer_nothing_is_called_a_difference(payer, profile):
+    paid(payer, profile)
+    CardPayment.objects.all().delete()
+    sandbox().faults.arm("drop_before", on="lookup", times=5)
+    assert compare() == []
