@@ -142,7 +142,7 @@ class UserAdmin(NoDeleteAdmin, DjangoUserAdmin):
             email = form.cleaned_data["email"]
             try:
                 change(access=access_of_staff(request), user_id=user.pk, email=email, at=timezone.now())
-            except addresses.CannotChangeAddress as refusal:
+            except (addresses.CannotChangeAddress, NotAllowed) as refusal:
                 form.add_error("email", str(refusal))
             else:
                 message = gettext("A link was sent to %(email)s.") % {"email": email}
@@ -170,10 +170,11 @@ class UserAdmin(NoDeleteAdmin, DjangoUserAdmin):
         if request.method == "POST":
             try:
                 addresses.mail_password_link(access=access_of_staff(request), user_id=user.pk, at=timezone.now())
-            except addresses.CannotChangeAddress as refusal:
-                return self._back(request, user, str(refusal), messages.ERROR)
-            message = gettext("A link to set a password was mailed to %(email)s.") % email
-            return self._back(request, user, message, messages.SUCCESS)
+            except (addresses.CannotChangeAddress, NotAllowed) as refusal:
+                self.message_user(request, str(refusal), messages.ERROR)
+            else:
+                message = gettext("A link to set a password was mailed to %(email)s.") % email
+                return self._back(request, user, message, messages.SUCCESS)
         if addresses.is_proven(user):
             title = gettext("Mail a password link")
             text = gettext(

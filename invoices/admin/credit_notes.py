@@ -5,7 +5,7 @@ from typing import Any
 from django import forms
 from django.contrib import admin, messages
 from django.core.exceptions import PermissionDenied
-from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect, QueryDict
 from django.shortcuts import get_object_or_404
 from django.urls import reverse
 from django.utils import timezone
@@ -41,8 +41,16 @@ class CorrectionForm(ReasonForm):
                 max_length=20,
                 required=False,
                 initial=str(rest.amount),
-                help_text=_("With tax, at most %(rest)s. Empty for nothing.") % {"rest": rest},
+                help_text=_("Including tax, at most %(rest)s. Leave it empty to credit nothing.") % {"rest": rest},
             )
+
+    @classmethod
+    def of_now(cls, sent: QueryDict, invoice: Invoice) -> "CorrectionForm":
+        """What was typed, with what is left now in the place of what the earlier page showed."""
+        form, data = cls(sent, invoice=invoice), sent.copy()
+        data["shown_rest"] = str(form.fields["shown_rest"].initial)
+        form.data = data
+        return form
 
     def clean(self) -> dict[str, Any]:
         """Adds ``amounts`` as the operation takes them: None for all that is left."""
@@ -64,7 +72,7 @@ class CorrectionForm(ReasonForm):
                 amounts[part.line.pk] = minor
         data["amounts"] = amounts
         if not self.errors and sum(amounts.values()) <= 0:
-            raise forms.ValidationError(_("There is nothing to take back."))
+            raise forms.ValidationError(_("There is nothing to credit."))
         return data
 
     @property
@@ -81,21 +89,23 @@ def credit_note_view(model_admin: admin.ModelAdmin, request: HttpRequest, pk: in
     invoice = get_object_or_404(Invoice.objects.select_related("profile"), pk=pk, number__isnull=False)
     back = reverse("admin:invoices_invoice_change", args=[pk])
     form = CorrectionForm(request.POST or None, invoice=invoice)
-    text = [_("A credit note takes back all of an invoice or a part of it. It cannot be changed or undone.")]
+    text = [_("A credit note credits all of an invoice or a part of it. It cannot be changed or undone.")]
     if not form.by_line:
-        text.append(_("The invoice has too many lines to choose from: all that is left of it is taken back."))
+        text.append(_("The invoice has too many lines to choose from: all that is left of it is credited."))
     page: dict[str, Any] = {
         "title": _("Credit note for %(invoice)s") % {"invoice": invoice}, "row": invoice, "text": text, "form": form,
         "facts": [(_("Billing profile"), invoice.profile)], "back": back,
     }  # fmt: skip
     if not form.is_valid():
+        if form.is_bound:
+            page["form"] = CorrectionForm.of_now(request.POST, invoice)
         return confirm(model_admin, request, button=_("Continue"), **page)
     total, reason = form.total, form.cleaned_data["reason"]
     if "confirmed" not in request.POST:
         applied = min(total, invoice.amount_due)
         page["facts"] += [
             (_("Amount credited"), total), (_("Due now"), invoice.amount_due),
-            (_("Due after it"), invoice.amount_due - applied), (_("Kept as a credit"), total - applied),
+            (_("Due afterwards"), invoice.amount_due - applied), (_("Kept as a credit"), total - applied),
             (_("Reason"), reason),
         ]  # fmt: skip
         hide_fields(form)
@@ -107,10 +117,11 @@ def credit_note_view(model_admin: admin.ModelAdmin, request: HttpRequest, pk: in
             shown_rest=form.cleaned_data["shown_rest"], reason=reason, today=invoice.profile.day_of(at), at=at,
         )  # fmt: skip
     except CannotCorrect as refusal:
-        model_admin.message_user(request, str(refusal), messages.ERROR)
-    else:
-        message = _now("Credit note %(number)s was made.") % {"number": note}
-        model_admin.message_user(request, message, messages.SUCCESS)
+        again = CorrectionForm.of_now(request.POST, invoice)
+        again.add_error(None, str(refusal))
+        return confirm(model_admin, request, button=_("Continue"), **page | {"form": again})
+    message = _now("Credit note %(number)s was made.") % {"number": note}
+    model_admin.message_user(request, message, messages.SUCCESS)
     return HttpResponseRedirect(back)
 
 

@@ -155,6 +155,17 @@ def test_an_invitation_is_sent_again_without_a_word_about_a_present_password(adm
     assert "The current password works until then." in asked
 
 
+def test_a_refused_link_or_address_is_told_on_the_same_page(admin_client):
+    person = who_signs_in("a-long-enough-password")
+    link, address = (reverse(f"admin:accounts_user_{page}", args=[person.pk]) for page in ("password_link", "address"))
+    for _time in range(4):
+        refused = admin_client.post(link)
+    assert "links were mailed" in refused.text
+    assert "Mail a password link" in refused.text
+    taken = admin_client.post(address, {"email": UserFactory().email})
+    assert (taken.status_code, taken.context["form"]["email"].value() in taken.text) == (422, True)
+
+
 def test_the_page_of_an_erased_person_offers_no_role_and_waits_for_no_answer(admin_client):
     person = UserFactory(email="erased-7@erased.invalid")
     page = text_of(admin_client.get(reverse("admin:accounts_user_change", args=[person.pk])))

@@ -92,8 +92,9 @@ def test_staff_take_back_what_is_left(staff, profile):
     assert "The rest of the credit was taken back." in response.content.decode()
     credit.refresh_from_db()
     assert credit.remaining_minor == 0
-    again = staff.post(take_back(credit), {"reason": "Again"}, follow=True)
-    assert "Nothing is left of this credit." in again.content.decode()
+    again = staff.post(take_back(credit), {"reason": "Again"})
+    assert "Nothing is left of this credit." in again.text
+    assert (again.status_code, 'value="Again"' in again.text) == (422, True)
 
 
 def test_a_credit_note_is_made_after_showing_what_will_come_of_it(staff, profile):
@@ -103,19 +104,38 @@ def test_a_credit_note_is_made_after_showing_what_will_come_of_it(staff, profile
     assert "at most €100.00" in page.content.decode()
     data = {"reason": "Billed too much", line: "40", "shown_rest": page.context["form"]["shown_rest"].value()}
     asked = staff.post(correct(invoice), data).content.decode()
-    assert "Due after it" in asked
+    assert "Due afterwards" in asked
     assert "€60.00" in asked
     assert not CreditNote.objects.exists()
     done = staff.post(correct(invoice), data | {"confirmed": "yes"}, follow=True).content.decode()
     assert "Credit note CN-000001 was made." in done
     assert reverse("admin:invoices_creditnote_change", args=[CreditNote.objects.get().pk]) in done
-    twice = staff.post(correct(invoice), data | {"confirmed": "yes"}, follow=True).content.decode()
-    assert "A credit note was made meanwhile" in twice
+    twice = staff.post(correct(invoice), data | {"confirmed": "yes"})
+    assert "A credit note was made meanwhile" in twice.text
     invoice.refresh_from_db()
     assert (CreditNote.objects.count(), invoice.amount_due_minor) == (1, 6000)
 
 
-@pytest.mark.parametrize(("amount", "words"), [("100.01", "€100.00 is left"), ("x", "digits"), ("", "nothing to take")])
+def test_a_refused_last_step_keeps_what_was_typed_and_can_be_sent_again(staff, profile):
+    invoice = issued(profile, "100.00")
+    line = f"line_{invoice.lines.get().pk}"
+    data = {"reason": "Billed too much", line: "40", "shown_rest": 10000, "confirmed": "yes"}
+    staff.post(correct(invoice), data)
+
+    refused = staff.post(correct(invoice), data)
+
+    assert refused.status_code == 422
+    assert "at most €60.00" in refused.text
+    form = refused.context["form"]
+    typed = {name: form[name].value() for name in ("reason", line, "shown_rest")}
+    assert typed == {"reason": "Billed too much", line: "40", "shown_rest": "6000"}
+    staff.post(correct(invoice), typed | {"confirmed": "yes"})
+    assert CreditNote.objects.count() == 2
+
+
+@pytest.mark.parametrize(
+    ("amount", "words"), [("100.01", "€100.00 is left"), ("x", "digits"), ("", "nothing to credit")]
+)
 def test_amounts_that_do_not_fit_are_refused_on_the_page(staff, profile, amount, words):
     invoice = issued(profile, "100.00")
     data = {"reason": "Test", f"line_{invoice.lines.get().pk}": amount, "shown_rest": 10000, "confirmed": "yes"}
@@ -132,7 +152,7 @@ def test_bill_again_opens_the_draft(staff, profile):
     assert response.redirect_chain[-1][0] == reverse("admin:invoices_invoice_change", args=[new.pk])
     assert invoice.number in response.content.decode()
     again = act(staff, "rebill_selected", invoice, confirmed="yes", reason="Again")
-    assert "has its place already" in again.content.decode()
+    assert "already replaces it" in again.content.decode()
 
 
 def test_credits_are_applied_to_chosen_invoices(staff, profile):
