@@ -222,6 +222,7 @@ LANGUAGE_CODE = "en"
 LANGUAGES = [("en", _("English")), ("nl", _("Dutch"))]
 LANGUAGE_COOKIE_NAME = "language"
 LOCALE_PATHS = [BASE_DIR / "locale", BASE_DIR / "locale/packages"]  # the first that knows a text translates it
+FORMAT_MODULE_PATH = "billing_portal.formats"
 TIME_ZONE = env.time_zone("TIME_ZONE", "Europe/Amsterdam")
 USE_TZ = True
 

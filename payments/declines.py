@@ -91,3 +91,10 @@ def explain(code: str) -> Explanation:
         return EXPLANATIONS[DeclineCode(code)]
     except ValueError:
         return GENERIC
+
+
+def reason_in_words(code: str) -> str:
+    """For staff, who also read of a bank's suspicion: a code whose words are kept from customers comes as it is."""
+    if code not in DeclineCode or EXPLANATIONS[DeclineCode(code)] is GENERIC:
+        return code.replace("_", " ")
+    return str(EXPLANATIONS[DeclineCode(code)].reason)

@@ -11,6 +11,7 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
 
+from invoices.documents.figures import quantity
 from invoices.money import Money
 
 
@@ -28,11 +29,11 @@ def money_column(field: str, description: Any, *, currency: str = "currency") ->
 
 
 def decimal_column(field: str, description: Any) -> Any:
-    """A number to the decimals that it has: ``3``, where the column keeps ``3.0000``."""
+    """A number in the reader's language, to the decimals that it has: ``3``, where the column keeps ``3.0000``."""
 
     @admin.display(description=description, ordering=field)
     def show(_model_admin: admin.ModelAdmin, row: Model) -> str:
-        return f"{getattr(row, field).normalize():f}"
+        return quantity(getattr(row, field))
 
     return show
 

@@ -21,6 +21,7 @@ from accounts.admin.base import NoDeleteAdmin, PortalAdmin, ReadOnlyAdmin, acces
 from accounts.operations.profiles import CurrencyChanged
 from invoices.admin import base
 from invoices.admin.base import decimal_column, money_column
+from invoices.documents.figures import percentage, quantity, unit_price
 from invoices.models import Charge, PeriodClosing, TaxRate
 from invoices.operations.charges import CannotCharge, record_charge, remove_charge
 
@@ -99,16 +100,16 @@ class ChargeAdmin(PortalAdmin):
 
     @admin.display(description=_("quantity"), ordering="quantity")
     def counted(self, charge: Charge) -> str:
-        return f"{charge.quantity.normalize():f} {charge.unit}".strip()
+        return f"{quantity(charge.quantity)} {charge.unit}".strip()
 
     @admin.display(description=_("unit price"))
     def price(self, charge: Charge) -> str:
         """To the decimals that it has, which may be more than its currency has."""
-        return f"{charge.profile.currency} {charge.unit_price.normalize():f}"
+        return f"{charge.profile.currency} {unit_price(charge.unit_price, charge.profile.currency)}"
 
     @admin.display(description=_("percent"))
     def percent(self, charge: Charge) -> str:
-        return f"{charge.tax_percent.normalize():f}%"
+        return percentage(charge.tax_percent)
 
     def get_fieldsets(self, _request: HttpRequest, obj: Charge | None = None) -> Any:
         if obj is None:

@@ -30,6 +30,7 @@ from billing_portal.core.staff_pages import confirm
 from invoices.admin import base
 from invoices.admin.base import ReasonForm, decimal_column, money_column
 from invoices.admin.credit_notes import credit_note_view
+from invoices.documents.figures import unit_price
 from invoices.models import Invoice, InvoiceLine
 from invoices.money import Money
 from invoices.numbering import named
@@ -85,8 +86,8 @@ def void_selected(model_admin: admin.ModelAdmin, request: HttpRequest, queryset:
         model_admin, request, queryset, _one_by_one(void),
         form=ActionWithReasonForm(request.POST), title=_("Void invoices"), button=pgettext_lazy("act", "Void"),
         text=_(
-            "A void invoice keeps its number and stays readable, but nothing is due on it. A credit note takes it back,"
-            " and credits that paid for it are given back. This cannot be undone."
+            "A void invoice keeps its number and stays readable, but nothing is due on it. A credit note "
+            "cancels it, and credits that paid for it are given back. This cannot be undone."
         ),
         done=lambda count: ngettext("%(count)d invoice voided.", "%(count)d invoices voided.", count),
     )  # fmt: skip
@@ -123,7 +124,7 @@ def apply_credits_selected(model_admin: admin.ModelAdmin, request: HttpRequest, 
 def _missing_accounts(invoices: QuerySet[Invoice]) -> list[str]:
     currencies = invoices.order_by("currency").values_list("currency", flat=True).distinct()
     missing = without_account(currencies, timezone.localdate())
-    text = _now("No account to send money to in: %(currencies)s. Invoices say to contact us.")
+    text = _now("There is no bank account for payments in %(currencies)s. The invoices tell customers to contact us.")
     return [text % {"currencies": ", ".join(missing)}] if missing else []
 
 
@@ -265,10 +266,13 @@ class LinesInline(PortalInline):
     readonly_fields = ("counted", "price", "percent", "amount", "tax")
     ordering = ("position", "pk")
     counted = decimal_column("quantity", _("quantity"))
-    price = decimal_column("unit_price", _("unit price"))
     percent = decimal_column("tax_rate", _("tax rate"))
     amount = money_column("amount_minor", _("amount"), currency="invoice.currency")
     tax = money_column("tax_minor", _("tax"), currency="invoice.currency")
+
+    @admin.display(description=_("unit price"))
+    def price(self, line: InvoiceLine) -> str:
+        return unit_price(line.unit_price, line.invoice.currency)
 
     def get_fields(self, request: HttpRequest, obj: Invoice | None = None) -> Any:
         if self.has_change_permission(request, obj):
@@ -348,7 +352,7 @@ class InvoiceAdmin(PortalAdmin):
         url = reverse("admin:payments_payment_changelist", query={"q": invoice.number})
         return format_html('<a href="{}">{}</a>', url, _("Payments of this invoice"))
 
-    @admin.display(description=_("chain"))
+    @admin.display(description=_("related documents"))
     def chain(self, invoice: Invoice) -> SafeString | str:
         replaced, later = Invoice.objects.filter(replaced_by=invoice), Invoice.objects.filter(replaces=invoice)
         links = [
@@ -357,7 +361,7 @@ class InvoiceAdmin(PortalAdmin):
             *(("invoice", row) for row in later),
         ]
         pages = [(reverse(f"admin:invoices_{name}_change", args=[row.pk]), str(row)) for name, row in links]
-        return format_html_join(" · ", '<a href="{}">{}</a>', pages)
+        return format_html_join(" · ", '<a href="{}">{}</a>', pages) or "-"
 
     def get_urls(self) -> list[URLPattern]:
         view = self.admin_site.admin_view(partial(credit_note_view, self))

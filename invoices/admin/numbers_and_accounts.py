@@ -51,7 +51,9 @@ class RemittanceAccountAdmin(NoDeleteAdmin):
         billed = BillingProfile.objects.order_by("currency").values_list("currency", flat=True).distinct()
         missing = without_account(billed, timezone.localdate())
         if missing and request.method == "GET":
-            text = gettext("No account to send money to in: %(currencies)s. Invoices say to contact us.")
+            text = gettext(
+                "There is no bank account for payments in %(currencies)s. The invoices tell customers to contact us."
+            )
             self.message_user(request, text % {"currencies": ", ".join(missing)}, messages.WARNING)
         return super().changelist_view(request, extra_context)
 

@@ -1,5 +1,7 @@
 """Differences between providers and the books, for staff: the list of those that wait is a staff queue."""
 
+import re
+from collections.abc import Iterator
 from typing import Any
 
 from django.contrib import admin
@@ -9,16 +11,34 @@ from django.utils.translation import gettext_lazy as _
 
 from accounts.access import Access
 from accounts.admin.staff_actions import StaffAction
+from invoices.money import Money
 from payments.admin.base import PaymentsAdmin
 from payments.admin.forms import NoteForm
 from payments.models import GatewayDifference
 from payments.operations.comparison import end_difference
+from payments.states import DisputeStatus, PaymentStatus, RefundStatus
+
+AMOUNT_AND_STATE = re.compile(r"([-\d.]+) ([A-Z]{3}) (\w+)")
+STATES = {**dict(DisputeStatus.choices), **dict(RefundStatus.choices), **dict(PaymentStatus.choices)}
+
+
+class WaitingFilter(admin.EmptyFieldListFilter):
+    """Whether anybody still has to look at it."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.title = _("status")
+
+    def choices(self, changelist: Any) -> Iterator[Any]:
+        names = (_("All"), _("Waiting for staff"), _("Ended"))
+        for choice, name in zip(super().choices(changelist), names, strict=True):
+            yield {**choice, "display": name}
 
 
 @admin.register(GatewayDifference)
 class GatewayDifferenceAdmin(PaymentsAdmin):
     list_display = ("gateway", "kind", "gateway_id", "at_the_provider", "here", "payment", "found_at", "ended_at")
-    list_filter = (("ended_at", admin.EmptyFieldListFilter), "kind", "gateway")
+    list_filter = (("ended_at", WaitingFilter), "kind", "gateway")
     list_select_related = ("payment",)
     search_fields = ("=gateway_id", "=payment__reference")
     search_help_text = _("Gateway's id, or reference of the payment")
@@ -30,11 +50,11 @@ class GatewayDifferenceAdmin(PaymentsAdmin):
 
     @admin.display(description=_("at the provider"))
     def at_the_provider(self, row: GatewayDifference) -> str:
-        return row.theirs or _now("not known")
+        return _in_words(row.theirs)
 
     @admin.display(description=_("here"))
     def here(self, row: GatewayDifference) -> str:
-        return row.ours or _now("not known")
+        return _in_words(row.ours)
 
     @StaffAction(
         address="handled",
@@ -46,3 +66,12 @@ class GatewayDifferenceAdmin(PaymentsAdmin):
     def handled(self, access: Access, row: GatewayDifference, data: dict[str, Any]) -> str:
         end_difference(access=access, difference_id=row.pk, note=data["note"], at=timezone.now())
         return _now("The difference left the staff queue.")
+
+
+def _in_words(text: str) -> str:
+    """An amount and a state as they were noted, such as ``120.00 EUR succeeded``, in the reader's language."""
+    parts = AMOUNT_AND_STATE.fullmatch(text)
+    if parts is None:
+        return text or _now("not known")
+    amount, currency, state = parts.groups()
+    return f"{Money.parse(amount, currency)}, {STATES.get(state, state)}"

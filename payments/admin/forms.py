@@ -38,7 +38,7 @@ class RefundForm(AttemptForm):
     takes_back_invoices = forms.BooleanField(
         label=_("And take the invoice back"),
         required=False,
-        help_text=_("A credit note takes the amount off the invoice. Otherwise it is due again, and reminded of."),
+        help_text=_("A credit note takes the amount off the invoice. Otherwise it is due again, and reminders follow."),
     )
 
     def __init__(self, *args: Any, row: Payment, **kwargs: Any) -> None:
@@ -98,7 +98,7 @@ class RecordForm(AttemptForm):
     received_on = forms.DateField(label=_("Received on"), widget=forms.DateInput(attrs={"type": "date"}))
     # Asked only when the reference was recorded for another customer, or as the other of check and wire.
     is_other_money = forms.BooleanField(
-        label=_("This is other money, or a part of a transfer that paid for both"),
+        label=_("This is other money, or a part of one transfer for both"),
         required=False,
         widget=forms.HiddenInput(),
     )

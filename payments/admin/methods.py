@@ -16,6 +16,7 @@ from accounts.admin.base import ReadOnlyInline
 from accounts.admin.staff_actions import StaffAction
 from payments.admin.base import PaymentsAdmin
 from payments.admin.forms import ReasonForm
+from payments.declines import reason_in_words
 from payments.models import CardHold, Detachment, MethodSetup, PaymentMethod
 from payments.operations.card_holds import release_hold
 from payments.operations.methods import CannotChangeMethod, remove_method
@@ -28,16 +29,20 @@ class DetachmentInline(ReadOnlyInline):
 
 @admin.register(MethodSetup)
 class MethodSetupAdmin(PaymentsAdmin):
-    list_display = ("created_at", "profile", "status", "decline_code", "gateway", "created_by")
+    list_display = ("created_at", "profile", "status", "decline", "gateway", "created_by")
     list_filter = ("status", "gateway", "created_at")
     list_select_related = ("profile", "created_by")
     search_fields = ("=profile__code", "profile__name", "=setup_id", "=created_by__email")
     search_help_text = _("Profile, person, or the gateway's id")
     ordering = ("-created_at",)
     fields = (
-        "profile", "status", "decline_code", "make_default", "method", "gateway", "setup_id", "created_at",
+        "profile", "status", "decline", "make_default", "method", "gateway", "setup_id", "created_at",
         "created_by", "finished_at",
     )  # fmt: skip
+
+    @admin.display(description=_("reason for the decline"))
+    def decline(self, setup: MethodSetup) -> str:
+        return reason_in_words(setup.decline_code) or "-"
 
 
 @admin.register(PaymentMethod)
@@ -62,7 +67,7 @@ class PaymentMethodAdmin(PaymentsAdmin):
         address="remove",
         title=_("Remove card"),
         is_offered=lambda method: method.status == "active",
-        text=[_("The card can no longer be used to pay. Earlier payments keep naming it. This cannot be taken back.")],
+        text=[_("The card can no longer be used to pay. Earlier payments still name it. This cannot be undone.")],
         button=_("Remove"),
     )
     def remove(self, access: Access, method: PaymentMethod, _data: Any) -> str:
@@ -104,11 +109,11 @@ class CardHoldAdmin(PaymentsAdmin):
     def whose(self, hold: CardHold) -> str:
         return str(hold)
 
-    @admin.display(description=_("state"))
+    @admin.display(description=_("status"))
     def state(self, hold: CardHold) -> str:
         if hold.released_at is not None:
             return _now("Released")
-        return _now("Held") if hold.is_current(timezone.now()) else _now("Over")
+        return _now("Held") if hold.is_current(timezone.now()) else _now("Ended")
 
     def links(self, request: HttpRequest, row: CardHold) -> list[tuple[str | Promise, str]]:
         links = super().links(request, row)
@@ -127,14 +132,14 @@ class CardHoldAdmin(PaymentsAdmin):
         title=_("Release"),
         is_offered=lambda hold: hold.is_current(timezone.now()),
         text=[
-            _("The tries so far no longer count, so cards can be tried again at once, up to the same limit."),
+            _("The attempts so far no longer count, so cards can be tried again at once, up to the same limit."),
             _("Make sure first that these are cards of the customer's own: many different ones can be stolen."),
         ],
         form=ReasonForm,
         facts=lambda hold: [
             (_("Held"), hold),
             (_("What was counted"), hold.get_reason_display()),
-            (_("Tries"), hold.tries),
+            (_("Attempts"), hold.tries),
         ],
     )
     def release(self, access: Access, hold: CardHold, data: dict[str, Any]) -> str:

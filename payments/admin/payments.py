@@ -16,6 +16,7 @@ from django.utils.translation import gettext_lazy as _
 from accounts.access import Access
 from accounts.admin.base import ReadOnlyInline, access_of_staff
 from accounts.admin.staff_actions import StaffAction
+from accounts.audit_words import Value, facts_in_words
 from billing_portal.core.staff_pages import confirm, hide_fields
 from invoices.admin.base import money_column
 from invoices.models import Credit
@@ -23,6 +24,7 @@ from invoices.money import Money
 from invoices.payability import day_text
 from payments.admin.base import PaymentsAdmin
 from payments.admin.forms import NoteForm, PaidBackForm, RecordForm, RefundForm
+from payments.declines import reason_in_words
 from payments.gateways.registry import gateways
 from payments.models import AutomaticCharge, Dispute, Payment, PaymentAllocation, PaymentEvent, Refund, WebhookDelivery
 from payments.operations import manual_payments, refunds
@@ -68,12 +70,27 @@ class DisputesInline(RefundsInline):
 
 class EventsInline(ReadOnlyInline):
     model = PaymentEvent
-    fields = readonly_fields = ("at", "source", "words", "result", "old_status", "new_status", "detail")
+    fields = readonly_fields = ("at", "source", "words", "before", "after", "facts")
     ordering = ("at", "pk")
 
     @admin.display(description=_("what happened"))
     def words(self, event: PaymentEvent) -> str:
         return event_text(event)
+
+    @admin.display(description=_("status before"))
+    def before(self, event: PaymentEvent) -> str:
+        return _status(event.old_status)
+
+    @admin.display(description=_("status after"))
+    def after(self, event: PaymentEvent) -> str:
+        return _status(event.new_status)
+
+    @admin.display(description=_("detail"))
+    def facts(self, event: PaymentEvent) -> str:
+        detail = dict(event.detail)
+        if "decline" in detail:
+            detail["reason"] = reason_in_words(detail.pop("decline"))
+        return "; ".join(f"{name}: {_text(value)}" for name, value in facts_in_words("payment", detail)) or "-"
 
 
 class GatewayFilter(admin.SimpleListFilter):
@@ -111,7 +128,7 @@ class PaymentAdmin(PaymentsAdmin):
                 ("reference", "status", "needs_staff", "money", "refunded", "charged_back", "disputed_at", "profile"),
             ),
             (_("Method"), ("channel", "paid_by", "method", "save_method", "make_default")),
-            (_("At the gateway"), ("gateway", "gateway_id", "decline_code", "decline_bucket", "gateway_message")),
+            (_("At the gateway"), ("gateway", "gateway_id", "decline", "gateway_message")),
             (_("At the bank"), ("bank_reference", "received_on")),
             (_("Times"), ("started_at", "started_by", "finished_at", "next_lookup_at", "lookups")),
         )
@@ -134,6 +151,10 @@ class PaymentAdmin(PaymentsAdmin):
         record = path("record/", self.admin_site.admin_view(self.record_view), name="payments_payment_record")
         return [record, *super().get_urls()]
 
+    @admin.display(description=_("reason for the decline"))
+    def decline(self, payment: Payment) -> str:
+        return reason_in_words(payment.decline_code) or "-"
+
     @admin.display(description=_("staff queue"), ordering="needs_staff")
     def queue(self, payment: Payment) -> str:
         return _now("Needs staff") if payment.needs_staff else ""
@@ -146,14 +167,18 @@ class PaymentAdmin(PaymentsAdmin):
         address="look-up",
         title=_("Look up again"),
         is_offered=lambda payment: payment.channel == "card" and payment.status != "succeeded",
-        text=[_("The gateway is asked how this payment stands, and what it says is recorded. Nothing is charged.")],
+        text=[
+            _("The gateway is asked for the status of this payment, and its answer is recorded. Nothing is charged.")
+        ],
         button=_("Look up"),
         audit="payment.looked_up",
     )
     def look_up(self, access: Access, payment: Payment, _data: Any) -> str:
         source = PaymentEvent.Source.STAFF
         row = sync_payment(payment_id=payment.pk, source=source, at=timezone.now(), by=access.user)
-        return _now("The gateway was asked. The payment stands at: %(status)s.") % {"status": row.get_status_display()}
+        return _now("The gateway was asked. The status of the payment is: %(status)s.") % {
+            "status": row.get_status_display()
+        }
 
     @StaffAction(
         address="refund",
@@ -163,7 +188,7 @@ class PaymentAdmin(PaymentsAdmin):
         ),
         text=[
             _("The money goes back to the card it came from. The invoices show at once that it is due again."),
-            _("This cannot be taken back."),
+            _("This cannot be undone."),
         ],
         facts=_facts_of_refund,
         form=RefundForm,
@@ -188,7 +213,7 @@ class PaymentAdmin(PaymentsAdmin):
         ),
         text=[
             _("For money that you paid back from your bank. The invoices show at once that it is due again."),
-            _("This cannot be taken back."),
+            _("This cannot be undone."),
         ],
         facts=_facts_of_refund,
         form=PaidBackForm,
@@ -197,7 +222,7 @@ class PaymentAdmin(PaymentsAdmin):
     def paid_back(self, access: Access, payment: Payment, data: dict[str, Any]) -> str:
         _require_may_correct(access, data)
         row = refunds.refund(access=access, payment_id=payment.pk, at=timezone.now(), **data)
-        return _now("It is recorded that %(amount)s was paid back.") % {"amount": row.amount}
+        return _now("The repayment of %(amount)s was recorded.") % {"amount": row.amount}
 
     @StaffAction(
         address="mismatch",
@@ -253,7 +278,7 @@ class PaymentAdmin(PaymentsAdmin):
         is_offered=lambda payment: payment.channel != "card" and payment.status == "succeeded" and payment.rest,
         text=[
             _("For a check that bounced or a wire that was recalled. What it paid is due again; the payer is told."),
-            _("This cannot be taken back."),
+            _("This cannot be undone."),
         ],
         form=NoteForm,
         facts=lambda payment: [(_("Amount"), payment.rest)],
@@ -299,6 +324,14 @@ def _require_may_correct(access: Access, data: dict[str, Any]) -> None:
         raise refunds.CannotRefund(
             _now("Your staff account may not make credit notes. Refund without taking the invoice back.")
         )
+
+
+def _status(code: str) -> str:
+    return str(dict(PaymentStatus.choices).get(code, code)) or "-"
+
+
+def _text(value: Value) -> str:
+    return value.text if value.minor is None else Money(value.minor, value.currency).format()
 
 
 def _taken(payment: Payment) -> str:
@@ -383,4 +416,4 @@ class WebhookDeliveryAdmin(PaymentsAdmin):
     )
     def process(self, _access: Access, delivery: WebhookDelivery, _data: Any) -> str:
         row = process_again(delivery_id=delivery.pk, at=timezone.now())
-        return _now("The message stands at: %(status)s.") % {"status": row.get_status_display()}
+        return _now("The status of the message is: %(status)s.") % {"status": row.get_status_display()}

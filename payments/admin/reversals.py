@@ -40,13 +40,15 @@ class RefundAdmin(PaymentsAdmin):
         address="look-up",
         title=_("Look up again"),
         is_offered=lambda refund: refund.payment.channel == "card",
-        text=[_("The gateway is asked how this refund stands, and what it says is recorded.")],
+        text=[_("The gateway is asked for the status of this refund, and its answer is recorded.")],
         button=_("Look up"),
         audit="refund.looked_up",
     )
     def look_up(self, _access: Access, refund: Refund, _data: Any) -> str:
         row = sync_refund(refund_id=refund.pk, at=timezone.now())
-        return _now("The gateway was asked. The refund stands at: %(status)s.") % {"status": row.get_status_display()}
+        return _now("The gateway was asked. The status of the refund is: %(status)s.") % {
+            "status": row.get_status_display()
+        }
 
 
 @admin.register(Dispute)
@@ -69,13 +71,15 @@ class DisputeAdmin(PaymentsAdmin):
     @StaffAction(
         address="look-up",
         title=_("Look up again"),
-        text=[_("The gateway is asked how this dispute stands, and what it says is recorded.")],
+        text=[_("The gateway is asked for the status of this dispute, and its answer is recorded.")],
         button=_("Look up"),
         audit="dispute.looked_up",
     )
     def look_up(self, _access: Access, dispute: Dispute, _data: Any) -> str:
         row = sync_dispute(dispute_id=dispute.pk, source=PaymentEvent.Source.STAFF, at=timezone.now())
-        return _now("The gateway was asked. The dispute stands at: %(status)s.") % {"status": row.get_status_display()}
+        return _now("The gateway was asked. The status of the dispute is: %(status)s.") % {
+            "status": row.get_status_display()
+        }
 
     @StaffAction(
         address="handled",

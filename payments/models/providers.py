@@ -3,6 +3,7 @@
 from django.db import models
 from django.db.models import Index, Q, UniqueConstraint
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext_lazy
 
 from accounts.models import User
 from payments.models.payments import Payment
@@ -60,7 +61,7 @@ class GatewayDifference(models.Model):
 
     class Kind(models.TextChoices):
         PAYMENT = "payment", _("Payment")
-        REFUND = "refund", _("Refund")
+        REFUND = "refund", pgettext_lazy("money paid back", "Refund")
         DISPUTE = "dispute", _("Dispute")
         CLOCK = "clock", _("Clock")
 

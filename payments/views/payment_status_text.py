@@ -35,7 +35,7 @@ STATUS_TEXTS: dict[PaymentStatus, StatusText] = {
     S.CREATED: StatusText(
         *(_("Payment not confirmed yet"), *UNSURE, _("We are asking your bank")),
         (
-            _("The payment was sent, and its outcome is not written down yet. We mail you as soon as we know."),
+            _("The payment was sent, and its outcome has not been recorded yet. We mail you as soon as we know."),
             _("Please do not pay this invoice in another way until then. You cannot be charged twice from here."),
         ),
     ),
@@ -73,13 +73,13 @@ STATUS_TEXTS: dict[PaymentStatus, StatusText] = {
     ),
 }
 DISPUTED = StatusText(
-    *(_("Payment disputed"), *UNSURE, _("Your bank has asked this money back")),
+    *(_("Payment disputed"), *UNSURE, _("Your bank has asked for this money back")),
     (
-        _("The bank decides within some weeks. Until then the invoices stay as they are, and nothing is paid back."),
+        _("The bank decides within a few weeks. Until then the invoices stay as they are, and nothing is paid back."),
         _("If the bank takes the money back, it is due again. If you did not ask for this, tell your bank and us."),
     ),
 )
-TAKEN = (_("What it had paid became due again. The invoices say how they stand now."),)
+TAKEN = (_("What it had paid became due again. The invoices show their status now."),)
 CHARGED_BACK = StatusText(_("Payment taken back"), "bad", "undo-2", _("Your bank took this money back"), TAKEN)
 CHARGED_BACK_IN_PART = StatusText(
     *(_("Payment taken back in part"), "bad", "undo-2", _("Your bank took a part of this money back")), TAKEN
@@ -106,7 +106,7 @@ def status_text(payment: Payment, invoices: Sequence[Invoice], access: Access) -
 
 
 EVENT_WORDS: dict[str, Text] = {
-    S.CREATED: _("Payment recorded"),
+    S.CREATED: _("Payment started"),
     S.NEEDS_CUSTOMER: _("The bank asked for approval"),
     S.PENDING: _("Accepted, on its way"),
     S.UNKNOWN: _("No clear answer from the bank; we ask again"),
@@ -125,7 +125,7 @@ RESULT_WORDS: dict[str, Text] = {
     "spent": _("The payment provider found nothing; we ask again"),
     "refund_too_much": _("More was paid back than was left here; our staff look at it"),
     "refund_currency": _("Money was paid back in another currency; our staff look at it"),
-    f"dispute_{D.OPEN}": _("The bank asked money back"),
+    f"dispute_{D.OPEN}": _("The bank asked for money back"),
     f"dispute_{D.WON}": _("The bank closed the dispute; nothing was taken"),
     f"dispute_{D.LOST}": _("The bank took money back"),
 }

@@ -97,6 +97,16 @@ def test_the_page_of_a_payment_shows_all_of_it_and_has_no_fields(client, paid, i
     assert 'type="text"' not in response.content.decode()
 
 
+def test_what_happened_to_a_payment_is_told_in_the_language_of_staff(paid, payer, invoice, profile):
+    declined = press_pay(payer, issued(profile), card(profile, "9995"))
+    nl = browser(UserFactory(is_staff=True, is_superuser=True, language="nl"))
+    page = text_of(nl.get(url(declined)))
+    assert "onvoldoende saldo" in page
+    assert "Bedrag: € 120,00" in page
+    for code in ("insufficient_funds", "amount_minor", "{"):
+        assert code not in page
+
+
 def test_the_first_page_leads_to_the_staff_queue(client, paid):
     assert "Nothing waits for staff." in text_of(client.get("/admin/"))
     Payment.objects.update(needs_staff=True)
@@ -120,7 +130,7 @@ def test_a_refund_in_part_pays_back_through_the_gateway_once(client, paid, invoi
 
 
 def test_a_refund_takes_the_invoice_back_when_staff_say_so(client, paid, invoice):
-    assert "Otherwise it is due again, and reminded of." in text_of(client.get(url(paid, "refund")))
+    assert "Otherwise it is due again, and reminders follow." in text_of(client.get(url(paid, "refund")))
     form = {"attempt_key": str(uuid4()), "amount": "120.00", "reason": "Sent twice", "takes_back_invoices": "on"}
     client.post(url(paid, "refund"), form)
     invoice.refresh_from_db()
@@ -162,7 +172,7 @@ def test_money_by_wire_that_was_paid_back_is_recorded(client, invoice):
         assert "The day must lie between the day on which the money came and today." in text_of(refused)
     for _press in range(2):
         done = client.post(url(payment, "paid_back"), form | {"paid_on": "2026-10-26"}, follow=True)
-    assert "It is recorded that €30.00 was paid back." in text_of(done)
+    assert "The repayment of €30.00 was recorded." in text_of(done)
     refund = Refund.objects.get()
     assert (refund.bank_reference, Credit.objects.get().remaining_minor) == ("OUT 25", 0)
     shown = client.get(url(refund))

@@ -217,7 +217,7 @@ def test_staff_see_both_sides_on_a_page_and_mark_the_difference_as_handled(clien
     client.force_login(UserFactory(is_staff=True, is_superuser=True))
     listed = client.get(reverse("admin:payments_gatewaydifference_changelist"), {"ended_at__isempty": 1}).text
     assert charge.pk in listed
-    assert "50.00 EUR succeeded" in listed
+    assert "€50.00, Succeeded" in listed
     page = client.get(reverse("admin:payments_gatewaydifference_change", args=[difference.pk])).text
     assert "not known" in page
     address = reverse("admin:payments_gatewaydifference_handled", args=[difference.pk])
