@@ -129,11 +129,15 @@ class Access:
         roles = self.roles_at(place) if place is not None else frozenset()
         if permission in PROTECTED and roles & roles_with(permission, Scope.PROFILE):
             return NeedsSecondFactor(
-                _("Your organization demands a second factor for paying. "
-                  "Set it up under Account > Two-factor authentication.")
+                _(
+                    "Your organization requires a second factor for paying. Set it up under Account > Two-factor "
+                    "authentication."
+                )
                 if permission == Permission.INVOICE_PAY
-                else _("Your organization demands a second factor for managing payment methods. "
-                       "Set it up under Account > Two-factor authentication.")
+                else _(
+                    "Your organization requires a second factor for managing payment methods. Set it up under "
+                    "Account > Two-factor authentication."
+                )
             )  # fmt: skip
         return NotAllowed(reason_for_role(permission))
 
@@ -208,7 +212,7 @@ def staff_access(user: User) -> Access:
         raise NotAllowed(_("Only staff may do this."))
     if lacks_second_factor_of_staff(user):
         raise NeedsSecondFactor(
-            _("Staff pages open with a second factor only. Set up an authenticator app or a security key, then go on.")
+            _("The staff pages require a second factor. Set up an authenticator app or a security key, then continue.")
         )
     return Access(user=user, unlimited=True)
 

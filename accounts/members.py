@@ -41,7 +41,7 @@ def role_table(scope: Scope) -> dict[str, Any]:
 
 def _task(permission: Permission) -> str:
     """Of the right to assign roles, what its holders do on the account's page: staff give the roles themselves."""
-    return _("Demand a second factor") if permission == Permission.ROLES_ASSIGN else str(permission.label)
+    return _("Require a second factor") if permission == Permission.ROLES_ASSIGN else str(permission.label)
 
 
 def people_stopped(account: BillingAccount) -> list[User]:

@@ -43,7 +43,7 @@ def jobs(stopping: threading.Event | None = None) -> list[Job]:
         Job(_("profiles"), lambda at, limit: update_profile_statuses(at=at, limit=limit)),
         Job(_("statements"), lambda at, limit: send_statements(at=at, limit=limit)),
         Job(_("mail"), lambda at, limit: send_due(at=at, limit=limit, stopping=is_stopping), seconds=1),
-        Job(_("tidying"), tidy),
+        Job(_("cleanup"), tidy),
     ]
 
 

@@ -67,8 +67,8 @@ KINDS: list[tuple[Callable[[], QuerySet[Any]], str, Any]] = [
         lambda: CardHold.objects.current(timezone.now()).filter(person=None).values("profile").distinct(),
         "now=profiles",
         ngettext_lazy(
-            "%(count)s billing profile held for too many tries of cards",
-            "%(count)s billing profiles held for too many tries of cards", "count",
+            "%(count)s billing profile held for trying too many cards",
+            "%(count)s billing profiles held for trying too many cards", "count",
         ),
     ),
     (

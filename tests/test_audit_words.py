@@ -344,7 +344,7 @@ def entry_page(browser, action, detail=None, **columns):
         ("payment.recorded", "Amount: €90.00 Reference of the bank: RF18 5390"),
         ("charges.imported", "Total: €90.00 Total: ¥500 Number of charges: 3"),
         ("charge.removed",
-         "Amount: €90.00 Day of the charge: Oct. 2, 2026 Reference of the source: A-1 Number of the charge: 7"),
+         "Amount: €90.00 Day of the charge: 2 Oct 2026 Reference of the source: A-1 Number of the charge: 7"),
         ("profile.restored", "Before: Warned"),
         ("profile.default_method", "Payment method: Check or wire transfer"),
         ("autopay.stopped", "Reason: there is no default card"),

@@ -74,8 +74,8 @@ class AuditEntryAdmin(ReadOnlyAdmin):
     show_facets = admin.ShowFacets.NEVER  # they would count every row for every filter
     search_fields = ("subject",)  # shows the search box; get_search_results says what it finds
     search_help_text = _(
-        "Email address of a person, code of a billing account or profile, or an internet address. "
-        "Any other text is looked for in the subjects of the newest entries."
+        "Email address of a person, code of a billing account or profile, or an IP address. Any other text is "
+        "looked for in the subjects of the newest entries."
     )
     ordering = ("-pk",)
     change_form_template = "admin/titled_change_form.html"

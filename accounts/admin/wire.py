@@ -38,7 +38,7 @@ class WireRequestAdmin(StaffActionAdmin, ReadOnlyAdmin):
     ordering = ("-requested_at", "-pk")
     fieldsets = (
         (None, {"fields": ("profile", "status", "requested_at", "requested_by")}),
-        (_("Facts"), {"fields": FACTS}),
+        (_("Details"), {"fields": FACTS}),
         (_("Decision"), {"fields": ("decided_at", "decided_by", "answer")}),
     )
     refusals = (CannotDecide,)

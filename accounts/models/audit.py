@@ -41,7 +41,7 @@ class AuditEntry(models.Model):
     person = models.ForeignKey(
         User, models.PROTECT, null=True, blank=True, related_name="+", verbose_name=_("about"), db_index=False
     )
-    ip_address = models.GenericIPAddressField(_("internet address"), null=True, blank=True)
+    ip_address = models.GenericIPAddressField(_("IP address"), null=True, blank=True)
     browser = models.CharField(_("browser"), max_length=200, blank=True, default="", db_default="")
     detail = models.JSONField(_("detail"), default=dict)
 

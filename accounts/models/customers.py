@@ -106,7 +106,7 @@ class BillingAccount(PostalAddress):
         _("agreement type"), max_length=16, choices=AgreementType, default=AgreementType.CUSTOMER
     )
     requires_second_factor = models.BooleanField(
-        _("demand a second factor"),
+        _("require a second factor"),
         default=False,
         db_default=False,
         help_text=_("Whoever pays or manages cards on its billing profiles must sign in with a second factor."),
@@ -382,9 +382,9 @@ class WireRequest(models.Model):
     contact_email = models.EmailField(_("email address of the contact"), max_length=254)
     contact_phone = models.CharField(_("telephone of the contact"), max_length=40, blank=True)
     reason = models.CharField(_("why a card does not work"), max_length=500)
-    requested_at = models.DateTimeField(_("asked"))
+    requested_at = models.DateTimeField(_("requested"))
     requested_by = models.ForeignKey(
-        "accounts.User", models.PROTECT, related_name="+", verbose_name=_("asked by"), db_index=False
+        "accounts.User", models.PROTECT, related_name="+", verbose_name=_("requested by"), db_index=False
     )
     decided_at = models.DateTimeField(_("decided"), null=True, blank=True)
     decided_by = models.ForeignKey(

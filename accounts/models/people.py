@@ -118,8 +118,8 @@ class EmailChange(models.Model):
 
     user = models.OneToOneField(User, models.CASCADE, related_name="email_change", verbose_name=_("user"))
     email = models.EmailField(_("new email address"), max_length=254)
-    requested_at = models.DateTimeField(_("asked"))
-    requested_by = models.ForeignKey(User, models.CASCADE, related_name="+", verbose_name=_("asked by"))
+    requested_at = models.DateTimeField(_("requested"))
+    requested_by = models.ForeignKey(User, models.CASCADE, related_name="+", verbose_name=_("requested by"))
     expires_at = models.DateTimeField(_("valid until"))
 
     class Meta:

@@ -54,7 +54,9 @@ def add_contact(
     if profile.contacts.filter(email__iexact=email).exists():
         raise CannotChangeContacts(_("%(email)s is a contact already.") % {"email": email})
     if profile.contacts.count() >= MAX_CONTACTS:
-        raise CannotChangeContacts(_("There are %(count)s contacts, which is the most.") % {"count": MAX_CONTACTS})
+        raise CannotChangeContacts(
+            _("There are already %(count)s contacts, which is the maximum.") % {"count": MAX_CONTACTS}
+        )
     contact = BillingContact.objects.create(
         profile=profile,
         name=name.strip()[:120],
@@ -77,7 +79,7 @@ def remove_contact(*, access: Access, profile_id: int, contact_id: int, at: date
     contact = profile.contacts.get(pk=contact_id)
     if profile.pays_by_wire and profile.contacts.count() == 1:
         raise CannotChangeContacts(
-            _("A billing profile that pays by check or wire keeps at least one contact. Add another one first.")
+            _("A billing profile that pays by check or wire needs at least one contact. Add another one first.")
         )
     contact.delete()
     _record(access, at, "contact.removed", profile, contact.email)

@@ -45,8 +45,10 @@ def demand_second_factor(*, access: Access, account_id: int, demanded: bool, at:
     now.require_at(Permission.ROLES_ASSIGN, account)
     if not now.unlimited and now.user is not None and not has_second_factor(now.user):
         raise NeedsSecondFactor(
-            _("Set up a second factor for yourself first."
-              " Only somebody who has one can demand it of others or stop demanding it.")
+            _(
+                "Set up a second factor for yourself first. Only somebody who has one can require it of others or "
+                "stop requiring it."
+            )
         )  # fmt: skip
     if account.requires_second_factor == demanded:
         return account
@@ -74,7 +76,7 @@ def remove_second_factor(*, access: Access, authenticator_id: int, at: datetime)
     person = User.objects.select_for_update(no_key=True).get(pk=person_id)
     factor = Authenticator.objects.select_related("user").get(pk=authenticator_id)
     if (person.is_staff or person.is_superuser) and now.user is not None and not now.user.is_superuser:
-        raise NotAllowed(_("Only a superuser removes a second factor of a member of staff."))
+        raise NotAllowed(_("Only a superuser can remove a second factor of a member of staff."))
     if person == now.user and is_needed(factor):
         raise CannotRemoveSecondFactor(str(NEEDED))
     removed = [str(factor.type)]

@@ -74,7 +74,7 @@ def criteria_of(profile: BillingProfile, at: datetime) -> list[tuple[str, bool |
     return [
         (_("Your company is registered, and its registration number is stated."), None),
         (
-            _("Nothing on this billing profile is past due for long: it is neither warned nor disabled."),
+            _("No invoice of this billing profile has been past due for long: it is neither warned nor disabled."),
             profile.status == BillingProfile.Status.ACTIVE,
         ),
         (

@@ -15,9 +15,9 @@ class OutgoingMail(models.Model):
     template = models.CharField(_("template"), max_length=60)
     context = models.JSONField(_("context"), default=dict)
     created_at = models.DateTimeField(_("created"))
-    next_try_at = models.DateTimeField(_("next try"), null=True)
+    next_try_at = models.DateTimeField(_("next attempt"), null=True)
     sent_at = models.DateTimeField(_("sent"), null=True)
-    tries = models.PositiveSmallIntegerField(_("tries"), default=0)
+    tries = models.PositiveSmallIntegerField(_("attempts"), default=0)
     # Tries after which nobody knows whether the mail arrived: so many copies there may be besides one that was sent.
     unsure = models.PositiveSmallIntegerField(_("may have arrived"), default=0, db_default=0)
     last_error = models.CharField(_("last error"), max_length=300, blank=True)

@@ -41,7 +41,7 @@ class ErasureForm(ReasonForm):
         label=_("Also remove as contact of"),
         required=False,
         queryset=BillingContact.objects.none(),
-        help_text=_("Customers chose this address for their mail. What you do not tick goes on getting it."),
+        help_text=_("Customers chose this address for their mail. It stays a contact wherever you do not tick."),
         widget=forms.CheckboxSelectMultiple,
     )
 
@@ -90,7 +90,7 @@ class PersonAdmin(UserAdmin):
                 return FileResponse(stream, as_attachment=True, filename=file_name(user, at))
         text = [
             gettext("You get a ZIP file with what the portal holds about this person, and nothing about anybody else."),
-            gettext("Hand it to nobody but the person, who sees among their security activity that it was made."),
+            gettext("Give it only to this person, whose security activity shows that it was made."),
         ]
         title, button = gettext("Export data"), gettext("Export")
         return self._confirm(request, user, form=form, title=title, text=text, button=button, facts=self._facts(user))

@@ -88,7 +88,7 @@ class ChargeImport(FileImport[list[Numbered], Charge]):
                 elif differing := [COLUMN_OF.get(name, name) for name in differing_facts(charge, earlier)]:
                     reference = charge.source_reference
                     raise BadRow(
-                        f"reference {reference!r} was recorded before, with something else in {', '.join(differing)}."
+                        f"reference {reference!r} was recorded before, with other values in {', '.join(differing)}."
                     )
                 else:
                     unchanged += 1

@@ -71,7 +71,10 @@ class Charge(models.Model):
     quantity = models.DecimalField(_("quantity"), max_digits=16, decimal_places=4, default=1)
     unit = models.CharField(_("unit"), max_length=20, blank=True)
     unit_price = models.DecimalField(
-        _("unit price"), max_digits=19, decimal_places=6, help_text=_("In major units, without tax.")
+        _("unit price"),
+        max_digits=19,
+        decimal_places=6,
+        help_text=_("In the main unit of the currency (euros, not cents), without tax."),
     )
     tax_rate = models.ForeignKey(
         TaxRate, models.PROTECT, null=True, blank=True, related_name="+", verbose_name=_("tax rate"), db_index=False

@@ -250,7 +250,10 @@ class InvoiceLine(models.Model):
     quantity = models.DecimalField(_("quantity"), max_digits=16, decimal_places=4, default=1)
     unit = models.CharField(_("unit"), max_length=20, blank=True)
     unit_price = models.DecimalField(
-        _("unit price"), max_digits=19, decimal_places=6, help_text=_("In major units, without tax.")
+        _("unit price"),
+        max_digits=19,
+        decimal_places=6,
+        help_text=_("In the main unit of the currency (euros, not cents), without tax."),
     )
     tax_rate = models.DecimalField(
         _("tax rate"), max_digits=6, decimal_places=3, default=0, validators=[MinValueValidator(0)],
@@ -276,7 +279,7 @@ class RemittanceAccount(models.Model):
     """A bank account of ours. An invoice prints the one of its currency that holds on its day, and keeps a copy."""
 
     currency = models.CharField(_("currency"), max_length=3)
-    valid_from_on = models.DateField(_("holds from"))
+    valid_from_on = models.DateField(_("valid from"))
     account_holder = models.CharField(_("account holder"), max_length=70)
     iban = models.CharField(_("IBAN or account number"), max_length=34)
     bic = models.CharField(_("BIC"), max_length=11, blank=True)

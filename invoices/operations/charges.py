@@ -48,7 +48,7 @@ def compute_charge(charge: Charge) -> None:
     if abs(charge.amount_minor) + abs(charge.tax_minor) > MAX_MINOR:
         raise CannotCharge(_("An amount is too large."))
     if charge.kind == Charge.Kind.RETURN and charge.amount_minor > 0:
-        raise CannotCharge(_("A return takes back: its quantity or its unit price is negative."))
+        raise CannotCharge(_("A return is deducted: its quantity or its unit price is negative."))
     if charge.kind != Charge.Kind.RETURN and charge.amount_minor < 0:
         raise CannotCharge(_("Only a return may be negative."))
 
@@ -130,7 +130,7 @@ def _recorded_before(charge: Charge) -> Charge | None:
         return None
     if differing := differing_facts(charge, earlier):
         raise CannotCharge(
-            _("The reference %(reference)s was recorded before, with something else in: %(fields)s.")
+            _("The reference %(reference)s was recorded before, with other values in: %(fields)s.")
             % {"reference": charge.source_reference, "fields": ", ".join(map(_label, differing))}
         )
     return earlier

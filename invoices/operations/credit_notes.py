@@ -75,7 +75,7 @@ def credit_note(
     require_staff(access)
     invoice = Invoice.objects.select_related("profile").locked().get(pk=invoice_id)
     if not reason.strip():
-        raise CannotCorrect(_("Say why; the customer sees the reason."))
+        raise CannotCorrect(_("Give the reason; the customer sees it."))
     if invoice.status not in {InvoiceStatus.OPEN, InvoiceStatus.PAID}:
         raise CannotCorrect(_("Only an issued invoice that is not void can be corrected."))
     if invoice.is_being_paid:
@@ -89,7 +89,7 @@ def credit_note(
     parts = rest if amounts is None else chosen_parts(rest, amounts, invoice.currency)
     total = sum(part.total_minor for part in parts)
     if total <= 0:
-        raise CannotCorrect(_("There is nothing to take back."))
+        raise CannotCorrect(_("There is nothing to credit."))
     if total > left:
         raise CannotCorrect(_("That is more than what is left of the invoice."))
     lock_profile(invoice.profile)
@@ -131,13 +131,13 @@ def chosen_parts(rest: Sequence[Part], amounts: Mapping[int, int], currency: str
     """Splits each amount into amount and tax, in the proportion of what is left. Raises CannotCorrect."""
     left = {part.line.pk: part for part in rest}
     if not amounts.keys() <= left.keys():
-        raise CannotCorrect(_("That is no line of this invoice."))
+        raise CannotCorrect(_("That is not a line of this invoice."))
     parts = []
     for pk, minor in amounts.items():
         part = left[pk]
         if minor and not min(part.total_minor, 0) <= minor <= max(part.total_minor, 0):
             raise CannotCorrect(
-                _("Of “%(line)s” %(rest)s is left.")
+                _("Only %(rest)s is left of “%(line)s”.")
                 % {"line": part.line.description, "rest": Money(part.total_minor, currency)}
             )
         if minor:

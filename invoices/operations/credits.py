@@ -237,7 +237,7 @@ def take_back_credit(*, access: Access, credit_id: int, reason: str, at: datetim
     require_staff(access)
     credit = Credit.objects.select_related("profile").locked().get(pk=credit_id)
     if access.user is None or not reason.strip():
-        raise CannotCredit(_("Say why the credit is taken back; the customer sees the reason."))
+        raise CannotCredit(_("Give the reason for taking the credit back; the customer sees it."))
     if not credit.remaining_minor:
         raise CannotCredit(_("Nothing is left of this credit."))
     if credit.source == Credit.Source.OVERPAYMENT:

@@ -38,7 +38,7 @@ def void(*, access: Access, invoice_id: int, reason: str, at: datetime) -> Invoi
     invoice = Invoice.objects.locked().get(pk=invoice_id)
     reason = reason.strip()[:200]
     if not reason:
-        raise CannotVoid(_("Say why the invoice is void; the customer sees the reason."))
+        raise CannotVoid(_("Give the reason for voiding the invoice; the customer sees it."))
     if invoice.status == InvoiceStatus.PAID and invoice.credited_minor and not invoice.paid_minor:
         check_move(invoice.status, InvoiceStatus.OPEN)  # given back, the credits leave it due
         invoice.status, invoice.paid_at, invoice.paid_with = InvoiceStatus.OPEN, None, ""
@@ -54,7 +54,7 @@ def void(*, access: Access, invoice_id: int, reason: str, at: datetime) -> Invoi
         )
     rest = rest_of(invoice)
     if sum(part.total_minor for part in rest) <= 0:
-        raise CannotVoid(_("Credit notes have taken back all of this invoice already."))
+        raise CannotVoid(_("This invoice has already been credited in full."))
     lock_profile(invoice.profile)
     due = invoice.open_minor
     given_back = give_credits_back(invoice, access=access, at=at, note=reason)
@@ -84,7 +84,7 @@ def rebill(*, access: Access, invoice_id: int, reason: str, at: datetime) -> Inv
         invoice = void(access=access, invoice_id=invoice_id, reason=reason, at=at)
     other = Invoice.objects.filter(replaces=invoice).first()
     if other is not None:
-        raise CannotVoid(_("%(invoice)s has its place already.") % {"invoice": other})
+        raise CannotVoid(_("%(invoice)s already replaces it.") % {"invoice": other})
     draft = Invoice(replaces=invoice, profile=invoice.profile, currency=invoice.currency)
     for field in Invoice._meta.concrete_fields:
         # What a draft can be given; the reference of an import stays with the invoice that was imported.

@@ -166,14 +166,14 @@ class Detachment(models.Model):
     gateway = models.CharField(_("gateway"), max_length=20)
     gateway_method = models.CharField(_("gateway's card id"), max_length=120)
     created_at = models.DateTimeField(_("given up"))
-    done_at = models.DateTimeField(_("forgotten"), null=True)
-    next_try_at = models.DateTimeField(_("next try"), null=True)
-    tries = models.PositiveSmallIntegerField(_("tries"), default=0)
+    done_at = models.DateTimeField(_("deleted"), null=True)
+    next_try_at = models.DateTimeField(_("next attempt"), null=True)
+    tries = models.PositiveSmallIntegerField(_("attempts"), default=0)
     last_error = models.CharField(_("last error"), max_length=300, blank=True)
 
     class Meta:
-        verbose_name = _("card to forget")
-        verbose_name_plural = _("cards to forget")
+        verbose_name = _("card to delete at the provider")
+        verbose_name_plural = _("cards to delete at the provider")
         indexes = [Index(fields=["next_try_at", "id"], condition=Q(next_try_at__isnull=False), name="detachment_to_do")]
 
     def __str__(self) -> str:
@@ -185,7 +185,7 @@ class CardHold(models.Model):
     record for staff: the limits are counted anew at each attempt. Tries before ``released_at`` no longer count."""
 
     class Reason(models.TextChoices):
-        FAILED = "failed", _("Tries that came to nothing")
+        FAILED = "failed", _("Unsuccessful attempts")
         NEW_CARDS = "new_cards", _("New cards")
 
     person = models.ForeignKey(User, models.PROTECT, null=True, blank=True, related_name="+", verbose_name=_("person"))
@@ -193,7 +193,7 @@ class CardHold(models.Model):
         BillingProfile, models.PROTECT, null=True, blank=True, related_name="+", verbose_name=_("billing profile")
     )
     reason = models.CharField(_("what was counted"), max_length=12, choices=Reason)
-    tries = models.PositiveIntegerField(_("tries within an hour"))
+    tries = models.PositiveIntegerField(_("attempts within an hour"))
     since = models.DateTimeField(_("held since"))
     until = models.DateTimeField(_("held until"))
     released_at = models.DateTimeField(_("released"), null=True, blank=True)

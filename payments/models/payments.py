@@ -243,7 +243,7 @@ class AutomaticCharge(models.Model):
         NO_CARD = "no_card", _("there is no default card")
         CARD_EXPIRED = "card_expired", _("the default card has expired")
         REFUSED = "refused", _("the bank refused the card for good")
-        USED_UP = "used_up", _("the bank refused the card at every try")
+        USED_UP = "used_up", _("the bank refused the card at every attempt")
         MUST_ACT = "customer_must_act", _("the bank wants the payer to confirm")
         CAPPED = "capped", _("the card was refused too often within 30 days")
         NO_ANSWER = "no_answer", _("the payment provider could not be reached")
@@ -260,7 +260,7 @@ class AutomaticCharge(models.Model):
         BillingProfile, models.PROTECT, related_name="automatic_charges", verbose_name=_("billing profile")
     )
     status = models.CharField(_("status"), max_length=8, choices=Status, default=Status.PLANNED)
-    tries = models.PositiveSmallIntegerField(_("tries"), default=0)
+    tries = models.PositiveSmallIntegerField(_("attempts"), default=0)
     last_payment = models.ForeignKey(
         Payment, models.PROTECT, null=True, blank=True, related_name="+", verbose_name=_("last payment")
     )

@@ -29,8 +29,8 @@ class WebhookDelivery(models.Model):
     status = models.CharField(_("status"), max_length=10, choices=Status, default=Status.RECEIVED)
     received_at = models.DateTimeField(_("received"))
     processed_at = models.DateTimeField(_("processed"), null=True)
-    next_try_at = models.DateTimeField(_("next try"), null=True)
-    tries = models.PositiveSmallIntegerField(_("tries"), default=0)
+    next_try_at = models.DateTimeField(_("next attempt"), null=True)
+    tries = models.PositiveSmallIntegerField(_("attempts"), default=0)
     last_error = models.CharField(_("last error"), max_length=300, blank=True)
 
     class Meta:

@@ -181,8 +181,8 @@ def _too_much(limit: Limit) -> str:
     if limit.reason == Reason.NEW_CARDS:
         return _("Too many new cards were tried within an hour.")
     if limit.profile is not None:
-        return _("Too many tries to pay or to add a card failed on this billing profile within an hour.")
-    return _("Too many of your tries to pay or to add a card failed within an hour.")
+        return _("Too many attempts to pay or to add a card failed on this billing profile within an hour.")
+    return _("Too many of your attempts to pay or to add a card failed within an hour.")
 
 
 def _when(reason: CardHold.Reason, minutes: int) -> str:

@@ -265,6 +265,8 @@ def end_unanswered(*, access: Access, payment_id: UUID, note: str, at: datetime)
     if not note.strip():
         raise CannotRecord(_("Say how you know that nothing was taken, for whoever reads this later."))
     if not is_stuck(payment):
-        raise CannotRecord(_("Only a payment whose look-ups are used up can be ended. Look it up again first."))
+        raise CannotRecord(
+            _("Only a payment that is no longer looked up automatically can be ended. Look it up again first.")
+        )
     outcome = Outcome(Result.EXPIRED, message=note.strip())
     return settle(payment_id=payment_id, outcome=outcome, source=STAFF, at=at, by=access.user)

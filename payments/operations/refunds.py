@@ -102,10 +102,13 @@ def _check(payment: Payment, amount: Money, reason: str) -> None:
         raise CannotRefund(_("Only a payment that succeeded can be refunded."))
     if payment.disputed_at is not None:
         raise CannotRefund(
-            _("The payer's bank has asked this money back and is deciding about it. A refund now could pay it twice.")
+            _(
+                "The payer's bank has asked for this money back and is deciding about it. A refund now could "
+                "pay it back twice."
+            )
         )
     if not reason:
-        raise CannotRefund(_("Say why the money is paid back."))
+        raise CannotRefund(_("Give the reason for paying the money back."))
     rest = payment.rest
     if amount.currency != payment.currency or amount.minor <= 0 or rest < amount:
         raise CannotRefund(_("Refund an amount of more than zero and at most %(rest)s.") % {"rest": rest})

@@ -86,7 +86,7 @@ def test_there_are_twenty_at_most(profile):
     owner = member(profile, "profile_owner")
     for number in range(20):
         add(owner, profile, f"payable{number}@example.com")
-    with pytest.raises(CannotChangeContacts, match="the most"):
+    with pytest.raises(CannotChangeContacts, match="the maximum"):
         add(owner, profile)
     assert BillingContact.objects.count() == 20
 

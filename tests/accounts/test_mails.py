@@ -21,7 +21,7 @@ def test_a_notice_says_when_from_where_and_with_what_in_words():
     text = render("security_notice", NOTICE, "en").text
     assert "Time: 26 Oct 2026, 09:00 (Central European Standard Time)" in text
     assert "Browser: Firefox 140 on Linux" in text
-    assert "Internet address: 192.0.2.7" in text
+    assert "IP address: 192.0.2.7" in text
     assert "Mozilla" not in text
 
 

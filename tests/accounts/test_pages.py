@@ -76,7 +76,7 @@ def test_the_role_table_lists_nothing_that_only_staff_do(page, profile, scope):
     table = page(owner, reverse(name, args=[code])).partition("What each role may do")[2]
     for task in ("Assign roles", "Create", "policies", "subscription", "products"):
         assert task not in table
-    assert ("Demand a second factor" in table) == (scope == "account")
+    assert ("Require a second factor" in table) == (scope == "account")
 
 
 def test_every_permission_is_asked_for_somewhere():

@@ -126,7 +126,7 @@ def test_a_person_is_read_with_one_query_whether_demanded_or_not(profile, django
 def test_the_refusal_says_what_helps(profile):
     manager, reader = member(profile, "invoice_manager"), member(profile, "profile_reader")
     demand(profile)
-    with pytest.raises(NeedsSecondFactor, match="Your organization demands a second factor for paying"):
+    with pytest.raises(NeedsSecondFactor, match="Your organization requires a second factor for paying"):
         access_for(manager, profile).require(Permission.INVOICE_PAY)
     with pytest.raises(NotAllowed, match="Your role does not include paying") as caught:
         access_for(reader, profile).require(Permission.INVOICE_PAY)
@@ -303,7 +303,7 @@ def test_an_owner_without_one_is_told_to_set_one_up_first_and_changes_nothing(cl
     assert 'name="on"' not in page.text
     refused = client.post(page_of(account), {"on": "0" if is_on else "1"})
     assert refused.status_code == 403
-    assert "Only somebody who has one can demand it of others or stop demanding it." in refused.text
+    assert "Only somebody who has one can require it of others or stop requiring it." in refused.text
     account.refresh_from_db()
     assert account.requires_second_factor is is_on
     assert not AuditEntry.objects.exists()
@@ -412,11 +412,11 @@ def test_others_read_it_of_themselves_and_only_where_it_stops_them(client, organ
 def test_access_control_says_what_is_demanded_and_offers_the_owner_to_change_it(client, account, role, may):
     client.force_login(member(account, role))
     page = client.get(reverse("accounts:account_access", args=[account.code])).text
-    assert "Not demanded" in page
+    assert "Not required" in page
     assert (page_of(account) in page) is may
     BillingAccount.objects.update(requires_second_factor=True)
     page = client.get(reverse("accounts:account_access", args=[account.code])).text
-    assert "Demanded" in page
+    assert "Required" in page
     assert "needs an authenticator app or a security key" in page
 
 

@@ -120,8 +120,8 @@ def test_the_command_can_do_one_job_and_refuses_one_that_there_is_not():
     session.create()
     call_command("run_due", only=["mail"], stdout=out)
     assert Session.objects.count() == 1
-    call_command("run_due", only=["tidying"], stdout=out)
-    assert out.getvalue() == "Nothing was due.\ntidying: 1\n"
+    call_command("run_due", only=["cleanup"], stdout=out)
+    assert out.getvalue() == "Nothing was due.\ncleanup: 1\n"
     with pytest.raises(CommandError, match="invalid choice: 'money'"):
         call_command("run_due", "--only", "money")
 

@@ -47,8 +47,8 @@ def test_a_charge_is_recorded_by_the_operation(client, boss):
     ("fields", "words"),
     [
         ({"unit_price": "-1"}, "Only a return may be negative."),
-        ({"kind": "return"}, "A return takes back: its quantity or its unit price is negative."),
-        ({"source_reference": "A-1"}, "The reference A-1 was recorded before, with something else in: quantity, unit"),
+        ({"kind": "return"}, "A return is deducted: its quantity or its unit price is negative."),
+        ({"source_reference": "A-1"}, "The reference A-1 was recorded before, with other values in: quantity, unit"),
         ({"unit_price": "9999999999999", "quantity": "999999"}, "An amount is too large."),
     ],
 )
@@ -180,7 +180,7 @@ def test_closed_periods_are_looked_at_only(client, boss):
     billed_charge()
     page = client.get(PERIODS).content.decode()
     assert "Invoice issued" in page
-    assert "Nov. 4, 2026" in page
+    assert "4 Nov 2026" in page
     assert client.get(f"{PERIODS}add/").status_code == 403
 
 

@@ -54,7 +54,7 @@ def test_a_rate_that_is_renamed_later_leaves_the_charge_as_it_was(profile):
     [
         ({"kind": "usage", "unit_price": "-1"}, "Only a return may be negative."),
         ({"kind": "one_off", "unit_price": "-1"}, "Only a return may be negative."),
-        ({"kind": "return", "unit_price": "1"}, "A return takes back: its quantity or its unit price is negative."),
+        ({"kind": "return", "unit_price": "1"}, "A return is deducted: its quantity or its unit price is negative."),
         ({"kind": "gift"}, "kind: Value 'gift' is not a valid choice."),
         ({"description": "  "}, "description: This field cannot be blank."),
         ({"description": "x" * 201}, "description: Ensure this value has at most 200 characters"),
@@ -118,7 +118,7 @@ def test_the_same_reference_with_the_same_facts_is_the_same_charge(profile):
 def test_the_same_reference_with_other_facts_is_refused(profile, change, named):
     charged(profile, on=DAY, source_reference="A-1")
     facts = {"on": DAY, "source_reference": "A-1", **change}
-    with pytest.raises(CannotCharge, match=f"A-1 was recorded before, with something else in: {named}."):
+    with pytest.raises(CannotCharge, match=f"A-1 was recorded before, with other values in: {named}."):
         charged(profile, facts.pop("unit_price", "10"), **facts)
     assert Charge.objects.count() == 1
 

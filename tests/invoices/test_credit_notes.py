@@ -80,7 +80,7 @@ def test_all_of_an_open_invoice_leaves_nothing_due(profile):
     entry = AuditEntry.objects.get(action="credit_note.issued")
     assert (entry.subject, entry.detail["invoice"]) == ("CN-000001", invoice.number)
     assert books_are_clean()
-    with pytest.raises(CannotCorrect, match="nothing to take back"):
+    with pytest.raises(CannotCorrect, match="nothing to credit"):
         note_of(invoice)
 
 

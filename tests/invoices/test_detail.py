@@ -206,7 +206,7 @@ def test_the_chain_of_a_void_invoice_is_shown_on_both_pages(read, profile, clien
     new = issue(access=system_access(), invoice_id=new.pk, today=TODAY, at=NOW)
     text = read(old)
     for words in (
-        *("This invoice is void", "Credit note CN-000001 takes it back", "See invoice INV-000002, which replaces it"),
+        *("This invoice is void", "Credit note CN-000001 cancels it", "See invoice INV-000002, which replaces it"),
         *("Voids the invoice", "Replaced by", detail_url(new)),
     ):
         assert words in text

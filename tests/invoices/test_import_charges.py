@@ -120,7 +120,7 @@ def test_amounts_are_those_of_the_currency_of_the_profile(file):
         ("Web shop,2026-10-06,,Hosting,,,-10,,", "Only a return may be negative."),
         (
             "Web shop,2026-10-06,return,Hosting,,,10,,",
-            "A return takes back: its quantity or its unit price",
+            "A return is deducted: its quantity or its unit price",
         ),
         ("Web shop,2026-10-06,,,,,10,,", "description is empty."),
         ("Web shop,2026-10-06,,Hosting,,,10,Low,", "there is no tax rate 'Low' in use."),
@@ -177,7 +177,7 @@ def test_the_same_reference_with_other_content_is_refused(shop, file, rest, colu
     errors = StringIO()
     with pytest.raises(CommandError):
         bring_in(file(row(shop, "A-1", rest)), errors=errors)
-    assert f"reference 'A-1' was recorded before, with something else in {column}." in errors.getvalue()
+    assert f"reference 'A-1' was recorded before, with other values in {column}." in errors.getvalue()
     assert Charge.objects.get().amount_minor == 1000
 
 

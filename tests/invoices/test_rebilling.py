@@ -67,7 +67,7 @@ def test_charges_stay_with_the_void_invoice(profile):
 def test_a_second_time_is_refused_until_the_draft_is_gone(profile):
     old = issued(profile)
     new = rebill_now(old)
-    with pytest.raises(CannotVoid, match="has its place already"):
+    with pytest.raises(CannotVoid, match="already replaces it"):
         rebill_now(old)
     assert Invoice.objects.count() == 2
     new.delete()

@@ -86,7 +86,9 @@ def test_staff_are_warned_before_they_issue_an_invoice_without_an_account(client
     for currency, is_warned in (("KWD", True), ("EUR", False)):
         chosen = {"action": "issue_selected", "_selected_action": draft(BillingProfileFactory(currency=currency)).pk}
         page = client.post("/admin/invoices/invoice/", chosen).content.decode()
-        assert ("No account to send money to in: KWD. Invoices say to contact us." in page) == is_warned
+        assert (
+            "There is no bank account for payments in KWD. The invoices tell customers to contact us." in page
+        ) == is_warned
 
 
 @pytest.mark.parametrize(
@@ -120,8 +122,8 @@ def test_a_changed_account_reaches_new_invoices_and_the_portal_and_no_document(c
     ]
     page = detail(client, old)
     assert "NL96 EXAM 0000 0000 02" in page
-    assert "Since 20 Oct 2026 please use the account below." in page
-    assert "The document of this invoice still names NL26 EXAM 0000 0000 01." in page
+    assert "Please use the account below, which is valid since 20 Oct 2026." in page
+    assert "The PDF of this invoice still shows NL26 EXAM 0000 0000 01." in page
     assert "Our bank details have changed" not in detail(client, new)
 
 
@@ -249,4 +251,4 @@ def test_staff_see_which_currency_lacks_an_account(admin, settings):
     BillingProfileFactory(currency="EUR")
     account()
     page = admin.get("/admin/invoices/remittanceaccount/").content.decode()
-    assert "No account to send money to in: JPY." in page
+    assert "There is no bank account for payments in JPY." in page

@@ -52,7 +52,7 @@ def test_a_void_invoice_keeps_its_number_and_owes_nothing(profile):
 @pytest.mark.parametrize("reason", ["", "   "])
 def test_without_a_reason_it_is_refused(profile, reason):
     invoice = issued(profile)
-    with pytest.raises(CannotVoid, match="Say why"):
+    with pytest.raises(CannotVoid, match="Give the reason"):
         void_now(invoice, reason)
     assert unchanged(invoice)
 

@@ -65,7 +65,7 @@ def test_a_release_lets_the_person_try_again_at_once_up_to_the_same_limit(tester
     release(hold)
     for _time in range(10):
         assert try_new(tester, profile, at=timezone.now()).status == "declined"
-    with pytest.raises(CannotPay, match="Too many of your tries"):
+    with pytest.raises(CannotPay, match="Too many of your attempts"):
         try_new(tester, profile, at=timezone.now())
     assert CardHold.objects.count() == 2
 
@@ -147,7 +147,7 @@ def test_staff_see_who_is_held_and_since_when_and_until_when(client, tester, hol
     assert "1 person held for trying too many cards" in text_of(client.get("/admin/"))
     text = text_of(client.get(reverse(LIST), {"now": "people"}))
     assert tester.email in text
-    assert "Tries that came to nothing 10" in text
+    assert "Unsuccessful attempts 10" in text
     assert "No card" not in text
     assert tester.email not in text_of(client.get(reverse(LIST), {"now": "profiles"}))
 

@@ -1,4 +1,4 @@
-"""An entry about a payer's payment never holds the internet address of a colleague or of staff."""
+"""An entry about a payer's payment never holds the IP address of a colleague or of staff."""
 
 import pytest
 from django.test import Client

@@ -69,7 +69,7 @@ def test_paying_and_adding_are_counted_together(owner, profile):
         try_new(owner, profile)
         assert add(access_for(owner, profile), "0002").status == "declined"
     assert is_held(owner, profile)
-    with pytest.raises(CannotAddCard, match="Too many of your tries") as refusal:
+    with pytest.raises(CannotAddCard, match="Too many of your attempts") as refusal:
         add(access_for(owner, profile))
     assert refusal.value.code == "throttled"
     assert MethodSetup.objects.count() == 5
@@ -226,7 +226,7 @@ def test_the_page_says_when_and_what_helps_and_nothing_reaches_the_bank(owner, p
     invoice = issued(profile)
     response = browser(owner).post(pay_url(invoice), filled_in(invoice))
     assert response.status_code == 422
-    assert "Too many of your tries to pay or to add a card failed within an hour." in text_of(response)
+    assert "Too many of your attempts to pay or to add a card failed within an hour." in text_of(response)
     assert "You can try again in 42 minutes. Until then you can pay by wire transfer." in text_of(response)
     assert charges(invoice) == []
     assert not invoice.allocations.exists()

@@ -70,7 +70,7 @@ def test_the_id_of_a_stored_card_is_no_card_just_typed_in(profile, owner):
 def test_ten_refused_cards_in_an_hour_are_enough(profile, owner):
     for _time in range(10):
         add(owner, "0002")
-    with pytest.raises(CannotAddCard, match="Too many of your tries") as refusal:
+    with pytest.raises(CannotAddCard, match="Too many of your attempts") as refusal:
         add(owner, at=NOW + timedelta(minutes=59))
     assert refusal.value.code == "throttled"
     assert MethodSetup.objects.count() == 10

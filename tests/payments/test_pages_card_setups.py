@@ -122,7 +122,7 @@ def test_ten_refused_cards_show_the_sentence(owner, profile):
     response = send(owner, profile)
     assert response.status_code == 422
     assert (
-        "Too many of your tries to pay or to add a card failed within an hour. You can try again in 60 minutes."
+        "Too many of your attempts to pay or to add a card failed within an hour. You can try again in 60 minutes."
         in text_of(response)
     )
 

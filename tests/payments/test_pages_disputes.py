@@ -68,9 +68,9 @@ def pdf_text(invoice):
 def test_an_open_dispute_is_said_wherever_the_payment_or_its_invoice_is_shown(client, invoice, payment, profile):
     dispute(payment)
     payment_page = text_of(client.get(page_of(payment)))
-    assert "Your bank has asked this money back" in payment_page
+    assert "Your bank has asked for this money back" in payment_page
     assert "Waiting for the bank" in payment_page
-    assert "The bank asked money back" in payment_page
+    assert "The bank asked for money back" in payment_page
     assert "Disputed since 26 Oct 2026" in text_of(client.get(reverse("payments:history", args=[profile.code])))
     attempts = reverse("payments:for_invoice", args=[profile.code, invoice.number])
     assert "Disputed since 26 Oct 2026" in text_of(client.get(attempts))
@@ -132,7 +132,7 @@ def test_the_mails_name_amount_invoice_and_the_way_on(payment, invoice):
         assert words in rendered.text
         assert words in rendered.html
     rendered = render(lost.template, lost.context, "nl")
-    assert rendered.subject.replace("\xa0", " ") == f"€ 40,00 is door de bank teruggenomen · {invoice.number}"
+    assert rendered.subject.replace("\xa0", " ") == f"€ 40,00 is door de bank teruggeboekt · {invoice.number}"
     assert page_of(payment) in rendered.text
     assert page_of(payment) in rendered.html
 
@@ -168,7 +168,7 @@ def test_staff_look_a_dispute_up_and_mark_it_as_handled(clerk, payment, invoice)
     row = dispute(payment)
     sandbox().operator.decide(row.gateway_id, "lost")
     answer = clerk.post(reverse("admin:payments_dispute_look_up", args=[row.pk]), follow=True)
-    assert "The dispute stands at: Taken back by the bank." in text_of(answer)
+    assert "The status of the dispute is: Taken back by the bank." in text_of(answer)
     handled = reverse("admin:payments_dispute_handled", args=[row.pk])
     assert clerk.post(handled, {"note": ""}).status_code == 422
     assert "left the staff queue" in text_of(clerk.post(handled, {"note": "Called them"}, follow=True))
@@ -192,5 +192,5 @@ def test_the_refund_of_a_disputed_payment_is_refused_with_the_reason(clerk, paym
     dispute(payment)
     data = {"attempt_key": "0" * 32, "amount": "10.00", "reason": "Goodwill"}
     answer = clerk.post(reverse("admin:payments_payment_refund", args=[payment.pk]), data, follow=True)
-    assert "A refund now could pay it twice." in text_of(answer)
+    assert "A refund now could pay it back twice." in text_of(answer)
     assert not SandboxRefund.objects.exists()

@@ -18,10 +18,10 @@ from tests.payments.pages import BLADE, browser, filled_in, pay_url, text_of
 from tests.test_query_counts import queries_of, statements_of_a_payment
 
 pytestmark = pytest.mark.django_db
-PAYING = "Your organization demands a second factor for paying. Set it up under Account > Two-factor authentication."
+PAYING = "Your organization requires a second factor for paying. Set it up under Account > Two-factor authentication."
 MANAGING = (
-    "Your organization demands a second factor for managing payment methods. "
-    "Set it up under Account > Two-factor authentication."
+    "Your organization requires a second factor for managing payment methods. Set it up under Account > "
+    "Two-factor authentication."
 )
 SET_UP = reverse("mfa_index")
 PAYERS = ["profile_owner", "profile_contributor", "invoice_manager", "account_owner"]
@@ -60,7 +60,7 @@ def test_nobody_pays_without_one(demanding, role):
     assert response.status_code == 403
     assert PAYING.replace(">", "&gt;") in response.text
     assert traces() == before
-    with pytest.raises(NeedsSecondFactor, match="demands a second factor for paying"):
+    with pytest.raises(NeedsSecondFactor, match="requires a second factor for paying"):
         press_pay(user, invoice, card(demanding))
     assert not Payment.objects.exists()
 
@@ -151,7 +151,7 @@ def test_a_reader_is_told_about_the_role_as_ever(demanding):
 def test_set_up_leads_back_to_the_invoice(demanding, payer):
     invoice, client = issued(demanding), browser(payer)
     page = client.get(f"{SET_UP}?next={pay_url(invoice)}")
-    assert "Your organization demands a second factor for what you wanted to do." in page.text
+    assert "Your organization requires a second factor for what you wanted to do." in page.text
     assert client.get(reverse("second_factor_back")).url == pay_url(invoice)
 
 
@@ -194,9 +194,9 @@ def test_nobody_manages_cards_without_one(demanding, role, name, data):
 def test_the_operations_refuse_by_themselves(demanding):
     owner, method = member(demanding, "profile_owner"), PaymentMethodFactory(profile=demanding)
     access = access_for(owner, demanding)
-    with pytest.raises(NotAllowed, match="demands a second factor for managing payment methods"):
+    with pytest.raises(NotAllowed, match="requires a second factor for managing payment methods"):
         make_default(access=access, method_id=method.pk, at=timezone.now())
-    with pytest.raises(NotAllowed, match="demands a second factor for managing payment methods"):
+    with pytest.raises(NotAllowed, match="requires a second factor for managing payment methods"):
         switch_autopay(access=access, on=False, at=timezone.now())
     assert not AuditEntry.objects.exists()
 

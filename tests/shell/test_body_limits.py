@@ -183,7 +183,7 @@ def test_the_refusal_of_a_large_body_is_a_page_that_says_how_much_is_taken(clien
 
 def test_the_refusal_of_a_file_is_a_page_that_says_what_to_do():
     answer = upload(Client(), reverse("preferences"))
-    assert "This page takes no files" in answer.text
+    assert "This page does not accept files" in answer.text
     assert "load the page again" in answer.text
     assert "css/base.css" in answer.text
 

@@ -100,5 +100,5 @@ def test_too_many_sign_ins_are_answered_with_429_in_our_look(client):
         response = client.post(reverse("account_login"), {"login": "owner@example.com", "password": "wrong-guess"})
     cache.clear()
     assert response.status_code == 429
-    assert "Too many tries" in response.text
+    assert "Too many attempts" in response.text
     assert "css/base.css" in response.text

@@ -1,4 +1,4 @@
-"""Whatever happens at the door is in the audit, with the internet address and the browser that it came from."""
+"""Whatever happens at the door is in the audit, with the IP address and the browser that it came from."""
 
 import pytest
 from django.core import mail

@@ -89,7 +89,7 @@ def failed_run(_profile):
         (waiting_dispute, "1 dispute needs staff"),
         (wire_request, "1 request to pay by check or wire"),
         (held_person, "1 person held for trying too many cards"),
-        (held_profile, "1 billing profile held for too many tries of cards"),
+        (held_profile, "1 billing profile held for trying too many cards"),
         (failed_message, "1 message of a provider failed"),
         (unsent_mail, "1 mail could not be sent"),
         (failed_run, "the last run of the jobs failed"),

@@ -1,4 +1,4 @@
-"""Staff pages open with a second factor only: which pages, who is led where, and what operations ask."""
+"""The staff pages require a second factor: which pages, who is led where, and what operations ask."""
 
 import pytest
 from allauth.account.models import EmailAddress
@@ -100,7 +100,7 @@ def test_the_page_says_why_it_leads_there(client):
     client.force_login(staff())
     page = client.get(INDEX, follow=True)
     assert page.redirect_chain[-1][0] == f"{reverse('mfa_index')}?next=%2Fadmin%2F"
-    assert "Staff pages open with a second factor only. Set up an authenticator app or a security key" in page.text
+    assert "The staff pages require a second factor. Set up an authenticator app or a security key" in page.text
     assert "Continue to the page you wanted" not in page.text
 
 
@@ -173,7 +173,7 @@ def test_a_clerk_without_one_cannot_be_let_in_by_djangos_form_either(client):
 
 
 def test_no_access_of_staff_is_made_without_one():
-    with pytest.raises(NeedsSecondFactor, match="Staff pages open with a second factor only"):
+    with pytest.raises(NeedsSecondFactor, match="The staff pages require a second factor"):
         staff_access(staff())
     assert staff_access(staff("webauthn", email="key@example.com")).unlimited
 

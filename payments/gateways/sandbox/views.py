@@ -34,7 +34,7 @@ def tokens(request: HttpRequest) -> JsonResponse:
     try:
         return JsonResponse({"token": token_for(typed, person=str(request.user.pk))})
     except TooManyTries:
-        return _refusal(429, _("That were many cards in one minute. Wait a minute, then try again."))
+        return _refusal(429, _("Too many cards were tried in one minute. Wait a minute, then try again."))
     except InvalidCard as invalid:
         return JsonResponse({"errors": invalid.args[0]}, status=400)
 
