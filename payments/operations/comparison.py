@@ -2,12 +2,14 @@
 What a provider knows and we do not is first looked up, as if its message had come only now. What then still differs
 waits for staff. So does a wrong clock, which would have messages refused and attempts looked for at the wrong time."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
+from itertools import batched
 from typing import Any
 
 import structlog
 from django.conf import settings
+from django.db.models import Exists, OuterRef
 from django.utils.translation import gettext as _
 
 from accounts import audit
@@ -16,7 +18,15 @@ from billing_portal.core.leases import claim_due
 from invoices.money import Money
 from payments.gateways.base import EventKind, Gateway, ProviderRecord, Result
 from payments.gateways.registry import gateways, get_gateway
-from payments.models import Dispute, GatewayComparison, GatewayDifference, Payment, Refund, WebhookDelivery
+from payments.models import (
+    Dispute,
+    GatewayComparison,
+    GatewayDifference,
+    Payment,
+    PaymentEvent,
+    Refund,
+    WebhookDelivery,
+)
 from payments.operations.gateway_calls import (
     DAY,
     HOUR,
@@ -38,6 +48,7 @@ Kind = GatewayDifference.Kind
 # So far back each comparison begins before the last one: a clock that was wrong by two days hides nothing.
 OVERLAP, FIRST = 3 * DAY, 7 * DAY
 CLOCK_TOLERANCE = MINUTE
+BATCH = 500
 
 
 def compare_due(*, at: datetime, limit: int) -> int:
@@ -67,23 +78,30 @@ def compare_gateway(*, gateway_slug: str, since: datetime, at: datetime) -> list
     known = {(record.kind, record.id) for record in records}
     found = [
         difference
-        for record in records
-        if (difference := _compare(record, gateway_slug=gateway_slug, at=at)) is not None
+        for batch in batched(records, BATCH)
+        for difference in _compare(batch, gateway_slug=gateway_slug, at=at)
     ]
     return [*found, *_only_ours(gateway, known, since=since, at=at)]
 
 
-def _compare(record: ProviderRecord, *, gateway_slug: str, at: datetime) -> GatewayDifference | None:
-    ours = _ours(record, gateway_slug)
-    if ours is not None:
+def _compare(records: Sequence[ProviderRecord], *, gateway_slug: str, at: datetime) -> Iterator[GatewayDifference]:
+    """The differences about some lines of the list that are left after those that differ were looked up. What agrees
+    costs a fixed number of queries, however many lines there are."""
+    ours = _ours(records, gateway_slug)
+    differing = [record for record in records if ours[record.kind, record.id] is not None]
+    for record in differing:
         _look_up(record, gateway_slug=gateway_slug, at=at)
-        ours = _ours(record, gateway_slug)
-    thing: dict[str, Any] = {"gateway": gateway_slug, "kind": record.kind.value, "gateway_id": record.id}
-    if ours is None:
-        _end(thing, at=at)
-        return None
-    payment = Payment.objects.filter(gateway=gateway_slug, gateway_id=record.payment_id).first()
-    return _note(thing, theirs=_words(record.amount, record.state), ours=ours, payment=payment, at=at)
+    ours |= _ours(differing, gateway_slug)
+    for kind in EventKind:
+        agreeing = [record.id for record in records if record.kind == kind and ours[kind, record.id] is None]
+        if agreeing:
+            _end({"gateway": gateway_slug, "kind": kind.value, "gateway_id__in": agreeing}, at=at)
+    for record in differing:
+        words = ours[record.kind, record.id]
+        if words is not None:
+            thing: dict[str, Any] = {"gateway": gateway_slug, "kind": record.kind.value, "gateway_id": record.id}
+            payment = Payment.objects.filter(gateway=gateway_slug, gateway_id=record.payment_id).first()
+            yield _note(thing, theirs=_words(record.amount, record.state), ours=words, payment=payment, at=at)
 
 
 def _look_up(record: ProviderRecord, *, gateway_slug: str, at: datetime) -> None:
@@ -101,29 +119,46 @@ def _look_up(record: ProviderRecord, *, gateway_slug: str, at: datetime) -> None
         log.warning("not looked up", gateway=gateway_slug, thing=record.id, error=type(error).__name__)
 
 
-def _ours(record: ProviderRecord, gateway_slug: str) -> str | None:
-    """What we have of a line of the provider's list; None when that agrees, or waits for an answer or for staff."""
-    row: Payment | Refund | Dispute | None
-    payments = Payment.objects.filter(gateway=gateway_slug, gateway_id=record.payment_id)
-    refused = payments.filter(events__result="refused")  # staff paid it back at the provider
-    if record.kind == EventKind.PAYMENT:
-        row = payments.first()
-        is_settled = row is not None and row.status == PaymentStatus.SUCCEEDED and row.amount == record.amount
-        agrees = row is not None and (is_settled or row.status in OPEN or refused.exists())
-    elif record.kind == EventKind.REFUND:
-        row = Refund.objects.filter(payment__gateway=gateway_slug, gateway_id=record.id).first()
-        has_failed = record.state == Result.DECLINED
-        if row is None:
-            agrees = has_failed or refused.exists()
+def _ours(records: Sequence[ProviderRecord], gateway_slug: str) -> dict[tuple[EventKind, str], str | None]:
+    """What we have of each line of the provider's list; None when that agrees, or waits for an answer or for staff.
+    Three queries at most."""
+    ids = {kind: [record.id for record in records if record.kind == kind] for kind in EventKind}
+    refused = PaymentEvent.objects.filter(payment=OuterRef("pk"), result="refused")
+    payments = Payment.objects.filter(
+        gateway=gateway_slug, gateway_id__in={record.payment_id for record in records if record.payment_id}
+    ).annotate(was_refused=Exists(refused))
+    refunds = Refund.objects.filter(payment__gateway=gateway_slug, gateway_id__in=ids[EventKind.REFUND])
+    disputes = Dispute.objects.filter(gateway=gateway_slug, gateway_id__in=ids[EventKind.DISPUTE])
+    by_id: dict[EventKind, dict[str, Any]] = {
+        EventKind.PAYMENT: {row.gateway_id: row for row in payments},
+        EventKind.REFUND: {row.gateway_id: row for row in refunds},
+        EventKind.DISPUTE: {row.gateway_id: row for row in disputes},
+    }
+    words: dict[tuple[EventKind, str], str | None] = {}
+    for record in records:
+        row, payment = by_id[record.kind].get(record.id), by_id[EventKind.PAYMENT].get(record.payment_id)
+        if record.kind == EventKind.PAYMENT:
+            agrees = row is not None and _agrees_about_payment(record, row)
+        elif record.kind == EventKind.REFUND:
+            agrees = _agrees_about_refund(record, row, payment)
         else:
-            is_same = (row.status == RefundStatus.FAILED) == has_failed and row.amount == record.amount
-            agrees = is_same or row.status in REFUND_OPEN
-    else:
-        row = Dispute.objects.filter(gateway=gateway_slug, gateway_id=record.id).first()
-        agrees = row is not None and row.status == record.state and row.amount == record.amount
-    if agrees:
-        return None
-    return _words(row.amount, row.status) if row is not None else ""
+            agrees = row is not None and row.status == record.state and row.amount == record.amount
+        words[record.kind, record.id] = None if agrees else _words(row.amount, row.status) if row is not None else ""
+    return words
+
+
+def _agrees_about_payment(record: ProviderRecord, payment: Any) -> bool:
+    """A payment that is open is asked about, or waits for staff; one that staff refused was paid back by them."""
+    is_settled = payment.status == PaymentStatus.SUCCEEDED and payment.amount == record.amount
+    return bool(is_settled or payment.status in OPEN or payment.was_refused)
+
+
+def _agrees_about_refund(record: ProviderRecord, refund: Refund | None, payment: Any) -> bool:
+    has_failed = record.state == Result.DECLINED
+    if refund is None:
+        return has_failed or (payment is not None and payment.was_refused)
+    agrees = (refund.status == RefundStatus.FAILED) == has_failed and refund.amount == record.amount
+    return agrees or refund.status in REFUND_OPEN
 
 
 def _only_ours(

@@ -5,11 +5,14 @@ from uuid import uuid4
 
 import pytest
 from django.core.management import CommandError, call_command
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 from django.utils.timezone import now
 
 from accounts.access import NotAllowed, access_of
 from accounts.models import AuditEntry
+from invoices.money import Money
 from payments.gateways.sandbox.models import CardPayment, Clock
 from payments.gateways.sandbox.models import Dispute as SandboxDispute
 from payments.gateways.sandbox.models import Refund as SandboxRefund
@@ -299,3 +302,16 @@ def test_without_an_answer_nothing_is_called_a_difference(payer, profile):
     CardPayment.objects.all().delete()
     sandbox().faults.arm("drop_before", on="lookup", times=5)
     assert compare() == []
+
+
+def test_lines_that_agree_cost_the_same_queries_however_many_they_are(payer, profile):
+    def many(count):
+        for _index in range(count):
+            _invoice, payment = paid(payer, profile)
+            amount, key = Money(4000, "EUR"), uuid4()
+            refund(access=staff(), payment_id=payment.pk, amount=amount, reason="Test", attempt_key=key, at=NOW)
+        with CaptureQueriesContext(connection) as queries:
+            assert compare() == []
+        return len(queries)
+
+    assert many(1) == many(4)
