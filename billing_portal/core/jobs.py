@@ -26,6 +26,8 @@ BATCH, SMALL_BATCH = 100, 10
 # A job that still finds work after so many batches is broken, or the next pass continues where it stopped.
 MAX_BATCHES = 10_000
 PASS_SECONDS = 60
+# What a worker that is told to stop gives its jobs, less than the service manager gives it (`deploy/`, 30 seconds).
+STOP_SECONDS = 20
 # The worker is missed when no pass has begun for so long. A pass that closes the periods of a hundred thousand profiles
 # takes its time, and until it ends nothing tells it from one that was killed.
 MISSED_AFTER = timedelta(minutes=5)
@@ -104,17 +106,24 @@ def every_minute(jobs: Sequence[Job], stopping: threading.Event) -> Job:
     return Job("due", begin_pass, PASS_SECONDS)
 
 
-def work(jobs: Sequence[Job], stopping: threading.Event) -> None:
-    """The worker: a thread for each job with ``seconds``. Once ``stopping`` is set each finishes its batch."""
+def work(jobs: Sequence[Job], stopping: threading.Event, *, stop_within: float = STOP_SECONDS) -> None:
+    """The worker: a thread for each job that has ``seconds``, until ``stopping`` is set and each has finished its
+    batch. One that takes longer is left where it is and ends with the process, as if it had been killed: its rows come
+    up again when their lease is over, and a mail in the hands of a slow server was counted as unsure beforehand."""
     threads = [
-        threading.Thread(target=_repeat, args=(job, job.seconds, stopping), name=job.name)
+        threading.Thread(target=_repeat, args=(job, job.seconds, stopping), name=job.name, daemon=True)
         for job in jobs
         if job.seconds is not None
     ]
     for thread in threads:
         thread.start()
+    while not stopping.is_set():
+        threads[0].join(0.2)  # not `stopping.wait`, whose lock the handler of a signal could not take
+    until = monotonic() + stop_within
     for thread in threads:
-        thread.join()
+        thread.join(max(0.0, until - monotonic()))
+    if unfinished := [thread.name for thread in threads if thread.is_alive()]:
+        log.warning("worker ends before its jobs", jobs=unfinished)
 
 
 def _repeat(job: Job, seconds: float, stopping: threading.Event) -> None:

@@ -9,6 +9,7 @@ from datetime import timedelta
 
 import pytest
 
+from billing_portal.core.jobs import Job, work
 from billing_portal.core.mail import LEASE, MAX_UNSURE, send_due
 from billing_portal.core.models import OutgoingMail
 from billing_portal.core.outbox import queue
@@ -25,6 +26,7 @@ class MailServer:
         self.listener = socket.create_server(("127.0.0.1", 0))
         self.port = self.listener.getsockname()[1]
         self.mails, self.behind_data = [], []
+        self.has_mail, self.may_answer = threading.Event(), threading.Event()
         threading.Thread(target=self._serve, daemon=True).start()
 
     def _serve(self):
@@ -55,7 +57,10 @@ class MailServer:
                 lines.append(text)
             self.mails.append(b"".join(lines))
             act = self.behind_data.pop(0) if self.behind_data else "accept"
-            if act == "drop":
+            if act == "hang":
+                self.has_mail.set()
+                self.may_answer.wait(60)
+            if act in {"drop", "hang"}:
                 return
             stream.write(b"250 taken\r\n" if act == "accept" else b"554 no\r\n")
 
@@ -153,3 +158,20 @@ def test_a_mail_whose_workers_always_end_is_given_up(server, row):
 
 def test_the_lease_is_longer_than_the_longest_answer_of_a_mail_server():
     assert 2 * timedelta(seconds=DATA_TIMEOUT) < LEASE
+
+
+@pytest.mark.two_connections
+@pytest.mark.django_db(transaction=True)
+def test_a_worker_that_is_told_to_stop_leaves_a_slow_server_and_the_mail_is_counted(server, row):
+    server.behind_data = ["hang"]
+    stopping = threading.Event()
+    threading.Thread(target=lambda: server.has_mail.wait(60) and stopping.set()).start()
+
+    work([Job("mail", lambda _at, limit: send_due(at=NOW, limit=limit), 1)], stopping, stop_within=0.1)
+
+    (sending,) = (thread for thread in threading.enumerate() if thread.name == "mail")
+    assert sending.daemon  # so it ends with the process
+    assert stands(row) == (False, NOW + LEASE, 1, 1)
+    server.may_answer.set()
+    sending.join(60)
+    assert stands(row) == (False, NOW + LEASE, 1, 1)

@@ -5,6 +5,8 @@ import re
 from django.conf import settings
 
 from billing_portal import gunicorn_config
+from billing_portal.core.jobs import STOP_SECONDS
+from billing_portal.processes import ProcessGroup
 
 ROOT = settings.BASE_DIR
 
@@ -26,6 +28,12 @@ def test_nginx_waits_longer_for_an_answer_than_the_web_server():
 def test_whoever_stops_the_web_server_waits_until_requests_in_progress_have_ended():
     assert number("deploy/billing-portal-web.service", r"TimeoutStopSec=(\d+)") > gunicorn_config.graceful_timeout
     assert number("compose.yaml", r"stop_grace_period: (\d+)s") > gunicorn_config.graceful_timeout
+
+
+def test_whoever_stops_the_worker_waits_longer_than_it_gives_its_jobs():
+    assert number("deploy/billing-portal-worker.service", r"TimeoutStopSec=(\d+)") > STOP_SECONDS
+    assert number("compose.yaml", r"stop_grace_period: (\d+)s") > STOP_SECONDS
+    assert ProcessGroup().patience > STOP_SECONDS
 
 
 def test_each_file_starts_the_web_server_and_the_worker_with_the_portals_own_settings():
