@@ -6,7 +6,7 @@ from datetime import date
 from typing import TYPE_CHECKING, Any, Self
 
 from django.conf import settings
-from django.db.models import Exists, OuterRef, Q, QuerySet
+from django.db.models import Exists, F, OuterRef, Q, QuerySet
 
 from accounts.roles import Permission
 from invoices.money import minors_of
@@ -67,7 +67,9 @@ class InvoiceQuerySet(QuerySet["Invoice"]):
         """Those billed for, or with due, an amount as a person writes it: ``944.84``, ``944,84``, ``1.234,50``."""
         is_meant = Q(pk__in=[])
         for minor, currencies in minors_of(typed):
-            is_meant |= Q(Q(total_minor=minor) | Q(amount_due_minor=minor), currency__in=currencies)
+            # What is due on an invoice of which nothing was paid is its total.
+            left = Q(amount_due_minor=minor, amount_due_minor__gt=0, amount_due_minor__lt=F("total_minor"))
+            is_meant |= Q(Q(total_minor=minor) | left, currency__in=currencies)
         return self.filter(is_meant)
 
     def count_up_to(self, limit: int) -> int:

@@ -1,8 +1,14 @@
 from django.apps import AppConfig
+from django.db.backends.signals import connection_created
 from django.utils.translation import gettext_lazy as _
+
+from billing_portal.core.spelling import teach_sqlite
 
 
 class CoreConfig(AppConfig):
     name = "billing_portal.core"
     label = "core"
     verbose_name = _("Jobs and mail")
+
+    def ready(self) -> None:
+        connection_created.connect(teach_sqlite)

@@ -29,6 +29,7 @@ from itertools import batched
 
 from accounts import audit
 from accounts.models import BillingProfile, InvoiceSection
+from billing_portal.core.spelling import compact
 from invoices.importing.columns import Column, Columns, Row, day, identifier, number, one_of, text, yes_or_no
 from invoices.importing.csv_reader import Problems, Seen, Texts
 from invoices.importing.file_format import BadRow
@@ -82,7 +83,7 @@ class ChargeImport(FileImport[list[Numbered], Charge]):
         for line, row in batch:
             try:
                 charge = self._make(row, profiles.get(row["profile"]), sections)
-                earlier = stored.get((charge.profile_id, charge.source_reference))
+                earlier = stored.get((charge.profile_id, compact(charge.source_reference)))
                 if earlier is None:
                     new.append(charge)
                 elif differing := [COLUMN_OF.get(name, name) for name in differing_facts(charge, earlier)]:

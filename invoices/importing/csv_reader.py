@@ -9,6 +9,7 @@ from collections.abc import Callable, Collection, Iterator
 from operator import itemgetter
 from typing import BinaryIO, NamedTuple, Self
 
+from billing_portal.core.spelling import compact
 from invoices.importing.file_format import BYTE_ORDER_MARK, BadRow, FileFormat, UnusableFile
 
 LONGEST_LINE = 16 * 1024
@@ -128,8 +129,8 @@ class Seen:
         self.database.close()
 
     def first_line(self, profile: str, reference: str, line: int) -> int:
-        """The line on which this reference was first met; notes it when that is now."""
-        key = (profile, reference)
+        """The line on which this reference was first met, in whatever spelling; notes it when that is now."""
+        key = (profile, compact(reference))
         if self.database.execute("INSERT OR IGNORE INTO seen VALUES (?, ?, ?)", (*key, line)).rowcount:
             return line
         row = self.database.execute("SELECT line FROM seen WHERE profile = ? AND reference = ?", key).fetchone()

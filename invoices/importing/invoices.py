@@ -41,6 +41,7 @@ from typing import Any
 from django.conf import settings
 
 from accounts.models import BillingProfile, InvoiceSection
+from billing_portal.core.spelling import compact
 from invoices.bulk import new_row
 from invoices.importing.columns import Column, Columns, Row, day, identifier, number, one_of, own_number, rate, text
 from invoices.importing.csv_reader import Problems, Seen, Texts
@@ -182,7 +183,7 @@ class InvoiceImport(FileImport[list[SourceInvoice], NewInvoice]):
         for source in batch:
             try:
                 profile = self._profile(source.profile)
-                earlier = stored.get((profile.pk, source.reference))
+                earlier = stored.get((profile.pk, compact(source.reference)))
                 if earlier is not None and earlier.source_digest != source.digest:
                     raise BadRow(f"invoice {source.reference!r} was imported before, as {earlier}, with other content.")
                 if earlier is not None:

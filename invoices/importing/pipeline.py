@@ -10,11 +10,12 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from django.db import IntegrityError, models, reset_queries, transaction
+from django.db import IntegrityError, connection, models, reset_queries, transaction
 
 from accounts.access import Access
 from accounts.models import BillingProfile, InvoiceSection
 from accounts.operations.profiles import CurrencyChanged
+from billing_portal.core.spelling import compact, compact_sql
 from invoices.importing.columns import Columns, Row
 from invoices.importing.csv_reader import LONGEST_LINE, Problem, Problems, Reader, Seen, Texts
 from invoices.importing.file_format import BadRow, FileFormat, UnusableFile, detect
@@ -25,9 +26,10 @@ Progress = Callable[[str, Reader], None]
 
 # Pairs, because two lists would be looked up each with each. The last condition is the index's own, or it is not used.
 BY_REFERENCE = """
-WITH wanted (profile_id, reference) AS (VALUES {pairs})
+WITH given (profile_id, reference) AS (VALUES {pairs}),
+wanted (profile_id, reference) AS (SELECT profile_id, {wanted} FROM given)
 SELECT stored.* FROM wanted JOIN {table} AS stored
-ON stored.profile_id = wanted.profile_id AND stored.source_reference = wanted.reference
+ON stored.profile_id = wanted.profile_id AND {stored} = wanted.reference
 AND NOT (stored.source_reference = '')
 """
 
@@ -208,10 +210,16 @@ def sections_named(names: set[str], profiles: Iterable[int]) -> dict[tuple[int, 
 def stored_by_reference[Row: models.Model](
     model: type[Row], references: Iterable[tuple[int, str]]
 ) -> dict[tuple[int, str], Row]:
-    """The rows that have these references, by profile and reference."""
+    """The rows that have these references in whatever spelling, by profile and `compact` reference."""
     wanted = list(references)
     if not wanted:
         return {}
-    statement = BY_REFERENCE.format(pairs=", ".join(["(%s, %s)"] * len(wanted)), table=model._meta.db_table)
+    vendor = connection.vendor
+    statement = BY_REFERENCE.format(
+        pairs=", ".join(["(%s, %s)"] * len(wanted)),
+        wanted=compact_sql("reference", vendor),
+        table=model._meta.db_table,
+        stored=compact_sql("stored.source_reference", vendor),
+    )
     rows: Any = model._default_manager.raw(statement, [value for pair in wanted for value in pair])
-    return {(row.profile_id, row.source_reference): row for row in rows}
+    return {(row.profile_id, compact(row.source_reference)): row for row in rows}

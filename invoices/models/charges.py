@@ -108,7 +108,8 @@ class Charge(models.Model):
         verbose_name_plural = _("charges")
         constraints = [
             UniqueConstraint(
-                fields=["profile", "source_reference"],
+                "profile",
+                Compact("source_reference"),
                 condition=~Q(source_reference=""),
                 name="charge_source_reference_once",
                 violation_error_message=_("Another charge of this billing profile has this reference."),

@@ -15,6 +15,7 @@ from django.utils.translation import gettext, pgettext_lazy
 from django.utils.translation import gettext_lazy as _
 
 from accounts.models import BillingProfile, InvoiceSection
+from billing_portal.core.spelling import Compact
 from invoices.money import MoneyOf
 from invoices.querysets import InvoiceQuerySet
 from invoices.states import InvoiceStatus, Label
@@ -174,7 +175,8 @@ class Invoice(models.Model):
                 name="invoice_imported_payment_reference_once",
             ),
             UniqueConstraint(
-                fields=["profile", "source_reference"],
+                "profile",
+                Compact("source_reference"),
                 condition=~Q(source_reference=""),
                 name="invoice_source_reference_once",
                 violation_error_message=_("Another invoice of this billing profile has this reference."),
@@ -187,6 +189,13 @@ class Invoice(models.Model):
             Index(fields=["profile", "-total_minor", "-id"], name="invoice_by_total"),
             Index(fields=["profile", "-amount_due_minor", "-id"], name="invoice_by_amount_due"),
             Index(fields=["profile", "status", "-issued_on", "-id"], name="invoice_by_status"),
+            # For the search by amount over all profiles; the second holds the few that are paid in part.
+            Index(fields=["total_minor"], name="invoice_of_amount"),
+            Index(
+                fields=["amount_due_minor"],
+                condition=Q(amount_due_minor__gt=0, amount_due_minor__lt=F("total_minor")),
+                name="invoice_of_amount_left",
+            ),
             # Holds all that the figures above the list add up, so that no row is read for them.
             Index(
                 fields=["profile", "due_on", "id", "amount_due_minor", "payment_started_at"],

@@ -6,11 +6,14 @@ from typing import Any
 
 from django.core.exceptions import ValidationError
 from django.db import IntegrityError, transaction
+from django.db.models import Value
+from django.db.models.lookups import Exact
 from django.utils.translation import gettext as _
 
 from accounts import audit
 from accounts.access import Access
 from accounts.operations.profiles import keep_currencies
+from billing_portal.core.spelling import Compact
 from invoices.bulk import bulk_insert
 from invoices.models import Charge, TaxRate
 from invoices.money import UnknownCurrency
@@ -125,7 +128,8 @@ def _recorded_before(charge: Charge) -> Charge | None:
     """The charge that has this one's reference. Raises CannotCharge when it says something else."""
     if not charge.source_reference:
         return None
-    earlier = Charge.objects.filter(profile=charge.profile, source_reference=charge.source_reference).first()
+    same = Exact(Compact("source_reference"), Compact(Value(charge.source_reference)))
+    earlier = Charge.objects.filter(same, profile=charge.profile).exclude(source_reference="").first()
     if earlier is None:
         return None
     if differing := differing_facts(charge, earlier):

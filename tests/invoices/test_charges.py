@@ -100,6 +100,7 @@ def test_a_tax_rate_that_is_no_longer_in_use_is_refused(profile):
 def test_the_same_reference_with_the_same_facts_is_the_same_charge(profile):
     first = charged(profile, on=DAY, source_reference="A-1")
     assert charged(profile, on=DAY, source_reference=" A-1 ") == first
+    assert charged(profile, on=DAY, source_reference="a -1") == first
     assert Charge.objects.count() == 1
     assert AuditEntry.objects.count() == 1
 

@@ -84,6 +84,12 @@ def test_the_same_file_twice_changes_nothing_and_a_longer_one_adds_what_is_new(s
     assert AuditEntry.objects.count() == 2
 
 
+def test_a_charge_whose_reference_is_spelled_otherwise_is_the_same(shop, file):
+    bring_in(file(row(shop, "REF 1")))
+    assert "recorded before: 1" in bring_in(file(row(shop, "ref1")))
+    assert Charge.objects.count() == 1
+
+
 def test_a_charge_that_was_billed_meanwhile_is_left_alone(shop, file):
     bring_in(file(row(shop)))
     type(shop).objects.filter(pk=shop.pk).update(billed_until_on=date(2026, 10, 5), next_invoice_on=date(2026, 11, 5))

@@ -132,6 +132,18 @@ def test_a_known_reference_with_other_content_is_an_error_that_names_it(profile,
     assert "Line 2: invoice 'A-1' was imported before, as INV-000001, with other content." in said
 
 
+@pytest.mark.parametrize("spelling", ["inv 25", "INV25", "Inv\u00a025"])
+def test_a_known_reference_in_another_spelling_is_the_same_invoice(profile, file, spelling):
+    run(file(f"{HEADING}{profile.code},INV 25,,Hosting,1,10,,\n"))
+    said = refusal(file(f"{HEADING}{profile.code},{spelling},,Hosting,1,10,,\n"))
+    assert f"Line 2: invoice {spelling!r} was imported before, as INV-000001, with other content." in said
+
+
+def test_one_reference_in_two_spellings_of_a_file_is_refused(profile, file):
+    rows = "".join(f"{profile.code},{name},,Hosting,1,10,,\n" for name in ("INV 25", "inv25"))
+    assert "Line 3: invoice 'inv25' began on line 2; its rows must stand together." in refusal(file(HEADING + rows))
+
+
 def test_one_reference_may_serve_two_profiles(profile, file):
     other = BillingProfileFactory()
     run(file(f"{HEADING}{profile.code},A-1,,Hosting,1,10,,\n{other.code},A-1,,Hosting,1,10,,\n"))

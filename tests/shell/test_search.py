@@ -1,6 +1,7 @@
 """The search box finds pages by their words, and of everything else only what the person may see."""
 
 import pytest
+from django.db import connection
 from django.urls import reverse
 
 from billing_portal.search import MAX_SHOWN, find
@@ -135,3 +136,14 @@ def test_any_text_may_be_asked_for(payer, client, query):
 def test_who_has_not_signed_in_is_asked_to(client):
     response = client.get(reverse("search"), {"q": "INV"})
     assert response.status_code == 302
+
+
+@pytest.mark.two_connections  # of PostgreSQL, whose plans these are
+def test_an_amount_is_found_in_indexes_though_there_are_a_million_invoices_of_all_profiles(profile):
+    issued(profile, "944.84")
+    with connection.cursor() as cursor:
+        cursor.execute("SET LOCAL enable_seqscan = off")  # of a few rows it reads all, which is right
+    plan = Invoice.objects.of_amount("944,84").explain()
+    assert "on invoice_of_amount " in plan
+    assert "on invoice_of_amount_left " in plan
+    assert "Seq Scan" not in plan
