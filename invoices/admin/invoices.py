@@ -40,8 +40,9 @@ from invoices.operations.voiding import CannotVoid, rebill, void
 from invoices.remittances import without_account
 from invoices.states import InvoiceStatus, Label, WrongState
 
-# An action works for so long, this many invoices to a transaction; the rest waits for the next press.
-MAX_SECONDS, BATCH, MAX_REFUSALS = 15, 200, 20
+# An action begins no further batch after so long, this many invoices to a transaction; the rest waits for the next
+# press. On a busy machine a batch takes some seconds.
+MAX_SECONDS, BATCH, MAX_REFUSALS = 12, 50, 20
 WRITTEN = ("kind", "period_start_on", "period_end_on", "po_number", "source_reference")
 SUMS = ("charges", "tax", "total", "credited", "paid", "paid_before", "paid_back", "charged_back", "amount_due")
 FACTS = (

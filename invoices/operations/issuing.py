@@ -131,6 +131,7 @@ def _refusals(invoices: Sequence[Invoice]) -> dict[int, Exception]:
     computed: list[InvoiceLine] = []
     for invoice in invoices:
         lines = lines_of[invoice.pk]
+        stored = [_sums_of(line) for line in lines]
         try:
             check_move(invoice.status, InvoiceStatus.OPEN)
             if not lines:
@@ -139,9 +140,13 @@ def _refusals(invoices: Sequence[Invoice]) -> dict[int, Exception]:
         except (CannotIssue, WrongState) as refusal:
             refusals[invoice.pk] = refusal
         else:
-            computed += lines
+            computed += [line for line, sums in zip(lines, stored, strict=True) if _sums_of(line) != sums]
     InvoiceLine.objects.bulk_update(computed, LINE_SUMS, batch_size=500)
     return refusals
+
+
+def _sums_of(line: InvoiceLine) -> list[Any]:
+    return [getattr(line, name) for name in LINE_SUMS]
 
 
 def create_drafts(invoices: Sequence[Invoice], lines: Iterable[InvoiceLine], *, access: Access, at: datetime) -> None:

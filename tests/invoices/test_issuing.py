@@ -5,19 +5,32 @@ from datetime import date
 from decimal import Decimal
 
 import pytest
-from django.db import connections, transaction
+from django.db import connection, connections, transaction
+from django.test.utils import CaptureQueriesContext
 
 from accounts.access import system_access
 from accounts.models import AuditEntry, InvoiceSection, TaxId
 from invoices.models import Invoice, InvoiceLine, NumberSeries
 from invoices.numbering import creditor_reference
-from invoices.operations.issuing import CannotIssue, issue, recompute_draft
+from invoices.operations.issuing import CannotIssue, issue, issue_many, recompute_draft
 from invoices.states import WrongState
 from tests.factories import NOW, TODAY, BillingProfileFactory, draft, issued
 
 
 def issue_now(invoice: Invoice) -> Invoice:
     return issue(access=system_access(), invoice_id=invoice.pk, today=TODAY, at=NOW)
+
+
+@pytest.mark.django_db
+def test_many_drafts_whose_lines_are_right_are_issued_without_writing_their_lines(profile):
+    right, wrong = draft(profile), draft(profile)
+    recompute_draft(invoice_id=right.pk)
+    InvoiceLine.objects.filter(invoice=wrong).update(unit_price=7)
+    with CaptureQueriesContext(connection) as queries:
+        issue_many(access=system_access(), invoice_ids=[right.pk], at=NOW)
+    assert not [query["sql"] for query in queries if query["sql"].startswith('UPDATE "invoices_invoiceline"')]
+    ((invoice,), _refused) = issue_many(access=system_access(), invoice_ids=[wrong.pk], at=NOW)
+    assert (invoice.total_minor, wrong.lines.get().amount_minor) == (700, 700)
 
 
 @pytest.mark.django_db
