@@ -80,6 +80,20 @@ def wait_until_blocked(thread):
             time.sleep(0.01)
 
 
+def wait_until_waiting(how_many):
+    """Until so many connections wait for locks, whoever holds them."""
+    waiting = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
+    deadline = time.monotonic() + 60
+    with connection.cursor() as cursor:
+        while True:
+            cursor.execute("SELECT pg_stat_clear_snapshot()")
+            cursor.execute(waiting)
+            if cursor.fetchone()[0] >= how_many():
+                return
+            assert time.monotonic() < deadline, "the others neither wait nor end"
+            time.sleep(0.01)
+
+
 def test_a_change_that_is_being_withdrawn_is_not_made(person):
     change = ask(person)
 
@@ -166,14 +180,16 @@ def test_somebody_who_is_being_erased_is_not_made_active_again(invited):
 
 def test_no_more_addresses_are_tried_out_at_the_same_moment_than_one_after_the_other(person, monkeypatch):
     UserFactory(email="taken@example.com")
-    real = addresses._record
+    real, tries, begun = addresses._record, MAX_REQUESTS + 2, []
 
     def slowly(*entry, **detail):
-        time.sleep(0.2)  # opens the gap between refusing and writing it down
+        """Opens the gap between refusing and writing it down until the others have come as far as they can."""
+        begun.append(1)
+        wait_until_waiting(lambda: tries - len(begun))
         real(*entry, **detail)
 
     monkeypatch.setattr(addresses, "_record", slowly)
-    outcomes = at_once(*[lambda: ask(person, "taken@example.com")] * (MAX_REQUESTS + 2))
+    outcomes = at_once(*[lambda: ask(person, "taken@example.com")] * tries)
     assert [type(outcome) for outcome in outcomes].count(AddressTaken) == MAX_REQUESTS
     assert AuditEntry.objects.filter(action="address.refused").count() == MAX_REQUESTS
 

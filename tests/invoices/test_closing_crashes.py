@@ -3,10 +3,11 @@
 import os
 import random
 import signal
-import time
 from datetime import date
+from functools import partial
 
 import pytest
+from django.db import connection
 
 from accounts.access import system_access
 from invoices.models import Charge, Invoice, InvoiceLine, NumberSeries, PeriodClosing
@@ -99,18 +100,24 @@ def test_killed_within_a_chunk_nothing_of_it_stays(profiles, module, name, when)
     assert everything_was_billed_once(profiles)
 
 
-def test_workers_killed_at_random_moments_bill_everything_once(profiles):
-    randomness = random.Random(20261105)
+def test_workers_killed_at_random_statements_bill_everything_once(profiles):
+    """Three at once, each at another statement; one that has nothing left to do ends before its own comes."""
+    randomness, killed = random.Random(20261105), 0
 
-    def act():
-        for _closed in close_periods(access=system_access(), at=AT, chunk=2):
-            time.sleep(0.01)
+    def act(left):
+        def count_down(execute, *statement):
+            nonlocal left
+            left -= 1
+            return execute(*statement) if left else die()
+
+        with connection.execute_wrapper(count_down):
+            for _closed in close_periods(access=system_access(), at=AT, chunk=2):
+                pass
 
     for _round in range(4):
-        children = [in_another_process(act) for _worker in range(3)]
-        for child in children:
-            time.sleep(randomness.uniform(0.01, 0.06))
-            os.kill(child, signal.SIGKILL)
-            os.waitpid(child, 0)
+        children = [in_another_process(partial(act, randomness.randint(1, 60))) for _worker in range(3)]
+        ends = [os.waitpid(child, 0)[1] for child in children]
+        killed += sum(map(os.WIFSIGNALED, ends))
+    assert killed
     run(AT)
     assert everything_was_billed_once(profiles)
