@@ -101,7 +101,10 @@ def invoice_table(request: HttpRequest, access: Access, kind: str) -> HttpRespon
     filters = Filters.read(request.GET, list(InvoiceSection.objects.visible_to(access)))
     invoices = filters.apply(Invoice.objects.visible_to(access), rows.today)
     if kind == "xlsx" and invoices.count_up_to(MAX_XLSX_ROWS) > MAX_XLSX_ROWS:
-        text = _("An Excel file holds at most %(count)s invoices. Choose a period, or download CSV.")
+        text = _(
+            "An Excel file is made whole before it is sent, so it holds at most %(count)s invoices. Choose a period, "
+            "or download CSV, which has no limit."
+        )
         messages.error(request, text % {"count": MAX_XLSX_ROWS})
         return redirect(reverse("invoices:list", args=[rows.profile.code]) + filters.query())
     # A payment made meanwhile would move a row to where it is read again; by date each row stands once.

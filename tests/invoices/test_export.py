@@ -184,7 +184,7 @@ def test_more_than_fits_is_refused_before_it_is_made(client, payer, profile, mon
     client.force_login(payer)
     response = client.get(f"{list_url(profile)}xlsx?status=past_due", follow=True)
     assert response.redirect_chain == [(f"{list_url(profile)}?status=past_due", 302)]
-    assert "An Excel file holds at most 1 invoices." in response.text
+    assert "it holds at most 1 invoices. Choose a period, or download CSV, which has no limit." in response.text
     assert len(rows(fetch(client, profile))) == 3
 
 
