@@ -315,3 +315,81 @@ def test_lines_that_agree_cost_the_same_queries_however_many_they_are(payer, pro
         return len(queries)
 
     assert many(1) == many(4)
+
+
+def refunded(payer, profile):
+    payment, key = paid(payer, profile)[1], uuid4()
+    return refund(access=staff(), payment_id=payment.pk, amount=payment.amount, reason="Test", attempt_key=key, at=NOW)
+
+
+def test_a_refund_of_another_amount_waits_for_staff(payer, profile):
+    refunded(payer, profile)
+    SandboxRefund.objects.update(amount_minor=11900)
+
+    compare()
+
+    assert open_differences() == [("refund", "119.00 EUR succeeded", "120.00 EUR succeeded")]
+
+
+def test_a_refund_that_failed_here_alone_waits_for_staff(payer, profile):
+    Refund.objects.filter(pk=refunded(payer, profile).pk).update(status="failed")
+
+    compare()
+
+    assert open_differences() == [("refund", "120.00 EUR succeeded", "120.00 EUR failed")]
+
+
+def test_a_refund_that_failed_at_the_provider_before_we_knew_of_it_is_no_difference(payer, profile):
+    payment = paid(payer, profile)[1]
+    sandbox().operator.refund(payment.gateway_id, 4000)
+    SandboxRefund.objects.update(state="declined")
+
+    assert compare() == []
+
+
+def test_a_refund_that_is_asked_about_is_no_difference(payer, profile):
+    Refund.objects.filter(pk=refunded(payer, profile).pk).update(status="unknown")
+    SandboxRefund.objects.update(amount_minor=11900)
+
+    assert compare() == []
+
+
+def lost(payer, profile):
+    payment = paid(payer, profile)[1]
+    sandbox().operator.decide(sandbox().operator.dispute(payment.gateway_id, 2000), "lost")
+    deliver()
+
+
+def test_a_dispute_of_another_amount_waits_for_staff(payer, profile):
+    lost(payer, profile)
+    SandboxDispute.objects.update(amount_minor=1900)
+
+    compare()
+
+    assert open_differences() == [("dispute", "19.00 EUR lost", "20.00 EUR lost")]
+
+
+def test_a_dispute_that_only_we_know_waits_for_staff(payer, profile):
+    lost(payer, profile)
+    SandboxDispute.objects.all().delete()
+
+    compare()
+
+    assert open_differences() == [("dispute", "", "20.00 EUR lost")]
+
+
+def test_money_that_staff_refused_and_paid_back_at_the_provider_is_no_difference(payer, profile):
+    sandbox().faults.arm("other_amount", value=11000)
+    payment = press_pay(payer, issued(profile), card(profile))
+    sandbox().operator.refund(payment.gateway_id, 11000)
+    resolve_mismatch(access=staff(), payment_id=payment.pk, accept=False, at=NOW)
+
+    assert compare() == []
+
+
+def test_each_comparison_begins_days_before_the_last_one():
+    """What was made while a clock was wrong is on no later list otherwise."""
+    compare_due(at=now(), limit=10)
+    charge = foreign_charge()
+    CardPayment.objects.filter(pk=charge.pk).update(created_at=now() - timedelta(days=2))
+    assert compare_due(at=now() + timedelta(days=1), limit=10) == 1

@@ -14,7 +14,7 @@ from invoices.operations.dunning import remind_due
 from payments.models import AutomaticCharge, Payment
 from payments.operations.autopay import charge_due
 from payments.operations.notifications import announce_due, warn_of_expiring_cards
-from tests.factories import NOW, issued
+from tests.factories import NOW, issued, member
 from tests.payments.acts import card, staff
 from tests.payments.pages import browser, pay_url, text_of
 
@@ -70,9 +70,11 @@ def test_a_post_of_an_old_page_charges_nothing_and_says_why(client, profile, inv
     assert not Payment.objects.exists()
 
 
-def test_the_payment_methods_keep_the_cards_and_add_none(client, profile):
+@pytest.mark.parametrize("role", ["invoice_manager", "profile_owner"])
+def test_the_payment_methods_keep_the_cards_and_add_none(profile, role):
     card(profile, is_default=True)
-    text = text_of(client.get(reverse("payments:methods", args=[profile.code])))
+    person = browser(member(profile, role))
+    text = text_of(person.get(reverse("payments:methods", args=[profile.code])))
     assert "We do not accept cards at the moment" in text
     assert "Visa •••• 4242" in text
     for offer in ("Add a card", "Replace", "Charged automatically", "Automatic charges"):
