@@ -3,9 +3,10 @@
 import re
 
 import pytest
+from django.urls import reverse
 from playwright.sync_api import expect
 
-from tests.factories import issued, member
+from tests.factories import UserFactory, issued, member
 from tests.payments.acts import card, charges
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
@@ -96,3 +97,21 @@ def test_a_slash_goes_to_the_search_box_and_finds_the_page(at_invoices):
     box.fill("cost management")
     page.keyboard.press("Enter")
     expect(page.get_by_role("main").get_by_role("link", name="Cost Management + Billing").first).to_be_visible()
+
+
+FIRST = """document.activeElement === [...document.querySelectorAll(
+    'main form[method=post] :is(input:not([type=hidden]), select, textarea), #content-main .form-row :is(input, select)'
+)].find(field => field.checkVisibility())"""
+
+
+def test_each_page_with_a_form_begins_at_its_first_field(profile, page, live_server, sign_in):
+    sign_in(member(profile, "profile_owner"))
+    for path in (
+        reverse("accounts:wire_request", args=[profile.code]),
+        reverse("accounts:contacts", args=[profile.code]),
+    ):
+        page.goto(live_server.url + path)
+        page.wait_for_function(FIRST)
+    sign_in(UserFactory(is_staff=True, is_superuser=True))
+    page.goto(live_server.url + reverse("admin:accounts_billingprofile_hold", args=[profile.pk]))
+    page.wait_for_function(FIRST)
