@@ -110,8 +110,11 @@ def test_a_credit_note_is_made_after_showing_what_will_come_of_it(staff, profile
     done = staff.post(correct(invoice), data | {"confirmed": "yes"}, follow=True).content.decode()
     assert "Credit note CN-000001 was made." in done
     assert reverse("admin:invoices_creditnote_change", args=[CreditNote.objects.get().pk]) in done
-    twice = staff.post(correct(invoice), data | {"confirmed": "yes"})
-    assert "A credit note was made meanwhile" in twice.text
+    twice = staff.post(correct(invoice), data | {"confirmed": "yes"}, follow=True).content.decode()
+    assert "A credit note was made meanwhile" in twice
+    assert 'value="Billed too much"' in twice
+    assert f'name="{line}" value="40"' in twice
+    assert "at most €60.00" in twice
     invoice.refresh_from_db()
     assert (CreditNote.objects.count(), invoice.amount_due_minor) == (1, 6000)
 
