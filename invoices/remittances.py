@@ -5,6 +5,7 @@ seller's account from the settings (``SELLER_IBAN``) for its own ``SELLER_CURREN
 us. It keeps a copy of what it printed; the portal shows the account that holds now besides.
 """
 
+import re
 from collections.abc import Iterable
 from datetime import date
 from io import BytesIO
@@ -14,6 +15,7 @@ from django.conf import settings
 from segno.helpers import make_epc_qr
 from stdnum import iban
 
+from billing_portal.core.iso_codes import countries
 from invoices.models import Invoice, RemittanceAccount
 from invoices.money import Money
 
@@ -132,11 +134,13 @@ def payment_code_svg(remittance: Remittance, amount: Money, reference: str) -> s
 
 
 def is_account_number(number: str) -> bool:
-    """An IBAN with the right check digits, or the number of an account in a country without IBAN: it has digits, and
-    does not begin as an IBAN does. Money that is sent to a wrong one comes back after days, or never."""
+    """An IBAN with the right check digits, or the number of an account in a country without IBAN: it has at least four
+    digits, and does not begin with a country as an IBAN does. Money that is sent to a wrong one comes back after days,
+    or never."""
     compacted = compact(number)
-    looks_like_iban = compacted[:2].isalpha() and compacted[2:4].isdigit()
-    return bool(iban.is_valid(compacted)) if looks_like_iban else any(map(str.isdigit, compacted))
+    if compacted[:2] in countries():
+        return bool(iban.is_valid(compacted))
+    return len(re.findall("[0-9]", compacted)) >= 4 and re.fullmatch("[A-Z0-9./-]+", compacted) is not None
 
 
 def compact(text: str) -> str:

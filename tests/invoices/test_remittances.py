@@ -94,6 +94,7 @@ def test_staff_are_warned_before_they_issue_an_invoice_without_an_account(client
 @pytest.mark.parametrize(
     ("number", "is_one"),
     [("NL53 EXAM 0000 0000 00", True), ("NL54EXAM0000000000", False), ("000123456789", True), ("banana", False),
+     ("NLS3EXAM0000000000", False), ("ABNA_NL2", False), ("021000021 / 12-3456", True), ("ABC 12", False),
      ("", False)],
 )  # fmt: skip
 def test_an_account_number_has_digits_and_an_iban_the_right_ones(number, is_one):

@@ -385,6 +385,8 @@ def test_money_that_staff_refused_and_paid_back_at_the_provider_is_no_difference
     resolve_mismatch(access=staff(), payment_id=payment.pk, accept=False, at=NOW)
 
     assert compare() == []
+    payment.refresh_from_db()
+    assert (payment.status, payment.needs_staff) == ("declined", False)
 
 
 def test_each_comparison_begins_days_before_the_last_one():
