@@ -175,3 +175,15 @@ def test_a_worker_that_is_told_to_stop_leaves_a_slow_server_and_the_mail_is_coun
     server.may_answer.set()
     sending.join(60)
     assert stands(row) == (False, NOW + LEASE, 1, 1)
+
+
+def test_a_server_has_ten_minutes_to_take_a_mail(server, row, monkeypatch):
+    patience, data = [], smtplib.SMTP.data
+
+    def hand_over(connection, mail):
+        patience.append(connection.sock.gettimeout())
+        return data(connection, mail)
+
+    monkeypatch.setattr(smtplib.SMTP, "data", hand_over)
+    send_due(at=NOW)
+    assert patience == [DATA_TIMEOUT]
