@@ -13,6 +13,7 @@ from accounts.operations.profiles import CannotChangeProfile, close_profile, hol
 from invoices.operations.dunning import update_profile_statuses
 from tests.accounts.test_address_races import meanwhile
 from tests.factories import NOW, TODAY, UserFactory, issued, member
+from tests.payments.acts import card, press_pay, state
 
 pytestmark = pytest.mark.django_db
 
@@ -39,6 +40,14 @@ def test_a_held_profile_stays_held_whatever_is_paid_until_staff_lift_it(profile,
         ("profile.held", {"before": "active", "reason": "Fraud suspected"}),
         ("profile.released", {"before": "held"}),
     ]
+
+
+def test_a_payment_of_what_is_past_due_leaves_a_held_profile_held(profile, payer, staff):
+    invoice = issued(profile, due_on=TODAY - timedelta(days=60))
+    hold_profile(access=staff, profile_id=profile.pk, reason="Fraud suspected", at=NOW)
+    assert press_pay(payer, invoice, card(profile)).status == "succeeded"
+    assert state(invoice)[0] == "paid"
+    assert status_of(profile) == ("held", "Fraud suspected")
 
 
 def test_a_released_profile_is_disabled_by_the_clock_if_something_is_past_due(profile, staff):
