@@ -141,3 +141,20 @@ def test_a_late_message_does_not_open_what_staff_refused(payer, profile):
     deliver()
     payment.refresh_from_db()
     assert (payment.status, payment.needs_staff) == ("declined", False)
+
+
+def test_a_second_charge_in_another_currency_is_not_booked_and_waits_for_staff(payer, profile):
+    invoice, first = paid(payer, profile)
+    payment = Payment.objects.select_related("profile", "method").get(pk=first.pk)
+    other = replace(attempt_of(payment), key=str(uuid4()), gateway_id="", amount=Money(12000, "USD"))
+    assert sandbox().charge(other).result == Result.SUCCEEDED
+
+    for _time in range(2):
+        deliver()
+
+    first.refresh_from_db()
+    assert Payment.objects.get() == first
+    assert first.needs_staff
+    assert first.events.filter(result="charged_again", detail__currency="USD").count() == 1
+    assert state(invoice) == ("paid", 12000, 0)
+    assert books_are_clean()
