@@ -124,6 +124,12 @@ def test_a_file_in_utf_16_is_refused_in_words(profile, file):
     assert "The file is UTF-16. Save it as CSV UTF-8." in refusal(file(HEADING.encode("utf-16")))
 
 
+def test_a_file_that_is_half_utf_8_and_half_windows_1252_is_refused(profile, file):
+    lines = [f"{profile.code};A-{number};Café;10\n" for number in (1, 2)]
+    content = f"{HEADING}\n".encode() + lines[0].encode() + lines[1].encode("cp1252")
+    assert "Line 2 is UTF-8 and line 3 is not. Save the file as CSV UTF-8." in refusal(file(content))
+
+
 def test_a_control_total_must_be_met(profile, file):
     path = file(f"{HEADING}\n{profile.code};A-1;Hosting;12,50\n")
     said = refusal(path, "--total", "EUR 1250.00")
