@@ -279,6 +279,14 @@ def test_the_list_is_searched_and_filtered(staff, profile, query, found):
     assert sorted(invoice.number for invoice in invoices) == found
 
 
+@pytest.mark.parametrize("query", ["944.84", "944,84", "fabrikam", "Fabrikam Holding"])
+def test_the_list_is_searched_by_amount_and_by_customer(staff, profile, query):
+    issued(profile)
+    other = BillingProfileFactory(account__name="Fabrikam", account__company="Fabrikam Holding")
+    invoice = issued(other, "944.84")
+    assert list(staff.get(LIST, {"q": query}).context["cl"].result_list) == [invoice]
+
+
 def test_the_list_costs_the_same_however_long_it_is(staff, profile, django_assert_num_queries):
     issued(profile)
     staff.get(LIST)
