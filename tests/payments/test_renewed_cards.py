@@ -5,6 +5,7 @@ from datetime import timedelta
 import pytest
 from django.core.management import call_command
 
+from billing_portal.jobs import jobs
 from payments.gateways.sandbox.models import StoredCard
 from payments.models import PaymentMethod
 from payments.operations.attempts import CannotPay
@@ -151,3 +152,12 @@ def test_stored_cards_are_looked_up_each_month_and_each_day_near_their_end(profi
     look_up_cards(at=NOW + timedelta(days=32))
     method.refresh_from_db()
     assert (method.status, method.next_lookup_at) == ("removed", None)
+
+
+def test_the_worker_looks_up_what_is_due(profile):
+    method = renewed(profile)
+    PaymentMethod.objects.update(next_lookup_at=NOW)
+    (cards,) = (job for job in jobs() if job.name == "cards")
+    cards.run(NOW, 10)
+    method.refresh_from_db()
+    assert method.expiry_year == 2031
