@@ -129,6 +129,16 @@ def test_a_refund_in_part_pays_back_through_the_gateway_once(client, paid, invoi
     assert "Agreed by phone" in text_of(client.get(url(refund)))
 
 
+def test_a_refund_that_is_refused_keeps_what_was_typed(client, paid):
+    Payment.objects.filter(pk=paid.pk).update(disputed_at=NOW)
+    form = {"attempt_key": str(uuid4()), "amount": "20.00", "reason": "Agreed by phone"}
+    page = client.post(url(paid, "refund"), form)
+    assert "A refund now could pay it twice." in text_of(page)
+    for typed in ("Agreed by phone", "20.00"):
+        assert f'value="{typed}"' in page.content.decode()
+    assert not Refund.objects.exists()
+
+
 def test_a_refund_takes_the_invoice_back_when_staff_say_so(client, paid, invoice):
     assert "Otherwise it is due again, and reminders follow." in text_of(client.get(url(paid, "refund")))
     form = {"attempt_key": str(uuid4()), "amount": "120.00", "reason": "Sent twice", "takes_back_invoices": "on"}
