@@ -6,7 +6,7 @@ from datetime import date
 from typing import TYPE_CHECKING, Any, Self
 
 from django.conf import settings
-from django.db.models import Exists, F, OuterRef, Q, QuerySet
+from django.db.models import Exists, F, OuterRef, Q, QuerySet, Sum
 
 from accounts.roles import Permission
 from invoices.money import minors_of
@@ -22,7 +22,7 @@ SHOWN_IN_A_ROW = (
 
 if TYPE_CHECKING:
     from accounts.access import Access
-    from invoices.models import Credit, CreditEntry, CreditNote, Invoice  # noqa: F401  named in the bases below
+    from invoices.models import Credit, CreditEntry, CreditNote, Invoice, Transfer  # noqa: F401  named in the bases below
 
 
 class InvoiceQuerySet(QuerySet["Invoice"]):
@@ -119,3 +119,14 @@ class CreditEntryQuerySet(QuerySet["CreditEntry"]):
 class CreditNoteQuerySet(QuerySet["CreditNote"]):
     def visible_to(self, access: Access) -> Self:
         return self.filter(access.scope_filter(Permission.INVOICE_VIEW, "profile"))
+
+
+class TransferQuerySet(QuerySet["Transfer"]):
+    def of_account(self, account: str) -> Self:
+        return self.filter(Q(debit=account) | Q(credit=account))
+
+    def balance(self, account: str) -> int:
+        """What an account has received less what it has given, in minor units of one currency."""
+        received = Sum("amount_minor", filter=Q(debit=account), default=0)
+        sums = self.aggregate(received=received, given=Sum("amount_minor", filter=Q(credit=account), default=0))
+        return int(sums["received"] - sums["given"])

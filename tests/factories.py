@@ -106,11 +106,17 @@ def draft(profile: BillingProfile, amount: str = "120.00", *, tax_rate: str = "0
 
 
 def issued(
-    profile: BillingProfile, amount: str = "120.00", *, today: date = TODAY, due_on: date | None = None, **fields
+    profile: BillingProfile,
+    amount: str = "120.00",
+    *,
+    today: date = TODAY,
+    due_on: date | None = None,
+    at: datetime = NOW,
+    **fields,
 ):
-    """An issued invoice: open, of 120.00 unless said otherwise, due 30 days after ``today``."""
+    """An issued invoice: open, of 120.00 unless said otherwise, due 30 days after ``today``, booked ``at``."""
     invoice = draft(profile, amount, **fields)
-    invoice = issue(access=system_access(profile), invoice_id=invoice.pk, today=today, at=NOW)
+    invoice = issue(access=system_access(profile), invoice_id=invoice.pk, today=today, at=at)
     if due_on is not None:
         Invoice.objects.filter(pk=invoice.pk).update(due_on=due_on)
         invoice.refresh_from_db()

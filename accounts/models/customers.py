@@ -1,7 +1,7 @@
 """The customer: the agreement, the profiles that are invoiced, and the sections their invoices are grouped by."""
 
 import secrets
-from datetime import date, datetime, timedelta
+from datetime import date, datetime
 from functools import lru_cache
 from zoneinfo import ZoneInfo, available_timezones
 
@@ -273,10 +273,6 @@ class BillingProfile(PostalAddress):
     def day_of(self, at: datetime) -> date:
         """The calendar day of a moment where the profile is: what is past due must not depend on the reader."""
         return at.astimezone(ZoneInfo(self.time_zone)).date()
-
-    def month_before(self, at: datetime) -> date:
-        """The first day of the last month that has ended where the profile is."""
-        return (self.day_of(at).replace(day=1) - timedelta(days=1)).replace(day=1)
 
     def has_amounts(self) -> bool:
         """Whether an invoice or draft, a charge, a credit, a card or a payment refers to the profile. Minor units mean

@@ -12,6 +12,7 @@ from accounts.access import Access, fresh
 from accounts.email_addresses import canonical_address
 from accounts.models import BillingContact, BillingProfile
 from accounts.roles import Permission
+from billing_portal.core.time_zones import month_before, seller_day
 
 MAX_CONTACTS = 20
 
@@ -65,7 +66,7 @@ def add_contact(
         gets_invoices=gets_invoices,
         gets_reminders=gets_reminders,
         gets_statements=gets_statements,
-        last_statement_on=profile.month_before(at),
+        last_statement_on=month_before(seller_day(at))[0],
     )
     _record(access, at, "contact.added", profile, email)
     return contact

@@ -18,6 +18,7 @@ from accounts.models import BillingContact, BillingProfile, User, WireRequest
 from accounts.recipients import owners
 from accounts.roles import Permission
 from billing_portal.core.outbox import queue
+from billing_portal.core.time_zones import month_before, seller_day
 
 # Staff get a mail for each request. One may be made anew, but not all day long, nor for one profile after the other.
 MAX_REQUESTS, MAX_REQUESTS_OF_PERSON, WITHIN = 3, 20, timedelta(days=1)
@@ -139,7 +140,7 @@ def _add_contact(request: WireRequest, *, access: Access, at: datetime) -> None:
             name=request.contact_name,
             email=email,
             language=request.requested_by.language or "en",
-            last_statement_on=profile.month_before(at),
+            last_statement_on=month_before(seller_day(at))[0],
         )
         _record(access, at, "contact.added", profile, email=email)
 

@@ -1,13 +1,30 @@
-"""Days as the clock of each billing profile has them, asked of the database in one condition."""
+"""Days: the seller's, by which money is booked, and those that the clock of each billing profile has, asked of the
+database in one condition."""
 
 from datetime import UTC, date, datetime, timedelta
 from functools import cache
 from zoneinfo import ZoneInfo, available_timezones
 
 from django.db.models import Q
+from django.utils import timezone
 
 # The clocks furthest behind and ahead of UTC.
 BEHIND, AHEAD = timedelta(hours=12), timedelta(hours=14)
+
+
+def seller_day(at: datetime) -> date:
+    """The calendar day of a moment where the seller is."""
+    return at.astimezone(timezone.get_default_timezone()).date()
+
+
+def month_of(day: date) -> tuple[date, date]:
+    """The first and the last day of the month of a day."""
+    first_on = day.replace(day=1)
+    return first_on, (first_on + timedelta(days=31)).replace(day=1) - timedelta(days=1)
+
+
+def month_before(day: date) -> tuple[date, date]:
+    return month_of(day.replace(day=1) - timedelta(days=1))
 
 
 def latest_day(at: datetime) -> date:

@@ -4,8 +4,20 @@ from invoices.models.charges import Charge, PeriodClosing, TaxRate
 from invoices.models.credit_notes import CreditNote, CreditNoteLine, IssuedDocument
 from invoices.models.credits import Credit, CreditEntry
 from invoices.models.invoices import Invoice, InvoiceLine, NumberSeries, RemittanceAccount
+from invoices.models.ledger import Transfer
 
 __all__ = [
-    "Charge", "Credit", "CreditEntry", "CreditNote", "CreditNoteLine", "Invoice", "InvoiceLine", "IssuedDocument",
-    "NumberSeries", "PeriodClosing", "RemittanceAccount", "TaxRate",
-]  # fmt: skip
+    "Charge",
+    "Credit",
+    "CreditEntry",
+    "CreditNote",
+    "CreditNoteLine",
+    "Invoice",
+    "InvoiceLine",
+    "IssuedDocument",
+    "NumberSeries",
+    "PeriodClosing",
+    "RemittanceAccount",
+    "TaxRate",
+    "Transfer",
+]

@@ -4,6 +4,7 @@ What the invoice still owes is lowered first. What was paid with money becomes a
 paid with credits goes back to those. Of a line no more is taken back than earlier notes have left.
 """
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from datetime import date, datetime
 from typing import NamedTuple
@@ -16,7 +17,8 @@ from django.utils.translation import gettext_noop
 
 from accounts import audit
 from accounts.access import Access, require_staff
-from invoices.models import Credit, CreditNote, CreditNoteLine, Invoice, InvoiceLine
+from invoices.ledger import RECEIVABLE, REVENUE, book, tax_account, transfer
+from invoices.models import Credit, CreditNote, CreditNoteLine, Invoice, InvoiceLine, Transfer
 from invoices.money import Money
 from invoices.numbering import take_numbers
 from invoices.operations.credits import SETTLED, add_credit, apply_noted, give_credits_back, settle_credited
@@ -167,7 +169,8 @@ def write_note(
     if rest := charges + tax - applied:
         credit = add_credit(
             profile=invoice.profile, amount=Money(rest, invoice.currency), source=Credit.Source.CREDIT_NOTE,
-            description=f"{number}: {invoice.number}", at=at, actor=access.user,
+            description=f"{number}: {invoice.number}", at=at, actor=access.user, account=RECEIVABLE, invoice=invoice,
+            kind=Transfer.Kind.CREDIT_NOTE, key=f"credit_note:{number}/kept", reference=number,
         )  # fmt: skip
     note = CreditNote(
         invoice=invoice,
@@ -196,6 +199,19 @@ def write_note(
         for position, part in enumerate(parts, start=1)
         if part.amount_minor or part.tax_minor
     )
+    taxes = Counter[str]()
+    for part in parts:
+        taxes[tax_account(part.line.tax_rate)] += part.tax_minor
+    book(
+        *(
+            transfer(
+                Transfer.Kind.CREDIT_NOTE, Money(minor, note.currency), debit=account, credit=RECEIVABLE,
+                key=f"credit_note:{number}/{account}", profile_id=invoice.profile_id, invoice_id=invoice.pk,
+                reference=number, at=at,
+            )
+            for account, minor in {REVENUE: charges, **taxes}.items()
+        )
+    )  # fmt: skip
     audit.record(
         access=access, at=at, action="credit_note.issued", subject=number, profile=invoice.profile,
         invoice=invoice.number, total=note.total_minor, applied=applied, reason=note.reason,

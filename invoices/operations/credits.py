@@ -23,7 +23,8 @@ from django.utils.translation import gettext_noop
 from accounts import audit
 from accounts.access import Access, require_staff
 from accounts.models import AuditEntry, BillingProfile, User
-from invoices.models import Credit, CreditEntry, Invoice, InvoiceLine
+from invoices.ledger import BANK, CUSTOMER_CREDIT, GOODWILL, RECEIVABLE, book, transfer
+from invoices.models import Credit, CreditEntry, Invoice, InvoiceLine, Transfer
 from invoices.money import Money
 from invoices.operations.dunning import lock_profile, reinstate
 from invoices.payability import wait_text
@@ -243,7 +244,8 @@ def take_back_credit(*, access: Access, credit_id: int, reason: str, at: datetim
     if credit.source == Credit.Source.OVERPAYMENT:
         raise CannotCredit(_("The customer paid this money. Pay it back from the page of the payment instead."))
     gone = credit.remaining
-    move([Movement(credit, CreditEntry.Kind.TAKEN_BACK, -gone.minor, note=reason.strip())], at=at, actor=access.user)
+    taken = Movement(credit, CreditEntry.Kind.TAKEN_BACK, -gone.minor, note=reason.strip(), account=account_of(credit))
+    move([taken], at=at, actor=access.user)
     audit.record(
         access=access, at=at, action="credit.taken_back", subject=credit.description[:120], profile=credit.profile,
         credit=credit.pk, amount_minor=gone.minor, currency=gone.currency, reason=reason.strip(),
@@ -263,18 +265,24 @@ def expire_credits(*, at: datetime, limit: int = 500) -> int:
     rows = Credit.objects.filter(TO_EXPIRE, over).order_by("expires_on", "pk")
     lots = list(rows.select_for_update(of=("self",), skip_locked=True)[:limit])
     if lots:
-        move([Movement(lot, CreditEntry.Kind.EXPIRED, -lot.remaining_minor) for lot in lots], at=at)
+        expired = CreditEntry.Kind.EXPIRED
+        move([Movement(lot, expired, -lot.remaining_minor, account=account_of(lot)) for lot in lots], at=at)
     return len(lots)
 
 
 class Movement(NamedTuple):
-    """An amount that a lot gains (positive) or loses (negative), and for which invoice."""
+    """An amount that a lot gains (positive) or loses (negative), and the account that it comes from or goes to: an
+    invoice's receivable, unless another is named."""
 
     credit: Credit
     kind: CreditEntry.Kind
     minor: int
     invoice: Invoice | None = None
     note: str = ""
+    account: str = RECEIVABLE
+    # What the ledger calls it, when that is not the kind of entry: money of a payment.
+    booked_as: Transfer.Kind | None = None
+    key: str = ""
 
 
 def add_credit(
@@ -287,27 +295,60 @@ def add_credit(
     actor: User | None = None,
     starts_on: date | None = None,
     expires_on: date | None = None,
+    account: str = "",
+    invoice: Invoice | None = None,
+    kind: Transfer.Kind = Transfer.Kind.CREDIT_GRANTED,
+    key: str = "",
+    reference: str = "",
 ) -> Credit:
-    """Makes a lot and its first entry. Its source is money that fits on no invoice, unless another is named."""
+    """Makes a lot and its first entry. Its source is money that fits on no invoice, unless another is named.
+
+    ``account``, ``invoice``, ``kind``, ``key`` and ``reference`` say what the ledger books: where the amount comes from
+    and because of what. Without them it is granted, from the account of its source."""
     credit = Credit.objects.create(
         profile=profile, source=source, currency=amount.currency, amount_minor=amount.minor,
         remaining_minor=amount.minor, description=description[:200], starts_on=starts_on, expires_on=expires_on,
         created_at=at, created_by=actor,
     )  # fmt: skip
-    kind = CreditEntry.Kind.GRANTED
-    CreditEntry.objects.create(credit=credit, kind=kind, amount_minor=amount.minor, at=at, actor=actor)
+    granted = CreditEntry.Kind.GRANTED
+    CreditEntry.objects.create(credit=credit, kind=granted, amount_minor=amount.minor, at=at, actor=actor)
+    book(
+        transfer(
+            kind, amount, debit=account or account_of(credit), credit=CUSTOMER_CREDIT, key=key or f"credit:{credit.pk}",
+            profile_id=profile.pk, invoice_id=invoice.pk if invoice else None, lot_id=credit.pk,
+            reference=reference or credit.description, at=at,
+        )
+    )  # fmt: skip
     return credit
+
+
+def account_of(credit: Credit) -> str:
+    """Where a granted credit comes from, and goes when it expires or is taken back."""
+    return BANK if credit.source == Credit.Source.PREPAYMENT else GOODWILL
 
 
 def move(movements: Sequence[Movement], *, at: datetime, actor: User | None = None) -> None:
     """Writes movements of locked lots: their entries, and what is left of each lot, in two statements. The database
-    adds up and refuses less than nothing, so a caller that forgot the lock fails instead of spending a lot twice."""
-    CreditEntry.objects.bulk_create(
+    adds up for itself and refuses less than nothing, so a caller that forgot the lock fails instead of spending a lot
+    twice."""
+    entries = CreditEntry.objects.bulk_create(
         CreditEntry(
             credit=movement.credit, kind=movement.kind, amount_minor=movement.minor, invoice=movement.invoice, at=at,
             actor=actor, note=movement.note[:200],
         )
         for movement in movements
+    )  # fmt: skip
+    book(
+        *(
+            transfer(
+                movement.booked_as or Transfer.Kind(f"credit_{movement.kind}"),
+                Money(movement.minor, movement.credit.currency), debit=movement.account, credit=CUSTOMER_CREDIT,
+                key=movement.key or f"credit_entry:{entry.pk}",
+                profile_id=movement.credit.profile_id, invoice_id=movement.invoice.pk if movement.invoice else None,
+                lot_id=movement.credit.pk, reference=movement.credit.description, at=at,
+            )
+            for movement, entry in zip(movements, entries, strict=True)
+        )
     )  # fmt: skip
     changes: Counter[int] = Counter()
     for movement in movements:
@@ -318,7 +359,10 @@ def move(movements: Sequence[Movement], *, at: datetime, actor: User | None = No
         credit.remaining_minor += changes[credit.pk]
 
 
-def change_credit(credit: Credit, amount: Money, *, at: datetime, note: str = "") -> None:
-    """Money of a locked lot goes back to its source (negative), or comes again. The refund says who did it."""
+def change_credit(
+    credit: Credit, amount: Money, *, account: str, booked_as: Transfer.Kind, key: str, note: str, at: datetime
+) -> None:
+    """Money of a locked lot goes back to where it came from (negative), or came back after all: ``account``. No actor
+    is noted: who paid it back stands with the refund."""
     kind = CreditEntry.Kind.GIVEN_BACK if amount.minor > 0 else CreditEntry.Kind.TAKEN_BACK
-    move([Movement(credit, kind, amount.minor, note=note)], at=at)
+    move([Movement(credit, kind, amount.minor, None, note, account, booked_as, key)], at=at)

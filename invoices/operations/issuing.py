@@ -14,6 +14,7 @@ from zoneinfo import ZoneInfo
 
 from django.conf import settings
 from django.db import transaction
+from django.db.models import Sum
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_noop
 
@@ -22,8 +23,9 @@ from accounts.access import Access
 from accounts.models import AuditEntry, BillingProfile
 from accounts.operations.profiles import keep_currencies
 from invoices.bulk import bulk_insert, reserve_ids
-from invoices.models import Invoice, InvoiceLine
-from invoices.money import percent_of, rounded_minor
+from invoices.ledger import OPENING, RECEIVABLE, REVENUE, tax_account, transfer
+from invoices.models import Invoice, InvoiceLine, Transfer
+from invoices.money import Money, percent_of, rounded_minor
 from invoices.numbering import creditor_reference, take_numbers
 from invoices.operations.credits import apply_at_issue
 from invoices.operations.dunning import next_reminder
@@ -186,7 +188,7 @@ def issue_invoices(
         if invoice.created_at is not None:
             invoice.save()
     _insert([invoice for invoice in invoices if invoice.created_at is None], lines, at)
-    # What else is booked by an issue, such as tax by rate and the transfers of a ledger, belongs here.
+    _book(invoices, at)
     bulk_insert(AuditEntry, _audit_entries("invoice.issued", invoices, access=access, at=at))
     by_day: dict[date, list[int]] = defaultdict(list)
     for invoice in invoices:
@@ -213,6 +215,29 @@ def _complete(invoice: Invoice, number: str, *, remittances: Remittances, at: da
     invoice.remittance = remittances.copy_for(invoice.currency, issued_on)
     if invoice.open_minor:
         _plan(invoice, issued_on, invoice.due_on, at)
+
+
+def _book(invoices: Sequence[Invoice], at: datetime) -> None:
+    """What is owed, from now on, and what was paid of it before the import. Two queries for any number of invoices."""
+    rows = InvoiceLine.objects.filter(invoice__in=[invoice.pk for invoice in invoices]).order_by()
+    taxes: dict[int, dict[str, int]] = defaultdict(dict)
+    for pk, rate, minor in rows.values_list("invoice", "tax_rate").annotate(Sum("tax_minor")):
+        taxes[pk][tax_account(rate)] = int(minor)
+
+    def transfers() -> Iterator[Transfer]:
+        for invoice in invoices:
+            about: dict[str, Any] = {"profile_id": invoice.profile_id, "invoice_id": invoice.pk, "at": at}
+            for account, minor in {REVENUE: invoice.charges_minor, **taxes[invoice.pk]}.items():
+                yield transfer(
+                    Transfer.Kind.INVOICE, Money(minor, invoice.currency), debit=RECEIVABLE, credit=account,
+                    key=f"invoice:{invoice.pk}/{account}", reference=invoice.po_number, **about,
+                )  # fmt: skip
+            yield transfer(
+                Transfer.Kind.PAYMENT, Money(invoice.paid_before_minor, invoice.currency), debit=OPENING,
+                credit=RECEIVABLE, key=f"invoice:{invoice.pk}/paid_before", reference=invoice.source_reference, **about,
+            )  # fmt: skip
+
+    bulk_insert(Transfer, (row for row in transfers() if row.amount_minor))
 
 
 def _issued_on(invoice: Invoice) -> date:

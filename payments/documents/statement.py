@@ -7,6 +7,7 @@ from typing import Any
 from django.conf import settings
 from django.utils.translation import gettext as _
 
+from billing_portal.core.time_zones import seller_day
 from invoices.documents.figures import day, figure
 from invoices.documents.invoice import frame
 from invoices.documents.typesetting import typeset
@@ -23,7 +24,7 @@ def statement_pdf(statement: Statement, *, at: datetime) -> bytes:
 def statement_data(statement: Statement, *, at: datetime) -> dict[str, Any]:
     """What the template prints. The seller is today's: a statement is no invoice, and is made when it is asked for."""
     profile = statement.profile
-    today = profile.day_of(at)
+    today = seller_day(at)
     closing = _("Balance so far") if statement.is_running(today) else _("Closing balance")
     period = _("%(start)s to %(end)s") % {"start": day(statement.first_on), "end": day(statement.last_on)}
     title = _("Statement of account %(period)s") % {"period": period}
@@ -60,4 +61,4 @@ def statement_data(statement: Statement, *, at: datetime) -> dict[str, Any]:
 
 
 def _row(line: Line) -> list[str]:
-    return [day(line.on), str(line.what.label), line.number, line.reference, figure(line.amount), figure(line.balance)]
+    return [day(line.on), str(line.kind.label), line.number, line.reference, figure(line.amount), figure(line.balance)]

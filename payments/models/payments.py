@@ -11,6 +11,7 @@ from django.utils.translation import override
 from accounts.models import BillingProfile, User
 from accounts.models.customers import CODE_ALPHABET
 from billing_portal.core.spelling import Compact
+from invoices.ledger import BANK
 from invoices.models import Credit, Invoice
 from invoices.money import MoneyOf
 from payments.models.methods import PaymentMethod, card_label
@@ -143,6 +144,11 @@ class Payment(KeyedMovement):
     @property
     def is_open(self) -> bool:
         return self.status in OPEN
+
+    @property
+    def ledger_account(self) -> str:
+        """Where its money is: with the provider until it pays out, or at our bank."""
+        return f"clearing:{self.gateway}" if self.channel == self.Channel.CARD else BANK
 
     @property
     def method_label(self) -> str:

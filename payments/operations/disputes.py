@@ -16,10 +16,10 @@ from accounts.access import system_access
 from invoices.models import Invoice
 from invoices.operations.invoice_payments import mark_disputed
 from payments.gateways import base
-from payments.models import Dispute, DisputeAllocation, Payment, PaymentAllocation, PaymentEvent
+from payments.models import Dispute, Payment, PaymentAllocation, PaymentEvent
 from payments.operations import notifications
 from payments.operations.gateway_calls import DAY, fetch_dispute
-from payments.operations.reversals import parts_of, plan_reversal, restore_payment, reverse_payment, total_of
+from payments.operations.reversals import take, undo
 from payments.operations.settlement import invoices_of, lock, record_audit, record_event
 from payments.states import DISPUTE_MOVES, DisputeStatus
 
@@ -50,11 +50,9 @@ def book_on_locked(
     if old == new:
         return row
     if new == DisputeStatus.LOST:
-        _take(row, at)
+        take(payment, row, at=at)
     elif old == DisputeStatus.LOST:
-        parts = parts_of(row)
-        row.allocations.all().delete()
-        restore_payment(payment, parts, by_bank=True, at=at)
+        undo(payment, row, at=at)
     invoices = invoices_of(rows)
     _mark(payment, invoices)
     _record(row, invoices, source=source, at=at)
@@ -70,26 +68,6 @@ def _copy_facts(row: Dispute, facts: base.Dispute, new: DisputeStatus, at: datet
     row.closed_at = None if is_open else at
     row.next_lookup_at = at + DAY if is_open else None
     row.taken_minor = 0
-
-
-def take_missing(row: Dispute, payment: Payment, at: datetime) -> bool:
-    """Takes what a lost dispute of a locked payment could not take before, as far as it is there by now. Returns
-    whether any was."""
-    row.payment, taken = payment, row.taken_minor
-    _take(row, at)
-    return row.taken_minor > taken
-
-
-def _take(row: Dispute, at: datetime) -> None:
-    """Takes what the bank took, as far as it is still there. A claim in another currency is for staff altogether."""
-    payment = row.payment
-    parts = plan_reversal(payment, row.missing) if row.currency == payment.currency else []
-    DisputeAllocation.objects.bulk_create(
-        DisputeAllocation(dispute=row, allocation=allocation, amount_minor=part.minor) for allocation, part in parts
-    )
-    reverse_payment(payment, parts, by_bank=True, at=at)
-    row.taken_minor += total_of(parts, payment.currency).minor
-    row.save(update_fields=["taken_minor"])
 
 
 def _mark(payment: Payment, invoices: list[Invoice]) -> None:

@@ -2,13 +2,30 @@
 as the sum on an invoice and its allocations. A row changed by hand fails at least one of them."""
 
 import re
+from collections import Counter
 from collections.abc import Iterator
 from string import Formatter
 from typing import Any
 
-from django.db.models import BigIntegerField, Count, Exists, F, Max, Min, OuterRef, Q, QuerySet, Subquery, Sum, Value
-from django.db.models.functions import Coalesce
+from django.db.models import (
+    BigIntegerField,
+    Case,
+    Count,
+    Exists,
+    F,
+    Max,
+    Min,
+    OuterRef,
+    Q,
+    QuerySet,
+    Subquery,
+    Sum,
+    Value,
+    When,
+)  # fmt: skip
+from django.db.models.functions import Coalesce, Concat
 
+from invoices.ledger import BANK, CUSTOMER_CREDIT, RECEIVABLE, UNMATCHED
 from invoices.models import (
     Charge,
     Credit,
@@ -19,6 +36,7 @@ from invoices.models import (
     InvoiceLine,
     NumberSeries,
     PeriodClosing,
+    Transfer,
 )
 from invoices.states import InvoiceStatus
 from payments.models import (
@@ -39,7 +57,7 @@ MAX_SHOWN = 20
 
 def check_books() -> list[str]:
     """One sentence for each difference found, at most 20 for each kind; an empty list when everything adds up."""
-    problems = list(gaps_in_numbers())
+    problems = [*gaps_in_numbers(), *wrong_balances()]
     for sentence, wrong in CHECKS.items():
         columns = dict.fromkeys(name for _text, name, _format, _conversion in Formatter().parse(sentence) if name)
         problems += [sentence.format(**row) for row in wrong.values(*columns).distinct()[:MAX_SHOWN]]
@@ -82,6 +100,41 @@ def gaps_in_numbers() -> Iterator[str]:
             )
 
 
+def wrong_balances() -> Iterator[str]:
+    """Each account at a provider or our bank holds what payments brought and refunds and disputes took; what these took
+    and found nowhere is unmatched."""
+    expected: Counter[tuple[str, str]] = Counter()
+    took = Case(When(channel=Payment.Channel.CARD, then=Concat(Value("clearing:"), F("gateway"))), default=Value(BANK))
+    paid_in = Payment.objects.filter(status=PaymentStatus.SUCCEEDED).annotate(account=took).order_by()
+    for account, currency, minor in paid_in.values_list("account", "currency").annotate(Sum("amount_minor")):
+        expected[account, currency] += minor
+    refunds = Refund.objects.exclude(status=RefundStatus.FAILED).annotate(unfound=F("missing_minor"))
+    lost = DISPUTES.filter(status=DisputeStatus.LOST).annotate(unfound=F("amount_minor") - F("taken_minor"))
+    by_gateway = When(payment__channel=Payment.Channel.CARD, then=Concat(Value("clearing:"), F("payment__gateway")))
+    lost = lost.filter(currency=F("payment__currency")).annotate(account=Case(by_gateway, default=Value(BANK)))
+    sent_by_us = When(paid_on__isnull=False, then=Value(BANK))
+    refunds = refunds.annotate(account=Case(sent_by_us, by_gateway, default=Value(BANK)))
+    for claims in (refunds, lost):
+        rows = claims.order_by().values_list("account", "currency")
+        for account, currency, minor, unfound in rows.annotate(Sum("amount_minor"), Sum("unfound")):
+            expected[account, currency] -= minor
+            expected[UNMATCHED, currency] += unfound
+    booked: Counter[tuple[str, str]] = Counter()
+    moved = TRANSFERS.exclude(kind__startswith="credit_")  # prepayments, which no payment here brought
+    for column, sign in (("debit", 1), ("credit", -1)):
+        of_money = Q(**{f"{column}__startswith": "clearing:"}) | Q(**{f"{column}__in": (BANK, UNMATCHED)})
+        sums = moved.filter(of_money).order_by().values_list(column, "currency").annotate(Sum("amount_minor"))
+        for account, currency, minor in sums:
+            booked[account, currency] += sign * minor
+    for account, currency in sorted(expected.keys() | booked.keys()):
+        if expected[account, currency] != booked[account, currency]:
+            yield (
+                f"Account {account} in {currency}: the ledger has {booked[account, currency]}, its payments, refunds"
+                f" and disputes come to {expected[account, currency]}."
+            )
+
+
+TRANSFERS = Transfer.objects.all()
 ALLOCATIONS, ENTRIES, CHARGES = PaymentAllocation.objects.all(), CreditEntry.objects.all(), Charge.objects.order_by()
 NOTES, DISPUTES, TAKEN_PARTS = CreditNote.objects.all(), Dispute.objects.all(), DisputeAllocation.objects.all()
 LINES, NOTE_LINES = InvoiceLine.objects.all(), CreditNoteLine.objects.all()
@@ -139,6 +192,17 @@ credited = Invoice.objects.annotate(
 notes = CreditNote.objects.annotate(
     charges=subquery_sum(NOTE_LINES, "note", "amount_minor"), tax=subquery_sum(NOTE_LINES, "note", "tax_minor")
 )
+owed = Invoice.objects.annotate(
+    owed=subquery_sum(TRANSFERS.filter(debit=RECEIVABLE), "invoice", "amount_minor")
+    - subquery_sum(TRANSFERS.filter(credit=RECEIVABLE), "invoice", "amount_minor"),
+    billed=subquery_sum(TRANSFERS.filter(kind=Transfer.Kind.INVOICE, debit=RECEIVABLE), "invoice", "amount_minor")
+    - subquery_sum(TRANSFERS.filter(kind=Transfer.Kind.INVOICE, credit=RECEIVABLE), "invoice", "amount_minor"),
+    left=F("total_minor") - F("credited_minor") - F("paid_minor"),
+)
+kept = Credit.objects.annotate(
+    kept=subquery_sum(TRANSFERS.filter(credit=CUSTOMER_CREDIT), "lot", "amount_minor")
+    - subquery_sum(TRANSFERS.filter(debit=CUSTOMER_CREDIT), "lot", "amount_minor")
+)
 noted_lines = InvoiceLine.objects.filter(invoice__credit_notes__isnull=False).annotate(
     charges=subquery_sum(NOTE_LINES, "line", "amount_minor"), tax=subquery_sum(NOTE_LINES, "line", "tax_minor")
 )
@@ -159,6 +223,18 @@ CHECKS: dict[str, QuerySet[Any]] = {
     ),
     "Invoice {number}: refunded is {refunded_minor}, its refunds come to {back}.": paid.exclude(
         refunded_minor=F("back")
+    ),
+    # What an invoice owes, and what is left of a credit = the balance of its transfers.
+    "Invoice {number}: {left} of {total_minor} is left to pay, in the ledger {owed} of {billed}.": owed.exclude(
+        status=InvoiceStatus.DRAFT
+    ).exclude(left=F("owed"), total_minor=F("billed")),
+    "Credit {pk}: {remaining_minor} is left, in the ledger {kept}.": kept.exclude(remaining_minor=F("kept")),
+    "Transfer {key}: invoice {invoice__number} is of another profile or currency.": TRANSFERS.filter(
+        Q(invoice__isnull=False),
+        ~Q(invoice__currency=F("currency")) | ~Q(invoice__profile=F("profile")),
+    ),
+    "Transfer {key}: credit {lot} is of another profile or currency.": TRANSFERS.filter(
+        Q(lot__isnull=False), ~Q(lot__currency=F("currency")) | ~Q(lot__profile=F("profile"))
     ),
     # The sums of an issued invoice = the sums of its lines.
     "Invoice {number}: charges are {charges_minor} and tax {tax_minor},"

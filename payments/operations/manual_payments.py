@@ -21,7 +21,8 @@ from invoices.states import InvoiceStatus
 from payments.gateways import base
 from payments.gateways.base import Outcome, Result
 from payments.models import Dispute, Payment, PaymentAllocation, PaymentEvent
-from payments.operations.disputes import book_on_locked, take_missing
+from payments.operations.disputes import book_on_locked
+from payments.operations.reversals import take_missing
 from payments.operations.settlement import Decision, lock, record_audit, record_event, settle, settle_locked
 from payments.states import PaymentStatus
 
@@ -167,9 +168,10 @@ def record_bounce(*, access: Access, payment_id: UUID, reason: str, at: datetime
     name = f"returned {payment.reference}"
     lost = base.Dispute(name, payment.gateway_id, payment.rest, base.DisputeStatus.LOST, reason.strip())
     earlier = Dispute.objects.filter(payment=payment, gateway_id=name).first()
-    if earlier is not None and not take_missing(earlier, payment, at):
+    if earlier is not None and not take_missing(payment, at=at):
         raise CannotRecord(_("It is recorded already that it came back. A credit that it became has been used."))
     row = earlier or book_on_locked(rows, lost, source=STAFF, at=at)
+    row.refresh_from_db(fields=["taken_minor"])
     row.needs_staff = bool(row.missing)
     row.save(update_fields=["needs_staff"])
     detail = {"amount_minor": row.amount_minor, "taken_minor": row.taken_minor, "reason": reason.strip()}

@@ -24,7 +24,7 @@ from accounts.roles import Permission, Scope, roles_with
 from billing_portal.core.batches import run_each
 from billing_portal.core.models import OutgoingMail
 from billing_portal.core.outbox import queue, queue_to
-from billing_portal.core.time_zones import has_come, latest_day
+from billing_portal.core.time_zones import has_come, month_before, seller_day
 from invoices.models import Invoice
 from invoices.operations.invoice_payments import mark_announced, put_off_announcement
 from invoices.payability import reason_not_by_card
@@ -32,7 +32,7 @@ from invoices.remittances import Remittance
 from invoices.states import InvoiceStatus
 from payments.models import AutomaticCharge, Dispute, Payment, PaymentMethod, Refund
 from payments.querysets import PaymentMethodQuerySet
-from payments.statements import Statement, month_before, statement_of
+from payments.statements import Statement, statement_of
 from payments.states import ENDED_WITHOUT_MONEY, PaymentStatus
 
 log = structlog.get_logger("portal.payments")
@@ -342,7 +342,7 @@ def send_statements(*, at: datetime, limit: int) -> int:
     """Queues the statement of the month that ended, for contacts of profiles that pay by check or wire: they have no
     account here, so the mail says everything. Returns how many contacts were taken up. A month without debt and
     movements makes no mail; after a standstill only the last month is sent."""
-    newest_on, _last_on = month_before(latest_day(at))
+    newest_on, _last_on = month_before(seller_day(at))
     waiting = BillingContact.objects.filter(
         Q(last_statement_on=None) | Q(last_statement_on__lt=newest_on),
         gets_statements=True,
@@ -355,9 +355,7 @@ def send_statements(*, at: datetime, limit: int) -> int:
 
 def _send_statement(contact: BillingContact, statements: dict[int, Statement], *, at: datetime) -> int:
     profile = contact.profile
-    first_on, last_on = month_before(profile.day_of(at))
-    if contact.last_statement_on is not None and contact.last_statement_on >= first_on:
-        return 0  # where this profile is, the month has not ended yet
+    first_on, last_on = month_before(seller_day(at))
     if profile.pk not in statements:
         statements.clear()
         statements[profile.pk] = statement_of(profile, first_on, last_on)
@@ -389,7 +387,7 @@ def _statement_context(statement: Statement) -> dict[str, Any]:
         "closing_minor": statement.closing.minor,
         "left_out": len(statement.lines) - len(lines),
         "lines": [
-            {"on": row.on.isoformat(), "what": row.what.value, "number": row.number, "amount_minor": row.amount.minor}
+            {"on": row.on.isoformat(), "what": row.kind.value, "number": row.number, "amount_minor": row.amount.minor}
             for row in lines
         ],
     }

@@ -27,10 +27,10 @@ from invoices.operations.credit_notes import CannotCorrect, take_off
 from invoices.operations.dunning import lock_profile
 from payments.gateways.base import Outcome, Result
 from payments.gateways.registry import get_gateway
-from payments.models import Payment, PaymentEvent, Refund, RefundAllocation
+from payments.models import Payment, PaymentEvent, Refund
 from payments.operations import gateway_calls, notifications
 from payments.operations.gateway_calls import CALL_BUDGET, NoAnswer, call_lookup, call_money, next_lookup, plain_text
-from payments.operations.reversals import parts_of, plan_reversal, restore_payment, reverse_payment, total_of
+from payments.operations.reversals import parts_of, plan_reversal, take, total_of, undo
 from payments.operations.settlement import lock, record_audit, record_event, was_spent
 from payments.states import REFUND_MOVES, REFUND_OPEN, PaymentStatus, RefundStatus
 
@@ -156,15 +156,13 @@ def _reserve(
 ) -> Refund:
     """Writes a refund and takes its amount off credits and invoices of a locked payment. Raises CannotRefund when less
     than that is there, unless the provider has made it already: then what is missing is noted."""
-    parts = plan_reversal(payment, amount)
-    missing = amount - total_of(parts, payment.currency)
-    if missing and not gateway_id:
+    if not gateway_id and total_of(plan_reversal(payment, amount), payment.currency) < amount:
         raise CannotRefund(_("Part of this money is a credit that has been used. Refund less."))
     row = Refund.objects.create(
         payment=payment,
         amount_minor=amount.minor,
         currency=amount.currency,
-        missing_minor=missing.minor,
+        missing_minor=amount.minor,  # until it is taken
         reason=reason[:200],
         gateway_id=gateway_id,
         started_at=at,
@@ -172,10 +170,7 @@ def _reserve(
         next_lookup_at=at + CALL_BUDGET,
         **columns,
     )
-    RefundAllocation.objects.bulk_create(
-        RefundAllocation(refund=row, allocation=allocation, amount_minor=part.minor) for allocation, part in parts
-    )
-    reverse_payment(payment, parts, by_bank=False, at=at)
+    take(payment, row, at=at)
     record_audit("refund.started", payment, by, at, amount_minor=amount.minor, currency=amount.currency, reason=reason)
     return row
 
@@ -212,7 +207,7 @@ def _settle(row: Refund, outcome: Outcome, *, at: datetime) -> Refund:
         row.finished_at, row.needs_staff = at, False
     row.save()
     if new == RefundStatus.FAILED:
-        restore_payment(payment, parts_of(row), by_bank=False, at=at)
+        undo(payment, row, at=at)
     if new == RefundStatus.SUCCEEDED:
         notifications.notify_refund(row, at=at)
     if new not in REFUND_OPEN:

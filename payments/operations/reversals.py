@@ -1,17 +1,30 @@
 """Money of a payment that goes back, by a refund or to the payer's bank: what it is taken off, and how to undo that.
-Everything here happens inside the transaction of a refund or a dispute, on a payment and invoices it has locked."""
+
+Both are claims on what is left of the payment, and the end does not depend on the order in which they are heard of.
+What a claim does not find, because another one holds it or a credit was used, is with the staff and `unmatched` in the
+ledger: the provider has given it and nothing here has. It is taken as soon as the other claim is undone.
+
+Everything here happens inside the transaction of a refund or a dispute, on a payment and invoices it has locked.
+"""
 
 from collections.abc import Sequence
 from datetime import datetime
+from typing import Any
 
-from invoices.models import Credit, Invoice
+from django.db.models import F
+
+from invoices.ledger import BANK, UNMATCHED, book, transfer
+from invoices.models import Credit, Invoice, Transfer
 from invoices.money import Money
 from invoices.operations.credits import change_credit
 from invoices.operations.invoice_payments import give_back_payment, mark_payment_started, take_back_payment
-from payments.models import Dispute, Payment, PaymentAllocation, Refund
+from payments.models import Dispute, DisputeAllocation, Payment, PaymentAllocation, Refund, RefundAllocation
 from payments.operations.settlement import credit_surplus
+from payments.states import DisputeStatus, RefundStatus
 
+Claim = Refund | Dispute
 Part = tuple[PaymentAllocation, Money]
+Kind = Transfer.Kind
 
 
 def plan_reversal(payment: Payment, amount: Money) -> list[Part]:
@@ -36,43 +49,112 @@ def total_of(parts: Sequence[Part], currency: str) -> Money:
     return sum((part for _allocation, part in parts), Money(0, currency))
 
 
-def parts_of(row: Refund | Dispute) -> list[Part]:
-    taken = row.allocations.select_related("allocation__invoice").order_by("pk")
-    return [(part.allocation, Money(part.amount_minor, row.currency)) for part in taken]
+def parts_of(claim: Claim) -> list[Part]:
+    """What a refund or a lost dispute has taken."""
+    taken = claim.allocations.select_related("allocation__invoice").order_by("pk")
+    return [(part.allocation, Money(part.amount_minor, claim.currency)) for part in taken]
 
 
-def reverse_payment(payment: Payment, parts: Sequence[Part], *, by_bank: bool, at: datetime) -> None:
-    """Takes the parts off credits and invoices, which are due again. ``by_bank``: they went to the payer's bank."""
+def take(payment: Payment, claim: Claim, *, at: datetime) -> None:
+    """Takes what a claim asks off credits and invoices, which are due again. What is not found is missing: noted with
+    the claim, and unmatched in the ledger. A claim in another currency than the payment's finds nothing at all."""
+    if claim.currency == payment.currency:
+        _take(payment, claim, account=_account_of(claim, payment), at=at)
+        _book_missing(payment, claim, claim.missing, at=at)
+
+
+def _take(payment: Payment, claim: Claim, *, account: str, at: datetime) -> None:
+    parts = plan_reversal(payment, claim.missing)
+    by_bank = isinstance(claim, Dispute)
     for allocation, part in parts:
+        row = claim.allocations.create(allocation=allocation, amount_minor=part.minor)
         _change_allocation(allocation, part.minor)
+        about: dict[str, Any] = {"account": account, "key": f"{_fact(claim)}/{row.pk}", "at": at}
         if allocation.invoice is not None:
             allocation.invoice.profile = payment.profile
-            take_back_payment(allocation.invoice, part, at=at, by_bank=by_bank)
+            take_back_payment(allocation.invoice, part, by_bank=by_bank, reference=payment.reference, **about)
             _note_open_attempt(allocation.invoice)
         elif allocation.credit is not None:
-            change_credit(allocation.credit, -part, at=at, note=payment.reference)
-    _change_payment(payment, total_of(parts, payment.currency), by_bank=by_bank)
+            kind = Kind.CHARGEBACK if by_bank else Kind.REFUND
+            change_credit(allocation.credit, -part, booked_as=kind, note=payment.reference, **about)
+    taken = total_of(parts, payment.currency)
+    if isinstance(claim, Dispute):
+        claim.taken_minor += taken.minor
+        claim.save(update_fields=["taken_minor"])
+    else:
+        claim.missing_minor -= taken.minor
+        claim.save(update_fields=["missing_minor"])
+    _change_payment(payment, taken, by_bank=by_bank)
 
 
-def restore_payment(payment: Payment, parts: Sequence[Part], *, by_bank: bool, at: datetime) -> None:
-    """Undoes `reverse_payment`: the money stayed with us, or came back. What no longer fits, because an invoice was
-    paid in another way meanwhile, becomes a credit. Staff are told."""
+def undo(payment: Payment, claim: Claim, *, at: datetime) -> None:
+    """Undoes `take` of a claim that ended: the refund failed, or the bank changed its mind, so that the money stayed
+    with us or came back. What no longer fits, because an invoice was paid in another way meanwhile, becomes a credit.
+    Claims that found less than they ask take what is there now. Staff are told."""
+    by_bank = isinstance(claim, Dispute)
     surplus, kept = Money(0, payment.currency), _locked_credits(payment)
-    for allocation, part in parts:
+    kind = Kind.CHARGEBACK_UNDONE if by_bank else Kind.REFUND_FAILED
+    taken = claim.allocations.select_related("allocation__invoice").order_by("pk")
+    rows: list[RefundAllocation | DisputeAllocation] = list(taken)
+    for row in rows:
+        allocation, part = row.allocation, Money(row.amount_minor, payment.currency)
+        key = f"{_fact(claim)}/{row.pk}/undone"
+        about: dict[str, Any] = {"account": _account_of(claim, payment), "key": key, "at": at}
         _change_allocation(allocation, -part.minor)
         if allocation.invoice is not None:
-            paid_with = payment.method_on_record
-            left = give_back_payment(allocation.invoice, part, at=at, paid_with=paid_with, by_bank=by_bank)
+            left = give_back_payment(
+                allocation.invoice, part, paid_with=payment.method_on_record, by_bank=by_bank,
+                reference=payment.reference, **about,
+            )  # fmt: skip
             if left:
                 allocation.amount_minor -= left.minor
                 allocation.save(update_fields=["amount_minor"])
                 surplus += left
         elif allocation.credit_id is not None:
-            change_credit(kept[allocation.credit_id], part, at=at, note=payment.reference)
+            change_credit(kept[allocation.credit_id], part, booked_as=kind, note=payment.reference, **about)
+    given_back = Money(sum(row.amount_minor for row in rows), payment.currency)
     payment.needs_staff = True
-    _change_payment(payment, -total_of(parts, payment.currency), by_bank=by_bank)
+    _change_payment(payment, -given_back, by_bank=by_bank)
     if surplus:
-        credit_surplus(payment, surplus, description=payment.reference, at=at)
+        key = f"{_fact(claim)}/{rows[0].pk}/undone/surplus"
+        credit_surplus(payment, surplus, description=payment.reference, kind=kind, key=key, at=at)
+    missing = Transfer.objects.filter(key__startswith=f"{_fact(claim)}/").balance(UNMATCHED)
+    _book_missing(payment, claim, Money(-missing, payment.currency), at=at)
+    if isinstance(claim, Dispute):
+        claim.allocations.all().delete()
+    take_missing(payment, at=at)
+
+
+def take_missing(payment: Payment, *, at: datetime) -> bool:
+    """Takes what claims of a locked payment did not find before, as far as it is there now. Returns whether any was."""
+    before = payment.refunded_minor
+    lost = payment.disputes.filter(status=DisputeStatus.LOST, currency=payment.currency)
+    refunds = payment.refunds.exclude(status=RefundStatus.FAILED).filter(missing_minor__gt=0)
+    claims: list[Claim] = [*lost.filter(taken_minor__lt=F("amount_minor")).order_by("pk"), *refunds.order_by("pk")]
+    for claim in claims:
+        _take(payment, claim, account=UNMATCHED, at=at)
+    return payment.refunded_minor > before
+
+
+def _book_missing(payment: Payment, claim: Claim, amount: Money, *, at: datetime) -> None:
+    """What the provider has given and nothing here has; negative when it came back."""
+    kind = Kind.CHARGEBACK if isinstance(claim, Dispute) else Kind.REFUND
+    earlier = Transfer.objects.filter(key__startswith=f"{_fact(claim)}/missing:").count() if amount else 0
+    book(
+        transfer(
+            kind, amount, debit=UNMATCHED, credit=_account_of(claim, payment), key=f"{_fact(claim)}/missing:{earlier + 1}",
+            profile_id=payment.profile_id, reference=payment.reference, at=at,
+        )
+    )  # fmt: skip
+
+
+def _account_of(claim: Claim, payment: Payment) -> str:
+    """Where the money of a claim goes from: where the payment's is, unless we sent it from our bank."""
+    return BANK if isinstance(claim, Refund) and claim.paid_on is not None else payment.ledger_account
+
+
+def _fact(claim: Claim) -> str:
+    return f"{claim._meta.model_name}:{claim.pk}"
 
 
 def _locked_credits(payment: Payment) -> dict[int, Credit]:

@@ -17,7 +17,7 @@ from django.db import DatabaseError, transaction
 from accounts import audit
 from accounts.access import Access, system_access
 from accounts.models import User
-from invoices.models import Invoice
+from invoices.models import Invoice, Transfer
 from invoices.money import Money
 from invoices.operations.credits import add_credit
 from invoices.operations.dunning import reinstate
@@ -37,6 +37,7 @@ LOCKED = LOCKED.select_for_update(of=("invoice", "payment"))
 SETTLEABLE = LOCKED.select_related("invoice", "payment").only(
     *("amount_minor", "is_open", "payment__status", "invoice__number", "invoice__status", "invoice__currency"),
     *("invoice__total_minor", "invoice__credited_minor", "invoice__paid_minor", "invoice__payment_started_at"),
+    "invoice__profile",
 )
 WHOLE = LOCKED.select_related("invoice", "payment__profile", "payment__method", "payment__started_by").only(
     *("amount_minor", "refunded_minor", "is_open", "payment", "invoice"),
@@ -259,7 +260,10 @@ def book_money(payment: Payment, rows: list[PaymentAllocation], *, at: datetime,
         if row.invoice is None:
             continue
         part = Money(row.amount_minor, payment.currency)
-        left = apply_payment(row.invoice, part, at=at, paid_with=payment.method_on_record, ends_attempt=not late)
+        left = apply_payment(
+            row.invoice, part, at=at, paid_with=payment.method_on_record, ends_attempt=not late,
+            account=payment.ledger_account, key=f"payment:{row.pk}", reference=payment.reference,
+        )  # fmt: skip
         if left:
             row.amount_minor = (part - left).minor
             row.save(update_fields=["amount_minor"])
@@ -267,15 +271,24 @@ def book_money(payment: Payment, rows: list[PaymentAllocation], *, at: datetime,
     reinstate(payment.profile, at=at)
     if surplus:
         description = f"{payment.reference}: {', '.join(str(row.invoice) for row in rows)}"
-        credit_surplus(payment, surplus, description=description, at=at)
+        credit_surplus(
+            payment, surplus, description=description, kind=Transfer.Kind.PAYMENT,
+            key=f"payment:{rows[0].pk}/surplus", at=at,
+        )  # fmt: skip
         payment.needs_staff = True
     if late:
         others = PaymentAllocation.objects.filter(is_open=True, invoice__in=[row.invoice_id for row in rows])
         poll_now(Payment.objects.filter(pk__in=others.values("payment")).exclude(pk=payment.pk), at)
 
 
-def credit_surplus(payment: Payment, surplus: Money, *, description: str, at: datetime) -> None:
-    credit = add_credit(profile=payment.profile, amount=surplus, description=description, at=at)
+def credit_surplus(
+    payment: Payment, surplus: Money, *, description: str, kind: Transfer.Kind, key: str, at: datetime
+) -> None:
+    """Money that fits no invoice becomes a credit of the profile. ``kind`` and ``key`` name it in the ledger."""
+    credit = add_credit(
+        profile=payment.profile, amount=surplus, description=description, at=at, account=payment.ledger_account,
+        kind=kind, key=key, reference=payment.reference,
+    )  # fmt: skip
     PaymentAllocation.objects.create(payment=payment, credit=credit, amount_minor=surplus.minor, is_open=False)
 
 

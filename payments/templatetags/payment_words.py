@@ -6,12 +6,12 @@ from typing import Any
 from django import template
 from django.utils.functional import Promise
 
+from invoices.models import Transfer
 from invoices.money import Money
 from invoices.states import StatusBadge
 from payments.declines import explain
 from payments.models import AutomaticCharge, Dispute, Payment, Refund
 from payments.models.methods import BRANDS
-from payments.statements import What
 from payments.states import DISPUTE_LOOK, PAYMENT_LOOK, REFUND_LOOK
 
 register = template.Library()
@@ -57,7 +57,7 @@ def minus(amount: Money) -> Money:
 @register.filter
 def statement_word(what: str) -> str | Promise:
     """What a line of a statement is, from the word that a stored mail holds."""
-    return What(what).label
+    return Transfer.Kind(what).label
 
 
 @register.filter

@@ -12,11 +12,11 @@ from django.views.decorators.http import require_safe
 
 from accounts.access import Access
 from accounts.decorators import profile_of, profile_view
-from accounts.models import BillingProfile
 from accounts.roles import Permission
+from billing_portal.core.time_zones import month_before, month_of, seller_day
 from invoices.views.downloads import pdf_response
 from payments.documents.statement import statement_pdf
-from payments.statements import MAX_DAYS, month_before, month_of, statement_of
+from payments.statements import MAX_DAYS, statement_of
 
 MONTHS_OFFERED = 12
 
@@ -26,9 +26,9 @@ MONTHS_OFFERED = 12
 def statement(request: HttpRequest, access: Access) -> HttpResponse:
     """Of this month, unless others are asked for."""
     profile = profile_of(access)
-    first_on, last_on = _days(request, profile)
-    account, today = statement_of(profile, first_on, last_on), profile.day_of(timezone.now())
-    offered = [(f"{month:%Y-%m}", month, (first_on, last_on) == month_of(month)) for month in _months(profile)]
+    first_on, last_on = _days(request)
+    account, today = statement_of(profile, first_on, last_on), seller_day(timezone.now())
+    offered = [(f"{month:%Y-%m}", month, (first_on, last_on) == month_of(month)) for month in _months()]
     pdf_url = reverse("payments:statement_pdf", args=[profile.code])
     query = urlencode({"from": first_on.isoformat(), "to": last_on.isoformat()})
     context = {
@@ -49,14 +49,14 @@ def statement(request: HttpRequest, access: Access) -> HttpResponse:
 @profile_view(Permission.INVOICE_DOWNLOAD)
 def pdf(request: HttpRequest, access: Access) -> HttpResponse:
     profile = profile_of(access)
-    first_on, last_on = _days(request, profile)
+    first_on, last_on = _days(request)
     content = statement_pdf(statement_of(profile, first_on, last_on), at=timezone.now())
     return pdf_response(content, _("statement-%(start)s-%(end)s.pdf") % {"start": first_on, "end": last_on})
 
 
-def _days(request: HttpRequest, profile: BillingProfile) -> tuple[date, date]:
+def _days(request: HttpRequest) -> tuple[date, date]:
     """The days of ``month`` (2026-09), or ``from`` and ``to``; at most a year. What means nothing is left out."""
-    this_month = month_of(profile.day_of(timezone.now()))
+    this_month = month_of(seller_day(timezone.now()))
     month = _day(f"{request.GET.get('month', '')}-01")
     if month is not None:
         return month_of(month)
@@ -75,8 +75,8 @@ def _day(text: str) -> date | None:
     return day if 1970 <= day.year <= 9000 else None
 
 
-def _months(profile: BillingProfile) -> list[date]:
-    months = [month_of(profile.day_of(timezone.now()))[0]]
+def _months() -> list[date]:
+    months = [month_of(seller_day(timezone.now()))[0]]
     while len(months) < MONTHS_OFFERED:
         months.append(month_before(months[-1])[0])
     return months

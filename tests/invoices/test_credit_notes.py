@@ -11,11 +11,12 @@ from accounts.models import AuditEntry
 from invoices.models import Credit, CreditEntry, CreditNote, CreditNoteLine, Invoice, InvoiceLine, NumberSeries
 from invoices.money import Money
 from invoices.operations.credit_notes import CannotCorrect, credit_note, take_off
-from invoices.operations.invoice_payments import apply_payment, mark_payment_started
+from invoices.operations.invoice_payments import mark_payment_started
 from invoices.operations.issuing import issue
 from invoices.operations.voiding import void
 from payments.operations.integrity import check_books
 from tests.factories import NOW, TODAY, access_for, draft, granted, issued, member
+from tests.invoices.bookings import apply_payment
 from tests.payments.acts import at_once, books_are_clean, card, press_pay, staff
 
 pytestmark = pytest.mark.django_db

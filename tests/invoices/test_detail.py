@@ -10,11 +10,12 @@ from accounts.models import InvoiceSection, TaxId
 from invoices.models import Invoice, InvoiceLine
 from invoices.money import Money
 from invoices.operations.credit_notes import credit_note
-from invoices.operations.invoice_payments import apply_payment, mark_payment_started, take_back_payment
+from invoices.operations.invoice_payments import mark_payment_started
 from invoices.operations.issuing import issue
 from invoices.operations.voiding import rebill
 from invoices.views.detail import in_fours, price_text
 from tests.factories import NOW, TODAY, BillingProfileFactory, draft, granted, issued, member
+from tests.invoices.bookings import apply_payment, take_back_payment
 from tests.invoices.pages import list_url
 from tests.payments.acts import card, press_pay
 

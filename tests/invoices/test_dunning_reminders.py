@@ -11,14 +11,9 @@ from billing_portal.core.models import OutgoingMail
 from invoices.models import Invoice
 from invoices.money import Money
 from invoices.operations.dunning import remind_due
-from invoices.operations.invoice_payments import (
-    apply_payment,
-    clear_payment_started,
-    mark_disputed,
-    mark_payment_started,
-    take_back_payment,
-)
+from invoices.operations.invoice_payments import clear_payment_started, mark_disputed, mark_payment_started
 from tests.factories import NOW, BillingProfileFactory, issued, member
+from tests.invoices.bookings import apply_payment, take_back_payment
 
 pytestmark = pytest.mark.django_db
 

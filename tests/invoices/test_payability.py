@@ -9,10 +9,11 @@ from django.utils import timezone, translation
 from accounts.access import access_of
 from invoices.models import Invoice
 from invoices.money import Money
-from invoices.operations.invoice_payments import apply_payment, mark_payment_started
+from invoices.operations.invoice_payments import mark_payment_started
 from invoices.payability import NotPayableReason, reason_not_payable
 from invoices.summaries import Summary, summary_of
 from tests.factories import NOW, TODAY, BillingAccountFactory, BillingProfileFactory, draft, issued, member
+from tests.invoices.bookings import apply_payment
 
 pytestmark = pytest.mark.django_db
 

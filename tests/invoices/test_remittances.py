@@ -10,7 +10,7 @@ from pypdf import PdfReader
 from invoices.documents.invoice import invoice_data, invoice_pdf
 from invoices.models import Invoice, RemittanceAccount
 from invoices.money import Money
-from invoices.operations.invoice_payments import apply_payment, mark_payment_started
+from invoices.operations.invoice_payments import mark_payment_started
 from invoices.remittances import (
     Remittance,
     Remittances,
@@ -20,6 +20,7 @@ from invoices.remittances import (
     payment_code_svg,
 )
 from tests.factories import NOW, TODAY, BillingProfileFactory, UserFactory, draft, issued, member
+from tests.invoices.bookings import apply_payment
 from tests.invoices.payment_codes import read_code
 
 pytestmark = pytest.mark.django_db

@@ -10,10 +10,11 @@ from invoices.models import Credit, CreditNote
 from invoices.money import Money
 from invoices.operations.credit_notes import credit_note
 from invoices.operations.credits import expire_credits
-from invoices.operations.invoice_payments import apply_payment, mark_payment_started, take_back_payment
+from invoices.operations.invoice_payments import mark_payment_started
 from invoices.operations.voiding import CannotVoid, void
 from invoices.states import WrongState
 from tests.factories import NOW, TODAY, draft, granted, issued, member
+from tests.invoices.bookings import apply_payment, take_back_payment
 from tests.payments.acts import books_are_clean
 
 pytestmark = pytest.mark.django_db

@@ -211,7 +211,7 @@ def test_void_ends_the_plan(invoice):
 
 
 def test_what_was_refunded_or_taken_back_is_not_charged_again(invoice, payer):
-    from invoices.operations.invoice_payments import take_back_payment
+    from tests.invoices.bookings import take_back_payment
 
     run()
     invoice.refresh_from_db()

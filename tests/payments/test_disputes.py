@@ -12,7 +12,6 @@ from django.utils import timezone
 from billing_portal.core.models import OutgoingMail
 from invoices.models import Credit
 from invoices.money import Money
-from invoices.operations.credits import change_credit
 from payments.gateways import base
 from payments.gateways.sandbox.models import record
 from payments.models import Dispute, DisputeAllocation, PaymentEvent, WebhookDelivery
@@ -21,6 +20,7 @@ from payments.operations.manual_payments import CannotRecord, mark_dispute_handl
 from payments.operations.reconciliation import reconcile
 from payments.operations.refunds import CannotRefund, refund
 from tests.factories import NOW, UserFactory, access_for, issued, member
+from tests.invoices.bookings import change_credit
 from tests.payments.acts import books_are_clean, card, deliver, messages, press_pay, sandbox, staff, state
 
 LATER = NOW + timedelta(days=3)

@@ -14,7 +14,6 @@ from billing_portal.core.mail import send_due
 from billing_portal.core.models import OutgoingMail
 from invoices.models import Credit
 from invoices.money import Money
-from invoices.operations.credits import change_credit
 from invoices.operations.dunning import update_profile_statuses
 from invoices.operations.voiding import void
 from payments.models import Dispute, Payment
@@ -26,6 +25,7 @@ from payments.operations.manual_payments import (
     resolve_mismatch,
 )
 from tests.factories import NOW, TODAY, BillingProfileFactory, UserFactory, access_for, draft, issued, member
+from tests.invoices.bookings import change_credit
 from tests.payments.acts import (
     books_are_clean,
     card,

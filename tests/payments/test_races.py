@@ -12,7 +12,6 @@ from accounts.models import BillingProfile
 from billing_portal.core.models import OutgoingMail
 from invoices.models import Credit, Invoice
 from invoices.money import Money
-from invoices.operations.credits import change_credit
 from invoices.querysets import InvoiceQuerySet
 from payments.gateways.base import Outcome, Result
 from payments.gateways.sandbox.models import CardPayment
@@ -24,6 +23,7 @@ from payments.operations.methods import CannotChangeMethod, remove_method
 from payments.operations.refunds import CannotRefund, refund, settle_refund
 from payments.operations.webhooks import process_deliveries, receive
 from tests.factories import NOW, BillingProfileFactory, access_for, issued, member
+from tests.invoices.bookings import change_credit
 from tests.payments.acts import (
     at_once,
     books_are_clean,

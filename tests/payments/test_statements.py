@@ -1,7 +1,7 @@
 """The statement of account: its lines add up to what is due, whatever happened; who sees it; the mail of each month."""
 
 from contextlib import suppress
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from random import Random
 from uuid import uuid4
 
@@ -15,8 +15,10 @@ from accounts.access import system_access
 from accounts.models import BillingContact
 from billing_portal.core.mail import send_due
 from billing_portal.core.models import OutgoingMail
-from invoices.models import Credit, CreditEntry, CreditNote, Invoice
+from invoices.models import Invoice
 from invoices.money import Money
+from invoices.operations.credit_notes import credit_note
+from invoices.operations.credits import apply_credits
 from invoices.operations.voiding import void
 from payments.documents.statement import statement_data
 from payments.models import PaymentEvent
@@ -25,7 +27,7 @@ from payments.operations.manual_payments import record_payment
 from payments.operations.notifications import send_statements
 from payments.operations.refunds import CannotRefund, refund
 from payments.statements import statement_of
-from tests.factories import NOW, BillingProfileFactory, issued, member
+from tests.factories import NOW, BillingProfileFactory, granted, issued, member
 from tests.payments.acts import books_are_clean, card, messages, press_pay, staff
 from tests.payments.pages import text_of
 from tests.payments.test_disputes import told
@@ -34,6 +36,11 @@ pytestmark = pytest.mark.django_db
 
 
 ALWAYS = (date(2026, 1, 1), date(2026, 12, 31))
+
+
+def billed(profile, day, amount="120.00"):
+    """An invoice that was issued on a day."""
+    return issued(profile, amount, today=day, at=datetime.combine(day, time(12), UTC))
 
 
 def wire(invoice, minor, at=NOW, received_on=date(2026, 10, 20)):
@@ -60,15 +67,15 @@ def due(profile):
 
 def lines(profile, first_on=ALWAYS[0], last_on=ALWAYS[1]):
     return [
-        (line.on.isoformat(), line.what.value, line.amount.minor, line.balance.minor)
+        (line.on.isoformat(), line.kind.value, line.amount.minor, line.balance.minor)
         for line in statement_of(profile, first_on, last_on).lines
     ]
 
 
 def test_it_tells_a_whole_story(profile, payer):
     """Billed, paid, refunded, taken back by the bank, void: on the day each was booked."""
-    first = issued(profile, today=date(2026, 9, 1))
-    second = issued(profile, today=date(2026, 10, 1))
+    first = billed(profile, date(2026, 9, 1))
+    second = billed(profile, date(2026, 10, 1))
     payment = press_pay(payer, first, card(profile), at=NOW)
     messages()
     give_back(payment, 2000, at=NOW + timedelta(days=1))
@@ -87,9 +94,9 @@ def test_it_tells_a_whole_story(profile, payer):
 
 
 def test_a_period_begins_with_what_was_owed_before_it(profile):
-    old = issued(profile, today=date(2026, 9, 1))
+    old = billed(profile, date(2026, 9, 1))
     wire(old, 5000)
-    issued(profile, today=date(2026, 11, 2))
+    billed(profile, date(2026, 11, 2))
     october = statement_of(profile, date(2026, 10, 1), date(2026, 10, 31))
     assert (october.opening.minor, october.closing.minor) == (12000, 7000)
     november = statement_of(profile, date(2026, 11, 1), date(2026, 11, 30))
@@ -99,18 +106,23 @@ def test_a_period_begins_with_what_was_owed_before_it(profile):
 
 def test_money_recorded_later_stands_on_the_day_it_was_recorded(profile):
     """Or a statement that was sent would change."""
-    wire(issued(profile, today=date(2026, 9, 1)), 12000, at=NOW, received_on=date(2026, 9, 29))
+    wire(billed(profile, date(2026, 9, 1)), 12000, at=NOW, received_on=date(2026, 9, 29))
     assert statement_of(profile, date(2026, 9, 1), date(2026, 9, 30)).closing.minor == 12000
     assert lines(profile, date(2026, 10, 1), date(2026, 10, 31)) == [("2026-10-26", "payment", -12000, 0)]
 
 
-def test_the_day_ends_where_the_profile_is():
-    """Scenario 63: late in the evening of the 31st here is the 1st there, for everybody who reads it."""
-    at = datetime(2026, 10, 31, 16, 0, tzinfo=UTC)
-    for zone, day in (("Asia/Tokyo", "2026-11-01"), ("Europe/Amsterdam", "2026-10-31")):
+def test_the_day_ends_where_the_seller_is():
+    """Wherever the profile is, and whoever reads it: what was booked late in the evening of the 31st stays there."""
+    late = datetime(2026, 10, 31, 22, 30, tzinfo=UTC)
+    for zone in ("Asia/Tokyo", "Europe/Amsterdam"):
         profile = BillingProfileFactory(time_zone=zone)
-        wire(issued(profile, today=date(2026, 9, 1)), 12000, at=at)
-        assert lines(profile)[-1][0] == day
+        invoice = billed(profile, date(2026, 9, 1))
+        wire(invoice, 2000, at=late)
+        wire(invoice, 3000, at=late + timedelta(hours=1))
+        assert [line[0] for line in lines(profile)] == ["2026-09-01", "2026-10-31", "2026-11-01"]
+        before = lines(profile)
+        type(profile).objects.filter(pk=profile.pk).update(time_zone="Pacific/Auckland")
+        assert lines(profile) == before
 
 
 def test_more_than_was_due_and_what_never_came_are_no_part_of_it(profile, payer):
@@ -121,32 +133,29 @@ def test_more_than_was_due_and_what_never_came_are_no_part_of_it(profile, payer)
 
 
 def test_credits_and_credit_notes_lower_what_is_owed(profile):
+    """And a credit note of more than is due gives back what credits had paid."""
     invoice = issued(profile)
-    credit = Credit.objects.create(
-        profile=profile, currency="EUR", amount_minor=5000, remaining_minor=0, description="Goodwill", created_at=NOW
-    )
-    for kind, minor in (("applied", -5000), ("given_back", 1000)):
-        CreditEntry.objects.create(credit=credit, kind=kind, amount_minor=minor, invoice=invoice, at=NOW)
-    CreditNote.objects.create(
-        invoice=invoice, profile=profile, number="CN-1", currency="EUR", issued_on=date(2026, 10, 26), reason="Test",
-        charges_minor=3000, tax_minor=0, total_minor=3000, applied_minor=2500, created_at=NOW,
-    )  # fmt: skip
-    Invoice.objects.filter(pk=invoice.pk).update(credited_minor=6500)
+    granted(profile, 5000)
+    apply_credits(access=staff(), invoice_id=invoice.pk, at=NOW)
+    for minor in (7500, 1000):
+        credit_note(
+            access=staff(), invoice_id=invoice.pk, amounts={invoice.lines.get().pk: minor}, reason="Billed too much",
+            today=NOW.date(), at=NOW,
+        )  # fmt: skip
     assert [line[1:] for line in lines(profile)] == [
         ("invoice", 12000, 12000),
-        ("credit_note", -2500, 9500),
-        ("credit", -5000, 4500),
-        ("credit_back", 1000, 5500),
+        ("credit_applied", -5000, 7000),
+        ("credit_note", -7500, -500),
+        ("credit_given_back", 1500, 0),
     ]
-    assert due(profile) == 5500
-    void(access=system_access(), invoice_id=invoice.pk, reason="Sent twice", at=NOW)
-    assert lines(profile)[-1][3] == due(profile) == 0
+    assert due(profile) == 0
+    assert books_are_clean()
 
 
 def test_the_page_and_the_file_show_the_month_that_is_asked_for(client, profile, monkeypatch):
     monkeypatch.setattr(timezone, "now", lambda: NOW)
-    issued(profile, today=date(2026, 9, 1))
-    wire(issued(profile, today=date(2026, 10, 1)), 2000)
+    billed(profile, date(2026, 9, 1))
+    wire(billed(profile, date(2026, 10, 1)), 2000)
     client.force_login(member(profile, "profile_reader"))
     url = reverse("payments:statement", args=[profile.code])
     september = client.get(url, {"month": "2026-09"}).content.decode()
@@ -195,7 +204,7 @@ def test_a_year_is_the_most(client, profile):
 def by_wire():
     profile = BillingProfileFactory(default_method="check_wire")
     BillingContact.objects.create(profile=profile, name="Payable", email="payable@example.com", language="nl")
-    issued(profile, today=date(2026, 10, 5))
+    billed(profile, date(2026, 10, 5))
     return profile
 
 
@@ -237,12 +246,11 @@ def test_who_pays_by_card_or_is_closed_gets_none(by_wire, change):
     assert not OutgoingMail.objects.exists()
 
 
-def test_the_month_ends_where_the_profile_is(by_wire):
-    at = datetime(2026, 10, 31, 16, tzinfo=UTC)
-    send_statements(at=month(10), limit=10)
-    assert send_statements(at=at, limit=10) == 0
+def test_the_month_ends_where_the_seller_is(by_wire):
     type(by_wire).objects.update(time_zone="Asia/Tokyo")
-    assert send_statements(at=at, limit=10) == 1
+    send_statements(at=month(10), limit=10)
+    assert send_statements(at=datetime(2026, 10, 31, 22, 30, tzinfo=UTC), limit=10) == 0
+    assert send_statements(at=datetime(2026, 10, 31, 23, 30, tzinfo=UTC), limit=10) == 1
 
 
 def test_two_workers_that_read_the_same_contact_send_one(by_wire):
@@ -269,7 +277,7 @@ class Story:
         act = self.chance.choice(ACTS)
         if act == "issue" or not opened:
             amount = f"{self.chance.randint(1, 300)}.00"
-            issued(self.profile, amount, today=self.profile.day_of(at))
+            issued(self.profile, amount, today=self.profile.day_of(at), at=at)
         elif act in ("refund", "lose", "win"):
             self.move_back(act, at)
         else:

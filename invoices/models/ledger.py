@@ -1,0 +1,90 @@
+"""The ledger: every amount that was owed, paid, credited or given back, as a transfer from one account to another.
+
+What an invoice has due, what is left of a credit, statements, the journal: all are sums of transfers, so that none of
+them can change afterwards. The database refuses to change or delete a transfer; what is undone is a new one, the other
+way, on the day it is undone.
+"""
+
+from django.db import models
+from django.db.models import CheckConstraint, F, Index, Q
+from django.utils.translation import gettext_lazy as _
+
+from accounts.models import BillingProfile
+from invoices.models.credits import Credit
+from invoices.models.invoices import Invoice
+from invoices.money import Money
+from invoices.querysets import TransferQuerySet
+
+
+class Transfer(models.Model):
+    """An amount that the ``debit`` account receives and the ``credit`` account gives.
+
+    Accounts are words: ``receivable`` and ``customer_credit`` of the profile, ``revenue``, ``tax:S:21``,
+    ``clearing:<gateway>``, ``bank``, ``goodwill``, ``opening``, ``unmatched``. What moves a receivable names its
+    invoice, what moves customers' credit its lot.
+    """
+
+    class Kind(models.TextChoices):
+        INVOICE = "invoice", _("Invoice")
+        CREDIT_NOTE = "credit_note", _("Credit note")
+        CREDIT_GRANTED = "credit_granted", _("Credit granted")
+        CREDIT_APPLIED = "credit_applied", _("Credit applied")
+        CREDIT_GIVEN_BACK = "credit_given_back", _("Credit given back")
+        CREDIT_TAKEN_BACK = "credit_taken_back", _("Credit taken back")
+        CREDIT_EXPIRED = "credit_expired", _("Credit expired")
+        PAYMENT = "payment", _("Payment")
+        REFUND = "refund", _("Refund")
+        REFUND_FAILED = "refund_failed", _("Refund that failed")
+        CHARGEBACK = "chargeback", _("Taken back by the bank")
+        CHARGEBACK_UNDONE = "chargeback_undone", _("Returned by the bank")
+
+    profile = models.ForeignKey(
+        BillingProfile, models.PROTECT, related_name="transfers", verbose_name=_("billing profile"), db_index=False
+    )
+    kind = models.CharField(_("kind"), max_length=20, choices=Kind)
+    debit = models.CharField(_("debit"), max_length=40)
+    credit = models.CharField(_("credit"), max_length=40)
+    amount_minor = models.BigIntegerField(_("amount"))
+    currency = models.CharField(_("currency"), max_length=3)
+    # The day on which it was written down where the seller is, whatever day it is about.
+    booked_on = models.DateField(_("booked on"))
+    booked_at = models.DateTimeField(_("booked at"))
+    # The fact, and after a slash the part of it: nothing is booked twice.
+    key = models.CharField(_("key"), max_length=80, unique=True)
+    invoice = models.ForeignKey(
+        Invoice, models.PROTECT, null=True, blank=True, related_name="transfers", verbose_name=_("invoice")
+    )
+    lot = models.ForeignKey(
+        Credit, models.PROTECT, null=True, blank=True, related_name="transfers", verbose_name=_("credit")
+    )
+    # For readers: the payment, the credit note, the PO number, what the credit is for.
+    reference = models.CharField(_("reference"), max_length=200, blank=True)
+
+    objects = TransferQuerySet.as_manager()
+
+    class Meta:
+        verbose_name = _("transfer")
+        verbose_name_plural = _("transfers")
+        constraints = [
+            CheckConstraint(condition=Q(amount_minor__gt=0), name="transfer_amount_positive"),
+            CheckConstraint(condition=~Q(debit=F("credit")), name="transfer_between_two_accounts"),
+            CheckConstraint(
+                condition=~(Q(debit="receivable") | Q(credit="receivable")) | Q(invoice__isnull=False),
+                name="transfer_of_a_receivable_names_its_invoice",
+            ),
+            CheckConstraint(
+                condition=~(Q(debit="customer_credit") | Q(credit="customer_credit")) | Q(lot__isnull=False),
+                name="transfer_of_credit_names_its_lot",
+            ),
+        ]
+        indexes = [
+            Index(fields=["profile", "booked_on", "id"], name="transfer_by_day"),
+            Index(fields=["booked_on", "id"], name="transfer_journal"),
+        ]
+
+    def __str__(self) -> str:
+        return self.key
+
+    @property
+    def amount(self) -> Money:
+        return Money(self.amount_minor, self.currency)
