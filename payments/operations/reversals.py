@@ -94,10 +94,11 @@ def undo(payment: Payment, claim: Claim, *, at: datetime) -> None:
     by_bank = isinstance(claim, Dispute)
     surplus, kept = Money(0, payment.currency), _locked_credits(payment)
     kind = Kind.CHARGEBACK_UNDONE if by_bank else Kind.REFUND_FAILED
-    taken = claim.allocations.select_related("allocation__invoice").order_by("pk")
-    rows: list[RefundAllocation | DisputeAllocation] = list(taken)
+    rows: list[RefundAllocation | DisputeAllocation] = list(claim.allocations.order_by("pk"))
+    # The same objects throughout: a claim that was met in two steps has two parts of one allocation.
+    allocations = payment.allocations.select_related("invoice").in_bulk()
     for row in rows:
-        allocation, part = row.allocation, Money(row.amount_minor, payment.currency)
+        allocation, part = allocations[row.allocation_id], Money(row.amount_minor, payment.currency)
         key = f"{_fact(claim)}/{row.pk}/undone"
         about: dict[str, Any] = {"account": _account_of(claim, payment), "key": key, "at": at}
         _change_allocation(allocation, -part.minor)

@@ -145,8 +145,10 @@ def test_credits_and_credit_notes_lower_what_is_owed(profile):
     assert [line[1:] for line in lines(profile)] == [
         ("invoice", 12000, 12000),
         ("credit_applied", -5000, 7000),
-        ("credit_note", -7500, -500),
-        ("credit_given_back", 1500, 0),
+        ("credit_given_back", 500, 7500),
+        ("credit_note", -7500, 0),
+        ("credit_given_back", 1000, 1000),
+        ("credit_note", -1000, 0),
     ]
     assert due(profile) == 0
     assert books_are_clean()

@@ -1,0 +1,219 @@
+"""Promise 10: whatever a provider, a bank and staff make of one payment, and in whatever order it is heard of, the
+ledger, the invoice, the credits and the statement say the same.
+
+A history is drawn at random: the card payment succeeds, at once or late, refunds are made at the provider and fail or
+arrive, the payer's bank disputes it, takes the money and returns it, wires pay it again and bounce, a credit note takes
+something off. A sum that knows nothing of order says what must come out.
+
+`make histories` lives through 20,000 of them on each database.
+"""
+
+import os
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from datetime import timedelta
+from itertools import permutations
+from random import Random
+from uuid import uuid4
+
+import pytest
+from django.db import transaction
+from django.db.models import Sum
+
+from invoices.models import Credit, Invoice, Transfer
+from invoices.money import Money
+from invoices.operations.credit_notes import CannotCorrect, credit_note
+from payments.gateways import base
+from payments.gateways.base import Outcome, Result
+from payments.models import Payment, PaymentEvent
+from payments.operations.disputes import book_dispute
+from payments.operations.integrity import check_books
+from payments.operations.manual_payments import record_bounce, record_payment
+from payments.operations.refunds import adopt_refund, settle_refund
+from payments.operations.settlement import settle
+from payments.statements import statement_of
+from tests.factories import NOW, issued
+from tests.payments.acts import card, press_pay, staff
+
+pytestmark = pytest.mark.django_db
+
+WEBHOOK = PaymentEvent.Source.WEBHOOK
+AMOUNT = 12000
+HISTORIES = int(os.environ.get("HISTORIES", "60"))
+
+
+class History:
+    """One invoice of 120.00, a card payment of it that is on its way, and what is heard of it."""
+
+    def __init__(self, profile, payer) -> None:
+        self.profile, self.staff, self.day = profile, staff(), 0
+        self.invoice = issued(profile)
+        self.payment = press_pay(payer, self.invoice, card(profile, "3184"))
+        # What the facts come to, whatever their order: taken from the card and the bank, taken off by credit notes.
+        self.has_succeeded = False
+        self.claims: Counter[str] = Counter()
+        self.wired = self.noted = 0
+
+    @property
+    def at(self):
+        return NOW + timedelta(days=self.day)
+
+    def hear(self, fact: str) -> None:
+        """``refund:1:5000``: what happened, to which one, of how much."""
+        self.day += 1
+        what, name, minor = (*fact.split(":"), "0", "0")[:3]
+        getattr(self, what)(name, Money(int(minor), "EUR"))
+
+    def succeed(self, _name, _amount):
+        outcome = Outcome(Result.SUCCEEDED, amount=Money(AMOUNT, "EUR"), gateway_id=self.payment.gateway_id)
+        settle(payment_id=self.payment.pk, outcome=outcome, source=WEBHOOK, at=self.at)
+        self.has_succeeded = True
+
+    def refund(self, name, amount):
+        outcome = Outcome(Result.SUCCEEDED, amount=amount, gateway_id=f"re_{name}")
+        adopt_refund(payment_id=self.payment.pk, gateway_id=f"re_{name}", outcome=outcome, at=self.at)
+        self.claims[f"re_{name}"] = amount.minor
+
+    def refund_arrives(self, name, _amount):
+        row = self.payment.refunds.get(gateway_id=f"re_{name}")
+        settle_refund(refund_id=row.pk, outcome=Outcome(Result.SUCCEEDED, amount=row.amount), at=self.at)
+
+    def refund_fails(self, name, _amount):
+        row = self.payment.refunds.get(gateway_id=f"re_{name}")
+        settle_refund(refund_id=row.pk, outcome=Outcome(Result.DECLINED), at=self.at)
+        del self.claims[f"re_{name}"]
+
+    def dispute(self, name, amount, status="open"):
+        facts = base.Dispute(f"dp_{name}", self.payment.gateway_id, amount, base.DisputeStatus(status), "fraudulent")
+        book_dispute(payment_id=self.payment.pk, facts=facts, source=WEBHOOK, at=self.at)
+
+    def lost(self, name, amount):
+        self.dispute(name, amount, "lost")
+        self.claims[f"dp_{name}"] = amount.minor
+
+    def won(self, name, amount):
+        self.dispute(name, amount, "won")
+        del self.claims[f"dp_{name}"]
+
+    def wire(self, name, amount):
+        record_payment(
+            access=self.staff, invoice_id=self.invoice.pk, amount=amount, channel="wire", bank_reference=f"WIRE {name}",
+            received_on=NOW.date(), attempt_key=uuid4(), at=self.at,
+        )  # fmt: skip
+        self.wired += amount.minor
+
+    def bounce(self, name, amount):
+        payment = Payment.objects.get(bank_reference=f"WIRE {name}")
+        record_bounce(access=self.staff, payment_id=payment.pk, reason="Recalled", at=self.at)
+        self.wired -= amount.minor
+
+    def note(self, _name, amount):
+        """Refused while a payment is on its way or disputed; then nothing of it is booked."""
+        line = self.invoice.lines.get().pk
+        with suppress(CannotCorrect):
+            credit_note(
+                access=self.staff, invoice_id=self.invoice.pk, amounts={line: amount.minor}, reason="Billed too much",
+                today=NOW.date(), at=self.at,
+            )  # fmt: skip
+            self.noted += amount.minor
+
+    def check(self) -> None:
+        claimed = sum(self.claims.values())
+        card_money = AMOUNT if self.has_succeeded else 0
+        taken = min(card_money, claimed)
+        owed = AMOUNT - self.noted - self.wired - (card_money - taken)
+        invoice = Invoice.objects.get(pk=self.invoice.pk)
+        kept = Credit.objects.aggregate(kept=Sum("remaining_minor", default=0))["kept"]
+        transfers = Transfer.objects.filter(profile=self.profile)
+        assert invoice.amount_due_minor - kept == owed
+        if not self.noted and not Payment.objects.filter(channel="wire").exists():
+            assert min(invoice.amount_due_minor, kept) == 0
+        assert transfers.balance("unmatched") == claimed - taken
+        assert transfers.balance("clearing:sandbox") == card_money - claimed
+        assert transfers.balance("bank") == self.wired
+        assert transfers.balance("receivable") == invoice.amount_due_minor
+        assert transfers.balance("customer_credit") == -kept
+        assert statement_of(self.profile, NOW.date(), self.at.date()).closing.minor == invoice.amount_due_minor
+        assert check_books() == []
+
+
+def draw(chance: Random) -> list[str]:
+    """A history in an order in which a provider can tell it: the card's money comes before it goes back."""
+    chains = [["succeed"]]
+    for name in range(chance.randint(0, 2)):
+        chain = [f"refund:{name}:{chance.choice([2000, 5000, 12000])}"]
+        chain += chance.choice([[], [f"refund_arrives:{name}"], [f"refund_fails:{name}"]])
+        if chain[1:] == [f"refund_arrives:{name}"] and chance.random() < 0.3:
+            chain.append(f"refund_fails:{name}")
+        chains.append(chain)
+    for name in range(chance.randint(0, 2)):
+        minor = chance.choice([4000, 12000])
+        words = chance.choice(
+            [["dispute"], ["dispute", "lost"], ["lost", "won"], ["dispute", "lost", "won", "lost"], ["won"]]
+        )
+        chains.append([f"{word}:{name}:{minor}" for word in words])
+    for name in range(chance.randint(0, 2)):
+        minor = chance.choice([3000, 12000])
+        chains.append([f"wire:{name}:{minor}", *chance.choice([[], [f"bounce:{name}:{minor}"]])])
+    if chance.random() < 0.3:
+        chains.append([f"note:0:{chance.choice([1000, 12000])}"])
+    history: list[str] = []
+    while any(chains):
+        ready = [
+            chain for chain in chains
+            if chain and ("succeed" in history or chain[0].partition(":")[0] in {"succeed", "wire", "bounce", "note"})
+        ]  # fmt: skip
+        history.append(chance.choice(ready).pop(0))
+    return history
+
+
+@contextmanager
+def undone() -> Iterator[None]:
+    """What happens inside never happened. A savepoint of our own, because operations refuse to run inside `atomic`."""
+    savepoint = transaction.savepoint_create()
+    yield
+    transaction.savepoint_rollback(savepoint)
+
+
+def test_whatever_happens_to_a_payment_the_books_and_pages_agree(profile, payer, record_property):
+    met = set()
+    for seed in range(HISTORIES):
+        facts = draw(Random(seed))
+        with undone():
+            history = History(profile, payer)
+            try:
+                for fact in facts:
+                    history.hear(fact)
+                history.check()
+            except Exception as wrong:
+                raise AssertionError(f"{seed}: {' '.join(facts)}: {wrong}") from wrong
+        met.add(tuple(facts))
+    record_property("distinct histories", len(met))
+    assert len(met) > HISTORIES / 2
+
+
+@pytest.mark.parametrize("minor", [12000, 5000])
+def test_a_refund_that_fails_after_the_bank_took_the_money_leaves_it_due(profile, payer, minor):
+    """The bank has it: what the failed refund leaves is what the dispute had not found."""
+    history = History(profile, payer)
+    for fact in ("succeed", f"refund:1:{minor}", "dispute:1:12000", "lost:1:12000", "refund_fails:1"):
+        history.hear(fact)
+    assert Invoice.objects.get().amount_due_minor == 12000
+    history.check()
+
+
+def test_every_order_of_a_refund_a_dispute_and_a_failure_ends_the_same(profile, payer):
+    facts = ("refund:1:5000", "lost:1:12000", "refund_fails:1", "refund:2:4000", "won:1:12000")
+    chains = [("refund:1:5000", "refund_fails:1"), ("lost:1:12000", "won:1:12000")]
+    ends = set()
+    for order in permutations(facts):
+        if all(order.index(first) < order.index(second) for first, second in chains):
+            with undone():
+                history = History(profile, payer)
+                for fact in ("succeed", *order):
+                    history.hear(fact)
+                history.check()
+                second = history.payment.refunds.get(gateway_id="re_2")
+                ends.add((Invoice.objects.get().amount_due_minor, second.missing))
+    assert ends == {(4000, Money(0, "EUR"))}
