@@ -8,14 +8,29 @@ amounts due of all invoices; credits that are still to be used are no part of it
 
 from collections import defaultdict
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, datetime
+from typing import Any
+
+from django.conf import settings
+from django.utils.translation import get_language
 
 from accounts.models import BillingProfile
+from invoices.journal import last_closed_day
 from invoices.ledger import RECEIVABLE
-from invoices.models import Transfer
+from invoices.models import KeptStatement, Transfer
 from invoices.money import Money
 
 MAX_DAYS = 366
+
+
+@dataclass(frozen=True, slots=True)
+class Heading:
+    """Whom a statement names: as it did when it was first handed out, if its days had ended then."""
+
+    name: str
+    bill_to: list[str]
+    seller: dict[str, str]
+    made_at: datetime
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,8 +72,8 @@ class Statement:
         return Money.total((line.amount for line in self.lines if line.amount.minor < 0), self.currency)
 
     def is_running(self, today: date) -> bool:
-        """Whether days of it are still to come, so that what it comes to is not its closing balance yet."""
-        return self.last_on > today
+        """Whether its days have not all ended, so that what it comes to is not its closing balance yet."""
+        return self.last_on >= today
 
 
 def statement_of(profile: BillingProfile, first_on: date, last_on: date) -> Statement:
@@ -78,3 +93,23 @@ def statement_of(profile: BillingProfile, first_on: date, last_on: date) -> Stat
             balance += amount
             lines.append(Line(on, Transfer.Kind(parts[0].kind), number, parts[0].reference, amount, balance))
     return Statement(profile, first_on, last_on, opening, lines)
+
+
+def heading_of(statement: Statement, *, at: datetime) -> Heading:
+    """The heading of a statement that is handed out now, in the language that is active. Once its days have ended, it
+    is kept with what it comes to: printed again in ten years, the statement is the same, byte for byte."""
+    profile = statement.profile
+    heading: dict[str, Any] = {
+        "name": profile.name,
+        "bill_to": {language: profile.address_in(language) for language, _name in settings.LANGUAGES},
+        "seller": dict(settings.SELLER),
+    }
+    made_at = at
+    if statement.last_on <= last_closed_day(at):
+        days = {"profile": profile, "first_on": statement.first_on, "last_on": statement.last_on}
+        balances = {"opening_minor": statement.opening.minor, "closing_minor": statement.closing.minor}
+        facts = {"heading": heading, "created_at": at, **balances}
+        kept, _created = KeptStatement.objects.get_or_create(**days, defaults=facts)
+        heading, made_at = kept.heading, kept.created_at
+    bill_to = heading["bill_to"]
+    return Heading(heading["name"], bill_to.get(get_language()) or bill_to["en"], heading["seller"], made_at)

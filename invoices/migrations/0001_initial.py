@@ -417,10 +417,44 @@ class Migration(migrations.Migration):
                 ],
             },
         ),
+        migrations.CreateModel(
+            name='KeptStatement',
+            fields=[
+                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
+                ('first_on', models.DateField(verbose_name='from')),
+                ('last_on', models.DateField(verbose_name='to')),
+                ('heading', models.JSONField(verbose_name='heading')),
+                ('opening_minor', models.BigIntegerField(verbose_name='opening balance')),
+                ('closing_minor', models.BigIntegerField(verbose_name='closing balance')),
+                ('created_at', models.DateTimeField(verbose_name='made')),
+                ('profile', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.PROTECT, related_name='kept_statements', to='accounts.billingprofile', verbose_name='billing profile')),
+            ],
+            options={
+                'verbose_name': 'kept statement',
+                'verbose_name_plural': 'kept statements',
+                'constraints': [
+                    models.UniqueConstraint(fields=('profile', 'first_on', 'last_on'), name='statement_kept_once'),
+                    models.CheckConstraint(condition=models.Q(('first_on__lte', models.F('last_on'))), name='statement_ends_after_it_starts'),
+                ],
+            },
+        ),
+        migrations.CreateModel(
+            name='LedgerAccount',
+            fields=[
+                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
+                ('account', models.CharField(help_text='As in the ledger: receivable, revenue, tax:S:21.', max_length=40, unique=True, verbose_name='account')),
+                ('code', models.CharField(help_text='In your own bookkeeping.', max_length=40, verbose_name='code')),
+            ],
+            options={
+                'verbose_name': 'ledger account',
+                'verbose_name_plural': 'ledger accounts',
+            },
+        ),
         migrations.RunPython(adapt_to_postgresql, restore_on_postgresql),
         AppendOnly("invoices_creditentry"),
         AppendOnly("invoices_creditnote"),
         AppendOnly("invoices_creditnoteline"),
         AppendOnly("invoices_issueddocument"),
         AppendOnly("invoices_transfer"),
+        AppendOnly("invoices_keptstatement"),
     ]

@@ -4,7 +4,7 @@ from invoices.models.charges import Charge, PeriodClosing, TaxRate
 from invoices.models.credit_notes import CreditNote, CreditNoteLine, IssuedDocument
 from invoices.models.credits import Credit, CreditEntry
 from invoices.models.invoices import Invoice, InvoiceLine, NumberSeries, RemittanceAccount
-from invoices.models.ledger import Transfer
+from invoices.models.ledger import KeptStatement, LedgerAccount, Transfer
 
 __all__ = [
     "Charge",
@@ -15,6 +15,8 @@ __all__ = [
     "Invoice",
     "InvoiceLine",
     "IssuedDocument",
+    "KeptStatement",
+    "LedgerAccount",
     "NumberSeries",
     "PeriodClosing",
     "RemittanceAccount",

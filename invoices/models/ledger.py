@@ -6,7 +6,7 @@ way, on the day it is undone.
 """
 
 from django.db import models
-from django.db.models import CheckConstraint, F, Index, Q
+from django.db.models import CheckConstraint, F, Index, Q, UniqueConstraint
 from django.utils.translation import gettext_lazy as _
 
 from accounts.models import BillingProfile
@@ -88,3 +88,47 @@ class Transfer(models.Model):
     @property
     def amount(self) -> Money:
         return Money(self.amount_minor, self.currency)
+
+
+class KeptStatement(models.Model):
+    """What a statement of days that had ended said when it was first handed out, so that it says the same for ever:
+    whom it names, and what it came to."""
+
+    profile = models.ForeignKey(
+        BillingProfile, models.PROTECT, related_name="kept_statements", verbose_name=_("billing profile"),
+        db_index=False,
+    )  # fmt: skip
+    first_on = models.DateField(_("from"))
+    last_on = models.DateField(_("to"))
+    # Name and address of the profile, by language, and the seller.
+    heading = models.JSONField(_("heading"))
+    opening_minor = models.BigIntegerField(_("opening balance"))
+    closing_minor = models.BigIntegerField(_("closing balance"))
+    created_at = models.DateTimeField(_("made"))
+
+    class Meta:
+        verbose_name = _("kept statement")
+        verbose_name_plural = _("kept statements")
+        constraints = [
+            UniqueConstraint(fields=["profile", "first_on", "last_on"], name="statement_kept_once"),
+            CheckConstraint(condition=Q(first_on__lte=F("last_on")), name="statement_ends_after_it_starts"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.profile} {self.first_on} {self.last_on}"
+
+
+class LedgerAccount(models.Model):
+    """The code of one of our accounts in the accountant's own system, which exports of the journal carry."""
+
+    account = models.CharField(
+        _("account"), max_length=40, unique=True, help_text=_("As in the ledger: receivable, revenue, tax:S:21.")
+    )
+    code = models.CharField(_("code"), max_length=40, help_text=_("In your own bookkeeping."))
+
+    class Meta:
+        verbose_name = _("ledger account")
+        verbose_name_plural = _("ledger accounts")
+
+    def __str__(self) -> str:
+        return f"{self.account} {self.code}"

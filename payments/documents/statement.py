@@ -4,34 +4,33 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from django.conf import settings
 from django.utils.translation import gettext as _
 
 from billing_portal.core.time_zones import seller_day
 from invoices.documents.figures import day, figure
 from invoices.documents.invoice import frame
 from invoices.documents.typesetting import typeset
-from payments.statements import Line, Statement
+from payments.statements import Heading, Line, Statement, heading_of
 
 TEMPLATE = Path(__file__).with_name("statement.typ")
 
 
 def statement_pdf(statement: Statement, *, at: datetime) -> bytes:
-    """Reads nothing. Never call it inside a transaction."""
-    return typeset(TEMPLATE, statement_data(statement, at=at), at=at)
+    """Never call it inside a transaction."""
+    heading = heading_of(statement, at=at)
+    return typeset(TEMPLATE, statement_data(statement, heading), at=heading.made_at)
 
 
-def statement_data(statement: Statement, *, at: datetime) -> dict[str, Any]:
-    """What the template prints. The seller is today's: a statement is no invoice, and is made when it is asked for."""
-    profile = statement.profile
-    today = seller_day(at)
+def statement_data(statement: Statement, heading: Heading) -> dict[str, Any]:
+    """What the template prints."""
+    today = seller_day(heading.made_at)
     closing = _("Balance so far") if statement.is_running(today) else _("Closing balance")
     period = _("%(start)s to %(end)s") % {"start": day(statement.first_on), "end": day(statement.last_on)}
     title = _("Statement of account %(period)s") % {"period": period}
     status = {"text": statement.currency, "tone": "plain"}
     return {
-        **frame(title, kind=_("Statement of account"), number=period, seller=settings.SELLER, status=status),
-        "parties": [{"label": _("Bill to"), "lines": profile.address_lines}],
+        **frame(title, kind=_("Statement of account"), number=period, seller=heading.seller, status=status),
+        "parties": [{"label": _("Bill to"), "lines": heading.bill_to}],
         "amount": {
             "label": closing,
             "value": statement.closing.format(),
@@ -40,7 +39,7 @@ def statement_data(statement: Statement, *, at: datetime) -> dict[str, Any]:
         "summary": {
             "title": _("Summary"),
             "rows": [
-                (_("Billing profile"), profile.name),
+                (_("Billing profile"), heading.name),
                 (_("Opening balance"), statement.opening.format()),
                 (_("Added"), statement.charged.format()),
                 (_("Settled"), statement.settled.format()),

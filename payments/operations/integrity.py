@@ -34,6 +34,7 @@ from invoices.models import (
     CreditNoteLine,
     Invoice,
     InvoiceLine,
+    KeptStatement,
     NumberSeries,
     PeriodClosing,
     Transfer,
@@ -134,6 +135,14 @@ def wrong_balances() -> Iterator[str]:
             )
 
 
+def owed_by_profile(**days: Any) -> Any:
+    """What the profile of the outer row owed by the transfers of some days."""
+    rows = Transfer.objects.filter(profile=OuterRef("profile"), **days).of_account(RECEIVABLE).order_by()
+    signed = Sum(Case(When(debit=RECEIVABLE, then="amount_minor"), default=-F("amount_minor")))
+    sums = rows.values("profile").annotate(sum=signed).values("sum")
+    return Coalesce(Subquery(sums, output_field=BigIntegerField()), Value(0))
+
+
 TRANSFERS = Transfer.objects.all()
 ALLOCATIONS, ENTRIES, CHARGES = PaymentAllocation.objects.all(), CreditEntry.objects.all(), Charge.objects.order_by()
 NOTES, DISPUTES, TAKEN_PARTS = CreditNote.objects.all(), Dispute.objects.all(), DisputeAllocation.objects.all()
@@ -228,6 +237,12 @@ CHECKS: dict[str, QuerySet[Any]] = {
     "Invoice {number}: {left} of {total_minor} is left to pay, in the ledger {owed} of {billed}.": owed.exclude(
         status=InvoiceStatus.DRAFT
     ).exclude(left=F("owed"), total_minor=F("billed")),
+    # What was handed out of days that had ended is what the ledger says of them now.
+    "Statement of {profile__code} from {first_on} to {last_on}: it began with {opening_minor} and ended with"
+    " {closing_minor}, in the ledger {before} and {until}.": KeptStatement.objects.annotate(
+        before=owed_by_profile(booked_on__lt=OuterRef("first_on")),
+        until=owed_by_profile(booked_on__lte=OuterRef("last_on")),
+    ).exclude(opening_minor=F("before"), closing_minor=F("until")),
     "Credit {pk}: {remaining_minor} is left, in the ledger {kept}.": kept.exclude(remaining_minor=F("kept")),
     "Transfer {key}: invoice {invoice__number} is of another profile or currency.": TRANSFERS.filter(
         Q(invoice__isnull=False),

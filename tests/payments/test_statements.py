@@ -9,24 +9,25 @@ import pytest
 from django.core import mail
 from django.db.models import Sum
 from django.urls import reverse
-from django.utils import timezone
+from django.utils import timezone, translation
 
 from accounts.access import system_access
 from accounts.models import BillingContact
 from billing_portal.core.mail import send_due
 from billing_portal.core.models import OutgoingMail
-from invoices.models import Invoice
+from invoices.models import Invoice, KeptStatement
 from invoices.money import Money
 from invoices.operations.credit_notes import credit_note
 from invoices.operations.credits import apply_credits
 from invoices.operations.voiding import void
-from payments.documents.statement import statement_data
+from payments.documents.statement import statement_data, statement_pdf
 from payments.models import PaymentEvent
 from payments.operations.disputes import book_dispute
+from payments.operations.integrity import check_books
 from payments.operations.manual_payments import record_payment
 from payments.operations.notifications import send_statements
 from payments.operations.refunds import CannotRefund, refund
-from payments.statements import statement_of
+from payments.statements import heading_of, statement_of
 from tests.factories import NOW, BillingProfileFactory, granted, issued, member
 from tests.payments.acts import books_are_clean, card, messages, press_pay, staff
 from tests.payments.pages import text_of
@@ -174,14 +175,58 @@ def test_the_page_and_the_file_show_the_month_that_is_asked_for(client, profile,
 def test_a_month_that_is_not_over_has_a_balance_so_far(client, profile, monkeypatch):
     client.force_login(member(profile, "profile_reader"))
     url = reverse("payments:statement", args=[profile.code])
-    for day, label in [(25, "Balance so far"), (31, "Closing balance")]:
-        at = datetime(2026, 10, day, 12, tzinfo=UTC)
+    october = date(2026, 10, 1), date(2026, 10, 31)
+    for at, label, day in [
+        (datetime(2026, 10, 31, 12, tzinfo=UTC), "Balance so far", 31),
+        (datetime(2026, 11, 1, 12, tzinfo=UTC), "Closing balance", 31),
+    ]:
         monkeypatch.setattr(timezone, "now", lambda at=at: at)
-        page = text_of(client.get(url))
+        page = text_of(client.get(url, {"month": "2026-10"}))
         assert f"{label} €0.00 {day} Oct 2026" in page
-        found = statement_data(statement_of(profile, date(2026, 10, 1), date(2026, 10, 31)), at=at)
+        statement = statement_of(profile, *october)
+        found = statement_data(statement, heading_of(statement, at=at))
         assert (found["amount"]["label"], found["amount"]["note"]) == (label, f"On {day} October 2026")
         assert found["lines"]["closing"][0] == label
+
+
+def test_a_statement_of_days_that_have_ended_is_the_same_bytes_whatever_happens_later(client, profile, payer, settings):
+    """Refunds, disputes and wires of the months after it, another name, address, time zone and seller."""
+    story = Story(profile, payer, 7)
+    for day in range(-40, -10):
+        story.go_on(NOW + timedelta(days=day))
+    days = date(2026, 9, 1), date(2026, 9, 30)
+    first = {language: printed(profile, days, language) for language in ("en", "nl")}
+    for day in range(-10, 60):
+        story.go_on(NOW + timedelta(days=day))
+    type(profile).objects.update(
+        name="Renamed", company="Renamed B.V.", street="Elsewhere 1", time_zone="Asia/Tokyo", country="JP"
+    )
+    profile.refresh_from_db()
+    settings.SELLER = {**settings.SELLER, "name": "Another seller"}
+    assert {language: printed(profile, days, language) for language in first} == first
+    assert books_are_clean()
+
+
+def printed(profile, days, language):
+    with translation.override(language):
+        return statement_pdf(statement_of(profile, *days), at=timezone.now())
+
+
+def test_what_is_booked_around_midnight_is_waited_for(profile):
+    """A statement is kept some hours after its last day, when no transaction of that day is under way any more."""
+    statement = statement_of(profile, date(2026, 10, 1), date(2026, 10, 31))
+    heading_of(statement, at=datetime(2026, 11, 1, 2, tzinfo=UTC))
+    assert not KeptStatement.objects.exists()
+    heading_of(statement, at=datetime(2026, 11, 1, 6, tzinfo=UTC))
+    assert KeptStatement.objects.get().last_on == date(2026, 10, 31)
+
+
+def test_a_transfer_that_somebody_books_into_a_kept_statement_is_found(profile):
+    billed(profile, date(2026, 9, 1))
+    heading_of(statement_of(profile, date(2026, 9, 1), date(2026, 9, 30)), at=NOW)
+    assert books_are_clean()
+    billed(profile, date(2026, 9, 15))
+    assert [problem for problem in check_books() if problem.startswith(f"Statement of {profile.code}")]
 
 
 @pytest.mark.parametrize(
@@ -290,7 +335,7 @@ class Story:
             self.payments.append(press_pay(self.payer, invoice, self.card, at=at))
             messages()
         elif act == "wire":
-            wire(invoice, self.chance.randint(1, 30000), at=at)
+            wire(invoice, self.chance.randint(1, 30000), at=at, received_on=at.date())
         elif not invoice.paid_minor:
             void(access=system_access(), invoice_id=invoice.pk, reason="Test", at=at)
 
