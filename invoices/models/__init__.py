@@ -7,19 +7,6 @@ from invoices.models.invoices import Invoice, InvoiceLine, NumberSeries, Remitta
 from invoices.models.ledger import KeptStatement, LedgerAccount, Transfer
 
 __all__ = [
-    "Charge",
-    "Credit",
-    "CreditEntry",
-    "CreditNote",
-    "CreditNoteLine",
-    "Invoice",
-    "InvoiceLine",
-    "IssuedDocument",
-    "KeptStatement",
-    "LedgerAccount",
-    "NumberSeries",
-    "PeriodClosing",
-    "RemittanceAccount",
-    "TaxRate",
-    "Transfer",
-]
+    "Charge", "Credit", "CreditEntry", "CreditNote", "CreditNoteLine", "Invoice", "InvoiceLine", "IssuedDocument",
+    "KeptStatement", "LedgerAccount", "NumberSeries", "PeriodClosing", "RemittanceAccount", "TaxRate", "Transfer",
+]  # fmt: skip
