@@ -16,6 +16,7 @@ from payments.gateways.registry import gateways
 from payments.operations.autopay import charge_due
 from payments.operations.card_setups import end_abandoned
 from payments.operations.comparison import compare_due
+from payments.operations.integrity import check_books_daily
 from payments.operations.methods import detach_due, look_up_cards
 from payments.operations.notifications import announce_due, send_statements, warn_of_expiring_cards
 from payments.operations.reconciliation import reconcile
@@ -33,6 +34,7 @@ def jobs(stopping: threading.Event | None = None) -> list[Job]:
         Job(_("deliveries"), lambda at, limit: process_deliveries(at=at, limit=limit), seconds=1),
         Job(_("reconciliation"), lambda at, limit: reconcile(at=at, limit=limit), seconds=10),
         Job(_("comparison"), lambda at, limit: compare_due(at=at, limit=limit), seconds=300),
+        Job(_("books"), lambda at, _limit: check_books_daily(at=at), seconds=600),
         Job(_("credits"), lambda at, limit: expire_credits(at=at, limit=limit)),
         Job(_("closing"), lambda at, _limit: close_due(at=at)),
         Job(_("announcements"), lambda at, limit: announce_due(at=at, limit=limit)),

@@ -12,7 +12,7 @@ from django.utils.translation import gettext, ngettext_lazy
 from accounts.models import BillingProfile, User, WireRequest
 from billing_portal.core.iso_codes import is_current_currency
 from billing_portal.core.models import JobRun, OutgoingMail
-from payments.models import CardHold, Dispute, GatewayDifference, Payment, Refund, WebhookDelivery
+from payments.models import BooksCheck, CardHold, Dispute, GatewayDifference, Payment, Refund, WebhookDelivery
 
 
 class Waiting(NamedTuple):
@@ -74,6 +74,10 @@ KINDS: list[tuple[Callable[[], QuerySet[Any]], str, Any]] = [
     (
         lambda: WebhookDelivery.objects.filter(status=WebhookDelivery.Status.FAILED), "status__exact=failed",
         ngettext_lazy("%(count)s message of a provider failed", "%(count)s messages of providers failed", "count"),
+    ),
+    (
+        lambda: BooksCheck.objects.filter(pk=BooksCheck.objects.order_by("-day").values("pk")[:1]).exclude(problems=[]),
+        "", ngettext_lazy("the books do not add up", "the books do not add up", "count"),
     ),
     (
         lambda: OutgoingMail.objects.filter(sent_at=None, next_try_at=None), "sent_at__isempty=1",

@@ -264,6 +264,7 @@ KEPT = {
     OURS: {
         "core.OutgoingMail": "key",
         "core.JobRun": "done",
+        "payments.BooksCheck": "problems",
         "invoices.Invoice": "source_digest",
         "invoices.IssuedDocument": "digest",
         "invoices.TaxRate": "note",

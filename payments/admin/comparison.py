@@ -1,4 +1,4 @@
-"""Differences between providers and the books, for staff: the list of those that wait is a staff queue."""
+"""Proofs of the books for staff: differences with providers, a staff queue, and each day's check."""
 
 import re
 from collections.abc import Iterator
@@ -6,15 +6,18 @@ from typing import Any
 
 from django.contrib import admin
 from django.utils import timezone
+from django.utils.html import format_html_join
+from django.utils.safestring import mark_safe
 from django.utils.translation import gettext as _now
 from django.utils.translation import gettext_lazy as _
 
 from accounts.access import Access
+from accounts.admin.base import ReadOnlyAdmin
 from accounts.admin.staff_actions import StaffAction
 from invoices.money import Money
 from payments.admin.base import PaymentsAdmin
 from payments.admin.forms import NoteForm
-from payments.models import GatewayDifference
+from payments.models import BooksCheck, GatewayDifference
 from payments.operations.comparison import end_difference
 from payments.states import DisputeStatus, PaymentStatus, RefundStatus
 
@@ -75,3 +78,20 @@ def _in_words(text: str) -> str:
         return text or _now("not known")
     amount, currency, state = parts.groups()
     return f"{Money.parse(amount, currency)}, {STATES.get(state, state)}"
+
+
+@admin.register(BooksCheck)
+class BooksCheckAdmin(ReadOnlyAdmin):
+    list_display = ("day", "finished_at", "differences")
+    ordering = ("-day",)
+    actions = None
+    fields = readonly_fields = ("day", "started_at", "finished_at", "sentences")
+
+    @admin.display(description=_("differences"))
+    def differences(self, row: BooksCheck) -> int:
+        return len(row.problems)
+
+    @admin.display(description=_("differences"))
+    def sentences(self, row: BooksCheck) -> str:
+        sentences = format_html_join(mark_safe("<br>"), "{}", ((problem,) for problem in row.problems))
+        return sentences or _now("The books add up.")

@@ -386,6 +386,20 @@ class Migration(migrations.Migration):
                 ],
             },
         ),
+        migrations.CreateModel(
+            name='BooksCheck',
+            fields=[
+                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
+                ('day', models.DateField(unique=True, verbose_name='day')),
+                ('started_at', models.DateTimeField(verbose_name='started')),
+                ('finished_at', models.DateTimeField(null=True, verbose_name='finished')),
+                ('problems', models.JSONField(default=list, verbose_name='differences')),
+            ],
+            options={
+                'verbose_name': 'check of the books',
+                'verbose_name_plural': 'checks of the books',
+            },
+        ),
         AppendOnly("payments_paymentevent"),
         migrations.CreateModel(
             name='GatewayComparison',

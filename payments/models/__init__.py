@@ -2,11 +2,12 @@
 
 from payments.models.methods import CardHold, Detachment, MethodSetup, PaymentMethod
 from payments.models.payments import AutomaticCharge, Payment, PaymentAllocation, PaymentEvent
-from payments.models.providers import GatewayComparison, GatewayDifference, WebhookDelivery
+from payments.models.providers import BooksCheck, GatewayComparison, GatewayDifference, WebhookDelivery
 from payments.models.reversals import Dispute, DisputeAllocation, Refund, RefundAllocation
 
 __all__ = [
     "AutomaticCharge",
+    "BooksCheck",
     "CardHold",
     "Detachment",
     "Dispute",

@@ -89,3 +89,20 @@ class GatewayDifference(models.Model):
 
     def __str__(self) -> str:
         return f"{self.gateway} {self.get_kind_display()} {self.gateway_id}".strip()
+
+
+class BooksCheck(models.Model):
+    """One day's proof that the books add up."""
+
+    day = models.DateField(_("day"), unique=True)
+    started_at = models.DateTimeField(_("started"))
+    finished_at = models.DateTimeField(_("finished"), null=True)
+    # A sentence for each difference.
+    problems = models.JSONField(_("differences"), default=list)
+
+    class Meta:
+        verbose_name = _("check of the books")
+        verbose_name_plural = _("checks of the books")
+
+    def __str__(self) -> str:
+        return str(self.day)

@@ -139,11 +139,11 @@ def take_missing(payment: Payment, *, at: datetime) -> bool:
 
 def _book_missing(payment: Payment, claim: Claim, amount: Money, *, at: datetime) -> None:
     """What the provider has given and nothing here has; negative when it came back."""
-    kind = Kind.CHARGEBACK if isinstance(claim, Dispute) else Kind.REFUND
+    kind, account = Kind.CHARGEBACK if isinstance(claim, Dispute) else Kind.REFUND, _account_of(claim, payment)
     earlier = Transfer.objects.filter(key__startswith=f"{_fact(claim)}/missing:").count() if amount else 0
     book(
         transfer(
-            kind, amount, debit=UNMATCHED, credit=_account_of(claim, payment), key=f"{_fact(claim)}/missing:{earlier + 1}",
+            kind, amount, debit=UNMATCHED, credit=account, key=f"{_fact(claim)}/missing:{earlier + 1}",
             profile_id=payment.profile_id, reference=payment.reference, at=at,
         )
     )  # fmt: skip

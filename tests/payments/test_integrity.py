@@ -7,15 +7,16 @@ from uuid import uuid4
 import pytest
 from django.core.management import CommandError, call_command
 from django.db import connection, transaction
+from django.urls import reverse
 
 from invoices.models import Invoice
 from invoices.money import Money
 from invoices.operations.credit_notes import credit_note
 from invoices.operations.credits import expire_credits
 from invoices.operations.voiding import void
-from payments.models import AutomaticCharge, Payment
+from payments.models import AutomaticCharge, BooksCheck, Payment
 from payments.operations.autopay import plan_again
-from payments.operations.integrity import check_books
+from payments.operations.integrity import check_books, check_books_daily
 from payments.operations.manual_payments import record_payment
 from payments.operations.refunds import refund
 from tests.factories import NOW, granted, issued
@@ -160,6 +161,19 @@ def test_clean_books_say_so(busy):
     out = StringIO()
     call_command("check_books", stdout=out)
     assert out.getvalue() == "The books add up.\n"
+
+
+def test_the_books_are_proven_once_a_day_and_staff_see_what_is_wrong(client, busy, admin_user):
+    assert [check_books_daily(at=NOW) for _run in range(2)] == [1, 0]
+    assert BooksCheck.objects.get().problems == []
+    client.force_login(admin_user)
+    assert "the books do not add up" not in client.get(reverse("admin:index")).content.decode()
+    Invoice.objects.filter(status="paid").update(refunded_minor=1)
+    assert check_books_daily(at=NOW + timedelta(days=1)) == 1
+    assert "the books do not add up" in client.get(reverse("admin:index")).content.decode()
+    check = BooksCheck.objects.latest("day")
+    page = client.get(reverse("admin:payments_bookscheck_change", args=[check.pk])).content.decode()
+    assert "its refunds come to" in page
 
 
 def test_the_numbers_of_a_longer_prefix_are_a_series_of_their_own(profile, settings):
