@@ -9,7 +9,7 @@ REPORTS = var/test-reports
 # A few tests take a minute: the worker that has nothing left takes over what waits behind them.
 PYTEST = $(PYTHON_IN) -m pytest -n auto --dist worksteal -q --no-header
 
-.PHONY: help run setup test check lint format types architecture checks test-postgresql test-sqlite test-browser test-previous year faults bench screenshots messages lock outdated clean
+.PHONY: help run setup test check lint format types architecture checks test-postgresql test-sqlite test-browser test-previous year histories faults bench screenshots messages lock outdated clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -63,6 +63,10 @@ test-previous: setup ## the payment tests of the release before, on the tables o
 
 year: setup ## live through a year of billing periods with fifty profiles, killed and begun twice
 	TEST_DATABASE=postgresql YEAR_PROFILES=50 $(PYTEST) -n 0 tests/payments/test_a_year.py
+
+histories: setup ## draw 20,000 histories of a payment on each database, and compare ledger, pages and provider
+	TEST_DATABASE=postgresql HISTORIES=20000 $(PYTEST) -n 0 tests/payments/test_order_of_facts.py
+	TEST_DATABASE=sqlite HISTORIES=20000 $(PYTEST) -n 0 tests/payments/test_order_of_facts.py
 
 faults: setup ## make 200 payments with every fault on the way, and compare the books with the provider's list
 	TEST_DATABASE=postgresql FAULTY_PAYMENTS=200 $(PYTEST) -n 0 tests/payments -k every_fault

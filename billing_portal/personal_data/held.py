@@ -244,7 +244,7 @@ KEPT = {
         "invoices.InvoiceLine": "section_name description tax_note",
         "invoices.Charge": "description tax_note source_reference",
         "invoices.CreditEntry": "note",
-        "invoices.Transfer": "reference",
+        "invoices.Transfer": "reference key",
         "invoices.KeptStatement": "heading",
         "invoices.IssuedDocument": "content",
         "payments.Payment": "bank_reference",
