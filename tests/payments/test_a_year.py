@@ -3,7 +3,7 @@
 The clock is looked at once a week only, so that everything is due late and together. Each time a pass begins and is
 killed somewhere; then two begin at once. Cards are charged, some are refused, some have backups, some get credits, some
 pay by wire and late. In the end each profile has one invoice for each of its periods, nothing was charged twice, every
-mail was sent once, and the books add up.
+mail was sent once, the books add up, and each statement says what it said when its month ended.
 """
 
 import os
@@ -11,6 +11,7 @@ import random
 from collections import Counter
 from datetime import date, timedelta
 from email import message_from_bytes
+from typing import Any
 
 import pytest
 from django.db.models import Count
@@ -25,7 +26,7 @@ from payments.gateways.sandbox.models import CardPayment
 from payments.models import Payment, PaymentAllocation
 from tests.payments.acts import books_are_clean, sandbox
 from tests.payments.processes import ended_well, in_another_process, kill_after
-from tests.payments.year import FIRST, live, morning, move_in, use
+from tests.payments.year import FIRST, live, morning, move_in, statements, turn_back, use
 
 pytestmark = [pytest.mark.long, pytest.mark.two_connections, pytest.mark.django_db(transaction=True)]
 
@@ -60,18 +61,26 @@ def test_a_year_of_passes_that_are_killed_and_begun_twice(mails):
     chance = random.Random(2027)
     rate = TaxRate.objects.create(name="High", percent=21)
     customers = [move_in(number) for number in range(PROFILES)]
+    printed: dict[str, Any] = {}
     for day in (FIRST + timedelta(days=days) for days in range(DAYS)):
         for customer in customers:
             use(customer, day, rate, chance)
         sandbox().operator.advance_clock(24 * 3600)
         if day.weekday() == 0 or day == FIRST + timedelta(days=DAYS - 1):
             live(customers, day, chance)
+            turn_back(customers, day, chance)
             live_through(day, chance)
+            if day.day <= 7:
+                printed |= statements(customers, day, morning(day))
     one_pass(FIRST + timedelta(days=DAYS))()  # what those that were killed at the very end had taken up
     assert books_are_clean()
     each_period_was_closed_once()
     nothing_was_charged_twice()
     every_mail_was_sent_once(mails)
+    later = morning(FIRST + timedelta(days=2 * DAYS))
+    again = [statements(customers, FIRST + timedelta(days=31 * month), later) for month in range(13)]
+    assert {name: text for month in again for name, text in month.items() if name in printed} == printed
+    assert len(printed) == 13 * PROFILES
     assert not JobRun.objects.exclude(failed={}).values_list("failed", flat=True)
 
 

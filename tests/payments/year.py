@@ -1,20 +1,30 @@
 """The people and the habits of `test_a_year`: its profiles, and what each of them does in a month."""
 
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from random import Random
+from typing import Any
 from uuid import uuid4
 
 from accounts.access import system_access
 from accounts.models import BillingProfile, InvoiceSection, User
+from billing_portal.core.time_zones import month_before
 from invoices.models import Charge, Invoice, TaxRate
 from invoices.money import Money
 from invoices.operations.charges import record_charge
+from invoices.operations.credit_notes import CannotCorrect, credit_note
 from invoices.operations.credits import grant_credit
 from invoices.states import InvoiceStatus
+from payments.documents.statement import statement_data
+from payments.gateways import base
+from payments.models import Payment, PaymentEvent
 from payments.operations.attempts import CannotPay
-from payments.operations.manual_payments import record_payment
+from payments.operations.disputes import book_dispute
+from payments.operations.manual_payments import record_bounce, record_payment
+from payments.operations.refunds import refund
+from payments.statements import heading_of, statement_of
 from tests.factories import BillingProfileFactory, member
 from tests.payments.acts import card, press_pay, staff
 
@@ -113,3 +123,39 @@ def pay_by_hand(customer: Customer, invoice: Invoice, day: date) -> None:
     except CannotPay as refused:
         if refused.code not in {"in_progress", "throttled"}:
             raise
+
+
+def turn_back(customers: list[Customer], day: date, chance: Random) -> None:
+    """What goes the other way, now and then: part of a card payment is refunded, a bank takes one and may return it, a
+    wire is recalled, a credit note is made."""
+    at, act = morning(day), chance.choice(["nothing", "refund", "dispute", "bounce", "note"])
+    paid = Payment.objects.filter(status="succeeded", disputed_at=None, finished_at__lt=at).order_by("pk")
+    cards = list(paid.filter(channel="card", profile__in=[c.profile.pk for c in customers if c.habit == "card"]))
+    wires = [payment for payment in paid.filter(channel="wire") if payment.rest]
+    if act == "refund" and cards and (payment := chance.choice(cards)).rest.minor > 100:
+        amount = Money(chance.randint(1, payment.rest.minor), payment.currency)
+        about = {"reason": "Too much", "attempt_key": uuid4(), "at": at}
+        refund(access=staff(), payment_id=payment.pk, amount=amount, takes_back_invoices=day.day % 2 == 0, **about)
+    elif act == "dispute" and cards:
+        payment = chance.choice(cards)
+        for status in chance.choice([["lost"], ["lost", "won"]]):
+            facts = base.Dispute(
+                f"dp_{payment.reference}", payment.gateway_id, payment.amount, base.DisputeStatus(status), "fraudulent"
+            )
+            book_dispute(payment_id=payment.pk, facts=facts, source=PaymentEvent.Source.WEBHOOK, at=at)
+    elif act == "bounce" and wires:
+        record_bounce(access=staff(), payment_id=chance.choice(wires).pk, reason="Recalled", at=at)
+    elif act == "note":
+        with suppress(CannotCorrect):
+            for invoice in Invoice.objects.filter(issued_on__lt=day, total_minor__gt=0).order_by("-pk")[:1]:
+                credit_note(access=staff(), invoice_id=invoice.pk, reason="Billed too much", today=day, at=at)
+
+
+def statements(customers: list[Customer], month: date, at: datetime) -> dict[str, Any]:
+    """What the statement of the month before prints, for each profile."""
+    days = month_before(month)
+    printed = {}
+    for customer in customers:
+        statement = statement_of(customer.profile, *days)
+        printed[f"{customer.profile.code} {days}"] = statement_data(statement, heading_of(statement, at=at))
+    return printed
