@@ -234,7 +234,7 @@ def _book(invoices: Sequence[Invoice], at: datetime) -> None:
                 )  # fmt: skip
             yield transfer(
                 Transfer.Kind.PAYMENT, Money(invoice.paid_before_minor, invoice.currency), debit=OPENING,
-                credit=RECEIVABLE, key=f"invoice:{invoice.pk}/paid_before", reference=invoice.source_reference, **about,
+                credit=RECEIVABLE, key=f"paid_before:{invoice.pk}", reference=invoice.source_reference, **about,
             )  # fmt: skip
 
     bulk_insert(Transfer, (row for row in transfers() if row.amount_minor))

@@ -64,7 +64,7 @@ def test_many_invoices_cost_as_many_queries_as_one(profile, django_assert_num_qu
     invoices = [issued(one, "100.00").pk for one in profiles for _twice in range(2)]
     for one in profiles:
         granted(one, 15000)
-    with django_assert_num_queries(7):
+    with django_assert_num_queries(8):
         applied = apply_at_issue(access=system_access(), invoice_ids=invoices, today=TODAY, at=NOW)
     assert applied == 10
     assert left() == [0] * 5

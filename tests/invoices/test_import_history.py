@@ -9,6 +9,7 @@ from django.utils import timezone
 
 from accounts.models import AuditEntry, BillingProfile
 from billing_portal.core.mail import send_due
+from billing_portal.core.time_zones import seller_day
 from invoices.models import Invoice, NumberSeries
 from invoices.numbering import named
 from invoices.operations.dunning import remind_due, update_profile_statuses
@@ -52,12 +53,15 @@ def test_a_part_that_was_paid_before_leaves_the_rest_due(profile, file):
     assert books_are_clean()
 
 
-def test_the_statement_shows_it_on_the_day_it_was_paid(profile, file):
+def test_the_statement_shows_it_on_the_day_of_the_import(profile, file):
+    """No month that has ended gets a further line."""
     run(file(HEADING + row(profile, paid_on="2025-02-01", paid="40")))
-    statement = statement_of(profile, date(2025, 1, 1), date(2025, 3, 1))
-    assert [(line.on, line.what, line.amount.minor, line.balance.minor) for line in statement.lines] == [
-        (date(2025, 1, 10), "invoice", 10000, 10000),
-        (date(2025, 2, 1), "payment", -4000, 6000),
+    assert statement_of(profile, date(2025, 1, 1), date(2025, 3, 1)).lines == []
+    today = seller_day(timezone.now())
+    statement = statement_of(profile, today - timedelta(days=1), today)
+    assert [(line.kind, line.amount.minor, line.balance.minor) for line in statement.lines] == [
+        ("invoice", 10000, 10000),
+        ("payment", -4000, 6000),
     ]
 
 

@@ -36,7 +36,7 @@ def test_four_workers_warn_once(profile):
 
 def test_four_workers_send_a_statement_once():
     profile = BillingProfileFactory(default_method="check_wire")
-    issued(profile, today=TODAY.replace(month=9))
+    issued(profile, today=TODAY.replace(month=9), at=NOW.replace(month=9))
     BillingContact.objects.create(profile=profile, email="payable@example.com")
     assert sum(at_once(*[lambda: send_statements(at=NOW, limit=100)] * WORKERS)) == 1
     assert OutgoingMail.objects.count() == 1

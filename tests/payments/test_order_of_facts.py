@@ -118,7 +118,7 @@ class History:
             )  # fmt: skip
             self.noted += amount.minor
 
-    def check(self) -> None:
+    def check(self, *, books: bool = True) -> None:
         claimed = sum(self.claims.values())
         card_money = AMOUNT if self.has_succeeded else 0
         taken = min(card_money, claimed)
@@ -135,7 +135,7 @@ class History:
         assert transfers.balance("receivable") == invoice.amount_due_minor
         assert transfers.balance("customer_credit") == -kept
         assert statement_of(self.profile, NOW.date(), self.at.date()).closing.minor == invoice.amount_due_minor
-        assert check_books() == []
+        assert not books or check_books() == []
 
 
 def draw(chance: Random) -> list[str]:
@@ -185,7 +185,7 @@ def test_whatever_happens_to_a_payment_the_books_and_pages_agree(profile, payer,
             try:
                 for fact in facts:
                     history.hear(fact)
-                history.check()
+                history.check(books=seed % 10 == 0)  # which takes longer than all the rest
             except Exception as wrong:
                 raise AssertionError(f"{seed}: {' '.join(facts)}: {wrong}") from wrong
         met.add(tuple(facts))

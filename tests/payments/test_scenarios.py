@@ -195,7 +195,7 @@ SHOWN_BY = {
     ],
     63: [
         ("test_pay", "test_due_dates_and_amounts_do_not_depend_on_where_the_reader_is"),
-        ("test_statements", "test_the_day_ends_where_the_profile_is"),
+        ("test_statements", "test_the_day_ends_where_the_seller_is"),
         (REMINDING, "test_the_day_is_that_of_the_profile"),
     ],
 }

@@ -95,7 +95,7 @@ def test_no_longer_demanded_they_pay_again(demanding, payer):
 
 
 def test_a_payment_costs_no_more_queries_with_the_demand(demanding, payer):
-    expected = 16 if connection.vendor == "postgresql" else 15
+    expected = 17 if connection.vendor == "postgresql" else 16
     assert len(queries_of(statements_of_a_payment(demanding, with_second_factor(payer)))) == expected
 
 
