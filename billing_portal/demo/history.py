@@ -9,6 +9,7 @@ from django.conf import settings
 
 from accounts.access import Access, access_of, staff_access
 from accounts.models import User
+from billing_portal.core.time_zones import seller_day
 from billing_portal.demo.data import LOGISTICS, Bill, Fate, Profile
 from invoices.models import Invoice
 from invoices.money import Money
@@ -90,7 +91,7 @@ def act_as_staff(fate: Fate, invoice: Invoice, staff: Access, *, then: datetime,
             plan_autopay(invoice, invoice.profile.day_of(now + timedelta(days=3)))
         case Fate.REBILLED:  # the new invoice is of today, so that its number follows the others
             draft = rebill(access=staff, invoice_id=invoice.pk, reason="Billed to the wrong department", at=then)
-            again = issue(access=staff, invoice_id=draft.pk, today=draft.profile.day_of(now), at=now)
+            again = issue(access=staff, invoice_id=draft.pk, today=seller_day(now), at=now)
             plan_autopay(again, None)
             mark_announced(again)
 

@@ -14,6 +14,7 @@ from django.utils.translation import gettext_lazy as _
 
 from accounts.admin.base import ReadOnlyAdmin, ReadOnlyInline, access_of_staff
 from billing_portal.core.staff_pages import confirm, hide_fields
+from billing_portal.core.time_zones import seller_day
 from invoices.admin.base import ReasonForm, amount_of, money_column
 from invoices.models import CreditNote, CreditNoteLine, Invoice
 from invoices.money import Money
@@ -114,7 +115,7 @@ def credit_note_view(model_admin: admin.ModelAdmin, request: HttpRequest, pk: in
     try:
         note = credit_note(
             access=access_of_staff(request), invoice_id=pk, amounts=form.cleaned_data["amounts"],
-            shown_rest=form.cleaned_data["shown_rest"], reason=reason, today=invoice.profile.day_of(at), at=at,
+            shown_rest=form.cleaned_data["shown_rest"], reason=reason, today=seller_day(at), at=at,
         )  # fmt: skip
     except CannotCorrect as refusal:
         again = CorrectionForm.of_now(request.POST, invoice)

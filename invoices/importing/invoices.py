@@ -42,6 +42,7 @@ from django.conf import settings
 
 from accounts.models import BillingProfile, InvoiceSection
 from billing_portal.core.spelling import compact
+from billing_portal.core.time_zones import seller_day
 from invoices.bulk import new_row
 from invoices.importing.columns import Column, Columns, Row, day, identifier, number, one_of, own_number, rate, text
 from invoices.importing.csv_reader import Problems, Seen, Texts
@@ -243,13 +244,13 @@ class InvoiceImport(FileImport[list[SourceInvoice], NewInvoice]):
     ) -> NewInvoice:
         """Raises BadRow and CannotIssue."""
         head = source.head
-        issued_on = head["issue_date"] or self.issue_on or profile.day_of(self.at)
+        issued_on = head["issue_date"] or self.issue_on or seller_day(self.at)
         if self.drafts and (named := [name for name in NOT_OF_A_DRAFT if head[name]]):
             raise BadRow(f"a draft has no {', '.join(named)}; leave that empty or import without --drafts.")
         check_currency(head, profile)
         if head["number"] and is_ours(head["number"]):
             raise BadRow(f"number {head['number']} could be one of our own series. Leave number empty, or change it.")
-        if not self.drafts and issued_on > profile.day_of(self.at):
+        if not self.drafts and issued_on > seller_day(self.at):
             raise BadRow(f"issue_date {issued_on} is in the future.")
         if head["due_date"] and not issued_on <= head["due_date"] <= issued_on + LONGEST_TERM:
             raise BadRow(f"due_date {head['due_date']} is not within a year after the invoice date {issued_on}.")

@@ -8,7 +8,8 @@ profile and period.
 - Without charges nothing is issued, unless the profile wants an invoice all the same: one of zero, settled at once.
 - When returns outweigh the charges, all of them wait for the next period.
 - When days or months were missed, each period is closed in order with an invoice of its own.
-- The invoice date is the day of the run, where the profile is, because a due date must not lie in the past.
+- The invoice date is the day of the run, where the seller is, so that numbers and dates run together and no due date
+  lies in the past.
 - A disabled profile is still billed. One that staff closed is passed over, and caught up when it is opened again.
 
 Charges are never read: they are marked, added up and copied into lines by one statement a chunk.
@@ -27,7 +28,7 @@ from django.db.models import Count, Q, QuerySet, Sum
 
 from accounts.access import Access, system_access
 from accounts.models import BillingProfile
-from billing_portal.core.time_zones import has_come, latest_day
+from billing_portal.core.time_zones import has_come, latest_day, seller_day
 from invoices.bulk import bulk_insert, new_row, reserve_ids
 from invoices.models import Charge, Invoice, PeriodClosing
 from invoices.money import Money
@@ -247,7 +248,7 @@ class _Run:
             if closing.outcome == Outcome.BILLED:
                 closing.invoice_id = invoice_id
                 invoice = new_row(
-                    Invoice, id=invoice_id, currency=profile.currency, issued_on=profile.day_of(self.at),
+                    Invoice, id=invoice_id, currency=profile.currency, issued_on=seller_day(self.at),
                     period_start_on=period.start_on, period_end_on=period.last_on,
                     charges_minor=of_charges.charges_minor, tax_minor=of_charges.tax_minor,
                 )  # fmt: skip

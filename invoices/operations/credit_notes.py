@@ -17,6 +17,7 @@ from django.utils.translation import gettext_noop
 
 from accounts import audit
 from accounts.access import Access, require_staff
+from billing_portal.core.time_zones import seller_day
 from invoices.ledger import RECEIVABLE, REVENUE, book, tax_account, transfer
 from invoices.models import Credit, CreditNote, CreditNoteLine, Invoice, InvoiceLine, Transfer
 from invoices.money import Money
@@ -125,7 +126,7 @@ def take_off(*, access: Access, invoice_id: int, minor: int, reason: str, at: da
         owed = [part for part in rest if part.total_minor > 0]
         shares = Money(minor, invoice.currency).split([part.total_minor for part in owed])
         amounts = {part.line.pk: share.minor for part, share in zip(owed, shares, strict=True)}
-    today = invoice.profile.day_of(at)
+    today = seller_day(at)
     return credit_note(access=access, invoice_id=invoice_id, amounts=amounts, reason=reason, today=today, at=at)
 
 

@@ -22,6 +22,7 @@ from accounts import audit
 from accounts.access import Access
 from accounts.models import AuditEntry, BillingProfile
 from accounts.operations.profiles import keep_currencies
+from billing_portal.core.time_zones import seller_day
 from invoices.bulk import bulk_insert, reserve_ids
 from invoices.ledger import OPENING, RECEIVABLE, REVENUE, tax_account, transfer
 from invoices.models import Invoice, InvoiceLine, Transfer
@@ -105,7 +106,7 @@ def issue(*, access: Access, invoice_id: int, today: date, at: datetime) -> Invo
 def issue_many(
     *, access: Access, invoice_ids: Sequence[int], at: datetime
 ) -> tuple[list[Invoice], list[tuple[Invoice, Exception]]]:
-    """Issues stored drafts together, each dated today where its profile is. Returns those issued, and the refused with
+    """Issues stored drafts together, dated today where the seller is. Returns those issued, and the refused with
     what `issue` would have raised. Rights are the caller's. Some hundred at most: the series of numbers is locked."""
     invoices = list(Invoice.objects.filter(pk__in=invoice_ids).locked())
     refusals = _refusals(invoices)
@@ -119,7 +120,7 @@ def _issue_stored(invoices: Sequence[Invoice], *, access: Access, at: datetime, 
     by_id = profiles.in_bulk({invoice.profile_id for invoice in invoices})
     for invoice in invoices:
         invoice.profile = by_id[invoice.profile_id]
-        invoice.issued_on = today or invoice.profile.day_of(at)
+        invoice.issued_on = today or seller_day(at)
     issue_invoices(invoices, access=access, at=at)
 
 
@@ -170,8 +171,9 @@ def issue_invoices(
     the database already, under the ids reserved for their invoices.
 
     Transaction and rights are the caller's. A draft has its ``profile`` with ``account`` and ``tax_ids``, its invoice
-    date (``issued_on``, a day of the profile) and its sums; a due date of its own wins over the profile's terms, and a
-    number of its own over our series. An invoice of zero, or one that was paid before, is settled at once.
+    date (``issued_on``, a day of the seller, so that numbers and dates run together) and its sums; a due date of its
+    own wins over the profile's terms, and a number of its own over our series. An invoice of zero, or one that was paid
+    before, is settled at once.
     ``remittances`` are our bank accounts, read once by a caller with many batches.
     Raises CannotIssue when a total is negative. The series of numbers stays locked until the transaction ends.
     """
@@ -207,7 +209,10 @@ def _complete(invoice: Invoice, number: str, *, remittances: Remittances, at: da
     if invoice.paid_before_on is not None:
         noon = datetime.combine(invoice.paid_before_on, time(12), ZoneInfo(profile.time_zone))
         invoice.paid_at, invoice.paid_with = noon, PAID_BEFORE
-    invoice.due_on = invoice.due_on or issued_on + timedelta(days=profile.payment_terms_days)
+    if invoice.due_on is None:
+        invoice.due_on = issued_on + timedelta(days=profile.payment_terms_days)
+        if issued_on == seller_day(at):  # where the profile is, the next day may have begun
+            invoice.due_on = max(invoice.due_on, profile.day_of(at))
     invoice.payment_terms_days = (invoice.due_on - issued_on).days
     invoice.payment_reference = creditor_reference(number)
     invoice.po_number = invoice.po_number or profile.po_number
@@ -257,11 +262,11 @@ def _buyer(profile: BillingProfile) -> dict[str, Any]:
 
 def _plan(invoice: Invoice, issued_on: date, due_on: date, at: datetime) -> None:
     """When people are told of the invoice, its card is charged and its payer reminded; nothing on days gone by."""
-    profile, today = invoice.profile, invoice.profile.day_of(at)
+    profile, today, booked_on = invoice.profile, invoice.profile.day_of(at), seller_day(at)
     by_card = profile.charges_automatically and not profile.pays_by_wire and profile.account.can_pay_by_card
     charged_on = issued_on + timedelta(days=settings.AUTOPAY_DELAY_DAYS)
-    invoice.announce_on = today if profile.mails_invoices and issued_on >= today - NEWS_FOR else None
-    invoice.autopay_on = charged_on if by_card and charged_on >= today else None
+    invoice.announce_on = today if profile.mails_invoices and issued_on >= booked_on - NEWS_FOR else None
+    invoice.autopay_on = charged_on if by_card and charged_on >= booked_on else None
     invoice.next_reminder_on = next_reminder(due_on, from_on=today)
     invoice.dunning_from_on = today if due_on < today else None
 

@@ -10,6 +10,7 @@ from django.utils.translation import gettext as _
 
 from accounts import audit
 from accounts.access import Access
+from billing_portal.core.time_zones import seller_day
 from invoices.models import CreditNote, Invoice
 from invoices.operations.credit_notes import rest_of, write_note
 from invoices.operations.credits import give_credits_back
@@ -58,7 +59,7 @@ def void(*, access: Access, invoice_id: int, reason: str, at: datetime) -> Invoi
     lock_profile(invoice.profile)
     due = invoice.open_minor
     given_back = give_credits_back(invoice, access=access, at=at, note=reason)
-    today = invoice.profile.day_of(at)
+    today = seller_day(at)
     note = write_note(
         invoice, rest, access=access, reason=reason, today=today, at=at, due_minor=due, given_back_minor=given_back,
         voids=True,

@@ -104,16 +104,21 @@ def test_each_profile_closes_when_the_day_comes_where_it_is():
     assert run(noon(2026, 11, 5)).billed == 2
 
 
-def test_invoices_of_one_run_are_dated_where_each_profile_is():
-    profiles = [
-        billed_profile(time_zone=zone, since=date(2026, 9, 5), next_on=date(2026, 10, 5))
-        for zone in ("Europe/Amsterdam", "Pacific/Auckland")
+def test_numbers_and_dates_run_together_and_no_due_date_lies_in_the_past():
+    """Auckland's period closes when it is the 1st of January there, and the seller still has the 31st of December."""
+    zones = ("Pacific/Auckland", "Europe/Amsterdam")
+    for zone in zones:
+        profile = billed_profile(
+            time_zone=zone, since=date(2026, 12, 1), next_on=date(2027, 1, 1), payment_terms_days=0
+        )
+        charged(profile, on=date(2026, 12, 6))
+    run(datetime(2026, 12, 31, 12, tzinfo=UTC))
+    run(datetime(2027, 1, 1, 12, tzinfo=UTC))
+    rows = Invoice.objects.order_by("number").values_list("profile__time_zone", "issued_on", "due_on")
+    assert list(rows) == [
+        ("Pacific/Auckland", date(2026, 12, 31), date(2027, 1, 1)),
+        ("Europe/Amsterdam", date(2027, 1, 1), date(2027, 1, 1)),
     ]
-    for profile in profiles:
-        charged(profile, on=date(2026, 9, 6))
-    run(datetime(2026, 11, 5, 12, tzinfo=UTC))
-    dates = [Invoice.objects.get(profile=profile).issued_on for profile in profiles]
-    assert dates == [date(2026, 11, 5), date(2026, 11, 6)]
 
 
 def test_a_day_of_25_hours_is_closed_once():

@@ -9,6 +9,7 @@ something off. A sum that knows nothing of order says what must come out.
 """
 
 import os
+import sys
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -176,7 +177,7 @@ def undone() -> Iterator[None]:
     transaction.savepoint_rollback(savepoint)
 
 
-def test_whatever_happens_to_a_payment_the_books_and_pages_agree(profile, payer, record_property):
+def test_whatever_happens_to_a_payment_the_books_and_pages_agree(profile, payer, capsys):
     met = set()
     for seed in range(HISTORIES):
         facts = draw(Random(seed))
@@ -189,7 +190,9 @@ def test_whatever_happens_to_a_payment_the_books_and_pages_agree(profile, payer,
             except Exception as wrong:
                 raise AssertionError(f"{seed}: {' '.join(facts)}: {wrong}") from wrong
         met.add(tuple(facts))
-    record_property("distinct histories", len(met))
+    if "HISTORIES" in os.environ:
+        with capsys.disabled():
+            sys.stdout.write(f"{len(met)} distinct histories among {HISTORIES}\n")
     assert len(met) > HISTORIES / 2
 
 
