@@ -60,7 +60,9 @@ class InvoiceQuerySet(QuerySet["Invoice"]):
         found = Q(number__gte=start, number__lt=start + LAST_LETTER)
         figure = start.removeprefix(prefix)
         if figure.isascii() and figure.isdigit():
-            found |= Q(number=f"{prefix}{figure.lstrip('0').zfill(NUMBER_DIGITS)}")
+            number = f"{prefix}{figure.lstrip('0').zfill(NUMBER_DIGITS)}"
+            if not number.startswith(start):  # or the index of numbers would not be read in its order
+                found |= Q(number=number)
         return self.filter(found)
 
     def of_amount(self, typed: str) -> Self:
