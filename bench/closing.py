@@ -1,8 +1,8 @@
 """Closing a period, and the rows that it leaves put into the same tables without the portal, in turns.
 
 The bare side gets rows that are ready: on PostgreSQL a COPY from files, on SQLite prepared statements. It is made
-twice: with the rows that are new (invoices, lines, closings, audit entries), and with the charges besides, of which a
-run leaves a new version each, because it notes on every charge which invoice it is on.
+twice: with the rows that are new (invoices, lines, transfers, closings, audit entries), and with the charges besides,
+of which a run leaves a new version each, because it notes on every charge which invoice it is on.
 """
 
 import shutil
@@ -61,7 +61,9 @@ SELECT
 FROM (SELECT n FROM counted WHERE n <= {each}) AS each CROSS JOIN accounts_invoicesection AS section
 ORDER BY each.n, section.id
 """
-NEW = ("invoices.Invoice", "invoices.InvoiceLine", "invoices.PeriodClosing", "accounts.AuditEntry")
+NEW = (
+    "invoices.Invoice", "invoices.InvoiceLine", "invoices.Transfer", "invoices.PeriodClosing", "accounts.AuditEntry",
+)  # fmt: skip
 ALL = (*NEW, "invoices.Charge")
 
 

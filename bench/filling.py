@@ -71,6 +71,17 @@ FROM generate_series(1, %(rows)s::bigint) AS n
 RETURNING id
 """
 
+# What the issue of those invoices would have booked.
+BOOKED = """
+INSERT INTO invoices_transfer (
+    profile_id, kind, debit, credit, amount_minor, currency, booked_on, booked_at, key, invoice_id, reference)
+SELECT
+    profile_id, 'invoice', 'receivable', side.account, side.minor, currency, issued_on, created_at,
+    'invoice:' || id || '/' || side.account, id, ''
+FROM invoices_invoice, LATERAL (VALUES ('revenue', charges_minor), ('tax:S:21', tax_minor)) AS side (account, minor)
+WHERE profile_id = %(profile)s AND id >= 1000000000
+"""
+
 SELLER = (
     '{"name": "Example Cloud B.V.", "address": "Voorbeeldkade 1\\n1011 AA Amsterdam", "iban": "NL53EXAM0000000000"}'
 )
@@ -129,6 +140,7 @@ def add_open_invoices(profile: BillingProfile, rows: int) -> list[int]:
         cursor.execute(TO_PAY, values | {"net": AMOUNT_MINOR - tax, "tax": tax})
         ids = [row[0] for row in cursor.fetchall()]
         cursor.execute(LINES, _line(profile, None, 1))
+        cursor.execute(BOOKED, values)
     return ids
 
 

@@ -16,7 +16,7 @@ from bench.server import Server
 CUSTOMERS = 100
 HEADING = "profile,invoice,issue_date,section,description,quantity,unit,unit_price,tax_rate\n"
 # What an import leaves.
-WRITTEN = ("invoices.Invoice", "invoices.InvoiceLine", "accounts.AuditEntry")
+WRITTEN = ("invoices.Invoice", "invoices.InvoiceLine", "invoices.Transfer", "accounts.AuditEntry")
 
 
 class Round(NamedTuple):

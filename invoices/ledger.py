@@ -2,7 +2,7 @@
 
     book(
         transfer(
-            Kind.PAYMENT, amount, debit="clearing:sandbox", credit=RECEIVABLE, key=f"payment:{allocation.pk}",
+            Kind.PAYMENT, amount, debit="clearing:sandbox", credit=RECEIVABLE, key=f"payment:{payment.pk}/{invoice.pk}",
             profile_id=invoice.profile_id, invoice_id=invoice.pk, reference=payment.reference, at=at,
         )
     )

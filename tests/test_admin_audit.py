@@ -15,7 +15,7 @@ from accounts.models import (
     RoleAssignment,
     User,
 )
-from invoices.models import Charge, Credit, Invoice, RemittanceAccount, TaxRate
+from invoices.models import Charge, Credit, Invoice, LedgerAccount, RemittanceAccount, TaxRate
 from invoices.operations.issuing import recompute_draft
 from tests.factories import TODAY, BillingAccountFactory, BillingProfileFactory, UserFactory, draft
 from tests.staff_forms import page, save
@@ -65,6 +65,10 @@ CHANGED = {
         remittance, {"valid_from_on": "2026-12-01"}, "remittance_account.changed",
         {"valid_from_on": ["2026-10-26", "2026-12-01"]},
     ),
+    LedgerAccount: (
+        lambda: LedgerAccount.objects.create(account="receivable", code="1300"), {"code": "1301"},
+        "ledger_account.changed", {"code": ["1300", "1301"]},
+    ),
     Invoice: (
         lambda: summed(draft(BillingProfileFactory())), {"po_number": "PO-7"}, "invoice.changed",
         {"po_number": ["", "PO-7"]},
@@ -85,6 +89,7 @@ ADDED = {
         lambda: {"currency": "EUR", "account_holder": "Us", "iban": IBAN, "valid_from_on": "2026-10-26"},
         "remittance_account.added",
     ),
+    LedgerAccount: (lambda: {"account": "New", "code": "1300"}, "ledger_account.added"),
     Invoice: (lambda: {"profile": BillingProfileFactory().pk, "po_number": "New"}, "invoice.added"),
 }
 # What an operation records itself.

@@ -262,7 +262,7 @@ def book_money(payment: Payment, rows: list[PaymentAllocation], *, at: datetime,
         part = Money(row.amount_minor, payment.currency)
         left = apply_payment(
             row.invoice, part, at=at, paid_with=payment.method_on_record, ends_attempt=not late,
-            account=payment.ledger_account, key=f"payment:{row.pk}", reference=payment.reference,
+            account=payment.ledger_account, key=f"payment:{payment.pk}/{row.invoice_id}", reference=payment.reference,
         )  # fmt: skip
         if left:
             row.amount_minor = (part - left).minor
@@ -273,7 +273,7 @@ def book_money(payment: Payment, rows: list[PaymentAllocation], *, at: datetime,
         description = f"{payment.reference}: {', '.join(str(row.invoice) for row in rows)}"
         credit_surplus(
             payment, surplus, description=description, kind=Transfer.Kind.PAYMENT,
-            key=f"payment:{rows[0].pk}/surplus", at=at,
+            key=f"payment:{payment.pk}/surplus", at=at,
         )  # fmt: skip
         payment.needs_staff = True
     if late:

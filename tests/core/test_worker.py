@@ -86,6 +86,7 @@ def test_what_people_wait_for_is_looked_after_more_often_than_every_minute():
         "reconciliation": 10,
         "cards": 10,
         "comparison": 300,
+        "books": 600,
     }
 
 

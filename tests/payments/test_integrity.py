@@ -164,12 +164,13 @@ def test_clean_books_say_so(busy):
 
 
 def test_the_books_are_proven_once_a_day_and_staff_see_what_is_wrong(client, busy, admin_user):
-    assert [check_books_daily(at=NOW) for _run in range(2)] == [1, 0]
+    assert [check_books_daily(at=NOW) for _run in range(2)] == [0, 0]
     assert BooksCheck.objects.get().problems == []
     client.force_login(admin_user)
     assert "the books do not add up" not in client.get(reverse("admin:index")).content.decode()
     Invoice.objects.filter(status="paid").update(refunded_minor=1)
-    assert check_books_daily(at=NOW + timedelta(days=1)) == 1
+    assert check_books_daily(at=NOW + timedelta(days=1)) > 0
+    assert check_books_daily(at=NOW + timedelta(days=1)) == 0
     assert "the books do not add up" in client.get(reverse("admin:index")).content.decode()
     check = BooksCheck.objects.latest("day")
     page = client.get(reverse("admin:payments_bookscheck_change", args=[check.pk])).content.decode()
