@@ -133,7 +133,7 @@ def test_a_refund_that_is_refused_keeps_what_was_typed(client, paid):
     Payment.objects.filter(pk=paid.pk).update(disputed_at=NOW)
     form = {"attempt_key": str(uuid4()), "amount": "20.00", "reason": "Agreed by phone"}
     page = client.post(url(paid, "refund"), form)
-    assert "A refund now could pay it twice." in text_of(page)
+    assert "A refund now could pay it back twice." in text_of(page)
     for typed in ("Agreed by phone", "20.00"):
         assert f'value="{typed}"' in page.content.decode()
     assert not Refund.objects.exists()
