@@ -1,7 +1,7 @@
 """The ledger for staff: its transfers, the codes of its accounts, and what accountants ask of it. Nothing is edited."""
 
 from collections.abc import Iterator
-from datetime import date
+from datetime import date, timedelta
 from typing import Any
 
 from django import forms
@@ -12,8 +12,10 @@ from django.http.response import HttpResponseBase
 from django.shortcuts import render
 from django.urls import URLPattern, path
 from django.utils import timezone
+from django.utils.formats import date_format
 from django.utils.translation import gettext as _now
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext
 
 from accounts.admin.base import NoDeleteAdmin, ReadOnlyAdmin
 from billing_portal.core.time_zones import month_before
@@ -33,11 +35,18 @@ class LedgerAccountAdmin(NoDeleteAdmin):
     ordering = ("account",)
 
 
+class DayInput(forms.DateInput):
+    """A browser's own choice of a day. It takes ISO 8601 alone, whatever the language of the page."""
+
+    def __init__(self) -> None:
+        super().__init__(attrs={"type": "date"}, format="%Y-%m-%d")
+
+
 class DaysForm(forms.Form):
     """The days of a report. They have ended, so that it says the same whenever it is made."""
 
-    first_on = forms.DateField(label=_("From"), widget=forms.DateInput(attrs={"type": "date"}))
-    last_on = forms.DateField(label=_("Up to and including"), widget=forms.DateInput(attrs={"type": "date"}))
+    first_on = forms.DateField(label=_("First day"), widget=DayInput)
+    last_on = forms.DateField(label=_("Last day"), widget=DayInput)
 
     def __init__(self, *args: Any, last_day: date, has_period: bool, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -51,7 +60,7 @@ class DaysForm(forms.Form):
         first_on, last_on = data.get("first_on"), data.get("last_on")
         if last_on is not None and last_on > self.last_day:
             text = _now("Something may still be booked on that day. Choose a day up to %(day)s.")
-            self.add_error("last_on", text % {"day": self.last_day})
+            self.add_error("last_on", text % {"day": date_format(self.last_day)})
         elif first_on is not None and last_on is not None and last_on < first_on:
             self.add_error("last_on", _now("The last day is before the first."))
         return data
@@ -60,8 +69,9 @@ class DaysForm(forms.Form):
 def journal_table(first_on: date, last_on: date) -> tuple[Head, Rows]:
     codes = account_codes()
     head = [
-        _now("Date"), _now("Debit"), _now("Code"), _now("Credit"), _now("Code"), _now("Amount"), _now("Currency"),
-        _now("Kind"), _now("Billing profile"), _now("Invoice"), _now("Reference"), _now("Key"),
+        _now("Date"), _now("Debit"), _now("Code"), pgettext("side of an account", "Credit"), _now("Code"),
+        _now("Amount"), _now("Currency"), _now("Kind"), _now("Billing profile"), _now("Invoice"), _now("Reference"),
+        _now("Key"),
     ]  # fmt: skip
 
     def rows() -> Rows:
@@ -78,7 +88,10 @@ def journal_table(first_on: date, last_on: date) -> tuple[Head, Rows]:
 def balance_table(_first_on: date, last_on: date) -> tuple[Head, Rows]:
     """Every account, and the sums of each currency, of which debit and credit are the same."""
     codes, balances = account_codes(), trial_balance(last_on)
-    head = [_now("Account"), _now("Code"), _now("Currency"), _now("Debit"), _now("Credit"), _now("Balance")]
+    head = [
+        _now("Ledger account"), _now("Code"), _now("Currency"), _now("Debit"), pgettext("side of an account", "Credit"),
+        _now("Balance"),
+    ]  # fmt: skip
 
     def rows() -> Rows:
         for currency in sorted({row.debit.currency for row in balances}):
@@ -96,7 +109,7 @@ def age_table(_first_on: date, last_on: date) -> tuple[Head, Rows]:
     """Every billing profile that owed something, and the sums of each currency."""
     owed = list(receivables_by_age(last_on))
     head = [
-        _now("Billing profile"), _now("Name"), _now("Currency"), _now("Not due yet"), _now("1 to 30 days late"),
+        _now("Billing profile"), _now("Name"), _now("Currency"), _now("Not past due"), _now("1 to 30 days late"),
         _now("31 to 60"), _now("61 to 90"), _now("Over 90"), _now("Total"),
     ]  # fmt: skip
 
@@ -111,10 +124,11 @@ def age_table(_first_on: date, last_on: date) -> tuple[Head, Rows]:
     return head, rows()
 
 
+# The title of each, its table, and what a page without rows says.
 REPORTS = {
-    "journal": (_("Journal"), journal_table),
-    "trial-balance": (_("Trial balance"), balance_table),
-    "receivables": (_("Receivables by age"), age_table),
+    "journal": (_("Journal"), journal_table, _("Nothing was booked on these days.")),
+    "trial-balance": (_("Trial balance"), balance_table, _("Nothing was booked up to that day.")),
+    "receivables": (_("Receivables by age"), age_table, _("No customer owed anything at the end of that day.")),
 }
 SHOWN_AT_MOST = 500
 
@@ -145,9 +159,10 @@ class TransferAdmin(ReadOnlyAdmin):
         """A report as a page of its first rows, or whole as a file."""
         if not self.has_view_permission(request):
             raise PermissionDenied
-        title, table = REPORTS[name]
+        title, table, nothing = REPORTS[name]
         last_day = last_closed_day(timezone.now())
-        first_on, last_on = month_before(last_day) if name == "journal" else (last_day, last_day)
+        # The journal of the last month that has ended, until others are asked for.
+        first_on, last_on = month_before(last_day + timedelta(days=1)) if name == "journal" else (last_day, last_day)
         asked = {"first_on": first_on, "last_on": last_on, **request.GET.dict()}
         form = DaysForm(asked, last_day=last_day, has_period=name == "journal")
         context = {
@@ -164,9 +179,12 @@ class TransferAdmin(ReadOnlyAdmin):
                 days = "-".join(str(day) for day in form.cleaned_data.values())
                 return table_response(request.GET["as"], f"{name}-{days}", head, rows)
             shown = [row for row, _number in zip(rows, range(SHOWN_AT_MOST + 1), strict=False)]
+            amounts = [isinstance(cell, Money) for cell in shown[0]] if shown else []
             context |= {
-                "head": head,
-                "rows": [[(cell, isinstance(cell, Money)) for cell in row] for row in shown[:SHOWN_AT_MOST]],
+                "head": list(zip(head, amounts, strict=False)),
+                "rows": [list(zip(row, amounts, strict=True)) for row in shown[:SHOWN_AT_MOST]],
+                "total": _now("Total"),
+                "nothing": nothing,
                 "is_cut": len(shown) > SHOWN_AT_MOST,
                 "query": "&".join(f"{key}={day}" for key, day in form.cleaned_data.items()),
             }

@@ -399,7 +399,7 @@ class Migration(migrations.Migration):
                 ('key', models.CharField(max_length=80, unique=True, verbose_name='key')),
                 ('reference', models.CharField(blank=True, max_length=200, verbose_name='reference')),
                 ('invoice', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='transfers', to='invoices.invoice', verbose_name='invoice')),
-                ('lot', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='transfers', to='invoices.credit', verbose_name='credit')),
+                ('lot', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='transfers', to='invoices.credit', verbose_name='customer credit')),
                 ('profile', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.PROTECT, related_name='transfers', to='accounts.billingprofile', verbose_name='billing profile')),
             ],
             options={

@@ -8,6 +8,7 @@ way, on the day it is undone.
 from django.db import models
 from django.db.models import CheckConstraint, F, Index, Q, UniqueConstraint
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext_lazy
 
 from accounts.models import BillingProfile
 from invoices.models.credits import Credit
@@ -43,7 +44,7 @@ class Transfer(models.Model):
     )
     kind = models.CharField(_("kind"), max_length=20, choices=Kind)
     debit = models.CharField(_("debit"), max_length=40)
-    credit = models.CharField(_("credit"), max_length=40)
+    credit = models.CharField(pgettext_lazy("side of an account", "credit"), max_length=40)
     amount_minor = models.BigIntegerField(_("amount"))
     currency = models.CharField(_("currency"), max_length=3)
     # The day on which it was written down where the seller is, whatever day it is about.
@@ -55,7 +56,7 @@ class Transfer(models.Model):
         Invoice, models.PROTECT, null=True, blank=True, related_name="transfers", verbose_name=_("invoice")
     )
     lot = models.ForeignKey(
-        Credit, models.PROTECT, null=True, blank=True, related_name="transfers", verbose_name=_("credit")
+        Credit, models.PROTECT, null=True, blank=True, related_name="transfers", verbose_name=_("customer credit")
     )
     # For readers: the payment, the credit note, the PO number, what the credit is for.
     reference = models.CharField(_("reference"), max_length=200, blank=True)

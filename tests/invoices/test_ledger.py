@@ -11,6 +11,7 @@ from django.urls import reverse
 from django.utils import timezone
 
 from accounts.access import system_access
+from accounts.models import User
 from invoices.journal import last_closed_day, receivables_by_age, trial_balance
 from invoices.ledger import RECEIVABLE, REVENUE, book, transfer
 from invoices.models import Invoice, LedgerAccount, Transfer
@@ -210,6 +211,16 @@ def test_a_day_on_which_something_may_still_be_booked_is_refused(accountant):
     answer = report(accountant, "journal", first_on="2026-12-31", last_on="2026-12-01", **{"as": "csv"})
     assert "The last day is before the first." in answer.content.decode()
     assert report(accountant, "trial-balance", last_on="soon").status_code == 200
+
+
+def test_the_journal_begins_with_the_last_month_that_has_ended_in_every_language(accountant, monkeypatch):
+    first = datetime(2027, 1, 1, 12, tzinfo=UTC)
+    monkeypatch.setattr(timezone, "now", lambda: first)
+    User.objects.update(language="nl")
+    page = report(accountant, "journal").content.decode()
+    assert 'value="2026-12-01"' in page
+    assert 'value="2026-12-31"' in page
+    assert "Op deze dagen is niets geboekt." in page
 
 
 def test_who_may_not_see_the_ledger_gets_no_report(client):
