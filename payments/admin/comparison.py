@@ -6,8 +6,7 @@ from typing import Any
 
 from django.contrib import admin
 from django.utils import timezone
-from django.utils.html import format_html_join
-from django.utils.safestring import mark_safe
+from django.utils.html import format_html, format_html_join
 from django.utils.translation import gettext as _now
 from django.utils.translation import gettext_lazy as _
 
@@ -88,10 +87,16 @@ class BooksCheckAdmin(ReadOnlyAdmin):
     fields = readonly_fields = ("day", "started_at", "finished_at", "sentences")
 
     @admin.display(description=_("differences"))
-    def differences(self, row: BooksCheck) -> int:
-        return len(row.problems)
+    def differences(self, row: BooksCheck) -> int | None:
+        return len(row.problems) if row.finished_at else None
 
     @admin.display(description=_("differences"))
     def sentences(self, row: BooksCheck) -> str:
-        sentences = format_html_join(mark_safe("<br>"), "{}", ((problem,) for problem in row.problems))
-        return sentences or _now("The books add up.")
+        """As the check wrote them, which is in English."""
+        if not row.finished_at:
+            return _now("The check has not finished.")
+        if not row.problems:
+            return _now("The books add up.")
+        sentences = format_html_join("", "<li>{}</li>", ((problem,) for problem in row.problems))
+        unit = _now("Amounts are in the smallest unit of the currency, such as cents.")
+        return format_html('<ul class="differences" lang="en">{}</ul><p>{}</p>', sentences, unit)
