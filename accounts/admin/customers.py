@@ -8,6 +8,7 @@ from django.contrib import admin
 from django.forms import ModelForm
 from django.http import HttpRequest
 from django.utils import timezone
+from django.utils.translation import gettext as _now
 from django.utils.translation import gettext_lazy as _
 
 from accounts.access import Access
@@ -135,29 +136,35 @@ class BillingProfileAdmin(StaffActionAdmin, NoDeleteAdmin):
         text=[_("If something is past due, the profile is soon warned or disabled as any other.")],
         facts=_status_of,
     )
-    def release(self, access: Access, profile: BillingProfile, _data: Any) -> None:
+    def release(self, access: Access, profile: BillingProfile, _data: Any) -> str:
         release_profile(access=access, profile_id=profile.pk, at=timezone.now())
+        return _now("The profile is active again.")
 
     @StaffAction(
         address="hold",
         title=_("Put on hold"),
         is_offered=lambda profile: profile.status not in (Status.HELD, Status.CLOSED),
-        text=[_("The profile is disabled, whatever is paid, until you lift the hold. Its invoices can be paid.")],
+        text=[
+            _("The profile is disabled, whatever is paid, until you make it active again."),
+            _("Its invoices can be paid."),
+        ],
         facts=_status_of,
         form=HoldForm,
     )
-    def hold(self, access: Access, profile: BillingProfile, data: dict[str, Any]) -> None:
+    def hold(self, access: Access, profile: BillingProfile, data: dict[str, Any]) -> str:
         hold_profile(access=access, profile_id=profile.pk, at=timezone.now(), **data)
+        return _now("The profile is on hold.")
 
     @StaffAction(
         address="close",
         title=_("Close"),
         is_offered=lambda profile: profile.status != Status.CLOSED,
-        text=[_("There are no new invoices, and nothing can be paid online, until you open the profile again.")],
+        text=[_("There are no new invoices, and nothing can be paid online, until you make the profile active again.")],
         facts=_status_of,
     )
-    def close(self, access: Access, profile: BillingProfile, _data: Any) -> None:
+    def close(self, access: Access, profile: BillingProfile, _data: Any) -> str:
         close_profile(access=access, profile_id=profile.pk, at=timezone.now())
+        return _now("The profile is closed.")
 
 
 @admin.register(InvoiceSection)

@@ -36,7 +36,7 @@ class RefundForm(AttemptForm):
     amount = forms.CharField(label=_("Amount"), max_length=20)
     reason = forms.CharField(label=_("Reason"), max_length=200, help_text=_("The customer sees it."))
     takes_back_invoices = forms.BooleanField(
-        label=_("And take the invoice back"),
+        label=_("Credit the invoice as well"),
         required=False,
         help_text=_("A credit note takes the amount off the invoice. Otherwise it is due again, and reminders follow."),
     )

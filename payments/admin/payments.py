@@ -187,7 +187,7 @@ class PaymentAdmin(PaymentsAdmin):
             payment.channel == "card" and payment.status == "succeeded" and payment.rest and not payment.disputed_at
         ),
         text=[
-            _("The money goes back to the card it came from. The invoices show at once that it is due again."),
+            _("The money goes back to the card it came from."),
             _("This cannot be undone."),
         ],
         facts=_facts_of_refund,
@@ -199,7 +199,7 @@ class PaymentAdmin(PaymentsAdmin):
         facts = {"amount": row.amount, "status": row.get_status_display()}
         text = _now("Refund of %(amount)s: %(status)s.") % facts
         if row.status == RefundStatus.FAILED and data["takes_back_invoices"]:
-            text += " " + _now("The invoice stays taken back. The money is a credit now, and can be refunded again.")
+            text += " " + _now("The invoice stays credited. The money is a credit now, and can be refunded again.")
         return text
 
     @StaffAction(
@@ -212,7 +212,7 @@ class PaymentAdmin(PaymentsAdmin):
             and (payment.channel != "card" or refunds.has_failed_refund(payment))
         ),
         text=[
-            _("For money that you paid back from your bank. The invoices show at once that it is due again."),
+            _("For money that you paid back from your bank."),
             _("This cannot be undone."),
         ],
         facts=_facts_of_refund,
@@ -319,7 +319,7 @@ class PaymentAdmin(PaymentsAdmin):
 
 
 def _require_may_correct(access: Access, data: dict[str, Any]) -> None:
-    """To take an invoice back needs what the page of credit notes needs."""
+    """To credit an invoice needs what the page of credit notes needs."""
     if data["takes_back_invoices"] and not (access.user and access.user.has_perm("invoices.add_creditnote")):
         raise refunds.CannotRefund(
             _now("Your staff account may not make credit notes. Refund without taking the invoice back.")
