@@ -12,12 +12,12 @@ from django.utils import timezone
 from accounts.access import system_access
 from accounts.models import AuditEntry, BillingContact, BillingProfile, InvoiceSection, TaxId, User, WireRequest
 from billing_portal.core.models import JobRun
-from invoices.models import Credit, Invoice, RemittanceAccount, TaxRate
+from invoices.models import Credit, Invoice, LedgerAccount, RemittanceAccount, TaxRate
 from invoices.money import Money
 from invoices.operations.closing import close_due
 from invoices.operations.credits import add_credit
 from invoices.operations.voiding import void
-from payments.models import AutomaticCharge, CardHold, GatewayDifference, MethodSetup, Payment
+from payments.models import AutomaticCharge, BooksCheck, CardHold, GatewayDifference, MethodSetup, Payment
 from payments.operations.manual_payments import record_payment
 from payments.operations.methods import remove_method
 from payments.operations.refunds import refund
@@ -54,6 +54,8 @@ def busy_day(**fields) -> User:
     trouble = {"mail": "ConnectionRefusedError: the mail server at mail.example.com did not answer within 20 seconds"}
     JobRun.objects.create(started_at=NOW, finished_at=NOW, origin="worker", done={"mail": 12}, failed=trouble)
     JobRun.objects.create(started_at=NOW, origin="command")
+    proofs_of_the_books()
+    LedgerAccount.objects.create(account="receivable", code="400000")
     differing_from_the_provider(boss)
     paying_by_wire(profile, payer)
     charged_by_itself(profile)
@@ -105,6 +107,15 @@ def differing_from_the_provider(boss) -> None:
         kind="refund", gateway_id="ref_0001", ours="5.00 EUR succeeded", ended_at=NOW, ended_by=boss, note=LONG, **about
     )
     GatewayDifference.objects.create(kind="clock", theirs="2 minutes ahead", **about)
+
+
+def proofs_of_the_books() -> None:
+    """One that found nothing, one that found differences, and one that has not ended."""
+    wrong = [
+        f"Invoice INV-2026-00000{number}: 12000 of 12000 is left to pay, in the ledger 0 of 12000." for number in (1, 2)
+    ]
+    for days, rest in ((2, {"finished_at": NOW}), (1, {"finished_at": NOW, "problems": wrong}), (0, {})):
+        BooksCheck.objects.create(day=NOW.date() - timedelta(days=days), started_at=NOW, **rest)
 
 
 def charged_by_itself(profile) -> None:

@@ -10,6 +10,7 @@ from django.contrib import admin
 from django.urls import reverse
 
 from accounts.models import User
+from payments.models import BooksCheck
 from tests.browser.accessibility import LIGHT, PHONE, problems_of
 from tests.browser.office import busy_day
 from tests.browser.tour import Tour, actions_of, addresses_of, models_of, name_of, names_of, request_of
@@ -54,6 +55,26 @@ def test_every_page_of_the_site_itself(boss, tour):
     tour.page.goto(f"{tour.server}/admin/password_change/")
     assert "/account/password/" in tour.page.url  # the portal's own
     tour.open("/admin/nowhere/", status=404)
+    assert tour.found == {}
+
+
+@pytest.mark.parametrize("report", ["journal", "trial-balance", "receivables"])
+def test_a_report_of_the_ledger(tour, report):
+    address = reverse(f"admin:invoices_{report}")
+    tour.open(f"{address}?first_on=2026-10-01&last_on=2026-10-31")
+    assert tour.page.locator("tbody tr").count() > 1
+    tour.open(f"{address}?first_on=2020-01-01&last_on=2020-01-31")
+    assert tour.page.locator("table").count() == 0
+    tour.open(f"{address}?first_on=2026-10-01&last_on=2999-12-31")
+    assert tour.page.locator(".errorlist").count() == 1
+    assert tour.found == {}
+
+
+def test_every_check_of_the_books(tour):
+    texts = ["De boeken kloppen.", "INV-2026-000001", "De controle is nog niet klaar."]
+    for check, text in zip(BooksCheck.objects.order_by("day"), texts, strict=True):
+        tour.open(reverse("admin:payments_bookscheck_change", args=[check.pk]))
+        assert tour.page.get_by_text(text).is_visible()
     assert tour.found == {}
 
 
