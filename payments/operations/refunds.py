@@ -230,9 +230,10 @@ def _status_after_spent(row: Refund, outcome: Outcome, *, at: datetime) -> Refun
 
 def sync_refund(*, refund_id: UUID, at: datetime) -> Refund:
     """Asks the gateway about a refund and settles. One it never got is sent again while the provider still knows its
-    key. Raises Refund.DoesNotExist, UnknownGateway, NoAnswer for one that had ended."""
+    key; one that our bank sent is none of its business. Raises Refund.DoesNotExist, UnknownGateway, NoAnswer for one
+    that had ended."""
     row = Refund.objects.select_related("payment").get(pk=refund_id)
-    if row.status == RefundStatus.FAILED:
+    if row.status == RefundStatus.FAILED or row.paid_on is not None:
         return row
     gateway, request = get_gateway(row.payment.gateway), gateway_calls.refund_request_of(row)
     outcome = call_lookup(lambda: gateway.lookup_refund(request), subject=row.payment.reference)

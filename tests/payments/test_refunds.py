@@ -21,7 +21,7 @@ from payments.operations.comparison import compare_gateway
 from payments.operations.manual_payments import record_payment
 from payments.operations.methods import remove_method
 from payments.operations.reconciliation import reconcile
-from payments.operations.refunds import CannotRefund, refund
+from payments.operations.refunds import CannotRefund, refund, sync_refund
 from tests.factories import NOW, TODAY, access_for, issued, member
 from tests.payments.acts import books_are_clean, card, deliver, press_pay, run_reconciler, sandbox, staff, state
 
@@ -277,6 +277,20 @@ def test_one_transfer_to_the_customer_is_recorded_once(profile):
         Refund.objects.create(
             payment=payment, amount_minor=1, currency="EUR", reason="x", bank_reference="o ut25", started_at=NOW
         )
+
+
+def test_what_our_bank_sent_is_never_asked_of_the_provider_nor_sent_by_it(profile, payer):
+    """The card was closed, so its money went back from our bank. The provider knows nothing of that and, asked to look
+    it up, was told to send it once more."""
+    invoice = issued(profile)
+    payment = press_pay(payer, invoice, card(profile))
+    sandbox().faults.arm("refuse_connection", on="refund")
+    assert give_back(payment, 12000).status == "failed"
+    row = pay_back(payment, 12000, days_ago=0)
+    assert sync_refund(refund_id=row.pk, at=NOW + timedelta(minutes=5)).status == "succeeded"
+    assert not SandboxRefund.objects.exists()
+    assert state(invoice) == ("open", 0, 12000)
+    assert books_are_clean()
 
 
 def test_an_overpayment_is_sent_back_and_the_invoice_stays_paid(profile):
