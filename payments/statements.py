@@ -15,6 +15,7 @@ from django.conf import settings
 from django.utils.translation import get_language
 
 from accounts.models import BillingProfile
+from billing_portal.core.time_zones import seller_day
 from invoices.journal import last_closed_day
 from invoices.ledger import RECEIVABLE
 from invoices.models import KeptStatement, Transfer
@@ -25,11 +26,13 @@ MAX_DAYS = 366
 
 @dataclass(frozen=True, slots=True)
 class Heading:
-    """Whom a statement names: as it did when it was first handed out, if its days had ended then."""
+    """What stands above a statement: as when it was first handed out, if its days had ended then."""
 
     name: str
     bill_to: list[str]
     seller: dict[str, str]
+    currency: str
+    made_on: date
     made_at: datetime
 
 
@@ -103,6 +106,8 @@ def heading_of(statement: Statement, *, at: datetime) -> Heading:
         "name": profile.name,
         "bill_to": {language: profile.address_in(language) for language, _name in settings.LANGUAGES},
         "seller": dict(settings.SELLER),
+        "currency": statement.currency,
+        "made_on": seller_day(at).isoformat(),
     }
     made_at = at
     if statement.last_on <= last_closed_day(at):
@@ -112,4 +117,6 @@ def heading_of(statement: Statement, *, at: datetime) -> Heading:
         kept, _created = KeptStatement.objects.get_or_create(**days, defaults=facts)
         heading, made_at = kept.heading, kept.created_at
     bill_to = heading["bill_to"]
-    return Heading(heading["name"], bill_to.get(get_language()) or bill_to["en"], heading["seller"], made_at)
+    own = bill_to.get(get_language()) or bill_to["en"]
+    made_on = date.fromisoformat(heading["made_on"])
+    return Heading(heading["name"], own, heading["seller"], heading["currency"], made_on, made_at)

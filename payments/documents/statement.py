@@ -1,15 +1,16 @@
 """The statement of account as a document. Texts and figures are in the language that is active."""
 
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 from django.utils.translation import gettext as _
 
-from billing_portal.core.time_zones import seller_day
 from invoices.documents.figures import day, figure
 from invoices.documents.invoice import frame
 from invoices.documents.typesetting import typeset
+from invoices.money import Money
 from payments.statements import Heading, Line, Statement, heading_of
 
 TEMPLATE = Path(__file__).with_name("statement.typ")
@@ -18,12 +19,14 @@ TEMPLATE = Path(__file__).with_name("statement.typ")
 def statement_pdf(statement: Statement, *, at: datetime) -> bytes:
     """Never call it inside a transaction."""
     heading = heading_of(statement, at=at)
+    # A profile that owed nothing may have been given another currency since.
+    statement = replace(statement, opening=Money(statement.opening.minor, heading.currency))
     return typeset(TEMPLATE, statement_data(statement, heading), at=heading.made_at)
 
 
 def statement_data(statement: Statement, heading: Heading) -> dict[str, Any]:
     """What the template prints."""
-    today = seller_day(heading.made_at)
+    today = heading.made_on
     closing = _("Balance so far") if statement.is_running(today) else _("Closing balance")
     period = _("%(start)s to %(end)s") % {"start": day(statement.first_on), "end": day(statement.last_on)}
     title = _("Statement of account %(period)s") % {"period": period}

@@ -24,7 +24,8 @@ from accounts.roles import Permission, Scope, roles_with
 from billing_portal.core.batches import run_each
 from billing_portal.core.models import OutgoingMail
 from billing_portal.core.outbox import queue, queue_to
-from billing_portal.core.time_zones import has_come, month_before, seller_day
+from billing_portal.core.time_zones import has_come, month_before
+from invoices.journal import last_closed_day
 from invoices.models import Invoice
 from invoices.operations.invoice_payments import mark_announced, put_off_announcement
 from invoices.payability import reason_not_by_card
@@ -342,7 +343,7 @@ def send_statements(*, at: datetime, limit: int) -> int:
     """Queues the statement of the month that ended, for contacts of profiles that pay by check or wire: they have no
     account here, so the mail says everything. Returns how many contacts were taken up. A month without debt and
     movements makes no mail; after a standstill only the last month is sent."""
-    newest_on, _last_on = month_before(seller_day(at))
+    newest_on, _last_on = _closed_month(at)
     waiting = BillingContact.objects.filter(
         Q(last_statement_on=None) | Q(last_statement_on__lt=newest_on),
         gets_statements=True,
@@ -353,9 +354,14 @@ def send_statements(*, at: datetime, limit: int) -> int:
     return run_each(contacts, send, log=log, event="statement not sent", limit=limit)
 
 
+def _closed_month(at: datetime) -> tuple[date, date]:
+    """The last month that has ended and gets no further line."""
+    return month_before(last_closed_day(at) + timedelta(days=1))
+
+
 def _send_statement(contact: BillingContact, statements: dict[int, Statement], *, at: datetime) -> int:
     profile = contact.profile
-    first_on, last_on = month_before(seller_day(at))
+    first_on, last_on = _closed_month(at)
     if profile.pk not in statements:
         statements.clear()
         statements[profile.pk] = statement_of(profile, first_on, last_on)

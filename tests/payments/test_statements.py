@@ -207,6 +207,16 @@ def test_a_statement_of_days_that_have_ended_is_the_same_bytes_whatever_happens_
     assert books_are_clean()
 
 
+def test_the_days_and_the_currency_of_a_kept_statement_are_those_of_its_first_time(profile, settings):
+    """Made late in the evening, of a profile that owed nothing; then the seller moves and the currency changes."""
+    days, at = (date(2026, 9, 1), date(2026, 9, 30)), datetime(2026, 10, 26, 22, 30, tzinfo=UTC)
+    first = statement_pdf(statement_of(profile, *days), at=at)
+    settings.TIME_ZONE = "Pacific/Auckland"
+    type(profile).objects.update(currency="JPY")
+    profile.refresh_from_db()
+    assert statement_pdf(statement_of(profile, *days), at=NOW + timedelta(days=90)) == first
+
+
 def printed(profile, days, language):
     with translation.override(language):
         return statement_pdf(statement_of(profile, *days), at=timezone.now())
@@ -295,9 +305,11 @@ def test_who_pays_by_card_or_is_closed_gets_none(by_wire, change):
 
 def test_the_month_ends_where_the_seller_is(by_wire):
     type(by_wire).objects.update(time_zone="Asia/Tokyo")
+    """And some hours later, when nothing is booked on it any more."""
     send_statements(at=month(10), limit=10)
     assert send_statements(at=datetime(2026, 10, 31, 22, 30, tzinfo=UTC), limit=10) == 0
-    assert send_statements(at=datetime(2026, 10, 31, 23, 30, tzinfo=UTC), limit=10) == 1
+    assert send_statements(at=datetime(2026, 11, 1, 4, 30, tzinfo=UTC), limit=10) == 0
+    assert send_statements(at=datetime(2026, 11, 1, 5, 30, tzinfo=UTC), limit=10) == 1
 
 
 def test_two_workers_that_read_the_same_contact_send_one(by_wire):
