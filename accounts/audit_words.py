@@ -133,6 +133,7 @@ ACTIONS: dict[Kind, dict[str, Any]] = {
         "dispute.lost": _("Dispute lost"),
         "dispute.open": _("Dispute opened"),
         "dispute.won": _("Dispute closed without loss"),
+        "dispute.written_off": _("Missing part of a dispute written off"),
         "payment.declined": _("Payment declined"),
         "payment.expired": _("Payment expired"),
         "payment.held": _("Payment refused: too many cards were tried"),
@@ -151,6 +152,7 @@ ACTIONS: dict[Kind, dict[str, Any]] = {
         "refund.started": _("Refund started"),
         "refund.succeeded": _("Refund succeeded"),
         "refund.unknown": _("Refund not confirmed yet"),
+        "refund.written_off": _("Missing part of a refund written off"),
     },
     Kind.METHODS: {
         "autopay.switched_off": _("Automatic charging switched off"),

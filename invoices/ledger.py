@@ -20,8 +20,8 @@ from invoices.money import Money
 
 RECEIVABLE, CUSTOMER_CREDIT = "receivable", "customer_credit"
 REVENUE, GOODWILL, BANK = "revenue", "goodwill", "bank"
-# What was paid before the invoice came into this portal; and money that came or went and fits nothing yet.
-OPENING, UNMATCHED = "opening", "unmatched"
+# What was paid before the invoice came into this portal; money that went and fits nothing yet; and what of it is lost.
+OPENING, UNMATCHED, WRITE_OFF = "opening", "unmatched", "write_off"
 
 
 def tax_account(rate: Decimal) -> str:

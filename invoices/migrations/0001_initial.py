@@ -389,7 +389,7 @@ class Migration(migrations.Migration):
             name='Transfer',
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('kind', models.CharField(choices=[('invoice', 'Invoice'), ('credit_note', 'Credit note'), ('credit_granted', 'Credit granted'), ('credit_applied', 'Credit applied'), ('credit_given_back', 'Credit given back'), ('credit_taken_back', 'Credit taken back'), ('credit_expired', 'Credit expired'), ('payment', 'Payment'), ('refund', 'Refund'), ('refund_failed', 'Refund that failed'), ('chargeback', 'Taken back by the bank'), ('chargeback_undone', 'Returned by the bank')], max_length=20, verbose_name='kind')),
+                ('kind', models.CharField(choices=[('invoice', 'Invoice'), ('credit_note', 'Credit note'), ('credit_granted', 'Credit granted'), ('credit_applied', 'Credit applied'), ('credit_given_back', 'Credit given back'), ('credit_taken_back', 'Credit taken back'), ('credit_expired', 'Credit expired'), ('payment', 'Payment'), ('refund', 'Refund'), ('refund_failed', 'Refund that failed'), ('chargeback', 'Taken back by the bank'), ('chargeback_undone', 'Returned by the bank'), ('write_off', 'Written off')], max_length=20, verbose_name='kind')),
                 ('debit', models.CharField(max_length=40, verbose_name='debit')),
                 ('credit', models.CharField(max_length=40, verbose_name='credit')),
                 ('amount_minor', models.BigIntegerField(verbose_name='amount')),

@@ -21,8 +21,8 @@ class Transfer(models.Model):
     """An amount that the ``debit`` account receives and the ``credit`` account gives.
 
     Accounts are words: ``receivable`` and ``customer_credit`` of the profile, ``revenue``, ``tax:S:21``,
-    ``clearing:<gateway>``, ``bank``, ``goodwill``, ``opening``, ``unmatched``. What moves a receivable names its
-    invoice, what moves customers' credit its lot.
+    ``clearing:<gateway>``, ``bank``, ``goodwill``, ``opening``, ``unmatched``, ``write_off``. What moves a receivable
+    names its invoice, what moves customers' credit its lot.
     """
 
     class Kind(models.TextChoices):
@@ -38,6 +38,7 @@ class Transfer(models.Model):
         REFUND_FAILED = "refund_failed", _("Refund that failed")
         CHARGEBACK = "chargeback", _("Taken back by the bank")
         CHARGEBACK_UNDONE = "chargeback_undone", _("Returned by the bank")
+        WRITE_OFF = "write_off", _("Written off")
 
     profile = models.ForeignKey(
         BillingProfile, models.PROTECT, related_name="transfers", verbose_name=_("billing profile"), db_index=False

@@ -14,7 +14,7 @@ from invoices.models import Invoice
 from invoices.money import Money
 from invoices.numbering import named
 from invoices.states import InvoiceStatus
-from payments.models import Payment
+from payments.models import Dispute, Payment, Refund
 from payments.operations.manual_payments import SameReference, refuse_same_reference
 
 
@@ -77,6 +77,20 @@ class NoteForm(RowForm):
 
 class ReasonForm(RowForm):
     reason = forms.CharField(label=_("Reason"), max_length=300)
+
+
+class WriteOffForm(ReasonForm):
+    """Holds the amount that was shown as missing, as ``cleaned_data["shown"]``."""
+
+    shown = forms.IntegerField(widget=forms.HiddenInput)
+
+    def __init__(self, *args: Any, row: Refund | Dispute, **kwargs: Any) -> None:
+        super().__init__(*args, row=row, **kwargs)
+        self.currency = row.currency
+        self.fields["shown"].initial = row.unmatched.minor
+
+    def clean_shown(self) -> Money:
+        return Money(self.cleaned_data["shown"], self.currency)
 
 
 class RecordForm(AttemptForm):

@@ -12,11 +12,29 @@ from accounts.access import Access
 from accounts.admin.staff_actions import StaffAction
 from invoices.admin.base import money_column
 from payments.admin.base import PaymentsAdmin
-from payments.admin.forms import NoteForm
+from payments.admin.forms import NoteForm, WriteOffForm
 from payments.models import Dispute, PaymentEvent, Refund
 from payments.operations.disputes import sync_dispute
-from payments.operations.manual_payments import mark_dispute_handled
+from payments.operations.manual_payments import mark_dispute_handled, write_off
 from payments.operations.refunds import sync_refund
+
+WRITING_OFF = StaffAction(
+    address="write-off",
+    title=_("Write off what is missing"),
+    is_offered=lambda claim: claim.unmatched,
+    text=[
+        _("This money is gone and could be taken off no invoice and no credit. The ledger books it as a loss."),
+        _("If it comes back or is found after all, the loss is undone automatically."),
+    ],
+    button=_("Write off"),
+    facts=lambda claim: [(_("Payment"), claim.payment), (_("Missing"), claim.unmatched)],
+    form=WriteOffForm,
+)
+
+
+def _write_off(access: Access, claim: Refund | Dispute, data: dict[str, Any]) -> str:
+    amount = write_off(access=access, claim=claim, at=timezone.now(), **data)
+    return _now("%(amount)s was written off.") % {"amount": amount}
 
 
 @admin.register(Refund)
@@ -28,18 +46,19 @@ class RefundAdmin(PaymentsAdmin):
     search_help_text = _("Reference of the payment, or the gateway's refund id")
     ordering = ("-started_at", "-id")
     fields = (
-        "payment", "money", "missing", "status", "needs_staff", "reason", "gateway_id", "gateway_message",
-        "bank_reference", "paid_on",
+        "payment", "money", "missing", "written_off", "status", "needs_staff", "reason",
+        "gateway_id", "gateway_message", "bank_reference", "paid_on",
         "started_at", "started_by", "finished_at", "next_lookup_at", "lookups",
     )  # fmt: skip
 
     money = money_column("amount_minor", _("amount"))
     missing = money_column("missing", _("missing"))
+    written_off = money_column("written_off", _("written off"))
 
     @StaffAction(
         address="look-up",
         title=_("Look up again"),
-        is_offered=lambda refund: refund.payment.channel == "card",
+        is_offered=lambda refund: refund.payment.channel == "card" and refund.paid_on is None,
         text=[_("The gateway is asked for the status of this refund, and its answer is recorded.")],
         button=_("Look up"),
         audit="refund.looked_up",
@@ -49,6 +68,10 @@ class RefundAdmin(PaymentsAdmin):
         return _now("The gateway was asked. The status of the refund is: %(status)s.") % {
             "status": row.get_status_display()
         }
+
+    @WRITING_OFF
+    def write_off(self, access: Access, refund: Refund, data: dict[str, Any]) -> str:
+        return _write_off(access, refund, data)
 
 
 @admin.register(Dispute)
@@ -61,12 +84,13 @@ class DisputeAdmin(PaymentsAdmin):
     ordering = ("-opened_at", "-id")
     fields = (
         "payment", "money", "status", "needs_staff", "reason", "evidence_due_at", "taken_back", "missing",
-        "gateway", "gateway_id", "opened_at", "closed_at", "next_lookup_at",
+        "written_off", "gateway", "gateway_id", "opened_at", "closed_at", "next_lookup_at",
     )  # fmt: skip
 
     money = money_column("amount_minor", _("amount"))
     taken_back = money_column("taken", _("taken back"))
     missing = money_column("missing", _("missing"))
+    written_off = money_column("written_off", _("written off"))
 
     @StaffAction(
         address="look-up",
@@ -91,3 +115,7 @@ class DisputeAdmin(PaymentsAdmin):
     def handled(self, access: Access, dispute: Dispute, data: dict[str, Any]) -> str:
         mark_dispute_handled(access=access, dispute_id=dispute.pk, note=data["note"], at=timezone.now())
         return _now("The dispute left the staff queue.")
+
+    @WRITING_OFF
+    def write_off(self, access: Access, dispute: Dispute, data: dict[str, Any]) -> str:
+        return _write_off(access, dispute, data)

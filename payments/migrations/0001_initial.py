@@ -1,5 +1,6 @@
 import billing_portal.core.spelling
 import django.db.models.deletion
+import django.db.models.expressions
 import payments.models.payments
 import uuid
 from django.conf import settings
@@ -82,6 +83,7 @@ class Migration(migrations.Migration):
                 ('amount_minor', models.BigIntegerField(verbose_name='amount')),
                 ('currency', models.CharField(max_length=3, verbose_name='currency')),
                 ('taken_minor', models.BigIntegerField(default=0, verbose_name='taken back')),
+                ('written_off_minor', models.BigIntegerField(db_default=0, default=0, verbose_name='written off')),
                 ('reason', models.CharField(blank=True, max_length=80, verbose_name="reason given by the gateway")),
                 ('evidence_due_at', models.DateTimeField(null=True, verbose_name='evidence due')),
                 ('opened_at', models.DateTimeField(verbose_name='opened')),
@@ -102,6 +104,7 @@ class Migration(migrations.Migration):
                     models.CheckConstraint(condition=models.Q(('status__in', ['open', 'won', 'lost'])), name='dispute_status_known'),
                     models.CheckConstraint(condition=models.Q(models.Q(('closed_at', None), ('status', 'open')), models.Q(models.Q(('status', 'open'), _negated=True), ('closed_at__isnull', False)), _connector='OR'), name='dispute_closed_when_decided'),
                     models.CheckConstraint(condition=models.Q(('taken_minor', 0), models.Q(('status', 'lost'), ('taken_minor__gt', 0), ('taken_minor__lte', models.F('amount_minor'))), _connector='OR'), name='dispute_takes_when_lost'),
+                    models.CheckConstraint(condition=models.Q(('written_off_minor', 0), models.Q(('status', 'lost'), ('written_off_minor__gt', 0), ('written_off_minor__lte', django.db.models.expressions.CombinedExpression(models.F('amount_minor'), '-', models.F('taken_minor')))), _connector='OR'), name='dispute_written_off_within_missing'),
                 ],
             },
         ),
@@ -289,6 +292,7 @@ class Migration(migrations.Migration):
                 ('amount_minor', models.BigIntegerField(verbose_name='amount')),
                 ('currency', models.CharField(max_length=3, verbose_name='currency')),
                 ('missing_minor', models.BigIntegerField(db_default=0, default=0, verbose_name='missing')),
+                ('written_off_minor', models.BigIntegerField(db_default=0, default=0, verbose_name='written off')),
                 ('reason', models.CharField(max_length=200, verbose_name='reason')),
                 ('gateway_id', models.CharField(blank=True, max_length=120, verbose_name="gateway's refund id")),
                 ('gateway_message', models.CharField(blank=True, max_length=300, verbose_name="gateway's message")),
@@ -311,6 +315,7 @@ class Migration(migrations.Migration):
                 'constraints': [
                     models.CheckConstraint(condition=models.Q(('amount_minor__gt', 0)), name='refund_amount_positive'),
                     models.CheckConstraint(condition=models.Q(('missing_minor__gte', 0), ('missing_minor__lte', models.F('amount_minor'))), name='refund_missing_within_amount'),
+                    models.CheckConstraint(condition=models.Q(('written_off_minor__gte', 0), ('written_off_minor__lte', models.F('missing_minor'))), name='refund_written_off_within_missing'),
                     models.UniqueConstraint(condition=models.Q(('gateway_id', ''), _negated=True), fields=('payment', 'gateway_id'), name='gateway_refund_once'),
                     models.UniqueConstraint(billing_portal.core.spelling.Compact('bank_reference'), models.F('payment'), condition=models.Q(('bank_reference', ''), _negated=True), name='bank_refund_once'),
                 ],

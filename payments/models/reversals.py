@@ -18,6 +18,9 @@ class Refund(KeyedMovement):
     # What the provider paid back and could be taken off nothing here; such a refund was not made by us.
     missing_minor = models.BigIntegerField(_("missing"), default=0, db_default=0)
     missing = MoneyOf("missing_minor")
+    # The part of it that staff took for lost.
+    written_off_minor = models.BigIntegerField(_("written off"), default=0, db_default=0)
+    written_off = MoneyOf("written_off_minor")
     reason = models.CharField(_("reason"), max_length=200)
     gateway_id = models.CharField(_("gateway's refund id"), max_length=120, blank=True)
     # Of money that staff sent from our bank: how the transfer is found there.
@@ -33,6 +36,10 @@ class Refund(KeyedMovement):
                 condition=Q(missing_minor__gte=0, missing_minor__lte=F("amount_minor")),
                 name="refund_missing_within_amount",
             ),
+            CheckConstraint(
+                condition=Q(written_off_minor__gte=0, written_off_minor__lte=F("missing_minor")),
+                name="refund_written_off_within_missing",
+            ),
             UniqueConstraint(fields=["payment", "gateway_id"], condition=~Q(gateway_id=""), name="gateway_refund_once"),
             UniqueConstraint(
                 Compact("bank_reference"), "payment", condition=~Q(bank_reference=""), name="bank_refund_once"
@@ -42,6 +49,12 @@ class Refund(KeyedMovement):
 
     def __str__(self) -> str:
         return f"{self.payment} {self.amount}"
+
+    @property
+    def unmatched(self) -> Money:
+        """What is missing and not written off."""
+        has_failed = self.status == RefundStatus.FAILED
+        return Money(0 if has_failed else self.missing_minor - self.written_off_minor, self.currency)
 
 
 class RefundAllocation(models.Model):
@@ -68,6 +81,9 @@ class Dispute(Movement):
     # What was taken off invoices and credits while the dispute is lost; less than the amount where less was left.
     taken_minor = models.BigIntegerField(_("taken back"), default=0)
     taken = MoneyOf("taken_minor")
+    # The part of the rest that staff took for lost.
+    written_off_minor = models.BigIntegerField(_("written off"), default=0, db_default=0)
+    written_off = MoneyOf("written_off_minor")
     reason = models.CharField(_("reason given by the gateway"), max_length=80, blank=True)
     evidence_due_at = models.DateTimeField(_("evidence due"), null=True)
     opened_at = models.DateTimeField(_("opened"))
@@ -89,6 +105,15 @@ class Dispute(Movement):
                 | Q(status=DisputeStatus.LOST, taken_minor__gt=0, taken_minor__lte=F("amount_minor")),
                 name="dispute_takes_when_lost",
             ),
+            CheckConstraint(
+                condition=Q(written_off_minor=0)
+                | Q(
+                    status=DisputeStatus.LOST,
+                    written_off_minor__gt=0,
+                    written_off_minor__lte=F("amount_minor") - F("taken_minor"),
+                ),
+                name="dispute_written_off_within_missing",
+            ),
         ]
         indexes = [
             *Movement.Meta.indexes,
@@ -103,6 +128,12 @@ class Dispute(Movement):
         """What the bank took and could be taken off nothing here: a used credit, or money that had gone back."""
         is_lost = self.status == DisputeStatus.LOST
         return Money(self.amount_minor - self.taken_minor if is_lost else 0, self.currency)
+
+    @property
+    def unmatched(self) -> Money:
+        """What is missing and not written off. One in another currency than its payment's is not in the ledger."""
+        is_booked = self.currency == self.payment.currency
+        return self.missing - self.written_off if is_booked else Money(0, self.currency)
 
 
 class DisputeAllocation(models.Model):

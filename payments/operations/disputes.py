@@ -67,7 +67,7 @@ def _copy_facts(row: Dispute, facts: base.Dispute, new: DisputeStatus, at: datet
     is_open = new == DisputeStatus.OPEN
     row.closed_at = None if is_open else at
     row.next_lookup_at = at + DAY if is_open else None
-    row.taken_minor = 0
+    row.taken_minor = row.written_off_minor = 0
 
 
 def _mark(payment: Payment, invoices: list[Invoice]) -> None:

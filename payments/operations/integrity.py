@@ -29,7 +29,7 @@ from django.db.models import (
 from django.db.models.functions import Coalesce, Concat
 
 from billing_portal.core.time_zones import seller_day
-from invoices.ledger import BANK, CUSTOMER_CREDIT, RECEIVABLE, UNMATCHED
+from invoices.ledger import BANK, CUSTOMER_CREDIT, RECEIVABLE, UNMATCHED, WRITE_OFF
 from invoices.models import (
     Charge,
     Credit,
@@ -124,7 +124,7 @@ def gaps_in_numbers() -> Iterator[str]:
 
 def wrong_balances() -> Iterator[str]:
     """Each account at a provider or our bank holds what payments brought and refunds and disputes took; what these took
-    and found nowhere is unmatched."""
+    and found nowhere is unmatched, or written off."""
     expected: Counter[tuple[str, str]] = Counter()
     took = Case(When(channel=Payment.Channel.CARD, then=Concat(Value("clearing:"), F("gateway"))), default=Value(BANK))
     paid_in = Payment.objects.filter(status=PaymentStatus.SUCCEEDED).annotate(account=took).order_by()
@@ -138,13 +138,15 @@ def wrong_balances() -> Iterator[str]:
     refunds = refunds.annotate(account=Case(sent_by_us, by_gateway, default=Value(BANK)))
     for claims in (refunds, lost):
         rows = claims.order_by().values_list("account", "currency")
-        for account, currency, minor, unfound in rows.annotate(Sum("amount_minor"), Sum("unfound")):
+        parts = rows.annotate(Sum("amount_minor"), Sum("unfound"), Sum("written_off_minor"))
+        for account, currency, minor, unfound, written_off in parts:
             expected[account, currency] -= minor
-            expected[UNMATCHED, currency] += unfound
+            expected[UNMATCHED, currency] += unfound - written_off
+            expected[WRITE_OFF, currency] += written_off
     booked: Counter[tuple[str, str]] = Counter()
     moved = TRANSFERS.exclude(kind__startswith="credit_")  # prepayments, which no payment here brought
     for column, sign in (("debit", 1), ("credit", -1)):
-        of_money = Q(**{f"{column}__startswith": "clearing:"}) | Q(**{f"{column}__in": (BANK, UNMATCHED)})
+        of_money = Q(**{f"{column}__startswith": "clearing:"}) | Q(**{f"{column}__in": (BANK, UNMATCHED, WRITE_OFF)})
         sums = moved.filter(of_money).order_by().values_list(column, "currency").annotate(Sum("amount_minor"))
         for account, currency, minor in sums:
             booked[account, currency] += sign * minor

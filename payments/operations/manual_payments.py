@@ -21,6 +21,7 @@ from invoices.states import InvoiceStatus
 from payments.gateways import base
 from payments.gateways.base import Outcome, Result
 from payments.models import Dispute, Payment, PaymentAllocation, PaymentEvent
+from payments.operations import reversals
 from payments.operations.disputes import book_on_locked
 from payments.operations.reversals import take_missing
 from payments.operations.settlement import Decision, lock, record_audit, record_event, settle, settle_locked
@@ -171,8 +172,8 @@ def record_bounce(*, access: Access, payment_id: UUID, reason: str, at: datetime
     if earlier is not None and not take_missing(payment, at=at):
         raise CannotRecord(_("It is recorded already that it came back. A credit that it became has been used."))
     row = earlier or book_on_locked(rows, lost, source=STAFF, at=at)
-    row.refresh_from_db(fields=["taken_minor"])
-    row.needs_staff = bool(row.missing)
+    row.refresh_from_db(fields=["taken_minor", "written_off_minor"])
+    row.needs_staff = bool(row.unmatched)
     row.save(update_fields=["needs_staff"])
     detail = {"amount_minor": row.amount_minor, "taken_minor": row.taken_minor, "reason": reason.strip()}
     record_audit("payment.returned", payment, access, at, **detail)
@@ -245,6 +246,36 @@ def mark_dispute_handled(*, access: Access, dispute_id: int, note: str, at: date
     row.save(update_fields=["needs_staff"])
     record_audit("dispute.handled", payment, access, at, gateway_id=row.gateway_id, note=note)
     return row
+
+
+@transaction.atomic(durable=True)
+def write_off(*, access: Access, claim: reversals.Claim, shown: Money, reason: str, at: datetime) -> Money:
+    """Takes what a refund or a lost dispute found neither on invoices nor on credits for lost, with the reason. The
+    money of a refund that fails later, or of a dispute that is won, is there again, and so is what is found later.
+
+    ``shown`` is what the page said is missing. Returns the same. Raises NotAllowed, and CannotRecord without a reason,
+    when nothing is missing, or another amount than was shown.
+    """
+    require_staff(access)
+    payment = lock(claim.payment_id)[0].payment
+    claim.refresh_from_db()
+    claim.payment = payment
+    if not reason.strip():
+        raise CannotRecord(_("Give the reason for writing the amount off."))
+    if not claim.unmatched:
+        raise CannotRecord(_("There is nothing to write off."))
+    if claim.unmatched != shown:
+        raise CannotRecord(_("Another amount is missing now. Look at it again."))
+    amount = reversals.write_off(payment, claim, reason=reason.strip(), at=at)
+    if isinstance(claim, Dispute):
+        claim.needs_staff = False
+        claim.save(update_fields=["needs_staff"])
+    detail = {"amount_minor": amount.minor, "currency": amount.currency, "gateway_id": claim.gateway_id}
+    note = {"note": reason.strip()[:300]}
+    record_event(payment, old=payment.status, result="written_off", source=STAFF, at=at, detail=detail | note)
+    action = "dispute.written_off" if isinstance(claim, Dispute) else "refund.written_off"
+    record_audit(action, payment, access, at, reason=reason.strip(), **detail)
+    return amount
 
 
 def required(note: str) -> str:

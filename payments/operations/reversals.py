@@ -2,7 +2,8 @@
 
 Both are claims on what is left of the payment, and the end does not depend on the order in which they are heard of.
 What a claim does not find, because another one holds it or a credit was used, is with the staff and `unmatched` in the
-ledger: the provider has given it and nothing here has. It is taken as soon as the other claim is undone.
+ledger: the provider has given it and nothing here has. It is taken as soon as the other claim is undone. What staff
+write off of it is a loss, until it is found after all or the claim itself is undone.
 
 Everything here happens inside the transaction of a refund or a dispute, on a payment and invoices it has locked.
 """
@@ -13,7 +14,7 @@ from typing import Any
 
 from django.db.models import F
 
-from invoices.ledger import BANK, UNMATCHED, book, transfer
+from invoices.ledger import BANK, UNMATCHED, WRITE_OFF, book, transfer
 from invoices.models import Credit, Invoice, Transfer
 from invoices.money import Money
 from invoices.operations.credits import change_credit
@@ -78,12 +79,15 @@ def _take(payment: Payment, claim: Claim, *, account: str, at: datetime) -> None
             kind = Kind.CHARGEBACK if by_bank else Kind.REFUND
             change_credit(allocation.credit, -part, booked_as=kind, note=payment.reference, **about)
     taken = total_of(parts, payment.currency)
+    found = min(max(taken - claim.unmatched, Money(0, payment.currency)), claim.written_off)
+    claim.written_off_minor -= found.minor
     if isinstance(claim, Dispute):
         claim.taken_minor += taken.minor
-        claim.save(update_fields=["taken_minor"])
+        claim.save(update_fields=["taken_minor", "written_off_minor"])
     else:
         claim.missing_minor -= taken.minor
-        claim.save(update_fields=["missing_minor"])
+        claim.save(update_fields=["missing_minor", "written_off_minor"])
+    _book_written_off(payment, claim, -found, at=at)
     _change_payment(payment, taken, by_bank=by_bank)
 
 
@@ -119,8 +123,11 @@ def undo(payment: Payment, claim: Claim, *, at: datetime) -> None:
     if surplus:
         key = f"{_fact(claim)}/{rows[0].pk}/undone/surplus"
         credit_surplus(payment, surplus, description=payment.reference, kind=kind, key=key, at=at)
-    missing = Transfer.objects.filter(key__startswith=f"{_fact(claim)}/").balance(UNMATCHED)
-    _book_missing(payment, claim, Money(-missing, payment.currency), at=at)
+    booked = Transfer.objects.filter(key__startswith=f"{_fact(claim)}/")
+    _book_written_off(payment, claim, Money(-booked.balance(WRITE_OFF), payment.currency), at=at)
+    _book_missing(payment, claim, Money(-booked.balance(UNMATCHED), payment.currency), at=at)
+    claim.written_off_minor = 0
+    claim.save(update_fields=["written_off_minor"])
     if isinstance(claim, Dispute):
         claim.allocations.all().delete()
     take_missing(payment, at=at)
@@ -137,14 +144,42 @@ def take_missing(payment: Payment, *, at: datetime) -> bool:
     return payment.refunded_minor > before
 
 
+def write_off(payment: Payment, claim: Claim, *, reason: str, at: datetime) -> Money:
+    """Takes what a claim of a locked payment did not find for lost. Returns how much it was."""
+    amount = claim.unmatched
+    claim.written_off_minor += amount.minor
+    claim.save(update_fields=["written_off_minor"])
+    _book_written_off(payment, claim, amount, reason=reason, at=at)
+    return amount
+
+
+def _book_written_off(payment: Payment, claim: Claim, amount: Money, *, reason: str = "", at: datetime) -> None:
+    """Negative when it was found after all, or came back."""
+    accounts = {"debit": WRITE_OFF, "credit": UNMATCHED}
+    _book_numbered(payment, claim, "written_off", Kind.WRITE_OFF, amount, **accounts, reason=reason, at=at)
+
+
 def _book_missing(payment: Payment, claim: Claim, amount: Money, *, at: datetime) -> None:
     """What the provider has given and nothing here has; negative when it came back."""
-    kind, account = Kind.CHARGEBACK if isinstance(claim, Dispute) else Kind.REFUND, _account_of(claim, payment)
-    earlier = Transfer.objects.filter(key__startswith=f"{_fact(claim)}/missing:").count() if amount else 0
+    if isinstance(claim, Dispute):
+        kind = Kind.CHARGEBACK if amount.minor > 0 else Kind.CHARGEBACK_UNDONE
+    else:
+        kind = Kind.REFUND if amount.minor > 0 else Kind.REFUND_FAILED
+    accounts = {"debit": UNMATCHED, "credit": _account_of(claim, payment)}
+    _book_numbered(payment, claim, "missing", kind, amount, **accounts, at=at)
+
+
+def _book_numbered(
+    payment: Payment, claim: Claim, part: str, kind: Kind, amount: Money, *, at: datetime, debit: str, credit: str,
+    reason: str = "",
+) -> None:  # fmt: skip
+    """Books what can happen to a claim several times."""
+    key = f"{_fact(claim)}/{part}:"
+    earlier = Transfer.objects.filter(key__startswith=key).count() if amount else 0
     book(
         transfer(
-            kind, amount, debit=UNMATCHED, credit=account, key=f"{_fact(claim)}/missing:{earlier + 1}",
-            profile_id=payment.profile_id, reference=payment.reference, at=at,
+            kind, amount, debit=debit, credit=credit, key=f"{key}{earlier + 1}", profile_id=payment.profile_id,
+            reference=f"{payment.reference}: {reason}" if reason else payment.reference, at=at,
         )
     )  # fmt: skip
 

@@ -124,6 +124,7 @@ RESULT_WORDS: dict[str, Text] = {
     "charged_again": _("Charged once more than was asked; our staff look at it"),
     "spent": _("The payment provider found nothing; we ask again"),
     "refund_too_much": _("More was paid back than was left here; our staff look at it"),
+    "written_off": _("A difference was written off by our staff"),
     "refund_currency": _("Money was paid back in another currency; our staff look at it"),
     f"dispute_{D.OPEN}": _("The bank asked for money back"),
     f"dispute_{D.WON}": _("The bank closed the dispute; nothing was taken"),

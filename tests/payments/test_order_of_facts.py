@@ -3,7 +3,7 @@ ledger, the invoice, the credits and the statement say the same.
 
 A history is drawn at random: the card payment succeeds, at once or late, refunds are made at the provider and fail or
 arrive, the payer's bank disputes it, takes the money and returns it, wires pay it again and bounce, a credit note takes
-something off. A sum that knows nothing of order says what must come out.
+something off, staff write off what is found nowhere. A sum that knows nothing of order says what must come out.
 
 `make histories` lives through 20,000 of them on each database.
 """
@@ -27,10 +27,10 @@ from invoices.money import Money
 from invoices.operations.credit_notes import CannotCorrect, credit_note
 from payments.gateways import base
 from payments.gateways.base import Outcome, Result
-from payments.models import Payment, PaymentEvent
+from payments.models import Dispute, Payment, PaymentEvent, Refund
 from payments.operations.disputes import book_dispute
 from payments.operations.integrity import check_books
-from payments.operations.manual_payments import record_bounce, record_payment
+from payments.operations.manual_payments import record_bounce, record_payment, write_off
 from payments.operations.refunds import adopt_refund, settle_refund
 from payments.operations.settlement import settle
 from payments.statements import statement_of
@@ -109,6 +109,12 @@ class History:
         record_bounce(access=self.staff, payment_id=payment.pk, reason="Recalled", at=self.at)
         self.wired -= amount.minor
 
+    def write_off(self, _name, _amount):
+        """Staff take for lost whatever the ledger cannot match at that moment."""
+        for claim in [*self.payment.refunds.all(), *self.payment.disputes.all()]:
+            if claim.unmatched:
+                write_off(access=self.staff, claim=claim, shown=claim.unmatched, reason="No use", at=self.at)
+
     def note(self, _name, amount):
         """Refused while a payment is on its way or disputed; then nothing of it is booked."""
         line = self.invoice.lines.get().pk
@@ -130,7 +136,10 @@ class History:
         assert invoice.amount_due_minor - kept == owed
         if not self.noted and not Payment.objects.filter(channel="wire").exists():
             assert min(invoice.amount_due_minor, kept) == 0
-        assert transfers.balance("unmatched") == claimed - taken
+        assert transfers.balance("unmatched") + transfers.balance("write_off") == claimed - taken
+        claims = [*Refund.objects.exclude(status="failed"), *Dispute.objects.filter(status="lost")]
+        assert transfers.balance("unmatched") == sum(claim.unmatched.minor for claim in claims)
+        assert transfers.balance("write_off") == sum(claim.written_off_minor for claim in claims)
         assert transfers.balance("clearing:sandbox") == card_money - claimed
         assert transfers.balance("bank") == self.wired
         assert transfers.balance("receivable") == invoice.amount_due_minor
@@ -159,6 +168,8 @@ def draw(chance: Random) -> list[str]:
         chains.append([f"wire:{name}:{minor}", *chance.choice([[], [f"bounce:{name}:{minor}"]])])
     if chance.random() < 0.3:
         chains.append([f"note:0:{chance.choice([1000, 12000])}"])
+    if chance.random() < 0.4:
+        chains.append(["write_off"] * chance.randint(1, 2))
     history: list[str] = []
     while any(chains):
         ready = [
@@ -204,6 +215,20 @@ def test_a_refund_that_fails_after_the_bank_took_the_money_leaves_it_due(profile
         history.hear(fact)
     assert Invoice.objects.get().amount_due_minor == 12000
     history.check()
+
+
+def test_what_came_back_is_booked_as_come_back(profile, payer):
+    history = History(profile, payer)
+    for fact in ("succeed", "refund:1:12000", "lost:1:12000", "won:1:12000", "refund:2:3000", "refund_fails:2"):
+        history.hear(fact)
+    rows = Transfer.objects.exclude(kind__in=("invoice", "payment")).order_by("pk")
+    assert list(rows.values_list("kind", "debit", "credit", "amount_minor")) == [
+        ("refund", "receivable", "clearing:sandbox", 12000),
+        ("chargeback", "unmatched", "clearing:sandbox", 12000),
+        ("chargeback_undone", "clearing:sandbox", "unmatched", 12000),
+        ("refund", "unmatched", "clearing:sandbox", 3000),
+        ("refund_failed", "clearing:sandbox", "unmatched", 3000),
+    ]
 
 
 def test_every_order_of_a_refund_a_dispute_and_a_failure_ends_the_same(profile, payer):
