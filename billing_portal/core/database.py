@@ -1,6 +1,7 @@
 """A database that does not answer, or that somebody else holds for too long: what people are told."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from functools import cache, wraps
 
 from django.db import Error, InterfaceError, InternalError, OperationalError, connection
@@ -64,3 +65,20 @@ def lock_text(text: str) -> None:
     if connection.vendor == "postgresql":
         with connection.cursor() as cursor:
             cursor.execute("SELECT pg_advisory_xact_lock(hashtextextended(%s, 0))", [text])
+
+
+@contextmanager
+def snapshot() -> Iterator[None]:
+    """Whatever is read inside is of one moment, however long it takes. Nothing may be written inside, and nobody else
+    is held back: a transaction of Django's would hold the lock of SQLite. Inside one, the caller's own counts."""
+    if connection.in_atomic_block:
+        yield
+        return
+    connection.ensure_connection()
+    with connection.cursor() as cursor:
+        on_postgresql = connection.vendor == "postgresql"
+        cursor.execute("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY" if on_postgresql else "BEGIN")
+        try:
+            yield
+        finally:
+            cursor.execute("ROLLBACK")

@@ -28,6 +28,8 @@ from django.db.models import (
 )  # fmt: skip
 from django.db.models.functions import Coalesce, Concat
 
+from billing_portal.core.database import snapshot
+from billing_portal.core.leases import claim
 from billing_portal.core.time_zones import seller_day
 from invoices.ledger import BANK, CUSTOMER_CREDIT, RECEIVABLE, UNMATCHED, WRITE_OFF
 from invoices.models import (
@@ -61,21 +63,27 @@ log = structlog.get_logger("portal.payments")
 
 Kind, Plan = CreditEntry.Kind, AutomaticCharge.Status
 MAX_SHOWN = 20
+# A check that takes longer has lost its process.
+MAX_CHECK = timedelta(hours=1)
 
 
 def check_books() -> list[str]:
-    """One sentence for each difference found, at most 20 for each kind; an empty list when everything adds up."""
-    problems = [*gaps_in_numbers(), *wrong_balances()]
-    for sentence, wrong in CHECKS.items():
-        columns = dict.fromkeys(name for _text, name, _format, _conversion in Formatter().parse(sentence) if name)
-        problems += [sentence.format(**row) for row in wrong.values(*columns).distinct()[:MAX_SHOWN]]
+    """One sentence for each difference found, at most 20 for each kind; an empty list when everything adds up. All of
+    it is read as of one moment, so that what is paid meanwhile is no difference."""
+    with snapshot():
+        problems = [*gaps_in_numbers(), *wrong_balances()]
+        for sentence, wrong in CHECKS.items():
+            columns = dict.fromkeys(name for _text, name, _format, _conversion in Formatter().parse(sentence) if name)
+            problems += [sentence.format(**row) for row in wrong.values(*columns).distinct()[:MAX_SHOWN]]
     return problems
 
 
 def check_books_daily(*, at: datetime) -> int:
-    """Proves the books once a day, for staff; one worker does it. Returns how many differences it found."""
+    """Proves the books once a day, for staff; one worker does it, and again what was not finished within an hour.
+    Returns how many differences it found."""
     check, is_new = BooksCheck.objects.get_or_create(day=seller_day(at), defaults={"started_at": at})
-    if not is_new:
+    was_killed = check.finished_at is None and check.started_at <= at - MAX_CHECK
+    if not is_new and not (was_killed and claim(check, "started_at", until=at)):
         return 0
     began = monotonic()
     check.problems = check_books()

@@ -9,7 +9,8 @@ from django.core.management import CommandError, call_command
 from django.db import connection, transaction
 from django.urls import reverse
 
-from invoices.models import Invoice
+from billing_portal.core.database import snapshot
+from invoices.models import Invoice, Transfer
 from invoices.money import Money
 from invoices.operations.credit_notes import credit_note
 from invoices.operations.credits import expire_credits
@@ -20,7 +21,7 @@ from payments.operations.integrity import check_books, check_books_daily
 from payments.operations.manual_payments import record_payment
 from payments.operations.refunds import refund
 from tests.factories import NOW, granted, issued
-from tests.payments.acts import books_are_clean, card, deliver, press_pay, sandbox, staff, state
+from tests.payments.acts import at_once, books_are_clean, card, deliver, press_pay, sandbox, staff, state
 from tests.payments.autopaying import CHARGED, run
 
 pytestmark = pytest.mark.django_db
@@ -175,6 +176,32 @@ def test_the_books_are_proven_once_a_day_and_staff_see_what_is_wrong(client, bus
     check = BooksCheck.objects.latest("day")
     page = client.get(reverse("admin:payments_bookscheck_change", args=[check.pk])).content.decode()
     assert "its refunds come to" in page
+
+
+@pytest.mark.two_connections
+@pytest.mark.django_db(transaction=True)
+def test_what_is_paid_while_the_books_are_proven_is_no_difference(profile):
+    with snapshot():
+        before = Transfer.objects.count()
+        at_once(lambda: issued(profile))
+        assert Transfer.objects.count() == before
+    assert Transfer.objects.count() == before + 1
+
+
+@pytest.mark.django_db(transaction=True)
+def test_the_books_are_proven_outside_a_transaction_too(profile):
+    issued(profile)
+    assert books_are_clean()
+    issued(profile)
+    assert books_are_clean()
+
+
+def test_a_proof_that_was_killed_is_made_again_the_same_day(busy):
+    BooksCheck.objects.create(day=NOW.date(), started_at=NOW)
+    assert check_books_daily(at=NOW + timedelta(minutes=10)) == 0  # it may be under way
+    assert check_books_daily(at=NOW + timedelta(hours=2)) == 1
+    assert BooksCheck.objects.get().finished_at is not None
+    assert check_books_daily(at=NOW + timedelta(hours=4)) == 0
 
 
 def test_the_numbers_of_a_longer_prefix_are_a_series_of_their_own(profile, settings):
