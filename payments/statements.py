@@ -34,6 +34,7 @@ class Heading:
     currency: str
     made_on: date
     made_at: datetime
+    is_final: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,9 +75,9 @@ class Statement:
     def settled(self) -> Money:
         return Money.total((line.amount for line in self.lines if line.amount.minor < 0), self.currency)
 
-    def is_running(self, today: date) -> bool:
-        """Whether its days have not all ended, so that what it comes to is not its closing balance yet."""
-        return self.last_on >= today
+    def is_final(self, at: datetime) -> bool:
+        """Whether nothing is booked on its days any more, so that what it comes to is its closing balance."""
+        return self.last_on <= last_closed_day(at)
 
 
 def statement_of(profile: BillingProfile, first_on: date, last_on: date) -> Statement:
@@ -109,8 +110,8 @@ def heading_of(statement: Statement, *, at: datetime) -> Heading:
         "currency": statement.currency,
         "made_on": seller_day(at).isoformat(),
     }
-    made_at = at
-    if statement.last_on <= last_closed_day(at):
+    made_at, is_final = at, statement.is_final(at)
+    if is_final:
         days = {"profile": profile, "first_on": statement.first_on, "last_on": statement.last_on}
         balances = {"opening_minor": statement.opening.minor, "closing_minor": statement.closing.minor}
         facts = {"heading": heading, "created_at": at, **balances}
@@ -119,4 +120,4 @@ def heading_of(statement: Statement, *, at: datetime) -> Heading:
     bill_to = heading["bill_to"]
     own = bill_to.get(get_language()) or bill_to["en"]
     made_on = date.fromisoformat(heading["made_on"])
-    return Heading(heading["name"], own, heading["seller"], heading["currency"], made_on, made_at)
+    return Heading(heading["name"], own, heading["seller"], heading["currency"], made_on, made_at, is_final)

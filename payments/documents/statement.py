@@ -27,7 +27,7 @@ def statement_pdf(statement: Statement, *, at: datetime) -> bytes:
 def statement_data(statement: Statement, heading: Heading) -> dict[str, Any]:
     """What the template prints."""
     today = heading.made_on
-    closing = _("Balance so far") if statement.is_running(today) else _("Closing balance")
+    closing = _("Closing balance") if heading.is_final else _("Balance so far")
     period = _("%(start)s to %(end)s") % {"start": day(statement.first_on), "end": day(statement.last_on)}
     title = _("Statement of account %(period)s") % {"period": period}
     status = {"text": statement.currency, "tone": "plain"}

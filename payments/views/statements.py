@@ -27,15 +27,15 @@ def statement(request: HttpRequest, access: Access) -> HttpResponse:
     """Of this month, unless others are asked for."""
     profile = profile_of(access)
     first_on, last_on = _days(request)
-    account, today = statement_of(profile, first_on, last_on), seller_day(timezone.now())
+    account, now = statement_of(profile, first_on, last_on), timezone.now()
     offered = [(f"{month:%Y-%m}", month, (first_on, last_on) == month_of(month)) for month in _months()]
     pdf_url = reverse("payments:statement_pdf", args=[profile.code])
     query = urlencode({"from": first_on.isoformat(), "to": last_on.isoformat()})
     context = {
         "profile": profile,
         "statement": account,
-        "is_running": account.is_running(today),
-        "closing_on": min(last_on, today),
+        "is_final": account.is_final(now),
+        "closing_on": min(last_on, seller_day(now)),
         "first_on": first_on,
         "last_on": last_on,
         "months": offered,

@@ -178,6 +178,7 @@ def test_a_month_that_is_not_over_has_a_balance_so_far(client, profile, monkeypa
     october = date(2026, 10, 1), date(2026, 10, 31)
     for at, label, day in [
         (datetime(2026, 10, 31, 12, tzinfo=UTC), "Balance so far", 31),
+        (datetime(2026, 11, 1, 2, tzinfo=UTC), "Balance so far", 31),  # what was begun before midnight may follow
         (datetime(2026, 11, 1, 12, tzinfo=UTC), "Closing balance", 31),
     ]:
         monkeypatch.setattr(timezone, "now", lambda at=at: at)
