@@ -24,6 +24,7 @@ WRITING_OFF = StaffAction(
     is_offered=lambda claim: claim.unmatched,
     text=[
         _("This money is gone and could be taken off no invoice and no credit. The ledger books it as a loss."),
+        _("What can be taken off by now, such as a credit that was given back, is taken off first."),
         _("If it comes back or is found after all, the loss is undone automatically."),
     ],
     button=_("Write off"),
@@ -34,6 +35,8 @@ WRITING_OFF = StaffAction(
 
 def _write_off(access: Access, claim: Refund | Dispute, data: dict[str, Any]) -> str:
     amount = write_off(access=access, claim=claim, at=timezone.now(), **data)
+    if not amount:
+        return _now("All of it was taken off credits and invoices now. Nothing was written off.")
     return _now("%(amount)s was written off.") % {"amount": amount}
 
 

@@ -250,11 +250,12 @@ def mark_dispute_handled(*, access: Access, dispute_id: int, note: str, at: date
 
 @transaction.atomic(durable=True)
 def write_off(*, access: Access, claim: reversals.Claim, shown: Money, reason: str, at: datetime) -> Money:
-    """Takes what a refund or a lost dispute found neither on invoices nor on credits for lost, with the reason. The
-    money of a refund that fails later, or of a dispute that is won, is there again, and so is what is found later.
+    """Books what a refund or a lost dispute found neither on invoices nor on credits as a loss, with the reason; first
+    what is there by now is taken, such as a credit that came back. The loss is undone when the refund fails, the
+    dispute is won, or the money is found after all.
 
-    ``shown`` is what the page said is missing. Returns the same. Raises NotAllowed, and CannotRecord without a reason,
-    when nothing is missing, or another amount than was shown.
+    ``shown`` is what the page said is missing. Returns what was written off, less where something was taken. Raises
+    NotAllowed, and CannotRecord without a reason, when nothing is missing, or another amount than was shown.
     """
     require_staff(access)
     payment = lock(claim.payment_id)[0].payment
@@ -266,13 +267,17 @@ def write_off(*, access: Access, claim: reversals.Claim, shown: Money, reason: s
         raise CannotRecord(_("There is nothing to write off."))
     if claim.unmatched != shown:
         raise CannotRecord(_("Another amount is missing now. Look at it again."))
+    if take_missing(payment, at=at):
+        claim.refresh_from_db()
+        claim.payment = payment
     amount = reversals.write_off(payment, claim, reason=reason.strip(), at=at)
     if isinstance(claim, Dispute):
         claim.needs_staff = False
         claim.save(update_fields=["needs_staff"])
     detail = {"amount_minor": amount.minor, "currency": amount.currency, "gateway_id": claim.gateway_id}
-    note = {"note": reason.strip()[:300]}
-    record_event(payment, old=payment.status, result="written_off", source=STAFF, at=at, detail=detail | note)
+    if amount:
+        note = {"note": reason.strip()[:300]}
+        record_event(payment, old=payment.status, result="written_off", source=STAFF, at=at, detail=detail | note)
     action = "dispute.written_off" if isinstance(claim, Dispute) else "refund.written_off"
     record_audit(action, payment, access, at, reason=reason.strip(), **detail)
     return amount

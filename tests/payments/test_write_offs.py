@@ -10,14 +10,15 @@ from django.urls import reverse
 
 from accounts.access import NotAllowed
 from accounts.models import AuditEntry
-from invoices.models import Transfer
+from invoices.models import Credit, Transfer
 from invoices.money import Money
 from invoices.operations.voiding import void
 from payments.gateways.base import Outcome, Result
-from payments.models import Dispute, Refund
+from payments.models import Dispute, PaymentEvent, Refund
 from payments.operations.integrity import check_books
 from payments.operations.manual_payments import CannotRecord, record_bounce, record_payment, write_off
 from payments.operations.refunds import adopt_refund, settle_refund
+from payments.operations.settlement import settle
 from tests.factories import NOW, UserFactory, access_for, issued
 from tests.payments.acts import at_once, books_are_clean, card, messages, press_pay, staff, state
 from tests.payments.pages import browser, text_of
@@ -166,6 +167,30 @@ def test_a_bounced_check_whose_credit_was_used(profile):
     assert Transfer.objects.balance("write_off") == Transfer.objects.balance("unmatched") == 0
     row.refresh_from_db()
     assert (row.taken_minor, row.written_off, row.needs_staff) == (13500, euros(0), False)
+    assert books_are_clean()
+
+
+def test_a_credit_that_is_there_again_is_taken_first(profile, payer):
+    """A wire paid before the card did, so the card's money became a credit, which pays for another invoice. The bank
+    takes the card's money back, and that invoice is void: nobody may keep the credit of money that is gone."""
+    invoice = issued(profile)
+    payment = press_pay(payer, invoice, card(profile, "3184"))
+    record_payment(
+        access=staff(), invoice_id=invoice.pk, amount=euros(12000), channel="wire", bank_reference="W 1",
+        received_on=NOW.date(), attempt_key=uuid4(), at=NOW,
+    )  # fmt: skip
+    outcome = Outcome(Result.SUCCEEDED, amount=euros(12000), gateway_id=payment.gateway_id)
+    settle(payment_id=payment.pk, outcome=outcome, source=PaymentEvent.Source.WEBHOOK, at=NOW)
+    other = issued(profile, "50.00")
+    lost = book(payment, "lost")
+    assert (lost.taken_minor, lost.unmatched) == (7000, euros(5000))
+    void(access=staff(), invoice_id=other.pk, reason="Sent twice", at=LATER)
+    credit = Credit.objects.get()
+    assert credit.remaining_minor == 5000
+    assert write_it_off(lost, at=LATER) == euros(0)
+    credit.refresh_from_db()
+    assert credit.remaining_minor == 0
+    assert balances() == {"clearing:sandbox": 0, "unmatched": 0, "write_off": 0}
     assert books_are_clean()
 
 
