@@ -55,16 +55,17 @@ class AllocationsInline(ReadOnlyInline):
 
 class RefundsInline(ReadOnlyInline):
     model: Any = Refund
-    fields = readonly_fields = ("money", "status", "reason", "started_at", "started_by", "finished_at")
+    fields = readonly_fields = ("money", "missing", "status", "reason", "started_at", "started_by", "finished_at")
     ordering = ("started_at",)
     show_change_link = True
 
     money = money_column("amount_minor", _("amount"))
+    missing = money_column("unmatched", _("missing"))
 
 
 class DisputesInline(RefundsInline):
     model = Dispute
-    fields = readonly_fields = ("money", "status", "reason", "evidence_due_at", "opened_at", "closed_at")
+    fields = readonly_fields = ("money", "missing", "status", "reason", "evidence_due_at", "opened_at", "closed_at")
     ordering = ("opened_at",)
 
 

@@ -189,11 +189,13 @@ def test_what_is_paid_while_the_books_are_proven_is_no_difference(profile):
 
 
 @pytest.mark.django_db(transaction=True)
-def test_the_books_are_proven_outside_a_transaction_too(profile):
-    issued(profile)
-    assert books_are_clean()
-    issued(profile)
-    assert books_are_clean()
+def test_the_books_are_proven_outside_a_transaction_too():
+    """And what is written afterwards is committed."""
+    for day in (NOW, NOW + timedelta(days=1)):
+        assert check_books_daily(at=day) == 1
+        with transaction.atomic():
+            pass
+    assert BooksCheck.objects.count() == 2
 
 
 def test_a_proof_that_was_killed_is_made_again_the_same_day(busy):

@@ -266,6 +266,7 @@ def test_staff_write_it_off_on_a_page_that_asks_first(lost, payment):
 def test_staff_write_off_what_a_refund_did_not_find(payment):
     row = refunded_at_the_provider(payment, 13500)
     url = reverse("admin:payments_refund_write_off", args=[row.pk])
-    own = clerk("view_refund", "change_refund")
+    own = clerk("view_refund", "change_refund", "view_payment")
+    assert "€15.00" in text_of(own.get(reverse("admin:payments_payment_change", args=[payment.pk])))
     assert url in own.get(reverse("admin:payments_refund_change", args=[row.pk])).content.decode()
     assert "€15.00 was written off." in text_of(own.post(url, {"shown": 1500, "reason": "Typed wrong"}, follow=True))
