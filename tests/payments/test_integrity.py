@@ -192,18 +192,19 @@ def test_what_is_paid_while_the_books_are_proven_is_no_difference(profile):
 def test_the_books_are_proven_outside_a_transaction_too():
     """And what is written afterwards is committed."""
     for day in (NOW, NOW + timedelta(days=1)):
-        assert check_books_daily(at=day) == 1
+        assert check_books_daily(at=day) == 0
         with transaction.atomic():
             pass
-    assert BooksCheck.objects.count() == 2
+    assert BooksCheck.objects.filter(finished_at__isnull=False).count() == 2
 
 
 def test_a_proof_that_was_killed_is_made_again_the_same_day(busy):
     BooksCheck.objects.create(day=NOW.date(), started_at=NOW)
+    Invoice.objects.filter(status="paid").update(refunded_minor=1)
     assert check_books_daily(at=NOW + timedelta(minutes=10)) == 0  # it may be under way
-    assert check_books_daily(at=NOW + timedelta(hours=2)) == 1
+    assert check_books_daily(at=NOW + timedelta(hours=2)) > 0
     assert BooksCheck.objects.get().finished_at is not None
-    assert check_books_daily(at=NOW + timedelta(hours=4)) == 0
+    assert check_books_daily(at=NOW + timedelta(hours=4)) == 0  # it was made
 
 
 def test_the_numbers_of_a_longer_prefix_are_a_series_of_their_own(profile, settings):
