@@ -4,6 +4,8 @@
 PostgreSQL and on SQLite alike. SQLite makes a table that is changed anew, without its triggers. On PostgreSQL, TRUNCATE
 fires no row trigger; the database's user in production need not hold that right.
 
+``FixedColumns`` does the same for a table of which only some columns change, such as what is left of a credit.
+
 The audit trail names people, who may ask to be erased: the trigger of ``Redactable`` lets through an UPDATE that only
 blanks personal data (docs/decisions/013).
 """
@@ -80,6 +82,56 @@ class AppendOnly(Operation):
 
     def describe(self) -> str:
         return f"Make {self.table} append-only"
+
+
+# The update's condition is the trigger's own, so that an update of other columns calls no function.
+POSTGRESQL_FIXED = (
+    POSTGRESQL[0],
+    """
+    CREATE TRIGGER {table}_no_update BEFORE UPDATE ON {table}
+    FOR EACH ROW WHEN ({when} AND ({changed})) EXECUTE FUNCTION {table}_append_only()
+    """,
+    """
+    CREATE TRIGGER {table}_no_delete BEFORE DELETE ON {table}
+    FOR EACH ROW WHEN ({when}) EXECUTE FUNCTION {table}_append_only()
+    """,
+)
+POSTGRESQL_FIXED_REVERSE = (
+    "DROP TRIGGER {table}_no_update ON {table}",
+    "DROP TRIGGER {table}_no_delete ON {table}",
+    "DROP FUNCTION {table}_append_only()",
+)
+SQLITE_FIXED = tuple(
+    """
+    CREATE TRIGGER {{table}}_no_{event} BEFORE {event} ON {{table}} WHEN {condition}
+    BEGIN SELECT RAISE(ABORT, 'rows of {{table}} are never changed or deleted'); END
+    """.format(event=event, condition=condition)
+    for event, condition in (("update", "{when} AND ({changed})"), ("delete", "{when}"))
+)
+
+
+class FixedColumns(AppendOnly):
+    """Makes a table refuse DELETE, and UPDATE of these columns: of all its rows, or of those that fulfil ``when``, a
+    condition on ``OLD``."""
+
+    def __init__(self, table: str, columns: list[str], *, when: str = "") -> None:
+        super().__init__(table)
+        self.columns, self.when = columns, when
+
+    def deconstruct(self) -> tuple[str, list[Any], dict[str, Any]]:
+        return (type(self).__name__, [self.table, self.columns], {"when": self.when})
+
+    def _run(self, app_label: str, schema_editor: BaseDatabaseSchemaEditor, direction: int) -> None:
+        on_postgresql = schema_editor.connection.vendor == "postgresql"
+        of_postgresql, of_sqlite = (POSTGRESQL_FIXED, POSTGRESQL_FIXED_REVERSE), (SQLITE_FIXED, SQLITE_REVERSE)
+        statements = (of_postgresql if on_postgresql else of_sqlite)[direction]
+        differs = "IS DISTINCT FROM" if on_postgresql else "IS NOT"
+        changed = " OR ".join(f"NEW.{column} {differs} OLD.{column}" for column in self.columns)
+        values = {"table": self.table, "changed": changed, "when": self.when or "1 = 1"}
+        self._execute(app_label, schema_editor, [statement.format(**values) for statement in statements])
+
+    def describe(self) -> str:
+        return f"Fix columns of {self.table}"
 
 
 # What stands in a text instead of what was erased from it.

@@ -6,7 +6,7 @@ import django.db.models.functions.text
 from django.conf import settings
 from django.db import migrations, models
 
-from billing_portal.core.append_only import AppendOnly
+from billing_portal.core.append_only import AppendOnly, FixedColumns
 
 
 # In the order of a language PostgreSQL ignores signs such as the hyphen at first, so that the numbers which begin alike do
@@ -47,6 +47,7 @@ class Migration(migrations.Migration):
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
                 ('prefix', models.CharField(max_length=12, unique=True, verbose_name='prefix')),
                 ('next_number', models.PositiveBigIntegerField(default=1, verbose_name='next number')),
+                ('last_digest', models.CharField(blank=True, db_default='', editable=False, max_length=64)),
             ],
             options={
                 'verbose_name': 'number series',
@@ -124,6 +125,7 @@ class Migration(migrations.Migration):
                 ('next_reminder_on', models.DateField(editable=False, null=True, verbose_name='next reminder')),
                 ('dunning_from_on', models.DateField(editable=False, null=True)),
                 ('reminders_sent', models.PositiveSmallIntegerField(db_default=0, default=0, editable=False, verbose_name='reminders sent')),
+                ('digest', models.CharField(blank=True, db_default='', editable=False, max_length=64)),
                 ('void_reason', models.CharField(blank=True, editable=False, max_length=200, verbose_name='reason for voiding')),
                 ('voided_at', models.DateTimeField(editable=False, null=True, verbose_name='voided at')),
                 ('created_at', models.DateTimeField(auto_now_add=True, verbose_name='created')),
@@ -181,6 +183,7 @@ class Migration(migrations.Migration):
                 ('applied_minor', models.BigIntegerField(verbose_name='taken off the invoice')),
                 ('given_back_minor', models.BigIntegerField(default=0, verbose_name='given back to credits')),
                 ('voids_invoice', models.BooleanField(default=False, verbose_name='voids the invoice')),
+                ('digest', models.CharField(max_length=64)),
                 ('created_at', models.DateTimeField(verbose_name='created')),
                 ('created_by', models.ForeignKey(db_index=False, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to=settings.AUTH_USER_MODEL, verbose_name='made by')),
                 ('credit', models.OneToOneField(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='credit_note', to='invoices.credit', verbose_name='credit')),
@@ -457,4 +460,19 @@ class Migration(migrations.Migration):
         AppendOnly("invoices_issueddocument"),
         AppendOnly("invoices_transfer"),
         AppendOnly("invoices_keptstatement"),
+        AppendOnly("invoices_periodclosing"),
+        # Of a credit changes what is left of it; of a charge, once it is billed, only the invoice, which check_books
+        # compares with the lines.
+        FixedColumns(
+            "invoices_credit",
+            ["id", "profile_id", "source", "currency", "amount_minor", "description", "starts_on", "expires_on",
+             "created_at", "created_by_id"],
+        ),
+        FixedColumns(
+            "invoices_charge",
+            ["id", "profile_id", "section_id", "kind", "description", "quantity", "unit", "unit_price", "tax_rate_id",
+             "tax_percent", "tax_note", "happened_on", "is_creditable", "source_reference", "amount_minor",
+             "tax_minor", "created_at", "created_by_id"],
+            when="OLD.invoice_id IS NOT NULL",
+        ),
     ]

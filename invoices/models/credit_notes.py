@@ -35,6 +35,8 @@ class CreditNote(models.Model):
         Credit, models.PROTECT, null=True, blank=True, related_name="credit_note", verbose_name=_("credit")
     )
     voids_invoice = models.BooleanField(_("voids the invoice"), default=False)
+    # Fingerprint of what it says (`invoices.fingerprints`).
+    digest = models.CharField(max_length=64)
     created_at = models.DateTimeField(_("created"))
     created_by = models.ForeignKey(
         settings.AUTH_USER_MODEL, models.PROTECT, null=True, related_name="+", verbose_name=_("made by"), db_index=False

@@ -18,6 +18,7 @@ from django.utils.translation import gettext_noop
 from accounts import audit
 from accounts.access import Access, require_staff
 from billing_portal.core.time_zones import seller_day
+from invoices.fingerprints import chain_note
 from invoices.ledger import RECEIVABLE, REVENUE, book, tax_account, transfer
 from invoices.models import Credit, CreditNote, CreditNoteLine, Invoice, InvoiceLine, Transfer
 from invoices.money import Money
@@ -192,14 +193,18 @@ def write_note(
         created_at=at,
         created_by=access.user,
     )
-    note.save(force_insert=True)
-    CreditNoteLine.objects.bulk_create(
+    lines = [
         CreditNoteLine(
             note=note, line=part.line, position=position, amount_minor=part.amount_minor, tax_minor=part.tax_minor
         )
         for position, part in enumerate(parts, start=1)
         if part.amount_minor or part.tax_minor
-    )
+    ]
+    chain_note(settings.CREDIT_NOTE_NUMBER_PREFIX, note, lines)
+    note.save(force_insert=True)
+    for line in lines:
+        line.note_id = note.pk
+    CreditNoteLine.objects.bulk_create(lines)
     taxes = Counter[str]()
     for part in parts:
         taxes[tax_account(part.line.tax_rate)] += part.tax_minor

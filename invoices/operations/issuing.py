@@ -23,6 +23,7 @@ from accounts.access import Access
 from accounts.models import AuditEntry, BillingProfile
 from accounts.operations.profiles import keep_currencies
 from billing_portal.core.time_zones import seller_day
+from invoices import fingerprints
 from invoices.bulk import bulk_insert, reserve_ids
 from invoices.ledger import OPENING, RECEIVABLE, REVENUE, tax_account, transfer
 from invoices.models import Invoice, InvoiceLine, Transfer
@@ -155,7 +156,8 @@ def _sums_of(line: InvoiceLine) -> list[Any]:
 def create_drafts(invoices: Sequence[Invoice], lines: Iterable[InvoiceLine], *, access: Access, at: datetime) -> None:
     """Stores new drafts with computed sums and their lines, and an audit entry for each. Transaction and rights are the
     caller's. ``lines`` name their invoice; the invoices get their ids."""
-    _insert(invoices, lines, at)
+    _insert_lines(invoices, lines)
+    _insert(invoices, at)
     bulk_insert(AuditEntry, _audit_entries("invoice.drafted", invoices, access=access, at=at))
 
 
@@ -179,17 +181,26 @@ def issue_invoices(
     """
     remittances, seller = remittances or Remittances(), dict(settings.SELLER)
     buyers: dict[int, dict[str, Any]] = {}
-    ours = sum(invoice.number is None for invoice in invoices)
-    numbers = iter(take_numbers(settings.INVOICE_NUMBER_PREFIX, ours))
+    new = [invoice for invoice in invoices if invoice.created_at is None]
+    # Lines first: the series of numbers, which everybody who issues waits for, is locked as late as possible. That they
+    # have an invoice is checked at the end of the transaction.
+    _insert_lines(new, lines)
+    of_lines = fingerprints.of_lines([invoice.pk for invoice in invoices])
+    ours = [invoice for invoice in invoices if invoice.number is None]
+    numbers = iter(take_numbers(settings.INVOICE_NUMBER_PREFIX, len(ours)))
     for invoice in invoices:
         if invoice.profile_id not in buyers:
             buyers[invoice.profile_id] = _buyer(invoice.profile)
         invoice.seller, invoice.buyer = seller, buyers[invoice.profile_id]
         _complete(invoice, invoice.number or next(numbers), remittances=remittances, at=at)
+    if ours:
+        fingerprints.chain(settings.INVOICE_NUMBER_PREFIX, ours, of_lines)
     for invoice in invoices:
+        if invoice.is_numbered_elsewhere:
+            invoice.digest = fingerprints.of_invoice(invoice.__dict__, of_lines.get(invoice.pk, ""), before="")
         if invoice.created_at is not None:
             invoice.save()
-    _insert([invoice for invoice in invoices if invoice.created_at is None], lines, at)
+    _insert(new, at)
     _book(invoices, at)
     bulk_insert(AuditEntry, _audit_entries("invoice.issued", invoices, access=access, at=at))
     by_day: dict[date, list[int]] = defaultdict(list)
@@ -271,15 +282,13 @@ def _plan(invoice: Invoice, issued_on: date, due_on: date, at: datetime) -> None
     invoice.dunning_from_on = today if due_on < today else None
 
 
-def _insert(invoices: Sequence[Invoice], lines: Iterable[InvoiceLine], at: datetime) -> None:
+def _insert_lines(invoices: Sequence[Invoice], lines: Iterable[InvoiceLine]) -> None:
+    """Before their invoices, which get their ids here."""
     keep_currencies(invoice.profile for invoice in invoices)
     without_id = [invoice for invoice in invoices if invoice.pk is None]
     if without_id:
         for invoice, pk in zip(without_id, reserve_ids(Invoice, len(without_id)), strict=True):
             invoice.pk = pk
-    for invoice in invoices:
-        invoice.created_at = at
-    bulk_insert(Invoice, invoices)
 
     def with_their_invoice() -> Iterator[InvoiceLine]:
         for line in lines:
@@ -287,6 +296,12 @@ def _insert(invoices: Sequence[Invoice], lines: Iterable[InvoiceLine], at: datet
             yield line
 
     bulk_insert(InvoiceLine, with_their_invoice())
+
+
+def _insert(invoices: Sequence[Invoice], at: datetime) -> None:
+    for invoice in invoices:
+        invoice.created_at = at
+    bulk_insert(Invoice, invoices)
 
 
 def _audit_entries(action: str, invoices: Iterable[Invoice], *, access: Access, at: datetime) -> Iterator[AuditEntry]:

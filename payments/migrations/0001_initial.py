@@ -406,6 +406,7 @@ class Migration(migrations.Migration):
             },
         ),
         AppendOnly("payments_paymentevent"),
+        AppendOnly("payments_refundallocation"),
         migrations.CreateModel(
             name='GatewayComparison',
             fields=[

@@ -1,10 +1,10 @@
 """Proof that the books add up. Each check is one query for the rows in which two records of the same fact differ, such
 as the sum on an invoice and its allocations. A row changed by hand fails at least one of them."""
 
-import re
 from collections import Counter
 from collections.abc import Iterator
 from datetime import datetime, timedelta
+from itertools import islice
 from string import Formatter
 from time import monotonic
 from typing import Any
@@ -13,11 +13,9 @@ import structlog
 from django.db.models import (
     BigIntegerField,
     Case,
-    Count,
     Exists,
     F,
     Max,
-    Min,
     OuterRef,
     Q,
     QuerySet,
@@ -31,6 +29,7 @@ from django.db.models.functions import Coalesce, Concat
 from billing_portal.core.database import snapshot
 from billing_portal.core.leases import claim
 from billing_portal.core.time_zones import seller_day
+from invoices.fingerprints import wrong_documents
 from invoices.ledger import BANK, CUSTOMER_CREDIT, RECEIVABLE, UNMATCHED, WRITE_OFF
 from invoices.models import (
     Charge,
@@ -41,7 +40,6 @@ from invoices.models import (
     Invoice,
     InvoiceLine,
     KeptStatement,
-    NumberSeries,
     PeriodClosing,
     Transfer,
 )
@@ -71,7 +69,7 @@ def check_books() -> list[str]:
     """One sentence for each difference found, at most 20 for each kind; an empty list when everything adds up. All of
     it is read as of one moment, so that what is paid meanwhile is no difference."""
     with snapshot():
-        problems = [*gaps_in_numbers(), *wrong_balances()]
+        problems = [*islice(wrong_documents(), MAX_SHOWN), *wrong_balances()]
         for sentence, wrong in CHECKS.items():
             columns = dict.fromkeys(name for _text, name, _format, _conversion in Formatter().parse(sentence) if name)
             problems += [sentence.format(**row) for row in wrong.values(*columns).distinct()[:MAX_SHOWN]]
@@ -110,24 +108,6 @@ def foreign(owner: str) -> Q:
     """The invoice that a row is about is of another profile or currency than the row's owner."""
     is_another = ~Q(invoice__currency=F(f"{owner}__currency")) | ~Q(invoice__profile=F(f"{owner}__profile"))
     return Q(is_another, invoice__isnull=False)
-
-
-def gaps_in_numbers() -> Iterator[str]:
-    """Every number of a series below the next one stands on exactly one invoice or credit note."""
-    for series in NumberSeries.objects.all():
-        # Digits after the prefix, or the numbers of a series whose prefix is longer would count here too.
-        pattern = rf"^{re.escape(series.prefix)}[0-9]+$"
-        count, numbers = 0, []
-        for documents in (Invoice.objects, CreditNote.objects):
-            own = documents.filter(number__startswith=series.prefix, number__regex=pattern)
-            sums = own.aggregate(count=Count("pk"), first=Min("number"), last=Max("number"))
-            count += sums["count"]
-            numbers += [number for number in (sums["first"], sums["last"]) if number]
-        if count != series.next_number - 1:
-            yield (
-                f"Series {series.prefix}: {series.next_number - 1} numbers were given, {count} documents carry one"
-                f" ({min(numbers, default=None)} to {max(numbers, default=None)})."
-            )
 
 
 def wrong_balances() -> Iterator[str]:

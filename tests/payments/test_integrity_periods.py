@@ -50,7 +50,10 @@ def test_a_charge_of_another_customer(profile):
 def test_an_invoice_that_closed_another_period_than_it_says(profile):
     invoice = Invoice.objects.earliest("number")
     Invoice.objects.filter(pk=invoice.pk).update(period_start_on=date(2026, 9, 5))
-    assert check_books() == [f"Invoice {invoice}: it closed a period of another billing profile, or another period."]
+    assert check_books() == [
+        f"Invoice {invoice}: it is not what was issued.",
+        f"Invoice {invoice}: it closed a period of another billing profile, or another period.",
+    ]
 
 
 def test_a_period_that_is_missing(profile):
