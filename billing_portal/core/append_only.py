@@ -102,10 +102,10 @@ POSTGRESQL_FIXED_REVERSE = (
     "DROP FUNCTION {table}_append_only()",
 )
 SQLITE_FIXED = tuple(
-    """
+    f"""
     CREATE TRIGGER {{table}}_no_{event} BEFORE {event} ON {{table}} WHEN {condition}
     BEGIN SELECT RAISE(ABORT, 'rows of {{table}} are never changed or deleted'); END
-    """.format(event=event, condition=condition)
+    """
     for event, condition in (("update", "{when} AND ({changed})"), ("delete", "{when}"))
 )
 

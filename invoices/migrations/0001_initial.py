@@ -415,6 +415,7 @@ class Migration(migrations.Migration):
                 'constraints': [
                     models.CheckConstraint(condition=models.Q(('amount_minor__gt', 0)), name='transfer_amount_positive'),
                     models.CheckConstraint(condition=models.Q(('debit', models.F('credit')), _negated=True), name='transfer_between_two_accounts'),
+                    models.CheckConstraint(condition=models.Q(('debit__in', ('receivable', 'customer_credit', 'unmatched')), ('credit__in', ('receivable', 'customer_credit', 'unmatched')), _connector='OR'), name='transfer_of_a_balance_that_is_proven'),
                     models.CheckConstraint(condition=models.Q(models.Q(('debit', 'receivable'), ('credit', 'receivable'), _connector='OR', _negated=True), ('invoice__isnull', False), _connector='OR'), name='transfer_of_a_receivable_names_its_invoice'),
                     models.CheckConstraint(condition=models.Q(models.Q(('debit', 'customer_credit'), ('credit', 'customer_credit'), _connector='OR', _negated=True), ('lot__isnull', False), _connector='OR'), name='transfer_of_credit_names_its_lot'),
                 ],

@@ -16,6 +16,10 @@ from invoices.models.invoices import Invoice
 from invoices.money import Money
 from invoices.querysets import TransferQuerySet
 
+# Accounts whose balances `check_books` proves for each invoice, each credit and each currency. Every transfer moves one
+# of them, so that none can be added unseen.
+PROVEN = ("receivable", "customer_credit", "unmatched")
+
 
 class Transfer(models.Model):
     """An amount that the ``debit`` account receives and the ``credit`` account gives.
@@ -70,6 +74,9 @@ class Transfer(models.Model):
         constraints = [
             CheckConstraint(condition=Q(amount_minor__gt=0), name="transfer_amount_positive"),
             CheckConstraint(condition=~Q(debit=F("credit")), name="transfer_between_two_accounts"),
+            CheckConstraint(
+                condition=Q(debit__in=PROVEN) | Q(credit__in=PROVEN), name="transfer_of_a_balance_that_is_proven"
+            ),
             CheckConstraint(
                 condition=~(Q(debit="receivable") | Q(credit="receivable")) | Q(invoice__isnull=False),
                 name="transfer_of_a_receivable_names_its_invoice",

@@ -6,7 +6,7 @@ import uuid
 from django.conf import settings
 from django.db import migrations, models
 
-from billing_portal.core.append_only import AppendOnly
+from billing_portal.core.append_only import AppendOnly, FixedColumns
 
 
 class Migration(migrations.Migration):
@@ -407,6 +407,15 @@ class Migration(migrations.Migration):
         ),
         AppendOnly("payments_paymentevent"),
         AppendOnly("payments_refundallocation"),
+        # What was asked and recorded at the beginning; what came of it changes.
+        FixedColumns(
+            "payments_payment",
+            ["id", "attempt_key", "reference", "profile_id", "channel", "bank_reference", "received_on", "started_at"],
+        ),
+        FixedColumns(
+            "payments_refund",
+            ["id", "attempt_key", "payment_id", "amount_minor", "currency", "bank_reference", "paid_on", "started_at"],
+        ),
         migrations.CreateModel(
             name='GatewayComparison',
             fields=[

@@ -4,7 +4,7 @@ as the sum on an invoice and its allocations. A row changed by hand fails at lea
 from collections import Counter
 from collections.abc import Iterator
 from datetime import datetime, timedelta
-from itertools import islice
+from itertools import batched, islice
 from string import Formatter
 from time import monotonic
 from typing import Any
@@ -13,6 +13,7 @@ import structlog
 from django.db.models import (
     BigIntegerField,
     Case,
+    CharField,
     Exists,
     F,
     Max,
@@ -24,8 +25,10 @@ from django.db.models import (
     Value,
     When,
 )  # fmt: skip
-from django.db.models.functions import Coalesce, Concat
+from django.db.models.fields.json import KT
+from django.db.models.functions import Cast, Coalesce, Concat, NullIf
 
+from accounts.models import AuditEntry, WireRequest
 from billing_portal.core.database import snapshot
 from billing_portal.core.leases import claim
 from billing_portal.core.time_zones import seller_day
@@ -43,6 +46,7 @@ from invoices.models import (
     PeriodClosing,
     Transfer,
 )
+from invoices.operations.issuing import line_sums
 from invoices.states import InvoiceStatus
 from payments.models import (
     AutomaticCharge,
@@ -55,22 +59,33 @@ from payments.models import (
     Refund,
     RefundAllocation,
 )
-from payments.states import OPEN, DisputeStatus, PaymentStatus, RefundStatus
+from payments.operations.unattended import UNATTENDED, put_off, wrong_periods
+from payments.states import OPEN, REFUND_OPEN, DisputeStatus, PaymentStatus, RefundStatus
 
 log = structlog.get_logger("portal.payments")
 
 Kind, Plan = CreditEntry.Kind, AutomaticCharge.Status
-MAX_SHOWN = 20
+MAX_SHOWN, AT_ONCE = 20, 500
 # A check that takes longer has lost its process.
 MAX_CHECK = timedelta(hours=1)
 
 
-def check_books() -> list[str]:
+def check_books(*, at: datetime | None = None) -> list[str]:
     """One sentence for each difference found, at most 20 for each kind; an empty list when everything adds up. All of
-    it is read as of one moment, so that what is paid meanwhile is no difference."""
+    it is read as of one moment, so that what is paid meanwhile is no difference. With ``at``, what waits longer than
+    any job lets it wait is a difference too."""
     with snapshot():
-        problems = [*islice(wrong_documents(), MAX_SHOWN), *wrong_balances()]
-        for sentence, wrong in CHECKS.items():
+        found = (
+            wrong_documents(),
+            wrong_balances(),
+            wrong_periods(),
+            unbooked_claims(),
+            wrong_charges(),
+            wrong_decisions(),
+        )
+        problems = [problem for problems in found for problem in islice(problems, MAX_SHOWN)]
+        late = put_off(at) if at is not None else {}
+        for sentence, wrong in (CHECKS | UNATTENDED | late).items():
             columns = dict.fromkeys(name for _text, name, _format, _conversion in Formatter().parse(sentence) if name)
             problems += [sentence.format(**row) for row in wrong.values(*columns).distinct()[:MAX_SHOWN]]
     return problems
@@ -84,7 +99,7 @@ def check_books_daily(*, at: datetime) -> int:
     if not is_new and not (was_killed and claim(check, "started_at", until=at)):
         return 0
     began = monotonic()
-    check.problems = check_books()
+    check.problems = check_books(at=at)
     check.finished_at = at + timedelta(seconds=monotonic() - began)
     check.save(update_fields=["problems", "finished_at"])
     if check.problems:
@@ -144,6 +159,43 @@ def wrong_balances() -> Iterator[str]:
                 f"Account {account} in {currency}: the ledger has {booked[account, currency]}, its payments, refunds"
                 f" and disputes come to {expected[account, currency]}."
             )
+
+
+def unbooked_claims() -> Iterator[str]:
+    """What a refund or a lost dispute took of an invoice or a credit was booked, part by part."""
+    for name, parts in (("refund", RefundAllocation.objects.all()), ("dispute", TAKEN_PARTS)):
+        rows = parts.order_by("pk").values_list(
+            "pk", f"{name}_id", "amount_minor", "allocation__invoice", "allocation__credit"
+        )
+        for some in batched(rows.iterator(), AT_ONCE):
+            facts = {f"{name}:{claim}/{pk}": tuple(part) for pk, claim, *part in some}
+            booked = TRANSFERS.filter(key__in=facts).values_list("key", "amount_minor", "invoice", "lot")
+            for key, _part in facts.items() - {(key, tuple(part)) for key, *part in booked}:
+                yield f"Part {key} of a {name}: it is not booked."
+
+
+def wrong_charges() -> Iterator[str]:
+    """What waits for an invoice is quantity times price; what is on one is fixed, and compared with its lines."""
+    columns = ("pk", "quantity", "unit_price", "tax_percent", "amount_minor", "tax_minor", "profile__currency")
+    for pk, quantity, price, percent, *stored, currency in (
+        CHARGES.filter(invoice=None).values_list(*columns).iterator()
+    ):
+        if tuple(stored) != line_sums(quantity, price, percent, currency):
+            yield f"Charge {pk}: it comes to {stored[0]}, which is not {quantity} times {price}."
+
+
+def wrong_decisions() -> Iterator[str]:
+    """Each request to pay by check or wire, and each decision about one, is in the audit trail."""
+    rows = WireRequest.objects.order_by().values_list("profile", "status")
+    decided = Counter((profile, f"wire.{status}") for profile, status in rows if status != WireRequest.Status.OPEN)
+    decided.update((profile, "wire.requested") for profile, _status in rows)
+    actions = ["wire.requested", *(f"wire.{status}" for status in WireRequest.Status.values)]
+    entries = AuditEntry.objects.filter(action__in=actions).order_by()
+    recorded = Counter(entries.values_list("profile", "action"))
+    for profile, action in sorted(decided.keys() | recorded.keys()):
+        one, other = decided[profile, action], recorded[profile, action]
+        if one != other:
+            yield f"Billing profile {profile}: {one} requests are {action}, the audit trail has {other}."
 
 
 def owed_by_profile(**days: Any) -> Any:
@@ -228,6 +280,35 @@ noted_lines = InvoiceLine.objects.filter(invoice__credit_notes__isnull=False).an
 )
 within_line = Q(amount_minor__gte=0, charges__range=(0, F("amount_minor")), tax__range=(0, F("tax_minor"))) | Q(
     amount_minor__lt=0, charges__range=(F("amount_minor"), 0), tax__range=(F("tax_minor"), 0)
+)
+
+
+def booked(fact: str, column: str = "pk") -> QuerySet[Transfer]:
+    """The transfer of the outer row, by its key."""
+    return TRANSFERS.filter(key=Concat(Value(f"{fact}:"), Cast(OuterRef(column), CharField())))
+
+
+# The entries of staff and of invoices; those of money are booked under the key of the money.
+own_entries = ENTRIES.filter(
+    Q(kind__in=(Kind.APPLIED, Kind.EXPIRED)) | Q(kind__in=(Kind.GIVEN_BACK, Kind.TAKEN_BACK), invoice__isnull=False)
+    | Q(kind=Kind.TAKEN_BACK, actor__isnull=False)
+)  # fmt: skip
+# What the events of a payment say of the money that came. Staff's own decisions name no id of a provider's.
+successes = PaymentEvent.objects.filter(payment=OuterRef("pk"), new_status=PaymentStatus.SUCCEEDED).order_by("pk")
+dispute_events = PaymentEvent.objects.annotate(told=KT("detail__gateway_id")).filter(
+    payment=OuterRef("payment"), result__startswith="dispute_", told=OuterRef("gateway_id")
+)
+# What credits paid at the moment of issue, when the invoice was booked.
+applied_at_issue = ENTRIES.filter(
+    Exists(TRANSFERS.filter(kind=Transfer.Kind.INVOICE, invoice=OuterRef("invoice"), booked_at=OuterRef("at"))),
+    kind=Kind.APPLIED,
+)
+told = Payment.objects.filter(status=PaymentStatus.SUCCEEDED).annotate(
+    told_id=Subquery(successes.annotate(told=KT("detail__gateway_id")).filter(told__isnull=False).values("told")[:1]),
+    told_reference=Subquery(
+        successes.annotate(told=KT("detail__bank_reference")).filter(told__isnull=False).values("told")[:1]
+    ),
+    bank_reference_or_none=NullIf("bank_reference", Value("")),
 )
 recorded, taxed = (subquery_sum(CHARGES, "invoice", column) for column in ("amount_minor", "tax_minor"))
 closing = Invoice.objects.filter(closing__isnull=False).annotate(recorded=recorded, taxed=taxed, sum=recorded + taxed)
@@ -385,4 +466,85 @@ CHECKS: dict[str, QuerySet[Any]] = {
     "Invoice {number}: automatic payments hold {held} of it, its total is {total_minor}.": Invoice.objects.annotate(
         held=subquery_sum(CHARGED, "invoice", F("amount_minor") - F("refunded_minor"))
     ).filter(held__gt=F("total_minor")),
+    # Each fact has its own transfer, by key.
+    "Payment {payment__reference}: {amount_minor} for {invoice__number} is not booked.": ALLOCATIONS.filter(
+        ~Exists(booked("payment").filter(invoice=OuterRef("invoice"), reference=OuterRef("payment__reference"))),
+        payment__status=PaymentStatus.SUCCEEDED,
+        invoice__isnull=False,
+        amount_minor__gt=0,
+    ),
+    "Credit {credit}: entry {pk}, {kind}, is not booked.": own_entries.filter(
+        ~Exists(booked("credit_entry").filter(lot=OuterRef("credit")))
+    ),
+    "Credit note {number}: it is not booked.": NOTES.exclude(charges_minor=0).filter(
+        ~Exists(
+            TRANSFERS.filter(
+                key=Concat(Value("credit_note:"), OuterRef("number"), Value("/revenue")), invoice=OuterRef("invoice")
+            )
+        )
+    ),
+    # An invoice is void by a credit note, for the same reason and at the same time, and by nothing else.
+    "Invoice {number}: it is void, but no credit note voids it for that reason then.": Invoice.objects.filter(
+        ~Exists(
+            NOTES.filter(
+                invoice=OuterRef("pk"),
+                voids_invoice=True,
+                reason=OuterRef("void_reason"),
+                created_at=OuterRef("voided_at"),
+            )
+        ),
+        status=InvoiceStatus.VOID,
+    ),
+    "Invoice {number}: it is {status}, but was voided at {voided_at}.": Invoice.objects.exclude(
+        status=InvoiceStatus.VOID
+    ).exclude(voided_at=None, void_reason=""),
+    # It was paid when something was booked that lowered it.
+    "Invoice {number}: it was paid at {paid_at}, when nothing was booked.": Invoice.objects.filter(
+        ~Exists(TRANSFERS.filter(invoice=OuterRef("pk"), credit=RECEIVABLE, booked_at=OuterRef("paid_at"))),
+        paid_at__isnull=False,
+        paid_before_on=None,
+    ),
+    "Invoice {number}: it is {status}, but paid at no time.": Invoice.objects.filter(
+        status=InvoiceStatus.PAID, paid_at=None, total_minor__gt=0
+    ),
+    # The payment in progress that an invoice notes is the one that is open.
+    "Invoice {number}: its open payment did not begin at {payment_started_at}.": Invoice.objects.filter(
+        ~Exists(
+            ALLOCATIONS.filter(invoice=OuterRef("pk"), is_open=True, payment__started_at=OuterRef("payment_started_at"))
+        ),
+        payment_started_at__isnull=False,
+    ),
+    "Invoice {number}: its billing profile is in {profile__currency}, it is in {currency}.": Invoice.objects.exclude(
+        currency=F("profile__currency")
+    ),
+    # What came is what the provider, or whoever recorded it, told.
+    "Payment {reference}: its gateway id is {gateway_id}, its history says {told_id}.": told.filter(
+        told_id__isnull=False
+    ).exclude(gateway_id=F("told_id")),
+    "Payment {reference}: its bank reference is {bank_reference}, its history says {told_reference}.": told.filter(
+        differ("bank_reference_or_none", "told_reference")
+    ),
+    "Payment {reference}: its card is of another billing profile.": Payment.objects.filter(
+        method__isnull=False
+    ).exclude(method__profile=F("profile")),
+    "Invoice {invoice__number}: its automatic charge is of another billing profile.": PLANS.exclude(
+        profile=F("invoice__profile")
+    ),
+    "Invoice {invoice__number}: {payment__reference} was automatic, but it has no plan.": ALLOCATIONS.filter(
+        payment__is_automatic=True, invoice__isnull=False, invoice__automatic_charge=None
+    ),
+    "Invoice {invoice__number}: its automatic charge is {status}, its payment is still open.": PLANS.filter(
+        last_payment__status__in=OPEN
+    ).exclude(status=Plan.WAITING),
+    "Payment {reference}: it has ended, at no time.": Payment.objects.filter(finished_at=None).exclude(status__in=OPEN),
+    "Refund {pk}: it has ended, at no time.": Refund.objects.filter(finished_at=None).exclude(status__in=REFUND_OPEN),
+    "Dispute {gateway_id}: the history of its payment does not tell of it.": DISPUTES.filter(~Exists(dispute_events)),
+    "Invoice {number}: credits paid {credited_at_issue_minor} of it at issue, by their entries {at_issue}.": (
+        Invoice.objects.annotate(at_issue=-subquery_sum(applied_at_issue, "invoice", "amount_minor")).exclude(
+            credited_at_issue_minor=F("at_issue")
+        )
+    ),
+    "Invoice {invoice__number}: its automatic charge names a payment, but was never tried.": PLANS.filter(
+        tries=0, last_payment__isnull=False
+    ),
 }
