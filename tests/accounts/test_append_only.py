@@ -6,9 +6,10 @@ from django.db import DatabaseError, connection, transaction
 from accounts import audit
 from accounts.access import system_access
 from accounts.models import AuditEntry
-from billing_portal.core.append_only import AppendOnly
+from billing_portal.core.append_only import AppendOnly, FixedColumns
+from invoices.models import Credit
 from payments.models import Payment, PaymentEvent
-from tests.factories import NOW
+from tests.factories import NOW, granted
 
 
 @pytest.fixture
@@ -63,3 +64,21 @@ def test_the_trigger_comes_off_when_the_migration_runs_backwards(entry):
     operation.database_forwards("accounts", editor, None, None)
     with pytest.raises(DatabaseError), transaction.atomic():
         AuditEntry.objects.filter(pk=entry.pk).update(subject="changed again")
+
+
+def test_of_a_credit_only_what_is_left_changes_until_its_trigger_comes_off(profile):
+    credit = granted(profile, 500)
+    operation = FixedColumns("invoices_credit", ["currency"])
+    with pytest.raises(DatabaseError, match="never changed or deleted"), transaction.atomic():
+        Credit.objects.filter(pk=credit.pk).update(currency="USD")
+    with pytest.raises(DatabaseError, match="never changed or deleted"), transaction.atomic():
+        Credit.objects.filter(pk=credit.pk).delete()
+    Credit.objects.filter(pk=credit.pk).update(remaining_minor=400)
+    connection.check_constraints()  # PostgreSQL changes no table while some wait
+    editor = connection.schema_editor()
+    operation.database_backwards("invoices", editor, None, None)
+    Credit.objects.filter(pk=credit.pk).update(currency="USD", expires_on="2026-12-31")
+    operation.database_forwards("invoices", editor, None, None)
+    Credit.objects.filter(pk=credit.pk).update(expires_on=None)
+    with pytest.raises(DatabaseError), transaction.atomic():
+        Credit.objects.filter(pk=credit.pk).update(currency="EUR")

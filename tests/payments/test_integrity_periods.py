@@ -3,11 +3,12 @@
 from datetime import date
 
 import pytest
+from django.db import DatabaseError, transaction
 
 from accounts.models import BillingProfile
 from invoices.models import Charge, Invoice, PeriodClosing
 from payments.operations.integrity import check_books
-from tests.factories import issued
+from tests.factories import NOW, issued
 from tests.invoices.billing_runs import billed_profile, charged, noon, run
 
 pytestmark = pytest.mark.django_db
@@ -27,8 +28,10 @@ def profile():
 
 def test_a_charge_that_was_changed_after_it_was_billed(profile):
     invoice = Invoice.objects.earliest("number")
-    Charge.objects.filter(invoice=invoice).update(tax_minor=1)
-    assert check_books() == [f"Invoice {invoice}: its charges come to 1001, its total is 1000."]
+    with pytest.raises(DatabaseError, match="never changed or deleted"), transaction.atomic():
+        Charge.objects.filter(invoice=invoice).update(tax_minor=1)
+    Invoice.objects.filter(pk=invoice.pk).update(tax_minor=1, total_minor=1001)
+    assert f"Invoice {invoice}: its charges come to 1000, its total is 1001." in check_books()
 
 
 def test_a_charge_that_was_put_on_an_invoice_by_hand(profile):
@@ -57,10 +60,17 @@ def test_an_invoice_that_closed_another_period_than_it_says(profile):
 
 
 def test_a_period_that_is_missing(profile):
-    PeriodClosing.objects.filter(outcome="nothing").delete()
-    assert check_books() == [f"Billing profile {profile.code}: nothing was closed up to 2026-12-05."]
+    with pytest.raises(DatabaseError, match="never changed or deleted"), transaction.atomic():
+        PeriodClosing.objects.filter(outcome="nothing").delete()
+    days = {"start_on": date(2027, 2, 5), "end_on": date(2027, 3, 5)}
+    PeriodClosing.objects.create(profile=profile, outcome="nothing", closed_at=NOW, **days)
+    BillingProfile.objects.update(billed_until_on=date(2027, 3, 5), next_invoice_on=date(2027, 4, 5))
+    assert check_books() == [f"Billing profile {profile.code}: nothing was closed up to 2027-02-05."]
 
 
 def test_a_profile_that_was_set_back(profile):
     BillingProfile.objects.filter(pk=profile.pk).update(billed_until_on=date(2026, 12, 5))
-    assert check_books() == [f"Billing profile {profile.code}: closed up to 2027-01-05, but invoiced up to 2026-12-05."]
+    assert check_books() == [
+        f"Billing profile {profile.code}: invoiced up to 2026-12-05, the next invoice is on 2027-02-05.",
+        f"Billing profile {profile.code}: closed up to 2027-01-05, but invoiced up to 2026-12-05.",
+    ]

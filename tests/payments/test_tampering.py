@@ -217,7 +217,8 @@ TAMPERINGS: dict[str, list[tuple[str, str, str]]] = {
             (
                 "INSERT invoice_id, profile_id, number, currency, issued_on, reason, seller, buyer, charges_minor,"
                 " tax_minor, total_minor, applied_minor, given_back_minor, voids_invoice, digest, created_at ="
-                " invoice_id, profile_id, 'CN-000099', currency, issued_on, reason, seller, buyer, 0, 0, 0, 0, 0, FALSE, digest, created_at"
+                " invoice_id, profile_id, 'CN-000099', currency, issued_on, reason, seller, buyer, 0, 0, 0, 0, 0,"
+                " FALSE, digest, created_at"
             ),
             NAMED,
         ),
