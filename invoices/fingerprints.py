@@ -42,6 +42,7 @@ FROM invoices_invoiceline WHERE invoice_id IN ({marks}) ORDER BY invoice_id, pos
 """
 PLACES = {"quantity": 4, "unit_price": 6, "tax_rate": 3}
 SEPARATOR = "\x1f"
+ENCODER = json.JSONEncoder(sort_keys=True, default=str)
 
 
 def chain(prefix: str, documents: Sequence[Invoice], lines: Mapping[int, str]) -> None:
@@ -99,7 +100,7 @@ def _note_line(line: CreditNoteLine) -> list[int]:
 
 def _digest(values: list[Any]) -> str:
     """Of values as JSON; a day stands in it as 2026-10-26."""
-    return sha256(json.dumps(values, sort_keys=True, default=str).encode()).hexdigest()
+    return sha256(ENCODER.encode(values).encode()).hexdigest()
 
 
 def wrong_documents() -> Iterator[str]:

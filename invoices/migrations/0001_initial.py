@@ -47,7 +47,7 @@ class Migration(migrations.Migration):
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
                 ('prefix', models.CharField(max_length=12, unique=True, verbose_name='prefix')),
                 ('next_number', models.PositiveBigIntegerField(default=1, verbose_name='next number')),
-                ('last_digest', models.CharField(blank=True, db_default='', editable=False, max_length=64)),
+                ('last_digest', models.CharField(blank=True, db_default='', default='', editable=False, max_length=64)),
             ],
             options={
                 'verbose_name': 'number series',
@@ -125,7 +125,7 @@ class Migration(migrations.Migration):
                 ('next_reminder_on', models.DateField(editable=False, null=True, verbose_name='next reminder')),
                 ('dunning_from_on', models.DateField(editable=False, null=True)),
                 ('reminders_sent', models.PositiveSmallIntegerField(db_default=0, default=0, editable=False, verbose_name='reminders sent')),
-                ('digest', models.CharField(blank=True, db_default='', editable=False, max_length=64)),
+                ('digest', models.CharField(blank=True, db_default='', default='', editable=False, max_length=64)),
                 ('void_reason', models.CharField(blank=True, editable=False, max_length=200, verbose_name='reason for voiding')),
                 ('voided_at', models.DateTimeField(editable=False, null=True, verbose_name='voided at')),
                 ('created_at', models.DateTimeField(auto_now_add=True, verbose_name='created')),

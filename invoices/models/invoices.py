@@ -27,7 +27,7 @@ class NumberSeries(models.Model):
     prefix = models.CharField(_("prefix"), max_length=12, unique=True)
     next_number = models.PositiveBigIntegerField(_("next number"), default=1)
     # The fingerprint of the last document, which the next one includes.
-    last_digest = models.CharField(max_length=64, blank=True, db_default="", editable=False)
+    last_digest = models.CharField(max_length=64, blank=True, default="", db_default="", editable=False)
 
     class Meta:
         verbose_name = _("number series")
@@ -126,7 +126,7 @@ class Invoice(models.Model):
     dunning_from_on = models.DateField(null=True, editable=False)
     reminders_sent = models.PositiveSmallIntegerField(_("reminders sent"), default=0, db_default=0, editable=False)
     # Fingerprint of what it says, written at issue (`invoices.fingerprints`).
-    digest = models.CharField(max_length=64, blank=True, db_default="", editable=False)
+    digest = models.CharField(max_length=64, blank=True, default="", db_default="", editable=False)
     void_reason = models.CharField(_("reason for voiding"), max_length=200, blank=True, editable=False)
     voided_at = models.DateTimeField(_("voided at"), null=True, editable=False)
     created_at = models.DateTimeField(_("created"), auto_now_add=True)

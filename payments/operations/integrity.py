@@ -298,11 +298,17 @@ successes = PaymentEvent.objects.filter(payment=OuterRef("pk"), new_status=Payme
 dispute_events = PaymentEvent.objects.annotate(told=KT("detail__gateway_id")).filter(
     payment=OuterRef("payment"), result__startswith="dispute_", told=OuterRef("gateway_id")
 )
-# What credits paid at the moment of issue, when the invoice was booked.
-applied_at_issue = ENTRIES.filter(
-    Exists(TRANSFERS.filter(kind=Transfer.Kind.INVOICE, invoice=OuterRef("invoice"), booked_at=OuterRef("at"))),
+# What credits that were there before paid at the moment of issue, when the invoice was booked.
+first_of_lot = TRANSFERS.filter(lot=OuterRef("credit")).order_by("pk").values("pk")[:1]
+applied_at_issue = ENTRIES.annotate(granted_as=Subquery(first_of_lot)).filter(
+    Exists(
+        TRANSFERS.filter(
+            kind=Transfer.Kind.INVOICE, invoice=OuterRef("invoice"), booked_at=OuterRef("at"),
+            pk__gt=OuterRef("granted_as"),
+        )
+    ),
     kind=Kind.APPLIED,
-)
+)  # fmt: skip
 told = Payment.objects.filter(status=PaymentStatus.SUCCEEDED).annotate(
     told_id=Subquery(successes.annotate(told=KT("detail__gateway_id")).filter(told__isnull=False).values("told")[:1]),
     told_reference=Subquery(

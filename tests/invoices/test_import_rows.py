@@ -1,5 +1,6 @@
 """Importing invoices: the rows that an import leaves in the database, the same on every database."""
 
+import re
 from datetime import UTC, date, datetime
 from decimal import Decimal
 
@@ -68,13 +69,14 @@ def test_every_column_of_an_imported_invoice(odd_profile, tmp_path, seller):
             "bill_to": ["Example Trading B.V.", "Netherlands"],
         },
         "payment_terms_days": 14, "payment_reference": "RF69INV000001", "charges_minor": 50, "tax_minor": 11,
-        "total_minor": 61, "created_at": AT, "next_reminder_on": date(2026, 11, 2),
+        "total_minor": 61, "created_at": AT, "next_reminder_on": date(2026, 11, 2), "digest": first["digest"],
         "dunning_from_on": date(2026, 10, 27),
         "remittance": {
             "holder": "Example Cloud B.V.", "iban": "NL53EXAM0000000000", "bic": "EXAMNL2A", "bank": "",
             "check_address": "", "since": "",
         },
     }  # fmt: skip
+    assert re.fullmatch("[0-9a-f]{64}", first["digest"])
     assert (second["number"], second["po_number"], second["period_start_on"]) == ("INV-000002", "PO\\t1", None)
     assert (second["issued_on"], second["due_on"]) == (date(2026, 10, 27), date(2026, 11, 26))
 
