@@ -79,6 +79,7 @@ def check_books(*, at: datetime | None = None) -> list[str]:
             wrong_documents(),
             wrong_balances(),
             wrong_periods(),
+            unbooked_payments(),
             unbooked_claims(),
             wrong_charges(),
             wrong_decisions(),
@@ -159,6 +160,16 @@ def wrong_balances() -> Iterator[str]:
                 f"Account {account} in {currency}: the ledger has {booked[account, currency]}, its payments, refunds"
                 f" and disputes come to {expected[account, currency]}."
             )
+
+
+def unbooked_payments() -> Iterator[str]:
+    """What a payment brought for an invoice was booked under its own key and reference."""
+    taken = TAKEN.filter(invoice__isnull=False, amount_minor__gt=0).order_by("pk")
+    for some in batched(taken.values_list("payment_id", "invoice", "payment__reference").iterator(), AT_ONCE):
+        facts = {f"payment:{payment}/{invoice}": (invoice, reference) for payment, invoice, reference in some}
+        booked = TRANSFERS.filter(key__in=facts).values_list("key", "invoice", "reference")
+        for _key, (_invoice, reference) in facts.items() - {(key, tuple(fact)) for key, *fact in booked}:
+            yield f"Payment {reference}: a part of it is not booked."
 
 
 def unbooked_claims() -> Iterator[str]:
@@ -472,13 +483,7 @@ CHECKS: dict[str, QuerySet[Any]] = {
     "Invoice {number}: automatic payments hold {held} of it, its total is {total_minor}.": Invoice.objects.annotate(
         held=subquery_sum(CHARGED, "invoice", F("amount_minor") - F("refunded_minor"))
     ).filter(held__gt=F("total_minor")),
-    # Each fact has its own transfer, by key.
-    "Payment {payment__reference}: {amount_minor} for {invoice__number} is not booked.": ALLOCATIONS.filter(
-        ~Exists(booked("payment").filter(invoice=OuterRef("invoice"), reference=OuterRef("payment__reference"))),
-        payment__status=PaymentStatus.SUCCEEDED,
-        invoice__isnull=False,
-        amount_minor__gt=0,
-    ),
+    # Each movement of a credit, and each note, has its own transfer, by key.
     "Credit {credit}: entry {pk}, {kind}, is not booked.": own_entries.filter(
         ~Exists(booked("credit_entry").filter(lot=OuterRef("credit")))
     ),
