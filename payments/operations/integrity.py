@@ -1,10 +1,8 @@
 """Proof that the books add up. Each check is one query for the rows in which two records of the same fact differ, such
 as the sum on an invoice and its allocations. A row changed by hand fails at least one of them."""
 
-from collections import Counter
-from collections.abc import Iterator
 from datetime import datetime, timedelta
-from itertools import batched, islice
+from itertools import islice
 from string import Formatter
 from time import monotonic
 from typing import Any
@@ -28,12 +26,11 @@ from django.db.models import (
 from django.db.models.fields.json import KT
 from django.db.models.functions import Cast, Coalesce, Concat, NullIf
 
-from accounts.models import AuditEntry, WireRequest
 from billing_portal.core.database import snapshot
 from billing_portal.core.leases import claim
 from billing_portal.core.time_zones import seller_day
 from invoices.fingerprints import wrong_documents
-from invoices.ledger import BANK, CUSTOMER_CREDIT, RECEIVABLE, UNMATCHED, WRITE_OFF
+from invoices.ledger import CUSTOMER_CREDIT, RECEIVABLE
 from invoices.models import (
     Charge,
     Credit,
@@ -46,7 +43,6 @@ from invoices.models import (
     PeriodClosing,
     Transfer,
 )
-from invoices.operations.issuing import line_sums
 from invoices.states import InvoiceStatus
 from payments.models import (
     AutomaticCharge,
@@ -59,13 +55,20 @@ from payments.models import (
     Refund,
     RefundAllocation,
 )
+from payments.operations.balances import (
+    unbooked_claims,
+    unbooked_payments,
+    wrong_balances,
+    wrong_charges,
+    wrong_decisions,
+)
 from payments.operations.unattended import UNATTENDED, put_off, wrong_periods
 from payments.states import OPEN, REFUND_OPEN, DisputeStatus, PaymentStatus, RefundStatus
 
 log = structlog.get_logger("portal.payments")
 
 Kind, Plan = CreditEntry.Kind, AutomaticCharge.Status
-MAX_SHOWN, AT_ONCE = 20, 500
+MAX_SHOWN = 20
 # A check that takes longer has lost its process.
 MAX_CHECK = timedelta(hours=1)
 
@@ -124,89 +127,6 @@ def foreign(owner: str) -> Q:
     """The invoice that a row is about is of another profile or currency than the row's owner."""
     is_another = ~Q(invoice__currency=F(f"{owner}__currency")) | ~Q(invoice__profile=F(f"{owner}__profile"))
     return Q(is_another, invoice__isnull=False)
-
-
-def wrong_balances() -> Iterator[str]:
-    """Each account at a provider or our bank holds what payments brought and refunds and disputes took; what these took
-    and found nowhere is unmatched, or written off."""
-    expected: Counter[tuple[str, str]] = Counter()
-    took = Case(When(channel=Payment.Channel.CARD, then=Concat(Value("clearing:"), F("gateway"))), default=Value(BANK))
-    paid_in = Payment.objects.filter(status=PaymentStatus.SUCCEEDED).annotate(account=took).order_by()
-    for account, currency, minor in paid_in.values_list("account", "currency").annotate(Sum("amount_minor")):
-        expected[account, currency] += minor
-    refunds = Refund.objects.exclude(status=RefundStatus.FAILED).annotate(unfound=F("missing_minor"))
-    lost = DISPUTES.filter(status=DisputeStatus.LOST).annotate(unfound=F("amount_minor") - F("taken_minor"))
-    by_gateway = When(payment__channel=Payment.Channel.CARD, then=Concat(Value("clearing:"), F("payment__gateway")))
-    lost = lost.filter(currency=F("payment__currency")).annotate(account=Case(by_gateway, default=Value(BANK)))
-    sent_by_us = When(paid_on__isnull=False, then=Value(BANK))
-    refunds = refunds.annotate(account=Case(sent_by_us, by_gateway, default=Value(BANK)))
-    for claims in (refunds, lost):
-        rows = claims.order_by().values_list("account", "currency")
-        parts = rows.annotate(Sum("amount_minor"), Sum("unfound"), Sum("written_off_minor"))
-        for account, currency, minor, unfound, written_off in parts:
-            expected[account, currency] -= minor
-            expected[UNMATCHED, currency] += unfound - written_off
-            expected[WRITE_OFF, currency] += written_off
-    booked: Counter[tuple[str, str]] = Counter()
-    moved = TRANSFERS.exclude(kind__startswith="credit_")  # prepayments, which no payment here brought
-    for column, sign in (("debit", 1), ("credit", -1)):
-        of_money = Q(**{f"{column}__startswith": "clearing:"}) | Q(**{f"{column}__in": (BANK, UNMATCHED, WRITE_OFF)})
-        sums = moved.filter(of_money).order_by().values_list(column, "currency").annotate(Sum("amount_minor"))
-        for account, currency, minor in sums:
-            booked[account, currency] += sign * minor
-    for account, currency in sorted(expected.keys() | booked.keys()):
-        if expected[account, currency] != booked[account, currency]:
-            yield (
-                f"Account {account} in {currency}: the ledger has {booked[account, currency]}, its payments, refunds"
-                f" and disputes come to {expected[account, currency]}."
-            )
-
-
-def unbooked_payments() -> Iterator[str]:
-    """What a payment brought for an invoice was booked under its own key and reference."""
-    taken = TAKEN.filter(invoice__isnull=False, amount_minor__gt=0).order_by("pk")
-    for some in batched(taken.values_list("payment_id", "invoice", "payment__reference").iterator(), AT_ONCE):
-        facts = {f"payment:{payment}/{invoice}": (invoice, reference) for payment, invoice, reference in some}
-        booked = TRANSFERS.filter(key__in=facts).values_list("key", "invoice", "reference")
-        for _key, (_invoice, reference) in facts.items() - {(key, tuple(fact)) for key, *fact in booked}:
-            yield f"Payment {reference}: a part of it is not booked."
-
-
-def unbooked_claims() -> Iterator[str]:
-    """What a refund or a lost dispute took of an invoice or a credit was booked, part by part."""
-    for name, parts in (("refund", RefundAllocation.objects.all()), ("dispute", TAKEN_PARTS)):
-        rows = parts.order_by("pk").values_list(
-            "pk", f"{name}_id", "amount_minor", "allocation__invoice", "allocation__credit"
-        )
-        for some in batched(rows.iterator(), AT_ONCE):
-            facts = {f"{name}:{claim}/{pk}": tuple(part) for pk, claim, *part in some}
-            booked = TRANSFERS.filter(key__in=facts).values_list("key", "amount_minor", "invoice", "lot")
-            for key, _part in facts.items() - {(key, tuple(part)) for key, *part in booked}:
-                yield f"Part {key} of a {name}: it is not booked."
-
-
-def wrong_charges() -> Iterator[str]:
-    """What waits for an invoice is quantity times price; what is on one is fixed, and compared with its lines."""
-    columns = ("pk", "quantity", "unit_price", "tax_percent", "amount_minor", "tax_minor", "profile__currency")
-    for pk, quantity, price, percent, *stored, currency in (
-        CHARGES.filter(invoice=None).values_list(*columns).iterator()
-    ):
-        if tuple(stored) != line_sums(quantity, price, percent, currency):
-            yield f"Charge {pk}: it comes to {stored[0]}, which is not {quantity} times {price}."
-
-
-def wrong_decisions() -> Iterator[str]:
-    """Each request to pay by check or wire, and each decision about one, is in the audit trail."""
-    rows = WireRequest.objects.order_by().values_list("profile", "status")
-    decided = Counter((profile, f"wire.{status}") for profile, status in rows if status != WireRequest.Status.OPEN)
-    decided.update((profile, "wire.requested") for profile, _status in rows)
-    actions = ["wire.requested", *(f"wire.{status}" for status in WireRequest.Status.values)]
-    entries = AuditEntry.objects.filter(action__in=actions).order_by()
-    recorded = Counter(entries.values_list("profile", "action"))
-    for profile, action in sorted(decided.keys() | recorded.keys()):
-        one, other = decided[profile, action], recorded[profile, action]
-        if one != other:
-            yield f"Billing profile {profile}: {one} requests are {action}, the audit trail has {other}."
 
 
 def owed_by_profile(**days: Any) -> Any:
@@ -305,7 +225,8 @@ own_entries = ENTRIES.filter(
     | Q(kind=Kind.TAKEN_BACK, actor__isnull=False)
 )  # fmt: skip
 # What the events of a payment say of the money that came. Staff's own decisions name no id of a provider's.
-successes = PaymentEvent.objects.filter(payment=OuterRef("pk"), new_status=PaymentStatus.SUCCEEDED).order_by("pk")
+successes = PaymentEvent.objects.filter(payment=OuterRef("pk"), new_status=PaymentStatus.SUCCEEDED)
+successes = successes.exclude(old_status=PaymentStatus.SUCCEEDED).order_by("pk")
 dispute_events = PaymentEvent.objects.annotate(told=KT("detail__gateway_id")).filter(
     payment=OuterRef("payment"), result__startswith="dispute_", told=OuterRef("gateway_id")
 )
