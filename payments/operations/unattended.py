@@ -59,7 +59,9 @@ UNATTENDED: dict[str, QuerySet[Any]] = {
     "Dispute {gateway_id}: it was lost, and nobody has looked at it.": Dispute.objects.filter(
         ~Exists(
             AuditEntry.objects.annotate(told=KT("detail__gateway_id")).filter(
-                profile=OuterRef("payment__profile"), action="dispute.handled", told=OuterRef("gateway_id")
+                profile=OuterRef("payment__profile"),
+                action__in=("dispute.handled", "dispute.written_off"),
+                told=OuterRef("gateway_id"),
             )
         ),
         status=DisputeStatus.LOST,

@@ -103,7 +103,8 @@ def state(invoice: Invoice) -> tuple[str, int, int]:
 
 
 def books_are_clean() -> bool:
-    assert check_books() == []
+    problems = check_books()
+    assert problems == [], problems
     return True
 
 
