@@ -89,7 +89,7 @@ ADDED = {
         lambda: {"currency": "EUR", "account_holder": "Us", "iban": IBAN, "valid_from_on": "2026-10-26"},
         "remittance_account.added",
     ),
-    LedgerAccount: (lambda: {"account": "New", "code": "1300"}, "ledger_account.added"),
+    LedgerAccount: (lambda: {"account": "revenue", "code": "New"}, "ledger_account.added"),
     Invoice: (lambda: {"profile": BillingProfileFactory().pk, "po_number": "New"}, "invoice.added"),
 }
 # What an operation records itself.

@@ -4,6 +4,7 @@ import django.db.models.deletion
 import django.db.models.expressions
 import django.db.models.functions.text
 from django.conf import settings
+import invoices.models.ledger
 from django.db import migrations, models
 
 from billing_portal.core.append_only import AppendOnly, FixedColumns
@@ -446,7 +447,7 @@ class Migration(migrations.Migration):
             name='LedgerAccount',
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('account', models.CharField(help_text='As in the ledger: receivable, revenue, tax:S:21.', max_length=40, unique=True, verbose_name='account')),
+                ('account', models.CharField(help_text='As in the ledger: receivable, revenue, tax:S:21.', max_length=40, unique=True, validators=[invoices.models.ledger.validate_account], verbose_name='account')),
                 ('code', models.CharField(help_text='In your own bookkeeping.', max_length=40, verbose_name='code')),
             ],
             options={

@@ -5,6 +5,9 @@ them can change afterwards. The database refuses to change or delete a transfer;
 way, on the day it is undone.
 """
 
+import re
+
+from django.core.exceptions import ValidationError
 from django.db import models
 from django.db.models import CheckConstraint, F, Index, Q, UniqueConstraint
 from django.utils.translation import gettext_lazy as _
@@ -19,6 +22,16 @@ from invoices.querysets import TransferQuerySet
 # Accounts whose balances `check_books` proves for each invoice, each credit and each currency. Every transfer moves one
 # of them, so that none can be added unseen.
 PROVEN = ("receivable", "customer_credit", "unmatched")
+# Every account that anything is booked on.
+ACCOUNT = re.compile(
+    r"^(receivable|customer_credit|revenue|goodwill|bank|opening|unmatched|write_off"
+    r"|tax:[A-Z]+:[0-9.]+|clearing:[a-z0-9_]+)$"
+)
+
+
+def validate_account(text: str) -> None:
+    if not ACCOUNT.match(text):
+        raise ValidationError(_("The ledger has no such account."))
 
 
 class Transfer(models.Model):
@@ -131,8 +144,9 @@ class LedgerAccount(models.Model):
     """The code of one of our accounts in the accountant's own system, which exports of the journal carry."""
 
     account = models.CharField(
-        _("account"), max_length=40, unique=True, help_text=_("As in the ledger: receivable, revenue, tax:S:21.")
-    )
+        _("account"), max_length=40, unique=True, help_text=_("As in the ledger: receivable, revenue, tax:S:21."),
+        validators=[validate_account],
+    )  # fmt: skip
     code = models.CharField(_("code"), max_length=40, help_text=_("In your own bookkeeping."))
 
     class Meta:

@@ -6,6 +6,7 @@ from io import StringIO
 
 import pytest
 from django.contrib.auth.models import Permission
+from django.core.exceptions import ValidationError
 from django.db import DatabaseError, IntegrityError, connection, transaction
 from django.urls import reverse
 from django.utils import timezone
@@ -221,6 +222,12 @@ def test_the_journal_begins_with_the_last_month_that_has_ended_in_every_language
     assert 'value="2026-12-01"' in page
     assert 'value="2026-12-31"' in page
     assert "Op deze dagen is niets geboekt." in page
+
+
+@pytest.mark.parametrize("account", ["recievable", "tax", "clearing:"])
+def test_an_account_that_the_ledger_does_not_have_gets_no_code(account):
+    with pytest.raises(ValidationError, match="no such account"):
+        LedgerAccount(account=account, code="1300").full_clean()
 
 
 def test_who_may_not_see_the_ledger_gets_no_report(client):
