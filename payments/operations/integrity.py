@@ -26,6 +26,7 @@ from django.db.models import (
 from django.db.models.fields.json import KT
 from django.db.models.functions import Cast, Coalesce, Concat, NullIf
 
+from billing_portal.core.append_only import ERASED
 from billing_portal.core.database import snapshot
 from billing_portal.core.leases import claim
 from billing_portal.core.time_zones import seller_day
@@ -426,7 +427,7 @@ CHECKS: dict[str, QuerySet[Any]] = {
             )
         ),
         status=InvoiceStatus.VOID,
-    ),
+    ).exclude(void_reason__contains=ERASED),
     "Invoice {number}: it is {status}, but was voided at {voided_at}.": Invoice.objects.exclude(
         status=InvoiceStatus.VOID
     ).exclude(voided_at=None, void_reason=""),

@@ -20,7 +20,8 @@ pytestmark = [pytest.mark.two_connections, pytest.mark.django_db(transaction=Tru
 def late(profile):
     """An invoice that has its profile warned; credits paid for a part of it, and more of them wait."""
     granted(profile, 5000)
-    invoice = issued(profile, due_on=TODAY.replace(day=1))
+    BillingProfile.objects.filter(pk=profile.pk).update(payment_terms_days=0)
+    invoice = issued(profile, today=TODAY.replace(day=1))
     granted(profile, 7000)
     BillingProfile.objects.filter(pk=profile.pk).update(status="warned")
     return invoice

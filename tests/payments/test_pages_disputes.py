@@ -75,7 +75,7 @@ def test_an_open_dispute_is_said_wherever_the_payment_or_its_invoice_is_shown(cl
     attempts = reverse("payments:for_invoice", args=[profile.code, invoice.number])
     assert "Disputed since 26 Oct 2026" in text_of(client.get(attempts))
     assert "Disputed since 26 Oct" in text_of(client.get(list_of(profile)))
-    assert "Disputed since 26 Oct A bank has asked back money" in text_of(client.get(detail_of(invoice)))
+    assert "Disputed since 26 Oct A bank has asked for money back" in text_of(client.get(detail_of(invoice)))
     payment.refresh_from_db()
     assert receipt_data(payment)["status"]["text"] == "Disputed"
 

@@ -154,7 +154,7 @@ def test_the_page_shows_refunds_and_what_happened(client, payer, profile, invoic
     payment = press_pay(payer, invoice, card(profile))
     payment.refunds.create(amount_minor=500, currency="EUR", reason="Agreed", started_at=NOW, status="succeeded")
     text = text_of(client.get(page_of(payment)))
-    assert all(words in text for words in ("Agreed", "€5.00", "Payment recorded", "Payment succeeded", "Receipt"))
+    assert all(words in text for words in ("Agreed", "€5.00", "Payment started", "Payment succeeded", "Receipt"))
 
 
 def test_a_declined_payment_offers_to_pay_in_another_way(client, payer, profile, invoice):

@@ -191,7 +191,7 @@ SHOWN_BY = {
     61: [
         (CREDITS, "test_what_the_gateway_took_is_what_the_books_say"),
         ("test_crashes", "test_random_kills_with_a_gateway_that_loses_answers_charge_no_invoice_twice"),
-        ("test_integrity", "test_a_row_changed_by_hand_is_found"),
+        ("test_tampering", "test_a_row_changed_by_hand_is_refused_or_named_or_may_change"),
     ],
     63: [
         ("test_pay", "test_due_dates_and_amounts_do_not_depend_on_where_the_reader_is"),
