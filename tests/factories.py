@@ -7,13 +7,15 @@ import factory
 from allauth.account.models import EmailAddress
 from allauth.mfa.models import Authenticator
 from allauth.mfa.totp.internal.auth import TOTP
+from django.conf import settings
 from django.contrib.auth.hashers import make_password
 from factory.django import DjangoModelFactory
 
 from accounts.access import Access, access_of, system_access
 from accounts.models import BillingAccount, BillingProfile, InvoiceSection, RoleAssignment, User
 from accounts.roles import Role, Scope, scope_of
-from invoices.models import Credit, Invoice, InvoiceLine
+from invoices import fingerprints
+from invoices.models import Credit, Invoice, InvoiceLine, NumberSeries
 from invoices.money import Money
 from invoices.operations.credits import add_credit
 from invoices.operations.issuing import issue
@@ -116,9 +118,16 @@ def issued(
 ):
     """An issued invoice: open, of 120.00 unless said otherwise, due 30 days after ``today``, booked ``at``."""
     invoice = draft(profile, amount, **fields)
+    series = NumberSeries.objects.filter(prefix=settings.INVOICE_NUMBER_PREFIX)
+    before = series.values_list("last_digest", flat=True).first() or ""
     invoice = issue(access=system_access(profile), invoice_id=invoice.pk, today=today, at=at)
-    if due_on is not None:
-        Invoice.objects.filter(pk=invoice.pk).update(due_on=due_on)
+    if due_on is not None:  # as if it had been issued so
+        own = Invoice.objects.filter(pk=invoice.pk)
+        own.update(due_on=due_on)
+        lines = fingerprints.of_lines([invoice.pk])[invoice.pk]
+        digest = fingerprints.of_invoice(own.values(*fingerprints.INVOICE_COLUMNS).get(), lines, before)
+        own.update(digest=digest)
+        series.update(last_digest=digest)
         invoice.refresh_from_db()
     return invoice
 

@@ -17,10 +17,11 @@ from invoices.money import Money
 from invoices.operations.closing import close_due
 from invoices.operations.credits import add_credit
 from invoices.operations.voiding import void
+from payments.gateways.base import Outcome, Result
 from payments.models import AutomaticCharge, BooksCheck, CardHold, GatewayDifference, MethodSetup, Payment
 from payments.operations.manual_payments import record_payment
 from payments.operations.methods import remove_method
-from payments.operations.refunds import refund
+from payments.operations.refunds import adopt_refund, refund
 from tests.factories import NOW, BillingProfileFactory, UserFactory, draft, issued, member
 from tests.invoices.billing_runs import charged
 from tests.payments.acts import card, deliver, press_pay, sandbox, staff
@@ -163,6 +164,9 @@ def payments_in_every_state(profile, payer) -> None:
             access=staff(), payment_id=paid.pk, amount=Money(amount, "EUR"), reason="Goodwill",
             attempt_key=uuid4(), at=at,
         )  # fmt: skip
+    too_much = Outcome(Result.SUCCEEDED, amount=Money(15000, "EUR"), gateway_id="re_too_much")
+    missed = press_pay(payer, issued(profile), good)
+    adopt_refund(payment_id=missed.pk, gateway_id="re_too_much", outcome=too_much, at=NOW + timedelta(days=2))
     deliver()
     record_payment(
         access=staff(), invoice_id=issued(profile).pk, amount=Money(15000, "EUR"), channel="wire",
