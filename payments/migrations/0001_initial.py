@@ -410,7 +410,7 @@ class Migration(migrations.Migration):
         # What was asked and recorded at the beginning; what came of it changes.
         FixedColumns(
             "payments_payment",
-            ["id", "attempt_key", "profile_id", "channel", "bank_reference", "received_on"],
+            ["id", "attempt_key", "reference", "profile_id", "channel", "bank_reference", "received_on", "started_at"],
         ),
         FixedColumns(
             "payments_refund",

@@ -8,7 +8,7 @@ import pytest
 
 from payments.gateways.sandbox.models import CardSetup
 from payments.gateways.sandbox.saved_cards import answer_challenge
-from payments.models import Payment, Refund
+from payments.models import Refund
 from payments.operations.card_setups import end_abandoned
 from payments.operations.refunds import refund, sync_refund
 from tests.factories import NOW, access_for, issued, member
@@ -39,8 +39,7 @@ def test_staff_see_within_the_hour_what_nobody_knows_yet_and_the_gateway_is_aske
 
 
 def test_money_on_its_way_is_nothing_for_staff(payer, profile):
-    payment = press_pay(payer, issued(profile), card(profile, "6223"))
-    Payment.objects.filter(pk=payment.pk).update(started_at=NOW - timedelta(hours=3))
+    payment = press_pay(payer, issued(profile), card(profile, "6223"), at=NOW - timedelta(hours=3))
     sandbox().faults.arm("drop_before", on="lookup", times=500)
     run_reconciler(1, 3, 80)
     payment.refresh_from_db()
