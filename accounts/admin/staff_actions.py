@@ -25,7 +25,7 @@ from billing_portal.core.staff_pages import confirm
 class RowForm(forms.Form):
     """About a row that the form itself need not know."""
 
-    def __init__(self, *args: Any, row: Model, **kwargs: Any) -> None:  # noqa: ARG002
+    def __init__(self, *args: Any, row: Model, **kwargs: Any) -> None:  # noqa: ARG002  other forms need it
         super().__init__(*args, **kwargs)
 
 
@@ -49,7 +49,7 @@ class StaffAction:
     def __call__[Method: Callable[..., str | None]](self, perform: Method) -> Method:
         """Makes a method ``(self, access, row, data)`` of a `StaffActionAdmin` this action. It performs the action with
         what was filled in and the ``answer`` that was chosen, and returns what to tell the person."""
-        perform.staff_action = self  # type: ignore[attr-defined]
+        perform.staff_action = self  # type: ignore[attr-defined]  # kept on the method
         return perform
 
 
