@@ -18,6 +18,7 @@ from typing import Any
 
 from django.db import connection
 
+from billing_portal.core.exact_decimals import text_sql
 from invoices.models import CreditNote, CreditNoteLine, Invoice, NumberSeries
 
 INVOICE_COLUMNS = (
@@ -31,16 +32,15 @@ NOTE_COLUMNS = (
     "tax_minor", "total_minor", "applied_minor", "given_back_minor", "credit_id", "voids_invoice",
 )  # fmt: skip
 AT_ONCE = 500
-# A line as one text, made by the database, which is much faster than reading each column. Decimals have all their
-# places on both databases.
+# A line as one text, made by the database, which is much faster than reading each column.
 LINES = """
 SELECT invoice_id, position || '{sep}' || COALESCE(CAST(section_id AS text), '') || '{sep}' || section_name || '{sep}'
-|| {quantity} || '{sep}' || description || '{sep}' || {unit_price} || '{sep}' || unit || '{sep}' || {tax_rate}
-|| '{sep}' || tax_note || '{sep}' || COALESCE(CAST(happened_on AS text), '') || '{sep}'
-|| CASE WHEN is_creditable THEN 1 ELSE 0 END || '{sep}' || amount_minor || '{sep}' || tax_minor
+|| {quantity} || '{sep}' || description || '{sep}' || {unit_price} || '{sep}' || unit || '{sep}' || tax_category
+|| '{sep}' || {tax_rate} || '{sep}' || exemption_reason || '{sep}' || exemption_code || '{sep}'
+|| COALESCE(CAST(happened_on AS text), '') || '{sep}' || CASE WHEN is_creditable THEN 1 ELSE 0 END || '{sep}'
+|| amount_minor
 FROM invoices_invoiceline WHERE invoice_id IN ({marks}) ORDER BY invoice_id, position, id
 """
-PLACES = {"quantity": 4, "unit_price": 6, "tax_rate": 3}
 SEPARATOR = "\x1f"
 ENCODER = json.JSONEncoder(sort_keys=True, default=str)
 
@@ -83,10 +83,9 @@ def of_lines(invoice_ids: Sequence[int]) -> dict[int, str]:
 
 
 def _line_texts(invoice_ids: Sequence[int]) -> Iterator[tuple[int, str]]:
-    is_postgresql = connection.vendor == "postgresql"
-    decimals = {
-        column: column if is_postgresql else f"printf('%%.{places}f', {column})" for column, places in PLACES.items()
-    }
+    vendor = connection.vendor
+    decimals = {column: text_sql(column, vendor) for column in ("quantity", "unit_price")}
+    decimals["tax_rate"] = "tax_rate" if vendor == "postgresql" else "printf('%%.3f', tax_rate)"
     marks = ", ".join(["%s"] * len(invoice_ids))
     with connection.cursor() as cursor:
         cursor.execute(LINES.format(sep=SEPARATOR, marks=marks, **decimals), list(invoice_ids))
@@ -95,7 +94,7 @@ def _line_texts(invoice_ids: Sequence[int]) -> Iterator[tuple[int, str]]:
 
 
 def _note_line(line: CreditNoteLine) -> list[int]:
-    return [line.position, line.line_id, line.amount_minor, line.tax_minor]
+    return [line.position, line.line_id, line.amount_minor]
 
 
 def _digest(values: list[Any]) -> str:

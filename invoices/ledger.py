@@ -24,9 +24,9 @@ REVENUE, GOODWILL, BANK = "revenue", "goodwill", "bank"
 OPENING, UNMATCHED, WRITE_OFF = "opening", "unmatched", "write_off"
 
 
-def tax_account(rate: Decimal) -> str:
-    """Where the tax of a rate goes: ``tax:S:21``."""
-    return f"tax:S:{rate.normalize():f}"
+def tax_account(category: str, rate: Decimal) -> str:
+    """Where the tax of a category and rate goes: ``tax:S:21``."""
+    return f"tax:{category}:{rate.normalize():f}"
 
 
 def transfer(

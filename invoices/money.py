@@ -2,7 +2,7 @@
 
 Decimals of a currency come from the ISO 4217 table, of a withdrawn one from `DECIMALS`: what was invoiced in it is read
 for ever. Formatting comes from Babel in the reader's language. Amounts are rounded
-half-up, once, where a line is made; parts of an amount always add up to it.
+half-up, once, where a line is made and where its tax is computed; parts of an amount always add up to it.
 """
 
 import re
@@ -84,16 +84,14 @@ def minors_of(typed: str) -> list[tuple[int, list[str]]]:
     ]
 
 
-def rounded_minor(amount: Decimal, currency: str) -> int:
-    """From an amount in major units to minor units, rounded half-up. Raises TypeError for a float."""
-    if not isinstance(amount, Decimal):
-        raise TypeError(f"An amount is a Decimal, not {type(amount).__name__}.")
-    return _whole(amount.scaleb(exponent(currency)))
-
-
 def percent_of(minor: int, percent: Decimal) -> int:
     """So many percent of an amount in minor units, rounded half-up."""
     return _whole(Decimal(minor) * percent / HUNDRED)
+
+
+def without_tax(minor: int, percent: Decimal) -> int:
+    """The net part of an amount with so many percent on top of it, rounded half-up."""
+    return _whole(Decimal(minor) * HUNDRED / (HUNDRED + percent))
 
 
 def _whole(units: Decimal) -> int:

@@ -2,6 +2,7 @@
 
 from datetime import UTC, date, datetime
 from decimal import Decimal
+from typing import Any
 
 import factory
 from allauth.account.models import EmailAddress
@@ -15,7 +16,7 @@ from accounts.access import Access, access_of, system_access
 from accounts.models import BillingAccount, BillingProfile, InvoiceSection, RoleAssignment, User
 from accounts.roles import Role, Scope, scope_of
 from invoices import fingerprints
-from invoices.models import Credit, Invoice, InvoiceLine, NumberSeries
+from invoices.models import Credit, Invoice, InvoiceLine, NumberSeries, TaxRate
 from invoices.money import Money
 from invoices.operations.credits import add_credit
 from invoices.operations.issuing import issue
@@ -98,12 +99,22 @@ def access_for(user: User, profile: BillingProfile | None = None) -> Access:
     return access.inside(profile) if profile else access
 
 
+def taxed(percent: str = "0") -> dict[str, Any]:
+    """How a line is taxed: at so many percent, or zero-rated."""
+    return {"tax_rate": Decimal(percent), "tax_category": "S" if Decimal(percent) else "Z"}
+
+
+def tax_rate(percent: str = "0", **fields) -> TaxRate:
+    """The tax rate of so many percent; of zero it is zero-rated unless ``tax_category`` says otherwise."""
+    fields = {"tax_category": taxed(percent)["tax_category"], **fields}
+    name = fields.pop("name", f"{percent} {fields['tax_category']}")
+    return TaxRate.objects.get_or_create(name=name, defaults={"percent": Decimal(percent), **fields})[0]
+
+
 def draft(profile: BillingProfile, amount: str = "120.00", *, tax_rate: str = "0", **fields) -> Invoice:
     """A draft with one line."""
     invoice = Invoice.objects.create(profile=profile, currency=profile.currency, **fields)
-    InvoiceLine.objects.create(
-        invoice=invoice, description="Hosting", unit_price=Decimal(amount), tax_rate=Decimal(tax_rate)
-    )
+    InvoiceLine.objects.create(invoice=invoice, description="Hosting", unit_price=Decimal(amount), **taxed(tax_rate))
     return invoice
 
 

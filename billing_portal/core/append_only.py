@@ -89,11 +89,11 @@ POSTGRESQL_FIXED = (
     POSTGRESQL[0],
     """
     CREATE TRIGGER {table}_no_update BEFORE UPDATE ON {table}
-    FOR EACH ROW WHEN ({when} AND ({changed})) EXECUTE FUNCTION {table}_append_only()
+    FOR EACH ROW WHEN ({changed}) EXECUTE FUNCTION {table}_append_only()
     """,
     """
     CREATE TRIGGER {table}_no_delete BEFORE DELETE ON {table}
-    FOR EACH ROW WHEN ({when}) EXECUTE FUNCTION {table}_append_only()
+    FOR EACH ROW WHEN ({kept_when}) EXECUTE FUNCTION {table}_append_only()
     """,
 )
 POSTGRESQL_FIXED_REVERSE = (
@@ -106,20 +106,20 @@ SQLITE_FIXED = tuple(
     CREATE TRIGGER {{table}}_no_{event} BEFORE {event} ON {{table}} WHEN {condition}
     BEGIN SELECT RAISE(ABORT, 'rows of {{table}} are never changed or deleted'); END
     """
-    for event, condition in (("update", "{when} AND ({changed})"), ("delete", "{when}"))
+    for event, condition in (("update", "{changed}"), ("delete", "{kept_when}"))
 )
 
 
 class FixedColumns(AppendOnly):
-    """Makes a table refuse DELETE, and UPDATE of these columns: of all its rows, or of those that fulfil ``when``, a
-    condition on ``OLD``."""
+    """Makes a table refuse UPDATE of these columns, and DELETE: of all its rows, or of those that fulfil ``kept_when``,
+    a condition on ``OLD``."""
 
-    def __init__(self, table: str, columns: list[str], *, when: str = "") -> None:
+    def __init__(self, table: str, columns: list[str], *, kept_when: str = "") -> None:
         super().__init__(table)
-        self.columns, self.when = columns, when
+        self.columns, self.kept_when = columns, kept_when
 
     def deconstruct(self) -> tuple[str, list[Any], dict[str, Any]]:
-        return (type(self).__name__, [self.table, self.columns], {"when": self.when})
+        return (type(self).__name__, [self.table, self.columns], {"kept_when": self.kept_when})
 
     def _run(self, app_label: str, schema_editor: BaseDatabaseSchemaEditor, direction: int) -> None:
         on_postgresql = schema_editor.connection.vendor == "postgresql"
@@ -127,7 +127,7 @@ class FixedColumns(AppendOnly):
         statements = (of_postgresql if on_postgresql else of_sqlite)[direction]
         differs = "IS DISTINCT FROM" if on_postgresql else "IS NOT"
         changed = " OR ".join(f"NEW.{column} {differs} OLD.{column}" for column in self.columns)
-        values = {"table": self.table, "changed": changed, "when": self.when or "1 = 1"}
+        values = {"table": self.table, "changed": changed, "kept_when": self.kept_when or "1 = 1"}
         self._execute(app_label, schema_editor, [statement.format(**values) for statement in statements])
 
     def describe(self) -> str:

@@ -2,7 +2,7 @@ from django.apps import AppConfig
 from django.db.backends.signals import connection_created
 from django.utils.translation import gettext_lazy as _
 
-from billing_portal.core.spelling import teach_sqlite
+from billing_portal.core import exact_decimals, spelling
 
 
 class CoreConfig(AppConfig):
@@ -11,4 +11,5 @@ class CoreConfig(AppConfig):
     verbose_name = _("Jobs and mail")
 
     def ready(self) -> None:
-        connection_created.connect(teach_sqlite)
+        connection_created.connect(spelling.teach_sqlite)
+        connection_created.connect(exact_decimals.teach_sqlite)

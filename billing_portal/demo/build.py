@@ -25,16 +25,13 @@ from invoices.operations.credits import add_credit, expire_credits, grant_credit
 from invoices.operations.dunning import update_profile_statuses
 from invoices.operations.invoice_payments import mark_announced, plan_autopay
 from invoices.operations.issuing import issue
+from invoices.tax import complete
 from payments.gateways.sandbox.card_payments import customer_of
 from payments.gateways.sandbox.models import StoredCard
 from payments.models import PaymentMethod
 
 ADDRESS = ("company", "street", "postal_code", "city", "country")
-TAX_RATES = {
-    ("21", ""): "VAT high",
-    ("0", "Reverse charge"): "Reverse charge",
-    ("0", "Outside the scope of EU VAT"): "Outside EU VAT",
-}
+TAX_RATES = {("S", "21"): "VAT high", ("AE", "0"): "Reverse charge", ("G", "0"): "Outside EU VAT"}
 
 
 def build(*, at: datetime) -> None:
@@ -202,8 +199,8 @@ def make_invoice(bill: data.Bill, plan: data.Profile, profile: BillingProfile, *
             quantity=Decimal(quantity),
             unit=unit,
             unit_price=Decimal(unit_price) * bill.price,
+            tax_category=plan.tax_category,
             tax_rate=Decimal(plan.tax_rate),
-            tax_note=plan.tax_note,
         )
         for position, (section, description, quantity, unit, unit_price) in enumerate(bill.lines, start=1)
     )
@@ -215,12 +212,11 @@ def make_invoice(bill: data.Bill, plan: data.Profile, profile: BillingProfile, *
 
 def record_usage(profiles: list[tuple[data.Profile, BillingProfile]], *, at: datetime) -> None:
     """Half of what the newest invoice of each profile charges for, so that something closes on the next invoice day."""
-    rates = {
-        (percent, note): TaxRate.objects.create(
-            name=name, percent=Decimal(percent), note=note, is_reverse_charge=note == "Reverse charge"
-        )
-        for (percent, note), name in TAX_RATES.items()
-    }
+    rates = {}
+    for (category, percent), name in TAX_RATES.items():
+        rate = rates[category] = TaxRate(name=name, tax_category=category, percent=Decimal(percent))
+        complete(rate, rate.percent)
+        rate.save()
     for plan, profile in profiles:
         sections = {section.name: section for section in profile.sections.all()}
         for bill in sorted(plan.bills, key=lambda bill: bill.age)[:1]:
@@ -233,7 +229,7 @@ def record_usage(profiles: list[tuple[data.Profile, BillingProfile]], *, at: dat
                     quantity=(Decimal(quantity) / 2).quantize(Decimal("0.0001")),
                     unit=unit,
                     unit_price=Decimal(unit_price) * bill.price,
-                    tax_rate=rates[plan.tax_rate, plan.tax_note],
+                    tax_rate=rates[plan.tax_category],
                     happened_on=profile.day_of(at - timedelta(days=1)),
                 )
                 record_charge(access=system_access(profile), charge=charge, at=at)

@@ -82,7 +82,7 @@ class Profile:
     city: str = "Amsterdam"
     country: str = "NL"
     tax_rate: str = "21"
-    tax_note: str = ""
+    tax_category: str = "S"
     po_number: str = ""
     card: str = ""
     expired_card: str = ""
@@ -120,7 +120,7 @@ MARKETING = Profile(
     city="London",
     country="GB",
     tax_rate="0",
-    tax_note="Reverse charge",
+    tax_category="AE",
     card="4444",
     bills=(
         Bill(95, Fate.CARD),
@@ -140,7 +140,7 @@ TOKYO = Profile(
     city="Tokyo",
     country="JP",
     tax_rate="0",
-    tax_note="Reverse charge",
+    tax_category="AE",
     card="4242",
     autopay=True,
     bills=(Bill(70, Fate.CARD, price=160), Bill(34, price=160), Bill(8, Fate.PLANNED, price=160)),
@@ -153,7 +153,7 @@ KUWAIT = Profile(
     city="Kuwait City",
     country="KW",
     tax_rate="0",
-    tax_note="Outside the scope of EU VAT",
+    tax_category="G",
     card="9995",
     autopay=True,
     bills=(Bill(75, Fate.WIRE), Bill(12, Fate.REFUSED)),
@@ -183,7 +183,7 @@ LOGISTICS = Profile(
     city="Berlin",
     country="DE",
     tax_rate="0",
-    tax_note="Reverse charge",
+    tax_category="AE",
     card="4242",
     bills=(Bill(61, Fate.CARD), Bill(34), Bill(10)),
 )

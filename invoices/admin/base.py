@@ -11,7 +11,9 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
 
+from accounts.admin.base import ReadOnlyInline
 from invoices.documents.figures import quantity
+from invoices.documents.invoice import tax_label
 from invoices.money import Money
 
 
@@ -59,6 +61,17 @@ def amount_of(text: str, currency: str) -> Money:
     except ValueError as error:
         message = _("Write the amount as digits with a decimal point, such as 12.50, in %(currency)s.")
         raise forms.ValidationError(message, params={"currency": currency}) from error
+
+
+class TaxesInline(ReadOnlyInline):
+    """The table of taxes of a document."""
+
+    fields = readonly_fields = ("label", "taxable", "tax")
+    ordering = ("pk",)
+
+    @admin.display(description=_("tax rate"))
+    def label(self, row: Any) -> str:
+        return tax_label(row.as_tax)
 
 
 class ReasonForm(forms.Form):

@@ -20,10 +20,12 @@ from accounts.access import system_access
 from accounts.admin.base import NoDeleteAdmin, PortalAdmin, ReadOnlyAdmin, access_of_staff, never
 from accounts.operations.profiles import CurrencyChanged
 from invoices.admin import base
-from invoices.admin.base import decimal_column, money_column
-from invoices.documents.figures import percentage, quantity, unit_price
+from invoices.admin.base import decimal_column
+from invoices.documents.figures import quantity, unit_price
+from invoices.documents.invoice import tax_text
 from invoices.models import Charge, PeriodClosing, TaxRate
 from invoices.operations.charges import CannotCharge, record_charge, remove_charge
+from invoices.tax import complete
 
 WRITTEN = (
     "section", "kind", "description", "quantity", "unit", "unit_price", "tax_rate", "happened_on", "is_creditable",
@@ -77,7 +79,7 @@ class ChargeAdmin(PortalAdmin):
     form = ChargeForm
     autocomplete_fields = ("section",)
     list_display = (
-        "description", "profile_link", "section_name", "kind", "happened_on", "counted", "amount", "tax",
+        "description", "profile_link", "section_name", "kind", "happened_on", "counted", "amount", "percent",
         "invoice_link", "source_reference",
     )  # fmt: skip
     list_filter = (BilledFilter, "kind", "tax_rate")
@@ -91,8 +93,6 @@ class ChargeAdmin(PortalAdmin):
     refusals = (CannotCharge, CurrencyChanged)
     has_change_permission = never  # a wrong charge is removed and recorded anew: an invoice holds what was recorded
     profile_link, invoice_link = base.profile_link, base.invoice_link
-    amount = money_column("amount_minor", _("amount"), currency="profile.currency")
-    tax = money_column("tax_minor", _("tax"), currency="profile.currency")
 
     @admin.display(description=_("invoice section"), ordering="section__name")
     def section_name(self, charge: Charge) -> str:
@@ -107,22 +107,31 @@ class ChargeAdmin(PortalAdmin):
         """To the decimals that it has, which may be more than its currency has."""
         return f"{charge.profile.currency} {unit_price(charge.unit_price, charge.profile.currency)}"
 
-    @admin.display(description=_("percent"))
+    @admin.display(description=_("amount"))
+    def amount(self, charge: Charge) -> str:
+        """Not rounded: that happens on the invoice, where charges are added up."""
+        return f"{charge.profile.currency} {unit_price(charge.exact_amount, charge.profile.currency)}"
+
+    @admin.display(description=_("tax"))
     def percent(self, charge: Charge) -> str:
-        return percentage(charge.tax_percent)
+        return tax_text(charge.tax_category, charge.tax_percent)
 
     def get_fieldsets(self, _request: HttpRequest, obj: Charge | None = None) -> Any:
         if obj is None:
             text = _("It appears on the next invoice of the section's billing profile, in that profile's currency.")
             return [(None, {"fields": WRITTEN, "description": text})]
         what = ("profile_link", "section", "kind", "description", "happened_on", "is_creditable", "source_reference")
-        amounts = ("counted", "price", "amount", "tax_rate", "percent", "tax_note", "tax")
+        amounts = ("counted", "price", "amount", "tax_rate", "percent", "exemption_reason", "exemption_code")
         since = ("invoice_link", "created_at", "created_by")
         return [(None, {"fields": what}), (_("Amounts"), {"fields": amounts}), (_("Recorded"), {"fields": since})]
 
     def get_readonly_fields(self, _request: HttpRequest, obj: Charge | None = None) -> Any:
-        shown = ("profile_link", "counted", "price", "percent", "amount", "tax", "invoice_link")
-        return shown if obj is None else (*shown, *WRITTEN, "tax_note", "created_at", "created_by")
+        shown = ("profile_link", "counted", "price", "percent", "amount", "invoice_link")
+        return (
+            shown
+            if obj is None
+            else (*shown, *WRITTEN, "exemption_reason", "exemption_code", "created_at", "created_by")
+        )
 
     def has_delete_permission(self, request: HttpRequest, obj: Charge | None = None) -> bool:
         is_billed = obj is not None and obj.invoice_id is not None
@@ -158,19 +167,24 @@ class ChargeAdmin(PortalAdmin):
 class TaxRateAdmin(NoDeleteAdmin):
     """The percentage stays once a charge was made with it: another percentage is another rate."""
 
-    list_display = ("name", "percentage", "note", "is_reverse_charge", "is_active")
-    list_filter = ("is_active", "is_reverse_charge")
-    search_fields = ("name", "note")
-    search_help_text = _("Name or note")
+    list_display = ("name", "percentage", "tax_category", "exemption_reason", "exemption_code", "is_active")
+    list_filter = ("is_active", "tax_category")
+    search_fields = ("name", "exemption_reason", "exemption_code")
+    search_help_text = _("Name, or reason for no tax")
     ordering = ("name",)
     percentage = decimal_column("percent", _("percent"))
 
     def get_fields(self, request: HttpRequest, obj: TaxRate | None = None) -> tuple[str, ...]:
         percent = "percentage" if self._is_used(obj) or not self.has_change_permission(request, obj) else "percent"
-        return ("name", percent, "note", "is_reverse_charge", "is_active")
+        return ("name", "tax_category", percent, "exemption_reason", "exemption_code", "is_active")
 
     def get_readonly_fields(self, _request: HttpRequest, obj: TaxRate | None = None) -> tuple[str, ...]:
-        return ("percentage", "is_reverse_charge") if self._is_used(obj) else ("percentage",)
+        return ("percentage", "tax_category") if self._is_used(obj) else ("percentage",)
+
+    def save_model(self, request: HttpRequest, obj: TaxRate, form: ModelForm, change: bool) -> None:
+        """With the reason and code that follow from the category, where none was typed."""
+        complete(obj, obj.percent)
+        super().save_model(request, obj, form, change)
 
     @staticmethod
     def _is_used(rate: TaxRate | None) -> bool:

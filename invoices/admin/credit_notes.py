@@ -15,34 +15,35 @@ from django.utils.translation import gettext_lazy as _
 from accounts.admin.base import ReadOnlyAdmin, ReadOnlyInline, access_of_staff
 from billing_portal.core.staff_pages import confirm, hide_fields
 from billing_portal.core.time_zones import seller_day
-from invoices.admin.base import ReasonForm, amount_of, money_column
-from invoices.models import CreditNote, CreditNoteLine, Invoice
+from invoices.admin.base import ReasonForm, TaxesInline, amount_of, money_column
+from invoices.models import CreditNote, CreditNoteLine, CreditNoteTax, Invoice
 from invoices.money import Money
-from invoices.operations.credit_notes import CannotCorrect, chosen_parts, credit_note, rest_of
+from invoices.operations.credit_notes import CannotCorrect, credit_note, rest_of
 
 # Above this the page would hold more fields than a request may; such an invoice is taken back as a whole.
 MAX_LINES = 200
 
 
 class CorrectionForm(ReasonForm):
-    """An amount with tax for each line that has something left, the rest of it to begin with."""
+    """An amount without tax for each line that has something left, the rest of it to begin with."""
 
     shown_rest = forms.IntegerField(widget=forms.HiddenInput)
 
     def __init__(self, *args: Any, invoice: Invoice, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.invoice, self.rest = invoice, rest_of(invoice)
-        self.left = [part for part in self.rest if part.total_minor]
-        self.fields["shown_rest"].initial = sum(part.total_minor for part in self.rest)
+        self.left = [part for part in self.rest.parts if part.amount_minor]
+        self.fields["shown_rest"].initial = self.rest.total_minor
         self.by_line = len(self.left) <= MAX_LINES
         for part in self.left if self.by_line else []:
-            rest = Money(part.total_minor, invoice.currency)
+            rest = Money(part.amount_minor, invoice.currency)
             self.fields[f"line_{part.line.pk}"] = forms.CharField(
                 label=part.line.description,
                 max_length=20,
                 required=False,
                 initial=str(rest.amount),
-                help_text=_("Including tax, at most %(rest)s. Leave it empty to credit nothing.") % {"rest": rest},
+                help_text=_("Without tax, at most %(rest)s. The tax on it is added. Leave it empty to credit nothing.")
+                % {"rest": rest},
             )
 
     @classmethod
@@ -64,7 +65,7 @@ class CorrectionForm(ReasonForm):
             name = f"line_{part.line.pk}"
             try:
                 minor = amount_of(data.get(name) or "0", self.invoice.currency).minor
-                chosen_parts([part], {part.line.pk: minor}, self.invoice.currency)
+                self.rest.chosen({part.line.pk: minor})
             except forms.ValidationError as error:
                 self.add_error(name, error)
             except CannotCorrect as refusal:
@@ -72,15 +73,14 @@ class CorrectionForm(ReasonForm):
             else:
                 amounts[part.line.pk] = minor
         data["amounts"] = amounts
-        if not self.errors and sum(amounts.values()) <= 0:
+        if not self.errors and self.rest.chosen(amounts).total_minor <= 0:
             raise forms.ValidationError(_("There is nothing to credit."))
         return data
 
     @property
     def total(self) -> Money:
         amounts = self.cleaned_data["amounts"]
-        minor = sum(part.total_minor for part in self.rest) if amounts is None else sum(amounts.values())
-        return Money(minor, self.invoice.currency)
+        return Money(self.rest.taken(amounts).total_minor, self.invoice.currency)
 
 
 def credit_note_view(model_admin: admin.ModelAdmin, request: HttpRequest, pk: int) -> HttpResponse:
@@ -128,9 +128,14 @@ def credit_note_view(model_admin: admin.ModelAdmin, request: HttpRequest, pk: in
 
 class NoteLinesInline(ReadOnlyInline):
     model = CreditNoteLine
-    fields = readonly_fields = ("position", "line", "amount", "tax")
+    fields = readonly_fields = ("position", "line", "amount")
     ordering = ("position", "pk")
     amount = money_column("amount_minor", _("amount"), currency="note.currency")
+
+
+class NoteTaxesInline(TaxesInline):
+    model = CreditNoteTax
+    taxable = money_column("taxable_minor", _("taxable amount"), currency="note.currency")
     tax = money_column("tax_minor", _("tax"), currency="note.currency")
 
 
@@ -138,7 +143,7 @@ class NoteLinesInline(ReadOnlyInline):
 class CreditNoteAdmin(ReadOnlyAdmin):
     """Made on the page of its invoice."""
 
-    inlines = (NoteLinesInline,)
+    inlines = (NoteLinesInline, NoteTaxesInline)
     list_display = ("number", "invoice", "profile", "issued_on", "total", "voids_invoice", "reason")
     list_select_related = ("invoice", "profile")
     list_filter = ("voids_invoice",)

@@ -28,10 +28,10 @@ from accounts.operations.profiles import CurrencyChanged, keep_currencies
 from billing_portal.core.spelling import Compact
 from billing_portal.core.staff_pages import confirm
 from invoices.admin import base
-from invoices.admin.base import ReasonForm, decimal_column, money_column
+from invoices.admin.base import ReasonForm, TaxesInline, decimal_column, money_column
 from invoices.admin.credit_notes import credit_note_view
 from invoices.documents.figures import unit_price
-from invoices.models import Invoice, InvoiceLine
+from invoices.models import Invoice, InvoiceLine, InvoiceTax
 from invoices.money import Money
 from invoices.numbering import named
 from invoices.operations.credits import CannotCredit, apply_credits
@@ -262,14 +262,14 @@ class LinesInline(PortalInline):
     model = InvoiceLine
     formset = LineFormSet
     fields = (
-        "position", "description", "section", "quantity", "unit", "unit_price", "tax_rate", "tax_note", "amount", "tax",
+        "position", "description", "section", "quantity", "unit", "unit_price", "tax_category", "tax_rate",
+        "exemption_reason", "exemption_code", "amount",
     )  # fmt: skip
-    readonly_fields = ("counted", "price", "percent", "amount", "tax")
+    readonly_fields = ("counted", "price", "percent", "amount")
     ordering = ("position", "pk")
     counted = decimal_column("quantity", _("quantity"))
     percent = decimal_column("tax_rate", _("tax rate"))
     amount = money_column("amount_minor", _("amount"), currency="invoice.currency")
-    tax = money_column("tax_minor", _("tax"), currency="invoice.currency")
 
     @admin.display(description=_("unit price"))
     def price(self, line: InvoiceLine) -> str:
@@ -296,6 +296,12 @@ class LinesInline(PortalInline):
 
     def has_delete_permission(self, request: HttpRequest, obj: Invoice | None = None) -> bool:
         return _may_change(obj) and super().has_delete_permission(request, obj)
+
+
+class InvoiceTaxesInline(TaxesInline):
+    model = InvoiceTax
+    taxable = money_column("taxable_minor", _("taxable amount"), currency="invoice.currency")
+    tax = money_column("tax_minor", _("tax"), currency="invoice.currency")
 
 
 @admin.register(Invoice)
@@ -396,6 +402,10 @@ class InvoiceAdmin(PortalAdmin):
 
     def get_readonly_fields(self, _request: HttpRequest, _obj: Invoice | None = None) -> Any:
         return ("label", "profile_link", "payments_link", "chain", *SUMS, *FACTS)
+
+    def get_inlines(self, request: HttpRequest, obj: Invoice | None) -> Any:
+        inlines = super().get_inlines(request, obj)
+        return inlines if obj is None or obj.status == InvoiceStatus.DRAFT else (*inlines, InvoiceTaxesInline)
 
     def get_actions(
         self, request: HttpRequest, action_location: admin.ActionLocation = admin.ActionLocation.CHANGE_LIST

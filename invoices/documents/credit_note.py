@@ -6,10 +6,10 @@ from typing import Any
 
 from django.utils.translation import gettext as _
 
-from invoices.documents.figures import day, percentage
-from invoices.documents.invoice import figures, frame, parties, sum_row, tax_summary
+from invoices.documents.figures import day, figure
+from invoices.documents.invoice import frame, parties, sum_row, tax_summary, tax_text
 from invoices.documents.typesetting import typeset
-from invoices.models import CreditNote, InvoiceLine
+from invoices.models import CreditNote
 from invoices.money import Money
 
 TEMPLATE = Path(__file__).with_name("credit_note.typ")
@@ -21,7 +21,6 @@ def credit_note_pdf(note: CreditNote, *, at: datetime) -> bytes:
 
 
 def credit_note_data(note: CreditNote) -> dict[str, Any]:
-    parts = _parts(note)
     title = _("Credit note %(number)s") % {"number": note.number}
     return {
         **frame(title, kind=_("Credit note"), number=note.number, seller=note.seller),
@@ -33,8 +32,8 @@ def credit_note_data(note: CreditNote) -> dict[str, Any]:
         },
         "summary": {"title": _("Credit note summary"), "rows": _summary(note)},
         "billing": {"title": _("Amounts credited"), "rows": _sums(note)},
-        "lines": _lines(note, parts),
-        "tax": tax_summary(note, parts),
+        "lines": _lines(note),
+        "tax": tax_summary(note),
         "follows": {"title": _("What follows from it"), "sentences": _follows(note)},
     }
 
@@ -60,27 +59,17 @@ def _sums(note: CreditNote) -> list[dict[str, Any]]:
     ]
 
 
-def _parts(note: CreditNote) -> list[InvoiceLine]:
-    """The lines of the invoice with the amounts that are taken back. Not to be saved."""
-    parts = []
-    for part in note.lines.select_related("line").order_by("position", "pk"):
-        part.line.amount_minor, part.line.tax_minor = part.amount_minor, part.tax_minor
-        parts.append(part.line)
-    return parts
-
-
-def _lines(note: CreditNote, parts: list[InvoiceLine]) -> dict[str, Any]:
+def _lines(note: CreditNote) -> dict[str, Any]:
     rows = []
-    for part in parts:
-        amount, tax, total = figures(part.amount_minor, part.tax_minor, note.currency)
-        rows.append([part.description, amount, percentage(part.tax_rate), tax, total])
-    amount, tax, total = figures(note.charges_minor, note.tax_minor, note.currency)
+    for part in note.lines.select_related("line").order_by("position", "pk"):
+        rate = tax_text(part.line.tax_category, part.line.tax_rate)
+        rows.append([part.line.description, rate, figure(Money(part.amount_minor, note.currency))])
     return {
         "title": _("Credited lines"),
         "note": _("Amounts in %(currency)s.") % {"currency": note.currency},
-        "head": [_("Description"), _("Charges"), _("Tax rate"), _("Tax"), _("Total")],
+        "head": [_("Description"), _("Tax rate"), _("Amount")],
         "rows": rows,
-        "total": [_("Total"), amount, "", tax, total],
+        "total": [_("Total, without tax"), "", figure(Money(note.charges_minor, note.currency))],
     }
 
 

@@ -24,13 +24,13 @@ def figure(money: Money) -> str:
 
 def quantity(value: Decimal) -> str:
     """As many decimals as it has: ``744``, ``1,240.5``."""
-    return _number(value, least=0, most=4)
+    return _number(value, least=0, most=12)
 
 
 def unit_price(value: Decimal, currency: str) -> str:
     """At least the currency's decimals, more where the price has them: ``1.25``, ``0.0312``."""
     least = exponent(currency)
-    return _number(value, least=least, most=max(least, 6))
+    return _number(value, least=least, most=max(least, 10))
 
 
 def percentage(value: Decimal) -> str:

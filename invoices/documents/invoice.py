@@ -5,6 +5,7 @@ What has happened since (payments, credit notes, a void) stands on the invoice's
 
 from copy import copy
 from datetime import datetime
+from decimal import Decimal
 from itertools import groupby
 from operator import attrgetter
 from pathlib import Path
@@ -23,6 +24,7 @@ from invoices.money import Money
 from invoices.payability import card_limit, card_limit_text
 from invoices.remittances import Remittance, has_payment_code, in_fours, payment_code_svg
 from invoices.states import InvoiceStatus, Label
+from invoices.tax import Tax, TaxCategory
 
 TEMPLATE = Path(__file__).with_name("invoice.typ")
 
@@ -55,7 +57,7 @@ def invoice_data(invoice: Invoice) -> dict[str, Any]:
         "summary": {"title": _("Invoice summary"), "rows": _summary(invoice)},
         "billing": {"title": _("Billing summary"), "rows": _billing(invoice)},
         "charges": charges(invoice, lines),
-        "tax": tax_summary(invoice, lines),
+        "tax": tax_summary(invoice),
         "pay": how_to_pay(invoice),
     }
 
@@ -155,47 +157,52 @@ def charges(invoice: Invoice, lines: list[InvoiceLine]) -> dict[str, Any]:
         "title": _("Charges by invoice section") if any(places) else _("Charges"),
         "note": _("Amounts in %(currency)s.") % {"currency": invoice.currency},
         "head": [
-            _("Description"), _("Quantity"), _("Unit price"), _("Charges"), _("Tax rate"), _("Tax"), _("Total"),
+            _("Description"), _("Quantity"), _("Unit price"), _("Tax rate"), _("Amount"),
         ],
         "groups": groups,
-        "total": [_("Total"), *_sums(invoice.charges_minor, invoice.tax_minor, invoice.currency)],
+        "total": [_("Total, without tax"), figure(Money(invoice.charges_minor, invoice.currency))],
     }  # fmt: skip
 
 
 def _group(name: str, lines: list[InvoiceLine], currency: str) -> dict[str, Any]:
-    total = _sums(sum(line.amount_minor for line in lines), sum(line.tax_minor for line in lines), currency)
+    total = figure(Money(sum(line.amount_minor for line in lines), currency))
     return {
         "name": name,
         "rows": [_row(line, currency) for line in lines],
         "label": _("Total of %(section)s") % {"section": name},
-        "total": total if name and len(lines) > 1 else None,
+        "total": [total] if name and len(lines) > 1 else None,
     }
 
 
 def _row(line: InvoiceLine, currency: str) -> list[str]:
-    amount, tax, total = figures(line.amount_minor, line.tax_minor, currency)
     counted = f"{quantity(line.quantity)} {line.unit}".strip()
-    price = unit_price(line.unit_price, currency)
-    return [line.description, counted, price, amount, percentage(line.tax_rate), tax, total]
+    amount = figure(Money(line.amount_minor, currency))
+    rate = tax_text(line.tax_category, line.tax_rate)
+    return [line.description, counted, unit_price(line.unit_price, currency), rate, amount]
 
 
-def _sums(amount_minor: int, tax_minor: int, currency: str) -> list[str]:
-    amount, tax, total = figures(amount_minor, tax_minor, currency)
-    return [amount, "", tax, total]
+def tax_text(category: str, rate: Decimal) -> str:
+    """How a line is taxed, in a column: ``21%``, and for what is not taxed the code of its category: ``0% (AE)``."""
+    return percentage(rate) if category == TaxCategory.STANDARD else f"{percentage(rate)} ({category})"
 
 
-def tax_summary(document: Invoice | CreditNote, lines: list[InvoiceLine]) -> dict[str, Any] | None:
-    """What was charged and taxed at each rate, notes such as a reverse charge beside the rate. None without tax."""
-    found = sorted({(line.tax_rate, line.tax_note) for line in lines}, reverse=True)
-    if not document.tax_minor and not any(note for _rate, note in found):
+def tax_summary(document: Invoice | CreditNote) -> dict[str, Any] | None:
+    """The taxable amount and the tax of each category and rate, and why there is none. None for a document without
+    lines. One query."""
+    taxes = [row.as_tax for row in document.taxes.order_by("pk")]
+    if not taxes:
         return None
-    rows = []
-    for rate, note in found:
-        members = [line for line in lines if (line.tax_rate, line.tax_note) == (rate, note)]
-        label = _("%(rate)s, %(note)s") % {"rate": percentage(rate), "note": note} if note else percentage(rate)
-        amount, tax = sum(line.amount_minor for line in members), sum(line.tax_minor for line in members)
-        rows.append([label, *figures(amount, tax, document.currency)])
-    return {"title": _("Tax by rate"), "head": [_("Tax rate"), _("Charges"), _("Tax"), _("Total")], "rows": rows}
+    rows = [[tax_label(tax), *figures(tax.taxable_minor, tax.tax_minor, document.currency)] for tax in taxes]
+    return {"title": _("Tax"), "head": [_("Tax rate"), _("Taxable amount"), _("Tax"), _("Total")], "rows": rows}
+
+
+def tax_label(tax: Tax) -> str:
+    """``21%``, or ``0% (AE), Reverse charge (VATEX-EU-AE)``."""
+    if tax.category == TaxCategory.ZERO:
+        return f"{tax_text(tax.category, tax.rate)}, {TaxCategory.ZERO.label}"
+    code = f"({tax.exemption_code})" if tax.exemption_code else ""
+    reason = " ".join(part for part in (_(tax.exemption_reason) if tax.exemption_reason else "", code) if part)
+    return ", ".join(part for part in (tax_text(tax.category, tax.rate), reason) if part)
 
 
 def how_to_pay(invoice: Invoice) -> dict[str, Any]:

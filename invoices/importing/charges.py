@@ -12,10 +12,10 @@ Numbers may have a decimal comma and dates may be 5-10-2026, where the file show
 | `currency` | no | must be that of the profile |
 | `kind` | no | `usage` (when empty), `one_off` or `return`; only a return is negative |
 | `description` | yes | at most 200 characters |
-| `quantity` | no | at most 4 decimals; 1 when empty |
+| `quantity` | no | at most 12 decimals, kept exactly; 1 when empty |
 | `unit` | no | such as `hours`, at most 20 characters |
-| `unit_price` | yes | in major units without tax, at most 6 decimals |
-| `tax_rate` | no | name of a tax rate in use, such as `VAT high`; no tax when empty |
+| `unit_price` | yes | in major units without tax, at most 10 decimals, kept exactly; negative for a return |
+| `tax_rate` | yes | name of a tax rate in use, such as `VAT high`; what is not taxed has one too, with the reason |
 | `creditable` | no | whether credits may pay for it: `yes` (when empty) or `no` |
 
 Everything is checked first and every bad row named; then everything is written in one transaction. The same charge
@@ -29,12 +29,14 @@ from itertools import batched
 
 from accounts import audit
 from accounts.models import BillingProfile, InvoiceSection
+from billing_portal.core.exact_decimals import rounded_product
 from billing_portal.core.spelling import compact
 from invoices.importing.columns import Column, Columns, Row, day, identifier, number, one_of, text, yes_or_no
 from invoices.importing.csv_reader import Problems, Seen, Texts
 from invoices.importing.file_format import BadRow
 from invoices.importing.pipeline import FileImport, Imported, check_currency, sections_named, stored_by_reference
 from invoices.models import Charge, TaxRate
+from invoices.money import exponent
 from invoices.operations.charges import CannotCharge, compute_charge, differing_facts, record_charges
 
 BATCH = 2000
@@ -46,10 +48,10 @@ COLUMNS = Columns(
     currency=Column(text(3), default=""),
     kind=Column(one_of(Charge.Kind.values), default=Charge.Kind.USAGE.value),
     description=Column(text(200), needed=True),
-    quantity=Column(number(12, 4), "number", default=Decimal(1)),
+    quantity=Column(number(12, 12), "number", default=Decimal(1)),
     unit=Column(text(20), default=""),
-    unit_price=Column(number(13, 6), "number", needed=True),
-    tax_rate=Column(text(60), default=""),
+    unit_price=Column(number(13, 10), "number", needed=True),
+    tax_rate=Column(text(60), needed=True),
     creditable=Column(yes_or_no, default=True),
 )
 # What a charge has under the same name as the file, and under another.
@@ -64,6 +66,7 @@ class ChargeImport(FileImport[list[Numbered], Charge]):
     def begin_pass(self) -> None:
         """Tax rates are few: they are read once for a pass."""
         self.rates = {rate.name: rate for rate in TaxRate.objects.all()}
+        self.exact: dict[str, Decimal] = {}
 
     def batches(
         self, rows: Iterable[tuple[int, Texts]], problems: Problems, seen: Seen | None
@@ -100,7 +103,10 @@ class ChargeImport(FileImport[list[Numbered], Charge]):
     def write(self, new: list[Charge], imported: Imported) -> None:
         record_charges(new, access=self.access, at=self.at)
         for charge in new:
-            imported.minor[charge.profile.currency] += charge.amount_minor
+            currency = charge.profile.currency
+            self.exact[currency] = self.exact.get(currency, Decimal(0)) + charge.exact_amount
+        for currency, amount in self.exact.items():
+            imported.minor[currency] = rounded_product(amount, Decimal(1), exponent(currency))
         imported.count += len(new)
 
     def finish(self, imported: Imported, name: str) -> None:
@@ -123,8 +129,8 @@ class ChargeImport(FileImport[list[Numbered], Charge]):
         section = sections.get((profile.pk, row["section"]))
         if section is None:
             raise BadRow(f"profile {row['profile']} has no invoice section {row['section']!r}. Create it first.")
-        rate = self.rates.get(row["tax_rate"]) if row["tax_rate"] else None
-        if row["tax_rate"] and (rate is None or not rate.is_active):
+        rate = self.rates.get(row["tax_rate"])
+        if rate is None or not rate.is_active:
             raise BadRow(f"there is no tax rate {row['tax_rate']!r} in use.")
         charge = Charge(
             profile=profile, section=section, tax_rate=rate, happened_on=row["date"], is_creditable=row["creditable"],

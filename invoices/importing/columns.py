@@ -8,8 +8,11 @@ from decimal import Decimal
 from functools import lru_cache
 from typing import Any
 
+from django.core.exceptions import ValidationError
+
 from invoices.importing.csv_reader import Texts
 from invoices.importing.file_format import BadRow, FileFormat
+from invoices.models.invoices import VATEX
 
 # Control characters, a NUL among them, which PostgreSQL refuses and SQLite keeps; and the two line ends of Unicode.
 # Every one of them is one that Python does not print, which is quicker to find out.
@@ -77,6 +80,14 @@ def rate(value: str) -> Decimal:
     if percent > 100:
         raise BadRow("is more than 100 percent")
     return percent
+
+
+def vatex_code(value: str) -> str:
+    try:
+        VATEX(value.upper())
+    except ValidationError:
+        raise BadRow(f"is {value[:40]!r}, not a VATEX code such as VATEX-EU-132-1F") from None
+    return value.upper()
 
 
 def day(value: str) -> date:

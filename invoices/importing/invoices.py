@@ -18,11 +18,13 @@ commas, semicolons or tabs. Numbers may have a decimal comma and dates may be 5-
 | `paid_on`, `paid_amount` | no | when it was paid before the import, and how much; the total when that is empty |
 | `section` | no | name of an invoice section that the profile has; sections are not created |
 | `description` | yes | at most 200 characters |
-| `quantity` | no | at most 4 decimals; 1 when empty |
+| `quantity` | no | at most 12 decimals; 1 when empty |
 | `unit` | no | such as `hours`, at most 20 characters |
-| `unit_price` | yes | in major units without tax, at most 6 decimals; negative for a discount |
+| `unit_price` | yes | in major units without tax, at most 10 decimals; a negative one is read as a negative quantity |
 | `tax_rate` | no | percent, 0 to 100, at most 3 decimals; 0 when empty |
-| `tax_note` | no | such as `Reverse charge`, at most 80 characters |
+| `tax_category` | no | `S` taxed at a rate (when empty), `Z`, `E`, `AE`, `K`, `G` or `O`; needed where the rate is 0 |
+| `exemption_reason` | no | why there is no tax, at most 120 characters; needed for `E` unless there is a code |
+| `exemption_code` | no | the VATEX code of that reason, such as `VATEX-EU-132-1F` |
 
 Everything is checked first and every bad row named; then everything is written in one transaction, so that a bad file
 changes nothing and takes no locks. The same invoice (profile, reference, same content) met again is left alone; with
@@ -44,7 +46,19 @@ from accounts.models import BillingProfile, InvoiceSection
 from billing_portal.core.spelling import compact
 from billing_portal.core.time_zones import seller_day
 from invoices.bulk import new_row
-from invoices.importing.columns import Column, Columns, Row, day, identifier, number, one_of, own_number, rate, text
+from invoices.importing.columns import (
+    Column,
+    Columns,
+    Row,
+    day,
+    identifier,
+    number,
+    one_of,
+    own_number,
+    rate,
+    text,
+    vatex_code,
+)  # fmt: skip
 from invoices.importing.csv_reader import Problems, Seen, Texts
 from invoices.importing.file_format import BadRow
 from invoices.importing.pipeline import FileImport, Imported, check_currency, sections_named, stored_by_reference
@@ -52,8 +66,9 @@ from invoices.models import Invoice, InvoiceLine
 from invoices.money import Money, UnknownCurrency, exponent
 from invoices.numbering import creditor_reference, is_ours, take_numbers, taken_numbers
 from invoices.operations.dunning import owing_enough
-from invoices.operations.issuing import CannotIssue, compute_sums, create_drafts, issue_invoices
+from invoices.operations.issuing import CannotIssue, check_taxes, compute_sums, create_drafts, issue_invoices
 from invoices.remittances import Remittances
+from invoices.tax import TaxCategory
 
 MAX_LINES = 5000
 BATCH_INVOICES, BATCH_LINES = 1000, 2000
@@ -73,15 +88,19 @@ COLUMNS = Columns(
     paid_amount=Column(number(15, 4, negative=False), "number", of_invoice=True),
     section=Column(text(120), default=""),
     description=Column(text(200), needed=True),
-    quantity=Column(number(12, 4), "number", default=Decimal(1)),
+    quantity=Column(number(12, 12), "number", default=Decimal(1)),
     unit=Column(text(20), default=""),
-    unit_price=Column(number(13, 6), "number", needed=True),
+    unit_price=Column(number(13, 10), "number", needed=True),
     tax_rate=Column(rate, "number", default=Decimal(0)),
-    tax_note=Column(text(80), default=""),
+    tax_category=Column(one_of(TaxCategory.values), default=TaxCategory.STANDARD.value),
+    exemption_reason=Column(text(120), default=""),
+    exemption_code=Column(vatex_code, default=""),
 )
 NOT_OF_A_DRAFT = ("number", "issue_date", "due_date", "paid_on")
 # What a line has under the same name as the file.
-LINE = ("description", "quantity", "unit", "unit_price", "tax_rate", "tax_note")
+LINE = (
+    "description", "quantity", "unit", "unit_price", "tax_category", "tax_rate", "exemption_reason", "exemption_code",
+)  # fmt: skip
 
 quoted = lru_cache(maxsize=1024)(json.JSONEncoder().encode)
 
@@ -268,7 +287,9 @@ class InvoiceImport(FileImport[list[SourceInvoice], NewInvoice]):
             if row["section"]:
                 line.section = sections[profile.pk, row["section"]]
             lines.append(line)
-        compute_sums(invoice, lines)
+        taxes = compute_sums(invoice, lines)
+        if not self.drafts:
+            check_taxes(invoice, taxes)
         if head["paid_on"] and not (invoice.total_minor == 0 and not head["paid_amount"]):
             self._settle(invoice, head)
         return invoice, lines

@@ -1,8 +1,11 @@
+import billing_portal.core.exact_decimals
 import billing_portal.core.spelling
 import django.core.validators
 import django.db.models.deletion
 import django.db.models.expressions
+import django.db.models.functions.comparison
 import django.db.models.functions.text
+import django.db.models.lookups
 from django.conf import settings
 import invoices.models.ledger
 from django.db import migrations, models
@@ -233,15 +236,16 @@ class Migration(migrations.Migration):
                 ('section_name', models.CharField(blank=True, editable=False, max_length=120)),
                 ('position', models.PositiveIntegerField(default=0, verbose_name='position')),
                 ('description', models.CharField(max_length=200, verbose_name='description')),
-                ('quantity', models.DecimalField(decimal_places=4, default=1, max_digits=16, verbose_name='quantity')),
+                ('quantity', billing_portal.core.exact_decimals.ExactDecimalField(decimal_places=12, default=1, max_digits=24, verbose_name='quantity')),
                 ('unit', models.CharField(blank=True, max_length=20, verbose_name='unit')),
-                ('unit_price', models.DecimalField(decimal_places=6, help_text='In the main unit of the currency (euros, not cents), without tax.', max_digits=19, verbose_name='unit price')),
+                ('unit_price', billing_portal.core.exact_decimals.ExactDecimalField(decimal_places=10, help_text='In the main unit of the currency (euros, not cents), without tax.', max_digits=24, verbose_name='unit price')),
+                ('tax_category', models.CharField(choices=[('S', 'Taxed at a rate'), ('Z', 'Zero-rated'), ('E', 'Exempt from tax'), ('AE', 'Reverse charge'), ('K', 'Intra-Community supply'), ('G', 'Export outside the EU'), ('O', 'Not subject to tax')], default='S', max_length=2, verbose_name='tax category')),
                 ('tax_rate', models.DecimalField(decimal_places=3, default=0, help_text='Percent.', max_digits=6, validators=[django.core.validators.MinValueValidator(0)], verbose_name='tax rate')),
-                ('tax_note', models.CharField(blank=True, max_length=80, verbose_name='tax note')),
+                ('exemption_reason', models.CharField(blank=True, max_length=120, verbose_name='reason for no tax')),
+                ('exemption_code', models.CharField(blank=True, help_text='The code of that reason, such as VATEX-EU-132-1F.', max_length=20, validators=[django.core.validators.RegexValidator('^VATEX-[A-Z0-9-]{2,14}$', 'A VATEX code begins with VATEX-, such as VATEX-EU-132-1F.')], verbose_name='VATEX code')),
                 ('happened_on', models.DateField(blank=True, null=True, verbose_name='date')),
                 ('is_creditable', models.BooleanField(db_default=True, default=True, verbose_name='credits may pay for it')),
                 ('amount_minor', models.BigIntegerField(default=0, editable=False, verbose_name='amount')),
-                ('tax_minor', models.BigIntegerField(default=0, editable=False, verbose_name='tax')),
                 ('invoice', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='lines', to='invoices.invoice', verbose_name='invoice')),
                 ('section', models.ForeignKey(blank=True, db_index=False, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='accounts.invoicesection', verbose_name='invoice section')),
             ],
@@ -259,7 +263,6 @@ class Migration(migrations.Migration):
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
                 ('position', models.PositiveIntegerField(default=0, verbose_name='position')),
                 ('amount_minor', models.BigIntegerField(verbose_name='amount')),
-                ('tax_minor', models.BigIntegerField(verbose_name='tax')),
                 ('note', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='lines', to='invoices.creditnote', verbose_name='credit note')),
                 ('line', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to='invoices.invoiceline', verbose_name='line')),
             ],
@@ -268,6 +271,48 @@ class Migration(migrations.Migration):
                 'verbose_name_plural': 'lines of credit notes',
                 'constraints': [
                     models.UniqueConstraint(fields=('note', 'line'), name='line_once_per_credit_note'),
+                ],
+            },
+        ),
+        migrations.CreateModel(
+            name='InvoiceTax',
+            fields=[
+                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
+                ('category', models.CharField(choices=[('S', 'Taxed at a rate'), ('Z', 'Zero-rated'), ('E', 'Exempt from tax'), ('AE', 'Reverse charge'), ('K', 'Intra-Community supply'), ('G', 'Export outside the EU'), ('O', 'Not subject to tax')], max_length=2, verbose_name='tax category')),
+                ('rate', models.DecimalField(decimal_places=3, max_digits=6, verbose_name='tax rate')),
+                ('taxable_minor', models.BigIntegerField(verbose_name='taxable amount')),
+                ('tax_minor', models.BigIntegerField(verbose_name='tax')),
+                ('exemption_reason', models.CharField(blank=True, max_length=200, verbose_name='reason for no tax')),
+                ('exemption_code', models.CharField(blank=True, max_length=20, verbose_name='VATEX code')),
+                ('invoice', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.PROTECT, related_name='taxes', to='invoices.invoice', verbose_name='invoice')),
+            ],
+            options={
+                'verbose_name': 'tax of an invoice',
+                'verbose_name_plural': 'taxes of invoices',
+                'constraints': [
+                    models.UniqueConstraint(fields=('invoice', 'category', 'rate'), name='invoice_tax_once'),
+                    models.CheckConstraint(condition=models.Q(('category', 'S'), models.Q(('rate', 0), ('tax_minor', 0)), _connector='OR'), name='invoice_tax_of_its_category'),
+                ],
+            },
+        ),
+        migrations.CreateModel(
+            name='CreditNoteTax',
+            fields=[
+                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
+                ('category', models.CharField(choices=[('S', 'Taxed at a rate'), ('Z', 'Zero-rated'), ('E', 'Exempt from tax'), ('AE', 'Reverse charge'), ('K', 'Intra-Community supply'), ('G', 'Export outside the EU'), ('O', 'Not subject to tax')], max_length=2, verbose_name='tax category')),
+                ('rate', models.DecimalField(decimal_places=3, max_digits=6, verbose_name='tax rate')),
+                ('taxable_minor', models.BigIntegerField(verbose_name='taxable amount')),
+                ('tax_minor', models.BigIntegerField(verbose_name='tax')),
+                ('exemption_reason', models.CharField(blank=True, max_length=200, verbose_name='reason for no tax')),
+                ('exemption_code', models.CharField(blank=True, max_length=20, verbose_name='VATEX code')),
+                ('note', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.PROTECT, related_name='taxes', to='invoices.creditnote', verbose_name='credit note')),
+            ],
+            options={
+                'verbose_name': 'tax of a credit note',
+                'verbose_name_plural': 'taxes of credit notes',
+                'constraints': [
+                    models.UniqueConstraint(fields=('note', 'category', 'rate'), name='credit_note_tax_once'),
+                    models.CheckConstraint(condition=models.Q(('category', 'S'), models.Q(('rate', 0), ('tax_minor', 0)), _connector='OR'), name='credit_note_tax_of_its_category'),
                 ],
             },
         ),
@@ -339,8 +384,9 @@ class Migration(migrations.Migration):
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
                 ('name', models.CharField(max_length=60, verbose_name='name')),
                 ('percent', models.DecimalField(decimal_places=3, max_digits=6, validators=[django.core.validators.MinValueValidator(0), django.core.validators.MaxValueValidator(100)], verbose_name='percent')),
-                ('note', models.CharField(blank=True, help_text='Printed beside the rate, such as the law.', max_length=80, verbose_name='note on the invoice')),
-                ('is_reverse_charge', models.BooleanField(default=False, help_text='The customer accounts for the tax; the percentage is zero.', verbose_name='reverse charge')),
+                ('tax_category', models.CharField(choices=[('S', 'Taxed at a rate'), ('Z', 'Zero-rated'), ('E', 'Exempt from tax'), ('AE', 'Reverse charge'), ('K', 'Intra-Community supply'), ('G', 'Export outside the EU'), ('O', 'Not subject to tax')], default='S', max_length=2, verbose_name='tax category')),
+                ('exemption_reason', models.CharField(blank=True, help_text='Printed on the invoice, such as the law.', max_length=120, verbose_name='reason for no tax')),
+                ('exemption_code', models.CharField(blank=True, help_text='The code of that reason, such as VATEX-EU-132-1F.', max_length=20, validators=[django.core.validators.RegexValidator('^VATEX-[A-Z0-9-]{2,14}$', 'A VATEX code begins with VATEX-, such as VATEX-EU-132-1F.')], verbose_name='VATEX code')),
                 ('is_active', models.BooleanField(default=True, verbose_name='active')),
             ],
             options={
@@ -349,7 +395,8 @@ class Migration(migrations.Migration):
                 'constraints': [
                     models.UniqueConstraint(billing_portal.core.spelling.Compact('name'), name='tax_rate_name_once', violation_error_message='There is a tax rate of that name already.'),
                     models.CheckConstraint(condition=models.Q(('percent__range', (0, 100))), name='tax_rate_is_a_percentage', violation_error_message='A tax rate is between 0 and 100 percent.'),
-                    models.CheckConstraint(condition=models.Q(('is_reverse_charge', False), ('percent', 0), _connector='OR'), name='tax_rate_reverse_is_zero', violation_error_message='With reverse charge the percentage is zero.'),
+                    models.CheckConstraint(condition=models.Q(models.Q(('percent__gt', 0), ('tax_category', 'S')), models.Q(models.Q(('tax_category', 'S'), _negated=True), ('percent', 0)), _connector='OR'), name='tax_rate_fits_its_category', violation_error_message='A rate above zero is “taxed at a rate”; every other category has none.'),
+                    models.CheckConstraint(condition=models.Q(models.Q(('tax_category', 'E'), _negated=True), models.Q(('exemption_reason', ''), _negated=True), models.Q(('exemption_code', ''), _negated=True), _connector='OR'), name='tax_rate_exempt_with_a_reason', violation_error_message='Give the reason of the exemption, or its VATEX code.'),
                 ],
             },
         ),
@@ -359,22 +406,22 @@ class Migration(migrations.Migration):
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
                 ('kind', models.CharField(choices=[('usage', 'Usage'), ('one_off', 'One-off'), ('return', 'Return')], default='usage', max_length=8, verbose_name='kind')),
                 ('description', models.CharField(max_length=200, verbose_name='description')),
-                ('quantity', models.DecimalField(decimal_places=4, default=1, max_digits=16, verbose_name='quantity')),
+                ('quantity', billing_portal.core.exact_decimals.ExactDecimalField(decimal_places=12, default=1, max_digits=24, verbose_name='quantity')),
                 ('unit', models.CharField(blank=True, max_length=20, verbose_name='unit')),
-                ('unit_price', models.DecimalField(decimal_places=6, help_text='In the main unit of the currency (euros, not cents), without tax.', max_digits=19, verbose_name='unit price')),
+                ('unit_price', billing_portal.core.exact_decimals.ExactDecimalField(decimal_places=10, help_text='In the main unit of the currency (euros, not cents), without tax.', max_digits=24, verbose_name='unit price')),
+                ('tax_category', models.CharField(choices=[('S', 'Taxed at a rate'), ('Z', 'Zero-rated'), ('E', 'Exempt from tax'), ('AE', 'Reverse charge'), ('K', 'Intra-Community supply'), ('G', 'Export outside the EU'), ('O', 'Not subject to tax')], editable=False, max_length=2, verbose_name='tax category')),
                 ('tax_percent', models.DecimalField(decimal_places=3, default=0, editable=False, max_digits=6, verbose_name='tax rate')),
-                ('tax_note', models.CharField(blank=True, editable=False, max_length=80, verbose_name='tax note')),
+                ('exemption_reason', models.CharField(blank=True, editable=False, max_length=120, verbose_name='reason for no tax')),
+                ('exemption_code', models.CharField(blank=True, editable=False, max_length=20, verbose_name='VATEX code')),
                 ('happened_on', models.DateField(help_text='Of the service or sale; decides the billing period.', verbose_name='date')),
                 ('is_creditable', models.BooleanField(default=True, verbose_name='credits may pay for it')),
                 ('source_reference', models.CharField(blank=True, max_length=64, verbose_name='source reference')),
-                ('amount_minor', models.BigIntegerField(editable=False, verbose_name='amount')),
-                ('tax_minor', models.BigIntegerField(default=0, editable=False, verbose_name='tax')),
                 ('created_at', models.DateTimeField(editable=False, verbose_name='recorded')),
                 ('created_by', models.ForeignKey(db_index=False, editable=False, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to=settings.AUTH_USER_MODEL, verbose_name='recorded by')),
                 ('profile', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.PROTECT, related_name='charges', to='accounts.billingprofile', verbose_name='billing profile')),
                 ('section', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='accounts.invoicesection', verbose_name='invoice section')),
                 ('invoice', models.ForeignKey(blank=True, editable=False, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='billed_charges', to='invoices.invoice', verbose_name='invoice')),
-                ('tax_rate', models.ForeignKey(blank=True, db_index=False, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='invoices.taxrate', verbose_name='tax rate')),
+                ('tax_rate', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='invoices.taxrate', verbose_name='tax rate')),
             ],
             options={
                 'verbose_name': 'charge',
@@ -385,7 +432,7 @@ class Migration(migrations.Migration):
                 ],
                 'constraints': [
                     models.UniqueConstraint(models.F('profile'), billing_portal.core.spelling.Compact('source_reference'), condition=models.Q(('source_reference', ''), _negated=True), name='charge_source_reference_once', violation_error_message='Another charge of this billing profile has this reference.'),
-                    models.CheckConstraint(condition=models.Q(models.Q(('amount_minor__lte', 0), ('kind', 'return')), models.Q(models.Q(('kind', 'return'), _negated=True), ('amount_minor__gte', 0)), _connector='OR'), name='charge_negative_means_return', violation_error_message='Only a return may be negative.'),
+                    models.CheckConstraint(condition=models.Q(models.Q(('kind', 'return'), django.db.models.lookups.LessThanOrEqual(django.db.models.functions.comparison.Cast('quantity', models.FloatField()), 0)), models.Q(models.Q(('kind', 'return'), _negated=True), django.db.models.lookups.GreaterThanOrEqual(django.db.models.functions.comparison.Cast('quantity', models.FloatField()), 0)), _connector='OR'), name='charge_negative_means_return', violation_error_message='Only a return may be negative.'),
                 ],
             },
         ),
@@ -459,12 +506,14 @@ class Migration(migrations.Migration):
         AppendOnly("invoices_creditentry"),
         AppendOnly("invoices_creditnote"),
         AppendOnly("invoices_creditnoteline"),
+        AppendOnly("invoices_invoicetax"),
+        AppendOnly("invoices_creditnotetax"),
         AppendOnly("invoices_issueddocument"),
         AppendOnly("invoices_transfer"),
         AppendOnly("invoices_keptstatement"),
         AppendOnly("invoices_periodclosing"),
-        # Of a credit changes what is left of it; of a charge, once it is billed, only the invoice, which check_books
-        # compares with the lines.
+        # Of a credit changes what is left of it; of a charge only the invoice, which check_books compares with the lines.
+        # One that is on no invoice yet may be removed.
         FixedColumns(
             "invoices_credit",
             ["id", "profile_id", "source", "currency", "amount_minor", "description", "starts_on", "expires_on",
@@ -473,8 +522,8 @@ class Migration(migrations.Migration):
         FixedColumns(
             "invoices_charge",
             ["id", "profile_id", "section_id", "kind", "description", "quantity", "unit", "unit_price", "tax_rate_id",
-             "tax_percent", "tax_note", "happened_on", "is_creditable", "source_reference", "amount_minor",
-             "tax_minor", "created_at", "created_by_id"],
-            when="OLD.invoice_id IS NOT NULL",
+             "tax_category", "tax_percent", "exemption_reason", "exemption_code", "happened_on", "is_creditable",
+             "source_reference", "created_at", "created_by_id"],
+            kept_when="OLD.invoice_id IS NOT NULL",
         ),
     ]

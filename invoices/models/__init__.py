@@ -1,12 +1,13 @@
 """Invoices, what they are made of, what corrects them, and the credits that pay for them."""
 
 from invoices.models.charges import Charge, PeriodClosing, TaxRate
-from invoices.models.credit_notes import CreditNote, CreditNoteLine, IssuedDocument
+from invoices.models.credit_notes import CreditNote, CreditNoteLine, CreditNoteTax, IssuedDocument
 from invoices.models.credits import Credit, CreditEntry
-from invoices.models.invoices import Invoice, InvoiceLine, NumberSeries, RemittanceAccount
+from invoices.models.invoices import Invoice, InvoiceLine, InvoiceTax, NumberSeries, RemittanceAccount
 from invoices.models.ledger import KeptStatement, LedgerAccount, Transfer
 
 __all__ = [
-    "Charge", "Credit", "CreditEntry", "CreditNote", "CreditNoteLine", "Invoice", "InvoiceLine", "IssuedDocument",
-    "KeptStatement", "LedgerAccount", "NumberSeries", "PeriodClosing", "RemittanceAccount", "TaxRate", "Transfer",
+    "Charge", "Credit", "CreditEntry", "CreditNote", "CreditNoteLine", "CreditNoteTax", "Invoice", "InvoiceLine",
+    "InvoiceTax", "IssuedDocument", "KeptStatement", "LedgerAccount", "NumberSeries", "PeriodClosing",
+    "RemittanceAccount", "TaxRate", "Transfer",
 ]  # fmt: skip

@@ -1,30 +1,40 @@
 """Charges that wait for their period to close, the tax rates they carry, and the periods that were closed."""
 
+from decimal import Decimal
+
 from django.conf import settings
 from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
-from django.db.models import CheckConstraint, F, Index, Q, UniqueConstraint
+from django.db.models import CheckConstraint, F, FloatField, Index, Q, UniqueConstraint
+from django.db.models.functions import Cast
+from django.db.models.lookups import GreaterThanOrEqual, LessThanOrEqual
 from django.utils.translation import gettext_lazy as _
 
 from accounts.models import BillingProfile, InvoiceSection
+from billing_portal.core.exact_decimals import ExactDecimalField, short
 from billing_portal.core.spelling import Compact
-from invoices.models.invoices import Invoice
-from invoices.money import MoneyOf
+from invoices.models.invoices import VATEX, Invoice
+from invoices.tax import TaxCategory
+
+# Of a quantity, whose size a column of text would compare wrongly. Prices are never negative (EN 16931, BR-27).
+SIGN = Cast("quantity", FloatField())
 
 
 class TaxRate(models.Model):
-    """A rate by name, such as "VAT high, 21%". Charges copy its percentage and note when they are recorded."""
+    """A rate by name, such as "VAT high, 21%". Charges copy what it says when they are recorded."""
 
     name = models.CharField(_("name"), max_length=60)
     percent = models.DecimalField(
         _("percent"), max_digits=6, decimal_places=3, validators=[MinValueValidator(0), MaxValueValidator(100)]
     )
-    note = models.CharField(
-        _("note on the invoice"), max_length=80, blank=True, help_text=_("Printed beside the rate, such as the law.")
+    tax_category = models.CharField(_("tax category"), max_length=2, choices=TaxCategory, default=TaxCategory.STANDARD)
+    exemption_reason = models.CharField(
+        _("reason for no tax"), max_length=120, blank=True, help_text=_("Printed on the invoice, such as the law.")
     )
-    is_reverse_charge = models.BooleanField(
-        _("reverse charge"), default=False, help_text=_("The customer accounts for the tax; the percentage is zero.")
-    )
+    exemption_code = models.CharField(
+        _("VATEX code"), max_length=20, blank=True, validators=[VATEX],
+        help_text=_("The code of that reason, such as VATEX-EU-132-1F."),
+    )  # fmt: skip
     is_active = models.BooleanField(_("active"), default=True)
 
     class Meta:
@@ -42,9 +52,14 @@ class TaxRate(models.Model):
                 violation_error_message=_("A tax rate is between 0 and 100 percent."),
             ),
             CheckConstraint(
-                condition=Q(is_reverse_charge=False) | Q(percent=0),
-                name="tax_rate_reverse_is_zero",
-                violation_error_message=_("With reverse charge the percentage is zero."),
+                condition=Q(tax_category="S", percent__gt=0) | (~Q(tax_category="S") & Q(percent=0)),
+                name="tax_rate_fits_its_category",
+                violation_error_message=_("A rate above zero is “taxed at a rate”; every other category has none."),
+            ),
+            CheckConstraint(
+                condition=~Q(tax_category="E") | ~Q(exemption_reason="") | ~Q(exemption_code=""),
+                name="tax_rate_exempt_with_a_reason",
+                violation_error_message=_("Give the reason of the exemption, or its VATEX code."),
             ),
         ]
 
@@ -68,25 +83,24 @@ class Charge(models.Model):
     )
     kind = models.CharField(_("kind"), max_length=8, choices=Kind, default=Kind.USAGE)
     description = models.CharField(_("description"), max_length=200)
-    quantity = models.DecimalField(_("quantity"), max_digits=16, decimal_places=4, default=1)
+    # Exact: nothing is rounded before charges are added up into a line.
+    quantity = ExactDecimalField(_("quantity"), max_digits=24, decimal_places=12, default=1)
     unit = models.CharField(_("unit"), max_length=20, blank=True)
-    unit_price = models.DecimalField(
+    unit_price = ExactDecimalField(
         _("unit price"),
-        max_digits=19,
-        decimal_places=6,
+        max_digits=24,
+        decimal_places=10,
         help_text=_("In the main unit of the currency (euros, not cents), without tax."),
     )
-    tax_rate = models.ForeignKey(
-        TaxRate, models.PROTECT, null=True, blank=True, related_name="+", verbose_name=_("tax rate"), db_index=False
-    )
+    tax_rate = models.ForeignKey(TaxRate, models.PROTECT, related_name="+", verbose_name=_("tax rate"), db_index=False)
+    tax_category = models.CharField(_("tax category"), max_length=2, choices=TaxCategory, editable=False)
     tax_percent = models.DecimalField(_("tax rate"), max_digits=6, decimal_places=3, default=0, editable=False)
-    tax_note = models.CharField(_("tax note"), max_length=80, blank=True, editable=False)
+    exemption_reason = models.CharField(_("reason for no tax"), max_length=120, blank=True, editable=False)
+    exemption_code = models.CharField(_("VATEX code"), max_length=20, blank=True, editable=False)
     happened_on = models.DateField(_("date"), help_text=_("Of the service or sale; decides the billing period."))
     is_creditable = models.BooleanField(_("credits may pay for it"), default=True)
     # The sender's own reference, so that the same charge cannot come in twice.
     source_reference = models.CharField(_("source reference"), max_length=64, blank=True)
-    amount_minor = models.BigIntegerField(_("amount"), editable=False)
-    tax_minor = models.BigIntegerField(_("tax"), default=0, editable=False)
     invoice = models.ForeignKey(
         Invoice,
         models.PROTECT,
@@ -101,7 +115,6 @@ class Charge(models.Model):
         settings.AUTH_USER_MODEL, models.PROTECT, null=True, related_name="+", verbose_name=_("recorded by"),
         editable=False, db_index=False,
     )  # fmt: skip
-    amount = MoneyOf("amount_minor", currency="profile.currency")
 
     class Meta:
         verbose_name = _("charge")
@@ -115,7 +128,8 @@ class Charge(models.Model):
                 violation_error_message=_("Another charge of this billing profile has this reference."),
             ),
             CheckConstraint(
-                condition=Q(kind="return", amount_minor__lte=0) | (~Q(kind="return") & Q(amount_minor__gte=0)),
+                condition=(Q(kind="return") & LessThanOrEqual(SIGN, 0))
+                | (~Q(kind="return") & GreaterThanOrEqual(SIGN, 0)),
                 name="charge_negative_means_return",
                 violation_error_message=_("Only a return may be negative."),
             ),
@@ -127,6 +141,11 @@ class Charge(models.Model):
 
     def __str__(self) -> str:
         return self.description
+
+    @property
+    def exact_amount(self) -> Decimal:
+        """Quantity times price in the main unit of the currency, not rounded."""
+        return short(self.quantity * self.unit_price)
 
 
 class PeriodClosing(models.Model):

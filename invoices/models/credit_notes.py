@@ -7,7 +7,7 @@ from django.utils.translation import gettext_lazy as _
 
 from accounts.models import BillingProfile
 from invoices.models.credits import Credit
-from invoices.models.invoices import Invoice, InvoiceLine
+from invoices.models.invoices import Invoice, InvoiceLine, TaxRow
 from invoices.money import MoneyOf
 from invoices.querysets import CreditNoteQuerySet
 
@@ -71,13 +71,12 @@ class CreditNote(models.Model):
 
 
 class CreditNoteLine(models.Model):
-    """The part of one line of the invoice that is taken back, in positive amounts."""
+    """The part of one line of the invoice that is taken back, without tax, with the sign of the line."""
 
     note = models.ForeignKey(CreditNote, models.PROTECT, related_name="lines", verbose_name=_("credit note"))
     line = models.ForeignKey(InvoiceLine, models.PROTECT, related_name="+", verbose_name=_("line"))
     position = models.PositiveIntegerField(_("position"), default=0)
     amount_minor = models.BigIntegerField(_("amount"))
-    tax_minor = models.BigIntegerField(_("tax"))
 
     class Meta:
         verbose_name = _("line of a credit note")
@@ -86,6 +85,22 @@ class CreditNoteLine(models.Model):
 
     def __str__(self) -> str:
         return f"{self.note_id} {self.position}"
+
+
+class CreditNoteTax(TaxRow):
+    """A row of the table of taxes of a credit note, which adds up to its tax."""
+
+    note = models.ForeignKey(
+        CreditNote, models.PROTECT, related_name="taxes", verbose_name=_("credit note"), db_index=False
+    )
+
+    class Meta:
+        verbose_name = _("tax of a credit note")
+        verbose_name_plural = _("taxes of credit notes")
+        constraints = [
+            UniqueConstraint(fields=["note", "category", "rate"], name="credit_note_tax_once"),
+            CheckConstraint(condition=Q(category="S") | Q(rate=0, tax_minor=0), name="credit_note_tax_of_its_category"),
+        ]
 
 
 class IssuedDocument(models.Model):

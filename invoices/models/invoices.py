@@ -7,7 +7,7 @@ every page, job and gateway call reads that one.
 from datetime import date
 
 from django.conf import settings
-from django.core.validators import MinValueValidator
+from django.core.validators import MinValueValidator, RegexValidator
 from django.db import models
 from django.db.models import Case, CheckConstraint, F, Index, Q, UniqueConstraint, Value, When
 from django.db.models.functions import Upper
@@ -15,10 +15,14 @@ from django.utils.translation import gettext, pgettext_lazy
 from django.utils.translation import gettext_lazy as _
 
 from accounts.models import BillingProfile, InvoiceSection
+from billing_portal.core.exact_decimals import ExactDecimalField
 from billing_portal.core.spelling import Compact
 from invoices.money import MoneyOf
 from invoices.querysets import InvoiceQuerySet
 from invoices.states import InvoiceStatus, Label
+from invoices.tax import Tax, TaxCategory
+
+VATEX = RegexValidator(r"^VATEX-[A-Z0-9-]{2,14}$", _("A VATEX code begins with VATEX-, such as VATEX-EU-132-1F."))
 
 
 class NumberSeries(models.Model):
@@ -245,7 +249,7 @@ class Invoice(models.Model):
 
 
 class InvoiceLine(models.Model):
-    """One line: rounded once, here; the invoice's sums are sums of these integers."""
+    """One line: charges of one kind added up and rounded once, here; the invoice's sums are sums of these integers."""
 
     invoice = models.ForeignKey(Invoice, models.CASCADE, related_name="lines", verbose_name=_("invoice"))
     section = models.ForeignKey(
@@ -260,24 +264,29 @@ class InvoiceLine(models.Model):
     section_name = models.CharField(max_length=120, blank=True, editable=False)
     position = models.PositiveIntegerField(_("position"), default=0)
     description = models.CharField(_("description"), max_length=200)
-    quantity = models.DecimalField(_("quantity"), max_digits=16, decimal_places=4, default=1)
+    quantity = ExactDecimalField(_("quantity"), max_digits=24, decimal_places=12, default=1)
     unit = models.CharField(_("unit"), max_length=20, blank=True)
-    unit_price = models.DecimalField(
+    unit_price = ExactDecimalField(
         _("unit price"),
-        max_digits=19,
-        decimal_places=6,
+        max_digits=24,
+        decimal_places=10,
         help_text=_("In the main unit of the currency (euros, not cents), without tax."),
     )
+    tax_category = models.CharField(_("tax category"), max_length=2, choices=TaxCategory, default=TaxCategory.STANDARD)
     tax_rate = models.DecimalField(
         _("tax rate"), max_digits=6, decimal_places=3, default=0, validators=[MinValueValidator(0)],
         help_text=_("Percent."),
     )  # fmt: skip
-    tax_note = models.CharField(_("tax note"), max_length=80, blank=True)
+    exemption_reason = models.CharField(_("reason for no tax"), max_length=120, blank=True)
+    exemption_code = models.CharField(
+        _("VATEX code"), max_length=20, blank=True, validators=[VATEX],
+        help_text=_("The code of that reason, such as VATEX-EU-132-1F."),
+    )  # fmt: skip
     # The day of the service or sale, and whether credits may pay for it.
     happened_on = models.DateField(_("date"), null=True, blank=True)
     is_creditable = models.BooleanField(_("credits may pay for it"), default=True, db_default=True)
+    # Quantity times price, rounded once. Tax is computed on the sum of lines (`InvoiceTax`).
     amount_minor = models.BigIntegerField(_("amount"), default=0, editable=False)
-    tax_minor = models.BigIntegerField(_("tax"), default=0, editable=False)
 
     class Meta:
         verbose_name = _("invoice line")
@@ -286,6 +295,43 @@ class InvoiceLine(models.Model):
 
     def __str__(self) -> str:
         return self.description
+
+
+class TaxRow(models.Model):
+    """What a document says of one tax category and rate: the sum of the lines that have both, and the tax on it."""
+
+    category = models.CharField(_("tax category"), max_length=2, choices=TaxCategory)
+    rate = models.DecimalField(_("tax rate"), max_digits=6, decimal_places=3)
+    taxable_minor = models.BigIntegerField(_("taxable amount"))
+    tax_minor = models.BigIntegerField(_("tax"))
+    exemption_reason = models.CharField(_("reason for no tax"), max_length=200, blank=True)
+    exemption_code = models.CharField(_("VATEX code"), max_length=20, blank=True)
+
+    class Meta:
+        abstract = True
+
+    def __str__(self) -> str:
+        return f"{self.category} {self.rate}"
+
+    @property
+    def as_tax(self) -> Tax:
+        return Tax(*(getattr(self, name) for name in Tax._fields))
+
+
+class InvoiceTax(TaxRow):
+    """A row of the table of taxes of an issued invoice, which adds up to its tax."""
+
+    invoice = models.ForeignKey(
+        Invoice, models.PROTECT, related_name="taxes", verbose_name=_("invoice"), db_index=False
+    )
+
+    class Meta:
+        verbose_name = _("tax of an invoice")
+        verbose_name_plural = _("taxes of invoices")
+        constraints = [
+            UniqueConstraint(fields=["invoice", "category", "rate"], name="invoice_tax_once"),
+            CheckConstraint(condition=Q(category="S") | Q(rate=0, tax_minor=0), name="invoice_tax_of_its_category"),
+        ]
 
 
 class RemittanceAccount(models.Model):

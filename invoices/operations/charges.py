@@ -1,4 +1,4 @@
-"""Charge: what will be on the next invoice, recorded as it happens and rounded once, here."""
+"""Charge: what will be on the next invoice, recorded as it happens and kept exactly until it is on a line of one."""
 
 from collections.abc import Sequence
 from datetime import date, datetime
@@ -13,11 +13,13 @@ from django.utils.translation import gettext as _
 from accounts import audit
 from accounts.access import Access
 from accounts.operations.profiles import keep_currencies
+from billing_portal.core.exact_decimals import rounded_product
 from billing_portal.core.spelling import Compact
 from invoices.bulk import bulk_insert
-from invoices.models import Charge, TaxRate
-from invoices.money import UnknownCurrency
-from invoices.operations.issuing import MAX_MINOR, line_sums
+from invoices.models import Charge
+from invoices.money import UnknownCurrency, exponent
+from invoices.operations.issuing import MAX_MINOR, make_price_positive
+from invoices.tax import TaxFault, complete
 
 FIRST_DAY, LAST_DAY = date(2000, 1, 1), date(2099, 12, 31)
 # What a charge says. The same reference with the same facts is the same charge.
@@ -32,27 +34,24 @@ class CannotCharge(Exception):
 
 
 def compute_charge(charge: Charge) -> None:
-    """Sets the percentage and note of the tax rate, the amount and the tax, rounded half-up once each. Needs
-    ``profile``.
+    """Copies what the tax rate says, and makes the price positive. Rounds nothing. Needs ``profile`` and ``tax_rate``.
 
     Raises CannotCharge for amounts that no column holds, an unknown currency, and a sign that does not fit the kind.
     """
     rate = charge.tax_rate
-    if rate is not None:
-        charge.tax_percent, charge.tax_note = rate.percent, note_of(rate)
+    charge.tax_category, charge.tax_percent = rate.tax_category, rate.percent
+    charge.exemption_reason, charge.exemption_code = rate.exemption_reason, rate.exemption_code
+    make_price_positive(charge)
     try:
-        charge.amount_minor, charge.tax_minor = line_sums(
-            charge.quantity, charge.unit_price, charge.tax_percent, charge.profile.currency
-        )
-    except UnknownCurrency as error:
+        complete(charge, rate.percent)
+        amount_minor = rounded_product(charge.quantity, charge.unit_price, exponent(charge.profile.currency))
+    except (UnknownCurrency, TaxFault) as error:
         raise CannotCharge(str(error)) from error
-    except ValueError as error:
-        raise CannotCharge(_("An amount is too large.")) from error
-    if abs(charge.amount_minor) + abs(charge.tax_minor) > MAX_MINOR:
+    if abs(amount_minor) > MAX_MINOR:
         raise CannotCharge(_("An amount is too large."))
-    if charge.kind == Charge.Kind.RETURN and charge.amount_minor > 0:
+    if charge.kind == Charge.Kind.RETURN and charge.quantity > 0:
         raise CannotCharge(_("A return is deducted: its quantity or its unit price is negative."))
-    if charge.kind != Charge.Kind.RETURN and charge.amount_minor < 0:
+    if charge.kind != Charge.Kind.RETURN and charge.quantity < 0:
         raise CannotCharge(_("Only a return may be negative."))
 
 
@@ -71,7 +70,7 @@ def record_charges(charges: Sequence[Charge], *, access: Access, at: datetime) -
 
 @transaction.atomic
 def record_charge(*, access: Access, charge: Charge, at: datetime) -> Charge:
-    """Stores a new charge for the profile's next invoice, with the percentage and note of its tax rate.
+    """Stores a new charge for the profile's next invoice, with what its tax rate says.
 
     Returns the charge, the earlier one for a source reference that came before with the same facts. Raises CannotCharge
     for anything that cannot be charged, CurrencyChanged. Rights are the caller's: staff and import.
@@ -83,10 +82,11 @@ def record_charge(*, access: Access, charge: Charge, at: datetime) -> Charge:
     for name in ("description", "unit", "source_reference"):
         setattr(charge, name, getattr(charge, name).strip())
     charge.created_at, charge.created_by = at, access.user
+    make_price_positive(charge)
     earlier = _recorded_before(charge)
     if earlier is not None:
         return earlier
-    _complete(charge)
+    _check(charge)
     keep_currencies([charge.profile])
     try:
         with transaction.atomic():
@@ -98,17 +98,19 @@ def record_charge(*, access: Access, charge: Charge, at: datetime) -> Charge:
         return earlier
     audit.record(
         access=access, at=at, action="charge.recorded", subject=charge.description[:120],
-        profile=charge.profile, charge=charge.pk, amount=charge.amount_minor,
+        profile=charge.profile, charge=charge.pk, amount=_amount_of(charge),
     )  # fmt: skip
     return charge
 
 
-def _complete(charge: Charge) -> None:
+def _check(charge: Charge) -> None:
     """Checks the facts and sets what follows from them. Raises CannotCharge."""
-    if charge.tax_rate is not None and not charge.tax_rate.is_active:
+    if charge.tax_rate_id is None:
+        raise CannotCharge(_("Choose a tax rate. What is not taxed needs one too: it gives the reason."))
+    if not charge.tax_rate.is_active:
         raise CannotCharge(_("The tax rate %(name)s is no longer in use.") % {"name": charge.tax_rate})
     try:
-        charge.clean_fields(exclude=["profile", "section", "tax_rate", "created_by", "invoice", "amount_minor"])
+        charge.clean_fields(exclude=["profile", "section", "tax_rate", "tax_category", "created_by", "invoice"])
     except ValidationError as error:
         faults = (f"{_label(name)}: {' '.join(messages)}" for name, messages in error.message_dict.items())
         raise CannotCharge(" ".join(faults)) from error
@@ -117,11 +119,6 @@ def _complete(charge: Charge) -> None:
     if not FIRST_DAY <= charge.happened_on <= LAST_DAY:
         raise CannotCharge(_("The date is not between 2000 and 2099."))
     compute_charge(charge)
-
-
-def note_of(rate: TaxRate) -> str:
-    """What is printed beside the percentage. A reverse charge has to be named on the invoice, so it always is."""
-    return rate.note or ("Reverse charge" if rate.is_reverse_charge else "")
 
 
 def _recorded_before(charge: Charge) -> Charge | None:
@@ -145,6 +142,11 @@ def _label(name: str) -> str:
     return str(field.verbose_name)
 
 
+def _amount_of(charge: Charge) -> int:
+    """Of this charge alone, for the audit trail: minor units, rounded."""
+    return rounded_product(charge.quantity, charge.unit_price, exponent(charge.profile.currency))
+
+
 @transaction.atomic
 def remove_charge(*, access: Access, charge_id: int, at: datetime) -> None:
     """Removes a charge. Raises CannotCharge for one that is on an invoice, or is gone. Rights are the caller's."""
@@ -155,7 +157,7 @@ def remove_charge(*, access: Access, charge_id: int, at: datetime) -> None:
         raise CannotCharge(_("The charge is on an invoice and stays. Give the customer a credit instead."))
     audit.record(
         access=access, at=at, action="charge.removed", subject=charge.description[:120], profile=charge.profile,
-        charge=charge.pk, amount=charge.amount_minor, happened_on=charge.happened_on.isoformat(),
+        charge=charge.pk, amount=_amount_of(charge), happened_on=charge.happened_on.isoformat(),
         source_reference=charge.source_reference,
     )  # fmt: skip
     charge.delete()

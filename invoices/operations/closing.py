@@ -12,64 +12,80 @@ profile and period.
   lies in the past.
 - A disabled profile is still billed. One that staff closed is passed over, and caught up when it is opened again.
 
-Charges are never read: they are marked, added up and copied into lines by one statement a chunk.
+Charges are never read: they are marked, and added up into lines, by one statement a chunk each. An amount is rounded
+where a line is made, and the tax on the sum of the lines (`invoices.tax`).
 """
 
 import logging
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from itertools import chain
-from typing import NamedTuple
 
 from django.db import DataError, IntegrityError, connection, reset_queries, transaction
-from django.db.models import Count, Q, QuerySet, Sum
+from django.db.models import Q, QuerySet
 
 from accounts.access import Access, system_access
 from accounts.models import BillingProfile
+from billing_portal.core.exact_decimals import product_sql, sum_sql
 from billing_portal.core.time_zones import has_come, latest_day, seller_day
 from invoices.bulk import bulk_insert, new_row, reserve_ids
-from invoices.models import Charge, Invoice, PeriodClosing
-from invoices.money import Money
-from invoices.operations.issuing import CannotIssue, issue_invoices
+from invoices.models import Charge, Invoice, InvoiceLine, PeriodClosing
+from invoices.money import Money, exponent
+from invoices.operations.issuing import CannotIssue, issue_invoices, stored_taxes
 from invoices.periods import Period, closable_periods, current_period, period_after
 from invoices.remittances import Remittances
+from invoices.tax import Tax
 
 log = logging.getLogger("portal.closing")
 
 Outcome = PeriodClosing.Outcome
 CHUNK = 500
 # Nobody knows how many charges a profile has until they are read. So a run begins with few profiles at once, and a
-# chunk that made many lines is followed by a smaller one: no transaction takes long.
+# chunk that held many is followed by a smaller one: no transaction takes long.
 FIRST_CHUNK = 50
-MANY_LINES = 20_000
+MANY_CHARGES = 20_000
 # What the rows of a single profile can be the reason of. A database that does not answer is none of these.
 UNFIT = (CannotIssue, DataError, IntegrityError, ArithmeticError, LookupError, TypeError, ValueError)
 
 # The charges are marked before they are added up, so that what is added up is what is on the invoice: one that is
 # recorded meanwhile is on neither, and one that is being removed is waited for.
 MARK_CHARGES = """
-WITH closing (profile_id, end_on, invoice_id) AS (VALUES {rows})
-UPDATE invoices_charge SET invoice_id = closing.invoice_id FROM closing
+UPDATE invoices_charge SET invoice_id = closing.column3 FROM (VALUES {rows}) AS closing
 WHERE invoices_charge.invoice_id IS NULL
-AND invoices_charge.profile_id = closing.profile_id AND invoices_charge.happened_on < closing.end_on
+AND invoices_charge.profile_id = closing.column1 AND invoices_charge.happened_on < closing.column2
 """
-# What a line copies from its charge. Lines stand by section, and within it by day.
-COPIED = (
-    "invoice_id", "section_id", "description", "quantity", "unit", "unit_price", "tax_note", "happened_on",
-    "is_creditable", "amount_minor", "tax_minor",
+# Charges that agree in these are one line: what is added up is their quantity, and nothing was rounded before.
+SAME = (
+    "section_id", "description", "unit", "unit_price", "tax_category", "tax_percent", "exemption_reason",
+    "exemption_code", "is_creditable",
 )  # fmt: skip
-LINE_OF_CHARGE = {name: f"charge.{name}" for name in COPIED} | {
-    "section_name": "section.name",
-    "tax_rate": "charge.tax_percent",
-    "position": """row_number() OVER (
-        PARTITION BY charge.invoice_id ORDER BY section.name, section.id, charge.happened_on, charge.id)""",
-}
+LINE = ", ".join(SAME).replace("tax_percent", "tax_rate")
+# Lines stand by section, and within it by the day of their first charge. A line of one day names it.
+LINES_OF_CHARGES = f"""
+WITH line AS (
+    SELECT charge.invoice_id, section.name AS section_name, {", ".join(f"charge.{name}" for name in SAME)},
+    {{sum}} AS quantity, MIN(charge.happened_on) AS first_on, MAX(charge.happened_on) AS last_on,
+    MIN(charge.id) AS first_id
+    FROM invoices_charge AS charge JOIN accounts_invoicesection AS section ON section.id = charge.section_id
+    WHERE charge.invoice_id IN ({{marks}})
+    GROUP BY charge.invoice_id, section.name, {", ".join(f"charge.{name}" for name in SAME)}
+)
+"""  # noqa: S608  written out above
 WRITE_LINES = f"""
-INSERT INTO invoices_invoiceline ({", ".join(LINE_OF_CHARGE)}) SELECT {", ".join(LINE_OF_CHARGE.values())}
-FROM invoices_charge AS charge JOIN accounts_invoicesection AS section ON section.id = charge.section_id
-WHERE charge.invoice_id IN ({{marks}})
+INSERT INTO invoices_invoiceline (invoice_id, section_name, {LINE}, quantity, position, happened_on, amount_minor)
+{LINES_OF_CHARGES}
+SELECT invoice_id, section_name, {", ".join(SAME)}, quantity,
+row_number() OVER (PARTITION BY invoice_id ORDER BY section_name, section_id, first_on, first_id),
+CASE WHEN first_on = last_on THEN first_on END, {{product}}
+FROM line
+"""  # noqa: S608  written out above
+ADDED_UP = f"SELECT invoice_id, {', '.join(SAME)}, quantity, {{product}} FROM line"  # noqa: S608  written out above
+STORED = f"SELECT invoice_id, {LINE}, quantity, amount_minor FROM invoices_invoiceline WHERE invoice_id IN ({{marks}})"  # noqa: S608
+DIFFERING_LINES = f"""{LINES_OF_CHARGES}
+SELECT invoice_id FROM ({ADDED_UP} EXCEPT {STORED}) AS missing
+UNION SELECT invoice_id FROM ({STORED} EXCEPT {ADDED_UP}) AS unknown
 """  # noqa: S608  written out above
 MOVE_PROFILES = """
 WITH moved (id, billed_until_on, next_invoice_on) AS (VALUES {rows})
@@ -85,6 +101,7 @@ class Closed:
     billed: int = 0
     nothing: int = 0
     carried: int = 0
+    charges: int = 0
     lines: int = 0
     minor: Counter[str] = field(default_factory=Counter)
     invoice_ids: list[int] = field(default_factory=list)
@@ -101,16 +118,10 @@ class Closed:
 
     def add(self, other: "Closed") -> None:
         """All but the ids, which would be as many as there are invoices."""
-        for name in ("profiles", "billed", "nothing", "carried", "lines"):
+        for name in ("profiles", "billed", "nothing", "carried", "charges", "lines"):
             setattr(self, name, getattr(self, name) + getattr(other, name))
         self.minor += other.minor
         self.failed |= other.failed
-
-
-class Sums(NamedTuple):
-    lines: int = 0
-    charges_minor: int = 0
-    tax_minor: int = 0
 
 
 def close_due(*, at: datetime, limit: int = CHUNK) -> int:
@@ -198,9 +209,9 @@ class _Run:
                 return self._next_chunk()
             closed = Closed(profiles=1, failed={profile.code: str(problem) for profile in locked})
         self.last = last
-        if closed.lines > MANY_LINES:
-            self.size = max(1, self.size * MANY_LINES // closed.lines)
-        elif 2 * closed.lines <= MANY_LINES:
+        if closed.charges > MANY_CHARGES:
+            self.size = max(1, self.size * MANY_CHARGES // closed.charges)
+        elif 2 * closed.charges <= MANY_CHARGES:
             self.size = min(self.chunk, 2 * self.size)
         return closed
 
@@ -234,14 +245,14 @@ class _Run:
     def _close_one_each(self, periods: dict[BillingProfile, Period], closed: Closed) -> None:
         ids = reserve_ids(Invoice, len(periods))
         planned = [(profile, period, pk) for (profile, period), pk in zip(periods.items(), ids, strict=True)]
-        mark_charges((profile.pk, period.end_on, pk) for profile, period, pk in planned)
-        sums = sums_of(ids)
+        closed.charges += mark_charges((profile.pk, period.end_on, pk) for profile, period, pk in planned)
+        closed.lines += write_lines((profile.currency, pk) for profile, _period, pk in planned)
+        taxes = stored_taxes(ids)
         closings, invoices = [], []
         for profile, period, invoice_id in planned:
-            of_charges = sums.get(invoice_id, Sums())
             closing = new_row(
                 PeriodClosing, profile_id=profile.pk, start_on=period.start_on, end_on=period.end_on, closed_at=self.at,
-                outcome=_outcome(profile, of_charges),
+                outcome=_outcome(profile, taxes.get(invoice_id, ())),
             )  # fmt: skip
             closings.append(closing)
             setattr(closed, closing.outcome, getattr(closed, closing.outcome) + 1)
@@ -250,47 +261,68 @@ class _Run:
                 invoice = new_row(
                     Invoice, id=invoice_id, currency=profile.currency, issued_on=seller_day(self.at),
                     period_start_on=period.start_on, period_end_on=period.last_on,
-                    charges_minor=of_charges.charges_minor, tax_minor=of_charges.tax_minor,
                 )  # fmt: skip
                 invoice.profile = profile
                 invoices.append(invoice)
         billed = [invoice.pk for invoice in invoices]
-        Charge.objects.filter(invoice_id__in=set(ids).difference(billed)).update(invoice=None)
-        # Lines first: the series of numbers, which everybody who issues waits for, is locked as late as possible. That
-        # they have an invoice is checked at the end of the transaction.
-        closed.lines += write_lines(billed)
+        if waiting := set(taxes).difference(billed):
+            closed.lines -= InvoiceLine.objects.filter(invoice_id__in=waiting).delete()[0]
+            Charge.objects.filter(invoice_id__in=waiting).update(invoice=None)
         bulk_insert(PeriodClosing, closings)
         if invoices:
-            issue_invoices(invoices, access=self.access, at=self.at, remittances=self.remittances)
+            issue_invoices(
+                invoices, access=self.access, at=self.at, remittances=self.remittances,
+                taxes={pk: taxes[pk] for pk in billed if pk in taxes},
+            )  # fmt: skip
         for invoice in invoices:
             closed.minor[invoice.currency] += invoice.total_minor
         closed.invoice_ids += billed
 
 
-def _outcome(profile: BillingProfile, sums: Sums) -> str:
-    if sums.charges_minor + sums.tax_minor < 0:
+def _outcome(profile: BillingProfile, taxes: Sequence[Tax]) -> str:
+    if sum(tax.total_minor for tax in taxes) < 0:
         return Outcome.CARRIED.value
-    return (Outcome.BILLED if sums.lines or profile.issues_empty_invoices else Outcome.NOTHING).value
+    return (Outcome.BILLED if taxes or profile.issues_empty_invoices else Outcome.NOTHING).value
 
 
-def mark_charges(closings: Iterable[tuple[int, date, int]]) -> None:
-    """Puts unbilled charges on an invoice that may be written later. Rows: profile, day after the last, invoice."""
-    _execute(MARK_CHARGES, closings)
+def mark_charges(closings: Iterable[tuple[int, date, int]]) -> int:
+    """Puts unbilled charges on an invoice that may be written later. Rows: profile, day after the last, invoice.
+    Returns how many charges there were."""
+    return _execute(MARK_CHARGES, closings)
 
 
-def sums_of(invoice_ids: Sequence[int]) -> dict[int, Sums]:
-    charges = Charge.objects.filter(invoice_id__in=invoice_ids).order_by().values_list("invoice_id")
-    rows = charges.annotate(Count("pk"), Sum("amount_minor"), Sum("tax_minor"))
-    return {invoice_id: Sums(*map(int, sums)) for invoice_id, *sums in rows}
-
-
-def write_lines(invoice_ids: Sequence[int]) -> int:
-    """Makes a line of every charge of these invoices, with the same sums. Returns how many."""
-    if not invoice_ids:
-        return 0
+def write_lines(invoices: Iterable[tuple[str, int]]) -> int:
+    """Adds the charges of invoices up into lines. Rows: currency, invoice. Returns how many lines there are."""
+    count = 0
     with connection.cursor() as cursor:
-        cursor.execute(WRITE_LINES.format(marks=", ".join(["%s"] * len(invoice_ids))), list(invoice_ids))
-        return int(cursor.rowcount)
+        for statement, values in _about_lines(WRITE_LINES, invoices):
+            cursor.execute(statement, values)
+            count += int(cursor.rowcount)
+    return count
+
+
+def differing_lines(invoices: Iterable[tuple[str, int]]) -> set[int]:
+    """Invoices of a billing run whose stored lines are not what their charges come to. Rows: currency, invoice."""
+    differing: set[int] = set()
+    with connection.cursor() as cursor:
+        for statement, values in _about_lines(DIFFERING_LINES, invoices):
+            cursor.execute(statement, values)
+            differing |= {row[0] for row in cursor.fetchall()}
+    return differing
+
+
+def _about_lines(statement: str, invoices: Iterable[tuple[str, int]]) -> Iterator[tuple[str, list[int]]]:
+    """The statement for all invoices in currencies with so many decimals, and its values."""
+    by_digits: dict[int, list[int]] = defaultdict(list)
+    for currency, invoice_id in invoices:
+        by_digits[exponent(currency)].append(invoice_id)
+    vendor = connection.vendor
+    for digits, ids in by_digits.items():
+        sql = statement.format(
+            marks=", ".join(["%s"] * len(ids)), sum=sum_sql("charge.quantity", vendor),
+            product=product_sql("quantity", "unit_price", digits, vendor),
+        )  # fmt: skip
+        yield sql, ids * sql.count(" IN (")
 
 
 def move_profiles(rows: Iterable[tuple[int, date, date]]) -> None:
@@ -298,9 +330,10 @@ def move_profiles(rows: Iterable[tuple[int, date, date]]) -> None:
     _execute(MOVE_PROFILES, rows)
 
 
-def _execute(statement: str, rows: Iterable[tuple[int | date, ...]]) -> None:
+def _execute(statement: str, rows: Iterable[tuple[int | date, ...]]) -> int:
     adapt = connection.ops.adapt_datefield_value
     values = [[adapt(value) if isinstance(value, date) else value for value in row] for row in rows]
     marks = f"({', '.join(['%s'] * len(values[0]))})"
     with connection.cursor() as cursor:
         cursor.execute(statement.format(rows=", ".join([marks] * len(values))), [*chain.from_iterable(values)])
+        return int(cursor.rowcount)

@@ -5,8 +5,9 @@ paid with credits goes back to those. Of a line no more is taken back than earli
 """
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from datetime import date, datetime
+from decimal import Decimal
 from typing import NamedTuple
 
 from django.conf import settings
@@ -20,13 +21,14 @@ from accounts.access import Access, require_staff
 from billing_portal.core.time_zones import seller_day
 from invoices.fingerprints import chain_note
 from invoices.ledger import RECEIVABLE, REVENUE, book, tax_account, transfer
-from invoices.models import Credit, CreditNote, CreditNoteLine, Invoice, InvoiceLine, Transfer
-from invoices.money import Money
+from invoices.models import Credit, CreditNote, CreditNoteLine, CreditNoteTax, Invoice, InvoiceLine, Transfer
+from invoices.money import Money, percent_of, without_tax
 from invoices.numbering import take_numbers
 from invoices.operations.credits import SETTLED, add_credit, apply_noted, give_credits_back, settle_credited
 from invoices.operations.dunning import lock_profile, reinstate
 from invoices.payability import wait_text
 from invoices.states import InvoiceStatus
+from invoices.tax import Tax
 
 PAID_WITH = gettext_noop("Credit note")  # translated where it is shown
 
@@ -36,26 +38,121 @@ class CannotCorrect(Exception):
 
 
 class Part(NamedTuple):
-    """What a credit note takes of a line, or what one could still take: with the sign that the line has."""
+    """What a credit note takes of a line, or what one could still take: without tax, with the sign of the line."""
 
     line: InvoiceLine
     amount_minor: int
-    tax_minor: int
+
+    @property
+    def treatment(self) -> tuple[str, Decimal]:
+        return self.line.tax_category, self.line.tax_rate
+
+
+class Taken(NamedTuple):
+    """What a note takes: parts of lines, and the tax on them by category and rate."""
+
+    parts: list[Part]
+    taxes: list[Tax]
 
     @property
     def total_minor(self) -> int:
-        return self.amount_minor + self.tax_minor
+        return sum(part.amount_minor for part in self.parts) + sum(tax.tax_minor for tax in self.taxes)
 
 
-def rest_of(invoice: Invoice) -> list[Part]:
-    """What is left of each line of an invoice after its credit notes. Two queries."""
-    sums = CreditNoteLine.objects.filter(note__invoice=invoice).order_by().values_list("line")
-    taken = {pk: (amount, tax) for pk, amount, tax in sums.annotate(Sum("amount_minor"), Sum("tax_minor"))}
-    parts = []
-    for line in invoice.lines.order_by("position", "pk"):
-        amount, tax = taken.get(line.pk, (0, 0))
-        parts.append(Part(line, line.amount_minor - amount, line.tax_minor - tax))
-    return parts
+class Rest(NamedTuple):
+    """What is left of an invoice after its credit notes: of each line, and of each tax. ``billed`` are the taxes that
+    the invoice had."""
+
+    parts: list[Part]
+    taxes: list[Tax]
+    billed: list[Tax]
+    currency: str
+
+    @property
+    def total_minor(self) -> int:
+        return sum(tax.total_minor for tax in self.taxes)
+
+    @property
+    def all(self) -> Taken:
+        return Taken(self.parts, self.taxes)
+
+    def taken(self, amounts: Mapping[int, int] | None, total_minor: int | None = None) -> Taken:
+        """What `credit_note` is asked for. Raises CannotCorrect."""
+        if total_minor is not None:
+            return self.spread(total_minor)
+        return self.all if amounts is None else self.chosen(amounts)
+
+    def chosen(self, amounts: Mapping[int, int]) -> Taken:
+        """So much of each line, without tax, by line id. Raises CannotCorrect."""
+        left = {part.line.pk: part for part in self.parts}
+        if not amounts.keys() <= left.keys():
+            raise CannotCorrect(_("That is not a line of this invoice."))
+        parts = []
+        for pk, minor in amounts.items():
+            part = left[pk]
+            if not min(part.amount_minor, 0) <= minor <= max(part.amount_minor, 0):
+                raise CannotCorrect(
+                    _("Only %(rest)s is left of “%(line)s”.")
+                    % {"line": part.line.description, "rest": Money(part.amount_minor, self.currency)}
+                )
+            if minor:
+                parts.append(Part(part.line, minor))
+        return Taken(parts, self._taxes_on(parts))
+
+    def _taxes_on(self, parts: Iterable[Part]) -> list[Tax]:
+        """The tax on all that was taken so far and these parts, less that on what was taken so far: so the notes of an
+        invoice come to its tax together, and each differs by less than one minor unit from its own percentage."""
+        nets = Counter[tuple[str, Decimal]]()
+        for part in parts:
+            nets[part.treatment] += part.amount_minor
+        taxes = []
+        for billed, left in zip(self.billed, self.taxes, strict=True):
+            if net := nets[billed.treatment]:
+                after = billed.taxable_minor - left.taxable_minor + net
+                until = billed.tax_minor if after == billed.taxable_minor else percent_of(after, billed.rate)
+                tax = until - (billed.tax_minor - left.tax_minor)
+                tax = max(min(left.tax_minor, 0), min(tax, max(left.tax_minor, 0)))
+                taxes.append(left._replace(taxable_minor=net, tax_minor=tax))
+        return taxes
+
+    def spread(self, minor: int) -> Taken:
+        """An amount with tax, less than all that is left, over what is left of each tax and, within it, each line."""
+        owed = [tax for tax in self.taxes if tax.total_minor > 0]
+        shares = Money(minor, self.currency).split([tax.total_minor for tax in owed])
+        parts, taxes = [], []
+        for left, share in zip(owed, shares, strict=True):
+            tax_minor = share.minor - without_tax(share.minor, left.rate)
+            tax_minor = left.tax_minor if share.minor == left.total_minor else min(tax_minor, left.tax_minor)
+            lines = [part for part in self.parts if part.treatment == left.treatment and part.amount_minor > 0]
+            net = Money(share.minor - tax_minor, self.currency)
+            amounts = net.split([part.amount_minor for part in lines])
+            parts += [
+                Part(part.line, amount.minor) for part, amount in zip(lines, amounts, strict=True) if amount.minor
+            ]
+            if share.minor:
+                taxes.append(left._replace(taxable_minor=net.minor, tax_minor=tax_minor))
+        return Taken(parts, taxes)
+
+
+def rest_of(invoice: Invoice) -> Rest:
+    """What is left of an issued invoice after its credit notes. Four queries."""
+    lines = CreditNoteLine.objects.filter(note__invoice=invoice).order_by().values_list("line")
+    taken = dict(lines.annotate(Sum("amount_minor")))
+    parts = [
+        Part(line, line.amount_minor - int(taken.get(line.pk, 0))) for line in invoice.lines.order_by("position", "pk")
+    ]
+    notes = CreditNoteTax.objects.filter(note__invoice=invoice).order_by().values_list("category", "rate")
+    taxed = {
+        (category, rate): (int(net), int(tax))
+        for category, rate, net, tax in notes.annotate(Sum("taxable_minor"), Sum("tax_minor"))
+    }
+    billed = [row.as_tax for row in invoice.taxes.order_by("pk")]
+    taxes = []
+    for tax in billed:
+        net_minor, tax_minor = taxed.get(tax.treatment, (0, 0))
+        left = tax._replace(taxable_minor=tax.taxable_minor - net_minor, tax_minor=tax.tax_minor - tax_minor)
+        taxes.append(left)
+    return Rest(parts, taxes, billed, invoice.currency)
 
 
 @transaction.atomic
@@ -64,17 +161,19 @@ def credit_note(
     access: Access,
     invoice_id: int,
     amounts: Mapping[int, int] | None = None,
+    total_minor: int | None = None,
     reason: str,
     today: date,
     at: datetime,
     shown_rest: int | None = None,
 ) -> CreditNote:
-    """Takes back all that is left of an issued invoice, or of each line as much as ``amounts`` says.
+    """Takes back all that is left of an issued invoice, or of each line as much as ``amounts`` says, or an amount that
+    is spread over them.
 
-    ``amounts`` holds minor units with tax by line id, with the sign of the line; ``today`` is the note's date;
-    ``shown_rest`` what the page said was left, so that a form sent twice makes one note. Raises NotAllowed,
-    Invoice.DoesNotExist, and CannotCorrect without a reason, for a draft or void invoice, while a payment is in
-    progress or disputed, and for more than is left of a line or of the invoice.
+    ``amounts`` holds minor units without tax by line id, with the sign of the line; ``total_minor`` is with tax and
+    less than what is left; ``today`` is the note's date; ``shown_rest`` what the page said was left, so that a form
+    sent twice makes one note. Raises NotAllowed, Invoice.DoesNotExist, and CannotCorrect without a reason, for a draft
+    or void invoice, while a payment is in progress or disputed, and for more than is left of a line or of the invoice.
     """
     require_staff(access)
     invoice = Invoice.objects.select_related("profile").locked().get(pk=invoice_id)
@@ -87,11 +186,11 @@ def credit_note(
     if invoice.disputed_at is not None:
         raise CannotCorrect(_("A payment of this invoice is disputed. Wait for the outcome: its money may go back."))
     rest = rest_of(invoice)
-    left = sum(part.total_minor for part in rest)
+    left = rest.total_minor
     if shown_rest not in {None, left}:
         raise CannotCorrect(_("A credit note was made meanwhile. Look at what is left."))
-    parts = rest if amounts is None else chosen_parts(rest, amounts, invoice.currency)
-    total = sum(part.total_minor for part in parts)
+    taken = rest.taken(amounts, total_minor)
+    total = taken.total_minor
     if total <= 0:
         raise CannotCorrect(_("There is nothing to credit."))
     if total > left:
@@ -100,7 +199,7 @@ def credit_note(
     due = invoice.open_minor if invoice.status == InvoiceStatus.OPEN else 0
     given_back = _give_back(invoice, total - due, access=access, at=at, note=reason.strip())
     note = write_note(
-        invoice, parts, access=access, reason=reason, today=today, at=at, due_minor=due, given_back_minor=given_back
+        invoice, taken, access=access, reason=reason, today=today, at=at, due_minor=due, given_back_minor=given_back
     )
     if invoice.status == InvoiceStatus.PAID:
         invoice.credited_minor += given_back  # taken off by the note, where credits had paid for it
@@ -116,43 +215,20 @@ def take_off(*, access: Access, invoice_id: int, minor: int, reason: str, at: da
     is left. What earlier notes took is paid with the credit that they became, so that nobody owes what was taken back.
     Returns the note, None where earlier notes left nothing. Raises what `credit_note` raises."""
     invoice = Invoice.objects.select_related("profile").locked().get(pk=invoice_id)
-    rest = rest_of(invoice)
-    left = max(0, sum(part.total_minor for part in rest))
+    left = max(0, rest_of(invoice).total_minor)
     if minor > left:
         apply_noted(invoice, most_minor=minor - left, access=access, at=at)
     if not left:
         return None
-    amounts = None
-    if minor < left:
-        owed = [part for part in rest if part.total_minor > 0]
-        shares = Money(minor, invoice.currency).split([part.total_minor for part in owed])
-        amounts = {part.line.pk: share.minor for part, share in zip(owed, shares, strict=True)}
-    today = seller_day(at)
-    return credit_note(access=access, invoice_id=invoice_id, amounts=amounts, reason=reason, today=today, at=at)
-
-
-def chosen_parts(rest: Sequence[Part], amounts: Mapping[int, int], currency: str) -> list[Part]:
-    """Splits each amount into amount and tax, in the proportion of what is left. Raises CannotCorrect."""
-    left = {part.line.pk: part for part in rest}
-    if not amounts.keys() <= left.keys():
-        raise CannotCorrect(_("That is not a line of this invoice."))
-    parts = []
-    for pk, minor in amounts.items():
-        part = left[pk]
-        if minor and not min(part.total_minor, 0) <= minor <= max(part.total_minor, 0):
-            raise CannotCorrect(
-                _("Only %(rest)s is left of “%(line)s”.")
-                % {"line": part.line.description, "rest": Money(part.total_minor, currency)}
-            )
-        if minor:
-            amount, tax = Money(minor, currency).split([abs(part.amount_minor), abs(part.tax_minor)])
-            parts.append(Part(part.line, amount.minor, tax.minor))
-    return parts
+    return credit_note(
+        access=access, invoice_id=invoice_id, total_minor=minor if minor < left else None, reason=reason,
+        today=seller_day(at), at=at,
+    )  # fmt: skip
 
 
 def write_note(
     invoice: Invoice,
-    parts: Sequence[Part],
+    taken: Taken,
     *,
     access: Access,
     reason: str,
@@ -165,7 +241,7 @@ def write_note(
     """Writes a note of a locked invoice, with its number, and the credit that its rest becomes. The caller changes the
     invoice: it loses what was due, and what was given back to credits just before."""
     number = take_numbers(settings.CREDIT_NOTE_NUMBER_PREFIX)[0]
-    charges, tax = sum(part.amount_minor for part in parts), sum(part.tax_minor for part in parts)
+    charges, tax = sum(part.amount_minor for part in taken.parts), sum(tax.tax_minor for tax in taken.taxes)
     applied = min(charges + tax, due_minor + given_back_minor)
     credit = None
     if rest := charges + tax - applied:
@@ -194,20 +270,17 @@ def write_note(
         created_by=access.user,
     )
     lines = [
-        CreditNoteLine(
-            note=note, line=part.line, position=position, amount_minor=part.amount_minor, tax_minor=part.tax_minor
-        )
-        for position, part in enumerate(parts, start=1)
-        if part.amount_minor or part.tax_minor
+        CreditNoteLine(note=note, line=part.line, position=position, amount_minor=part.amount_minor)
+        for position, part in enumerate(taken.parts, start=1)
+        if part.amount_minor
     ]
     chain_note(settings.CREDIT_NOTE_NUMBER_PREFIX, note, lines)
     note.save(force_insert=True)
     for line in lines:
         line.note_id = note.pk
     CreditNoteLine.objects.bulk_create(lines)
-    taxes = Counter[str]()
-    for part in parts:
-        taxes[tax_account(part.line.tax_rate)] += part.tax_minor
+    CreditNoteTax.objects.bulk_create(CreditNoteTax(note=note, **tax._asdict()) for tax in taken.taxes)
+    accounts = {REVENUE: charges} | {tax_account(*tax.treatment): tax.tax_minor for tax in taken.taxes}
     book(
         *(
             transfer(
@@ -215,7 +288,7 @@ def write_note(
                 key=f"credit_note:{number}/{account}", profile_id=invoice.profile_id, invoice_id=invoice.pk,
                 reference=number, at=at,
             )
-            for account, minor in {REVENUE: charges, **taxes}.items()
+            for account, minor in accounts.items()
         )
     )  # fmt: skip
     audit.record(

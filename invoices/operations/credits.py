@@ -25,7 +25,7 @@ from accounts.access import Access, require_staff
 from accounts.models import AuditEntry, BillingProfile, User
 from invoices.ledger import BANK, CUSTOMER_CREDIT, GOODWILL, RECEIVABLE, book, transfer
 from invoices.models import Credit, CreditEntry, Invoice, InvoiceLine, Transfer
-from invoices.money import Money
+from invoices.money import Money, percent_of
 from invoices.operations.dunning import lock_profile, reinstate
 from invoices.payability import wait_text
 from invoices.states import InvoiceStatus, check_move
@@ -120,9 +120,13 @@ def _apply(
 
 
 def _creditable(invoices: Iterable[Invoice]) -> dict[int, int]:
+    """What the lines that credits may pay for come to, with the tax on them. One query."""
     lines = InvoiceLine.objects.filter(invoice__in=[invoice.pk for invoice in invoices], is_creditable=True)
-    sums = lines.order_by().values_list("invoice").annotate(minor=Sum(F("amount_minor") + F("tax_minor")))
-    return dict(sums)
+    nets = lines.order_by().values_list("invoice", "tax_category", "tax_rate").annotate(Sum("amount_minor"))
+    sums = Counter[int]()
+    for pk, _category, rate, net in nets:
+        sums[pk] += int(net) + percent_of(int(net), rate)
+    return sums
 
 
 def _take(most: int, lots: Iterable[Credit], left: dict[int, int]) -> Iterator[tuple[Credit, int]]:

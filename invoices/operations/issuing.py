@@ -6,7 +6,7 @@ these two.
 """
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import date, datetime, time, timedelta
 from decimal import Decimal
 from typing import Any
@@ -20,22 +20,27 @@ from django.utils.translation import gettext_noop
 
 from accounts import audit
 from accounts.access import Access
-from accounts.models import AuditEntry, BillingProfile
+from accounts.models import AuditEntry, BillingProfile, TaxId
 from accounts.operations.profiles import keep_currencies
+from billing_portal.core.exact_decimals import rounded_product
 from billing_portal.core.time_zones import seller_day
 from invoices import fingerprints
-from invoices.bulk import bulk_insert, reserve_ids
+from invoices.bulk import bulk_insert, new_row, reserve_ids
 from invoices.ledger import OPENING, RECEIVABLE, REVENUE, tax_account, transfer
-from invoices.models import Invoice, InvoiceLine, Transfer
-from invoices.money import Money, percent_of, rounded_minor
+from invoices.models import Charge, Invoice, InvoiceLine, InvoiceTax, Transfer
+from invoices.money import Money, exponent
 from invoices.numbering import creditor_reference, take_numbers
 from invoices.operations.credits import apply_at_issue
 from invoices.operations.dunning import next_reminder
 from invoices.remittances import Remittances
 from invoices.states import InvoiceStatus, WrongState, check_move
+from invoices.tax import Tax, TaxFault, complete, fault_of, taxes_of
 
 MAX_MINOR = 10**15
-LINE_SUMS = ["amount_minor", "tax_minor", "section_name"]
+# What `compute_line` sets.
+COMPUTED = [
+    "amount_minor", "section_name", "quantity", "unit_price", "exemption_reason", "exemption_code",
+]  # fmt: skip
 # Of the names of countries in an issued invoice, which stays as it was whoever issued it and whoever reads it.
 DOCUMENT_LANGUAGE = "en"
 # An invoice that is older than this when it is written down is history: nobody is told that it has come.
@@ -47,34 +52,75 @@ class CannotIssue(Exception):
     """The draft cannot be issued, or its lines make no invoice. The message may be shown to staff."""
 
 
-def line_sums(quantity: Decimal, unit_price: Decimal, tax_rate: Decimal, currency: str) -> tuple[int, int]:
-    """Amount and tax of a line in minor units, rounded half-up once each. Raises ValueError when one is too large."""
-    amount_minor = rounded_minor(quantity * unit_price, currency)
-    return amount_minor, percent_of(amount_minor, tax_rate)
+def make_price_positive(row: InvoiceLine | Charge) -> None:
+    """A negative price is a negative quantity at that price: a price is never negative (EN 16931, BR-27)."""
+    if row.unit_price < 0:
+        row.quantity, row.unit_price = -row.quantity, -row.unit_price
 
 
-def compute_sums(invoice: Invoice, lines: Sequence[InvoiceLine]) -> None:
-    """Sets amount and tax of each line and their sums on the invoice. Saves nothing. Raises CannotIssue for a negative
-    total (that is a credit), and for amounts that no column holds."""
+def compute_line(line: InvoiceLine, currency: str, *, may_be_nothing: bool = False) -> None:
+    """Sets the amount of a line, rounded half-up once, and what follows from its tax category, with a positive
+    price. Raises CannotIssue, also for a line that rounding would give away."""
+    make_price_positive(line)
     try:
-        for line in lines:
-            sums = line_sums(line.quantity, line.unit_price, line.tax_rate, invoice.currency)
-            line.amount_minor, line.tax_minor = sums
-            line.section_name = line.section.name if line.section is not None else ""
-    except ValueError as error:
-        raise CannotIssue(_("An amount is too large.")) from error
-    invoice.charges_minor = sum(line.amount_minor for line in lines)
-    invoice.tax_minor = sum(line.tax_minor for line in lines)
-    invoice.total_minor = invoice.charges_minor + invoice.tax_minor
-    largest = max((abs(line.amount_minor) + abs(line.tax_minor) for line in lines), default=0)
-    if max(largest, invoice.total_minor) > MAX_MINOR:
+        complete(line, line.tax_rate)
+    except TaxFault as fault:
+        raise CannotIssue(f"{line.description}: {fault}") from fault
+    line.amount_minor = rounded_product(line.quantity, line.unit_price, exponent(currency))
+    if abs(line.amount_minor) > MAX_MINOR:
         raise CannotIssue(_("An amount is too large."))
-    _check_total(invoice)
+    if not line.amount_minor and line.quantity and line.unit_price and not may_be_nothing:
+        text = _(
+            "%(line)s: the amount would be rounded to zero. Add the quantity of several lines up, or record charges,"
+            " which are added up before they are rounded."
+        )
+        raise CannotIssue(text % {"line": line.description})
+    line.section_name = line.section.name if line.section is not None else ""
 
 
-def _check_total(invoice: Invoice) -> None:
+def compute_sums(invoice: Invoice, lines: Sequence[InvoiceLine]) -> list[Tax]:
+    """Sets the amount of each line, and on the invoice their sum, the tax and the total. Saves nothing. Returns the
+    taxes. Raises CannotIssue for a line that `compute_line` refuses, for a negative total (that is a credit), and for
+    amounts that no column holds."""
+    for line in lines:  # one that was billed once may come to nothing: it was added up as far as it went
+        compute_line(line, invoice.currency, may_be_nothing=invoice.replaces_id is not None)
+    taxes = taxes_of(
+        (line.tax_category, line.tax_rate, line.exemption_reason, line.exemption_code, line.amount_minor)
+        for line in lines
+    )
+    _add_up(invoice, taxes)
+    return taxes
+
+
+def stored_taxes(invoice_ids: Sequence[int]) -> dict[int, list[Tax]]:
+    """The taxes of the stored lines of each invoice that has any. One query."""
+    columns = ("tax_category", "tax_rate", "exemption_reason", "exemption_code")
+    rows = InvoiceLine.objects.filter(invoice__in=invoice_ids).order_by("invoice", *columns)
+    nets: dict[int, list[tuple[str, Decimal, str, str, int]]] = defaultdict(list)
+    for pk, category, rate, reason, code, net in rows.values_list("invoice", *columns).annotate(Sum("amount_minor")):
+        nets[pk].append((category, rate, reason, code, int(net)))
+    return {pk: taxes_of(of_invoice) for pk, of_invoice in nets.items()}
+
+
+def _add_up(invoice: Invoice, taxes: Iterable[Tax]) -> None:
+    """Sets the sums of an invoice. Raises CannotIssue."""
+    invoice.charges_minor = invoice.tax_minor = 0
+    for tax in taxes:
+        invoice.charges_minor += tax.taxable_minor
+        invoice.tax_minor += tax.tax_minor
+    invoice.total_minor = invoice.charges_minor + invoice.tax_minor
+    if invoice.total_minor > MAX_MINOR:
+        raise CannotIssue(_("An amount is too large."))
     if invoice.total_minor < 0:
         raise CannotIssue(_("The total is negative. Give the customer a credit instead."))
+
+
+def check_taxes(invoice: Invoice, taxes: Iterable[Tax]) -> None:
+    """Raises CannotIssue when the customer's data lack what the taxes of an invoice ask for. Needs ``profile`` with
+    ``account`` and ``tax_ids``."""
+    has_vat_number = any(tax_id.kind == TaxId.Kind.VAT for tax_id in invoice.profile.account.tax_ids.all())
+    if fault := fault_of((tax.category for tax in taxes), has_vat_number=has_vat_number):
+        raise CannotIssue(fault)
 
 
 @transaction.atomic
@@ -86,19 +132,21 @@ def recompute_draft(*, invoice_id: int) -> Invoice:
         raise WrongState(_("Invoice %(number)s has been issued and does not change any more.") % {"number": invoice})
     lines = list(invoice.lines.select_related("section").order_by("position", "pk"))
     compute_sums(invoice, lines)
-    InvoiceLine.objects.bulk_update(lines, LINE_SUMS)
+    InvoiceLine.objects.bulk_update(lines, COMPUTED)
     invoice.save(update_fields=["charges_minor", "tax_minor", "total_minor"])
     return invoice
 
 
 @transaction.atomic
 def issue(*, access: Access, invoice_id: int, today: date, at: datetime) -> Invoice:
-    """Issues a stored draft; ``today`` is the invoice date. Raises CannotIssue for a draft without lines or with a
-    negative total, WrongState for an invoice that is no draft. Rights are the caller's."""
+    """Issues a stored draft; ``today`` is the invoice date. Raises CannotIssue for a draft without lines, with a
+    negative total or with a tax that lacks a reason or the customer's VAT number, WrongState for an invoice that is no
+    draft. Rights are the caller's."""
     invoice = Invoice.objects.locked().get(pk=invoice_id)
-    for refusal in _refusals([invoice]).values():
+    taxes, refusals = _compute_stored([invoice])
+    for refusal in refusals.values():
         raise refusal
-    _issue_stored([invoice], access=access, at=at, today=today)
+    _issue_stored([invoice], taxes, access=access, at=at, today=today)
     invoice.refresh_from_db()
     return invoice
 
@@ -110,47 +158,55 @@ def issue_many(
     """Issues stored drafts together, dated today where the seller is. Returns those issued, and the refused with
     what `issue` would have raised. Rights are the caller's. Some hundred at most: the series of numbers is locked."""
     invoices = list(Invoice.objects.filter(pk__in=invoice_ids).locked())
-    refusals = _refusals(invoices)
+    taxes, refusals = _compute_stored(invoices)
     issued = [invoice for invoice in invoices if invoice.pk not in refusals]
-    _issue_stored(issued, access=access, at=at)
+    _issue_stored(issued, taxes, access=access, at=at)
     return issued, [(invoice, refusals[invoice.pk]) for invoice in invoices if invoice.pk in refusals]
 
 
-def _issue_stored(invoices: Sequence[Invoice], *, access: Access, at: datetime, today: date | None = None) -> None:
+type Taxes = Mapping[int, Sequence[Tax]]
+
+
+def _issue_stored(
+    invoices: Sequence[Invoice], taxes: Taxes, *, access: Access, at: datetime, today: date | None = None
+) -> None:
+    for invoice in invoices:
+        invoice.issued_on = today or seller_day(at)
+    issue_invoices(invoices, access=access, at=at, taxes=taxes)
+
+
+def _compute_stored(invoices: Sequence[Invoice]) -> tuple[Taxes, dict[int, Exception]]:
+    """Brings the sums of locked drafts up to date with their lines and loads their profiles. Returns by id the taxes,
+    and why some cannot be issued."""
     profiles = BillingProfile.objects.select_related("account").prefetch_related("account__tax_ids")
     by_id = profiles.in_bulk({invoice.profile_id for invoice in invoices})
-    for invoice in invoices:
-        invoice.profile = by_id[invoice.profile_id]
-        invoice.issued_on = today or seller_day(at)
-    issue_invoices(invoices, access=access, at=at)
-
-
-def _refusals(invoices: Sequence[Invoice]) -> dict[int, Exception]:
-    """Brings the sums of locked drafts up to date with their lines. Returns by id why some cannot be issued."""
     lines_of: dict[int, list[InvoiceLine]] = defaultdict(list)
     rows = InvoiceLine.objects.filter(invoice__in=[invoice.pk for invoice in invoices]).select_related("section")
     for line in rows.order_by("invoice", "position", "pk"):
         lines_of[line.invoice_id].append(line)
+    taxes: dict[int, Sequence[Tax]] = {}
     refusals: dict[int, Exception] = {}
     computed: list[InvoiceLine] = []
     for invoice in invoices:
+        invoice.profile = by_id[invoice.profile_id]
         lines = lines_of[invoice.pk]
         stored = [_sums_of(line) for line in lines]
         try:
             check_move(invoice.status, InvoiceStatus.OPEN)
             if not lines:
                 raise CannotIssue(_("Add at least one line before you issue the invoice."))
-            compute_sums(invoice, lines)
+            taxes[invoice.pk] = compute_sums(invoice, lines)
+            check_taxes(invoice, taxes[invoice.pk])
         except (CannotIssue, WrongState) as refusal:
             refusals[invoice.pk] = refusal
         else:
             computed += [line for line, sums in zip(lines, stored, strict=True) if _sums_of(line) != sums]
-    InvoiceLine.objects.bulk_update(computed, LINE_SUMS, batch_size=500)
-    return refusals
+    InvoiceLine.objects.bulk_update(computed, COMPUTED, batch_size=500)
+    return taxes, refusals
 
 
 def _sums_of(line: InvoiceLine) -> list[Any]:
-    return [getattr(line, name) for name in LINE_SUMS]
+    return [getattr(line, name) for name in COMPUTED]
 
 
 def create_drafts(invoices: Sequence[Invoice], lines: Iterable[InvoiceLine], *, access: Access, at: datetime) -> None:
@@ -168,16 +224,19 @@ def issue_invoices(
     access: Access,
     at: datetime,
     remittances: Remittances | None = None,
+    taxes: Taxes | None = None,
 ) -> None:
     """Issues drafts: stored and locked ones, or new ones, which are written with their ``lines`` unless those are in
     the database already, under the ids reserved for their invoices.
 
     Transaction and rights are the caller's. A draft has its ``profile`` with ``account`` and ``tax_ids``, its invoice
-    date (``issued_on``, a day of the seller, so that numbers and dates run together) and its sums; a due date of its
-    own wins over the profile's terms, and a number of its own over our series. An invoice of zero, or one that was paid
-    before, is settled at once.
-    ``remittances`` are our bank accounts, read once by a caller with many batches.
-    Raises CannotIssue when a total is negative. The series of numbers stays locked until the transaction ends.
+    date (``issued_on``, a day of the seller, so that numbers and dates run together); a due date of its own wins over
+    the profile's terms, and a number of its own over our series. Its sums are those of its lines. An invoice of zero,
+    or one that was paid before, is settled at once.
+    ``remittances`` are our bank accounts, read once by a caller with many batches; ``taxes`` those of the lines by
+    invoice, when the caller knows them.
+    Raises CannotIssue for what `check_taxes` refuses and a negative total. The series of numbers stays locked until the
+    transaction ends.
     """
     remittances, seller = remittances or Remittances(), dict(settings.SELLER)
     buyers: dict[int, dict[str, Any]] = {}
@@ -185,6 +244,10 @@ def issue_invoices(
     # Lines first: the series of numbers, which everybody who issues waits for, is locked as late as possible. That they
     # have an invoice is checked at the end of the transaction.
     _insert_lines(new, lines)
+    taxes = stored_taxes([invoice.pk for invoice in invoices]) if taxes is None else taxes
+    for invoice in invoices:
+        _add_up(invoice, taxes.get(invoice.pk, ()))
+        check_taxes(invoice, taxes.get(invoice.pk, ()))
     of_lines = fingerprints.of_lines([invoice.pk for invoice in invoices])
     ours = [invoice for invoice in invoices if invoice.number is None]
     numbers = iter(take_numbers(settings.INVOICE_NUMBER_PREFIX, len(ours)))
@@ -201,7 +264,8 @@ def issue_invoices(
         if invoice.created_at is not None:
             invoice.save()
     _insert(new, at)
-    _book(invoices, at)
+    bulk_insert(InvoiceTax, _tax_rows(taxes))
+    _book(invoices, taxes, at)
     bulk_insert(AuditEntry, _audit_entries("invoice.issued", invoices, access=access, at=at))
     by_day: dict[date, list[int]] = defaultdict(list)
     for invoice in invoices:
@@ -214,8 +278,6 @@ def _complete(invoice: Invoice, number: str, *, remittances: Remittances, at: da
     """Sets what an issued invoice holds and a draft does not. Saves nothing."""
     profile, issued_on = invoice.profile, _issued_on(invoice)
     invoice.number = number
-    invoice.total_minor = invoice.charges_minor + invoice.tax_minor
-    _check_total(invoice)
     invoice.status = InvoiceStatus.OPEN if invoice.open_minor else InvoiceStatus.PAID
     if invoice.paid_before_on is not None:
         noon = datetime.combine(invoice.paid_before_on, time(12), ZoneInfo(profile.time_zone))
@@ -233,17 +295,21 @@ def _complete(invoice: Invoice, number: str, *, remittances: Remittances, at: da
         _plan(invoice, issued_on, invoice.due_on, at)
 
 
-def _book(invoices: Sequence[Invoice], at: datetime) -> None:
-    """What is owed, from now on, and what was paid of it before the import. Two queries for any number of invoices."""
-    rows = InvoiceLine.objects.filter(invoice__in=[invoice.pk for invoice in invoices]).order_by()
-    taxes: dict[int, dict[str, int]] = defaultdict(dict)
-    for pk, rate, minor in rows.values_list("invoice", "tax_rate").annotate(Sum("tax_minor")):
-        taxes[pk][tax_account(rate)] = int(minor)
+def _tax_rows(taxes: Taxes) -> Iterator[InvoiceTax]:
+    for pk, of_invoice in taxes.items():
+        for tax in of_invoice:
+            yield new_row(InvoiceTax, invoice_id=pk, **tax._asdict())
+
+
+def _book(invoices: Sequence[Invoice], taxes: Taxes, at: datetime) -> None:
+    """What is owed, from now on, and what was paid of it before the import. One query for any number of invoices."""
 
     def transfers() -> Iterator[Transfer]:
         for invoice in invoices:
             about: dict[str, Any] = {"profile_id": invoice.profile_id, "invoice_id": invoice.pk, "at": at}
-            for account, minor in {REVENUE: invoice.charges_minor, **taxes[invoice.pk]}.items():
+            parts = {REVENUE: invoice.charges_minor}
+            parts |= {tax_account(*tax.treatment): tax.tax_minor for tax in taxes.get(invoice.pk, ())}
+            for account, minor in parts.items():
                 yield transfer(
                     Transfer.Kind.INVOICE, Money(minor, invoice.currency), debit=RECEIVABLE, credit=account,
                     key=f"invoice:{invoice.pk}/{account}", reference=invoice.po_number, **about,

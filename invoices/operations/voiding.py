@@ -54,14 +54,14 @@ def void(*, access: Access, invoice_id: int, reason: str, at: datetime) -> Invoi
             _("A credit note of this invoice became a credit. Make a credit note for what is left of it instead.")
         )
     rest = rest_of(invoice)
-    if sum(part.total_minor for part in rest) <= 0:
+    if rest.total_minor <= 0:
         raise CannotVoid(_("This invoice has already been credited in full."))
     lock_profile(invoice.profile)
     due = invoice.open_minor
     given_back = give_credits_back(invoice, access=access, at=at, note=reason)
     today = seller_day(at)
     note = write_note(
-        invoice, rest, access=access, reason=reason, today=today, at=at, due_minor=due, given_back_minor=given_back,
+        invoice, rest.all, access=access, reason=reason, today=today, at=at, due_minor=due, given_back_minor=given_back,
         voids=True,
     )  # fmt: skip
     invoice.credited_minor += note.applied_minor

@@ -21,7 +21,8 @@ from accounts.decorators import profile_of, profile_view
 from accounts.models import BillingAccount
 from accounts.models.customers import country_name
 from accounts.roles import Permission
-from invoices.documents.figures import percentage, quantity
+from invoices.documents.figures import quantity
+from invoices.documents.invoice import tax_label, tax_text
 from invoices.models import CreditNote, Invoice, InvoiceLine
 from invoices.money import Money, currency_pattern, exponent
 from invoices.operations.issuing import DOCUMENT_LANGUAGE
@@ -30,7 +31,7 @@ from invoices.remittances import Remittance, current_remittance, has_payment_cod
 from invoices.states import BADGES, InvoiceStatus
 from invoices.views.rows import Addresses, is_charged
 
-PRICE_DECIMALS = 6
+PRICE_DECIMALS = 10
 
 
 @require_safe
@@ -53,7 +54,9 @@ def invoice_detail(request: HttpRequest, access: Access, number: str) -> HttpRes
         "label": label.label,
         "look": BADGES[label],
         "sections": sections_of(lines, invoice.currency),
-        "taxes": _taxes(lines, invoice.currency),
+        "taxes": [
+            (tax_label(row.as_tax), Money(row.tax_minor, invoice.currency)) for row in invoice.taxes.order_by("pk")
+        ],
         "credits": Money(noted_minor - invoice.credited_minor, invoice.currency),
         "noted": Money(-noted_minor, invoice.currency),
         "notes": notes,
@@ -98,35 +101,23 @@ def _issued(invoice: Invoice | None) -> Invoice | None:
 
 
 def sections_of(lines: Iterable[InvoiceLine], currency: str) -> list[dict[str, Any]]:
-    """By section, in the order of their first lines: its name, what it comes to with tax, and its lines."""
+    """By section, in the order of their first lines: its name, what it comes to without tax, and its lines."""
     sections: dict[str, dict[str, Any]] = {}
     for line in lines:
         new = {"name": line.section_name, "total": Money(0, currency), "lines": []}
         section = sections.setdefault(line.section_name, new)
-        total = Money(line.amount_minor + line.tax_minor, currency)
-        section["total"] += total
+        amount = Money(line.amount_minor, currency)
+        section["total"] += amount
         section["lines"].append(
             {
                 "description": line.description,
                 "quantity": f"{quantity(line.quantity)} {line.unit}".strip(),
                 "price": price_text(line.unit_price, currency, get_language() or "en"),
-                "charges": Money(line.amount_minor, currency),
-                "tax": Money(line.tax_minor, currency),
-                "tax_note": line.tax_note,
-                "total": total,
+                "tax": tax_text(line.tax_category, line.tax_rate),
+                "amount": amount,
             }
         )
     return list(sections.values())
-
-
-def _taxes(lines: Iterable[InvoiceLine], currency: str) -> list[tuple[str, Money]]:
-    """What each rate of tax comes to, highest rate first; rates that come to nothing are left out."""
-    by_rate: dict[Decimal, int] = {}
-    for line in lines:
-        by_rate[line.tax_rate] = by_rate.get(line.tax_rate, 0) + line.tax_minor
-    return [
-        (percentage(rate), Money(minor, currency)) for rate, minor in sorted(by_rate.items(), reverse=True) if minor
-    ]
 
 
 def transfer_of(invoice: Invoice, today: date) -> dict[str, Any] | None:

@@ -145,9 +145,9 @@ def _table(rows: Rows, pages: Iterator[tuple[Invoice, ...]]) -> tuple[list[str],
 
 def _by_rate(access: Access, invoices: Sequence[Invoice]) -> dict[int, dict[Decimal, tuple[int, int]]]:
     """Net and tax of invoices in minor units, by invoice and tax rate. One query."""
-    with_lines = Invoice.objects.visible_to(access).filter(pk__in=[invoice.pk for invoice in invoices])
-    rates = with_lines.order_by().filter(lines__isnull=False).values_list("pk", "lines__tax_rate")
-    sums: Any = rates.annotate(Sum("lines__amount_minor"), Sum("lines__tax_minor"))
+    issued = Invoice.objects.visible_to(access).filter(pk__in=[invoice.pk for invoice in invoices])
+    rates = issued.order_by().filter(taxes__isnull=False).values_list("pk", "taxes__rate")
+    sums: Any = rates.annotate(Sum("taxes__taxable_minor"), Sum("taxes__tax_minor"))
     by_rate: dict[int, dict[Decimal, tuple[int, int]]] = {invoice.pk: {} for invoice in invoices}
     for invoice_id, rate, net, tax in sums:
         by_rate[invoice_id][rate] = int(net), int(tax)

@@ -1,6 +1,6 @@
 """Proofs of the books that compare sums of several tables: the balances of accounts, facts without their transfers."""
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterator
 from itertools import batched
 
@@ -9,8 +9,10 @@ from django.db.models.functions import Concat
 
 from accounts.models import AuditEntry, WireRequest
 from invoices.ledger import BANK, UNMATCHED, WRITE_OFF
-from invoices.models import Charge, Transfer
-from invoices.operations.issuing import line_sums
+from invoices.models import Invoice, InvoiceTax, Transfer
+from invoices.operations.closing import differing_lines
+from invoices.operations.issuing import stored_taxes
+from invoices.tax import Tax
 from payments.models import (
     Dispute,
     DisputeAllocation,
@@ -88,14 +90,27 @@ def unbooked_claims() -> Iterator[str]:
                 yield f"Part {key} of a {name}: it is not booked."
 
 
-def wrong_charges() -> Iterator[str]:
-    """What waits for an invoice is quantity times price; what is on one is fixed, and compared with its lines."""
-    columns = ("pk", "quantity", "unit_price", "tax_percent", "amount_minor", "tax_minor", "profile__currency")
-    for pk, quantity, price, percent, *stored, currency in (
-        Charge.objects.filter(invoice=None).values_list(*columns).iterator()
-    ):
-        if tuple(stored) != line_sums(quantity, price, percent, currency):
-            yield f"Charge {pk}: it comes to {stored[0]}, which is not {quantity} times {price}."
+def wrong_lines() -> Iterator[str]:
+    """The lines of an invoice that closed a period are its charges, added up."""
+    closed = Invoice.objects.filter(closing__isnull=False).order_by("pk").values_list("pk", "currency", "number")
+    for some in batched(closed.iterator(), AT_ONCE):
+        numbers = {pk: number for pk, _currency, number in some}
+        for pk in differing_lines((currency, pk) for pk, currency, _number in some):
+            yield f"Invoice {numbers[pk]}: its lines are not what its charges come to."
+
+
+def wrong_taxes() -> Iterator[str]:
+    """The table of taxes of an issued invoice is computed from its lines, by category and rate."""
+    issued = Invoice.objects.filter(number__isnull=False).order_by("pk").values_list("pk", "number")
+    for some in batched(issued.iterator(), AT_ONCE):
+        ids = [pk for pk, _number in some]
+        kept: dict[int, list[Tax]] = defaultdict(list)
+        for row in InvoiceTax.objects.filter(invoice__in=ids).order_by("pk"):
+            kept[row.invoice_id].append(row.as_tax)
+        right = stored_taxes(ids)
+        for pk, number in some:
+            if {tax[:4] for tax in kept[pk]} != {tax[:4] for tax in right.get(pk, [])}:
+                yield f"Invoice {number}: its table of taxes is not what its lines come to."
 
 
 def wrong_decisions() -> Iterator[str]:

@@ -38,8 +38,10 @@ from invoices.models import (
     CreditEntry,
     CreditNote,
     CreditNoteLine,
+    CreditNoteTax,
     Invoice,
     InvoiceLine,
+    InvoiceTax,
     KeptStatement,
     PeriodClosing,
     Transfer,
@@ -60,8 +62,9 @@ from payments.operations.balances import (
     unbooked_claims,
     unbooked_payments,
     wrong_balances,
-    wrong_charges,
     wrong_decisions,
+    wrong_lines,
+    wrong_taxes,
 )
 from payments.operations.unattended import UNATTENDED, put_off, wrong_periods
 from payments.states import OPEN, REFUND_OPEN, DisputeStatus, PaymentStatus, RefundStatus
@@ -85,7 +88,8 @@ def check_books(*, at: datetime | None = None) -> list[str]:
             wrong_periods(),
             unbooked_payments(),
             unbooked_claims(),
-            wrong_charges(),
+            wrong_lines(),
+            wrong_taxes(),
             wrong_decisions(),
         )
         problems = [problem for problems in found for problem in islice(problems, MAX_SHOWN)]
@@ -142,6 +146,7 @@ TRANSFERS = Transfer.objects.all()
 ALLOCATIONS, ENTRIES, CHARGES = PaymentAllocation.objects.all(), CreditEntry.objects.all(), Charge.objects.order_by()
 NOTES, DISPUTES, TAKEN_PARTS = CreditNote.objects.all(), Dispute.objects.all(), DisputeAllocation.objects.all()
 LINES, NOTE_LINES = InvoiceLine.objects.all(), CreditNoteLine.objects.all()
+TAXES, NOTE_TAXES = InvoiceTax.objects.all(), CreditNoteTax.objects.all()
 CLOSINGS, CLOSED = PeriodClosing.objects.all(), PeriodClosing.objects.filter(profile=OuterRef("profile"))
 PLANNED = Invoice.objects.filter(autopay_on__isnull=False)
 PLANS = AutomaticCharge.objects.all()
@@ -153,7 +158,9 @@ paid = Invoice.objects.annotate(
     back=subquery_sum(TAKEN, "invoice", "refunded_minor"),
 )
 issued = Invoice.objects.exclude(status=InvoiceStatus.DRAFT).annotate(
-    charges=subquery_sum(LINES, "invoice", "amount_minor"), tax=subquery_sum(LINES, "invoice", "tax_minor")
+    charges=subquery_sum(LINES, "invoice", "amount_minor"),
+    taxable=subquery_sum(TAXES, "invoice", "taxable_minor"),
+    tax=subquery_sum(TAXES, "invoice", "tax_minor"),
 )
 last_events = PaymentEvent.objects.filter(payment=OuterRef("pk")).order_by("-pk").values("new_status")
 refunded = Payment.objects.annotate(
@@ -194,7 +201,9 @@ credited = Invoice.objects.annotate(
     by_notes=subquery_sum(NOTES, "invoice", "given_back_minor"),
 )
 notes = CreditNote.objects.annotate(
-    charges=subquery_sum(NOTE_LINES, "note", "amount_minor"), tax=subquery_sum(NOTE_LINES, "note", "tax_minor")
+    charges=subquery_sum(NOTE_LINES, "note", "amount_minor"),
+    taxable=subquery_sum(NOTE_TAXES, "note", "taxable_minor"),
+    tax=subquery_sum(NOTE_TAXES, "note", "tax_minor"),
 )
 owed = Invoice.objects.annotate(
     owed=subquery_sum(TRANSFERS.filter(debit=RECEIVABLE), "invoice", "amount_minor")
@@ -208,10 +217,19 @@ kept = Credit.objects.annotate(
     - subquery_sum(TRANSFERS.filter(debit=CUSTOMER_CREDIT), "lot", "amount_minor")
 )
 noted_lines = InvoiceLine.objects.filter(invoice__credit_notes__isnull=False).annotate(
-    charges=subquery_sum(NOTE_LINES, "line", "amount_minor"), tax=subquery_sum(NOTE_LINES, "line", "tax_minor")
+    charges=subquery_sum(NOTE_LINES, "line", "amount_minor")
 )
-within_line = Q(amount_minor__gte=0, charges__range=(0, F("amount_minor")), tax__range=(0, F("tax_minor"))) | Q(
-    amount_minor__lt=0, charges__range=(F("amount_minor"), 0), tax__range=(F("tax_minor"), 0)
+within_line = Q(amount_minor__gte=0, charges__range=(0, F("amount_minor"))) | Q(
+    amount_minor__lt=0, charges__range=(F("amount_minor"), 0)
+)
+of_same_tax = NOTE_TAXES.filter(
+    note__invoice=OuterRef("invoice"), category=OuterRef("category"), rate=OuterRef("rate")
+).order_by()
+noted_taxes = TAXES.filter(invoice__credit_notes__isnull=False).annotate(
+    taken=Coalesce(Subquery(of_same_tax.values("category").annotate(sum=Sum("tax_minor")).values("sum")), 0),
+)
+within_tax = Q(tax_minor__gte=0, taken__range=(0, F("tax_minor"))) | Q(
+    tax_minor__lt=0, taken__range=(F("tax_minor"), 0)
 )
 
 
@@ -249,8 +267,6 @@ told = Payment.objects.filter(status=PaymentStatus.SUCCEEDED).annotate(
     ),
     bank_reference_or_none=NullIf("bank_reference", Value("")),
 )
-recorded, taxed = (subquery_sum(CHARGES, "invoice", column) for column in ("amount_minor", "tax_minor"))
-closing = Invoice.objects.filter(closing__isnull=False).annotate(recorded=recorded, taxed=taxed, sum=recorded + taxed)
 last_ends = PeriodClosing.objects.order_by().values("profile__code", "profile__billed_until_on")
 own_plans = PLANS.filter(last_payment__allocations__invoice=F("invoice"), last_payment__is_automatic=True)
 
@@ -283,8 +299,8 @@ CHECKS: dict[str, QuerySet[Any]] = {
         Q(lot__isnull=False), ~Q(lot__currency=F("currency")) | ~Q(lot__profile=F("profile"))
     ),
     # The sums of an issued invoice = the sums of its lines.
-    "Invoice {number}: charges are {charges_minor} and tax {tax_minor},"
-    " on its lines {charges} and {tax}.": issued.exclude(charges_minor=F("charges"), tax_minor=F("tax")),
+    "Invoice {number}: charges are {charges_minor} and tax {tax_minor}, on its lines {charges}, in its table of taxes"
+    " {taxable} and {tax}.": issued.exclude(charges_minor=F("charges"), taxable=F("charges"), tax_minor=F("tax")),
     # What was taken = what was allocated, to invoices and to credits.
     "Payment {reference}: amount is {amount_minor}, its allocations come to {parts}.": Payment.objects.annotate(
         parts=subquery_sum(ALLOCATIONS, "payment", "amount_minor")
@@ -340,8 +356,10 @@ CHECKS: dict[str, QuerySet[Any]] = {
     ).exclude(given=F("by_notes")),
     "Credit {credit}: invoice {invoice__number} is of another profile or currency.": ENTRIES.filter(foreign("credit")),
     # A credit note = its lines; notes take back no more of a line than it had; the invoice that a note voids is void.
-    "Credit note {number}: total is {total_minor}, on its lines {charges} and tax {tax}.": notes.exclude(
-        charges_minor=F("charges"), tax_minor=F("tax")
+    "Credit note {number}: total is {total_minor}, on its lines {charges}, in its table of taxes {taxable} and"
+    " {tax}.": notes.exclude(charges_minor=F("charges"), taxable=F("charges"), tax_minor=F("tax")),
+    "Invoice {invoice__number}: credit notes take back more tax at {category} {rate} than it had.": noted_taxes.exclude(
+        within_tax
     ),
     "Invoice {invoice__number}: credit notes take back more of “{description}” than it had.": noted_lines.exclude(
         within_line
@@ -361,11 +379,7 @@ CHECKS: dict[str, QuerySet[Any]] = {
     )
     .annotate(being_paid=being_paid)
     .exclude(Q(payment_started_at=None, being_paid=False) | Q(payment_started_at__isnull=False, being_paid=True)),
-    # An invoice that closed a period holds what its charges come to, and no other invoice has charges. Profile and
-    # period of the three are the same.
-    "Invoice {number}: its charges come to {sum}, its total is {total_minor}.": closing.exclude(
-        charges_minor=F("recorded"), tax_minor=F("taxed")
-    ),
+    # Only an invoice that closed a period has charges. Profile and period of the three are the same.
     "Invoice {invoice__number}: charge {pk} is on it, but it closed no period.": CHARGES.filter(
         invoice__isnull=False, invoice__closing=None
     ),

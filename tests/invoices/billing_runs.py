@@ -8,7 +8,7 @@ from accounts.models import BillingProfile, InvoiceSection
 from invoices.models import Charge, Invoice, PeriodClosing
 from invoices.operations.charges import record_charge
 from invoices.operations.closing import Closed, close_periods
-from tests.factories import NOW, BillingProfileFactory
+from tests.factories import NOW, BillingProfileFactory, tax_rate
 
 
 def section_of(profile: BillingProfile, name: str = "Web shop") -> InvoiceSection:
@@ -30,7 +30,6 @@ def charged(
         "description": "Hosting",
         "quantity": Decimal(1),
         "unit": "",
-        "tax_rate": None,
         "is_creditable": True,
         "source_reference": "",
     }
@@ -40,7 +39,7 @@ def charged(
         section=section if isinstance(section, InvoiceSection) else section_of(profile, section),
         unit_price=Decimal(unit_price),
         happened_on=on,
-        **values | facts,
+        **{"tax_rate": facts.get("tax_rate") or tax_rate(), **values} | facts,
     )
     return record_charge(access=system_access(), charge=charge, at=at)
 

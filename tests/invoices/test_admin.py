@@ -44,6 +44,7 @@ def lines_data(*lines: dict, existing: int = 0) -> dict:
     }
     for index, line in enumerate(lines):
         filled = {"position": 0, "description": "Hosting", "quantity": "1", "unit_price": "10", "tax_rate": "0", **line}
+        filled = {"tax_category": "S" if float(filled["tax_rate"]) else "Z"} | filled
         data |= {f"lines-{index}-{name}": value for name, value in filled.items()}
     return data
 
@@ -84,10 +85,10 @@ def test_numbers_have_no_trailing_zeros(staff, profile):
 
 
 def test_a_tax_rate_that_is_reversed_and_not_zero_is_refused_in_a_sentence(staff):
-    form = {"name": "Reverse charge", "percent": "21", "is_reverse_charge": "on", "is_active": "on"}
+    form = {"name": "Reverse charge", "percent": "21", "tax_category": "AE", "is_active": "on"}
     response = staff.post("/admin/invoices/taxrate/add/", form)
-    assert "With reverse charge the percentage is zero." in response.content.decode()
-    assert "tax_rate_reverse_is_zero" not in response.content.decode()
+    assert "A rate above zero is “taxed at a rate”; every other category has none." in response.content.decode()
+    assert "tax_rate_fits_its_category" not in response.content.decode()
 
 
 def test_an_action_on_many_ends_in_time_and_says_how_many_are_left(staff, profile, monkeypatch):

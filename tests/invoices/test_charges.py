@@ -8,45 +8,62 @@ import pytest
 from accounts.access import system_access
 from accounts.models import AuditEntry
 from invoices.models import Charge, TaxRate
-from invoices.operations.charges import CannotCharge, remove_charge
-from tests.factories import NOW, BillingProfileFactory
+from invoices.operations.charges import CannotCharge, record_charge, remove_charge
+from tests.factories import NOW, BillingProfileFactory, tax_rate
 from tests.invoices.billing_runs import billed_profile, charged, noon, run, section_of
 
 pytestmark = pytest.mark.django_db
 DAY = date(2026, 10, 6)
 
 
-def test_a_charge_is_rounded_once_half_up_and_its_tax_too(profile):
-    rate = TaxRate.objects.create(name="High", percent=21, note="Article 9")
-    charge = charged(profile, "0.335", on=DAY, quantity=Decimal(3), tax_rate=rate)
+def test_a_charge_is_kept_as_exactly_as_it_was_recorded(profile):
+    rate = tax_rate("21")
+    charge = charged(profile, "0.3350000001", on=DAY, quantity=Decimal("3.000000000001"), tax_rate=rate)
     charge.refresh_from_db()
-    assert (charge.amount_minor, charge.tax_minor) == (101, 21)
-    assert (charge.tax_percent, charge.tax_note, charge.created_at) == (Decimal(21), "Article 9", NOW)
+    assert (charge.quantity, charge.unit_price) == (Decimal("3.000000000001"), Decimal("0.3350000001"))
+    assert charge.exact_amount == Decimal("1.0050000003003350000001")
+    assert (charge.tax_category, charge.tax_percent, charge.created_at) == ("S", Decimal(21), NOW)
     entry = AuditEntry.objects.get()
     assert (entry.action, entry.subject, entry.profile) == ("charge.recorded", "Hosting", profile)
     assert entry.detail == {"charge": charge.pk, "amount": 101}
 
 
 @pytest.mark.parametrize(("currency", "amount"), [("JPY", 1), ("EUR", 125), ("KWD", 1250)])
-def test_the_amount_is_in_minor_units_of_the_profile(currency, amount):
-    assert charged(BillingProfileFactory(currency=currency), "1.25", on=DAY).amount_minor == amount
+def test_the_audit_trail_has_the_amount_in_minor_units_of_the_profile(currency, amount):
+    charged(BillingProfileFactory(currency=currency), "1.25", on=DAY)
+    assert AuditEntry.objects.get().detail["amount"] == amount
 
 
-def test_a_reverse_charge_is_zero_and_says_so_whatever_its_note(profile):
-    plain = TaxRate.objects.create(name="Reverse", percent=0, is_reverse_charge=True)
-    noted = TaxRate.objects.create(name="Noted", percent=0, is_reverse_charge=True, note="Reverse charge, article 196")
-    assert [charged(profile, on=DAY, tax_rate=rate).tax_note for rate in (plain, noted)] == [
-        "Reverse charge",
-        "Reverse charge, article 196",
+def test_a_negative_price_is_a_negative_quantity(profile):
+    charge = charged(profile, "-2.5", on=DAY, quantity=Decimal(3))
+    assert (charge.quantity, charge.unit_price) == (Decimal(-3), Decimal("2.5"))
+
+
+def test_a_charge_needs_a_tax_rate(profile):
+    charge = Charge(
+        profile=profile, section=section_of(profile), description="Hosting", unit_price=Decimal(1), happened_on=DAY
+    )
+    with pytest.raises(CannotCharge, match="Choose a tax rate"):
+        record_charge(access=system_access(), charge=charge, at=NOW)
+    assert not Charge.objects.exists()
+
+
+def test_a_reverse_charge_gives_its_reason_whether_one_was_typed_or_not(profile):
+    plain = tax_rate(tax_category="AE")
+    noted = tax_rate(name="Noted", tax_category="AE", exemption_reason="Reverse charge, article 196")
+    charges = [charged(profile, on=DAY, tax_rate=rate) for rate in (plain, noted)]
+    assert [(charge.exemption_reason, charge.exemption_code) for charge in charges] == [
+        ("Reverse charge", "VATEX-EU-AE"),
+        ("Reverse charge, article 196", "VATEX-EU-AE"),
     ]
 
 
 def test_a_rate_that_is_renamed_later_leaves_the_charge_as_it_was(profile):
-    rate = TaxRate.objects.create(name="High", percent=21, note="Article 9")
+    rate = tax_rate(tax_category="E", exemption_reason="Article 9")
     charge = charged(profile, on=DAY, tax_rate=rate)
-    TaxRate.objects.update(note="Article 10")
+    TaxRate.objects.update(exemption_reason="Article 10")
     charge.refresh_from_db()
-    assert charge.tax_note == "Article 9"
+    assert charge.exemption_reason == "Article 9"
 
 
 @pytest.mark.parametrize(
@@ -60,8 +77,8 @@ def test_a_rate_that_is_renamed_later_leaves_the_charge_as_it_was(profile):
         ({"description": "x" * 201}, "description: Ensure this value has at most 200 characters"),
         ({"description": "Host\x00ing"}, "A text holds control characters."),
         ({"unit": "h\nours"}, "A text holds control characters."),
-        ({"quantity": Decimal("0.00001")}, "quantity: Ensure that there are no more than 4 decimal places."),
-        ({"unit_price": "0.0000001"}, "unit price: Ensure that there are no more than 6 decimal places."),
+        ({"quantity": Decimal("0.0000000000001")}, "quantity: Ensure that there are no more than 12 decimal places."),
+        ({"unit_price": "0.00000000001"}, "unit price: Ensure that there are no more than 10 decimal places."),
         ({"unit_price": "9999999999999", "quantity": Decimal(1000)}, "An amount is too large."),
         ({"on": date(1999, 12, 31)}, "The date is not between 2000 and 2099."),
         ({"source_reference": "x" * 65}, "source reference: Ensure this value has at most 64 characters"),

@@ -1,6 +1,7 @@
 """The command of the billing run."""
 
 from datetime import date
+from decimal import Decimal
 from io import StringIO
 
 import pytest
@@ -75,7 +76,8 @@ def test_what_cannot_be_meant_is_refused(profiles, options, words):
 
 
 def test_a_profile_that_cannot_be_closed_makes_it_fail_after_the_others(profiles):
-    Charge.objects.filter(profile=profiles[0]).update(amount_minor=2**63 - 1, tax_minor=1)
+    for _number in range(2):  # each fits, both together are more than an invoice holds
+        charged(profiles[0], "999999999999", on=date(2025, 3, 1), quantity=Decimal(10))
     errors = StringIO()
     with pytest.raises(CommandError, match="Not closed: 1 billing profiles"):
         close("--until", "2025-03-05", errors=errors)

@@ -27,7 +27,7 @@ def profiles():
     found = [billed_profile() for _number in range(12)]
     for profile in found:
         charged(profile, on=date(2026, 10, 6))
-        charged(profile, on=date(2026, 11, 4))
+        charged(profile, on=date(2026, 11, 4), description="Storage")
     return found
 
 
@@ -67,7 +67,7 @@ def test_killed_between_chunks_it_goes_on_where_it_was(profiles):
     ("module", "name"),
     [
         (closing, "mark_charges"),
-        (closing, "sums_of"),
+        (closing, "stored_taxes"),
         (closing, "write_lines"),
         (issuing, "take_numbers"),
         (issuing, "apply_at_issue"),

@@ -10,7 +10,7 @@ from accounts.models import BillingProfile, InvoiceSection
 from invoices.models import Charge, Invoice, InvoiceLine
 from invoices.operations import closing
 from invoices.operations.closing import close_periods
-from tests.factories import NOW, BillingAccountFactory
+from tests.factories import NOW, BillingAccountFactory, tax_rate
 from tests.invoices.billing_runs import noon, run
 from tests.memory import peak_of
 
@@ -33,18 +33,20 @@ def profiles_with_charges(count: int, charges_each: int = 2) -> None:
         for number in range(count)
     )
     sections = InvoiceSection.objects.bulk_create(InvoiceSection(profile=one, name="Web shop") for one in profiles)
+    rate = tax_rate()
     Charge.objects.bulk_create(
         Charge(
             profile_id=section.profile_id,
             section=section,
             description="Hosting",
-            unit_price=10,
-            amount_minor=1000,
+            unit_price=10 + number,
+            tax_rate=rate,
+            tax_category="Z",
             happened_on=date(2026, 10, 6),
             created_at=NOW,
         )
         for section in sections
-        for _number in range(charges_each)
+        for number in range(charges_each)
     )
 
 
@@ -89,9 +91,9 @@ def test_statements_follow_chunks_not_profiles(settings, monkeypatch):
     assert max(found) < 40
 
 
-def test_a_chunk_that_made_many_lines_is_followed_by_a_smaller_one(monkeypatch):
+def test_a_chunk_that_held_many_charges_is_followed_by_a_smaller_one(monkeypatch):
     monkeypatch.setattr(closing, "FIRST_CHUNK", 8)
-    monkeypatch.setattr(closing, "MANY_LINES", 40)
+    monkeypatch.setattr(closing, "MANY_CHARGES", 40)
     profiles_with_charges(32, charges_each=20)
     sizes = [closed.profiles for closed in close_periods(access=system_access(), at=AT) if closed.profiles]
     assert sizes == [8, *[2] * 12]

@@ -42,10 +42,11 @@ def held_after_marking(monkeypatch):
     real, marked, go_on = closing.mark_charges, Event(), Event()
 
     def slowly(rows):
-        real(rows)
+        count = real(rows)
         if not marked.is_set():
             marked.set()
             assert go_on.wait(30)
+        return count
 
     def in_thread():
         try:
@@ -93,7 +94,7 @@ def both_begin(monkeypatch):
     def together(rows):
         if next(calls) <= 2:  # a worker that failed begins again alone
             barrier.wait()
-        real(rows)
+        return real(rows)
 
     monkeypatch.setattr(closing, "mark_charges", together)
 

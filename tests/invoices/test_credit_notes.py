@@ -8,14 +8,14 @@ from django.db import DatabaseError, connection, transaction
 
 from accounts.access import NotAllowed, system_access
 from accounts.models import AuditEntry
-from invoices.models import Credit, CreditEntry, CreditNote, CreditNoteLine, Invoice, InvoiceLine, NumberSeries
+from invoices.models import Credit, CreditEntry, CreditNote, CreditNoteTax, Invoice, InvoiceLine, NumberSeries
 from invoices.money import Money
 from invoices.operations.credit_notes import CannotCorrect, credit_note, take_off
 from invoices.operations.invoice_payments import mark_payment_started
 from invoices.operations.issuing import issue
 from invoices.operations.voiding import void
 from payments.operations.integrity import check_books
-from tests.factories import NOW, TODAY, access_for, draft, granted, issued, member
+from tests.factories import NOW, TODAY, access_for, draft, granted, issued, member, taxed
 from tests.invoices.bookings import apply_payment
 from tests.payments.acts import at_once, books_are_clean, card, press_pay, staff
 
@@ -31,7 +31,7 @@ def two_lines(profile) -> Invoice:
     """100.00 with 21% and 50.00 with 9%: 175.50."""
     invoice = draft(profile, "100.00", tax_rate="21")
     InvoiceLine.objects.create(
-        invoice=invoice, description="Books", unit_price=Decimal("50.00"), tax_rate=Decimal(9), position=1
+        invoice=invoice, description="Books", unit_price=Decimal("50.00"), position=1, **taxed("9")
     )
     return issue(access=system_access(), invoice_id=invoice.pk, today=TODAY, at=NOW)
 
@@ -46,12 +46,19 @@ def remaining(lot) -> int:
 
 
 @pytest.mark.parametrize(
-    ("minor", "taken"), [(17550, [(10000, 2100), (5000, 450)]), (8775, [(5000, 1050), (2500, 225)]), (1, [(1, 0)])]
+    ("minor", "taken", "taxes"),
+    [
+        (17550, [10000, 5000], [(10000, 2100), (5000, 450)]),
+        (8775, [5000, 2500], [(5000, 1050), (2500, 225)]),
+        (1, [1], [(1, 0)]),
+        (17549, [9999, 5000], [(9999, 2100), (5000, 450)]),
+    ],
 )
-def test_an_amount_is_taken_off_the_lines_by_what_is_left_of_each(profile, minor, taken):
+def test_an_amount_is_taken_off_the_lines_by_what_is_left_of_each(profile, minor, taken, taxes):
     invoice = two_lines(profile)
     note = take_off(access=staff(), invoice_id=invoice.pk, minor=minor, reason="Paid back", at=NOW)
-    assert list(note.lines.order_by("pk").values_list("amount_minor", "tax_minor")) == taken
+    assert list(note.lines.order_by("pk").values_list("amount_minor", flat=True)) == taken
+    assert list(note.taxes.order_by("pk").values_list("taxable_minor", "tax_minor")) == taxes
     assert stands(invoice)[2] == 17550 - minor
     assert books_are_clean()
 
@@ -59,7 +66,7 @@ def test_an_amount_is_taken_off_the_lines_by_what_is_left_of_each(profile, minor
 def test_of_an_invoice_with_a_discount_no_more_is_taken_than_is_left(profile):
     invoice = draft(profile, "100.00")
     InvoiceLine.objects.create(
-        invoice=invoice, description="Discount", quantity=-1, unit_price=Decimal("40.00"), position=1
+        invoice=invoice, description="Discount", quantity=-1, unit_price=Decimal("40.00"), position=1, **taxed()
     )
     invoice = issue(access=system_access(), invoice_id=invoice.pk, today=TODAY, at=NOW)
     facts = {"access": staff(), "invoice_id": invoice.pk, "reason": "Paid back", "at": NOW}
@@ -85,24 +92,27 @@ def test_all_of_an_open_invoice_leaves_nothing_due(profile):
         note_of(invoice)
 
 
-def test_part_of_a_line_takes_its_tax_in_proportion_and_the_rest_stays_due(profile):
+def test_part_of_a_line_takes_its_tax_with_it_and_the_rest_stays_due(profile):
     invoice = two_lines(profile)
     first = invoice.lines.get(description="Hosting")
     note = note_of(invoice, {first.pk: 1000})
-    assert note.lines.values_list("amount_minor", "tax_minor").get() == (826, 174)
-    assert stands(invoice) == ("open", 1000, 16550)
+    assert note.lines.values_list("amount_minor", flat=True).get() == 1000
+    assert note.taxes.values_list("category", "rate", "taxable_minor", "tax_minor").get() == ("S", 21, 1000, 210)
+    assert stands(invoice) == ("open", 1210, 16340)
     assert invoice.next_reminder_on is not None
     assert books_are_clean()
 
 
-@pytest.mark.parametrize("steps", [[1, 1, 12098], [333, 333, 11434], [12099, 1], [4033, 4033, 4034]])
+@pytest.mark.parametrize("steps", [[1, 1, 9998], [2] * 5 + [9990], [333, 333, 9334], [9999, 1], [3333, 3333, 3334]])
 def test_parts_of_a_line_come_to_the_line_however_they_are_cut(profile, steps):
     invoice = two_lines(profile)
     line = invoice.lines.get(description="Hosting")
     for minor in steps:
         note_of(invoice, {line.pk: minor})
-    sums = CreditNoteLine.objects.values_list("amount_minor", "tax_minor")
-    assert (sum(amount for amount, _tax in sums), sum(tax for _amount, tax in sums)) == (10000, 2100)
+    sums = CreditNoteTax.objects.values_list("taxable_minor", "tax_minor")
+    assert [sum(column) for column in zip(*sums, strict=True)] == [10000, 2100]
+    for net, tax in sums:
+        assert abs(tax - net * Decimal("0.21")) < 1
     with pytest.raises(CannotCorrect, match=r"€0\.00 is left"):
         note_of(invoice, {line.pk: 1})
     assert books_are_clean()
@@ -111,7 +121,7 @@ def test_parts_of_a_line_come_to_the_line_however_they_are_cut(profile, steps):
 def test_never_more_than_a_line_has_left(profile):
     invoice = two_lines(profile)
     line = invoice.lines.get(description="Books")
-    note_of(invoice, {line.pk: 5000})
+    note_of(invoice, {line.pk: 4550})
     for minor in (451, -1):
         with pytest.raises(CannotCorrect, match=r"€4\.50 is left"):
             note_of(invoice, {line.pk: minor})
@@ -122,7 +132,9 @@ def test_never_more_than_a_line_has_left(profile):
 def test_never_more_than_the_invoice_has_left(profile):
     """A discount is a line too: without it, its line alone would come to more than the invoice."""
     invoice = draft(profile, "100.00")
-    InvoiceLine.objects.create(invoice=invoice, description="Discount", unit_price=Decimal("-30.00"), position=1)
+    InvoiceLine.objects.create(
+        invoice=invoice, description="Discount", unit_price=Decimal("-30.00"), position=1, **taxed()
+    )
     invoice = issue(access=system_access(), invoice_id=invoice.pk, today=TODAY, at=NOW)
     hosting, discount = invoice.lines.order_by("position")
     with pytest.raises(CannotCorrect, match="more than what is left of the invoice"):
@@ -235,10 +247,16 @@ def test_a_rolled_back_note_leaves_no_gap(profile):
     assert note_of(invoice).number == "CN-000001"
 
 
-@pytest.mark.parametrize("table", ["creditnote", "creditnoteline"])
-def test_the_database_changes_no_note(profile, table):
+@pytest.mark.parametrize(
+    ("table", "column"),
+    [
+        ("creditnote", "tax_minor"), ("creditnoteline", "amount_minor"), ("creditnotetax", "tax_minor"),
+        ("invoicetax", "tax_minor"),
+    ],
+)  # fmt: skip
+def test_the_database_changes_no_note_and_no_tax(profile, table, column):
     note_of(issued(profile))
-    for statement in (f"UPDATE invoices_{table} SET tax_minor = 1", f"DELETE FROM invoices_{table}"):
+    for statement in (f"UPDATE invoices_{table} SET {column} = 1", f"DELETE FROM invoices_{table}"):
         with pytest.raises(DatabaseError, match="never changed"), transaction.atomic(), connection.cursor() as cursor:
             cursor.execute(statement)
 

@@ -15,7 +15,7 @@ from invoices.operations import credits as credit_operations
 from invoices.operations.credits import apply_at_issue
 from invoices.operations.issuing import issue
 from invoices.querysets import CreditQuerySet
-from tests.factories import NOW, TODAY, BillingProfileFactory, draft, granted, issued
+from tests.factories import NOW, TODAY, BillingProfileFactory, draft, granted, issued, taxed
 from tests.payments.acts import at_once
 
 pytestmark = pytest.mark.django_db
@@ -110,7 +110,7 @@ def test_only_lines_that_credits_may_pay_for_are_paid_with_their_tax(profile):
     granted(profile, 50000)
     invoice = draft(profile, "100.00", tax_rate="21")
     InvoiceLine.objects.create(
-        invoice=invoice, description="Marketplace", unit_price=Decimal("40.00"), is_creditable=False
+        invoice=invoice, description="Marketplace", unit_price=Decimal("40.00"), is_creditable=False, **taxed()
     )
     invoice = issue(access=system_access(), invoice_id=invoice.pk, today=TODAY, at=NOW)
     assert amounts(invoice) == ("open", 12100, 4000)
@@ -121,7 +121,9 @@ def test_only_lines_that_credits_may_pay_for_are_paid_with_their_tax(profile):
 def test_never_more_than_is_due_and_never_less_than_nothing(profile, creditable, other, credited):
     granted(profile, 50000)
     invoice = draft(profile, creditable)
-    InvoiceLine.objects.create(invoice=invoice, description="Other", unit_price=Decimal(other), is_creditable=False)
+    InvoiceLine.objects.create(
+        invoice=invoice, description="Other", unit_price=Decimal(other), is_creditable=False, **taxed()
+    )
     invoice = issue(access=system_access(), invoice_id=invoice.pk, today=TODAY, at=NOW)
     assert invoice.credited_minor == credited
     assert left() == [50000 - credited]

@@ -10,14 +10,16 @@ from xml.etree import ElementTree as ET
 import pytest
 from django.urls import reverse
 
+from accounts.access import system_access
 from accounts.models import User
 from invoices.models import Invoice, InvoiceLine
 from invoices.money import Money
 from invoices.operations.credits import add_credit
 from invoices.operations.invoice_payments import mark_payment_started
+from invoices.operations.issuing import issue
 from invoices.views import listing
 from invoices.views.downloads import plain
-from tests.factories import NOW, BillingProfileFactory, issued, member
+from tests.factories import NOW, BillingProfileFactory, issued, member, taxed
 from tests.invoices.pages import list_url
 
 pytestmark = pytest.mark.django_db
@@ -51,18 +53,13 @@ def cells(response) -> list[list[str | Decimal | None]]:
     return found
 
 
-def with_rates(profile, **parts):
-    """An invoice with a line for each tax rate, named ``at_21``."""
-    invoice = issued(profile, "1.00")
-    InvoiceLine.objects.filter(invoice=invoice).delete()
-    for name, (net, tax) in parts.items():
-        rate = Decimal(name.removeprefix("at_"))
-        InvoiceLine.objects.create(
-            invoice=invoice, description=name, unit_price=1, tax_rate=rate, amount_minor=net, tax_minor=tax
-        )
-    net, tax = (sum(column) for column in zip(*parts.values(), strict=True))
-    Invoice.objects.filter(pk=invoice.pk).update(charges_minor=net, tax_minor=tax, total_minor=net + tax)
-    return invoice
+def with_rates(profile, **nets):
+    """An invoice with a line for each tax rate, named ``at_21``, of so much without tax."""
+    invoice = Invoice.objects.create(profile=profile, currency=profile.currency)
+    for name, net in nets.items():
+        rate = taxed(name.removeprefix("at_"))
+        InvoiceLine.objects.create(invoice=invoice, description=name, unit_price=Decimal(net) / 100, **rate)
+    return issue(access=system_access(), invoice_id=invoice.pk, today=NOW.date(), at=NOW)
 
 
 def test_every_row_of_the_filter_in_its_order_with_plain_amounts(client, payer, profile):
@@ -85,8 +82,8 @@ def test_every_row_of_the_filter_in_its_order_with_plain_amounts(client, payer, 
 
 
 def test_net_and_tax_stand_by_rate(client, payer, profile):
-    with_rates(profile, at_21=(10000, 2100), at_9=(1000, 90), at_0=(500, 0))
-    with_rates(profile, at_9=(2000, 180))
+    with_rates(profile, at_21=10000, at_9=1000, at_0=500)
+    with_rates(profile, at_9=2000)
     client.force_login(payer)
     head, second, first = rows(fetch(client, profile))
     by_rate = ["Net at 21%", "Tax at 21%", "Net at 9%", "Tax at 9%", "Net at 0%", "Tax at 0%"]
@@ -97,9 +94,9 @@ def test_net_and_tax_stand_by_rate(client, payer, profile):
 
 def test_a_rate_that_comes_only_after_the_first_page_shares_a_column(client, payer, profile, monkeypatch):
     monkeypatch.setattr(listing, "PAGE", 2)
-    with_rates(profile, at_6=(1000, 60), at_12=(100, 12))
+    with_rates(profile, at_6=1000, at_12=100)
     for _index in range(3):
-        with_rates(profile, at_21=(100, 21))
+        with_rates(profile, at_21=100)
     client.force_login(payer)
     head, *found = rows(fetch(client, profile))
     assert head[12:] == ["Net at 21%", "Tax at 21%", "Net at other rates", "Tax at other rates"]
@@ -114,7 +111,7 @@ def test_the_day_of_payment_is_that_of_the_profile(client, payer, profile):
 
 
 def test_a_dutch_reader_gets_semicolons_and_decimal_commas(client, payer, profile):
-    with_rates(profile, at_21=(125050, 26261))
+    with_rates(profile, at_21=125050)
     User.objects.filter(pk=payer.pk).update(language="nl")
     client.force_login(payer)
     head, row = rows(fetch(client, profile), ";")
@@ -152,7 +149,7 @@ def test_an_empty_list_has_its_head_alone(client, payer, profile):
 
 
 def test_in_excel_amounts_are_numbers_days_are_dates_and_nothing_is_a_formula(client, payer, profile):
-    with_rates(profile, at_21=(125050, 26261))
+    with_rates(profile, at_21=125050)
     Invoice.objects.update(po_number='=HYPERLINK("x")', source_reference="=1")
     client.force_login(payer)
     response = fetch(client, profile, kind="xlsx")

@@ -16,7 +16,7 @@ from tests.factories import NOW, BillingProfileFactory
 
 pytestmark = pytest.mark.django_db
 
-HEADING = "profile,invoice,issue_date,description,quantity,unit_price,tax_rate,section\n"
+HEADING = "profile,invoice,issue_date,description,quantity,unit_price,tax_rate,section,tax_category\n"
 
 
 @pytest.fixture
@@ -42,9 +42,9 @@ def test_rows_with_one_reference_become_one_issued_invoice(profile, file):
     InvoiceSection.objects.create(profile=profile, name="Web shop")
     run(
         file(
-            f"{HEADING}{profile.code},A-1,2026-10-05,Hosting,744,1.25,21,Web shop\n"
-            f"{profile.code},A-1,2026-10-05,Storage,1,0.5,21,\n"
-            f"{profile.code},A-2,2026-10-06,Support,,10,,\n"
+            f"{HEADING}{profile.code},A-1,2026-10-05,Hosting,744,1.25,21,Web shop,\n"
+            f"{profile.code},A-1,2026-10-05,Storage,1,0.5,21,,\n"
+            f"{profile.code},A-2,2026-10-06,Support,,10,,,Z\n"
         )
     )
     first, second = Invoice.objects.order_by("pk")
@@ -56,19 +56,22 @@ def test_rows_with_one_reference_become_one_issued_invoice(profile, file):
     assert first.buyer["sold_to"][0] == "Example Trading B.V."
     hosting, storage = first.lines.order_by("position")
     assert (hosting.section_name, hosting.quantity, hosting.amount_minor) == ("Web shop", Decimal(744), 93000)
-    assert (storage.section, storage.tax_minor) == (None, 11)
+    assert (storage.section, storage.amount_minor) == (None, 50)
+    columns = ("category", "rate", "taxable_minor", "tax_minor")
+    assert first.taxes.values_list(*columns).get() == ("S", Decimal(21), 93050, 19541)
+    assert second.taxes.values_list(*columns).get() == ("Z", Decimal(0), 1000, 0)
     assert second.total_minor == 1000
 
 
 def test_every_invoice_leaves_an_audit_entry(profile, file):
-    run(file(f"{HEADING}{profile.code},A-1,,Hosting,1,10,,\n{profile.code},A-2,,Hosting,1,20,,\n"))
+    run(file(f"{HEADING}{profile.code},A-1,,Hosting,1,10,,,Z\n{profile.code},A-2,,Hosting,1,20,,,Z\n"))
     entries = AuditEntry.objects.filter(action="invoice.issued").order_by("pk")
     assert [entry.subject for entry in entries] == ["INV-000001", "INV-000002"]
     assert entries[1].detail == {"total": 2000, "imported_as": "A-2"}
 
 
 def test_the_same_file_twice_changes_nothing(profile, file):
-    path = file(f"{HEADING}{profile.code},A-1,,Hosting,1,10,,\n")
+    path = file(f"{HEADING}{profile.code},A-1,,Hosting,1,10,,,Z\n")
     run(path)
     said = run(path)
     assert "Imported 0 invoices" in said
@@ -78,14 +81,14 @@ def test_the_same_file_twice_changes_nothing(profile, file):
 
 
 def test_a_longer_file_adds_what_is_new(profile, file):
-    row = f"{profile.code},A-1,,Hosting,1,10,,\n"
+    row = f"{profile.code},A-1,,Hosting,1,10,,,Z\n"
     run(file(HEADING + row))
-    run(file(f"{HEADING}{row}{profile.code},A-2,,Hosting,1,20,,\n"))
+    run(file(f"{HEADING}{row}{profile.code},A-2,,Hosting,1,20,,,Z\n"))
     assert [invoice.number for invoice in Invoice.objects.order_by("pk")] == ["INV-000001", "INV-000002"]
 
 
 def test_a_dry_run_says_what_would_happen_and_changes_nothing(profile, file):
-    said = run(file(f"{HEADING}{profile.code},A-1,,Hosting,1,1234.50,,\n"), "--dry-run")
+    said = run(file(f"{HEADING}{profile.code},A-1,,Hosting,1,1234.50,,,Z\n"), "--dry-run")
     assert "Would import 1 invoices with 1 lines." in said
     assert "Total EUR 1,234.50." in said
     assert not Invoice.objects.exists()
@@ -95,7 +98,7 @@ def test_a_dry_run_says_what_would_happen_and_changes_nothing(profile, file):
 
 
 def test_drafts_wait_for_staff_without_number_or_dates(profile, file):
-    run(file(f"{HEADING}{profile.code},A-1,,Hosting,1,10,,\n"), "--drafts")
+    run(file(f"{HEADING}{profile.code},A-1,,Hosting,1,10,,,Z\n"), "--drafts")
     invoice = Invoice.objects.get()
     assert (invoice.status, invoice.number, invoice.issued_on) == (InvoiceStatus.DRAFT, None, None)
     assert invoice.total_minor == 1000
@@ -103,7 +106,7 @@ def test_drafts_wait_for_staff_without_number_or_dates(profile, file):
 
 
 def test_issue_date_is_for_rows_that_name_none(profile, file):
-    path = file(f"{HEADING}{profile.code},A-1,2026-01-05,Hosting,1,10,,\n{profile.code},A-2,,Hosting,1,10,,\n")
+    path = file(f"{HEADING}{profile.code},A-1,2026-01-05,Hosting,1,10,,,Z\n{profile.code},A-2,,Hosting,1,10,,,Z\n")
     run(path, "--issue-date", "2026-02-01")
     assert [invoice.issued_on for invoice in Invoice.objects.order_by("pk")] == [date(2026, 1, 5), date(2026, 2, 1)]
 
@@ -111,8 +114,8 @@ def test_issue_date_is_for_rows_that_name_none(profile, file):
 def test_a_due_date_of_its_own_sets_the_terms(profile, file):
     run(
         file(
-            "profile;invoice;issue_date;due_date;period_start;period_end;po_number;description;unit_price\n"
-            f"{profile.code};A-1;2026-10-05;2026-10-19;2026-09-01;2026-09-30;PO-7;Hosting;10\n"
+            "profile;invoice;issue_date;due_date;period_start;period_end;po_number;description;unit_price;tax_category\n"
+            f"{profile.code};A-1;2026-10-05;2026-10-19;2026-09-01;2026-09-30;PO-7;Hosting;10;Z\n"
         )
     )
     invoice = Invoice.objects.get()
@@ -121,13 +124,13 @@ def test_a_due_date_of_its_own_sets_the_terms(profile, file):
 
 
 def test_an_invoice_of_zero_is_settled_at_once(profile, file):
-    run(file(f"{HEADING}{profile.code},A-1,,Hosting,1,10,,\n{profile.code},A-1,,Discount,1,-10,,\n"))
+    run(file(f"{HEADING}{profile.code},A-1,,Hosting,1,10,,,Z\n{profile.code},A-1,,Discount,1,-10,,,Z\n"))
     assert Invoice.objects.get().status == InvoiceStatus.PAID
 
 
 def test_totals_are_told_by_currency(profile, file):
     yen = BillingProfileFactory(currency="JPY")
-    said = run(file(f"{HEADING}{profile.code},A-1,,Hosting,1,10,,\n{yen.code},A-1,,Hosting,1,5000,,\n"))
+    said = run(file(f"{HEADING}{profile.code},A-1,,Hosting,1,10,,,Z\n{yen.code},A-1,,Hosting,1,5000,,,Z\n"))
     assert "Total EUR 10.00." in said
     assert "Total JPY 5,000." in said
     assert "Numbers INV-000001 to INV-000002." in said
@@ -135,7 +138,11 @@ def test_totals_are_told_by_currency(profile, file):
 
 @pytest.mark.parametrize("ending", ["\n", "\r\n"])
 def test_byte_order_mark_semicolons_and_line_ends_of_windows(profile, file, ending):
-    rows = ["profile;invoice;description;unit_price", f'{profile.code};A-1;"Storage; cold, ""blue""";10', ""]
+    rows = [
+        "profile;invoice;description;unit_price;tax_category",
+        f'{profile.code};A-1;"Storage; cold, ""blue""";10;Z',
+        "",
+    ]
     run(file(b"\xef\xbb\xbf" + ending.join(rows).encode()))
     assert InvoiceLine.objects.get().description == 'Storage; cold, "blue"'
 
@@ -150,13 +157,13 @@ def test_credits_pay_for_what_is_imported(profile, file):
         profile=profile, amount=Money(1500, "EUR"), source=Credit.Source.GOODWILL, description="Sorry", at=NOW,
         expires_on=date(2026, 10, 5),
     )  # fmt: skip
-    run(file(f"{HEADING}{profile.code},D-1,,Hosting,1,10,,\n"), "--drafts")
+    run(file(f"{HEADING}{profile.code},D-1,,Hosting,1,10,,,Z\n"), "--drafts")
     assert Credit.objects.get().remaining_minor == 1500
     run(
         file(
-            f"{HEADING}{profile.code},A-1,2026-10-05,Hosting,1,10,,\n"
-            f"{profile.code},A-2,2026-10-05,Hosting,1,20,,\n"
-            f"{profile.code},A-3,2026-10-06,Hosting,1,30,,\n"
+            f"{HEADING}{profile.code},A-1,2026-10-05,Hosting,1,10,,,Z\n"
+            f"{profile.code},A-2,2026-10-05,Hosting,1,20,,,Z\n"
+            f"{profile.code},A-3,2026-10-06,Hosting,1,30,,,Z\n"
         )
     )
     paid = (

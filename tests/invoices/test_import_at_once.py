@@ -17,8 +17,8 @@ from tests.factories import NOW
 def test_one_file_imported_twice_at_once_is_imported_once(profile, tmp_path):
     """Both find the file good and new; the second waits for the number series and then leaves every row alone."""
     path = tmp_path / "rows.csv"
-    rows = "".join(f"{profile.code},A-{index},Hosting,10\n" for index in range(50))
-    path.write_text(f"profile,invoice,description,unit_price\n{rows}")
+    rows = "".join(f"{profile.code},A-{index},Hosting,10,Z\n" for index in range(50))
+    path.write_text(f"profile,invoice,description,unit_price,tax_category\n{rows}")
     both_checked = Barrier(2, timeout=20)
     outcomes, errors = [], []
 

@@ -16,8 +16,8 @@ from accounts.access import system_access
 from accounts.models import AuditEntry
 from invoices.importing import charges as importing
 from invoices.importing.charges import ChargeImport
-from invoices.models import Charge, TaxRate
-from tests.factories import NOW, BillingProfileFactory
+from invoices.models import Charge
+from tests.factories import NOW, BillingProfileFactory, tax_rate
 from tests.invoices.billing_runs import charged, noon, run, section_of
 from tests.payments.acts import at_once
 
@@ -25,12 +25,18 @@ pytestmark = pytest.mark.django_db
 HEADING = "profile,reference,section,date,kind,description,quantity,unit,unit_price,tax_rate,creditable\n"
 
 
+@pytest.fixture(autouse=True)
+def _rates():
+    tax_rate(name="0 Z")
+    tax_rate("21", name="High")
+    tax_rate("19", name="Old", is_active=False)
+    tax_rate(name="Exempt", tax_category="E", exemption_reason="Article 132", exemption_code="VATEX-EU-132-1F")
+
+
 @pytest.fixture
 def shop(profile):
-    """A profile with a section and a tax rate."""
+    """A profile with a section."""
     section_of(profile, "Web shop")
-    TaxRate.objects.create(name="High", percent=21, note="Article 9")
-    TaxRate.objects.create(name="Old", percent=19, is_active=False)
     return profile
 
 
@@ -50,7 +56,7 @@ def bring_in(path: Path, *options: str, errors: StringIO | None = None) -> str:
     return out.getvalue()
 
 
-def row(profile, reference: str = "A-1", rest: str = "Web shop,2026-10-06,,Hosting,,,10,,") -> str:
+def row(profile, reference: str = "A-1", rest: str = "Web shop,2026-10-06,,Hosting,,,10,0 Z,") -> str:
     return f"{profile.code},{reference},{rest}"
 
 
@@ -58,7 +64,7 @@ def test_a_row_becomes_a_charge(shop, file):
     said = bring_in(
         file(
             row(shop, "A-1", 'Web shop,2026-10-06,,"Hosting, large",744,hours,1.25,High,no'),
-            row(shop, "A-2", "Web shop,2026-10-07,return,Hosting,-2,,0.5,,"),
+            row(shop, "A-2", "Web shop,2026-10-07,return,Hosting,-2,,0.5,0 Z,"),
         )
     )
     assert (
@@ -68,12 +74,28 @@ def test_a_row_becomes_a_charge(shop, file):
     one, other = Charge.objects.order_by("pk")
     assert (one.profile, one.section.name, one.source_reference) == (shop, "Web shop", "A-1")
     assert (one.kind, one.description, one.quantity, one.unit) == ("usage", "Hosting, large", Decimal(744), "hours")
-    assert (one.amount_minor, one.tax_minor, one.tax_percent, one.tax_note) == (93000, 19530, Decimal(21), "Article 9")
+    assert (one.unit_price, one.exact_amount) == (Decimal("1.25"), Decimal(930))
+    assert (one.tax_category, one.tax_percent, one.exemption_reason) == ("S", Decimal(21), "")
     assert (one.happened_on, one.is_creditable, one.tax_rate.name) == (date(2026, 10, 6), False, "High")
-    assert (other.kind, other.amount_minor, other.tax_minor, other.is_creditable) == ("return", -100, 0, True)
+    assert (other.kind, other.exact_amount, other.is_creditable) == ("return", Decimal(-1), True)
+    assert (other.tax_category, other.tax_percent) == ("Z", Decimal(0))
     entry = AuditEntry.objects.get()
     assert (entry.action, entry.subject) == ("charges.imported", "charges.csv")
     assert entry.detail == {"charges": 2, "totals": {"EUR": 92900}}
+
+
+def test_all_decimals_are_kept_and_the_reason_for_no_tax_is_copied(shop, file):
+    said = bring_in(file(row(shop, "A-1", "Web shop,2026-10-06,,Requests,0.000000000001,,0.0000000001,Exempt,")))
+    assert "Total without tax EUR 0.00." in said
+    charge = Charge.objects.get()
+    assert (charge.quantity, charge.unit_price) == (Decimal("1e-12"), Decimal("1e-10"))
+    assert (charge.tax_category, charge.tax_percent) == ("E", Decimal(0))
+    assert (charge.exemption_reason, charge.exemption_code) == ("Article 132", "VATEX-EU-132-1F")
+
+
+def test_the_total_is_rounded_once(shop, file):
+    rows = [row(shop, f"A-{number}", "Web shop,2026-10-06,,Requests,,,0.004,0 Z,") for number in range(1000)]
+    assert "Total without tax EUR 4.00." in bring_in(file(*rows))
 
 
 def test_the_same_file_twice_changes_nothing_and_a_longer_one_adds_what_is_new(shop, file):
@@ -114,27 +136,29 @@ def test_amounts_are_those_of_the_currency_of_the_profile(file):
     profile = BillingProfileFactory(currency="KWD", status="disabled")
     section_of(profile)
     bring_in(file(row(profile)))
-    assert Charge.objects.get().amount_minor == 10_000
+    assert Charge.objects.get().exact_amount == 10
 
 
 @pytest.mark.parametrize(
     ("rest", "reason"),
     [
-        ("Nowhere,2026-10-06,,Hosting,,,10,,", "has no invoice section 'Nowhere'. Create it first."),
-        ("Web shop,06-10-26,,Hosting,,,10,,", "date is '06-10-26', not a date such as 2026-10-05"),
-        ("Web shop,2026-10-06,gift,Hosting,,,10,,", "kind is 'gift', not one of usage, one_off, return."),
-        ("Web shop,2026-10-06,,Hosting,,,-10,,", "Only a return may be negative."),
+        ("Nowhere,2026-10-06,,Hosting,,,10,0 Z,", "has no invoice section 'Nowhere'. Create it first."),
+        ("Web shop,06-10-26,,Hosting,,,10,0 Z,", "date is '06-10-26', not a date such as 2026-10-05"),
+        ("Web shop,2026-10-06,gift,Hosting,,,10,0 Z,", "kind is 'gift', not one of usage, one_off, return."),
+        ("Web shop,2026-10-06,,Hosting,,,-10,0 Z,", "Only a return may be negative."),
         (
-            "Web shop,2026-10-06,return,Hosting,,,10,,",
+            "Web shop,2026-10-06,return,Hosting,,,10,0 Z,",
             "A return is deducted: its quantity or its unit price",
         ),
-        ("Web shop,2026-10-06,,,,,10,,", "description is empty."),
+        ("Web shop,2026-10-06,,,,,10,0 Z,", "description is empty."),
         ("Web shop,2026-10-06,,Hosting,,,10,Low,", "there is no tax rate 'Low' in use."),
+        ("Web shop,2026-10-06,,Hosting,,,10,,", "tax_rate is empty."),
+        ("Web shop,2026-10-06,,Hosting,0.0000000000001,,10,0 Z,", "quantity is '0.0000000000001', not a number"),
         ("Web shop,2026-10-06,,Hosting,,,10,Old,", "there is no tax rate 'Old' in use."),
-        ("Web shop,2026-10-06,,Hosting,,,10,,maybe", "creditable is 'maybe', not yes or no."),
-        ("Web shop,2026-10-06,,Hosting,9999999,,9999999999999,,", "An amount is too large."),
-        ("Web shop,2026-10-06,,Hosting,x,,y,,", "quantity is 'x', not a number"),
-        ("Web shop,2026-10-06,,Host\x07ing,,,10,,", "description holds a control character."),
+        ("Web shop,2026-10-06,,Hosting,,,10,0 Z,maybe", "creditable is 'maybe', not yes or no."),
+        ("Web shop,2026-10-06,,Hosting,9999999,,9999999999999,0 Z,", "An amount is too large."),
+        ("Web shop,2026-10-06,,Hosting,x,,y,0 Z,", "quantity is 'x', not a number"),
+        ("Web shop,2026-10-06,,Host\x07ing,,,10,0 Z,", "description holds a control character."),
     ],
 )
 def test_a_bad_row_is_named_with_its_line_and_nothing_is_recorded(shop, file, rest, reason):
@@ -157,7 +181,7 @@ def test_a_closed_profile_is_charged_nothing(file):
 
 def test_every_bad_row_is_named(shop, file):
     errors = StringIO()
-    rows = ["NONE-0000,A-1,Web shop,2026-10-06,,Hosting,,,10,,", row(shop, ""), row(shop, "A-2"), row(shop, "A-2")]
+    rows = ["NONE-0000,A-1,Web shop,2026-10-06,,Hosting,,,10,0 Z,", row(shop, ""), row(shop, "A-2"), row(shop, "A-2")]
     with pytest.raises(CommandError, match="Bad rows: 3"):
         bring_in(file(*rows), errors=errors)
     assert sorted(errors.getvalue().splitlines()) == [
@@ -170,11 +194,11 @@ def test_every_bad_row_is_named(shop, file):
 @pytest.mark.parametrize(
     ("rest", "column"),
     [
-        ("Web shop,2026-10-07,,Hosting,,,10,,", "date"),
-        ("Web shop,2026-10-06,,Hosting,,,10.5,,", "unit_price"),
+        ("Web shop,2026-10-07,,Hosting,,,10,0 Z,", "date"),
+        ("Web shop,2026-10-06,,Hosting,,,10.5,0 Z,", "unit_price"),
         ("Web shop,2026-10-06,,Hosting,,,10,High,", "tax_rate"),
-        ("Web shop,2026-10-06,,Hosting,,,10,,no", "creditable"),
-        ("Other,2026-10-06,,Hosting,,,10,,", "section"),
+        ("Web shop,2026-10-06,,Hosting,,,10,0 Z,no", "creditable"),
+        ("Other,2026-10-06,,Hosting,,,10,0 Z,", "section"),
     ],
 )
 def test_the_same_reference_with_other_content_is_refused(shop, file, rest, column):
@@ -184,7 +208,7 @@ def test_the_same_reference_with_other_content_is_refused(shop, file, rest, colu
     with pytest.raises(CommandError):
         bring_in(file(row(shop, "A-1", rest)), errors=errors)
     assert f"reference 'A-1' was recorded before, with other values in {column}." in errors.getvalue()
-    assert Charge.objects.get().amount_minor == 1000
+    assert Charge.objects.get().exact_amount == 10
 
 
 def test_a_heading_of_something_else_is_refused(shop, file):

@@ -21,11 +21,11 @@ from tests.payments.acts import books_are_clean
 
 pytestmark = pytest.mark.django_db
 __all__ = ["file"]
-HEADING = "profile,invoice,number,issue_date,due_date,paid_on,paid_amount,description,unit_price\n"
+HEADING = "profile,invoice,number,issue_date,due_date,paid_on,paid_amount,description,unit_price,tax_category\n"
 
 
 def row(profile, name="A-1", *, number="", issued_on="2025-01-10", due="2025-02-10", paid_on="", paid="", price="100"):
-    return f"{profile.code},{name},{number},{issued_on},{due},{paid_on},{paid},Hosting,{price}\n"
+    return f"{profile.code},{name},{number},{issued_on},{due},{paid_on},{paid},Hosting,{price},Z\n"
 
 
 @pytest.fixture(autouse=True)

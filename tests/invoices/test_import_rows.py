@@ -26,8 +26,8 @@ def bring_in(path, *, drafts: bool = False, progress=lambda _deed, _reader: None
 
 def write(path, code: str, invoices: int, *, name: str = "A"):
     """Two lines an invoice."""
-    rows = [f"{code},{name}-{index // 2},Line {index},{index}.01\n" for index in range(2 * invoices)]
-    path.write_text("profile,invoice,description,unit_price\n" + "".join(rows))
+    rows = [f"{code},{name}-{index // 2},Line {index},{index}.01,Z\n" for index in range(2 * invoices)]
+    path.write_text("profile,invoice,description,unit_price,tax_category\n" + "".join(rows))
     return path
 
 
@@ -43,11 +43,12 @@ def odd_profile(profile):
 
 ODD = (
     "profile,invoice,kind,issue_date,due_date,period_start,period_end,po_number,section,description,quantity,unit,"
-    "unit_price,tax_rate,tax_note\n"
+    "unit_price,tax_rate,tax_category,exemption_reason,exemption_code\n"
     'K7QX-2M9P,A\\1,support,2026-10-05,2026-10-19,2026-09-01,2026-09-30,P\\O,"Web\\shop, 东京","12"" \\N",1.5,h\\,'
-    "0.335,21,Zoë 🎉\n"
-    "K7QX-2M9P,A\\1,support,2026-10-05,2026-10-19,2026-09-01,2026-09-30,P\\O,,\\.,,,-0.000001,,\n"
-    "K7QX-2M9P,A-2,,,,,,,,NULL,,,10,,\n"
+    "0.335,21,,,\n"
+    "K7QX-2M9P,A\\1,support,2026-10-05,2026-10-19,2026-09-01,2026-09-30,P\\O,,\\.,100000000,,"
+    "-0.0000000001,,E,Zoë 🎉,vatex-eu-132-1f\n"
+    "K7QX-2M9P,A-2,,,,,,,,NULL,,,10,,Z,,\n"
 )
 
 
@@ -56,20 +57,20 @@ def test_every_column_of_an_imported_invoice(odd_profile, tmp_path, seller):
     path.write_text(ODD)
     bring_in(path)
     first, second = Invoice.objects.order_by("pk").values()
-    new = Invoice(id=first["id"], amount_due_minor=61)
+    new = Invoice(id=first["id"], amount_due_minor=60)
     assert first == {name: getattr(new, name) for name in first} | {
         "profile_id": odd_profile.pk, "number": "INV-000001", "kind": "support", "status": "open", "currency": "EUR",
         "issued_on": date(2026, 10, 5), "due_on": date(2026, 10, 19), "period_start_on": date(2026, 9, 1),
         "period_end_on": date(2026, 9, 30), "po_number": "P\\O", "source_reference": "A\\1",
-        "source_digest": "ae2f8bc3cc18af3da96bbb883ee83a0254a4406718a18774e9507d970e759db1",  # never another
+        "source_digest": "2d06b268a71ded6e33686ff233d0a88847cb17609934376fc81adbef06f28a46",  # never another
         "seller": seller,
         "buyer": {
             "agreement_type": "customer", "profile": "Tab\tline\nback\\slash \\N", "tax_ids": ['NL"1"'],
             "sold_to": ["Example Trading B.V.", "Voorbeeldstraat 1", "1011 AA Amsterdam", "Netherlands"],
             "bill_to": ["Example Trading B.V.", "Netherlands"],
         },
-        "payment_terms_days": 14, "payment_reference": "RF69INV000001", "charges_minor": 50, "tax_minor": 11,
-        "total_minor": 61, "created_at": AT, "next_reminder_on": date(2026, 11, 2), "digest": first["digest"],
+        "payment_terms_days": 14, "payment_reference": "RF69INV000001", "charges_minor": 49, "tax_minor": 11,
+        "total_minor": 60, "created_at": AT, "next_reminder_on": date(2026, 11, 2), "digest": first["digest"],
         "dunning_from_on": date(2026, 10, 27),
         "remittance": {
             "holder": "Example Cloud B.V.", "iban": "NL53EXAM0000000000", "bic": "EXAMNL2A", "bank": "",
@@ -90,14 +91,30 @@ def test_every_column_of_an_imported_line(odd_profile, tmp_path):
     assert first == {
         "id": first["id"], "invoice_id": invoice.pk, "section_id": section.pk, "section_name": r"Web\shop, 东京",
         "position": 1, "description": '12" \\N', "quantity": Decimal("1.5"), "unit": "h\\",
-        "unit_price": Decimal("0.335"), "tax_rate": Decimal(21), "tax_note": "Zoë 🎉", "amount_minor": 50,
-        "tax_minor": 11, "happened_on": None, "is_creditable": True,
+        "unit_price": Decimal("0.335"), "tax_category": "S", "tax_rate": Decimal(21), "exemption_reason": "",
+        "exemption_code": "", "amount_minor": 50, "happened_on": None, "is_creditable": True,
     }  # fmt: skip
     assert second == {
         "id": second["id"], "invoice_id": invoice.pk, "section_id": None, "section_name": "", "position": 2,
-        "description": "\\.", "quantity": Decimal(1), "unit": "", "unit_price": Decimal("-0.000001"),
-        "tax_rate": Decimal(0), "tax_note": "", "amount_minor": 0, "tax_minor": 0,
-        "happened_on": None, "is_creditable": True,
+        "description": "\\.", "quantity": Decimal(-100_000_000), "unit": "", "unit_price": Decimal("0.0000000001"),
+        "tax_category": "E", "tax_rate": Decimal(0), "exemption_reason": "Zoë 🎉",
+        "exemption_code": "VATEX-EU-132-1F", "amount_minor": -1, "happened_on": None, "is_creditable": True,
+    }  # fmt: skip
+
+
+def test_every_column_of_the_table_of_taxes(odd_profile, tmp_path):
+    path = tmp_path / "odd.csv"
+    path.write_text(ODD)
+    bring_in(path)
+    invoice = Invoice.objects.get(source_reference="A\\1")
+    first, second = invoice.taxes.order_by("pk").values()
+    assert first == {
+        "id": first["id"], "invoice_id": invoice.pk, "category": "S", "rate": Decimal(21), "taxable_minor": 50,
+        "tax_minor": 11, "exemption_reason": "", "exemption_code": "",
+    }  # fmt: skip
+    assert second == {
+        "id": second["id"], "invoice_id": invoice.pk, "category": "E", "rate": Decimal(0), "taxable_minor": -1,
+        "tax_minor": 0, "exemption_reason": "Zoë 🎉", "exemption_code": "VATEX-EU-132-1F",
     }  # fmt: skip
 
 
@@ -110,7 +127,7 @@ def test_every_column_of_the_audit_entry(odd_profile, tmp_path):
         {
             **always,
             "subject": "INV-000001",
-            "detail": {"total": 61, "imported_as": "A\\1", "period": "2026-09-01/2026-09-30"},
+            "detail": {"total": 60, "imported_as": "A\\1", "period": "2026-09-01/2026-09-30"},
         },
         {**always, "subject": "INV-000002", "detail": {"total": 1000, "imported_as": "A-2"}},
     ]
@@ -162,9 +179,9 @@ def test_profiles_that_come_and_go_from_batch_to_batch(tmp_path, monkeypatch):
     monkeypatch.setattr(importing, "BATCH_INVOICES", 2)
     profiles = [BillingProfileFactory(name=f"Profile {index}") for index in range(3)]
     order = [0, 1, 1, 2, 0, 2, 2, 2, 1]
-    rows = [f"{profiles[index].code},A-{place},Hosting,10\n" for place, index in enumerate(order)]
+    rows = [f"{profiles[index].code},A-{place},Hosting,10,Z\n" for place, index in enumerate(order)]
     path = tmp_path / "rows.csv"
-    path.write_text("profile,invoice,description,unit_price\n" + "".join(rows))
+    path.write_text("profile,invoice,description,unit_price,tax_category\n" + "".join(rows))
     bring_in(path)
     invoices = Invoice.objects.order_by("pk")
     assert [invoice.profile for invoice in invoices] == [profiles[index] for index in order]

@@ -94,10 +94,11 @@ def test_the_database_changes_no_document(profile):
 
 def test_a_credit_note_says_what_it_corrects_and_what_follows(profile):
     first = draft(profile, "100.00", tax_rate="21", po_number="PO-7")
-    InvoiceLine.objects.create(invoice=first, description="Support", unit_price=50, position=1, tax_note="Exempt")
+    exempt = {"tax_category": "E", "exemption_reason": "Education", "exemption_code": "VATEX-EU-132-1I"}
+    InvoiceLine.objects.create(invoice=first, description="Support", unit_price=50, position=1, **exempt)
     invoice = issue(access=system_access(), invoice_id=first.pk, today=TODAY, at=NOW)
     hosting, support = invoice.lines.order_by("position")
-    note = note_for(invoice, {hosting.pk: 1000, support.pk: 5000})
+    note = note_for(invoice, {hosting.pk: 826, support.pk: 5000})
     content = issued_pdf(note, at=NOW)
     text = words(content)
     for expected in (
@@ -106,12 +107,12 @@ def test_a_credit_note_says_what_it_corrects_and_what_follows(profile):
         "Corrects invoice INV-000001 of 26 October 2026",
         "Reason Billed too much",
         "PO number PO-7",
-        "Hosting 8.26 21% 1.74 10.00",
-        "Support 50.00 0% 0.00 50.00",
-        "21% 8.26 1.74 10.00 0%, Exempt 50.00 0.00 50.00",
-        "Total 58.26 1.74 60.00",
-        "Total credited €60.00",
-        "€60.00 was taken off what was still due on invoice INV-000001.",
+        "Hosting 21% 8.26",
+        "Support 0% (E) 50.00",
+        "Total, without tax 58.26",
+        "21% 8.26 1.73 9.99 0% (E), Education (VATEX-EU-132-1I) 50.00 0.00 50.00",
+        "Total credited €59.99",
+        "€59.99 was taken off what was still due on invoice INV-000001.",
     ):
         assert expected in text
     reader = PdfReader(BytesIO(content))

@@ -7,7 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from iso4217 import Currency
 
-from invoices.money import DECIMALS, CurrencyMismatch, Money, UnknownCurrency, exponent, rounded_minor
+from billing_portal.core.exact_decimals import rounded_product
+from invoices.money import DECIMALS, CurrencyMismatch, Money, UnknownCurrency, exponent, percent_of, without_tax
 
 CURRENCIES = st.sampled_from(["JPY", "EUR", "KWD"])
 
@@ -56,7 +57,7 @@ def test_what_is_no_currency_is_refused(code):
     ],
 )
 def test_rounding_is_half_up_to_the_currencys_decimals(amount, currency, minor):
-    assert rounded_minor(Decimal(amount), currency) == minor
+    assert rounded_product(Decimal(amount), Decimal(1), exponent(currency)) == minor
 
 
 @pytest.mark.parametrize(
@@ -78,8 +79,6 @@ def test_what_would_have_to_be_guessed_or_rounded_is_refused(text, currency):
 def test_floats_and_mixed_currencies_are_refused():
     with pytest.raises(TypeError):
         Money(1.0, "EUR")
-    with pytest.raises(TypeError):
-        rounded_minor(1.0, "EUR")
     with pytest.raises(CurrencyMismatch):
         Money(1, "EUR") + Money(1, "JPY")
     with pytest.raises(CurrencyMismatch):
@@ -99,7 +98,13 @@ def test_parts_of_a_split_add_up_and_are_fair(minor, weights, currency):
 def test_an_amount_in_major_units_reads_back_as_itself(minor, currency):
     money = Money(minor, currency)
     assert Money.parse(str(money.amount), currency) == money
-    assert rounded_minor(money.amount, currency) == money.minor
+    assert rounded_product(money.amount, Decimal(1), exponent(currency)) == money.minor
+
+
+@given(st.integers(-(10**14), 10**14), st.decimals(0, 30, places=3))
+def test_the_net_part_of_an_amount_with_tax_is_the_one_whose_tax_leads_back(minor, percent):
+    net = without_tax(minor, percent)
+    assert abs(net + percent_of(net, percent) - minor) <= 1
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,7 @@ from invoices.models import Charge, CreditNote, Invoice, InvoiceLine
 from invoices.operations.invoice_payments import mark_payment_started
 from invoices.operations.issuing import issue
 from invoices.operations.voiding import CannotVoid, rebill
-from tests.factories import NOW, TODAY, draft, granted, issued
+from tests.factories import NOW, TODAY, draft, granted, issued, tax_rate
 from tests.payments.acts import books_are_clean
 
 pytestmark = pytest.mark.django_db
@@ -24,9 +24,15 @@ def rebill_now(invoice, reason="Wrong department"):
 def test_the_draft_has_the_lines_and_takes_the_place_of_the_void_invoice(profile):
     section = InvoiceSection.objects.create(profile=profile, name="Web shop")
     old = draft(profile, "100.00", tax_rate="21", po_number="PO-7", period_start_on=date(2026, 9, 1))
-    old.lines.update(section=section, quantity=Decimal("2.5"), unit="hours", tax_note="Law", happened_on=TODAY)
+    old.lines.update(section=section, quantity=Decimal("2.5"), unit="hours", happened_on=TODAY)
     InvoiceLine.objects.create(
-        invoice=old, description="Market", unit_price=Decimal("3.00"), is_creditable=False, position=1
+        invoice=old,
+        description="Market",
+        unit_price=Decimal("3.00"),
+        is_creditable=False,
+        position=1,
+        tax_category="E",
+        exemption_reason="Law",
     )
     old = issue(access=system_access(), invoice_id=old.pk, today=TODAY, at=NOW)
     new = rebill_now(old)
@@ -34,8 +40,8 @@ def test_the_draft_has_the_lines_and_takes_the_place_of_the_void_invoice(profile
     assert (old.status, old.void_reason) == ("void", "Wrong department")
     assert (new.status, new.number, new.replaces, new.po_number) == ("draft", None, old, "PO-7")
     assert (new.total_minor, new.currency, new.period_start_on) == (old.total_minor, "EUR", date(2026, 9, 1))
-    columns = ("section", "description", "quantity", "unit", "unit_price", "tax_rate", "tax_note", "happened_on",
-               "is_creditable", "amount_minor", "tax_minor")  # fmt: skip
+    columns = ("section", "description", "quantity", "unit", "unit_price", "tax_category", "tax_rate",
+               "exemption_reason", "happened_on", "is_creditable", "amount_minor")  # fmt: skip
     assert list(new.lines.order_by("position").values_list(*columns)) == list(
         old.lines.order_by("position").values_list(*columns)
     )
@@ -57,7 +63,7 @@ def test_charges_stay_with_the_void_invoice(profile):
     section = InvoiceSection.objects.create(profile=profile, name="Web shop")
     charge = Charge.objects.create(
         profile=profile, section=section, description="Hosting", unit_price=Decimal(120), happened_on=TODAY,
-        amount_minor=12000, invoice=old, created_at=NOW,
+        tax_rate=tax_rate(), invoice=old, created_at=NOW,
     )  # fmt: skip
     rebill_now(old)
     charge.refresh_from_db()

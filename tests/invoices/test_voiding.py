@@ -83,7 +83,8 @@ def test_a_credit_note_takes_all_of_it_back(profile):
     assert (note.number, note.issued_on, note.reason, note.voids_invoice) == ("CN-000001", TODAY, "Sent twice", True)
     assert (note.charges_minor, note.tax_minor, note.total_minor, note.applied_minor) == (10000, 2100, 12100, 12100)
     assert (note.credit, note.seller, note.buyer) == (None, invoice.seller, invoice.buyer)
-    assert note.lines.values_list("line", "amount_minor", "tax_minor").get() == (invoice.lines.get().pk, 10000, 2100)
+    assert note.lines.values_list("line", "amount_minor").get() == (invoice.lines.get().pk, 10000)
+    assert note.taxes.values_list("category", "rate", "taxable_minor", "tax_minor").get() == ("S", 21, 10000, 2100)
     assert books_are_clean()
 
 
