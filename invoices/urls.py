@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from invoices.views import credits, detail, downloads, listing  # noqa: A004  not the shell's credits()
+from invoices.views import credits, detail, downloads, listing, usage  # noqa: A004  not the shell's credits()
 
 app_name = "invoices"
 urlpatterns = [
@@ -11,6 +11,15 @@ urlpatterns = [
     path("profiles/<str:profile>/invoices/xlsx", listing.invoice_table, {"kind": "xlsx"}, name="xlsx"),
     path("profiles/<str:profile>/invoices/<str:number>/", detail.invoice_detail, name="detail"),
     path("profiles/<str:profile>/invoices/<str:number>/pdf", downloads.pdf, name="pdf"),
+    path(
+        "profiles/<str:profile>/invoices/<str:number>/usage/csv", usage.usage_table, {"kind": "csv"}, name="usage_csv"
+    ),
+    path(
+        "profiles/<str:profile>/invoices/<str:number>/usage/xlsx",
+        usage.usage_table,
+        {"kind": "xlsx"},
+        name="usage_xlsx",
+    ),
     path(
         "profiles/<str:profile>/invoices/<str:number>/payment-code.svg", detail.payment_code_image, name="payment_code"
     ),

@@ -4,9 +4,11 @@ from collections.abc import Iterable
 from datetime import date
 from decimal import Decimal
 from functools import lru_cache
+from operator import attrgetter
 from typing import Any
 
 from babel import Locale
+from django.db.models import Exists, OuterRef
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, render
 from django.urls import reverse
@@ -23,7 +25,7 @@ from accounts.models.customers import country_name
 from accounts.roles import Permission
 from invoices.documents.figures import quantity
 from invoices.documents.invoice import tax_label, tax_text
-from invoices.models import CreditNote, Invoice, InvoiceLine
+from invoices.models import Charge, CreditNote, Invoice, InvoiceLine
 from invoices.money import Money, currency_pattern, exponent
 from invoices.operations.issuing import DOCUMENT_LANGUAGE
 from invoices.payability import NotPayableReason, disputed_text, reason_not_payable
@@ -39,6 +41,7 @@ PRICE_DECIMALS = 10
 def invoice_detail(request: HttpRequest, access: Access, number: str) -> HttpResponse:
     profile = profile_of(access)
     invoices = Invoice.objects.visible_to(access).select_related("payment_started_by", "replaces", "replaced_by")
+    invoices = invoices.annotate(has_usage=Exists(Charge.objects.filter(invoice=OuterRef("pk"))))
     invoice = get_object_or_404(invoices, number=number)
     invoice.profile = profile
     today = profile.day_of(timezone.now())
@@ -78,6 +81,7 @@ def invoice_detail(request: HttpRequest, access: Access, number: str) -> HttpRes
         "pay_url": "" if why else addresses.of("pay", invoice),
         "payment_url": addresses.of("payment", invoice) if is_being_paid and access.can(Permission.INVOICE_PAY) else "",
         "may_download": access.can(Permission.INVOICE_DOWNLOAD),
+        "has_usage": invoice.has_usage,  # type: ignore[attr-defined]  # annotated above
         "pdf_url": addresses.of("pdf", invoice) if access.can(Permission.INVOICE_DOWNLOAD) else "",
     }
     return render(request, "invoices/detail.html", context)
@@ -101,11 +105,13 @@ def _issued(invoice: Invoice | None) -> Invoice | None:
 
 
 def sections_of(lines: Iterable[InvoiceLine], currency: str) -> list[dict[str, Any]]:
-    """By section, in the order of their first lines: its name, what it comes to without tax, and its lines."""
-    sections: dict[str, dict[str, Any]] = {}
-    for line in lines:
-        new = {"name": line.section_name, "total": Money(0, currency), "lines": []}
-        section = sections.setdefault(line.section_name, new)
+    """By section, in the order of their first lines: its name, what it comes to without tax, and its lines. Discounts
+    on the whole invoice come last."""
+    sections: dict[tuple[bool, str], dict[str, Any]] = {}
+    for line in sorted(lines, key=attrgetter("is_allowance")):
+        name = _("Discounts") if line.is_allowance else line.section_name
+        new = {"name": name, "total": Money(0, currency), "lines": []}
+        section = sections.setdefault((line.is_allowance, line.section_name), new)
         amount = Money(line.amount_minor, currency)
         section["total"] += amount
         section["lines"].append(

@@ -8,6 +8,7 @@ import csv
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import date
+from decimal import Decimal
 from tempfile import TemporaryFile
 from typing import IO
 
@@ -29,9 +30,10 @@ from invoices.models import CreditNote, Invoice
 from invoices.money import Money, exponent
 from invoices.operations.document_archive import issued_pdf
 
-Cell = str | date | Money | None
+Cell = str | date | Decimal | Money | None
 UNSAFE = re.compile(r"[^A-Za-z0-9._-]+")
 BYTE_ORDER_MARK = "\ufeff"  # without it spreadsheets read the file as if it were not UTF-8
+SPREADSHEET_DIGITS = 15
 STARTS_A_FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
 
@@ -86,8 +88,8 @@ def _lines(head: Sequence[str], rows: Iterable[Sequence[Cell]]) -> Iterator[str]
     write = csv.writer(Echo(), delimiter=";" if mark == "," else ",").writerow
 
     def text(cell: Cell) -> object:
-        if isinstance(cell, Money):
-            return str(cell.amount).replace(".", mark)
+        if isinstance(cell, Money | Decimal):
+            return f"{cell.amount if isinstance(cell, Money) else cell:f}".replace(".", mark)
         return plain(cell) if isinstance(cell, str) else cell
 
     yield BYTE_ORDER_MARK + write(map(plain, head))
@@ -96,7 +98,8 @@ def _lines(head: Sequence[str], rows: Iterable[Sequence[Cell]]) -> Iterator[str]
 
 
 def _workbook(head: Sequence[str], rows: Iterable[Sequence[Cell]]) -> IO[bytes]:
-    """Written to the disk row by row. Amounts are numbers with the decimals of their currency, days are dates."""
+    """Written to the disk row by row. Amounts are numbers with the decimals of their currency, days are dates. A number
+    of more digits than a spreadsheet keeps is a text."""
     file = TemporaryFile()  # noqa: SIM115  closed when it has been sent
     with Workbook(file, {"constant_memory": True, "default_date_format": "yyyy-mm-dd"}) as book:
         sheet, bold = book.add_worksheet(), book.add_format({"bold": True})
@@ -109,10 +112,12 @@ def _workbook(head: Sequence[str], rows: Iterable[Sequence[Cell]]) -> IO[bytes]:
             for column, cell in enumerate(cells):
                 if isinstance(cell, Money):
                     sheet.write_number(line, column, cell.amount, amounts[exponent(cell.currency)])
+                elif isinstance(cell, Decimal) and len(cell.as_tuple().digits) <= SPREADSHEET_DIGITS:
+                    sheet.write_number(line, column, cell)
                 elif isinstance(cell, date):
                     sheet.write_datetime(line, column, cell)
                 elif cell:
-                    sheet.write_string(line, column, cell)
+                    sheet.write_string(line, column, f"{cell:f}" if isinstance(cell, Decimal) else cell)
     file.seek(0)
     return file
 
