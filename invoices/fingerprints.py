@@ -38,6 +38,7 @@ SELECT invoice_id, position || '{sep}' || COALESCE(CAST(section_id AS text), '')
 || {quantity} || '{sep}' || description || '{sep}' || {unit_price} || '{sep}' || unit || '{sep}' || tax_category
 || '{sep}' || {tax_rate} || '{sep}' || exemption_reason || '{sep}' || exemption_code || '{sep}'
 || COALESCE(CAST(happened_on AS text), '') || '{sep}' || CASE WHEN is_creditable THEN 1 ELSE 0 END || '{sep}'
+|| CASE WHEN is_allowance THEN 1 ELSE 0 END || '{sep}'
 || amount_minor
 FROM invoices_invoiceline WHERE invoice_id IN ({marks}) ORDER BY invoice_id, position, id
 """

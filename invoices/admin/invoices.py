@@ -263,7 +263,7 @@ class LinesInline(PortalInline):
     formset = LineFormSet
     fields = (
         "position", "description", "section", "quantity", "unit", "unit_price", "tax_category", "tax_rate",
-        "exemption_reason", "exemption_code", "amount",
+        "exemption_reason", "exemption_code", "is_allowance", "amount",
     )  # fmt: skip
     readonly_fields = ("counted", "price", "percent", "amount")
     ordering = ("position", "pk")

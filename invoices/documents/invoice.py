@@ -144,14 +144,15 @@ def _billing(invoice: Invoice) -> list[dict[str, Any]]:
 
 
 def charges(invoice: Invoice, lines: list[InvoiceLine]) -> dict[str, Any]:
-    """Lines grouped by section, in the order in which the sections first appear; lines without one have no name."""
+    """Lines grouped by section, in the order in which the sections first appear; lines without one have no name.
+    Discounts on the whole invoice come last."""
     places: dict[str, int] = {}
     for line in lines:
         places.setdefault(line.section_name, len(places))
-    in_order = sorted(lines, key=lambda line: places[line.section_name])
+    in_order = sorted(lines, key=lambda line: (line.is_allowance, places[line.section_name]))
     groups = [
-        _group(name, list(members), invoice.currency)
-        for name, members in groupby(in_order, key=attrgetter("section_name"))
+        _group(_("Discounts") if is_allowance else name, list(members), invoice.currency)
+        for (is_allowance, name), members in groupby(in_order, key=attrgetter("is_allowance", "section_name"))
     ]
     return {
         "title": _("Charges by invoice section") if any(places) else _("Charges"),

@@ -25,6 +25,7 @@ commas, semicolons or tabs. Numbers may have a decimal comma and dates may be 5-
 | `tax_category` | no | `S` taxed at a rate (when empty), `Z`, `E`, `AE`, `K`, `G` or `O`; needed where the rate is 0 |
 | `exemption_reason` | no | why there is no tax, at most 120 characters; needed for `E` unless there is a code |
 | `exemption_code` | no | the VATEX code of that reason, such as `VATEX-EU-132-1F` |
+| `discount` | no | `yes` for a discount on the whole invoice, with its reason as the description; it is deducted |
 
 Everything is checked first and every bad row named; then everything is written in one transaction, so that a bad file
 changes nothing and takes no locks. The same invoice (profile, reference, same content) met again is left alone; with
@@ -58,6 +59,7 @@ from invoices.importing.columns import (
     rate,
     text,
     vatex_code,
+    yes_or_no,
 )  # fmt: skip
 from invoices.importing.csv_reader import Problems, Seen, Texts
 from invoices.importing.file_format import BadRow
@@ -95,6 +97,7 @@ COLUMNS = Columns(
     tax_category=Column(one_of(TaxCategory.values), default=TaxCategory.STANDARD.value),
     exemption_reason=Column(text(120), default=""),
     exemption_code=Column(vatex_code, default=""),
+    discount=Column(yes_or_no, default=False),
 )
 NOT_OF_A_DRAFT = ("number", "issue_date", "due_date", "paid_on")
 # What a line has under the same name as the file.
@@ -282,7 +285,9 @@ class InvoiceImport(FileImport[list[SourceInvoice], NewInvoice]):
         invoice.profile = profile
         lines = []
         for position, (_line, row) in enumerate(source.rows, start=1):
-            line = new_row(InvoiceLine, position=position, **{name: row[name] for name in LINE})
+            line = new_row(
+                InvoiceLine, position=position, is_allowance=row["discount"], **{name: row[name] for name in LINE}
+            )
             line.invoice = invoice
             if row["section"]:
                 line.section = sections[profile.pk, row["section"]]

@@ -245,6 +245,7 @@ class Migration(migrations.Migration):
                 ('exemption_code', models.CharField(blank=True, help_text='The code of that reason, such as VATEX-EU-132-1F.', max_length=20, validators=[django.core.validators.RegexValidator('^VATEX-[A-Z0-9-]{2,14}$', 'A VATEX code begins with VATEX-, such as VATEX-EU-132-1F.')], verbose_name='VATEX code')),
                 ('happened_on', models.DateField(blank=True, null=True, verbose_name='date')),
                 ('is_creditable', models.BooleanField(db_default=True, default=True, verbose_name='credits may pay for it')),
+                ('is_allowance', models.BooleanField(db_default=False, default=False, help_text='The description is its reason. It is deducted, and lowers the tax of its category and rate.', verbose_name='discount on the whole invoice')),
                 ('amount_minor', models.BigIntegerField(default=0, editable=False, verbose_name='amount')),
                 ('invoice', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='lines', to='invoices.invoice', verbose_name='invoice')),
                 ('section', models.ForeignKey(blank=True, db_index=False, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='accounts.invoicesection', verbose_name='invoice section')),

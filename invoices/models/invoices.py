@@ -285,6 +285,11 @@ class InvoiceLine(models.Model):
     # The day of the service or sale, and whether credits may pay for it.
     happened_on = models.DateField(_("date"), null=True, blank=True)
     is_creditable = models.BooleanField(_("credits may pay for it"), default=True, db_default=True)
+    # Taken off the whole invoice (EN 16931, BG-20), for the reason that is its description.
+    is_allowance = models.BooleanField(
+        _("discount on the whole invoice"), default=False, db_default=False,
+        help_text=_("The description is its reason. It is deducted, and lowers the tax of its category and rate."),
+    )  # fmt: skip
     # Quantity times price, rounded once. Tax is computed on the sum of lines (`InvoiceTax`).
     amount_minor = models.BigIntegerField(_("amount"), default=0, editable=False)
 

@@ -39,7 +39,7 @@ from invoices.tax import Tax, TaxFault, complete, fault_of, taxes_of
 MAX_MINOR = 10**15
 # What `compute_line` sets.
 COMPUTED = [
-    "amount_minor", "section_name", "quantity", "unit_price", "exemption_reason", "exemption_code",
+    "amount_minor", "section_name", "section", "quantity", "unit_price", "exemption_reason", "exemption_code",
 ]  # fmt: skip
 # Of the names of countries in an issued invoice, which stays as it was whoever issued it and whoever reads it.
 DOCUMENT_LANGUAGE = "en"
@@ -59,9 +59,11 @@ def make_price_positive(row: InvoiceLine | Charge) -> None:
 
 
 def compute_line(line: InvoiceLine, currency: str, *, may_be_nothing: bool = False) -> None:
-    """Sets the amount of a line, rounded half-up once, and what follows from its tax category, with a positive
-    price. Raises CannotIssue, also for a line that rounding would give away."""
+    """Sets the amount of a line, rounded half-up once, and what follows from its tax category, with a positive price; a
+    discount on the whole invoice is deducted. Raises CannotIssue, also for a line that rounding would give away."""
     make_price_positive(line)
+    if line.is_allowance:
+        line.quantity, line.section = -abs(line.quantity), None
     try:
         complete(line, line.tax_rate)
     except TaxFault as fault:

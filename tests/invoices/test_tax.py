@@ -10,12 +10,13 @@ from hypothesis import strategies as st
 
 from accounts.access import system_access
 from accounts.models import TaxId
+from invoices.documents.invoice import invoice_data
 from invoices.models import Invoice, InvoiceLine, InvoiceTax, Transfer
 from invoices.money import exponent
 from invoices.operations.closing import close_periods
 from invoices.operations.issuing import CannotIssue, compute_sums, issue
 from invoices.tax import Tax, TaxCategory, taxes_of
-from tests.factories import NOW, TODAY, BillingProfileFactory, draft, tax_rate
+from tests.factories import NOW, TODAY, BillingProfileFactory, draft, tax_rate, taxed
 from tests.invoices.billing_runs import NOVEMBER, billed_profile, charged
 from tests.payments.acts import books_are_clean
 
@@ -245,3 +246,23 @@ def test_a_foreign_profile_is_taxed_in_its_own_currency():
     invoice = draft(BillingProfileFactory(currency="KWD"), "1.2345", tax_rate="5")
     invoice = issue(access=system_access(), invoice_id=invoice.pk, today=TODAY, at=NOW)
     assert (invoice.charges_minor, invoice.tax_minor) == (1235, 62)
+
+
+@pytest.mark.django_db
+def test_a_discount_on_the_whole_invoice_lowers_the_tax_of_its_category(profile):
+    invoice = draft(profile, "100.00", tax_rate="21")
+    InvoiceLine.objects.create(invoice=invoice, description="Books", unit_price=50, position=1, **taxed("9"))
+    InvoiceLine.objects.create(
+        invoice=invoice, description="Volume", unit_price=10, position=2, is_allowance=True, **taxed("21")
+    )
+    invoice = issue(access=system_access(), invoice_id=invoice.pk, today=TODAY, at=NOW)
+    discount = invoice.lines.get(is_allowance=True)
+    assert (discount.quantity, discount.unit_price, discount.amount_minor) == (-1, 10, -1000)
+    assert list(invoice.taxes.order_by("pk").values_list("rate", "taxable_minor", "tax_minor")) == [
+        (21, 9000, 1890),
+        (9, 5000, 450),
+    ]
+    assert invoice.total_minor == 16340
+    groups = invoice_data(invoice)["charges"]["groups"]
+    assert [(group["name"], len(group["rows"])) for group in groups] == [("", 2), ("Discounts", 1)]
+    assert books_are_clean()
