@@ -58,9 +58,18 @@ CHANGED = {
     InvoiceSection: (section, {"is_active": None}, "invoice_section.changed", {"is_active": [True, False]}),
     User: (lambda: UserFactory(name="A"), {"name": "B"}, "user.changed", {"name": ["A", "B"]}),
     Group: (lambda: Group.objects.create(name="A"), {"name": "B"}, "group.changed", {"name": ["A", "B"]}),
-    TaxRate: (rate, {"name": "High", "percent": "9"}, "tax_rate.changed", {
-        "name": ["Standard", "High"], "percent": ["21.000", "9.000"],
-    }),
+    TaxRate: (
+        rate,
+        {
+            "name": "Lessons", "percent": "0", "tax_category": "E", "exemption_reason": "Article 132",
+            "exemption_code": "VATEX-EU-132-1F",
+        },
+        "tax_rate.changed",
+        {
+            "name": ["Standard", "Lessons"], "percent": ["21.000", "0.000"], "tax_category": ["S", "E"],
+            "exemption_reason": ["", "Article 132"], "exemption_code": ["", "VATEX-EU-132-1F"],
+        },
+    ),
     RemittanceAccount: (
         remittance, {"valid_from_on": "2026-12-01"}, "remittance_account.changed",
         {"valid_from_on": ["2026-10-26", "2026-12-01"]},
@@ -99,7 +108,10 @@ RECORDED_BY_OPERATIONS = {
         "role.granted",
     ),
     Charge: (
-        lambda: {"section": section().pk, "description": "Disk", "unit_price": "1", "happened_on": "2026-10-26"},
+        lambda: {
+            "section": section().pk, "description": "Disk", "unit_price": "1", "tax_rate": rate().pk,
+            "happened_on": "2026-10-26",
+        },
         "charge.recorded",
     ),
     Credit: (

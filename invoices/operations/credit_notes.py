@@ -74,7 +74,11 @@ class Rest(NamedTuple):
 
     @property
     def all(self) -> Taken:
-        return Taken(self.parts, self.taxes)
+        """Without the taxes of which earlier notes have left nothing."""
+        parts = [part for part in self.parts if part.amount_minor]
+        treatments = {part.treatment for part in parts}
+        taxes = [tax for tax in self.taxes if tax.treatment in treatments or tax.taxable_minor or tax.tax_minor]
+        return Taken(parts, taxes)
 
     def taken(self, amounts: Mapping[int, int] | None, total_minor: int | None = None) -> Taken:
         """What `credit_note` is asked for. Raises CannotCorrect."""
@@ -107,7 +111,8 @@ class Rest(NamedTuple):
             nets[part.treatment] += part.amount_minor
         taxes = []
         for billed, left in zip(self.billed, self.taxes, strict=True):
-            if net := nets[billed.treatment]:
+            if billed.treatment in nets:
+                net = nets[billed.treatment]
                 after = billed.taxable_minor - left.taxable_minor + net
                 until = billed.tax_minor if after == billed.taxable_minor else percent_of(after, billed.rate)
                 tax = until - (billed.tax_minor - left.tax_minor)

@@ -4,12 +4,12 @@ from collections import Counter, defaultdict
 from collections.abc import Iterator
 from itertools import batched
 
-from django.db.models import Case, F, Q, Sum, Value, When
-from django.db.models.functions import Concat
+from django.db.models import Case, F, OuterRef, Q, Subquery, Sum, Value, When
+from django.db.models.functions import Coalesce, Concat
 
 from accounts.models import AuditEntry, WireRequest
 from invoices.ledger import BANK, UNMATCHED, WRITE_OFF
-from invoices.models import Invoice, InvoiceTax, Transfer
+from invoices.models import CreditNoteLine, CreditNoteTax, Invoice, InvoiceTax, Transfer
 from invoices.operations.closing import differing_lines
 from invoices.operations.issuing import stored_taxes
 from invoices.tax import Tax
@@ -100,7 +100,9 @@ def wrong_lines() -> Iterator[str]:
 
 
 def wrong_taxes() -> Iterator[str]:
-    """The table of taxes of an issued invoice is computed from its lines, by category and rate."""
+    """The table of taxes of an issued invoice is computed from its lines, by category and rate; a draft has none."""
+    for pk in InvoiceTax.objects.filter(invoice__number=None).values_list("invoice", flat=True).distinct():
+        yield f"Draft {pk}: it has a table of taxes."
     issued = Invoice.objects.filter(number__isnull=False).order_by("pk").values_list("pk", "number")
     for some in batched(issued.iterator(), AT_ONCE):
         ids = [pk for pk, _number in some]
@@ -111,6 +113,19 @@ def wrong_taxes() -> Iterator[str]:
         for pk, number in some:
             if {tax[:4] for tax in kept[pk]} != {tax[:4] for tax in right.get(pk, [])}:
                 yield f"Invoice {number}: its table of taxes is not what its lines come to."
+
+
+def wrong_note_taxes() -> Iterator[str]:
+    """The table of taxes of a credit note is on its lines: of each category and rate that it has, and of no other."""
+    lines = CreditNoteLine.objects.filter(
+        note=OuterRef("note"), line__tax_category=OuterRef("category"), line__tax_rate=OuterRef("rate")
+    )
+    nets = lines.order_by().values("note").annotate(sum=Sum("amount_minor")).values("sum")
+    rows = CreditNoteTax.objects.annotate(net=Subquery(nets))
+    wrong = rows.filter(~Q(taxable_minor=Coalesce("net", 0)) | Q(net=None, tax_minor=0))
+    columns = ("note__number", "category", "rate", "taxable_minor", "net")
+    for number, category, rate, taxable, net in wrong.values_list(*columns):
+        yield f"Credit note {number}: its tax at {category} {rate} is on {taxable}, its lines come to {net or 0}."
 
 
 def wrong_decisions() -> Iterator[str]:

@@ -64,6 +64,7 @@ from payments.operations.balances import (
     wrong_balances,
     wrong_decisions,
     wrong_lines,
+    wrong_note_taxes,
     wrong_taxes,
 )
 from payments.operations.unattended import UNATTENDED, put_off, wrong_periods
@@ -90,6 +91,7 @@ def check_books(*, at: datetime | None = None) -> list[str]:
             unbooked_claims(),
             wrong_lines(),
             wrong_taxes(),
+            wrong_note_taxes(),
             wrong_decisions(),
         )
         problems = [problem for problems in found for problem in islice(problems, MAX_SHOWN)]

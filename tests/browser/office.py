@@ -12,7 +12,7 @@ from django.utils import timezone
 from accounts.access import system_access
 from accounts.models import AuditEntry, BillingContact, BillingProfile, InvoiceSection, TaxId, User, WireRequest
 from billing_portal.core.models import JobRun
-from invoices.models import Credit, Invoice, LedgerAccount, RemittanceAccount, TaxRate
+from invoices.models import Credit, Invoice, LedgerAccount, RemittanceAccount
 from invoices.money import Money
 from invoices.operations.closing import close_due
 from invoices.operations.credits import add_credit
@@ -22,7 +22,7 @@ from payments.models import AutomaticCharge, BooksCheck, CardHold, GatewayDiffer
 from payments.operations.manual_payments import record_payment
 from payments.operations.methods import remove_method
 from payments.operations.refunds import adopt_refund, refund
-from tests.factories import NOW, BillingProfileFactory, UserFactory, draft, issued, member
+from tests.factories import NOW, BillingProfileFactory, UserFactory, draft, issued, member, tax_rate
 from tests.invoices.billing_runs import charged
 from tests.payments.acts import card, deliver, press_pay, sandbox, staff
 
@@ -87,7 +87,8 @@ def invoices_in_every_state(profile, section) -> list[Invoice]:
 
 def charges_in_every_state(profile) -> None:
     """One on an invoice, one that waits, a return, and the periods that closed."""
-    rate = TaxRate.objects.create(name="VAT high", percent=21)
+    rate = tax_rate("21", name="VAT high")
+    exempt = tax_rate(name="Exempt", tax_category="E", exemption_reason=LONG, exemption_code="VATEX-EU-132-1F")
     BillingProfile.objects.filter(pk=profile.pk).update(
         created_at=NOW, billed_until_on=date(2026, 9, 5), next_invoice_on=date(2026, 10, 5)
     )
@@ -95,6 +96,7 @@ def charges_in_every_state(profile) -> None:
     close_due(at=NOW)
     charged(profile, "12.50", on=date(2026, 10, 20), kind="one_off", source_reference="USE-2026-10-0001")
     charged(profile, "-2.50", on=date(2026, 10, 21))
+    charged(profile, "0.0000000125", on=date(2026, 10, 22), quantity=Decimal("744.123456789012"), tax_rate=exempt)
 
 
 def differing_from_the_provider(boss) -> None:

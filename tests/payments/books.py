@@ -8,7 +8,7 @@ from accounts.access import system_access
 from accounts.models import WireRequest
 from accounts.operations.wire import decide_wire_request, request_wire
 from billing_portal.core.models import JobRun
-from invoices.models import Invoice, InvoiceLine, LedgerAccount, RemittanceAccount, TaxRate
+from invoices.models import Invoice, InvoiceLine, LedgerAccount, RemittanceAccount
 from invoices.money import Money
 from invoices.operations.credit_notes import credit_note
 from invoices.operations.credits import expire_credits
@@ -28,7 +28,7 @@ from payments.operations.methods import remove_method
 from payments.operations.refunds import refund
 from payments.operations.settlement import settle
 from payments.statements import heading_of, statement_of
-from tests.factories import NOW, BillingProfileFactory, access_for, draft, granted, issued, member
+from tests.factories import NOW, BillingProfileFactory, access_for, draft, granted, issued, member, tax_rate, taxed
 from tests.invoices.billing_runs import billed_profile, charged, noon
 from tests.invoices.billing_runs import run as close_periods
 from tests.payments.acts import card, deliver, press_pay, sandbox, staff
@@ -87,6 +87,7 @@ def fill_everything(profile, payer) -> None:
     sandbox().faults.arm("drop_before", on="refund", times=2)
     pay_back(failing, 2000)
     pay_back(record_wire(issued(profile)), 500, bank_reference="BANK-7", paid_on=NOW.date())
+    note_of(issued(profile, "100.00", tax_rate="21"), 2000)
     _close_periods()
     _import_history(profile)
     _charge_automatically()
@@ -96,7 +97,6 @@ def fill_everything(profile, payer) -> None:
     remove_method(access=access_for(owner, profile), method_id=card(profile).pk, at=NOW)
     add(access_for(owner, profile), "3155")
     granted(profile, 300)
-    TaxRate.objects.create(name="VAT high", percent=21)
     RemittanceAccount.objects.create(
         currency="EUR", valid_from_on=date(2026, 1, 1), account_holder="Us", iban="NL53EXAM0000000000"
     )
@@ -134,6 +134,11 @@ def _close_periods() -> None:
     profile = billed_profile(charges_automatically=False, mails_invoices=False)
     for day in (6, 7):
         charged(profile, on=date(2026, 10, day), quantity=Decimal(2))
+    exempt = tax_rate(name="Exempt", tax_category="E", exemption_reason="Article 132", exemption_code="VATEX-EU-132-1F")
+    charged(profile, on=date(2026, 10, 8), description="Lessons", tax_rate=exempt)
+    charged(
+        profile, "0.004", on=date(2026, 10, 9), quantity=Decimal(1000), description="Requests", tax_rate=tax_rate("21")
+    )
     close_periods(noon(2026, 12, 5))
     charged(profile, on=date(2026, 12, 6))
 
@@ -144,7 +149,7 @@ def _import_history(profile) -> None:
         profile=profile, currency="EUR", issued_on=date(2026, 9, 1), number="OLD-1", is_numbered_elsewhere=True,
         source_reference="OLD-1", paid_minor=6000, paid_before_minor=6000, paid_before_on=date(2026, 9, 20),
     )  # fmt: skip
-    lines = [InvoiceLine(invoice=old, position=1, description="Hosting", unit_price=Decimal(120))]
+    lines = [InvoiceLine(invoice=old, position=1, description="Hosting", unit_price=Decimal(120), **taxed())]
     compute_sums(old, lines)
     issue_invoices([old], lines, access=system_access(), at=NOW)
 
