@@ -1,8 +1,8 @@
 """Closing a period, and the rows that it leaves put into the same tables without the portal, in turns.
 
 The bare side gets rows that are ready: on PostgreSQL a COPY from files, on SQLite prepared statements. It is made
-twice: with the rows that are new (invoices, lines, transfers, closings, audit entries), and with the charges besides,
-of which a run leaves a new version each, because it notes on every charge which invoice it is on.
+twice: with the rows that are new (invoices, lines, taxes, transfers, closings, audit entries), and with the charges
+besides, of which a run leaves a new version each, because it notes on every charge which invoice it is on.
 """
 
 import shutil
@@ -17,7 +17,8 @@ from bench.deeds import Comparison, Done, address_of, do, measured
 from bench.server import Server
 
 AT = datetime(2026, 11, 5, 12, tzinfo=UTC)
-CHARGES_EACH = 10
+# Each customer has five kinds of charges, two of each kind, which are added up into a line.
+CHARGES_EACH, LINES_EACH = 10, 5
 
 # All customers have the same invoice day, and one section each.
 COUNT = "WITH RECURSIVE counted (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM counted WHERE n < {profiles})"
@@ -49,20 +50,25 @@ SECTIONS = """
 INSERT INTO accounts_invoicesection (id, profile_id, name, is_active)
 {count} SELECT n, n, 'Web shop', {yes} FROM counted
 """
+TAX_RATE = """
+INSERT INTO invoices_taxrate (id, name, percent, tax_category, exemption_reason, exemption_code, is_active)
+VALUES (1, 'VAT high', 21, 'S', '', '', {yes})
+"""
 # As they come in: the charges of all customers by day, not customer by customer.
 CHARGES = """
 INSERT INTO invoices_charge (
-    profile_id, section_id, kind, description, quantity, unit, unit_price, tax_percent, tax_note, happened_on,
-    is_creditable, source_reference, amount_minor, tax_minor, created_at)
+    profile_id, section_id, kind, description, quantity, unit, unit_price, tax_rate_id, tax_category,
+    tax_percent, exemption_reason, exemption_code, happened_on, is_creditable, source_reference, created_at)
 {count}
 SELECT
-    section.id, section.id, 'usage', 'Virtual machine D' || (section.id % 97), 744, 'hours', 0.125, 21, '',
-    {day}, {yes}, 'use-' || section.id || '-' || each.n, 9300, 1953, '2026-10-05 00:00:00+00:00'
+    section.id, section.id, 'usage', 'Virtual machine D' || ((section.id + each.n % {kinds}) % 97), 744, 'hours', 0.125,
+    1, 'S', 21, '', '', {day}, {yes}, 'use-' || section.id || '-' || each.n, '2026-10-05 00:00:00+00:00'
 FROM (SELECT n FROM counted WHERE n <= {each}) AS each CROSS JOIN accounts_invoicesection AS section
 ORDER BY each.n, section.id
 """
 NEW = (
-    "invoices.Invoice", "invoices.InvoiceLine", "invoices.Transfer", "invoices.PeriodClosing", "accounts.AuditEntry",
+    "invoices.Invoice", "invoices.InvoiceLine", "invoices.InvoiceTax", "invoices.Transfer", "invoices.PeriodClosing",
+    "accounts.AuditEntry",
 )  # fmt: skip
 ALL = (*NEW, "invoices.Charge")
 
@@ -123,7 +129,7 @@ def charges_of(result: Comparison) -> int:
 
 def prepare_customers(profiles: int) -> None:
     call_command("migrate", verbosity=0)
-    _fill([ACCOUNTS, TAX_IDS, PROFILES, SECTIONS], profiles)
+    _fill([ACCOUNTS, TAX_IDS, PROFILES, SECTIONS, TAX_RATE], profiles)
 
 
 def add_charges(profiles: int) -> None:
@@ -135,6 +141,7 @@ def _fill(statements: list[str], profiles: int) -> None:
     words = {
         "count": COUNT.format(profiles=profiles),
         "each": CHARGES_EACH,
+        "kinds": LINES_EACH,
         "yes": "true" if of_postgresql else "1",
         "day": "date '2026-10-05' + each.n" if of_postgresql else "date('2026-10-05', '+' || each.n || ' days')",
     }

@@ -24,7 +24,7 @@ SELECT
     %(profile)s, 'INV-' || lpad(n::text, 7, '0'), (ARRAY['service', 'service', 'marketplace', 'support'])[1 + n %% 4],
     status, 'EUR', issued_on, due_on, issued_on - 30, issued_on - 1, 'PO-2026-0042',
     '', '', %(seller)s, %(buyer)s, 30, 'RF18 5390 0754 7034', false,
-    net, net * 21 / 100, net + net * 21 / 100, 0, CASE WHEN status = 'paid' THEN net + net * 21 / 100 ELSE 0 END, 0,
+    net, tax, net + tax, 0, CASE WHEN status = 'paid' THEN net + tax ELSE 0 END, 0,
     CASE WHEN status = 'open' AND n %% %(busy_every)s = 1 THEN now() END,
     CASE WHEN status = 'open' AND n %% %(busy_every)s = 1 THEN %(user)s::bigint END,
     CASE WHEN status = 'paid' THEN issued_on + 20 END, CASE WHEN status = 'paid' THEN 'Visa •••• 4242' ELSE '' END,
@@ -44,16 +44,21 @@ FROM (
             ELSE 'paid'
         END AS status
     FROM generate_series(1, %(rows)s::bigint) AS n
-) AS made
+) AS made, LATERAL (SELECT (net * 21 + 50) / 100 AS tax) AS rounded
 """
 
 # A line on the section for every invoice whose id can be divided by a number.
 LINES = """
 INSERT INTO invoices_invoiceline (
-    invoice_id, section_id, section_name, position, description, quantity, unit, unit_price, tax_rate, tax_note,
-    amount_minor, tax_minor)
-SELECT id, %(section)s, %(name)s, 1, 'Hosting', 1, '', charges_minor / 100.0, 21, '', charges_minor, tax_minor
+    invoice_id, section_id, section_name, position, description, quantity, unit, unit_price, tax_category, tax_rate,
+    exemption_reason, exemption_code, amount_minor)
+SELECT id, %(section)s, %(name)s, 1, 'Hosting', 1, '', charges_minor / 100.0, 'S', 21, '', '', charges_minor
 FROM invoices_invoice WHERE profile_id = %(profile)s AND id %% %(every)s = 0
+"""
+TAXES = """
+INSERT INTO invoices_invoicetax (
+    invoice_id, category, rate, taxable_minor, tax_minor, exemption_reason, exemption_code)
+SELECT id, 'S', 21, charges_minor, tax_minor, '', '' FROM invoices_invoice WHERE profile_id = %(profile)s
 """
 
 # Open invoices of one amount, to be paid. Their ids are larger than any other number in a payment's statements.
@@ -125,6 +130,7 @@ def add_history(profile: BillingProfile, rows: int) -> dict[str, InvoiceSection]
     with connection.cursor() as cursor:
         values |= {"profile": profile.pk, "rows": rows, "user": user.pk, "seller": SELLER, "buyer": BUYER}
         cursor.execute(HISTORY, values)
+        cursor.execute(TAXES, values)
         for name, every in (("common", 1), ("rare", min(1000, rows // page))):
             sections[name] = InvoiceSection.objects.create(profile=profile, name=name.title())
             cursor.execute(LINES, _line(profile, sections[name], every))
@@ -140,6 +146,7 @@ def add_open_invoices(profile: BillingProfile, rows: int) -> list[int]:
         cursor.execute(TO_PAY, values | {"net": AMOUNT_MINOR - tax, "tax": tax})
         ids = [row[0] for row in cursor.fetchall()]
         cursor.execute(LINES, _line(profile, None, 1))
+        cursor.execute(TAXES, values)
         cursor.execute(BOOKED, values)
     return ids
 

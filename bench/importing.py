@@ -16,7 +16,9 @@ from bench.server import Server
 CUSTOMERS = 100
 HEADING = "profile,invoice,issue_date,section,description,quantity,unit,unit_price,tax_rate\n"
 # What an import leaves.
-WRITTEN = ("invoices.Invoice", "invoices.InvoiceLine", "invoices.Transfer", "accounts.AuditEntry")
+WRITTEN = (
+    "invoices.Invoice", "invoices.InvoiceLine", "invoices.InvoiceTax", "invoices.Transfer", "accounts.AuditEntry",
+)  # fmt: skip
 
 
 class Round(NamedTuple):

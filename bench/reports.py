@@ -129,7 +129,8 @@ def closing(server: Server, *, sizes: list[tuple[int, int]]) -> None:
         ],
         [
             f"Medians of {' and '.join(str(rounds) for _profiles, rounds in sizes)} rounds, all sides in turns.",
-            "New rows: invoices, lines, closings, audit entries. All rows: billed charges too, which a run rewrites.",
+            "New rows: invoices, lines, taxes, transfers, closings, audit entries.",
+            "All rows: billed charges too, which a run rewrites.",
             "Rows that are ready are put in by COPY from files, or by prepared statements on SQLite.",
             "CPU: of the process that closes; on SQLite the database is in it, on PostgreSQL it has another.",
             "MiB more: the most memory above that at the start, in the process that closes; the worst of the rounds.",
