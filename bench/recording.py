@@ -34,7 +34,7 @@ class Recording:
     def with_values(self, fresh: Fresh) -> list[list[Statement]]:
         """The same payment with other ids. Numbers and words are exchanged wherever they stand, also inside JSON."""
         exact = {old: fresh[name] for name, old in self.words.items() if isinstance(old, int | UUID)}
-        inside = [(str(old), str(fresh[name])) for name, old in self.words.items() if not isinstance(old, int)]
+        inside = [(str(old), str(fresh[name])) for name, old in self.words.items()]
 
         def other(value: Any) -> Any:
             if isinstance(value, Json):
