@@ -1,18 +1,16 @@
 """Invoices for staff. A draft is written here; an issued one changes only by actions, each confirmed on a page."""
 
 from collections.abc import Callable, Sequence
-from copy import copy
 from functools import partial
 from time import monotonic
 from typing import Any
 
 from django import forms
 from django.contrib import admin, messages
-from django.core.exceptions import PermissionDenied, ValidationError
+from django.core.exceptions import PermissionDenied
 from django.db.models import Count, QuerySet, Sum, Value
 from django.db.models.lookups import Exact
 from django.forms import ModelForm
-from django.forms.models import ModelChoiceField
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect, QueryDict
 from django.urls import URLPattern, path, reverse
 from django.utils import timezone
@@ -22,20 +20,19 @@ from django.utils.translation import gettext as _now
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext, pgettext_lazy
 
-from accounts.admin.base import NamedFormSet, PortalAdmin, PortalInline, access_of_staff
-from accounts.models import InvoiceSection
+from accounts.admin.base import PortalAdmin, access_of_staff
 from accounts.operations.profiles import CurrencyChanged, keep_currencies
 from billing_portal.core.spelling import Compact
 from billing_portal.core.staff_pages import confirm
 from invoices.admin import base
-from invoices.admin.base import ReasonForm, TaxesInline, decimal_column, money_column
+from invoices.admin.base import ReasonForm, money_column
 from invoices.admin.credit_notes import credit_note_view
-from invoices.documents.figures import unit_price
-from invoices.models import Invoice, InvoiceLine, InvoiceTax
+from invoices.admin.lines import InvoiceTaxesInline, LinesInline, may_change
+from invoices.models import Invoice
 from invoices.money import Money
 from invoices.numbering import named
 from invoices.operations.credits import CannotCredit, apply_credits
-from invoices.operations.issuing import CannotIssue, compute_sums, issue_many, recompute_draft
+from invoices.operations.issuing import CannotIssue, issue_many, recompute_draft
 from invoices.operations.voiding import CannotVoid, rebill, void
 from invoices.remittances import without_account
 from invoices.states import InvoiceStatus, Label, WrongState
@@ -243,67 +240,6 @@ class DraftForm(forms.ModelForm):
         return data
 
 
-class LineFormSet(NamedFormSet):
-    """Refuses lines that together make no invoice, before anything is saved."""
-
-    def clean(self) -> None:
-        super().clean()
-        if any(self.errors):
-            return
-        gone = set(self.deleted_forms)
-        lines = [form.instance for form in self.forms if form not in gone and (form.has_changed() or form.instance.pk)]
-        try:
-            compute_sums(copy(self.instance), lines)
-        except CannotIssue as error:
-            raise ValidationError(str(error)) from error
-
-
-class LinesInline(PortalInline):
-    model = InvoiceLine
-    formset = LineFormSet
-    fields = (
-        "position", "description", "section", "quantity", "unit", "unit_price", "tax_category", "tax_rate",
-        "exemption_reason", "exemption_code", "is_allowance", "amount",
-    )  # fmt: skip
-    readonly_fields = ("counted", "price", "percent", "amount")
-    ordering = ("position", "pk")
-    counted = decimal_column("quantity", _("quantity"))
-    percent = decimal_column("tax_rate", _("tax rate"))
-    amount = money_column("amount_minor", _("amount"), currency="invoice.currency")
-
-    @admin.display(description=_("unit price"))
-    def price(self, line: InvoiceLine) -> str:
-        return unit_price(line.unit_price, line.invoice.currency)
-
-    def get_fields(self, request: HttpRequest, obj: Invoice | None = None) -> Any:
-        if self.has_change_permission(request, obj):
-            return self.fields
-        read = {"quantity": "counted", "unit_price": "price", "tax_rate": "percent"}
-        return [read.get(name, name) for name in self.fields]
-
-    def get_formset(self, request: HttpRequest, obj: Invoice | None = None, **kwargs: Any) -> Any:
-        formset = super().get_formset(request, obj, **kwargs)
-        field = formset.form.base_fields.get("section")
-        if isinstance(field, ModelChoiceField) and obj is not None:
-            field.queryset = InvoiceSection.objects.filter(profile=obj.profile_id).order_by("name")
-        return formset
-
-    def has_add_permission(self, request: HttpRequest, obj: Invoice | None = None) -> bool:
-        return _may_change(obj) and super().has_add_permission(request, obj)
-
-    def has_change_permission(self, request: HttpRequest, obj: Invoice | None = None) -> bool:
-        return _may_change(obj) and super().has_change_permission(request, obj)
-
-    def has_delete_permission(self, request: HttpRequest, obj: Invoice | None = None) -> bool:
-        return _may_change(obj) and super().has_delete_permission(request, obj)
-
-
-class InvoiceTaxesInline(TaxesInline):
-    model = InvoiceTax
-    taxable = money_column("taxable_minor", _("taxable amount"), currency="invoice.currency")
-    tax = money_column("tax_minor", _("tax"), currency="invoice.currency")
-
-
 @admin.register(Invoice)
 class InvoiceAdmin(PortalAdmin):
     form = DraftForm
@@ -415,10 +351,10 @@ class InvoiceAdmin(PortalAdmin):
         return actions
 
     def has_change_permission(self, request: HttpRequest, obj: Invoice | None = None) -> bool:
-        return _may_change(obj) and super().has_change_permission(request, obj)
+        return may_change(obj) and super().has_change_permission(request, obj)
 
     def has_delete_permission(self, request: HttpRequest, obj: Invoice | None = None) -> bool:
-        return _may_change(obj) and super().has_delete_permission(request, obj)
+        return may_change(obj) and super().has_delete_permission(request, obj)
 
     def add_view(
         self, request: HttpRequest, form_url: str = "", extra_context: dict[str, Any] | None = None
@@ -452,7 +388,3 @@ class InvoiceAdmin(PortalAdmin):
             text = _now("Invoice %(number)s has been issued and does not change any more.")
             self.message_user(request, text % {"number": issued}, messages.ERROR)
             return HttpResponseRedirect(request.get_full_path())
-
-
-def _may_change(invoice: Invoice | None) -> bool:
-    return invoice is None or invoice.status == InvoiceStatus.DRAFT

@@ -13,7 +13,7 @@ from accounts.models import AuditEntry, InvoiceSection
 from invoices.models import Credit, Invoice, InvoiceLine, NumberSeries
 from invoices.operations.invoice_payments import mark_payment_started
 from invoices.operations.issuing import issue_many
-from tests.factories import NOW, BillingProfileFactory, UserFactory, draft, issued
+from tests.factories import NOW, BillingProfileFactory, UserFactory, draft, issued, tax_rate
 
 LIST = "/admin/invoices/invoice/"
 
@@ -43,8 +43,14 @@ def lines_data(*lines: dict, existing: int = 0) -> dict:
         "lines-INITIAL_FORMS": existing,
     }
     for index, line in enumerate(lines):
-        filled = {"position": 0, "description": "Hosting", "quantity": "1", "unit_price": "10", "tax_rate": "0", **line}
-        filled = {"tax_category": "S" if float(filled["tax_rate"]) else "Z"} | filled
+        filled = {
+            "position": 0,
+            "description": "Hosting",
+            "quantity": "1",
+            "unit_price": "10",
+            "tax": tax_rate().pk,
+            **line,
+        }
         data |= {f"lines-{index}-{name}": value for name, value in filled.items()}
     return data
 
@@ -77,9 +83,9 @@ def test_numbers_have_no_trailing_zeros(staff, profile):
     form = staff.get(page(invoice)).content.decode()
     assert 'name="lines-0-quantity" value="1"' in form
     assert 'name="lines-0-unit_price" value="0.5"' in form
-    assert 'name="lines-0-tax_rate" value="21"' in form
+    assert '<option value="" selected>21%</option>' in form
     rows = staff.get(page(issued(profile, "100.00", tax_rate="21"))).content.decode()
-    for text in ("<p>1</p>", "<p>100.00</p>", "<p>21</p>"):
+    for text in ("<p>1</p>", "<p>100.00</p>", "<p>21%</p>"):
         assert text in rows
     assert "1.0000" not in rows
 
@@ -133,10 +139,25 @@ def test_issuing_many_drafts_costs_one_query_for_each(profile):
     assert queries(22) - queries(2) <= 25
 
 
+def test_a_new_line_needs_a_tax_rate_and_an_old_one_keeps_its_own(staff, profile):
+    invoice = draft(profile, "100.00", tax_rate="7.7")
+    old = {"id": invoice.lines.get().pk, "unit_price": "200", "tax": ""}
+    response = staff.post(page(invoice), lines_data(old, {"tax": ""}, existing=1))
+    assert "Choose a tax rate." in response.content.decode()
+    exempt = tax_rate(name="Education", tax_category="E", exemption_reason="Article 11")
+    assert staff.post(page(invoice), lines_data(old, {"tax": exempt.pk}, existing=1)).status_code == 302
+    columns = ("tax_category", "tax_rate", "exemption_reason", "amount_minor")
+    assert list(invoice.lines.order_by("pk").values_list(*columns)) == [
+        ("S", Decimal("7.7"), "", 20000),
+        ("E", 0, "Article 11", 1000),
+    ]
+    assert f'<option value="{exempt.pk}" selected>Education</option>' in staff.get(page(invoice)).text
+
+
 def test_changing_the_lines_of_a_draft_recomputes_its_sums(staff, profile):
     invoice = draft(profile)
     line = invoice.lines.get()
-    first = {"id": line.pk, "invoice": invoice.pk, "unit_price": "100", "tax_rate": "21"}
+    first = {"id": line.pk, "invoice": invoice.pk, "unit_price": "100", "tax": tax_rate("21").pk}
     response = staff.post(page(invoice), lines_data(first, {"quantity": "3", "unit_price": "0.335"}, existing=1))
     assert response.status_code == 302
     invoice.refresh_from_db()
