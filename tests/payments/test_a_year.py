@@ -21,9 +21,10 @@ from billing_portal.core.jobs import run_due_jobs
 from billing_portal.core.mail import MAX_UNSURE
 from billing_portal.core.models import JobRun, OutgoingMail
 from billing_portal.jobs import jobs
-from invoices.models import Charge, Invoice, PeriodClosing, TaxRate
+from invoices.models import Charge, Invoice, PeriodClosing
 from payments.gateways.sandbox.models import CardPayment
 from payments.models import Payment, PaymentAllocation
+from tests.factories import tax_rate
 from tests.payments.acts import books_are_clean, sandbox
 from tests.payments.processes import ended_well, in_another_process, kill_after
 from tests.payments.year import FIRST, live, morning, move_in, statements, turn_back, use
@@ -59,12 +60,16 @@ def live_through(day: date, chance: random.Random) -> None:
 
 def test_a_year_of_passes_that_are_killed_and_begun_twice(mails):
     chance = random.Random(2027)
-    rate = TaxRate.objects.create(name="High", percent=21)
+    rates = [
+        tax_rate("21", name="High"),
+        tax_rate("9", name="Low"),
+        tax_rate(name="Exempt", tax_category="E", exemption_reason="Article 132"),
+    ]
     customers = [move_in(number) for number in range(PROFILES)]
     printed: dict[str, Any] = {}
     for day in (FIRST + timedelta(days=days) for days in range(DAYS)):
         for customer in customers:
-            use(customer, day, rate, chance)
+            use(customer, day, rates, chance)
         sandbox().operator.advance_clock(24 * 3600)
         if day.weekday() == 0 or day == FIRST + timedelta(days=DAYS - 1):
             live(customers, day, chance)

@@ -1,5 +1,6 @@
 """The people and the habits of `test_a_year`: its profiles, and what each of them does in a month."""
 
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
@@ -77,8 +78,8 @@ def move_in(number: int) -> Customer:
     return Customer(habit, profile, section, member(profile, "invoice_manager"))
 
 
-def use(customer: Customer, day: date, tax_rate: TaxRate, chance: Random) -> None:
-    """Some usage now and then, and a return once in a while; some of it is told late."""
+def use(customer: Customer, day: date, tax_rates: Sequence[TaxRate], chance: Random) -> None:
+    """Some usage now and then, of which much is less than a cent, and a return once in a while; some is told late."""
     if chance.random() > 0.05:
         return
     is_return = chance.random() < 0.1
@@ -89,8 +90,8 @@ def use(customer: Customer, day: date, tax_rate: TaxRate, chance: Random) -> Non
         description="Virtual machines",
         quantity=Decimal(-1 if is_return else chance.randint(1, 400)),
         unit="hours",
-        unit_price=Decimal("0.985"),
-        tax_rate=tax_rate,
+        unit_price=Decimal(chance.choice(["0.985", "0.985", "0.985", "0.0000125"])),
+        tax_rate=chance.choice(tax_rates),
         happened_on=day - timedelta(days=chance.choice([0, 0, 1, 20])),
         is_creditable=True,
         source_reference=str(uuid4()),
