@@ -61,7 +61,7 @@ INSERT INTO invoices_charge (
     tax_percent, exemption_reason, exemption_code, happened_on, is_creditable, source_reference, created_at)
 {count}
 SELECT
-    section.id, section.id, 'usage', 'Virtual machine D' || ((section.id + each.n % {kinds}) % 97), 744, 'hours', 0.125,
+    section.id, section.id, 'usage', 'Virtual machine D' || ((section.id + each.n % {kinds}) % 97), 744, 'HUR', 0.125,
     1, 'S', 21, '', '', {day}, {yes}, 'use-' || section.id || '-' || each.n, '2026-10-05 00:00:00+00:00'
 FROM (SELECT n FROM counted WHERE n <= {each}) AS each CROSS JOIN accounts_invoicesection AS section
 ORDER BY each.n, section.id

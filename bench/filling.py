@@ -56,7 +56,7 @@ LINES = """
 INSERT INTO invoices_invoiceline (
     invoice_id, section_id, section_name, position, description, quantity, unit, unit_price, tax_category, tax_rate,
     exemption_reason, exemption_code, amount_minor)
-SELECT id, %(section)s, %(name)s, 1, 'Hosting', 1, '', charges_minor / 100.0, 'S', 21, '', '', charges_minor
+SELECT id, %(section)s, %(name)s, 1, 'Hosting', 1, 'C62', charges_minor / 100.0, 'S', 21, '', '', charges_minor
 FROM invoices_invoice WHERE profile_id = %(profile)s AND id %% %(every)s = 0
 """
 TAXES = """

@@ -224,7 +224,7 @@ def record_usage(profiles: list[tuple[data.Profile, BillingProfile]], *, at: dat
                 charge = Charge(
                     profile=profile,
                     section=sections[section],
-                    kind="usage" if unit in ("hours", "GB") else "one_off",
+                    kind="usage" if unit in ("HUR", "E34") else "one_off",
                     description=description,
                     quantity=(Decimal(quantity) / 2).quantize(Decimal("0.0001")),
                     unit=unit,

@@ -29,12 +29,12 @@ SIGN_INS = [
     SignIn("admin@example.com", _("Staff"), _("Works in the staff pages")),
 ]
 
-HOSTING = ("Web hosting", "Virtual machines", "1240", "hours", "0.0985")
-STORAGE = ("Web hosting", "Object storage", "860.5", "GB", "0.0210")
-DATABASE = ("Data platform", "Managed database", "730", "hours", "0.4120")
-TRAFFIC = ("Data platform", "Outgoing traffic", "412.75", "GB", "0.0700")
-SUPPORT = ("Support", "Support plan, standard", "1", "month", "89.00")
-LICENSES = ("Development", "Developer seats", "12", "seats", "18.50")
+HOSTING = ("Web hosting", "Virtual machines", "1240", "HUR", "0.0985")
+STORAGE = ("Web hosting", "Object storage", "860.5", "E34", "0.0210")
+DATABASE = ("Data platform", "Managed database", "730", "HUR", "0.4120")
+TRAFFIC = ("Data platform", "Outgoing traffic", "412.75", "E34", "0.0700")
+SUPPORT = ("Support", "Support plan, standard", "1", "MON", "89.00")
+LICENSES = ("Development", "Developer seats", "12", "C62", "18.50")
 
 SMALL = (STORAGE, TRAFFIC)
 USUAL = (HOSTING, STORAGE, DATABASE, TRAFFIC)

@@ -21,7 +21,8 @@ from accounts.admin.base import NoDeleteAdmin, PortalAdmin, ReadOnlyAdmin, acces
 from accounts.operations.profiles import CurrencyChanged
 from invoices.admin import base
 from invoices.admin.base import decimal_column
-from invoices.documents.figures import quantity, unit_price
+from invoices.documents import figures
+from invoices.documents.figures import unit_price
 from invoices.documents.invoice import tax_text
 from invoices.models import Charge, PeriodClosing, TaxRate
 from invoices.operations.charges import CannotCharge, record_charge, remove_charge
@@ -100,7 +101,7 @@ class ChargeAdmin(PortalAdmin):
 
     @admin.display(description=_("quantity"), ordering="quantity")
     def counted(self, charge: Charge) -> str:
-        return f"{quantity(charge.quantity)} {charge.unit}".strip()
+        return figures.counted(charge.quantity, charge.unit)
 
     @admin.display(description=_("unit price"))
     def price(self, charge: Charge) -> str:

@@ -10,6 +10,7 @@ from django.utils.formats import date_format
 from django.utils.translation import get_language
 
 from invoices.money import Money, exponent
+from invoices.units import unit_name
 
 
 def day(value: date | None) -> str:
@@ -25,6 +26,11 @@ def figure(money: Money) -> str:
 def quantity(value: Decimal) -> str:
     """As many decimals as it has: ``744``, ``1,240.5``."""
     return _number(value, least=0, most=12)
+
+
+def counted(value: Decimal, unit: str) -> str:
+    """A quantity with the name of its unit: ``2.5 hours``, ``12 GB``, ``3``."""
+    return f"{quantity(value)} {unit_name(unit, value)}".rstrip()
 
 
 def unit_price(value: Decimal, currency: str) -> str:

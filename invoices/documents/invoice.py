@@ -17,7 +17,7 @@ from django.utils.translation import get_language
 from django.utils.translation import gettext as _
 from stdnum import iban
 
-from invoices.documents.figures import day, figure, percentage, quantity, unit_price
+from invoices.documents.figures import counted, day, figure, percentage, unit_price
 from invoices.documents.typesetting import typeset
 from invoices.models import CreditNote, Invoice, InvoiceLine
 from invoices.money import Money
@@ -176,10 +176,11 @@ def _group(name: str, lines: list[InvoiceLine], currency: str) -> dict[str, Any]
 
 
 def _row(line: InvoiceLine, currency: str) -> list[str]:
-    counted = f"{quantity(line.quantity)} {line.unit}".strip()
     amount = figure(Money(line.amount_minor, currency))
     rate = tax_text(line.tax_category, line.tax_rate)
-    return [line.description, counted, unit_price(line.unit_price, currency), rate, amount]
+    return [
+        line.description, counted(line.quantity, line.unit), unit_price(line.unit_price, currency), rate, amount,
+    ]  # fmt: skip
 
 
 def tax_text(category: str, rate: Decimal) -> str:

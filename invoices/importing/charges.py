@@ -13,7 +13,7 @@ Numbers may have a decimal comma and dates may be 5-10-2026, where the file show
 | `kind` | no | `usage` (when empty), `one_off` or `return`; only a return is negative |
 | `description` | yes | at most 200 characters |
 | `quantity` | no | at most 12 decimals, kept exactly; 1 when empty |
-| `unit` | no | such as `hours`, at most 20 characters |
+| `unit` | no | code of UN/ECE Recommendation 20, or a name such as `hours`; any other text joins the description |
 | `unit_price` | yes | in major units without tax, at most 10 decimals, kept exactly; negative for a return |
 | `tax_rate` | yes | name of a tax rate in use, such as `VAT high`; what is not taxed has one too, with the reason |
 | `creditable` | no | whether credits may pay for it: `yes` (when empty) or `no` |
@@ -34,7 +34,14 @@ from billing_portal.core.spelling import compact
 from invoices.importing.columns import Column, Columns, Row, day, identifier, number, one_of, text, yes_or_no
 from invoices.importing.csv_reader import Problems, Seen, Texts
 from invoices.importing.file_format import BadRow
-from invoices.importing.pipeline import FileImport, Imported, check_currency, sections_named, stored_by_reference
+from invoices.importing.pipeline import (
+    FileImport,
+    Imported,
+    check_currency,
+    described,
+    sections_named,
+    stored_by_reference,
+)
 from invoices.models import Charge, TaxRate
 from invoices.money import exponent
 from invoices.operations.charges import CannotCharge, compute_charge, differing_facts, record_charges
@@ -49,13 +56,13 @@ COLUMNS = Columns(
     kind=Column(one_of(Charge.Kind.values), default=Charge.Kind.USAGE.value),
     description=Column(text(200), needed=True),
     quantity=Column(number(12, 12), "number", default=Decimal(1)),
-    unit=Column(text(20), default=""),
+    unit=Column(text(60), default=""),
     unit_price=Column(number(13, 10), "number", needed=True),
     tax_rate=Column(text(60), needed=True),
     creditable=Column(yes_or_no, default=True),
 )
 # What a charge has under the same name as the file, and under another.
-SAME = ("kind", "description", "quantity", "unit", "unit_price")
+SAME = ("kind", "quantity", "unit_price")
 COLUMN_OF = {"section_id": "section", "tax_rate_id": "tax_rate", "happened_on": "date", "is_creditable": "creditable"}
 Numbered = tuple[int, Row]
 
@@ -89,6 +96,8 @@ class ChargeImport(FileImport[list[Numbered], Charge]):
                 earlier = stored.get((charge.profile_id, compact(charge.source_reference)))
                 if earlier is None:
                     new.append(charge)
+                    if charge.description != row["description"]:
+                        self.keep_unit(row["unit"])
                 elif differing := [COLUMN_OF.get(name, name) for name in differing_facts(charge, earlier)]:
                     reference = charge.source_reference
                     raise BadRow(
@@ -132,8 +141,10 @@ class ChargeImport(FileImport[list[Numbered], Charge]):
         rate = self.rates.get(row["tax_rate"])
         if rate is None or not rate.is_active:
             raise BadRow(f"there is no tax rate {row['tax_rate']!r} in use.")
+        description, unit = described(row)
         charge = Charge(
-            profile=profile, section=section, tax_rate=rate, happened_on=row["date"], is_creditable=row["creditable"],
+            profile=profile, section=section, description=description, unit=unit, tax_rate=rate,
+            happened_on=row["date"], is_creditable=row["creditable"],
             source_reference=row["reference"], **{name: row[name] for name in SAME},
         )  # fmt: skip
         compute_charge(charge)

@@ -19,7 +19,7 @@ commas, semicolons or tabs. Numbers may have a decimal comma and dates may be 5-
 | `section` | no | name of an invoice section that the profile has; sections are not created |
 | `description` | yes | at most 200 characters |
 | `quantity` | no | at most 12 decimals; 1 when empty |
-| `unit` | no | such as `hours`, at most 20 characters |
+| `unit` | no | code of UN/ECE Recommendation 20, or a name such as `hours`; any other text joins the description |
 | `unit_price` | yes | in major units without tax, at most 10 decimals; a negative one is read as a negative quantity |
 | `tax_rate` | no | percent, 0 to 100, at most 3 decimals; 0 when empty |
 | `tax_category` | no | `S` taxed at a rate (when empty), `Z`, `E`, `AE`, `K`, `G` or `O`; needed where the rate is 0 |
@@ -63,7 +63,14 @@ from invoices.importing.columns import (
 )  # fmt: skip
 from invoices.importing.csv_reader import Problems, Seen, Texts
 from invoices.importing.file_format import BadRow
-from invoices.importing.pipeline import FileImport, Imported, check_currency, sections_named, stored_by_reference
+from invoices.importing.pipeline import (
+    FileImport,
+    Imported,
+    check_currency,
+    described,
+    sections_named,
+    stored_by_reference,
+)
 from invoices.models import Invoice, InvoiceLine
 from invoices.money import Money, UnknownCurrency, exponent
 from invoices.numbering import creditor_reference, is_ours, take_numbers, taken_numbers
@@ -91,7 +98,7 @@ COLUMNS = Columns(
     section=Column(text(120), default=""),
     description=Column(text(200), needed=True),
     quantity=Column(number(12, 12), "number", default=Decimal(1)),
-    unit=Column(text(20), default=""),
+    unit=Column(text(60), default=""),
     unit_price=Column(number(13, 10), "number", needed=True),
     tax_rate=Column(rate, "number", default=Decimal(0)),
     tax_category=Column(one_of(TaxCategory.values), default=TaxCategory.STANDARD.value),
@@ -101,9 +108,7 @@ COLUMNS = Columns(
 )
 NOT_OF_A_DRAFT = ("number", "issue_date", "due_date", "paid_on")
 # What a line has under the same name as the file.
-LINE = (
-    "description", "quantity", "unit", "unit_price", "tax_category", "tax_rate", "exemption_reason", "exemption_code",
-)  # fmt: skip
+LINE = ("quantity", "unit_price", "tax_category", "tax_rate", "exemption_reason", "exemption_code")
 
 quoted = lru_cache(maxsize=1024)(json.JSONEncoder().encode)
 
@@ -285,9 +290,13 @@ class InvoiceImport(FileImport[list[SourceInvoice], NewInvoice]):
         invoice.profile = profile
         lines = []
         for position, (_line, row) in enumerate(source.rows, start=1):
+            description, unit = described(row)
+            if description != row["description"]:
+                self.keep_unit(row["unit"])
             line = new_row(
-                InvoiceLine, position=position, is_allowance=row["discount"], **{name: row[name] for name in LINE}
-            )
+                InvoiceLine, position=position, description=description, unit=unit, is_allowance=row["discount"],
+                **{name: row[name] for name in LINE},
+            )  # fmt: skip
             line.invoice = invoice
             if row["section"]:
                 line.section = sections[profile.pk, row["section"]]

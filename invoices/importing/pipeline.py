@@ -21,7 +21,9 @@ from invoices.importing.csv_reader import LONGEST_LINE, Problem, Problems, Reade
 from invoices.importing.file_format import BadRow, FileFormat, UnusableFile, detect
 from invoices.models import Invoice
 from invoices.money import Money
+from invoices.units import ONE, unit_of
 
+LONGEST_DESCRIPTION = 200
 Progress = Callable[[str, Reader], None]
 
 # Pairs, because two lists would be looked up each with each. The last condition is the index's own, or it is not used.
@@ -52,6 +54,8 @@ class Imported:
     due_minor: Counter[str] = field(default_factory=Counter)
     past_due_minor: Counter[str] = field(default_factory=Counter)
     late_profiles: set[int] = field(default_factory=set)
+    # Texts that are no unit and stayed in the description, with how many lines or charges had them.
+    kept_units: Counter[str] = field(default_factory=Counter)
 
     @property
     def totals(self) -> list[Money]:
@@ -93,6 +97,7 @@ class FileImport[Batch: list[Any], New]:
         self.access, self.at, self.progress, self.tell = access, at, progress, tell
         self.decimal_mark, self.day_first, self.control_totals = decimal_mark, day_first, control_totals
         self.format = FileFormat()
+        self.kept_units: Counter[str] = Counter()
 
     def run(self, path: Path, *, dry_run: bool) -> Imported:
         """Imports the rows of a file, all or none. Returns what was done; with ``dry_run`` it is done and undone.
@@ -134,6 +139,10 @@ class FileImport[Batch: list[Any], New]:
     def finish(self, imported: Imported, name: str) -> None:
         """Inside the transaction, when all is written. ``name`` is the file's."""
 
+    def keep_unit(self, text: str) -> None:
+        """Counts a unit that stayed a text; the names of the first ten, so that memory does not follow the file."""
+        self.kept_units[text if text in self.kept_units or len(self.kept_units) < 10 else "..."] += 1
+
     def _check(self, file: BinaryIO) -> bytes:
         """The first pass: reads only. Returns the digest of what it read; raises Problems."""
         problems, reader = Problems(self.tell), self._reader(file)
@@ -151,9 +160,10 @@ class FileImport[Batch: list[Any], New]:
     def _write_all(self, file: BinaryIO, digest: bytes, name: str, *, dry_run: bool) -> Imported:
         """The second pass. Everything is checked again, and the file's digest, since the file may have changed too."""
         problems, reader = Problems(self.tell), self._reader(file)
-        imported = Imported(file_format=str(self.format))
+        imported = Imported(file_format=str(self.format), kept_units=self.kept_units)
         self.lock()
         self.begin_pass()
+        self.kept_units.clear()
         for batch in self.batches(self._plain(reader, problems), problems, None):
             new, unchanged = self.resolve(batch, problems)
             if problems.count:
@@ -200,6 +210,21 @@ def check_currency(row: Row, profile: BillingProfile) -> None:
     """Raises BadRow where the file names another currency than that of the billing profile."""
     if row["currency"] and row["currency"].upper() != profile.currency:
         raise BadRow(f"currency is {row['currency']}, and billing profile {profile.code} is in {profile.currency}.")
+
+
+def described(row: Row) -> tuple[str, str]:
+    """Description and unit code of a row. A text that is no unit stays behind the description: "Storage
+    (bucket-months)". Raises BadRow."""
+    code = unit_of(row["unit"])
+    if code is not None:
+        return row["description"], code
+    description = f"{row['description']} ({row['unit']})"
+    if len(description) > LONGEST_DESCRIPTION:
+        raise BadRow(
+            f"unit {row['unit']!r} is not in the list of units, and description and unit together are longer than "
+            f"{LONGEST_DESCRIPTION} characters."
+        )
+    return description, ONE
 
 
 def sections_named(names: set[str], profiles: Iterable[int]) -> dict[tuple[int, str], InvoiceSection]:

@@ -70,6 +70,9 @@ class ImportCommand(BaseCommand):
                 self.stderr.write("", str)  # the line of progress stays; what follows begins on its own
         self.stdout.write(f"Read as {imported.file_format}.")
         self.summarize(imported, **options)
+        if imported.kept_units:
+            units = ", ".join(f"{text} ({count:,})" for text, count in imported.kept_units.most_common())
+            self.stdout.write(f"Not in the list of units, and kept in the description: {units}.")
         if options["dry_run"]:
             self.stdout.write("This was a dry run: nothing was changed.")
 

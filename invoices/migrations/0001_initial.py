@@ -8,6 +8,7 @@ import django.db.models.functions.text
 import django.db.models.lookups
 from django.conf import settings
 import invoices.models.ledger
+import invoices.units
 from django.db import migrations, models
 
 from billing_portal.core.append_only import AppendOnly, FixedColumns
@@ -237,7 +238,7 @@ class Migration(migrations.Migration):
                 ('position', models.PositiveIntegerField(default=0, verbose_name='position')),
                 ('description', models.CharField(max_length=200, verbose_name='description')),
                 ('quantity', billing_portal.core.exact_decimals.ExactDecimalField(decimal_places=12, default=1, max_digits=24, verbose_name='quantity')),
-                ('unit', models.CharField(blank=True, max_length=20, verbose_name='unit')),
+                ('unit', models.CharField(choices=invoices.units.unit_choices, default='C62', max_length=3, verbose_name='unit')),
                 ('unit_price', billing_portal.core.exact_decimals.ExactDecimalField(decimal_places=10, help_text='In the main unit of the currency (euros, not cents), without tax.', max_digits=24, verbose_name='unit price')),
                 ('tax_category', models.CharField(choices=[('S', 'Taxed at a rate'), ('Z', 'Zero-rated'), ('E', 'Exempt from tax'), ('AE', 'Reverse charge'), ('K', 'Intra-Community supply'), ('G', 'Export outside the EU'), ('O', 'Not subject to tax')], default='S', max_length=2, verbose_name='tax category')),
                 ('tax_rate', models.DecimalField(decimal_places=3, default=0, help_text='Percent.', max_digits=6, validators=[django.core.validators.MinValueValidator(0)], verbose_name='tax rate')),
@@ -408,7 +409,7 @@ class Migration(migrations.Migration):
                 ('kind', models.CharField(choices=[('usage', 'Usage'), ('one_off', 'One-off'), ('return', 'Return')], default='usage', max_length=8, verbose_name='kind')),
                 ('description', models.CharField(max_length=200, verbose_name='description')),
                 ('quantity', billing_portal.core.exact_decimals.ExactDecimalField(decimal_places=12, default=1, max_digits=24, verbose_name='quantity')),
-                ('unit', models.CharField(blank=True, max_length=20, verbose_name='unit')),
+                ('unit', models.CharField(choices=invoices.units.unit_choices, default='C62', max_length=3, verbose_name='unit')),
                 ('unit_price', billing_portal.core.exact_decimals.ExactDecimalField(decimal_places=10, help_text='In the main unit of the currency (euros, not cents), without tax.', max_digits=24, verbose_name='unit price')),
                 ('tax_category', models.CharField(choices=[('S', 'Taxed at a rate'), ('Z', 'Zero-rated'), ('E', 'Exempt from tax'), ('AE', 'Reverse charge'), ('K', 'Intra-Community supply'), ('G', 'Export outside the EU'), ('O', 'Not subject to tax')], editable=False, max_length=2, verbose_name='tax category')),
                 ('tax_percent', models.DecimalField(decimal_places=3, default=0, editable=False, max_digits=6, verbose_name='tax rate')),

@@ -15,6 +15,7 @@ from billing_portal.core.exact_decimals import ExactDecimalField, short
 from billing_portal.core.spelling import Compact
 from invoices.models.invoices import VATEX, Invoice
 from invoices.tax import TaxCategory
+from invoices.units import ONE, unit_choices
 
 # Of a quantity, whose size a column of text would compare wrongly. Prices are never negative (EN 16931, BR-27).
 SIGN = Cast("quantity", FloatField())
@@ -85,7 +86,7 @@ class Charge(models.Model):
     description = models.CharField(_("description"), max_length=200)
     # Exact: nothing is rounded before charges are added up into a line.
     quantity = ExactDecimalField(_("quantity"), max_digits=24, decimal_places=12, default=1)
-    unit = models.CharField(_("unit"), max_length=20, blank=True)
+    unit = models.CharField(_("unit"), max_length=3, choices=unit_choices, default=ONE)
     unit_price = ExactDecimalField(
         _("unit price"),
         max_digits=24,

@@ -21,6 +21,7 @@ from invoices.money import MoneyOf
 from invoices.querysets import InvoiceQuerySet
 from invoices.states import InvoiceStatus, Label
 from invoices.tax import Tax, TaxCategory
+from invoices.units import ONE, unit_choices
 
 VATEX = RegexValidator(r"^VATEX-[A-Z0-9-]{2,14}$", _("A VATEX code begins with VATEX-, such as VATEX-EU-132-1F."))
 
@@ -265,7 +266,7 @@ class InvoiceLine(models.Model):
     position = models.PositiveIntegerField(_("position"), default=0)
     description = models.CharField(_("description"), max_length=200)
     quantity = ExactDecimalField(_("quantity"), max_digits=24, decimal_places=12, default=1)
-    unit = models.CharField(_("unit"), max_length=20, blank=True)
+    unit = models.CharField(_("unit"), max_length=3, choices=unit_choices, default=ONE)
     unit_price = ExactDecimalField(
         _("unit price"),
         max_digits=24,

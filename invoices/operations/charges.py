@@ -79,7 +79,7 @@ def record_charge(*, access: Access, charge: Charge, at: datetime) -> Charge:
         raise CannotCharge(_("The billing profile is closed."))
     if charge.section.profile_id != charge.profile_id:
         raise CannotCharge(_("The invoice section belongs to another billing profile."))
-    for name in ("description", "unit", "source_reference"):
+    for name in ("description", "source_reference"):
         setattr(charge, name, getattr(charge, name).strip())
     charge.created_at, charge.created_by = at, access.user
     make_price_positive(charge)
@@ -114,7 +114,7 @@ def _check(charge: Charge) -> None:
     except ValidationError as error:
         faults = (f"{_label(name)}: {' '.join(messages)}" for name, messages in error.message_dict.items())
         raise CannotCharge(" ".join(faults)) from error
-    if not all(text.isprintable() for text in (charge.description, charge.unit, charge.source_reference)):
+    if not all(text.isprintable() for text in (charge.description, charge.source_reference)):
         raise CannotCharge(_("A text holds control characters."))
     if not FIRST_DAY <= charge.happened_on <= LAST_DAY:
         raise CannotCharge(_("The date is not between 2000 and 2099."))

@@ -23,7 +23,7 @@ from accounts.decorators import profile_of, profile_view
 from accounts.models import BillingAccount
 from accounts.models.customers import country_name
 from accounts.roles import Permission
-from invoices.documents.figures import quantity
+from invoices.documents.figures import counted
 from invoices.documents.invoice import tax_label, tax_text
 from invoices.models import Charge, CreditNote, Invoice, InvoiceLine
 from invoices.money import Money, currency_pattern, exponent
@@ -117,7 +117,7 @@ def sections_of(lines: Iterable[InvoiceLine], currency: str) -> list[dict[str, A
         section["lines"].append(
             {
                 "description": line.description,
-                "quantity": f"{quantity(line.quantity)} {line.unit}".strip(),
+                "quantity": counted(line.quantity, line.unit),
                 "price": price_text(line.unit_price, currency, get_language() or "en"),
                 "tax": tax_text(line.tax_category, line.tax_rate),
                 "amount": amount,

@@ -16,6 +16,7 @@ from billing_portal.core.paging import Sort, in_pages
 from invoices.documents.invoice import tax_text
 from invoices.models import Charge, Invoice
 from invoices.operations.closing import SAME
+from invoices.units import unit_name
 from invoices.views.downloads import UNSAFE, Cell, table_response
 
 MAX_XLSX_ROWS = 50_000  # which takes some ten seconds to write
@@ -49,8 +50,9 @@ def usage_table(request: HttpRequest, access: Access, number: str, kind: str) ->
             position = positions.get(tuple(getattr(charge, name) for name in SAME))
             yield [
                 str(position or ""), charge.section.name, charge.description, charge.happened_on,
-                charge.get_kind_display(), charge.quantity, charge.unit, charge.unit_price, charge.exact_amount,
-                invoice.currency, tax_text(charge.tax_category, charge.tax_percent), charge.source_reference,
+                charge.get_kind_display(), charge.quantity, unit_name(charge.unit, charge.quantity), charge.unit_price,
+                charge.exact_amount, invoice.currency, tax_text(charge.tax_category, charge.tax_percent),
+                charge.source_reference,
             ]  # fmt: skip
 
     name = UNSAFE.sub("-", _("usage-%(number)s") % {"number": number})

@@ -92,7 +92,7 @@ def charges_in_every_state(profile) -> None:
     BillingProfile.objects.filter(pk=profile.pk).update(
         created_at=NOW, billed_until_on=date(2026, 9, 5), next_invoice_on=date(2026, 10, 5)
     )
-    charged(profile, "0.125", on=date(2026, 9, 30), quantity=Decimal(744), unit="hours", tax_rate=rate)
+    charged(profile, "0.125", on=date(2026, 9, 30), quantity=Decimal(744), unit="HUR", tax_rate=rate)
     close_due(at=NOW)
     charged(profile, "12.50", on=date(2026, 10, 20), kind="one_off", source_reference="USE-2026-10-0001")
     charged(profile, "-2.50", on=date(2026, 10, 21))

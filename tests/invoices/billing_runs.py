@@ -29,7 +29,7 @@ def charged(
         "kind": "return" if unit_price.startswith("-") else "usage",
         "description": "Hosting",
         "quantity": Decimal(1),
-        "unit": "",
+        "unit": "C62",
         "is_creditable": True,
         "source_reference": "",
     }

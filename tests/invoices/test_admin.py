@@ -47,6 +47,7 @@ def lines_data(*lines: dict, existing: int = 0) -> dict:
             "position": 0,
             "description": "Hosting",
             "quantity": "1",
+            "unit": "C62",
             "unit_price": "10",
             "tax": tax_rate().pk,
             **line,

@@ -27,7 +27,7 @@ def boss(client):
 def add(client, profile, **fields):
     data = {
         "section": section_of(profile).pk, "kind": "usage", "description": "Hosting", "quantity": "744",
-        "unit": "hours", "unit_price": "0.125", "tax_rate": tax_rate().pk, "happened_on": "2026-10-06",
+        "unit": "HUR", "unit_price": "0.125", "tax_rate": tax_rate().pk, "happened_on": "2026-10-06",
         "is_creditable": "on", "source_reference": "",
     }  # fmt: skip
     return client.post(f"{LIST}add/", data | fields)
@@ -63,7 +63,7 @@ def test_what_is_no_charge_is_told_on_the_page(client, boss, profile, fields, wo
 
 def test_a_charge_is_shown_as_people_write_it(client, boss, profile):
     rate = TaxRate.objects.create(name="High", percent=21)
-    charge = charged(profile, "0.125", on=DAY, quantity=Decimal(744), unit="hours", tax_rate=rate)
+    charge = charged(profile, "0.125", on=DAY, quantity=Decimal(744), unit="HUR", tax_rate=rate)
     page = client.get(reverse("admin:invoices_charge_change", args=[charge.pk])).content.decode()
     for words in ("744 hours", "EUR 0.125<", "21%", "EUR 93.00"):
         assert words in page

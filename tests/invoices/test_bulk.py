@@ -80,12 +80,12 @@ def test_a_text_is_stored_letter_by_letter(profile, text):
     bulk_insert(
         InvoiceLine,
         [
-            InvoiceLine(invoice=invoice, unit_price=1, section_name="before", description=text, unit="after"),
+            InvoiceLine(invoice=invoice, unit_price=1, section_name="before", description=text, unit="aft"),
             InvoiceLine(invoice=invoice, unit_price=2, description="next"),
         ],
     )
     first, second = InvoiceLine.objects.filter(invoice=invoice).order_by("pk")[1:]
-    assert (first.section_name, first.description, first.unit) == ("before", text, "after")
+    assert (first.section_name, first.description, first.unit) == ("before", text, "aft")
     assert (first.section_id, second.description, second.unit_price) == (None, "next", 2)
 
 

@@ -18,7 +18,7 @@ pytestmark = pytest.mark.django_db
 def test_the_charges_of_a_period_become_an_issued_invoice():
     profile = billed_profile(po_number="PO-7", payment_terms_days=14, charges_automatically=False)
     rate = tax_rate("21")
-    charged(profile, "0.125", on=date(2026, 10, 31), quantity=Decimal(744), unit="hours", tax_rate=rate)
+    charged(profile, "0.125", on=date(2026, 10, 31), quantity=Decimal(744), unit="HUR", tax_rate=rate)
     charged(profile, "2.5", on=date(2026, 10, 5), section="Backups", description="Storage", is_creditable=False)
     assert run(noon(2026, 11, 5)).billed == 1
     invoice = Invoice.objects.get()
@@ -33,7 +33,7 @@ def test_the_charges_of_a_period_become_an_issued_invoice():
     storage, hosting = invoice.lines.order_by("position")
     assert (storage.section_name, storage.position, storage.is_creditable) == ("Backups", 1, False)
     assert (hosting.section_name, hosting.position, hosting.happened_on) == ("Web shop", 2, date(2026, 10, 31))
-    assert (hosting.quantity, hosting.unit, hosting.unit_price) == (Decimal(744), "hours", Decimal("0.125"))
+    assert (hosting.quantity, hosting.unit, hosting.unit_price) == (Decimal(744), "HUR", Decimal("0.125"))
     assert (hosting.tax_category, hosting.tax_rate, hosting.amount_minor) == ("S", Decimal(21), 9300)
     assert list(invoice.taxes.order_by("pk").values_list("category", "rate", "taxable_minor", "tax_minor")) == [
         ("S", 21, 9300, 1953),

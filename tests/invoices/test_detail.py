@@ -59,7 +59,7 @@ def test_lines_stand_by_section_with_totals_and_tax_by_rate(read, client, payer,
     shop, data = (InvoiceSection.objects.create(profile=profile, name=name) for name in ("Web shop", "Data platform"))
     invoice = draft(profile, "100.00", tax_rate="21")
     invoice.lines.update(section=shop)
-    line = {"invoice": invoice, "quantity": Decimal("12400"), "unit": "GB", "unit_price": Decimal("0.0312")}
+    line = {"invoice": invoice, "quantity": Decimal("12400"), "unit": "E34", "unit_price": Decimal("0.0312")}
     InvoiceLine.objects.create(**line, description="Cold storage", section=data, position=1, **taxed("9"))
     InvoiceLine.objects.create(
         **line | {"quantity": 1, "unit_price": 5}, description="Support", section=shop, position=2, **taxed()

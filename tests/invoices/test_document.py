@@ -46,7 +46,7 @@ def with_lines(profile: BillingProfile, *rows: tuple[str, str, str, str, str], *
             position=position,
             description=description,
             quantity=Decimal(quantity),
-            unit="hours",
+            unit="HUR",
             unit_price=Decimal(price),
             **taxed(rate),
         )
@@ -164,7 +164,7 @@ def test_figures_and_months_follow_the_reader(profile):
         reader = read(invoice)
     text = words(reader)
     assert "26 oktober 2026" in text
-    assert "1.240,5 hours 1,25 21% 1.550,63" in text
+    assert "1.240,5 uur 1,25 21% 1.550,63" in text
     assert "€ 1.876,26" in text
     assert reader.root_object["/Lang"].startswith("nl")
 

@@ -73,7 +73,7 @@ def test_a_row_becomes_a_charge(shop, file):
     )
     one, other = Charge.objects.order_by("pk")
     assert (one.profile, one.section.name, one.source_reference) == (shop, "Web shop", "A-1")
-    assert (one.kind, one.description, one.quantity, one.unit) == ("usage", "Hosting, large", Decimal(744), "hours")
+    assert (one.kind, one.description, one.quantity, one.unit) == ("usage", "Hosting, large", Decimal(744), "HUR")
     assert (one.unit_price, one.exact_amount) == (Decimal("1.25"), Decimal(930))
     assert (one.tax_category, one.tax_percent, one.exemption_reason) == ("S", Decimal(21), "")
     assert (one.happened_on, one.is_creditable, one.tax_rate.name) == (date(2026, 10, 6), False, "High")

@@ -24,7 +24,7 @@ def rebill_now(invoice, reason="Wrong department"):
 def test_the_draft_has_the_lines_and_takes_the_place_of_the_void_invoice(profile):
     section = InvoiceSection.objects.create(profile=profile, name="Web shop")
     old = draft(profile, "100.00", tax_rate="21", po_number="PO-7", period_start_on=date(2026, 9, 1))
-    old.lines.update(section=section, quantity=Decimal("2.5"), unit="hours", happened_on=TODAY)
+    old.lines.update(section=section, quantity=Decimal("2.5"), unit="HUR", happened_on=TODAY)
     InvoiceLine.objects.create(
         invoice=old,
         description="Market",

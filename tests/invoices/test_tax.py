@@ -68,7 +68,7 @@ def test_three_pieces_at_a_time_are_added_up_before_they_are_rounded():
 @pytest.mark.parametrize(
     "other",
     [
-        {"section": "Backups"}, {"description": "Storage"}, {"unit": "hours"}, {"unit_price": "11"},
+        {"section": "Backups"}, {"description": "Storage"}, {"unit": "HUR"}, {"unit_price": "11"},
         {"tax_rate": "9"}, {"is_creditable": False},
     ],
     ids=str,

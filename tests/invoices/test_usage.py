@@ -27,7 +27,7 @@ def invoice():
     profile = billed_profile()
     for index, quantity in enumerate(("1.000000000001", "2.5", "-0.5")):
         charged(
-            profile, "0.0033", on=date(2026, 10, 6 + index), quantity=Decimal(quantity), unit="GB",
+            profile, "0.0033", on=date(2026, 10, 6 + index), quantity=Decimal(quantity), unit="E34",
             tax_rate=tax_rate("21"), kind="return" if quantity.startswith("-") else "usage",
         )  # fmt: skip
     charged(profile, "12.5", on=DAY, description="=Support", section="Backups", source_reference="A-1")

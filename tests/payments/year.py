@@ -89,7 +89,7 @@ def use(customer: Customer, day: date, tax_rates: Sequence[TaxRate], chance: Ran
         kind="return" if is_return else "usage",
         description="Virtual machines",
         quantity=Decimal(-1 if is_return else chance.randint(1, 400)),
-        unit="hours",
+        unit="HUR",
         unit_price=Decimal(chance.choice(["0.985", "0.985", "0.985", "0.0000125"])),
         tax_rate=chance.choice(tax_rates),
         happened_on=day - timedelta(days=chance.choice([0, 0, 1, 20])),
