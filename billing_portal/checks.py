@@ -139,6 +139,10 @@ def check_seller(**_options: Any) -> Iterator[CheckMessage]:
         yield Error("SELLER_BIC is not a BIC.", id="billing_portal.E009")
     if seller["tax_id"] and not _is_tax_id(seller["tax_id"]):
         yield Error("SELLER_TAX_ID is not a tax number, or its check digits are wrong.", id="billing_portal.E009")
+    if not is_current_currency(seller["tax_currency"]):
+        yield Error(
+            f"SELLER_TAX_CURRENCY: {seller['tax_currency']} is not a currency in use.", id="billing_portal.E009"
+        )
     for currency in settings.SELLER_CURRENCIES:
         if not is_current_currency(currency):
             yield Error(f"SELLER_CURRENCIES: {currency} is not a currency in use.", id="billing_portal.E009")

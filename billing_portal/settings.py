@@ -255,6 +255,8 @@ SELLER = {
         "SELLER_ADDRESS", "Voorbeeldkade 1\\n1011 AA Amsterdam\\nNetherlands" if DEBUG else None
     ).replace("\\n", "\n"),
     "tax_id": env.text("SELLER_TAX_ID", "NL000000001B64" if DEMO else ""),
+    # In which the seller pays tax: an invoice in another currency shows its tax in this one too.
+    "tax_currency": env.text("SELLER_TAX_CURRENCY", "EUR"),
     "email": env.text("SELLER_EMAIL", DEFAULT_FROM_EMAIL),
     "account_holder": env.text("SELLER_ACCOUNT_HOLDER", "Example Cloud B.V." if DEMO else ""),
     "iban": env.text("SELLER_IBAN", "NL53EXAM0000000000" if DEMO else ""),

@@ -15,7 +15,7 @@ from accounts.models import (
     RoleAssignment,
     User,
 )
-from invoices.models import Charge, Credit, Invoice, LedgerAccount, RemittanceAccount, TaxRate
+from invoices.models import Charge, Credit, ExchangeRate, Invoice, LedgerAccount, RemittanceAccount, TaxRate
 from invoices.operations.issuing import recompute_draft
 from tests.factories import TODAY, BillingAccountFactory, BillingProfileFactory, UserFactory, draft
 from tests.staff_forms import page, save
@@ -37,6 +37,12 @@ def rate():
 
 def section():
     return InvoiceSection.objects.create(profile=BillingProfileFactory(), name="Web shop")
+
+
+def exchange_rate():
+    return ExchangeRate.objects.create(
+        from_currency="EUR", to_currency="USD", quoted_on=TODAY, rate=Decimal("1.0850"), source="ECB"
+    )
 
 
 def remittance():
@@ -74,6 +80,9 @@ CHANGED = {
         remittance, {"valid_from_on": "2026-12-01"}, "remittance_account.changed",
         {"valid_from_on": ["2026-10-26", "2026-12-01"]},
     ),
+    ExchangeRate: (
+        exchange_rate, {"rate": "1.0911"}, "exchange_rate.changed", {"rate": ["1.0850000000", "1.0911000000"]},
+    ),
     LedgerAccount: (
         lambda: LedgerAccount.objects.create(account="receivable", code="1300"), {"code": "1301"},
         "ledger_account.changed", {"code": ["1300", "1301"]},
@@ -97,6 +106,16 @@ ADDED = {
     RemittanceAccount: (
         lambda: {"currency": "EUR", "account_holder": "Us", "iban": IBAN, "valid_from_on": "2026-10-26"},
         "remittance_account.added",
+    ),
+    ExchangeRate: (
+        lambda: {
+            "from_currency": "EUR",
+            "to_currency": "usd",
+            "quoted_on": "2026-10-26",
+            "rate": "1.0850",
+            "source": "New",
+        },
+        "exchange_rate.added",
     ),
     LedgerAccount: (lambda: {"account": "revenue", "code": "New"}, "ledger_account.added"),
     Invoice: (lambda: {"profile": BillingProfileFactory().pk, "po_number": "New"}, "invoice.added"),

@@ -1,5 +1,6 @@
-"""Number series, and our bank accounts, which an invoice copies when it is issued."""
+"""Number series, and what an invoice copies when it is issued: our bank accounts and rates of exchange."""
 
+from datetime import date
 from typing import Any
 
 from django import forms
@@ -13,7 +14,8 @@ from stdnum import bic
 from accounts.admin.base import NoDeleteAdmin, ReadOnlyAdmin
 from accounts.models import BillingProfile
 from billing_portal.core.iso_codes import validate_currency
-from invoices.models import NumberSeries, RemittanceAccount
+from invoices.admin.base import decimal_column
+from invoices.models import ExchangeRate, NumberSeries, RemittanceAccount
 from invoices.remittances import compact, is_account_number, without_account
 
 
@@ -56,6 +58,39 @@ class RemittanceAccountAdmin(NoDeleteAdmin):
             )
             self.message_user(request, text % {"currencies": ", ".join(missing)}, messages.WARNING)
         return super().changelist_view(request, extra_context)
+
+
+class ExchangeRateForm(forms.ModelForm):
+    def clean_from_currency(self) -> str:
+        return self._currency("from_currency")
+
+    def clean_to_currency(self) -> str:
+        return self._currency("to_currency")
+
+    def clean_quoted_on(self) -> date:
+        quoted_on: date = self.cleaned_data["quoted_on"]
+        if quoted_on > timezone.localdate():
+            raise forms.ValidationError(_("The day is in the future."))
+        return quoted_on
+
+    def _currency(self, name: str) -> str:
+        currency = str(self.cleaned_data[name]).strip().upper()
+        validate_currency(currency)
+        return currency
+
+
+@admin.register(ExchangeRate)
+class ExchangeRateAdmin(NoDeleteAdmin):
+    """A rate that is corrected holds for invoices that are issued from then on."""
+
+    form = ExchangeRateForm
+    list_display = ("quoted_on", "from_currency", "to_currency", "published", "source")
+    list_filter = ("from_currency", "to_currency")
+    date_hierarchy = "quoted_on"
+    search_fields = ("from_currency", "to_currency", "source")
+    search_help_text = _("Currency or source")
+    ordering = ("-quoted_on", "from_currency", "to_currency")
+    published = decimal_column("rate", _("rate"))
 
 
 @admin.register(NumberSeries)

@@ -381,6 +381,26 @@ class Migration(migrations.Migration):
             },
         ),
         migrations.CreateModel(
+            name='ExchangeRate',
+            fields=[
+                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
+                ('from_currency', models.CharField(help_text='Such as EUR.', max_length=3, verbose_name='one of this currency')),
+                ('to_currency', models.CharField(help_text='Such as USD.', max_length=3, verbose_name='in this currency')),
+                ('quoted_on', models.DateField(help_text='On which the rate was published.', verbose_name='day')),
+                ('rate', models.DecimalField(decimal_places=10, help_text='As it was published: 1.0850 where one euro is 1.0850 dollars.', max_digits=20, validators=[django.core.validators.MinValueValidator(0)], verbose_name='rate')),
+                ('source', models.CharField(help_text='Who published it, such as ECB.', max_length=60, verbose_name='source')),
+            ],
+            options={
+                'verbose_name': 'exchange rate',
+                'verbose_name_plural': 'exchange rates',
+                'constraints': [
+                    models.UniqueConstraint(fields=('from_currency', 'to_currency', 'quoted_on'), name='exchange_rate_once_a_day', violation_error_message='There is a rate of these currencies on this day already. Change that one.'),
+                    models.CheckConstraint(condition=models.Q(('rate__gt', 0)), name='exchange_rate_positive', violation_error_message='A rate is more than zero.'),
+                    models.CheckConstraint(condition=models.Q(('from_currency', models.F('to_currency')), _negated=True), name='exchange_rate_of_two_currencies', violation_error_message='The two currencies are the same.'),
+                ],
+            },
+        ),
+        migrations.CreateModel(
             name='TaxRate',
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),

@@ -25,7 +25,7 @@ from accounts.models import (
 from accounts.operations.roles import grant_role
 from accounts.roles import Role
 from billing_portal.core.models import OutgoingMail
-from invoices.models import Charge, Credit, Invoice, InvoiceLine, RemittanceAccount, TaxRate
+from invoices.models import Charge, Credit, ExchangeRate, Invoice, InvoiceLine, RemittanceAccount, TaxRate
 from payments.models import MethodSetup, Payment
 from tests.factories import NOW, PaymentMethodFactory, UserFactory, draft, issued, member
 
@@ -129,7 +129,7 @@ def test_no_code_is_shown_before_it_is_saved(admin, model):
 def test_every_constraint_that_a_form_of_staff_reaches_has_a_sentence(db):
     """Django's own words would name the constraint."""
     written = {BillingAccount, TaxId, BillingProfile, InvoiceSection, BillingContact, User, RoleAssignment}
-    written |= {Invoice, InvoiceLine, Charge, TaxRate, Credit, RemittanceAccount}
+    written |= {Invoice, InvoiceLine, Charge, TaxRate, Credit, RemittanceAccount, ExchangeRate}
     silent = [
         constraint.name
         for model in written

@@ -12,7 +12,7 @@ from django.utils import timezone
 from accounts.access import system_access
 from accounts.models import AuditEntry, BillingContact, BillingProfile, InvoiceSection, TaxId, User, WireRequest
 from billing_portal.core.models import JobRun
-from invoices.models import Credit, Invoice, LedgerAccount, RemittanceAccount
+from invoices.models import Credit, ExchangeRate, Invoice, LedgerAccount, RemittanceAccount
 from invoices.money import Money
 from invoices.operations.closing import close_due
 from invoices.operations.credits import add_credit
@@ -146,6 +146,9 @@ def paying_by_wire(profile, payer) -> None:
         **who,
     )
     BillingContact.objects.create(profile=profile, name="Accounts payable", email=LONG_EMAIL)
+    ExchangeRate.objects.create(
+        from_currency="EUR", to_currency="USD", quoted_on=date(2026, 10, 26), rate=Decimal("1.0850"), source=LONG[:60]
+    )
     RemittanceAccount.objects.create(
         currency="EUR", valid_from_on=date(2026, 1, 1), account_holder=LONG[:70], iban="NL53EXAM0000000000"
     )

@@ -8,7 +8,7 @@ from accounts.access import system_access
 from accounts.models import WireRequest
 from accounts.operations.wire import decide_wire_request, request_wire
 from billing_portal.core.models import JobRun
-from invoices.models import Invoice, InvoiceLine, LedgerAccount, RemittanceAccount
+from invoices.models import ExchangeRate, Invoice, InvoiceLine, LedgerAccount, RemittanceAccount
 from invoices.money import Money
 from invoices.operations.credit_notes import credit_note
 from invoices.operations.credits import expire_credits
@@ -99,6 +99,9 @@ def fill_everything(profile, payer) -> None:
     granted(profile, 300)
     RemittanceAccount.objects.create(
         currency="EUR", valid_from_on=date(2026, 1, 1), account_holder="Us", iban="NL53EXAM0000000000"
+    )
+    ExchangeRate.objects.create(
+        from_currency="EUR", to_currency="USD", quoted_on=date(2026, 10, 5), rate="1.0850", source="ECB"
     )
     LedgerAccount.objects.create(account="revenue", code="8000")
     BooksCheck.objects.create(day=NOW.date(), started_at=NOW, finished_at=NOW)

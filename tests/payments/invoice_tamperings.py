@@ -321,6 +321,11 @@ INVOICE_TAMPERINGS: dict[str, list[tuple[str, str, str]]] = {
             "Staff correct it, which is audited; each issued invoice keeps the account that it printed.",
         ),
     ],
+    "invoices_exchangerate": [
+        ("1 = 1", "rate = 0", REFUSED),
+        ("1 = 1", "to_currency = from_currency", REFUSED),
+        ("1 = 1", "rate = 2", "Staff correct it, which is audited; each issued invoice keeps the rate that it used."),
+    ],
     "invoices_taxrate": [
         ("tax_category = 'S'", "percent = 101", REFUSED),
         ("tax_category = 'S'", "percent = 0", REFUSED),

@@ -94,7 +94,8 @@ def test_an_iban_needs_the_name_of_its_holder(settings):
 @pytest.mark.parametrize(
     "wrong",
     [{"iban": "NL54 EXAM 0000 0000 00"}, {"iban": "banana"}, {"bic": "EXAMNL"}, {"bic": "ABNA_NL2"},
-     {"tax_id": "banana"}, {"tax_id": "NL000000001B65"}, {"tax_id": "GB123456789"}],
+     {"tax_id": "banana"}, {"tax_id": "NL000000001B65"}, {"tax_id": "GB123456789"},
+     {"tax_currency": "BGN"}, {"tax_currency": "euro"}],
 )  # fmt: skip
 def test_an_account_with_a_wrong_digit_is_found_at_start(settings, wrong):
     assert "billing_portal.E009" not in [error.id for error in run_checks(tags=[Tags.security])]
