@@ -98,7 +98,6 @@ ALL = (
     Unit("MTR", "m", "mtr, meter, meters, metre, metres"),
     Unit("KMT", "km", "kms, kilometer, kilometers, kilometre, kilometres"),
     Unit("MTK", "m²", "m2, sqm, square meter, square meters, square metre, square metres, vierkante meter"),
-    Unit("HAR", "ha", "hectare, hectares, hectaren"),
     Unit("MLT", "ml", "milliliter, milliliters, millilitre, millilitres"),
     Unit("LTR", npgettext_lazy("unit", "liter", "liters"), "l, ltr, litre, litres"),
     Unit("MTQ", "m³", "m3, cbm, cubic meter, cubic meters, cubic metre, cubic metres, kubieke meter"),
