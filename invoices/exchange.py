@@ -6,7 +6,7 @@ The rate is the one published for the day of the invoice, or the last before it.
 
 from bisect import bisect_right
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import date, timedelta
 from decimal import Decimal
 from operator import attrgetter
@@ -15,7 +15,7 @@ from typing import NamedTuple
 from django.db.models import Q
 
 from billing_portal.core.exact_decimals import plain, rounded_product
-from invoices.models import ExchangeRate
+from invoices.models import ExchangeRate, Invoice
 from invoices.money import Money, exponent
 
 # The ECB publishes no rates on weekends and holidays. From the Thursday before Easter to the Tuesday after it are five
@@ -80,3 +80,32 @@ def quotes_for(wanted: Iterable[tuple[str, date]], *, currency: str) -> dict[tup
         if place and quotes[other][place - 1].on >= day - HOLDS_FOR:
             found[other, day] = quotes[other][place - 1]
     return found
+
+
+def add_seller_taxes(invoices: Sequence[Invoice], *, currency: str) -> list[Invoice]:
+    """Sets on taxed invoices in another currency than the seller's their tax in that one, at the rate of their day; one
+    that came with a rate keeps it. Saves nothing. Returns those for whose day there is no rate. One query, none where
+    no rate is wanted."""
+    foreign = [invoice for invoice in invoices if invoice.tax_minor and invoice.currency != currency]
+    wanted = [
+        (invoice.currency, invoice.issued_on) for invoice in foreign if invoice.issued_on and not invoice.exchange
+    ]
+    quotes, without = quotes_for(wanted, currency=currency), []
+    for invoice in foreign:
+        if not invoice.exchange and invoice.issued_on:
+            quote = quotes.get((invoice.currency, invoice.issued_on))
+            invoice.exchange = quote.as_json() if quote is not None else {}
+        if invoice.exchange:
+            tax = Quote.of_json(invoice.exchange).convert(Money(invoice.tax_minor, invoice.currency))
+            invoice.seller_tax_minor = tax.minor
+        else:
+            without.append(invoice)
+    return without
+
+
+def seller_tax(invoice: Invoice, minor: int | None) -> Money | None:
+    """Tax of an invoice, or of a credit note of it, in the seller's currency; None where that is the invoice's own."""
+    quote = Quote.of_json(invoice.exchange) if invoice.exchange else None
+    if quote is None or minor is None:
+        return None
+    return Money(minor, quote.base if quote.other == invoice.currency else quote.other)

@@ -25,11 +25,12 @@ INVOICE_COLUMNS = (
     "id", "number", "profile_id", "kind", "currency", "issued_on", "due_on", "period_start_on", "period_end_on",
     "po_number", "source_reference", "source_digest", "is_numbered_elsewhere", "seller", "buyer", "payment_terms_days",
     "payment_reference", "pays_by_wire", "remittance", "replaces_id", "charges_minor", "tax_minor", "total_minor",
-    "paid_before_minor", "paid_before_on",
+    "seller_tax_minor", "exchange", "paid_before_minor", "paid_before_on",
 )  # fmt: skip
 NOTE_COLUMNS = (
     "number", "invoice_id", "profile_id", "currency", "issued_on", "reason", "seller", "buyer", "charges_minor",
     "tax_minor", "total_minor", "applied_minor", "given_back_minor", "credit_id", "voids_invoice",
+    "seller_tax_minor",
 )  # fmt: skip
 AT_ONCE = 500
 # A line as one text, made by the database, which is much faster than reading each column.

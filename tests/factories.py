@@ -16,7 +16,7 @@ from accounts.access import Access, access_of, system_access
 from accounts.models import BillingAccount, BillingProfile, InvoiceSection, RoleAssignment, User
 from accounts.roles import Role, Scope, scope_of
 from invoices import fingerprints
-from invoices.models import Credit, Invoice, InvoiceLine, NumberSeries, TaxRate
+from invoices.models import Credit, ExchangeRate, Invoice, InvoiceLine, NumberSeries, TaxRate
 from invoices.money import Money
 from invoices.operations.credits import add_credit
 from invoices.operations.issuing import issue
@@ -109,6 +109,13 @@ def tax_rate(percent: str = "0", **fields) -> TaxRate:
     fields = {"tax_category": taxed(percent)["tax_category"], **fields}
     name = fields.pop("name", f"{percent} {fields['tax_category']}")
     return TaxRate.objects.get_or_create(name=name, defaults={"percent": Decimal(percent), **fields})[0]
+
+
+def exchange_rate(currency: str = "USD", rate: str = "1.0850", *, on: date = TODAY) -> ExchangeRate:
+    """What one euro was in another currency."""
+    return ExchangeRate.objects.create(
+        from_currency="EUR", to_currency=currency, quoted_on=on, rate=Decimal(rate), source="ECB"
+    )
 
 
 def draft(profile: BillingProfile, amount: str = "120.00", *, tax_rate: str = "0", **fields) -> Invoice:

@@ -239,7 +239,7 @@ KEPT = {
         "accounts.InvoiceSection": "name",
     },
     DOCUMENT: {
-        "invoices.Invoice": "seller buyer remittance source_reference",
+        "invoices.Invoice": "seller buyer remittance exchange source_reference",
         "invoices.CreditNote": "seller buyer reason",
         "invoices.InvoiceLine": "section_name description exemption_reason exemption_code",
         "invoices.Charge": "description exemption_reason exemption_code source_reference",

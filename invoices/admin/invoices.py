@@ -28,6 +28,7 @@ from invoices.admin import base
 from invoices.admin.base import ReasonForm, money_column
 from invoices.admin.credit_notes import credit_note_view
 from invoices.admin.lines import InvoiceTaxesInline, LinesInline, may_change
+from invoices.documents.invoice import seller_tax_text
 from invoices.models import Invoice
 from invoices.money import Money
 from invoices.numbering import named
@@ -41,7 +42,10 @@ from invoices.states import InvoiceStatus, Label, WrongState
 # press. On a busy machine a batch takes some seconds.
 MAX_SECONDS, BATCH, MAX_REFUSALS = 12, 50, 20
 WRITTEN = ("kind", "period_start_on", "period_end_on", "po_number", "source_reference")
-SUMS = ("charges", "tax", "total", "credited", "paid", "paid_before", "paid_back", "charged_back", "amount_due")
+SUMS = (
+    "charges", "tax", "total", "seller_tax", "credited", "paid", "paid_before", "paid_back", "charged_back",
+    "amount_due",
+)  # fmt: skip
 FACTS = (
     "number", "issued_on", "due_on", "payment_terms_days", "payment_reference", "pays_by_wire", "paid_at",
     "paid_with_label", "void_reason", "voided_at", "payment_started_at", "payer",
@@ -279,6 +283,10 @@ class InvoiceAdmin(PortalAdmin):
     @admin.display(description=_("status"), ordering="status")
     def label(self, invoice: Invoice) -> str:
         return str(invoice.label_on(invoice.profile.day_of(timezone.now())).label)
+
+    @admin.display(description=_("tax in the seller's currency"))
+    def seller_tax(self, invoice: Invoice) -> str:
+        return seller_tax_text(invoice, invoice.seller_tax_minor) or "-"
 
     @admin.display(description=_("paid with"))
     def paid_with_label(self, invoice: Invoice) -> str:

@@ -7,7 +7,7 @@ from typing import Any
 from django.utils.translation import gettext as _
 
 from invoices.documents.figures import day, figure
-from invoices.documents.invoice import frame, parties, sum_row, tax_summary, tax_text
+from invoices.documents.invoice import frame, parties, seller_tax_text, sum_row, tax_summary, tax_text
 from invoices.documents.typesetting import typeset
 from invoices.models import CreditNote
 from invoices.money import Money
@@ -33,7 +33,7 @@ def credit_note_data(note: CreditNote) -> dict[str, Any]:
         "summary": {"title": _("Credit note summary"), "rows": _summary(note)},
         "billing": {"title": _("Amounts credited"), "rows": _sums(note)},
         "lines": _lines(note),
-        "tax": tax_summary(note),
+        "tax": tax_summary(note, seller_tax_text(note.invoice, note.seller_tax_minor)),
         "follows": {"title": _("What follows from it"), "sentences": _follows(note)},
     }
 

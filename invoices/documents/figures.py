@@ -39,6 +39,11 @@ def unit_price(value: Decimal, currency: str) -> str:
     return _number(value, least=least, most=max(least, 10))
 
 
+def exchange_rate(value: Decimal) -> str:
+    """As many decimals as central banks publish, or as it has: ``1.0850``."""
+    return _number(value, least=4, most=10)
+
+
 def percentage(value: Decimal) -> str:
     """A tax rate as people write it: ``21%``, ``5.5%``."""
     return _written(_locale().percent_formats[None], value.scaleb(-2), least=0, most=3)

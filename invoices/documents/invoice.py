@@ -17,8 +17,9 @@ from django.utils.translation import get_language
 from django.utils.translation import gettext as _
 from stdnum import iban
 
-from invoices.documents.figures import counted, day, figure, percentage, unit_price
+from invoices.documents.figures import counted, day, exchange_rate, figure, percentage, unit_price
 from invoices.documents.typesetting import typeset
+from invoices.exchange import Quote, seller_tax
 from invoices.models import CreditNote, Invoice, InvoiceLine
 from invoices.money import Money
 from invoices.payability import card_limit, card_limit_text
@@ -57,7 +58,7 @@ def invoice_data(invoice: Invoice) -> dict[str, Any]:
         "summary": {"title": _("Invoice summary"), "rows": _summary(invoice)},
         "billing": {"title": _("Billing summary"), "rows": _billing(invoice)},
         "charges": charges(invoice, lines),
-        "tax": tax_summary(invoice),
+        "tax": tax_summary(invoice, seller_tax_text(invoice, invoice.seller_tax_minor)),
         "pay": how_to_pay(invoice),
     }
 
@@ -188,14 +189,29 @@ def tax_text(category: str, rate: Decimal) -> str:
     return percentage(rate) if category == TaxCategory.STANDARD else f"{percentage(rate)} ({category})"
 
 
-def tax_summary(document: Invoice | CreditNote) -> dict[str, Any] | None:
+def tax_summary(document: Invoice | CreditNote, note: str) -> dict[str, Any] | None:
     """The taxable amount and the tax of each category and rate, and why there is none. None for a document without
-    lines. One query."""
+    lines. ``note`` stands below them. One query."""
     taxes = [row.as_tax for row in document.taxes.order_by("pk")]
     if not taxes:
         return None
     rows = [[tax_label(tax), *figures(tax.taxable_minor, tax.tax_minor, document.currency)] for tax in taxes]
-    return {"title": _("Tax"), "head": [_("Tax rate"), _("Taxable amount"), _("Tax"), _("Total")], "rows": rows}
+    return {"title": _("Tax"), "head": [_("Tax rate"), _("Taxable amount"), _("Tax"), _("Total")], "rows": rows,
+            "note": note}  # fmt: skip
+
+
+def seller_tax_text(invoice: Invoice, minor: int | None) -> str:
+    """The tax of an invoice, or of a credit note of it, in the seller's currency: "Tax in EUR: €19.35, at 1 EUR =
+    1.0850 USD (ECB, 23 October 2026)." Empty where that is the invoice's own."""
+    amount = seller_tax(invoice, minor)
+    if amount is None:
+        return ""
+    quote = Quote.of_json(invoice.exchange)
+    published = ", ".join(part for part in (quote.source, day(quote.on)) if part)
+    rate = f"1 {quote.base} = {exchange_rate(quote.rate)} {quote.other} ({published})"
+    return _("Tax in %(currency)s: %(amount)s, at %(rate)s.") % {
+        "currency": amount.currency, "amount": amount.format(), "rate": rate,
+    }  # fmt: skip
 
 
 def tax_label(tax: Tax) -> str:

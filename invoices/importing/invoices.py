@@ -16,6 +16,8 @@ commas, semicolons or tabs. Numbers may have a decimal comma and dates may be 5-
 | `po_number` | no | at most 60 characters; the profile's own when empty |
 | `currency` | no | must be that of the profile |
 | `paid_on`, `paid_amount` | no | when it was paid before the import, and how much; the total when that is empty |
+| `exchange_rate` | no | what one of the seller's currency is in the invoice's, such as `1.0850`; ours when empty |
+| `exchange_date` | no | the day of that rate; the invoice date when empty |
 | `section` | no | name of an invoice section that the profile has; sections are not created |
 | `description` | yes | at most 200 characters |
 | `quantity` | no | at most 12 decimals; 1 when empty |
@@ -47,6 +49,7 @@ from accounts.models import BillingProfile, InvoiceSection
 from billing_portal.core.spelling import compact
 from billing_portal.core.time_zones import seller_day
 from invoices.bulk import new_row
+from invoices.exchange import Quote
 from invoices.importing.columns import (
     Column,
     Columns,
@@ -75,7 +78,14 @@ from invoices.models import Invoice, InvoiceLine
 from invoices.money import Money, UnknownCurrency, exponent
 from invoices.numbering import creditor_reference, is_ours, take_numbers, taken_numbers
 from invoices.operations.dunning import owing_enough
-from invoices.operations.issuing import CannotIssue, check_taxes, compute_sums, create_drafts, issue_invoices
+from invoices.operations.issuing import (
+    CannotIssue,
+    check_taxes,
+    compute_sums,
+    convert_taxes,
+    create_drafts,
+    issue_invoices,
+)
 from invoices.remittances import Remittances
 from invoices.tax import TaxCategory
 
@@ -95,6 +105,8 @@ COLUMNS = Columns(
     po_number=Column(identifier(60), default="", of_invoice=True),
     paid_on=Column(day, "date", of_invoice=True),
     paid_amount=Column(number(15, 4, negative=False), "number", of_invoice=True),
+    exchange_rate=Column(number(10, 10, negative=False), "number", of_invoice=True),
+    exchange_date=Column(day, "date", of_invoice=True),
     section=Column(text(120), default=""),
     description=Column(text(200), needed=True),
     quantity=Column(number(12, 12), "number", default=Decimal(1)),
@@ -106,7 +118,7 @@ COLUMNS = Columns(
     exemption_code=Column(vatex_code, default=""),
     discount=Column(yes_or_no, default=False),
 )
-NOT_OF_A_DRAFT = ("number", "issue_date", "due_date", "paid_on")
+NOT_OF_A_DRAFT = ("number", "issue_date", "due_date", "paid_on", "exchange_rate")
 # What a line has under the same name as the file.
 LINE = ("quantity", "unit_price", "tax_category", "tax_rate", "exemption_reason", "exemption_code")
 
@@ -199,7 +211,7 @@ class InvoiceImport(FileImport[list[SourceInvoice], NewInvoice]):
             yield batch
 
     def resolve(self, batch: list[SourceInvoice], problems: Problems) -> tuple[list[NewInvoice], int]:
-        """Five queries, whatever the batch holds."""
+        """Six queries, whatever the batch holds; one of them for rates of exchange, where any is wanted."""
         self._load_profiles({source.profile for source in batch})
         ids = {code: profile.pk for code, profile in self.profiles.items()}
         names = {row["section"] for source in batch for _line, row in source.rows if row["section"]}
@@ -208,6 +220,7 @@ class InvoiceImport(FileImport[list[SourceInvoice], NewInvoice]):
         stored = stored_by_reference(Invoice, references)
         taken = taken_numbers([source.head["number"] for source in batch if source.head["number"]])
         new, unchanged = [], 0
+        line_of: dict[tuple[str, str], int] = {}
         for source in batch:
             try:
                 profile = self._profile(source.profile)
@@ -220,8 +233,11 @@ class InvoiceImport(FileImport[list[SourceInvoice], NewInvoice]):
                     raise BadRow(f"number {source.head['number']} is taken, or gives the payment reference of another.")
                 elif _has_its_sections(source, profile, sections, problems):
                     new.append(self._make(source, profile, sections))
+                    line_of[source.profile, source.reference] = source.line
             except (BadRow, CannotIssue) as reason:
                 problems.add(source.line, str(reason))
+        for invoice, refusal in () if self.drafts else convert_taxes([invoice for invoice, _lines in new]):
+            problems.add(line_of[invoice.profile.code, invoice.source_reference], str(refusal))
         return new, unchanged
 
     def write(self, new: list[NewInvoice], imported: Imported) -> None:
@@ -304,6 +320,7 @@ class InvoiceImport(FileImport[list[SourceInvoice], NewInvoice]):
         taxes = compute_sums(invoice, lines)
         if not self.drafts:
             check_taxes(invoice, taxes)
+        invoice.exchange = _exchange(head, profile.currency, issued_on)
         if head["paid_on"] and not (invoice.total_minor == 0 and not head["paid_amount"]):
             self._settle(invoice, head)
         return invoice, lines
@@ -322,6 +339,20 @@ class InvoiceImport(FileImport[list[SourceInvoice], NewInvoice]):
             raise BadRow(f"paid_amount is not more than zero and at most the total, {invoice.total.amount:,}.")
         invoice.paid_minor = invoice.paid_before_minor = paid_minor
         invoice.paid_before_on = head["paid_on"]
+
+
+def _exchange(head: Row, currency: str, issued_on: date) -> dict[str, str]:
+    """The rate of exchange that the file gives an invoice, as `Quote.as_json`; empty for none. Raises BadRow."""
+    rate, on, ours = head["exchange_rate"], head["exchange_date"] or issued_on, settings.SELLER["tax_currency"]
+    if rate is None and head["exchange_date"] is None:
+        return {}
+    if not rate:
+        raise BadRow("exchange_date needs the rate, exchange_rate." if rate is None else "exchange_rate is zero.")
+    if currency == ours:
+        raise BadRow(f"exchange_rate is given, and the invoice is in the seller's own currency, {currency}.")
+    if on > issued_on:
+        raise BadRow(f"exchange_date {on} is after the invoice date {issued_on}.")
+    return Quote(ours, currency, rate, on, "").as_json()
 
 
 def _read_credits(invoices: list[Invoice]) -> None:

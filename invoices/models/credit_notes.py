@@ -28,6 +28,8 @@ class CreditNote(models.Model):
     buyer = models.JSONField(_("buyer"), default=dict)
     charges_minor = models.BigIntegerField(_("charges"))
     tax_minor = models.BigIntegerField(_("tax"))
+    # In the seller's currency, at the rate of the invoice.
+    seller_tax_minor = models.BigIntegerField(_("tax in the seller's currency"), null=True)
     total_minor = models.BigIntegerField(_("total"))
     applied_minor = models.BigIntegerField(_("taken off the invoice"))
     given_back_minor = models.BigIntegerField(_("given back to credits"), default=0)

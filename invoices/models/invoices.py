@@ -90,6 +90,11 @@ class Invoice(models.Model):
     charges_minor = models.BigIntegerField(_("charges"), default=0, editable=False)
     tax_minor = models.BigIntegerField(_("tax"), default=0, editable=False)
     total_minor = models.BigIntegerField(_("total"), default=0, editable=False)
+    # Its tax in the seller's currency, where it is in another one, and the rate as published (`invoices.exchange`).
+    seller_tax_minor = models.BigIntegerField(_("tax in the seller's currency"), null=True, editable=False)
+    exchange = models.JSONField(
+        _("exchange rate"), default=dict, db_default=Value({}, models.JSONField()), editable=False
+    )
     credited_minor = models.BigIntegerField(_("credits applied"), default=0, editable=False)
     # The part of it that was applied when it was issued, which its document prints.
     credited_at_issue_minor = models.BigIntegerField(

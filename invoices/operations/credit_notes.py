@@ -19,6 +19,7 @@ from django.utils.translation import gettext_noop
 from accounts import audit
 from accounts.access import Access, require_staff
 from billing_portal.core.time_zones import seller_day
+from invoices.exchange import Quote
 from invoices.fingerprints import chain_note
 from invoices.ledger import RECEIVABLE, REVENUE, book, tax_account, transfer
 from invoices.models import Credit, CreditNote, CreditNoteLine, CreditNoteTax, Invoice, InvoiceLine, Transfer
@@ -266,6 +267,7 @@ def write_note(
         buyer=invoice.buyer,
         charges_minor=charges,
         tax_minor=tax,
+        seller_tax_minor=_seller_tax(invoice, tax),
         total_minor=charges + tax,
         applied_minor=applied,
         given_back_minor=given_back_minor,
@@ -301,6 +303,16 @@ def write_note(
         invoice=invoice.number, total=note.total_minor, applied=applied, reason=note.reason,
     )  # fmt: skip
     return note
+
+
+def _seller_tax(invoice: Invoice, tax_minor: int) -> int | None:
+    """The tax of a new note in the seller's currency, at the rate of its invoice: that on all that was taken so far and
+    by this note, less what earlier notes showed, so that they come to the invoice's together."""
+    if not invoice.exchange:
+        return None
+    noted = CreditNote.objects.filter(invoice=invoice).aggregate(tax=Sum("tax_minor"), shown=Sum("seller_tax_minor"))
+    until = Money((noted["tax"] or 0) + tax_minor, invoice.currency)
+    return Quote.of_json(invoice.exchange).convert(until).minor - (noted["shown"] or 0)
 
 
 def _give_back(invoice: Invoice, minor: int, *, access: Access, at: datetime, note: str) -> int:

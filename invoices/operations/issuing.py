@@ -26,6 +26,7 @@ from billing_portal.core.exact_decimals import rounded_product
 from billing_portal.core.time_zones import seller_day
 from invoices import fingerprints
 from invoices.bulk import bulk_insert, new_row, reserve_ids
+from invoices.exchange import add_seller_taxes
 from invoices.ledger import OPENING, RECEIVABLE, REVENUE, tax_account, transfer
 from invoices.models import Charge, Invoice, InvoiceLine, InvoiceTax, Transfer
 from invoices.money import Money, exponent
@@ -125,6 +126,22 @@ def check_taxes(invoice: Invoice, taxes: Iterable[Tax]) -> None:
         raise CannotIssue(fault)
 
 
+def convert_taxes(invoices: Sequence[Invoice]) -> list[tuple[Invoice, CannotIssue]]:
+    """Sets the tax in the seller's currency on invoices that are in another one; sums and invoice date are known. Saves
+    nothing. Returns those that cannot be issued, and why. One query at most."""
+    currency = settings.SELLER["tax_currency"]
+    text = _(
+        "There is no exchange rate of %(other)s and %(currency)s for %(day)s or the seven days before. Add it in the"
+        " staff pages, under exchange rates."
+    )
+    refusals = [
+        (invoice, CannotIssue(text % {"other": invoice.currency, "currency": currency, "day": invoice.issued_on}))
+        for invoice in add_seller_taxes(invoices, currency=currency)
+    ]
+    large = [invoice for invoice in invoices if abs(invoice.seller_tax_minor or 0) > MAX_MINOR]
+    return refusals + [(invoice, CannotIssue(_("An amount is too large."))) for invoice in large]
+
+
 @transaction.atomic
 def recompute_draft(*, invoice_id: int) -> Invoice:
     """Brings the sums of a draft up to date with its lines. Raises WrongState when it was issued meanwhile, CannotIssue
@@ -142,13 +159,13 @@ def recompute_draft(*, invoice_id: int) -> Invoice:
 @transaction.atomic
 def issue(*, access: Access, invoice_id: int, today: date, at: datetime) -> Invoice:
     """Issues a stored draft; ``today`` is the invoice date. Raises CannotIssue for a draft without lines, with a
-    negative total or with a tax that lacks a reason or the customer's VAT number, WrongState for an invoice that is no
-    draft. Rights are the caller's."""
+    negative total, or with a tax that lacks a reason, the customer's VAT number or a rate of exchange, WrongState for
+    an invoice that is no draft. Rights are the caller's."""
     invoice = Invoice.objects.locked().get(pk=invoice_id)
-    taxes, refusals = _compute_stored([invoice])
+    taxes, refusals = _compute_stored([invoice], today)
     for refusal in refusals.values():
         raise refusal
-    _issue_stored([invoice], taxes, access=access, at=at, today=today)
+    issue_invoices([invoice], access=access, at=at, taxes=taxes)
     invoice.refresh_from_db()
     return invoice
 
@@ -160,26 +177,18 @@ def issue_many(
     """Issues stored drafts together, dated today where the seller is. Returns those issued, and the refused with
     what `issue` would have raised. Rights are the caller's. Some hundred at most: the series of numbers is locked."""
     invoices = list(Invoice.objects.filter(pk__in=invoice_ids).locked())
-    taxes, refusals = _compute_stored(invoices)
+    taxes, refusals = _compute_stored(invoices, seller_day(at))
     issued = [invoice for invoice in invoices if invoice.pk not in refusals]
-    _issue_stored(issued, taxes, access=access, at=at)
+    issue_invoices(issued, access=access, at=at, taxes=taxes)
     return issued, [(invoice, refusals[invoice.pk]) for invoice in invoices if invoice.pk in refusals]
 
 
 type Taxes = Mapping[int, Sequence[Tax]]
 
 
-def _issue_stored(
-    invoices: Sequence[Invoice], taxes: Taxes, *, access: Access, at: datetime, today: date | None = None
-) -> None:
-    for invoice in invoices:
-        invoice.issued_on = today or seller_day(at)
-    issue_invoices(invoices, access=access, at=at, taxes=taxes)
-
-
-def _compute_stored(invoices: Sequence[Invoice]) -> tuple[Taxes, dict[int, Exception]]:
-    """Brings the sums of locked drafts up to date with their lines and loads their profiles. Returns by id the taxes,
-    and why some cannot be issued."""
+def _compute_stored(invoices: Sequence[Invoice], today: date) -> tuple[Taxes, dict[int, Exception]]:
+    """Brings the sums of locked drafts up to date with their lines and loads their profiles; ``today`` will be their
+    invoice date. Returns by id the taxes, and why some cannot be issued."""
     profiles = BillingProfile.objects.select_related("account").prefetch_related("account__tax_ids")
     by_id = profiles.in_bulk({invoice.profile_id for invoice in invoices})
     lines_of: dict[int, list[InvoiceLine]] = defaultdict(list)
@@ -202,9 +211,13 @@ def _compute_stored(invoices: Sequence[Invoice]) -> tuple[Taxes, dict[int, Excep
         except (CannotIssue, WrongState) as refusal:
             refusals[invoice.pk] = refusal
         else:
+            invoice.issued_on = today
             computed += [line for line, sums in zip(lines, stored, strict=True) if _sums_of(line) != sums]
+    without_rate = convert_taxes([invoice for invoice in invoices if invoice.pk not in refusals])
+    refusals |= {invoice.pk: refusal for invoice, refusal in without_rate}
+    computed = [line for line in computed if line.invoice_id not in refusals]
     InvoiceLine.objects.bulk_update(computed, COMPUTED, batch_size=500)
-    return taxes, refusals
+    return {pk: of_invoice for pk, of_invoice in taxes.items() if pk not in refusals}, refusals
 
 
 def _sums_of(line: InvoiceLine) -> list[Any]:
@@ -237,8 +250,8 @@ def issue_invoices(
     or one that was paid before, is settled at once.
     ``remittances`` are our bank accounts, read once by a caller with many batches; ``taxes`` those of the lines by
     invoice, when the caller knows them.
-    Raises CannotIssue for what `check_taxes` refuses and a negative total. The series of numbers stays locked until the
-    transaction ends.
+    Raises CannotIssue for what `check_taxes` and `convert_taxes` refuse and a negative total. The series of numbers
+    stays locked until the transaction ends.
     """
     remittances, seller = remittances or Remittances(), dict(settings.SELLER)
     buyers: dict[int, dict[str, Any]] = {}
@@ -247,9 +260,7 @@ def issue_invoices(
     # have an invoice is checked at the end of the transaction.
     _insert_lines(new, lines)
     taxes = stored_taxes([invoice.pk for invoice in invoices]) if taxes is None else taxes
-    for invoice in invoices:
-        _add_up(invoice, taxes.get(invoice.pk, ()))
-        check_taxes(invoice, taxes.get(invoice.pk, ()))
+    _check(invoices, taxes)
     of_lines = fingerprints.of_lines([invoice.pk for invoice in invoices])
     ours = [invoice for invoice in invoices if invoice.number is None]
     numbers = iter(take_numbers(settings.INVOICE_NUMBER_PREFIX, len(ours)))
@@ -274,6 +285,15 @@ def issue_invoices(
         by_day[_issued_on(invoice)].append(invoice.pk)
     for day, invoice_ids in sorted(by_day.items()):
         apply_at_issue(access=access, invoice_ids=invoice_ids, today=day, at=at)
+
+
+def _check(invoices: Sequence[Invoice], taxes: Taxes) -> None:
+    """Sets the sums of invoices. Raises CannotIssue for the first that cannot be issued."""
+    for invoice in invoices:
+        _add_up(invoice, taxes.get(invoice.pk, ()))
+        check_taxes(invoice, taxes.get(invoice.pk, ()))
+    for _invoice, refusal in convert_taxes(invoices):
+        raise refusal
 
 
 def _complete(invoice: Invoice, number: str, *, remittances: Remittances, at: datetime) -> None:

@@ -24,7 +24,7 @@ from accounts.models import BillingAccount
 from accounts.models.customers import country_name
 from accounts.roles import Permission
 from invoices.documents.figures import counted
-from invoices.documents.invoice import tax_label, tax_text
+from invoices.documents.invoice import seller_tax_text, tax_label, tax_text
 from invoices.models import Charge, CreditNote, Invoice, InvoiceLine
 from invoices.money import Money, currency_pattern, exponent
 from invoices.operations.issuing import DOCUMENT_LANGUAGE
@@ -60,6 +60,7 @@ def invoice_detail(request: HttpRequest, access: Access, number: str) -> HttpRes
         "taxes": [
             (tax_label(row.as_tax), Money(row.tax_minor, invoice.currency)) for row in invoice.taxes.order_by("pk")
         ],
+        "seller_tax": seller_tax_text(invoice, invoice.seller_tax_minor),
         "credits": Money(noted_minor - invoice.credited_minor, invoice.currency),
         "noted": Money(-noted_minor, invoice.currency),
         "notes": notes,

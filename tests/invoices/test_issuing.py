@@ -14,7 +14,7 @@ from invoices.models import Invoice, InvoiceLine, InvoiceTax, NumberSeries
 from invoices.numbering import creditor_reference
 from invoices.operations.issuing import CannotIssue, issue, issue_many, recompute_draft
 from invoices.states import WrongState
-from tests.factories import NOW, TODAY, BillingProfileFactory, draft, issued
+from tests.factories import NOW, TODAY, BillingProfileFactory, draft, exchange_rate, issued
 
 
 def issue_now(invoice: Invoice) -> Invoice:
@@ -119,6 +119,8 @@ def test_a_draft_without_lines_and_an_issued_invoice_are_refused(profile):
 )
 def test_each_line_is_rounded_half_up_once(currency, line, sums):
     quantity, price, rate = line
+    exchange_rate("JPY")
+    exchange_rate("KWD")
     invoice = draft(BillingProfileFactory(currency=currency), price, tax_rate=rate)
     invoice.lines.update(quantity=Decimal(quantity))
     issued_invoice = issue_now(invoice)

@@ -17,7 +17,7 @@ from invoices.money import exponent
 from invoices.operations.closing import close_periods
 from invoices.operations.issuing import CannotIssue, compute_sums, issue
 from invoices.tax import Tax, TaxCategory, taxes_of
-from tests.factories import NOW, TODAY, BillingProfileFactory, draft, tax_rate, taxed
+from tests.factories import NOW, TODAY, BillingProfileFactory, draft, exchange_rate, tax_rate, taxed
 from tests.invoices.billing_runs import NOVEMBER, billed_profile, charged
 from tests.payments.acts import books_are_clean
 
@@ -43,6 +43,7 @@ def half_up(value: Fraction) -> int:
 @pytest.mark.django_db
 def test_many_small_charges_are_billed_and_taxed_in_full(currency, charges, expected):
     profile = billed_profile(currency=currency)
+    exchange_rate("JPY", on=NOVEMBER.date())
     for count, price, percent in charges:
         for _number in range(count):
             charged(profile, price, on=DAY, tax_rate=tax_rate(percent))
@@ -245,6 +246,7 @@ def test_every_category_has_a_place_in_the_table():
 
 @pytest.mark.django_db
 def test_a_foreign_profile_is_taxed_in_its_own_currency():
+    exchange_rate("KWD")
     invoice = draft(BillingProfileFactory(currency="KWD"), "1.2345", tax_rate="5")
     invoice = issue(access=system_access(), invoice_id=invoice.pk, today=TODAY, at=NOW)
     assert (invoice.charges_minor, invoice.tax_minor) == (1235, 62)
