@@ -1,10 +1,12 @@
 """Billing periods: which days the next invoice of a profile is about, and on which day it is made.
 
 A period ``[start_on, end_on)`` begins on the day the one before it ended, or the profile was made, and closes on the
-next invoice day. Days are calendar days where the profile is; invoice days are 1 to 28, so every month has one. When
-the invoice day is changed, the running period ends as announced and the next one, shorter, on the new day.
+next invoice day. Days are calendar days where the profile is. An invoice day that a month does not have is the last
+day of that month, and itself again in the next: it is always read from the profile, never from the day before. When it
+is changed, the running period ends as announced and the next one, shorter, on the new day.
 """
 
+from calendar import monthrange
 from collections.abc import Iterator
 from datetime import date, datetime, timedelta
 from typing import NamedTuple
@@ -27,11 +29,16 @@ class Period(NamedTuple):
 
 
 def next_invoice_day(after: date, invoice_day: int) -> date:
-    """The first day after ``after`` that is the given day of its month."""
-    if after.day < invoice_day:
-        return after.replace(day=invoice_day)
-    first_of_next = (after.replace(day=28) + 4 * DAY).replace(day=1)
-    return first_of_next.replace(day=invoice_day)
+    """The first day after ``after`` that is this day (1 to 31) of its month, or the last of a shorter month."""
+    in_this_month = _day_of_month(after, invoice_day)
+    if after < in_this_month:
+        return in_this_month
+    return _day_of_month(after.replace(day=28) + 4 * DAY, invoice_day)
+
+
+def _day_of_month(within: date, invoice_day: int) -> date:
+    _first_weekday, last = monthrange(within.year, within.month)
+    return within.replace(day=min(invoice_day, last))
 
 
 def first_period(profile: BillingProfile) -> Period:

@@ -87,7 +87,7 @@ class Migration(migrations.Migration):
                 ('code', models.CharField(default=accounts.models.customers.new_code, editable=False, max_length=12, unique=True, verbose_name='code')),
                 ('name', models.CharField(max_length=120, verbose_name='name')),
                 ('currency', models.CharField(help_text='Three letters of ISO 4217, such as EUR. It cannot be changed once there are amounts or cards.', max_length=3, validators=[billing_portal.core.iso_codes.validate_currency], verbose_name='currency')),
-                ('invoice_day', models.PositiveSmallIntegerField(default=5, validators=[django.core.validators.MinValueValidator(1), django.core.validators.MaxValueValidator(28)], verbose_name='invoice day')),
+                ('invoice_day', models.PositiveSmallIntegerField(choices=accounts.models.customers.invoice_days, default=5, help_text='In a month without a 29th or 30th, the invoice comes on its last day.', verbose_name='invoice day')),
                 ('payment_terms_days', models.PositiveSmallIntegerField(default=30, help_text='Days from invoice to due date.', validators=[django.core.validators.MaxValueValidator(365)], verbose_name='payment terms')),
                 ('po_number', models.CharField(blank=True, max_length=60, verbose_name='PO number')),
                 ('default_method', models.CharField(choices=[('card', 'Card'), ('check_wire', 'Check or wire transfer')], default='card', max_length=12, verbose_name='default payment method')),
@@ -112,7 +112,7 @@ class Migration(migrations.Migration):
                     models.Index(fields=['next_invoice_on', 'id'], name='profile_to_invoice'),
                 ],
                 'constraints': [
-                    models.CheckConstraint(condition=models.Q(('invoice_day__range', (1, 28))), name='profile_invoice_day_in_every_month', violation_error_message='The invoice day is between 1 and 28.'),
+                    models.CheckConstraint(condition=models.Q(('invoice_day__range', (1, 31))), name='profile_invoice_day_in_a_month', violation_error_message='The invoice day is between 1 and 31.'),
                     models.CheckConstraint(condition=models.Q(('payment_terms_days__lte', 365)), name='profile_terms_within_a_year', violation_error_message='The payment terms are at most 365 days.'),
                     models.CheckConstraint(condition=models.Q(models.Q(('held_at__isnull', False), ('status', 'held'), models.Q(('hold_reason', ''), _negated=True)), models.Q(models.Q(('status', 'held'), _negated=True), ('held_at', None), ('hold_reason', '')), _connector='OR'), name='profile_held_for_a_reason'),
                 ],

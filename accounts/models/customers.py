@@ -7,12 +7,12 @@ from zoneinfo import ZoneInfo, available_timezones
 
 from babel import Locale
 from django.core.exceptions import ValidationError
-from django.core.validators import MaxValueValidator, MinValueValidator
+from django.core.validators import MaxValueValidator
 from django.db import models
 from django.db.models import Q
 from django.db.models.functions import Lower
 from django.utils import timezone
-from django.utils.translation import get_language
+from django.utils.translation import get_language, gettext
 from django.utils.translation import gettext_lazy as _
 from stdnum.eu import vat as eu_vat
 from stdnum.util import get_cc_module
@@ -22,6 +22,8 @@ from accounts.querysets import BillingAccountQuerySet, BillingProfileQuerySet, I
 from billing_portal.core.iso_codes import validate_country, validate_currency
 from billing_portal.core.spelling import Compact
 
+# The invoice day that every month has as its last, whichever that is.
+LAST_DAY = 31
 CODE_ALPHABET = "ABCDEFGHJKLMNPQRSTVWXYZ23456789"
 
 
@@ -29,6 +31,11 @@ def new_code() -> str:
     """A short public name such as ``K7QX-2M9P``: 40 random bits, no letters that look alike."""
     letters = [secrets.choice(CODE_ALPHABET) for _ in range(8)]
     return "".join(letters[:4]) + "-" + "".join(letters[4:])
+
+
+def invoice_days() -> list[tuple[int, str]]:
+    """The days of the month on which a profile may be invoiced, as they are offered."""
+    return [*((day, str(day)) for day in range(1, LAST_DAY)), (LAST_DAY, gettext("Last day of the month"))]
 
 
 def validate_time_zone(name: str) -> None:
@@ -194,7 +201,10 @@ class BillingProfile(PostalAddress):
         help_text=_("Three letters of ISO 4217, such as EUR. It cannot be changed once there are amounts or cards."),
     )
     invoice_day = models.PositiveSmallIntegerField(
-        _("invoice day"), default=5, validators=[MinValueValidator(1), MaxValueValidator(28)]
+        _("invoice day"),
+        default=5,
+        choices=invoice_days,
+        help_text=_("In a month without a 29th or 30th, the invoice comes on its last day."),
     )
     payment_terms_days = models.PositiveSmallIntegerField(
         _("payment terms"),
@@ -251,9 +261,9 @@ class BillingProfile(PostalAddress):
         ]
         constraints = [
             models.CheckConstraint(
-                condition=Q(invoice_day__range=(1, 28)),
-                name="profile_invoice_day_in_every_month",
-                violation_error_message=_("The invoice day is between 1 and 28."),
+                condition=Q(invoice_day__range=(1, LAST_DAY)),
+                name="profile_invoice_day_in_a_month",
+                violation_error_message=_("The invoice day is between 1 and 31."),
             ),
             models.CheckConstraint(
                 condition=Q(payment_terms_days__lte=365),
@@ -286,6 +296,10 @@ class BillingProfile(PostalAddress):
     @property
     def pays_by_wire(self) -> bool:
         return self.default_method == self.DefaultMethod.CHECK_WIRE
+
+    @property
+    def is_invoiced_on_the_last_day(self) -> bool:
+        return self.invoice_day == LAST_DAY
 
     @property
     def is_closed(self) -> bool:

@@ -135,7 +135,7 @@ def make_profile(plan: data.Profile, account: BillingAccount, *, at: datetime) -
     """With its sections and its card. The card is written directly, because no gateway stores one that has expired."""
     profile = BillingProfile.objects.create(
         account=account,
-        **{name: getattr(plan, name) for name in ("name", "currency", "po_number", *ADDRESS)},
+        **{name: getattr(plan, name) for name in ("name", "currency", "invoice_day", "po_number", *ADDRESS)},
         charges_automatically=plan.autopay,
         default_method=(BillingProfile.DefaultMethod.CHECK_WIRE if plan.by_wire else BillingProfile.DefaultMethod.CARD),
         is_wire_approved=plan.by_wire,

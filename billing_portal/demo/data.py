@@ -8,6 +8,8 @@ from typing import NamedTuple
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
+from accounts.models.customers import LAST_DAY
+
 PASSWORD = "demo-portal-2026"  # noqa: S105  offered on the sign-in page while the demo is on
 
 
@@ -76,6 +78,7 @@ class Profile:
 
     name: str
     currency: str = "EUR"
+    invoice_day: int = 5
     company: str = "Example Trading B.V."
     street: str = "Voorbeeldstraat 12"
     postal_code: str = "1011 AA"
@@ -114,6 +117,7 @@ OPERATIONS = Profile(
 MARKETING = Profile(
     name="Marketing UK",
     currency="GBP",
+    invoice_day=LAST_DAY,
     company="Example Trading UK Ltd",
     street="1 Example Street",
     postal_code="EC1A 1AA",

@@ -180,6 +180,15 @@ def profile_form(**fields):
     }  # fmt: skip
 
 
+@pytest.mark.parametrize(("day", "status"), [(1, 302), (29, 302), (31, 302), (0, 200), (32, 200)])
+def test_staff_choose_the_invoice_day(admin, profile, day, status):
+    url = change("billingprofile", profile)
+    assert "Last day of the month</option>" in admin.get(url).content.decode()
+    assert admin.post(url, profile_form(invoice_day=day)).status_code == status
+    profile.refresh_from_db()
+    assert profile.invoice_day == (day if status == 302 else 5)
+
+
 def test_a_changed_profile_leaves_a_trail(admin, profile):
     assert admin.post(change("billingprofile", profile), profile_form()).status_code == 302
     profile.refresh_from_db()

@@ -4,7 +4,7 @@ import pytest
 from django.conf import settings
 from django.urls import reverse
 
-from accounts.models import InvoiceSection, RoleAssignment
+from accounts.models import BillingProfile, InvoiceSection, RoleAssignment
 from accounts.roles import GRANTS, Permission, Scope
 from tests.factories import NOW, BillingAccountFactory, BillingProfileFactory, member
 
@@ -32,6 +32,20 @@ def test_properties_say_which_agreement_the_customer_has(page, db):
     wanted += ["Acme Operations Ltd", "Leeds", "PO-778", "GBP", "Day 7 of each month", "Within 14 days"]
     wanted += ["Check or wire transfer", "Active", profile.code, "Tax ID"]
     assert [word for word in wanted if word not in text] == []
+
+
+@pytest.mark.parametrize(
+    ("day", "wanted"),
+    [
+        (1, "Day 1 of each month</dd>"),
+        (28, "Day 28 of each month</dd>"),
+        (29, "Day 29 of each month, or the last day of a shorter one</dd>"),
+        (31, "<dd>Last day of the month</dd>"),
+    ],
+)
+def test_properties_say_on_which_day_invoices_come(page, profile, day, wanted):
+    BillingProfile.objects.update(invoice_day=day)
+    assert wanted in page(member(profile, "profile_reader"), reverse("accounts:properties", args=[profile.code]))
 
 
 def test_access_control_lists_members_with_where_their_role_comes_from(page, profile):

@@ -1,5 +1,6 @@
 """Billing periods: they tile the calendar, whatever the day, the month and the clock do."""
 
+from calendar import monthrange
 from datetime import UTC, date, datetime, timedelta
 
 import pytest
@@ -10,7 +11,13 @@ from accounts.models import BillingProfile
 from invoices.periods import Period, closable_periods, first_period, next_invoice_day, period_after
 
 days = some.dates(date(2000, 1, 1), date(2099, 12, 31))
-invoice_days = some.integers(1, 28)
+invoice_days = some.integers(1, 31)
+
+
+def is_invoice_day(day: date, invoice_day: int) -> bool:
+    """Said the other way round: the day itself, or the last of a month that does not have it."""
+    is_last = (day + timedelta(days=1)).month != day.month
+    return day.day == invoice_day or (is_last and day.day < invoice_day)
 
 
 def profile(**fields) -> BillingProfile:
@@ -22,8 +29,8 @@ def test_the_next_invoice_day_is_the_first_such_day_that_comes(after, invoice_da
     found = next_invoice_day(after, invoice_day)
     days_between = (after + timedelta(days=number) for number in range(1, (found - after).days))
     assert found > after
-    assert found.day == invoice_day
-    assert all(day.day != invoice_day for day in days_between)
+    assert is_invoice_day(found, invoice_day)
+    assert not any(is_invoice_day(day, invoice_day) for day in days_between)
 
 
 @given(days, some.lists(invoice_days, min_size=1, max_size=40))
@@ -71,10 +78,42 @@ def test_every_period_that_was_missed_is_closed_in_order(start_on, invoice_day, 
         (date(2026, 12, 5), 5, date(2027, 1, 5)),
         (date(2026, 11, 4), 5, date(2026, 11, 5)),
         (date(2026, 11, 5), 4, date(2026, 12, 4)),
+        (date(2026, 1, 28), 29, date(2026, 1, 29)),
+        (date(2026, 1, 29), 29, date(2026, 2, 28)),
+        (date(2026, 2, 28), 29, date(2026, 3, 29)),
+        (date(2028, 1, 29), 29, date(2028, 2, 29)),
+        (date(2028, 2, 28), 29, date(2028, 2, 29)),
+        (date(2028, 2, 29), 29, date(2028, 3, 29)),
+        (date(2100, 1, 31), 31, date(2100, 2, 28)),
+        (date(2026, 1, 30), 30, date(2026, 2, 28)),
+        (date(2026, 2, 28), 30, date(2026, 3, 30)),
+        (date(2026, 3, 30), 31, date(2026, 3, 31)),
+        (date(2026, 3, 31), 31, date(2026, 4, 30)),
+        (date(2026, 4, 30), 31, date(2026, 5, 31)),
+        (date(2026, 12, 31), 31, date(2027, 1, 31)),
     ],
 )
 def test_ends_of_months_and_years(after, invoice_day, expected):
     assert next_invoice_day(after, invoice_day) == expected
+
+
+@given(days, some.integers(28, 31), some.integers(1, 48))
+def test_the_days_after_the_28th_never_drift(start_on, invoice_day, months):
+    """Each month has one invoice day, and a short month before it changes nothing."""
+    found = [next_invoice_day(start_on, invoice_day)]
+    for _month in range(months):
+        found.append(next_invoice_day(found[-1], invoice_day))
+    of_months = [12 * day.year + day.month for day in found]
+    assert of_months == list(range(of_months[0], of_months[0] + len(found)))
+    assert all(day.day == min(invoice_day, monthrange(day.year, day.month)[1]) for day in found)
+
+
+def test_the_30th_of_two_years_with_a_leap_day():
+    end_on, found = date(2027, 11, 30), []
+    for _month in range(5):
+        end_on = next_invoice_day(end_on, 30)
+        found.append(end_on)
+    assert found == [date(2027, 12, 30), date(2028, 1, 30), date(2028, 2, 29), date(2028, 3, 30), date(2028, 4, 30)]
 
 
 def test_the_leap_day_is_in_a_period():

@@ -215,7 +215,7 @@ TAMPERINGS: dict[str, list[tuple[str, str, str]]] = INVOICE_TAMPERINGS | {
         (CLOSED, "billed_until_on = '2026-11-05'", NAMED),
         (CLOSED, "billed_until_on = '2027-01-04'", NAMED),
         (CLOSED, "currency = 'USD'", NAMED),
-        (CLOSED, "invoice_day = 31", REFUSED),
+        (CLOSED, "invoice_day = 32", REFUSED),
         (CLOSED, DELETE, REFUSED),
         (CLOSED, "status = 'held'", REFUSED),
         (CLOSED, "status = 'disabled'", "Follows each day from what is past due."),

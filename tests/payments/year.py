@@ -54,7 +54,7 @@ def move_in(number: int) -> Customer:
     habit = HABITS[number % len(HABITS)]
     profile = BillingProfileFactory(
         name=f"{habit} {number}",
-        invoice_day=1 + number % 28,
+        invoice_day=31 - number % 31,
         currency="JPY" if number % 7 == 3 else "EUR",
         time_zone=("Europe/Amsterdam", "America/New_York", "Asia/Tokyo")[number % 3],
         default_method="check_wire" if habit == "wire" else "card",
