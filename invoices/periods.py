@@ -58,6 +58,12 @@ def period_after(period: Period, invoice_day: int) -> Period:
     return Period(period.end_on, next_invoice_day(period.end_on, invoice_day))
 
 
+def closing_day(profile: BillingProfile, day: date) -> date:
+    """On which the period with a day closes; of a day that is billed already, when the running period does."""
+    running = current_period(profile)
+    return running.end_on if day < running.end_on else next_invoice_day(day, profile.invoice_day)
+
+
 def closable_periods(profile: BillingProfile, at: datetime, until: date | None = None) -> Iterator[Period]:
     """The periods of a profile that have ended (by ``until``) and are not closed yet, oldest first."""
     today = profile.day_of(at)

@@ -20,6 +20,13 @@ SHOWN_IN_A_ROW = (
     "autopay_declined_on", "paid_at", "paid_with", "void_reason",
 )  # fmt: skip
 
+# Credits whose last day is in a period that is closed, or will never be in one: the profile is closed.
+LAST_DAY_IS_BILLED = Q(profile__billed_until_on__gt=F("expires_on")) | Q(profile__status="closed")
+# The others. Not its negation, which a profile that was never billed would fall out of.
+LAST_DAY_WAITS = (Q(profile__billed_until_on=None) | Q(profile__billed_until_on__lte=F("expires_on"))) & ~Q(
+    profile__status="closed"
+)
+
 if TYPE_CHECKING:
     from accounts.access import Access
     from invoices.models import Credit, CreditEntry, CreditNote, Invoice, Transfer  # noqa: F401  named in the bases below
@@ -87,24 +94,25 @@ class CreditQuerySet(QuerySet["Credit"]):
         """Rows locked in one fixed order. Evaluate it at once."""
         return self.order_by("pk").select_for_update(of=("self",))
 
-    def usable_on(self, day: date) -> Self:
-        has_begun, not_expired = Q(starts_on=None) | Q(starts_on__lte=day), Q(expires_on=None) | Q(expires_on__gte=day)
-        return self.filter(has_begun, not_expired, remaining_minor__gt=0)
+    def usable_on(self, today: date) -> Self:
+        """That have begun, and may still pay for an invoice of the period that runs."""
+        goes_on = Q(expires_on=None) | Q(expires_on__gte=today) | LAST_DAY_WAITS
+        return self.filter(goes_on, Q(starts_on=None) | Q(starts_on__lte=today), remaining_minor__gt=0)
 
     def in_state(self, state: CreditState, today: date) -> Self:
         """As `Credit.state_on` says of each row; what expires soon is active too. Needs `with_expiry`."""
-        is_over = Q(expires_on__lt=today)
         match state:
             case CreditState.ACTIVE:
                 return self.usable_on(today)
             case CreditState.SOON:
                 return self.usable_on(today).filter(expires_on__lte=today + SOON)
             case CreditState.LATER:
-                return self.filter(~is_over | Q(expires_on=None), remaining_minor__gt=0, starts_on__gt=today)
+                return self.filter(remaining_minor__gt=0, starts_on__gt=today)
             case CreditState.USED:
                 return self.filter(remaining_minor=0, has_expired=False)
             case CreditState.EXPIRED:
-                return self.filter(Q(remaining_minor=0, has_expired=True) | (Q(remaining_minor__gt=0) & is_over))
+                is_over = Q(expires_on__lt=today, remaining_minor__gt=0) & LAST_DAY_IS_BILLED
+                return self.filter(Q(remaining_minor=0, has_expired=True) | is_over)
 
     def with_expiry(self) -> Self:
         """With ``has_expired``: whether something of it was taken away because its time was over."""

@@ -20,6 +20,7 @@ from invoices.models import Credit, ExchangeRate, Invoice, InvoiceLine, NumberSe
 from invoices.money import Money
 from invoices.operations.credits import add_credit
 from invoices.operations.issuing import issue
+from invoices.periods import next_invoice_day
 from payments.models import PaymentMethod
 
 TOTP_SECRET = "JBSWY3DPEHPK3PXPJBSWY3DPEHPK3PXP"
@@ -148,6 +149,13 @@ def issued(
         series.update(last_digest=digest)
         invoice.refresh_from_db()
     return invoice
+
+
+def billed_until(profile: BillingProfile, day: date) -> BillingProfile:
+    """The profile, whose periods before a day are closed: credits of those days have had their chance."""
+    profile.billed_until_on, profile.next_invoice_on = day, next_invoice_day(day, profile.invoice_day)
+    profile.save(update_fields=["billed_until_on", "next_invoice_on"])
+    return profile
 
 
 def granted(profile: BillingProfile, minor: int, *, at: datetime = NOW, **fields) -> Credit:

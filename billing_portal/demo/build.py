@@ -21,6 +21,7 @@ from billing_portal.demo.history import play
 from invoices.models import Charge, Credit, Invoice, InvoiceLine, RemittanceAccount, TaxRate
 from invoices.money import Money
 from invoices.operations.charges import record_charge
+from invoices.operations.closing import close_due
 from invoices.operations.credits import add_credit, expire_credits, grant_credit
 from invoices.operations.dunning import update_profile_statuses
 from invoices.operations.invoice_payments import mark_announced, plan_autopay
@@ -72,6 +73,7 @@ def build(*, at: datetime) -> None:
         )  # fmt: skip
     update_profile_statuses(at=at, limit=100)
     record_usage(profiles, at=at)
+    close_due(at=at)  # nothing yet, but from now on the periods of these profiles run
     grant_late_credits(places[data.OPERATIONS.name], people["admin"], at=at)
     # Nobody waits for mail about things that never happened.
     OutgoingMail.objects.all().delete()
@@ -236,13 +238,13 @@ def record_usage(profiles: list[tuple[data.Profile, BillingProfile]], *, at: dat
 
 
 def grant_early_credits(profile: BillingProfile, *, at: datetime) -> None:
-    """Before anything was billed: a credit that the first invoice uses up, and one whose days lie between two."""
+    """Before anything was billed: a credit that the first invoice uses up, and one of days between two periods."""
     began = at - timedelta(days=410)
     welcome, outage = Money(50_00, profile.currency), Money(40_00, profile.currency)
     add_credit(profile=profile, amount=welcome, source=Credit.Source.PROMOTION, description="Welcome credit", at=began)
     add_credit(
         profile=profile, amount=outage, source=Credit.Source.GOODWILL, description="For the outage of last winter",
-        at=began, starts_on=profile.day_of(at - timedelta(days=30)), expires_on=profile.day_of(at - timedelta(days=8)),
+        at=began, starts_on=profile.day_of(at - timedelta(days=66)), expires_on=profile.day_of(at - timedelta(days=65)),
     )  # fmt: skip
 
 

@@ -27,6 +27,9 @@ class GrantForm(forms.ModelForm):
     class Meta:
         model = Credit
         fields = ("profile", "source", "description", "starts_on", "expires_on")
+        help_texts = {
+            "expires_on": _("It pays for each period that has one of its days, also when the invoice comes later.")
+        }
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)

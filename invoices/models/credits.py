@@ -74,12 +74,15 @@ class Credit(models.Model):
     def __str__(self) -> str:
         return self.description
 
-    def state_on(self, today: date, *, has_expired: bool) -> CreditState:
-        """``has_expired``: something of it was taken away because its time was over."""
+    def state_on(self, today: date, *, profile: BillingProfile, has_expired: bool) -> CreditState:
+        """``has_expired``: something of it was taken away because its time was over. ``profile`` is its own, read once
+        for many lots: after its last day a lot still pays for the period with that day, until that is closed."""
         if not self.remaining_minor:
             return CreditState.EXPIRED if has_expired else CreditState.USED
         if self.expires_on is not None and self.expires_on < today:
-            return CreditState.EXPIRED
+            billed_until_on = profile.billed_until_on or date.min
+            if profile.is_closed or billed_until_on > self.expires_on:
+                return CreditState.EXPIRED
         if self.starts_on is not None and self.starts_on > today:
             return CreditState.LATER
         if self.expires_on is not None and self.expires_on <= today + SOON:

@@ -1,8 +1,8 @@
 """Credits of a profile: granted by staff, applied to invoices, given back, taken back and expired.
 
 Credits pay for an invoice when it is issued, and at no other time unless staff do it, so what is due never changes
-under a payer's hands. The lot that expires first goes first, then the oldest; lines that credits may not pay for are
-left out.
+under a payer's hands. A lot that was valid on any day of the invoice's period may pay for it, whenever the invoice is
+made; the one that expires first goes first, then the oldest. Lines that credits may not pay for are left out.
 
 Each change of a lot is written with the entry that says why; what is left of a lot is the sum of its entries, which
 `check_books` proves. Lots are locked after invoices and payments, in one fixed order.
@@ -28,6 +28,8 @@ from invoices.models import Credit, CreditEntry, Invoice, InvoiceLine, Transfer
 from invoices.money import Money, percent_of
 from invoices.operations.dunning import lock_profile, reinstate
 from invoices.payability import wait_text
+from invoices.periods import current_period
+from invoices.querysets import LAST_DAY_IS_BILLED
 from invoices.states import InvoiceStatus, check_move
 
 PAID_WITH = gettext_noop("Credits")  # translated where it is shown
@@ -46,24 +48,20 @@ class CannotCredit(Exception):
     """No credit was used, granted or taken back. The message may be shown to staff."""
 
 
-def apply_at_issue(*, access: Access, invoice_ids: Sequence[int], today: date, at: datetime) -> int:
+def apply_at_issue(*, access: Access, invoice_ids: Sequence[int], at: datetime) -> int:
     """Pays invoices with the credits of their profiles, inside the transaction that issues them. Returns how many got
-    any.
-
-    ``today`` is the invoice date, which decides the lots that may be used. The same few queries for any number of
-    invoices, one when there is no lot. Rights are the caller's.
-    """
+    any. The same few queries for any number of invoices, one when there is no lot. Rights are the caller's."""
     new = Invoice.objects.filter(pk__in=invoice_ids, status=InvoiceStatus.OPEN)
-    lots = list(Credit.objects.filter(profile__in=new.values("profile")).usable_on(today).locked())
+    lots = list(Credit.objects.filter(profile__in=new.values("profile"), remaining_minor__gt=0).locked())
     if not lots:
         return 0
-    invoices = list(new.filter(profile__in={lot.profile_id for lot in lots}).order_by("pk"))
+    invoices = list(new.filter(profile__in={lot.profile_id for lot in lots}).order_by("issued_on", "pk"))
     return _apply(invoices, lots, access=access, at=at, is_issue=True)
 
 
 @transaction.atomic
 def apply_credits(*, access: Access, invoice_id: int, at: datetime) -> Invoice:
-    """Pays an open invoice with the credits of its profile that may be used today, because staff ask for it.
+    """Pays an open invoice with the credits of its profile that may pay for it, because staff ask for it.
 
     Raises NotAllowed, Invoice.DoesNotExist, and CannotCredit while a payment is in progress, whose amount was agreed
     with the payer, or when there is nothing to pay or to pay it with.
@@ -75,7 +73,7 @@ def apply_credits(*, access: Access, invoice_id: int, at: datetime) -> Invoice:
     if invoice.is_being_paid:
         raise CannotCredit(wait_text(invoice))
     lock_profile(invoice.profile)
-    lots = list(Credit.objects.filter(profile=invoice.profile).usable_on(invoice.profile.day_of(at)).locked())
+    lots = list(Credit.objects.filter(profile=invoice.profile, remaining_minor__gt=0).locked())
     if not _apply([invoice], lots, access=access, at=at):
         raise CannotCredit(_("There is no credit that may pay for this invoice."))
     reinstate(invoice.profile, at=at)
@@ -96,7 +94,8 @@ def _apply(
     entries: list[AuditEntry] = []
     for invoice in invoices:
         most = max(0, min(invoice.open_minor, creditable.get(invoice.pk, 0) - invoice.credited_minor))
-        parts = list(_take(most, lots_of.get((invoice.profile_id, invoice.currency), []), left))
+        lots_of_profile = lots_of.get((invoice.profile_id, invoice.currency), [])
+        parts = list(_take(most, (lot for lot in lots_of_profile if _may_pay(lot, invoice)), left))
         if not parts:
             continue
         used = sum(minor for _lot, minor in parts)
@@ -117,6 +116,14 @@ def _apply(
         AuditEntry.objects.bulk_create(entries)
         Invoice.objects.bulk_update(changed, [*SETTLED, "credited_at_issue_minor"])
     return len(changed)
+
+
+def _may_pay(lot: Credit, invoice: Invoice) -> bool:
+    """Whether a lot was valid on any day of the invoice's period, or on the invoice date when it has none."""
+    first_on, last_on = invoice.period_start_on, invoice.period_end_on
+    if first_on is None or last_on is None:
+        first_on = last_on = invoice.issued_on or date.max
+    return (lot.starts_on or date.min) <= last_on and first_on <= (lot.expires_on or date.max)
 
 
 def _creditable(invoices: Iterable[Invoice]) -> dict[int, int]:
@@ -200,7 +207,8 @@ def grant_credit(
     expires_on: date | None,
     at: datetime,
 ) -> Credit:
-    """Gives a profile a credit, which waits for its next invoice. Both dates are days on which it may be used.
+    """Gives a profile a credit, which waits for its next invoice. It pays for periods that have a day from
+    ``starts_on`` to ``expires_on``, both included; one that has begun, and is not closed yet, may have them all past.
 
     Raises NotAllowed, BillingProfile.DoesNotExist, and CannotCredit for an amount that is not more than zero or in
     another currency, without a description, for impossible days, and for the same credit twice within a minute (a form
@@ -216,7 +224,9 @@ def grant_credit(
         raise CannotCredit(_("The amount must be more than zero."))
     if not description.strip():
         raise CannotCredit(_("Say what the credit is for; the customer sees it."))
-    if expires_on is not None and expires_on < max(starts_on or date.min, profile.day_of(at)):
+    today = profile.day_of(at)
+    running_from = today if profile.is_closed else min(today, current_period(profile).start_on)
+    if expires_on is not None and expires_on < max(starts_on or date.min, running_from):
         raise CannotCredit(_("The credit would expire before it can be used."))
     twin = Credit.objects.filter(
         profile=profile, source=source, amount_minor=amount.minor, description=description.strip(),
@@ -259,14 +269,15 @@ def take_back_credit(*, access: Access, credit_id: int, reason: str, at: datetim
 
 @transaction.atomic
 def expire_credits(*, at: datetime, limit: int = 500) -> int:
-    """Takes away what is left of credits whose last day is over where their profile is. Returns how many there were, so
-    a caller goes on until there are none. Safe from several workers: each takes credits that no other holds."""
+    """Takes away what is left of credits whose last day is over where their profile is, and whose period is closed
+    (`LAST_DAY_IS_BILLED`). Returns how many there were, so a caller goes on until there are none. Safe from several
+    workers, and beside one that closes the period: each takes credits that no other holds."""
     zones = Credit.objects.filter(TO_EXPIRE).order_by().values_list("profile__time_zone", flat=True).distinct()
     days = [(zone, BillingProfile(time_zone=zone).day_of(at)) for zone in zones]
     if not days:
         return 0
     over = reduce(or_, (Q(profile__time_zone=zone, expires_on__lt=day) for zone, day in days))
-    rows = Credit.objects.filter(TO_EXPIRE, over).order_by("expires_on", "pk")
+    rows = Credit.objects.filter(TO_EXPIRE, over, LAST_DAY_IS_BILLED).order_by("expires_on", "pk")
     lots = list(rows.select_for_update(of=("self",), skip_locked=True)[:limit])
     if lots:
         expired = CreditEntry.Kind.EXPIRED

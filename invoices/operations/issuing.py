@@ -280,11 +280,7 @@ def issue_invoices(
     bulk_insert(InvoiceTax, _tax_rows(taxes))
     _book(invoices, taxes, at)
     bulk_insert(AuditEntry, _audit_entries("invoice.issued", invoices, access=access, at=at))
-    by_day: dict[date, list[int]] = defaultdict(list)
-    for invoice in invoices:
-        by_day[_issued_on(invoice)].append(invoice.pk)
-    for day, invoice_ids in sorted(by_day.items()):
-        apply_at_issue(access=access, invoice_ids=invoice_ids, today=day, at=at)
+    apply_at_issue(access=access, invoice_ids=[invoice.pk for invoice in invoices], at=at)
 
 
 def _check(invoices: Sequence[Invoice], taxes: Taxes) -> None:

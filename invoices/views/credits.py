@@ -1,7 +1,7 @@
 """The credits of a billing profile: what it may still spend, where that came from, and every movement of it."""
 
 from collections.abc import Iterator
-from datetime import date
+from datetime import MAXYEAR, date
 from typing import Any
 from urllib.parse import urlencode
 
@@ -15,11 +15,13 @@ from django.views.decorators.http import require_safe
 
 from accounts.access import Access
 from accounts.decorators import profile_of, profile_view
+from accounts.models import BillingProfile
 from accounts.roles import Permission
 from billing_portal.core.paging import in_pages, page_of
 from invoices.models import Credit, CreditEntry
 from invoices.money import Money
-from invoices.querysets import CreditEntryQuerySet, CreditQuerySet
+from invoices.periods import closing_day
+from invoices.querysets import LAST_DAY_WAITS, CreditEntryQuerySet, CreditQuerySet
 from invoices.states import CREDIT_BADGES, SOON, CreditState
 from invoices.views.downloads import Cell, table_response
 
@@ -43,7 +45,7 @@ def credit_list(request: HttpRequest, access: Access) -> HttpResponse:
         "profile": profile,
         "balances": _balances(owned, today, profile.currency),
         "lots": lots,
-        "rows": [_lot(lot, today) for lot in lots.rows],
+        "rows": [_lot(lot, profile, today) for lot in lots.rows],
         "entries": entries,
         "state": state,
         "states": CreditState.choices,
@@ -62,7 +64,7 @@ def _ledger(access: Access) -> CreditEntryQuerySet:
 def _balances(owned: CreditQuerySet, today: date, currency: str) -> list[dict[str, Money]]:
     """In each currency, the profile's own first: what may be used today, what of it expires soon, what begins later."""
     begun = Q(starts_on=None) | Q(starts_on__lte=today)
-    left = owned.filter(Q(expires_on=None) | Q(expires_on__gte=today), remaining_minor__gt=0)
+    left = owned.filter(Q(expires_on=None) | Q(expires_on__gte=today) | LAST_DAY_WAITS, remaining_minor__gt=0)
     sums = {
         "available": Sum("remaining_minor", filter=begun, default=0),
         "soon": Sum("remaining_minor", filter=begun & Q(expires_on__lte=today + SOON), default=0),
@@ -73,9 +75,16 @@ def _balances(owned: CreditQuerySet, today: date, currency: str) -> list[dict[st
     return [{name: Money(int(row[name]), code) for name in sums} for code, row in rows.items()]
 
 
-def _lot(lot: Any, today: date) -> dict[str, Any]:
-    state = lot.state_on(today, has_expired=lot.has_expired)
-    return {"lot": lot, "look": CREDIT_BADGES[state], "label": state.label}
+def _lot(lot: Any, profile: BillingProfile, today: date) -> dict[str, Any]:
+    state = lot.state_on(today, profile=profile, has_expired=lot.has_expired)
+    return {"lot": lot, "look": CREDIT_BADGES[state], "label": state.label, "last_used_on": _last_used_on(lot, profile)}
+
+
+def _last_used_on(lot: Credit, profile: BillingProfile) -> date | None:
+    """The day of the last invoice that may use the rest of a lot: later than its last day, which is in that period."""
+    if lot.expires_on is None or lot.expires_on.year == MAXYEAR or not lot.remaining_minor or profile.is_closed:
+        return None
+    return closing_day(profile, lot.expires_on)
 
 
 @require_safe

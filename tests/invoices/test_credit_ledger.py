@@ -12,7 +12,7 @@ from invoices.money import Money
 from invoices.operations.credits import CannotCredit, apply_credits, expire_credits, grant_credit, take_back_credit
 from invoices.operations.invoice_payments import mark_payment_started
 from invoices.operations.issuing import issue
-from tests.factories import NOW, TODAY, BillingProfileFactory, access_for, draft, granted, issued, member
+from tests.factories import NOW, TODAY, BillingProfileFactory, access_for, billed_until, draft, granted, issued, member
 from tests.payments.acts import at_once, books_are_clean, card, press_pay, run_reconciler, sandbox, staff
 
 pytestmark = pytest.mark.django_db
@@ -156,7 +156,7 @@ def test_a_noted_attempt_alone_is_enough_to_refuse(profile):
 def test_a_credit_expires_after_its_last_day_where_its_profile_is():
     west, east = BillingProfileFactory(time_zone="America/New_York"), BillingProfileFactory(time_zone="Asia/Tokyo")
     for profile in (west, east):
-        granted(profile, 5000, expires_on=TODAY)
+        granted(billed_until(profile, TODAY + timedelta(days=1)), 5000, expires_on=TODAY)
     evening = datetime(2026, 10, 26, 20, 0, tzinfo=UTC)  # the 27th in Tokyo
     assert expire_credits(at=evening - timedelta(hours=8)) == 0
     assert expire_credits(at=evening) == 1
@@ -176,6 +176,7 @@ def test_credits_without_an_end_used_ones_and_those_that_go_on_do_not_expire(pro
 
 
 def test_a_bite_at_a_time(profile):
+    billed_until(profile, TODAY + timedelta(days=1))
     for _index in range(3):
         granted(profile, 100, expires_on=TODAY)
     later = NOW + timedelta(days=2)
@@ -185,6 +186,7 @@ def test_a_bite_at_a_time(profile):
 @pytest.mark.two_connections
 @pytest.mark.django_db(transaction=True)
 def test_several_workers_expire_each_credit_once(profile):
+    billed_until(profile, TODAY + timedelta(days=1))
     for _index in range(12):
         granted(profile, 100, expires_on=TODAY)
     later = NOW + timedelta(days=2)

@@ -12,7 +12,7 @@ from invoices.money import Money
 from invoices.operations.credits import expire_credits, take_back_credit
 from invoices.states import CreditState
 from payments.operations.manual_payments import record_payment
-from tests.factories import NOW, BillingProfileFactory, granted, issued
+from tests.factories import NOW, BillingProfileFactory, billed_until, granted, issued
 from tests.payments.acts import staff
 
 pytestmark = pytest.mark.django_db
@@ -57,6 +57,7 @@ def one_of_each(profile):
     }
     lots = {name: granted(profile, 1100, description=f"Lot {name}", **fields) for name, fields in days.items()}
     take_back_credit(access=staff(), credit_id=lots["spent"].pk, reason="Test", at=NOW)
+    billed_until(profile, today)
     assert expire_credits(at=timezone.now(), limit=1) == 1
     return today
 
@@ -91,7 +92,7 @@ def test_the_state_of_a_row_and_the_filter_agree(profile):
     rows = Credit.objects.with_expiry()
     for state in CreditState:
         for lot in rows.in_state(state, today):
-            own = lot.state_on(today, has_expired=lot.has_expired)
+            own = lot.state_on(today, profile=profile, has_expired=lot.has_expired)
             assert own == state or (state, own) == (CreditState.ACTIVE, CreditState.SOON)
 
 

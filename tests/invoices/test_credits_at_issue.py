@@ -55,7 +55,7 @@ def test_without_credits_it_is_one_query_and_the_plans_stay(profile, django_asse
     invoice = issued(profile, "100.00")
     assert invoice.next_reminder_on is not None
     with django_assert_num_queries(1):
-        applied = apply_at_issue(access=system_access(), invoice_ids=[invoice.pk], today=TODAY, at=NOW)
+        applied = apply_at_issue(access=system_access(), invoice_ids=[invoice.pk], at=NOW)
     assert applied == 0
 
 
@@ -65,7 +65,7 @@ def test_many_invoices_cost_as_many_queries_as_one(profile, django_assert_num_qu
     for one in profiles:
         granted(one, 15000)
     with django_assert_num_queries(8):
-        applied = apply_at_issue(access=system_access(), invoice_ids=invoices, today=TODAY, at=NOW)
+        applied = apply_at_issue(access=system_access(), invoice_ids=invoices, at=NOW)
     assert applied == 10
     assert left() == [0] * 5
     assert sorted(Invoice.objects.values_list("credited_minor", flat=True)) == [5000] * 5 + [10000] * 5
@@ -158,7 +158,7 @@ def apply_two_at_once(profile, monkeypatch):
     def act(invoice):
         def run():
             with transaction.atomic():
-                return apply_at_issue(access=system_access(), invoice_ids=[invoice.pk], today=TODAY, at=NOW)
+                return apply_at_issue(access=system_access(), invoice_ids=[invoice.pk], at=NOW)
 
         return run
 

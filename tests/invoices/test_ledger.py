@@ -20,7 +20,7 @@ from invoices.money import Money
 from invoices.operations.credit_notes import credit_note
 from invoices.operations.credits import apply_credits, expire_credits, take_back_credit
 from invoices.operations.voiding import void
-from tests.factories import NOW, BillingProfileFactory, UserFactory, granted, issued
+from tests.factories import NOW, BillingProfileFactory, UserFactory, billed_until, granted, issued
 from tests.invoices.bookings import apply_payment
 from tests.invoices.test_export import cells
 from tests.payments.acts import staff
@@ -67,6 +67,7 @@ def test_the_life_of_a_credit(profile):
     invoice = issued(profile, "30.00")
     lot = granted(profile, 5000, expires_on=NOW.date())
     apply_credits(access=staff(), invoice_id=invoice.pk, at=NOW)
+    billed_until(profile, NOW.date() + timedelta(days=1))
     expire_credits(at=NOW + timedelta(days=2))
     paid_in = granted(profile, 700, source="prepayment")
     take_back_credit(access=staff(), credit_id=paid_in.pk, reason="Paid back", at=NOW)

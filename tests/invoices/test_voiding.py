@@ -13,7 +13,7 @@ from invoices.operations.credits import expire_credits
 from invoices.operations.invoice_payments import mark_payment_started
 from invoices.operations.voiding import CannotVoid, void
 from invoices.states import WrongState
-from tests.factories import NOW, TODAY, draft, granted, issued, member
+from tests.factories import NOW, TODAY, billed_until, draft, granted, issued, member
 from tests.invoices.bookings import apply_payment, take_back_payment
 from tests.payments.acts import books_are_clean
 
@@ -121,6 +121,7 @@ def test_a_lot_that_expired_meanwhile_gets_it_back_and_expires_again(profile):
     lot = granted(profile, 5000, expires_on=TODAY)
     invoice = issued(profile, "30.00")
     later = NOW + timedelta(days=2)
+    billed_until(profile, TODAY + timedelta(days=1))
     assert expire_credits(at=later) == 1
     void(access=system_access(), invoice_id=invoice.pk, reason="Sent twice", at=later)
     lot.refresh_from_db()

@@ -28,7 +28,18 @@ from payments.operations.methods import remove_method
 from payments.operations.refunds import refund
 from payments.operations.settlement import settle
 from payments.statements import heading_of, statement_of
-from tests.factories import NOW, BillingProfileFactory, access_for, draft, granted, issued, member, tax_rate, taxed
+from tests.factories import (
+    NOW,
+    BillingProfileFactory,
+    access_for,
+    billed_until,
+    draft,
+    granted,
+    issued,
+    member,
+    tax_rate,
+    taxed,
+)
 from tests.invoices.billing_runs import billed_profile, charged, noon
 from tests.invoices.billing_runs import run as close_periods
 from tests.payments.acts import card, deliver, press_pay, sandbox, staff
@@ -64,6 +75,7 @@ def fill(profile, payer) -> None:
     note_of(issued(profile), 2000)
     note_of(Invoice.objects.filter(status="paid").first(), 300)
     granted(profile, 100, expires_on=NOW.date())
+    billed_until(profile, NOW.date() + timedelta(days=1))
     expire_credits(at=NOW + timedelta(days=2))
     for decided in (None, "lost", "won"):
         disputed = press_pay(payer, issued(profile), card(profile))
