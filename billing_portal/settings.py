@@ -275,8 +275,9 @@ AUTOPAY_MAX_TRIES_PER_CARD = env.number("PORTAL_AUTOPAY_MAX_TRIES_PER_CARD", 10,
 REMINDER_DAYS = env.days("PORTAL_REMINDER_DAYS", -3, 1, 7, 14, 30)  # counted from the due date
 WARN_AFTER_DAYS = env.number("PORTAL_WARN_AFTER_DAYS", 7, at_least=1)
 DISABLE_AFTER_DAYS = env.number("PORTAL_DISABLE_AFTER_DAYS", 30, at_least=1)
-# A profile that owes less is not reminded, warned or disabled: by currency, in major units. Currencies that are not
-# named have the smallest amount that the first gateway can charge.
+# A profile that owes less is not reminded, warned or disabled, and a period that comes to less is carried to the next
+# invoice: by currency, in major units. Currencies that are not named have the smallest amount that the first gateway
+# can charge.
 DUNNING_FLOORS = env.mapping("PORTAL_DUNNING_FLOORS")
 SMALLEST_CHARGES = "payments.gateways.registry.smallest_charges"
 

@@ -3,11 +3,12 @@
 Read from the ledger alone: one line for each fact that changed what is due, on the day on which it was booked where the
 seller is. A payment that arrived on the 29th and was recorded on the 2nd stands on the 2nd, and a refund that fails
 later stands on the day it failed, so that days that have ended never change. The lines of all time add up to the
-amounts due of all invoices; credits that are still to be used are no part of it.
+amounts due of all invoices; credits that are still to be used, and totals carried to the next invoice, are no part of
+it, but the latter are told of.
 """
 
 from collections import defaultdict
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date, datetime
 from typing import Any
 
@@ -18,7 +19,7 @@ from accounts.models import BillingProfile
 from billing_portal.core.time_zones import seller_day
 from invoices.journal import last_closed_day
 from invoices.ledger import RECEIVABLE
-from invoices.models import KeptStatement, Transfer
+from invoices.models import KeptStatement, PeriodClosing, Transfer
 from invoices.money import Money
 
 MAX_DAYS = 366
@@ -58,6 +59,8 @@ class Statement:
     last_on: date
     opening: Money
     lines: list[Line]
+    # Periods that were closed on these days without an invoice, because their total waits for the next one.
+    carried: list[PeriodClosing] = field(default_factory=list)
 
     @property
     def currency(self) -> str:
@@ -81,7 +84,7 @@ class Statement:
 
 
 def statement_of(profile: BillingProfile, first_on: date, last_on: date) -> Statement:
-    """Two queries, however much there is: what lies before, and what lies within."""
+    """Three queries, however much there is: what lies before, what lies within, and what was carried."""
     rows = Transfer.objects.filter(profile=profile).of_account(RECEIVABLE)
     balance = opening = Money(rows.filter(booked_on__lt=first_on).balance(RECEIVABLE), profile.currency)
     # All that is part of one fact is one line: the net amount and the taxes of an invoice.
@@ -96,7 +99,9 @@ def statement_of(profile: BillingProfile, first_on: date, last_on: date) -> Stat
         if amount:
             balance += amount
             lines.append(Line(on, Transfer.Kind(parts[0].kind), number, parts[0].reference, amount, balance))
-    return Statement(profile, first_on, last_on, opening, lines)
+    closings = PeriodClosing.objects.filter(profile=profile, booked_on__range=(first_on, last_on))
+    carried = list(closings.filter(outcome=PeriodClosing.Outcome.CARRIED).order_by("start_on"))
+    return Statement(profile, first_on, last_on, opening, lines, carried)
 
 
 def heading_of(statement: Statement, *, at: datetime) -> Heading:

@@ -59,7 +59,7 @@ PAGES = {
     "payments of an invoice": ("payments:for_invoice", "profile number", "", {}, 6),
     "payments": ("payments:history", "profile", "", {}, 6),
     "payment": ("payments:detail", "profile reference", "", {}, 10),
-    "statement": ("payments:statement", "profile", "", {}, 6),
+    "statement": ("payments:statement", "profile", "", {}, 7),
     "payment methods": ("payments:methods", "profile", "", {}, 8),
     "security activity": ("security_activity", "", "", {}, 3),
     "search": ("search", "", "?q=IN", {}, 5),

@@ -1,7 +1,7 @@
 """Charges, tax rates and closed periods for staff. A charge can be recorded, and removed until it is on an invoice."""
 
 from collections.abc import Callable
-from datetime import date, timedelta
+from datetime import date
 from functools import partial
 from typing import Any
 
@@ -195,15 +195,20 @@ class TaxRateAdmin(NoDeleteAdmin):
 @admin.register(PeriodClosing)
 class PeriodClosingAdmin(ReadOnlyAdmin):
     invoice_link = base.invoice_link
-    list_display = ("profile", "first_day", "last_day", "outcome", "invoice_link", "closed_at")
+    carried = money_column("carried_minor", _("carried"))
+    brought = money_column("brought_minor", _("carried from before"))
+    list_display = ("profile", "first_day", "last_day", "outcome", "carried", "invoice_link", "closed_at")
     list_filter = ("outcome",)
     list_select_related = ("profile", "invoice")
     search_fields = ("profile__name", "profile__code", "invoice__number")
     search_help_text = _("Number of the invoice, or name or code of the billing profile")
     date_hierarchy = "closed_at"
     ordering = ("-pk",)
-    fields = ("profile", "first_day", "last_day", "outcome", "invoice_link", "closed_at")
-    readonly_fields = ("first_day", "last_day", "invoice_link")
+    fields = (
+        "profile", "first_day", "last_day", "outcome", "carried", "brought", "brought_from_on", "invoice_link",
+        "closed_at",
+    )  # fmt: skip
+    readonly_fields = ("first_day", "last_day", "carried", "brought", "invoice_link")
 
     @admin.display(description=_("first day"), ordering="start_on")
     def first_day(self, closing: PeriodClosing) -> date:
@@ -211,4 +216,4 @@ class PeriodClosingAdmin(ReadOnlyAdmin):
 
     @admin.display(description=_("last day"), ordering="end_on")
     def last_day(self, closing: PeriodClosing) -> date:
-        return closing.end_on - timedelta(days=1)
+        return closing.last_on

@@ -20,7 +20,7 @@ from stdnum import iban
 from invoices.documents.figures import counted, day, exchange_rate, figure, percentage, unit_price
 from invoices.documents.typesetting import typeset
 from invoices.exchange import Quote, seller_tax
-from invoices.models import CreditNote, Invoice, InvoiceLine
+from invoices.models import CreditNote, Invoice, InvoiceLine, PeriodClosing
 from invoices.money import Money
 from invoices.payability import card_limit, card_limit_text
 from invoices.remittances import Remittance, has_payment_code, in_fours, payment_code_svg
@@ -31,7 +31,7 @@ TEMPLATE = Path(__file__).with_name("invoice.typ")
 
 
 def invoice_pdf(invoice: Invoice, *, at: datetime) -> bytes:
-    """Needs an issued invoice with ``profile.account`` loaded; two queries. Never call it inside a transaction."""
+    """Needs an issued invoice with ``profile.account`` loaded; three queries. Never call it inside a transaction."""
     return typeset(TEMPLATE, invoice_data(invoice), at=at)
 
 
@@ -113,6 +113,7 @@ def _summary(invoice: Invoice) -> list[tuple[str, str]]:
         (_("Due date"), day(invoice.due_on)),
         (_("Payment terms"), _("Net %(days)s days") % {"days": terms} if terms else _("On receipt")),
         (_("Billing period"), period),
+        (_("Carried over"), _brought_to(invoice)),
         (_("PO number"), invoice.po_number),
         (_("Billing profile"), invoice.buyer.get("profile", "")),
         (_("Type"), str(invoice.get_kind_display())),
@@ -120,6 +121,16 @@ def _summary(invoice: Invoice) -> list[tuple[str, str]]:
         (_("Replaces"), _replaces(invoice)),
     ]
     return [row for row in rows if row[1]]
+
+
+def _brought_to(invoice: Invoice) -> str:
+    """What periods before had carried to it. Its lines hold that already."""
+    closing = PeriodClosing.objects.filter(invoice=invoice.pk, brought_from_on__isnull=False).first()
+    if closing is None:
+        return ""
+    return _("%(amount)s of %(start)s to %(end)s, among the charges") % {
+        "amount": closing.brought.format(), "start": day(closing.brought_from_on), "end": day(closing.brought_until_on)
+    }  # fmt: skip
 
 
 def _replaces(invoice: Invoice) -> str:

@@ -1,5 +1,6 @@
 """Charges that wait for their period to close, the tax rates they carry, and the periods that were closed."""
 
+from datetime import date, timedelta
 from decimal import Decimal
 
 from django.conf import settings
@@ -14,6 +15,7 @@ from accounts.models import BillingProfile, InvoiceSection
 from billing_portal.core.exact_decimals import ExactDecimalField, short
 from billing_portal.core.spelling import Compact
 from invoices.models.invoices import VATEX, Invoice
+from invoices.money import MoneyOf
 from invoices.tax import TaxCategory
 from invoices.units import ONE, unit_choices
 
@@ -155,7 +157,7 @@ class PeriodClosing(models.Model):
     class Outcome(models.TextChoices):
         BILLED = "billed", _("Invoice issued")
         NOTHING = "nothing", _("Nothing to bill")
-        CARRIED = "carried", _("Negative, carried over")
+        CARRIED = "carried", _("Carried to the next invoice")
 
     profile = models.ForeignKey(
         BillingProfile, models.PROTECT, related_name="closings", verbose_name=_("billing profile"), db_index=False
@@ -168,6 +170,16 @@ class PeriodClosing(models.Model):
         Invoice, models.PROTECT, null=True, blank=True, related_name="closing", verbose_name=_("invoice")
     )
     closed_at = models.DateTimeField(_("closed"))
+    # The day on which it was closed where the seller is, as the ledger books: statements list it by that day.
+    booked_on = models.DateField(_("booked on"))
+    currency = models.CharField(_("currency"), max_length=3)
+    # What its charges come to with tax, when that is negative or too small to be paid and waits for the next invoice;
+    # and what the period before had carried to this one in the same way, since the first day of that.
+    carried_minor = models.BigIntegerField(_("carried"), default=0)
+    brought_minor = models.BigIntegerField(_("carried from before"), default=0)
+    brought_from_on = models.DateField(_("carried since"), null=True, blank=True)
+
+    carried, brought = MoneyOf("carried_minor"), MoneyOf("brought_minor")
 
     class Meta:
         verbose_name = _("closed period")
@@ -179,7 +191,31 @@ class PeriodClosing(models.Model):
                 condition=Q(outcome="billed", invoice__isnull=False) | (~Q(outcome="billed") & Q(invoice=None)),
                 name="period_billed_with_an_invoice",
             ),
+            CheckConstraint(
+                condition=(Q(outcome="carried") & ~Q(carried_minor=0)) | (~Q(outcome="carried") & Q(carried_minor=0)),
+                name="period_carried_with_an_amount",
+            ),
+            CheckConstraint(
+                condition=Q(brought_minor=0, brought_from_on=None)
+                | (Q(brought_from_on__lt=F("start_on")) & ~Q(brought_minor=0)),
+                name="period_brought_since_a_day",
+            ),
         ]
+        indexes = [Index(fields=["profile", "end_on"], condition=Q(outcome="carried"), name="period_carried")]
 
     def __str__(self) -> str:
         return f"{self.profile} {self.start_on}"
+
+    @property
+    def last_on(self) -> date:
+        return self.end_on - timedelta(days=1)
+
+    @property
+    def carried_from_on(self) -> date:
+        """The first day of what it carried: periods before it may have carried theirs to it."""
+        return self.brought_from_on or self.start_on
+
+    @property
+    def brought_until_on(self) -> date:
+        """The last day of what was carried to it."""
+        return self.start_on - timedelta(days=1)

@@ -16,7 +16,7 @@ from accounts.operations.profiles import keep_currencies
 from billing_portal.core.exact_decimals import rounded_product
 from billing_portal.core.spelling import Compact
 from invoices.bulk import bulk_insert
-from invoices.models import Charge
+from invoices.models import Charge, PeriodClosing
 from invoices.money import UnknownCurrency, exponent
 from invoices.operations.issuing import MAX_MINOR, make_price_positive
 from invoices.tax import TaxFault, complete
@@ -155,6 +155,11 @@ def remove_charge(*, access: Access, charge_id: int, at: datetime) -> None:
         raise CannotCharge(_("The charge was removed already."))
     if charge.invoice_id is not None:
         raise CannotCharge(_("The charge is on an invoice and stays. Give the customer a credit instead."))
+    last = PeriodClosing.objects.filter(profile=charge.profile_id).order_by("start_on").last()
+    if last is not None and last.carried_minor and charge.happened_on < last.end_on:
+        raise CannotCharge(
+            _("What its period came to was carried to the next invoice. Record the opposite charge instead.")
+        )
     audit.record(
         access=access, at=at, action="charge.removed", subject=charge.description[:120], profile=charge.profile,
         charge=charge.pk, amount=_amount_of(charge), happened_on=charge.happened_on.isoformat(),

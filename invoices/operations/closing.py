@@ -6,7 +6,8 @@ profile and period.
 
 - An invoice holds the charges that happened before the end of the period and are on no invoice yet, late ones included.
 - Without charges nothing is issued, unless the profile wants an invoice all the same: one of zero, settled at once.
-- When returns outweigh the charges, all of them wait for the next period.
+- A total below zero, or too small to be paid, is carried: all charges wait for the next period, and the closing notes
+  what they come to.
 - When days or months were missed, each period is closed in order with an invoice of its own.
 - The invoice date is the day of the run, where the seller is, so that numbers and dates run together and no due date
   lies in the past.
@@ -18,7 +19,7 @@ where a line is made, and the tax on the sum of the lines (`invoices.tax`).
 
 import logging
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from itertools import chain
@@ -33,6 +34,7 @@ from billing_portal.core.time_zones import has_come, latest_day, seller_day
 from invoices.bulk import bulk_insert, new_row, reserve_ids
 from invoices.models import Charge, Invoice, InvoiceLine, PeriodClosing
 from invoices.money import Money, exponent
+from invoices.operations.dunning import floors
 from invoices.operations.issuing import CannotIssue, issue_invoices, stored_taxes
 from invoices.periods import Period, closable_periods, current_period, period_after
 from invoices.remittances import Remittances
@@ -184,7 +186,7 @@ class _Run:
         self.profiles, self.access, self.at, self.until = profiles, access, at, until
         self.chunk, self.size, self.dry_run = chunk, min(chunk, FIRST_CHUNK), dry_run
         self.last: tuple[date | None, int] = (None, 0)
-        self.remittances = Remittances()
+        self.remittances, self.floors = Remittances(), floors()
 
     def chunks(self) -> Iterator[Closed]:
         while closed := self._next_chunk():
@@ -247,13 +249,18 @@ class _Run:
         planned = [(profile, period, pk) for (profile, period), pk in zip(periods.items(), ids, strict=True)]
         closed.charges += mark_charges((profile.pk, period.end_on, pk) for profile, period, pk in planned)
         closed.lines += write_lines((profile.currency, pk) for profile, _period, pk in planned)
-        taxes = stored_taxes(ids)
+        taxes, carriers = stored_taxes(ids), carried_into(periods)
         closings, invoices = [], []
         for profile, period, invoice_id in planned:
             closing = new_row(
                 PeriodClosing, profile_id=profile.pk, start_on=period.start_on, end_on=period.end_on, closed_at=self.at,
-                outcome=_outcome(profile, taxes.get(invoice_id, ())),
+                outcome=_outcome(profile, taxes.get(invoice_id, ()), self.floors), booked_on=seller_day(self.at),
+                currency=profile.currency,
             )  # fmt: skip
+            if closing.outcome == Outcome.CARRIED:
+                closing.carried_minor = total_of(taxes[invoice_id])
+            if (before := carriers.get(profile.pk)) is not None:
+                closing.brought_minor, closing.brought_from_on = before.carried_minor, before.carried_from_on
             closings.append(closing)
             setattr(closed, closing.outcome, getattr(closed, closing.outcome) + 1)
             if closing.outcome == Outcome.BILLED:
@@ -279,10 +286,25 @@ class _Run:
         closed.invoice_ids += billed
 
 
-def _outcome(profile: BillingProfile, taxes: Sequence[Tax]) -> str:
-    if sum(tax.total_minor for tax in taxes) < 0:
+def _outcome(profile: BillingProfile, taxes: Sequence[Tax], floors: Mapping[str, int]) -> str:
+    """``floors`` are the smallest amounts that anybody is reminded of, by currency in minor units."""
+    total = total_of(taxes)
+    if total < 0 or 0 < total < floors.get(profile.currency, 1):
         return Outcome.CARRIED.value
     return (Outcome.BILLED if taxes or profile.issues_empty_invoices else Outcome.NOTHING).value
+
+
+def total_of(taxes: Iterable[Tax]) -> int:
+    """With tax, in minor units."""
+    return sum(tax.total_minor for tax in taxes)
+
+
+def carried_into(periods: Mapping[BillingProfile, Period]) -> dict[int, PeriodClosing]:
+    """Of each profile whose period before this one was carried, how that was closed."""
+    carried = PeriodClosing.objects.filter(outcome=Outcome.CARRIED, profile__in=[profile.pk for profile in periods])
+    rows = carried.filter(end_on__in={period.start_on for period in periods.values()})
+    starts = {profile.pk: period.start_on for profile, period in periods.items()}
+    return {row.profile_id: row for row in rows if row.end_on == starts[row.profile_id]}
 
 
 def mark_charges(closings: Iterable[tuple[int, date, int]]) -> int:

@@ -40,7 +40,9 @@ PRICE_DECIMALS = 10
 @profile_view(Permission.INVOICE_VIEW)
 def invoice_detail(request: HttpRequest, access: Access, number: str) -> HttpResponse:
     profile = profile_of(access)
-    invoices = Invoice.objects.visible_to(access).select_related("payment_started_by", "replaces", "replaced_by")
+    invoices = Invoice.objects.visible_to(access).select_related(
+        "payment_started_by", "replaces", "replaced_by", "closing"
+    )
     invoices = invoices.annotate(has_usage=Exists(Charge.objects.filter(invoice=OuterRef("pk"))))
     invoice = get_object_or_404(invoices, number=number)
     invoice.profile = profile
@@ -64,6 +66,7 @@ def invoice_detail(request: HttpRequest, access: Access, number: str) -> HttpRes
         "credits": Money(noted_minor - invoice.credited_minor, invoice.currency),
         "noted": Money(-noted_minor, invoice.currency),
         "notes": notes,
+        "closing": getattr(invoice, "closing", None),
         "replaced_by": _issued(getattr(invoice, "replaced_by", None)),
         "received": Money(invoice.paid_minor + invoice.refunded_minor, invoice.currency),
         "refunded": -invoice.refunded,

@@ -10,6 +10,7 @@ from django.utils.translation import gettext as _
 from invoices.documents.figures import day, figure
 from invoices.documents.invoice import frame
 from invoices.documents.typesetting import typeset
+from invoices.models import PeriodClosing
 from invoices.money import Money
 from payments.statements import Heading, Line, Statement, heading_of
 
@@ -58,8 +59,19 @@ def statement_data(statement: Statement, heading: Heading) -> dict[str, Any]:
             "rows": [_row(line) for line in statement.lines],
             "closing": [closing, figure(statement.closing)],
         },
-        "note": _("The balance is what is still due on all invoices. Unused credits are not part of it."),
+        "note": " ".join(
+            [
+                _("The balance is what is still due on all invoices. Unused credits are not part of it."),
+                *map(_carried, statement.carried),
+            ]
+        ),
     }
+
+
+def _carried(closing: PeriodClosing) -> str:
+    text = _("%(amount)s of %(start)s to %(end)s is carried to the next invoice, and not part of it either.")
+    period = {"start": day(closing.carried_from_on), "end": day(closing.last_on)}
+    return text % {"amount": closing.carried.format(), **period}
 
 
 def _row(line: Line) -> list[str]:

@@ -400,6 +400,13 @@ CHECKS: dict[str, QuerySet[Any]] = {
     " but invoiced up to {profile__billed_until_on}.": last_ends.annotate(end=Max("end_on")).exclude(
         end=F("profile__billed_until_on")
     ),
+    # What a period carried was brought to the one after it.
+    "Billing profile {profile__code}: {brought_minor} was brought to the period from {start_on},"
+    " the one before carried {before}.": CLOSINGS.annotate(
+        before=Coalesce(
+            Subquery(CLOSED.filter(end_on=OuterRef("start_on"), outcome="carried").values("carried_minor")[:1]), 0
+        )
+    ).exclude(brought_minor=F("before")),
     # Only an open invoice has a day on which it is charged, and its plan, if it was taken up, is not over.
     "Invoice {number}: it is {status}, and yet to be charged on {autopay_on}.": PLANNED.exclude(
         status=InvoiceStatus.OPEN

@@ -26,6 +26,10 @@ TRANSFER = (
     "INSERT profile_id, kind, invoice_id, lot_id, currency, booked_on, booked_at, reference, debit, credit,"
     " amount_minor, key = profile_id, kind, invoice_id, lot_id, currency, booked_on, booked_at, reference,"
 )
+PERIOD = (
+    "INSERT profile_id, start_on, end_on, outcome, closed_at, booked_on, currency, carried_minor, brought_minor,"
+    " brought_from_on = profile_id, '2027-02-05', '2027-03-05', outcome, closed_at, booked_on, currency, 0,"
+)
 
 # By table: which row (one of those that fit), what is changed in it, and what becomes of that. INSERT stands for a new
 # row with these columns, whose values are taken from the row.
@@ -222,14 +226,8 @@ INVOICE_TAMPERINGS: dict[str, list[tuple[str, str, str]]] = {
         ("outcome = 'nothing'", DELETE, REFUSED),
         ("outcome = 'nothing'", "end_on = '2027-01-05'", REFUSED),
         ("outcome = 'nothing'", "outcome = 'carried'", REFUSED),
-        (
-            "outcome = 'nothing'",
-            (
-                "INSERT profile_id, start_on, end_on, outcome, closed_at = profile_id, '2027-02-05', '2027-03-05',"
-                " outcome, closed_at"
-            ),
-            NAMED,
-        ),
+        ("outcome = 'nothing'", f"{PERIOD} 0, NULL", NAMED),
+        ("outcome = 'nothing'", f"{PERIOD} 5, '2026-02-05'", NAMED),
     ],
     "invoices_credit": [
         ("remaining_minor > 0", "remaining_minor = 0", NAMED),

@@ -114,7 +114,7 @@ def test_an_invoice_that_closed_another_period_than_it_says(profile):
 def test_a_period_that_is_missing(profile):
     with pytest.raises(DatabaseError, match="never changed or deleted"), transaction.atomic():
         PeriodClosing.objects.filter(outcome="nothing").delete()
-    days = {"start_on": date(2027, 2, 5), "end_on": date(2027, 3, 5)}
+    days = {"start_on": date(2027, 2, 5), "end_on": date(2027, 3, 5), "booked_on": NOW.date(), "currency": "EUR"}
     PeriodClosing.objects.create(profile=profile, outcome="nothing", closed_at=NOW, **days)
     BillingProfile.objects.update(billed_until_on=date(2027, 3, 5), next_invoice_on=date(2027, 4, 5))
     assert check_books() == [f"Billing profile {profile.code}: nothing was closed up to 2027-02-05."]
