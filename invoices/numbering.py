@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Sequence
+from datetime import date
 
 from django.conf import settings
 from django.db.models import Q
@@ -20,6 +21,14 @@ def take_numbers(prefix: str, count: int = 1) -> list[str]:
     series.next_number = first + count
     series.save(update_fields=["next_number"])
     return [f"{prefix}{number:06d}" for number in range(first, first + count)]
+
+
+def last_issued_on(prefix: str) -> date | None:
+    """The invoice date of the last number that a series gave; None before its first."""
+    prefix = prefix.upper()
+    series = NumberSeries.objects.filter(prefix=prefix).first()
+    last = f"{prefix}{series.next_number - 1:06d}" if series is not None else None
+    return Invoice.objects.filter(number=last).values_list("issued_on", flat=True).first() if last else None
 
 
 def creditor_reference(number: str) -> str:

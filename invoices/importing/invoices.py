@@ -76,7 +76,7 @@ from invoices.importing.pipeline import (
 )
 from invoices.models import Invoice, InvoiceLine
 from invoices.money import Money, UnknownCurrency, exponent
-from invoices.numbering import creditor_reference, is_ours, take_numbers, taken_numbers
+from invoices.numbering import creditor_reference, is_ours, last_issued_on, take_numbers, taken_numbers
 from invoices.operations.dunning import owing_enough
 from invoices.operations.issuing import (
     CannotIssue,
@@ -192,6 +192,7 @@ class InvoiceImport(FileImport[list[SourceInvoice], NewInvoice]):
     def lock(self) -> None:
         """One import at a time, or two of one file collide half-way."""
         take_numbers(settings.INVOICE_NUMBER_PREFIX, 0)
+        self.last_on = last_issued_on(settings.INVOICE_NUMBER_PREFIX) or date.min
 
     def batches(
         self, rows: Iterable[tuple[int, Texts]], problems: Problems, seen: Seen | None
@@ -250,12 +251,21 @@ class InvoiceImport(FileImport[list[SourceInvoice], NewInvoice]):
             _read_credits(invoices)
             if ours := [invoice.number or "" for invoice in invoices if not invoice.is_numbered_elsewhere]:
                 imported.first_number, imported.last_number = imported.first_number or ours[0], ours[-1]
+            self._look_for_dates_back(invoices, imported)
         imported.count += len(invoices)
         imported.lines += len(lines)
         for invoice in invoices:
             imported.minor[invoice.currency] += invoice.total_minor
             if not self.drafts:
                 imported.add_outlook(invoice, self.at)
+
+    def _look_for_dates_back(self, invoices: list[Invoice], imported: Imported) -> None:
+        """Numbers and dates of our series run together, unless a file dates an invoice before the last one."""
+        for invoice in invoices:
+            if not invoice.is_numbered_elsewhere and invoice.issued_on is not None:
+                if invoice.issued_on < self.last_on:
+                    imported.add_dated_back(invoice)
+                self.last_on = max(self.last_on, invoice.issued_on)
 
     def finish(self, imported: Imported, name: str) -> None:  # noqa: ARG002
         imported.late_profiles = owing_enough(imported.late_profiles, at=self.at)

@@ -24,6 +24,7 @@ from invoices.money import Money
 from invoices.units import ONE, unit_of
 
 LONGEST_DESCRIPTION = 200
+SHOWN = 5
 Progress = Callable[[str, Reader], None]
 
 # Pairs, because two lists would be looked up each with each. The last condition is the index's own, or it is not used.
@@ -46,6 +47,9 @@ class Imported:
     file_format: str = ""
     first_number: str = ""
     last_number: str = ""
+    # How many got a later number of our series than an invoice with a later date, and the first few of them.
+    dated_back: int = 0
+    some_dated_back: list[str] = field(default_factory=list)
     minor: Counter[str] = field(default_factory=Counter)
 
     # What follows from issued invoices: how many are settled, due, past due, told of, charged and reminded of by
@@ -60,6 +64,11 @@ class Imported:
     @property
     def totals(self) -> list[Money]:
         return Money.by_currency(self.minor)
+
+    def add_dated_back(self, invoice: Invoice) -> None:
+        self.dated_back += 1
+        if len(self.some_dated_back) < SHOWN:
+            self.some_dated_back.append(f"{invoice.number} of {invoice.issued_on}")
 
     def add_outlook(self, invoice: Invoice, at: datetime) -> None:
         """Counts an issued invoice by what will happen to it."""

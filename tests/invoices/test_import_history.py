@@ -190,3 +190,25 @@ def test_no_invoice_is_dated_in_the_future(profile, file, options):
     issued_on = "" if options else "2099-01-01"
     said = refusal(file(HEADING + row(profile, issued_on=issued_on, due="2099-02-01")), *options)
     assert "Line 2: issue_date 2099-01-01 is in the future." in said
+
+
+def test_invoices_dated_before_the_last_of_their_series_are_counted_and_named(profile, file):
+    """The last of our series is of 26 October; a number of another system is in none."""
+    issued(profile)
+    days = [("2026-10-25", ""), ("2026-10-26", ""), ("2026-10-27", ""), ("2026-10-26", ""), ("2026-01-01", "X-1")]
+    rows = "".join(
+        row(profile, f"A-{index}", number=number, issued_on=day, due="2026-12-01")
+        for index, (day, number) in enumerate(days)
+    )
+    some = "INV-000002 of 2026-10-25, INV-000005 of 2026-10-26"
+    text = f"Warning: dated before the last invoice of their series: 2 ({some})."
+    assert text in run(file(HEADING + rows), "--dry-run")
+    assert text in run(file(HEADING + rows))
+    assert "Warning" not in run(file(HEADING + rows))  # imported before
+
+
+def test_of_many_the_first_few_are_named(profile, file):
+    rows = "".join(row(profile, f"A-{day}", issued_on=f"2025-01-{day}") for day in range(28, 20, -1))
+    said = run(file(HEADING + rows))
+    assert "series: 7 (INV-000002 of 2025-01-27, INV-000003 of 2025-01-26" in said
+    assert "INV-000006 of 2025-01-23, and 2 more)." in said

@@ -41,6 +41,12 @@ class Command(ImportCommand):
         self.stdout.write(f"{deed} {imported.count:,} {what} with {imported.lines:,} lines.")
         if imported.first_number:
             self.stdout.write(f"Numbers {imported.first_number} to {imported.last_number}.")
+        if imported.dated_back:
+            more = imported.dated_back - len(imported.some_dated_back)
+            self.stdout.write(
+                f"Warning: dated before the last invoice of their series: {imported.dated_back:,} "
+                f"({', '.join(imported.some_dated_back)}{f', and {more:,} more' if more else ''})."
+            )
         for total in imported.totals:
             self.stdout.write(f"Total {total.currency} {total.amount:,}.")
         if imported.unchanged:
