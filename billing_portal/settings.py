@@ -281,6 +281,9 @@ DISABLE_AFTER_DAYS = env.number("PORTAL_DISABLE_AFTER_DAYS", 30, at_least=1)
 DUNNING_FLOORS = env.mapping("PORTAL_DUNNING_FLOORS")
 SMALLEST_CHARGES = "payments.gateways.registry.smallest_charges"
 
+# What becomes of charges that are not invoiced when staff close their billing profile.
+PROFILE_SETTLEMENT = "invoices.operations.final_periods"
+
 # Paying ---------------------------------------------------------------------------------------------------------
 # Gateways by slug, in the order in which customers are offered them. Each names the class and its options.
 GATEWAYS_KNOWN = {

@@ -59,7 +59,7 @@ class Statement:
     last_on: date
     opening: Money
     lines: list[Line]
-    # Periods that were closed on these days without an invoice, because their total waits for the next one.
+    # Periods that were closed on these days without an invoice: their total waits for the next one, or became a credit.
     carried: list[PeriodClosing] = field(default_factory=list)
 
     @property
@@ -100,7 +100,7 @@ def statement_of(profile: BillingProfile, first_on: date, last_on: date) -> Stat
             balance += amount
             lines.append(Line(on, Transfer.Kind(parts[0].kind), number, parts[0].reference, amount, balance))
     closings = PeriodClosing.objects.filter(profile=profile, booked_on__range=(first_on, last_on))
-    carried = list(closings.filter(outcome=PeriodClosing.Outcome.CARRIED).order_by("start_on"))
+    carried = list(closings.exclude(carried_minor=0).order_by("start_on"))
     return Statement(profile, first_on, last_on, opening, lines, carried)
 
 

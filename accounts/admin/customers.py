@@ -16,7 +16,14 @@ from accounts.admin.base import NoDeleteAdmin, PortalInline, ReadOnlyInline, acc
 from accounts.admin.roles import RolesInline
 from accounts.admin.staff_actions import RowForm, StaffAction, StaffActionAdmin
 from accounts.models import BillingAccount, BillingContact, BillingProfile, InvoiceSection, TaxId
-from accounts.operations.profiles import CannotChangeProfile, close_profile, hold_profile, release_profile
+from accounts.operations.profiles import (
+    CannotChangeProfile,
+    close_profile,
+    foretold_of_closing,
+    hold_profile,
+    not_invoiced_yet,
+    release_profile,
+)
 from accounts.operations.second_factors import demand_second_factor
 
 Status = BillingProfile.Status
@@ -105,7 +112,7 @@ class BillingProfileAdmin(StaffActionAdmin, NoDeleteAdmin):
                 "fields": (
                     *("currency", "invoice_day", "payment_terms_days", "po_number", "default_method"),
                     *("is_wire_approved", "mails_invoices", "issues_empty_invoices", "time_zone"),
-                    *("billed_until_on", "next_invoice_on"),
+                    *("billed_until_on", "next_invoice_on", "waiting"),
                 )
             },
         ),
@@ -114,10 +121,14 @@ class BillingProfileAdmin(StaffActionAdmin, NoDeleteAdmin):
     inlines_when_new = (SectionsInline,)
 
     def get_readonly_fields(self, _request: HttpRequest, obj: BillingProfile | None = None) -> tuple[str, ...]:
-        always = ("code", "status", "hold_reason", "created_at", "billed_until_on", "next_invoice_on")
+        always = ("code", "status", "hold_reason", "created_at", "billed_until_on", "next_invoice_on", "waiting")
         if obj is None:
             return always
         return (*always, "account", "currency") if obj.has_amounts() else (*always, "account")
+
+    @admin.display(description=_("not invoiced yet"))
+    def waiting(self, profile: BillingProfile) -> str:
+        return not_invoiced_yet(profile) if profile.pk else ""
 
     def save_model(self, request: HttpRequest, obj: BillingProfile, form: ModelForm, change: bool) -> None:
         if obj.pays_by_wire:
@@ -159,7 +170,10 @@ class BillingProfileAdmin(StaffActionAdmin, NoDeleteAdmin):
         address="close",
         title=_("Close"),
         is_offered=lambda profile: profile.status != Status.CLOSED,
-        text=[_("There are no new invoices, and nothing can be paid online, until you make the profile active again.")],
+        text=lambda profile: [
+            _("There are no new invoices, and nothing can be paid online, until you make the profile active again."),
+            *filter(None, [foretold_of_closing(profile)]),
+        ],
         facts=_status_of,
     )
     def close(self, access: Access, profile: BillingProfile, _data: Any) -> str:

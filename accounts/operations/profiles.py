@@ -3,8 +3,10 @@ it again. Warned and disabled are the clock's (`invoices.operations.dunning`), w
 
 from collections.abc import Iterable
 from datetime import datetime
+from importlib import import_module
 from typing import Any
 
+from django.conf import settings
 from django.db import connection, transaction
 from django.utils.translation import gettext as _
 
@@ -37,10 +39,12 @@ def hold_profile(*, access: Access, profile_id: int, reason: str, at: datetime) 
 
 @transaction.atomic
 def close_profile(*, access: Access, profile_id: int, at: datetime) -> BillingProfile:
-    """No new invoices, no paying online. For staff. Raises NotAllowed, CannotChangeProfile for a closed one."""
+    """Settles what is not invoiced yet (`PROFILE_SETTLEMENT`); after that no new invoices, no paying online. For staff.
+    Raises NotAllowed, CannotChangeProfile for a closed one and for one that cannot be settled."""
     profile = _locked(access, profile_id)
     if profile.is_closed:
         raise CannotChangeProfile(_("The billing profile is closed."))
+    import_module(settings.PROFILE_SETTLEMENT).settle(profile, access=access, at=at)
     return _set(profile, Status.CLOSED, access=access, at=at)
 
 
@@ -52,6 +56,16 @@ def release_profile(*, access: Access, profile_id: int, at: datetime) -> Billing
     if profile.status not in (Status.HELD, Status.CLOSED):
         raise CannotChangeProfile(_("The billing profile is neither held nor closed."))
     return _set(profile, Status.ACTIVE, access=access, at=at)
+
+
+def not_invoiced_yet(profile: BillingProfile) -> str:
+    """For staff: what waits for the next invoice, as text; empty for nothing."""
+    return str(import_module(settings.PROFILE_SETTLEMENT).waiting(profile))
+
+
+def foretold_of_closing(profile: BillingProfile) -> str:
+    """For staff: what closing the profile now would do with what waits; empty for nothing."""
+    return str(import_module(settings.PROFILE_SETTLEMENT).foretold(profile))
 
 
 def keep_currencies(profiles: Iterable[BillingProfile]) -> None:

@@ -9,7 +9,7 @@ from django import forms
 from django.contrib import admin, messages
 from django.contrib.admin.widgets import AdminDateWidget
 from django.db import transaction
-from django.db.models import QuerySet
+from django.db.models import Q, QuerySet
 from django.forms import ModelForm
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import reverse
@@ -20,11 +20,12 @@ from accounts.access import system_access
 from accounts.admin.base import NoDeleteAdmin, PortalAdmin, ReadOnlyAdmin, access_of_staff, never
 from accounts.operations.profiles import CurrencyChanged
 from invoices.admin import base
-from invoices.admin.base import decimal_column
+from invoices.admin.base import decimal_column, money_column
 from invoices.documents import figures
 from invoices.documents.figures import unit_price
 from invoices.documents.invoice import tax_text
 from invoices.models import Charge, PeriodClosing, TaxRate
+from invoices.models.charges import UNBILLED
 from invoices.operations.charges import CannotCharge, record_charge, remove_charge
 from invoices.tax import complete
 
@@ -39,10 +40,11 @@ class BilledFilter(admin.SimpleListFilter):
     parameter_name = "billed"
 
     def lookups(self, _request: HttpRequest, _model_admin: Any) -> list[tuple[str, Any]]:
-        return [("no", _("Not yet")), ("yes", _("On an invoice"))]
+        return [("no", _("Not yet")), ("yes", _("On an invoice")), ("credit", _("Made a credit"))]
 
     def queryset(self, _request: HttpRequest, queryset: QuerySet[Charge]) -> QuerySet[Charge]:
-        return queryset.filter(invoice__isnull=self.value() == "no") if self.value() in ("no", "yes") else queryset
+        chosen = {"no": UNBILLED, "yes": Q(invoice__isnull=False), "credit": Q(settled_by__isnull=False)}
+        return queryset.filter(chosen.get(self.value() or "", Q()))
 
 
 class ChargeForm(ModelForm):
@@ -135,7 +137,7 @@ class ChargeAdmin(PortalAdmin):
         )
 
     def has_delete_permission(self, request: HttpRequest, obj: Charge | None = None) -> bool:
-        is_billed = obj is not None and obj.invoice_id is not None
+        is_billed = obj is not None and (obj.invoice_id or obj.settled_by_id) is not None
         return not is_billed and super().has_delete_permission(request, obj)
 
     def save_form(self, request: HttpRequest, form: Any, change: bool) -> Charge:
@@ -206,7 +208,7 @@ class PeriodClosingAdmin(ReadOnlyAdmin):
     ordering = ("-pk",)
     fields = (
         "profile", "first_day", "last_day", "outcome", "carried", "brought", "brought_from_on", "invoice_link",
-        "closed_at",
+        "credit", "closed_at",
     )  # fmt: skip
     readonly_fields = ("first_day", "last_day", "carried", "brought", "invoice_link")
 

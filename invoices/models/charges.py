@@ -14,6 +14,7 @@ from django.utils.translation import gettext_lazy as _
 from accounts.models import BillingProfile, InvoiceSection
 from billing_portal.core.exact_decimals import ExactDecimalField, short
 from billing_portal.core.spelling import Compact
+from invoices.models.credits import Credit
 from invoices.models.invoices import VATEX, Invoice
 from invoices.money import MoneyOf
 from invoices.tax import TaxCategory
@@ -70,6 +71,10 @@ class TaxRate(models.Model):
         return self.name
 
 
+# Charges that wait for an invoice.
+UNBILLED = Q(invoice__isnull=True, settled_by__isnull=True)
+
+
 class Charge(models.Model):
     """A line that waits for an invoice: usage, a single fee, or a return (negative). Once on an invoice it stays."""
 
@@ -113,6 +118,11 @@ class Charge(models.Model):
         verbose_name=_("invoice"),
         editable=False,
     )
+    # The closing of its profile that made a credit of it, so that no invoice will hold it.
+    settled_by = models.ForeignKey(
+        "invoices.PeriodClosing", models.PROTECT, null=True, blank=True, related_name="settled_charges",
+        verbose_name=_("made a credit by"), editable=False, db_index=False,
+    )  # fmt: skip
     created_at = models.DateTimeField(_("recorded"), editable=False)
     created_by = models.ForeignKey(
         settings.AUTH_USER_MODEL, models.PROTECT, null=True, related_name="+", verbose_name=_("recorded by"),
@@ -136,9 +146,11 @@ class Charge(models.Model):
                 name="charge_negative_means_return",
                 violation_error_message=_("Only a return may be negative."),
             ),
+            CheckConstraint(condition=Q(invoice=None) | Q(settled_by=None), name="charge_settled_once"),
         ]
         indexes = [
-            Index(fields=["profile", "happened_on", "id"], condition=Q(invoice__isnull=True), name="charge_unbilled"),
+            Index(fields=["profile", "happened_on", "id"], condition=UNBILLED, name="charge_unbilled"),
+            Index(fields=["settled_by"], condition=Q(settled_by__isnull=False), name="charge_settled"),
             Index(fields=["profile", "-happened_on", "-id"], name="charge_by_date"),
         ]
 
@@ -158,6 +170,7 @@ class PeriodClosing(models.Model):
         BILLED = "billed", _("Invoice issued")
         NOTHING = "nothing", _("Nothing to bill")
         CARRIED = "carried", _("Carried to the next invoice")
+        CREDITED = "credited", _("Made a credit")
 
     profile = models.ForeignKey(
         BillingProfile, models.PROTECT, related_name="closings", verbose_name=_("billing profile"), db_index=False
@@ -173,11 +186,15 @@ class PeriodClosing(models.Model):
     # The day on which it was closed where the seller is, as the ledger books: statements list it by that day.
     booked_on = models.DateField(_("booked on"))
     currency = models.CharField(_("currency"), max_length=3)
-    # What its charges come to with tax, when that is negative or too small to be paid and waits for the next invoice;
-    # and what the period before had carried to this one in the same way, since the first day of that.
+    # What its charges come to with tax, when that is negative or too small to be paid and waits for the next invoice,
+    # or became a credit; and what the period before had carried to this one, since the first day of that.
     carried_minor = models.BigIntegerField(_("carried"), default=0)
     brought_minor = models.BigIntegerField(_("carried from before"), default=0)
     brought_from_on = models.DateField(_("carried since"), null=True, blank=True)
+
+    credit = models.OneToOneField(
+        Credit, models.PROTECT, null=True, blank=True, related_name="closing", verbose_name=_("credit")
+    )
 
     carried, brought = MoneyOf("carried_minor"), MoneyOf("brought_minor")
 
@@ -192,8 +209,14 @@ class PeriodClosing(models.Model):
                 name="period_billed_with_an_invoice",
             ),
             CheckConstraint(
-                condition=(Q(outcome="carried") & ~Q(carried_minor=0)) | (~Q(outcome="carried") & Q(carried_minor=0)),
+                condition=(Q(outcome="carried") & ~Q(carried_minor=0))
+                | Q(outcome="credited", carried_minor__lt=0)
+                | Q(outcome__in=["billed", "nothing"], carried_minor=0),
                 name="period_carried_with_an_amount",
+            ),
+            CheckConstraint(
+                condition=Q(outcome="credited", credit__isnull=False) | (~Q(outcome="credited") & Q(credit=None)),
+                name="period_credited_with_a_credit",
             ),
             CheckConstraint(
                 condition=Q(brought_minor=0, brought_from_on=None)

@@ -23,6 +23,7 @@ class Credit(models.Model):
         PROMOTION = "promotion", _("Promotional credit")
         GOODWILL = "goodwill", _("Goodwill")
         CREDIT_NOTE = "credit_note", _("Credit note")
+        RETURNS = "returns", _("Returns")
 
     profile = models.ForeignKey(
         BillingProfile, models.PROTECT, related_name="credits", verbose_name=_("billing profile")

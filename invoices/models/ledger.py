@@ -56,6 +56,7 @@ class Transfer(models.Model):
         CHARGEBACK = "chargeback", _("Taken back by the bank")
         CHARGEBACK_UNDONE = "chargeback_undone", _("Returned by the bank")
         WRITE_OFF = "write_off", _("Written off")
+        RETURNS = "returns", _("Returns made a credit")
 
     profile = models.ForeignKey(
         BillingProfile, models.PROTECT, related_name="transfers", verbose_name=_("billing profile"), db_index=False

@@ -153,6 +153,8 @@ def remove_charge(*, access: Access, charge_id: int, at: datetime) -> None:
     charge = Charge.objects.select_for_update(of=("self",)).select_related("profile").filter(pk=charge_id).first()
     if charge is None:
         raise CannotCharge(_("The charge was removed already."))
+    if charge.settled_by_id is not None:
+        raise CannotCharge(_("The charge was made a credit when its billing profile was closed, and stays."))
     if charge.invoice_id is not None:
         raise CannotCharge(_("The charge is on an invoice and stays. Give the customer a credit instead."))
     last = PeriodClosing.objects.filter(profile=charge.profile_id).order_by("start_on").last()

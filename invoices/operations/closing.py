@@ -11,7 +11,8 @@ profile and period.
 - When days or months were missed, each period is closed in order with an invoice of its own.
 - The invoice date is the day of the run, where the seller is, so that numbers and dates run together and no due date
   lies in the past.
-- A disabled profile is still billed. One that staff closed is passed over, and caught up when it is opened again.
+- A disabled profile is still billed. When staff close one, all that waits is settled (`final_periods`); after that it
+  is passed over, and caught up when it is opened again.
 
 Charges are never read: they are marked, and added up into lines, by one statement a chunk each. An amount is rounded
 where a line is made, and the tax on the sum of the lines (`invoices.tax`).
@@ -22,6 +23,7 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
+from decimal import Decimal
 from itertools import chain
 
 from django.db import DataError, IntegrityError, connection, reset_queries, transaction
@@ -38,7 +40,7 @@ from invoices.operations.dunning import floors
 from invoices.operations.issuing import CannotIssue, issue_invoices, stored_taxes
 from invoices.periods import Period, closable_periods, current_period, period_after
 from invoices.remittances import Remittances
-from invoices.tax import Tax
+from invoices.tax import Tax, taxes_of
 
 log = logging.getLogger("portal.closing")
 
@@ -55,7 +57,7 @@ UNFIT = (CannotIssue, DataError, IntegrityError, ArithmeticError, LookupError, T
 # recorded meanwhile is on neither, and one that is being removed is waited for.
 MARK_CHARGES = """
 UPDATE invoices_charge SET invoice_id = closing.column3 FROM (VALUES {rows}) AS closing
-WHERE invoices_charge.invoice_id IS NULL
+WHERE invoices_charge.invoice_id IS NULL AND invoices_charge.settled_by_id IS NULL
 AND invoices_charge.profile_id = closing.column1 AND invoices_charge.happened_on < closing.column2
 """
 # Charges that agree in these are one line: what is added up is their quantity, and nothing was rounded before.
@@ -89,6 +91,10 @@ DIFFERING_LINES = f"""{LINES_OF_CHARGES}
 SELECT invoice_id FROM ({ADDED_UP} EXCEPT {STORED}) AS missing
 UNION SELECT invoice_id FROM ({STORED} EXCEPT {ADDED_UP}) AS unknown
 """  # noqa: S608  written out above
+# What charges come to that are on no invoice: those of a profile that wait, and those that a closing settled.
+UNBILLED = "charge.profile_id = %s AND charge.invoice_id IS NULL AND charge.settled_by_id IS NULL"
+SETTLED = "charge.settled_by_id = %s"
+NETS = "SELECT tax_category, tax_percent, exemption_reason, exemption_code, {product} FROM line"
 MOVE_PROFILES = """
 WITH moved (id, billed_until_on, next_invoice_on) AS (VALUES {rows})
 UPDATE accounts_billingprofile
@@ -158,6 +164,13 @@ def close_periods(
             yield from _Run(profiles, access=access, at=at, until=until, chunk=chunk, dry_run=dry_run).chunks()
 
 
+def bill_for_good(profile: BillingProfile, period: Period, *, access: Access, at: datetime) -> None:
+    """Closes a period of a locked profile with an invoice of all charges that wait, those of later days too. Raises
+    CannotIssue when they come to less than nothing, and the others of UNFIT. Rights are the caller's."""
+    alone = BillingProfile.objects.filter(pk=profile.pk)
+    _Run(alone, access=access, at=at, until=None, chunk=1, dry_run=False).close_for_good(period)
+
+
 def how_many_wait(at: datetime, until: date | None = None, only: BillingProfile | None = None) -> int:
     """How many profiles have something to close: the length of a progress bar."""
     return sum(profiles.count() for profiles in _waiting(at, until, only))
@@ -187,6 +200,15 @@ class _Run:
         self.chunk, self.size, self.dry_run = chunk, min(chunk, FIRST_CHUNK), dry_run
         self.last: tuple[date | None, int] = (None, 0)
         self.remittances, self.floors = Remittances(), floors()
+        self.charges_until: date | None = None  # the end of each period
+
+    def close_for_good(self, period: Period) -> None:
+        """Of a single profile: bills all that waits, whatever its day and however little it is."""
+        self.floors, self.charges_until = {}, date.max
+        profile = self._lock()[0]
+        self._close_one_each({profile: period}, Closed())
+        after = period_after(period, profile.invoice_day)
+        move_profiles([(profile.pk, after.start_on, after.end_on)])
 
     def chunks(self) -> Iterator[Closed]:
         while closed := self._next_chunk():
@@ -247,7 +269,9 @@ class _Run:
     def _close_one_each(self, periods: dict[BillingProfile, Period], closed: Closed) -> None:
         ids = reserve_ids(Invoice, len(periods))
         planned = [(profile, period, pk) for (profile, period), pk in zip(periods.items(), ids, strict=True)]
-        closed.charges += mark_charges((profile.pk, period.end_on, pk) for profile, period, pk in planned)
+        closed.charges += mark_charges(
+            (profile.pk, self.charges_until or period.end_on, pk) for profile, period, pk in planned
+        )
         closed.lines += write_lines((profile.currency, pk) for profile, _period, pk in planned)
         taxes, carriers = stored_taxes(ids), carried_into(periods)
         closings, invoices = [], []
@@ -345,6 +369,25 @@ def _about_lines(statement: str, invoices: Iterable[tuple[str, int]]) -> Iterato
             product=product_sql("quantity", "unit_price", digits, vendor),
         )  # fmt: skip
         yield sql, ids * sql.count(" IN (")
+
+
+def unbilled_taxes(profile: BillingProfile) -> list[Tax]:
+    """What the charges that wait come to, were they billed now. Empty without charges."""
+    return _taxes_where(UNBILLED, profile.pk, profile.currency)
+
+
+def settled_taxes(closing: PeriodClosing) -> list[Tax]:
+    """What the charges come to that a closing settled without an invoice."""
+    return _taxes_where(SETTLED, closing.pk, closing.currency)
+
+
+def _taxes_where(condition: str, pk: int, currency: str) -> list[Tax]:
+    vendor, lines = connection.vendor, LINES_OF_CHARGES.replace("charge.invoice_id IN ({marks})", condition)
+    product = product_sql("quantity", "unit_price", exponent(currency), vendor)
+    with connection.cursor() as cursor:
+        cursor.execute((lines + NETS).format(sum=sum_sql("charge.quantity", vendor), product=product), [pk])
+        rows = cursor.fetchall()
+    return taxes_of((category, Decimal(str(rate)), *reason, int(net)) for category, rate, *reason, net in rows)
 
 
 def move_profiles(rows: Iterable[tuple[int, date, date]]) -> None:

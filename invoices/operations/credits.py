@@ -9,7 +9,7 @@ Each change of a lot is written with the entry that says why; what is left of a 
 """
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import date, datetime, timedelta
 from functools import reduce
 from operator import or_
@@ -315,11 +315,13 @@ def add_credit(
     kind: Transfer.Kind = Transfer.Kind.CREDIT_GRANTED,
     key: str = "",
     reference: str = "",
+    parts: Mapping[str, int] | None = None,
 ) -> Credit:
     """Makes a lot and its first entry. Its source is money that fits on no invoice, unless another is named.
 
     ``account``, ``invoice``, ``kind``, ``key`` and ``reference`` say what the ledger books: where the amount comes from
-    and because of what. Without them it is granted, from the account of its source."""
+    and because of what. Without them it is granted, from the account of its source. ``parts`` are the accounts of an
+    amount that comes from several, in minor units."""
     credit = Credit.objects.create(
         profile=profile, source=source, currency=amount.currency, amount_minor=amount.minor,
         remaining_minor=amount.minor, description=description[:200], starts_on=starts_on, expires_on=expires_on,
@@ -327,11 +329,18 @@ def add_credit(
     )  # fmt: skip
     granted = CreditEntry.Kind.GRANTED
     CreditEntry.objects.create(credit=credit, kind=granted, amount_minor=amount.minor, at=at, actor=actor)
+    key = key or f"credit:{credit.pk}"
+    by_key = {key: (account or account_of(credit), amount.minor)}
+    if parts is not None:
+        by_key = {f"{key}/{name}": (name, minor) for name, minor in parts.items()}
     book(
-        transfer(
-            kind, amount, debit=account or account_of(credit), credit=CUSTOMER_CREDIT, key=key or f"credit:{credit.pk}",
-            profile_id=profile.pk, invoice_id=invoice.pk if invoice else None, lot_id=credit.pk,
-            reference=reference or credit.description, at=at,
+        *(
+            transfer(
+                kind, Money(minor, amount.currency), debit=name, credit=CUSTOMER_CREDIT, key=part,
+                profile_id=profile.pk, invoice_id=invoice.pk if invoice else None, lot_id=credit.pk,
+                reference=reference or credit.description, at=at,
+            )
+            for part, (name, minor) in by_key.items()
         )
     )  # fmt: skip
     return credit

@@ -67,6 +67,7 @@ from payments.operations.balances import (
     wrong_note_taxes,
     wrong_taxes,
 )
+from payments.operations.carried import CARRIED, wrong_settlements
 from payments.operations.unattended import UNATTENDED, put_off, wrong_periods
 from payments.states import OPEN, REFUND_OPEN, DisputeStatus, PaymentStatus, RefundStatus
 
@@ -87,6 +88,7 @@ def check_books(*, at: datetime | None = None) -> list[str]:
             wrong_documents(),
             wrong_balances(),
             wrong_periods(),
+            wrong_settlements(),
             unbooked_payments(),
             unbooked_claims(),
             wrong_lines(),
@@ -96,7 +98,7 @@ def check_books(*, at: datetime | None = None) -> list[str]:
         )
         problems = [problem for problems in found for problem in islice(problems, MAX_SHOWN)]
         late = put_off(at) if at is not None else {}
-        for sentence, wrong in (CHECKS | UNATTENDED | late).items():
+        for sentence, wrong in (CHECKS | CARRIED | UNATTENDED | late).items():
             columns = dict.fromkeys(name for _text, name, _format, _conversion in Formatter().parse(sentence) if name)
             problems += [sentence.format(**row) for row in wrong.values(*columns).distinct()[:MAX_SHOWN]]
     return problems
@@ -400,13 +402,6 @@ CHECKS: dict[str, QuerySet[Any]] = {
     " but invoiced up to {profile__billed_until_on}.": last_ends.annotate(end=Max("end_on")).exclude(
         end=F("profile__billed_until_on")
     ),
-    # What a period carried was brought to the one after it.
-    "Billing profile {profile__code}: {brought_minor} was brought to the period from {start_on},"
-    " the one before carried {before}.": CLOSINGS.annotate(
-        before=Coalesce(
-            Subquery(CLOSED.filter(end_on=OuterRef("start_on"), outcome="carried").values("carried_minor")[:1]), 0
-        )
-    ).exclude(brought_minor=F("before")),
     # Only an open invoice has a day on which it is charged, and its plan, if it was taken up, is not over.
     "Invoice {number}: it is {status}, and yet to be charged on {autopay_on}.": PLANNED.exclude(
         status=InvoiceStatus.OPEN
