@@ -10,7 +10,7 @@ from typing import NamedTuple, Protocol
 
 from django.db import models
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy
+from django.utils.translation import gettext_lazy, gettext_noop
 
 from invoices.money import percent_of
 
@@ -25,12 +25,13 @@ class TaxCategory(models.TextChoices):
     OUTSIDE = "O", gettext_lazy("Not subject to tax")
 
 
-# Without tax, with a reason: what an invoice says where nothing else was given, and the code of the VATEX list.
+# Without tax, with a reason: what an invoice says where nothing else was given, and the code of the VATEX list. Translated
+# where it is shown.
 REASONS = {
-    TaxCategory.REVERSE_CHARGE: ("Reverse charge", "VATEX-EU-AE"),
-    TaxCategory.INTRA_COMMUNITY: ("Intra-Community supply", "VATEX-EU-IC"),
-    TaxCategory.EXPORT: ("Export outside the EU", "VATEX-EU-G"),
-    TaxCategory.OUTSIDE: ("Not subject to VAT", "VATEX-EU-O"),
+    TaxCategory.REVERSE_CHARGE: (gettext_noop("Reverse charge"), "VATEX-EU-AE"),
+    TaxCategory.INTRA_COMMUNITY: (gettext_noop("Intra-Community supply"), "VATEX-EU-IC"),
+    TaxCategory.EXPORT: (gettext_noop("Export outside the EU"), "VATEX-EU-G"),
+    TaxCategory.OUTSIDE: (gettext_noop("Not subject to VAT"), "VATEX-EU-O"),
 }
 WITH_REASON = {TaxCategory.EXEMPT, *REASONS}
 NEEDS_VAT_NUMBER = {TaxCategory.REVERSE_CHARGE, TaxCategory.INTRA_COMMUNITY}
