@@ -92,13 +92,14 @@ def test_every_column_of_an_imported_line(odd_profile, tmp_path):
         "id": first["id"], "invoice_id": invoice.pk, "section_id": section.pk, "section_name": r"Web\shop, 东京",
         "position": 1, "description": '12" \\N (h\\)', "quantity": Decimal("1.5"), "unit": "C62",
         "unit_price": Decimal("0.335"), "tax_category": "S", "tax_rate": Decimal(21), "exemption_reason": "",
-        "exemption_code": "", "amount_minor": 50, "happened_on": None, "is_creditable": True,
+        "exemption_code": "", "amount_minor": 50, "happened_on": None, "is_creditable": True, "is_allowance": False,
     }  # fmt: skip
     assert second == {
         "id": second["id"], "invoice_id": invoice.pk, "section_id": None, "section_name": "", "position": 2,
         "description": "\\.", "quantity": Decimal(-100_000_000), "unit": "C62", "unit_price": Decimal("0.0000000001"),
         "tax_category": "E", "tax_rate": Decimal(0), "exemption_reason": "Zoë 🎉",
         "exemption_code": "VATEX-EU-132-1F", "amount_minor": -1, "happened_on": None, "is_creditable": True,
+        "is_allowance": False,
     }  # fmt: skip
 
 

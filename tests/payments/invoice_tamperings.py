@@ -148,6 +148,7 @@ INVOICE_TAMPERINGS: dict[str, list[tuple[str, str, str]]] = {
         (OF_ISSUED, "section_name = 'Shop'", NAMED),
         ("section_id IS NOT NULL", "section_id = NULL", NAMED),
         (OF_ISSUED, "is_creditable = FALSE", NAMED),
+        (OF_ISSUED, "is_allowance = TRUE", NAMED),
         (OF_ISSUED, "invoice_id = (SELECT MAX(id) FROM invoices_invoice WHERE status = 'open')", NAMED),
         ("section_id IS NOT NULL", DELETE, NAMED),
         (OF_ISSUED, f"INSERT {LINE}", NAMED),
