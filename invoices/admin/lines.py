@@ -54,7 +54,7 @@ class LineForm(forms.ModelForm):
             for name, copied in COPIED.items():
                 setattr(self.instance, name, getattr(rate, copied))
         elif not self.instance.pk and "tax" not in self.errors:
-            self.add_error("tax", _now("Choose a tax rate. What is not taxed needs one too: it gives the reason."))
+            self.add_error("tax", _now("Choose a tax rate."))
         return data
 
 

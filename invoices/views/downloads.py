@@ -105,8 +105,8 @@ def _workbook(head: Sequence[str], rows: Iterable[Sequence[Cell]]) -> IO[bytes]:
         sheet, bold = book.add_worksheet(), book.add_format({"bold": True})
         amounts = {digits: book.add_format({"num_format": f"#,##0.{'0' * digits}".rstrip(".")}) for digits in range(5)}
         sheet.freeze_panes(1, 0)
-        sheet.set_column(0, len(head) - 1, 16)
         for column, name in enumerate(head):
+            sheet.set_column(column, column, max(18, len(name) + 4))
             sheet.write_string(0, column, name, bold)
         for line, cells in enumerate(rows, start=1):
             for column, cell in enumerate(cells):
