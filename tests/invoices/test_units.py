@@ -12,7 +12,7 @@ from invoices.documents.figures import counted
 from invoices.models import Charge, InvoiceLine
 from invoices.units import ALL, UNITS, unit_choices, unit_name, unit_of
 from tests.factories import tax_rate
-from tests.invoices.billing_runs import section_of
+from tests.invoices.billing_runs import billed_profile, run, section_of
 
 INVOICES = "profile,invoice,description,quantity,unit,unit_price,tax_rate\n"
 CHARGES = "profile,reference,section,date,description,quantity,unit,unit_price,tax_rate\n"
@@ -129,3 +129,17 @@ def test_a_text_that_does_not_fit_behind_the_description_is_refused(profile, tmp
         bring_in("import_invoices", tmp_path / "invoices.csv", INVOICES + rows, errors)
     assert "unit 'seats' is not in the list of units" in errors.getvalue()
     assert not InvoiceLine.objects.exists()
+
+
+@pytest.mark.django_db
+def test_charges_whose_unit_is_spelled_in_three_ways_are_one_line(tmp_path):
+    profile = billed_profile()
+    section_of(profile)
+    tax_rate("21", name="High")
+    rows = "".join(
+        f"{profile.code},A-{number},Web shop,2026-10-06,Hosting,1.5,{unit},10,High\n"
+        for number, unit in enumerate(("h", "Hrs", "uur"))
+    )
+    bring_in("import_charges", tmp_path / "charges.csv", CHARGES + rows)
+    assert run().billed == 1
+    assert InvoiceLine.objects.values_list("quantity", "unit").get() == (Decimal("4.5"), "HUR")

@@ -25,7 +25,7 @@ from billing_portal.jobs import jobs
 from invoices.models import Charge, Invoice, PeriodClosing
 from payments.gateways.sandbox.models import CardPayment
 from payments.models import Payment, PaymentAllocation
-from tests.factories import tax_rate
+from tests.factories import exchange_rate, tax_rate
 from tests.payments.acts import books_are_clean, sandbox
 from tests.payments.processes import ended_well, in_another_process, kill_after
 from tests.payments.year import FIRST, live, morning, move_in, statements, turn_back, use
@@ -73,6 +73,7 @@ def test_a_year_of_passes_that_are_killed_and_begun_twice(mails):
             use(customer, day, rates, chance)
         sandbox().operator.advance_clock(24 * 3600)
         if day.weekday() == 0 or day == FIRST + timedelta(days=DAYS - 1):
+            exchange_rate("JPY", "162.5", on=day)
             live(customers, day, chance)
             turn_back(customers, day, chance)
             live_through(day, chance)
