@@ -7,7 +7,7 @@ from typing import Any
 
 from babel.numbers import format_percent
 from django.contrib import messages
-from django.db.models import Sum
+from django.db.models import F, Sum
 from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 from django.shortcuts import redirect, render
@@ -109,6 +109,7 @@ def invoice_table(request: HttpRequest, access: Access, kind: str) -> HttpRespon
         return redirect(reverse("invoices:list", args=[rows.profile.code]) + filters.query())
     # A payment made meanwhile would move a row to where it is read again; by date each row stands once.
     sort = Sort("issued_on") if filters.order.column == "amount_due_minor" else filters.order
+    invoices = invoices.annotate(brought_minor=F("closing__brought_minor"))
     head, lines = _table(rows, batched(in_pages(invoices, sort=sort, size=PAGE), PAGE))
     return table_response(kind, f"invoices-{rows.profile.code}-{rows.today.isoformat()}", head, lines)
 
@@ -128,6 +129,7 @@ def _table(rows: Rows, pages: Iterator[tuple[Invoice, ...]]) -> tuple[list[str],
         percent = {"rate": format_percent(rate / 100, "#,##0.###%", get_language() or "en")}
         head += [_("Net at %(rate)s") % percent, _("Tax at %(rate)s") % percent]
     head += [_("Net at other rates"), _("Tax at other rates")] if has_rest else []
+    head.append(_("Of it carried over"))
 
     def lines() -> Iterator[list[Cell]]:
         later = ((page, _by_rate(rows.access, page)) for page in pages)
@@ -138,7 +140,9 @@ def _table(rows: Rows, pages: Iterator[tuple[Invoice, ...]]) -> tuple[list[str],
                 if has_rest:
                     rest = of_invoice.values()
                     parts.append((sum(net for net, _tax in rest), sum(tax for _net, tax in rest)))
-                yield rows.cells(invoice) + [Money(minor, invoice.currency) for part in parts for minor in part]
+                brought = vars(invoice)["brought_minor"] or 0
+                minors = [*chain.from_iterable(parts), brought]
+                yield rows.cells(invoice) + [Money(minor, invoice.currency) for minor in minors]
 
     return head, lines()
 

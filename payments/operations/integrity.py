@@ -80,9 +80,8 @@ MAX_CHECK = timedelta(hours=1)
 
 
 def check_books(*, at: datetime | None = None) -> list[str]:
-    """One sentence for each difference found, at most 20 for each kind; an empty list when everything adds up. All of
-    it is read as of one moment, so that what is paid meanwhile is no difference. With ``at``, what waits longer than
-    any job lets it wait is a difference too."""
+    """One sentence for each difference found, at most 20 of a kind. All is read as of one moment, so that what is paid
+    meanwhile is no difference. With ``at``, what waits longer than any job lets it wait is a difference too."""
     with snapshot():
         found = (
             wrong_documents(),

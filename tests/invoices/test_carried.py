@@ -153,6 +153,17 @@ def test_the_next_invoice_says_what_it_includes_on_its_page_and_in_its_document(
         assert "12,30 van 1 september 2026 t/m 30 september 2026" in str(invoice_data(with_it)["summary"])
 
 
+def test_the_file_of_invoices_has_a_column_for_it(client, profile):
+    charged(profile, "-12.30", on=date(2026, 9, 10))
+    charged(profile, "20", on=date(2026, 10, 10))
+    charged(profile, "20", on=date(2026, 11, 10))
+    run(noon(2026, 12, 1))
+    client.force_login(member(profile, "invoice_manager"))
+    file = b"".join(client.get(reverse("invoices:csv", args=[profile.code])).streaming_content).decode("utf-8-sig")
+    lines = [line.split(",") for line in file.splitlines()]
+    assert [line[-1] for line in lines] == ["Of it carried over", "0.00", "-12.30"]
+
+
 def test_the_statement_of_the_day_it_was_closed_on_says_so_for_ever(client, profile):
     charged(profile, "-12.30", on=date(2026, 9, 10))
     run(noon(2026, 10, 1))

@@ -6,6 +6,7 @@ from uuid import uuid4
 
 from accounts.access import system_access
 from accounts.models import WireRequest
+from accounts.operations.profiles import close_profile
 from accounts.operations.wire import decide_wire_request, request_wire
 from billing_portal.core.models import JobRun
 from invoices.models import ExchangeRate, Invoice, InvoiceLine, LedgerAccount, RemittanceAccount
@@ -40,7 +41,7 @@ from tests.factories import (
     tax_rate,
     taxed,
 )
-from tests.invoices.billing_runs import billed_profile, charged, noon
+from tests.invoices.billing_runs import NOVEMBER, billed_profile, charged, noon
 from tests.invoices.billing_runs import run as close_periods
 from tests.payments.acts import card, deliver, press_pay, sandbox, staff
 from tests.payments.adding import add
@@ -101,6 +102,7 @@ def fill_everything(profile, payer) -> None:
     pay_back(record_wire(issued(profile)), 500, bank_reference="BANK-7", paid_on=NOW.date())
     note_of(issued(profile, "100.00", tax_rate="21"), 2000)
     _close_periods()
+    _close_a_profile()
     _import_history(profile)
     _charge_automatically()
     _ask_for_wire()
@@ -156,6 +158,15 @@ def _close_periods() -> None:
     )
     close_periods(noon(2026, 12, 5))
     charged(profile, on=date(2026, 12, 6))
+
+
+def _close_a_profile() -> None:
+    """Its returns carried once, and then made a credit."""
+    profile = billed_profile()
+    charged(profile, "-10", on=date(2026, 10, 6), tax_rate=tax_rate("21"))
+    close_periods(NOVEMBER, only=profile)
+    charged(profile, "-20", on=date(2026, 11, 6), tax_rate=tax_rate("21"))
+    close_profile(access=staff(), profile_id=profile.pk, at=noon(2026, 11, 10))
 
 
 def _import_history(profile) -> None:

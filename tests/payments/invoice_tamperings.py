@@ -13,7 +13,8 @@ LINE = (
     " exemption_reason, exemption_code, is_creditable, amount_minor = invoice_id, '', 2, 'More', 1, '', 0, 'Z', 0, '',"
     " '', TRUE, 0"
 )
-BILLED, WAITING = "invoice_id IS NOT NULL", "invoice_id IS NULL"
+BILLED, WAITING = "invoice_id IS NOT NULL", "invoice_id IS NULL AND settled_by_id IS NULL"
+SETTLED = "settled_by_id IS NOT NULL"
 CHARGE = (
     "INSERT profile_id, section_id, kind, description, quantity, unit, unit_price, tax_rate_id, tax_category,"
     " tax_percent, exemption_reason, exemption_code, happened_on, is_creditable, source_reference, created_at,"
@@ -170,6 +171,11 @@ INVOICE_TAMPERINGS: dict[str, list[tuple[str, str, str]]] = {
         (BILLED, "invoice_id = (SELECT MAX(id) FROM invoices_invoice WHERE number LIKE 'INV-%')", NAMED),
         (BILLED, f"{CHARGE} invoice_id", NAMED),
         (WAITING, "invoice_id = (SELECT MAX(id) FROM invoices_invoice WHERE number LIKE 'INV-%')", NAMED),
+        (SETTLED, "settled_by_id = NULL", NAMED),
+        (SETTLED, "quantity = -5", REFUSED),
+        (SETTLED, DELETE, REFUSED),
+        (SETTLED, "invoice_id = (SELECT MAX(id) FROM invoices_invoice WHERE number LIKE 'INV-%')", REFUSED),
+        (WAITING, "settled_by_id = (SELECT MAX(id) FROM invoices_periodclosing)", NAMED),
         (WAITING, DELETE, "Staff may remove it until its period closes; nobody has been billed for it."),
         (WAITING, f"{CHARGE} NULL", "As above: anybody who sends usage may add to it, until the period closes."),
         (WAITING, f"{CHARGE.replace('kind, description, quantity', "'usage', description, -quantity")} NULL", REFUSED),
@@ -229,6 +235,9 @@ INVOICE_TAMPERINGS: dict[str, list[tuple[str, str, str]]] = {
         ("outcome = 'nothing'", "outcome = 'carried'", REFUSED),
         ("outcome = 'nothing'", f"{PERIOD} 0, NULL", NAMED),
         ("outcome = 'nothing'", f"{PERIOD} 5, '2026-02-05'", NAMED),
+        ("outcome = 'carried'", "carried_minor = carried_minor + 1", REFUSED),
+        ("outcome = 'credited'", "credit_id = (SELECT MIN(id) FROM invoices_credit)", REFUSED),
+        ("outcome = 'credited'", DELETE, REFUSED),
     ],
     "invoices_credit": [
         ("remaining_minor > 0", "remaining_minor = 0", NAMED),
