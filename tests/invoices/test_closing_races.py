@@ -123,7 +123,7 @@ def test_with_neither_lock_nor_constraint_a_period_is_closed_twice(profiles, mon
         assert PeriodClosing.objects.count() > 20
     finally:
         with connection.cursor() as cursor:
-            cursor.execute("TRUNCATE invoices_periodclosing")  # which its trigger does not refuse
+            cursor.execute("TRUNCATE invoices_periodclosing, invoices_charge")  # which triggers do not refuse
             cursor.execute(
                 "ALTER TABLE invoices_periodclosing ADD CONSTRAINT period_closed_once UNIQUE (profile_id, start_on)"
             )
