@@ -25,8 +25,8 @@ class TaxCategory(models.TextChoices):
     OUTSIDE = "O", gettext_lazy("Not subject to tax")
 
 
-# Without tax, with a reason: what an invoice says where nothing else was given, and the code of the VATEX list. Translated
-# where it is shown.
+# Without tax, with a reason: what an invoice says where nothing else was given, and the code of the VATEX list. Texts
+# are translated where they are shown.
 REASONS = {
     TaxCategory.REVERSE_CHARGE: (gettext_noop("Reverse charge"), "VATEX-EU-AE"),
     TaxCategory.INTRA_COMMUNITY: (gettext_noop("Intra-Community supply"), "VATEX-EU-IC"),
@@ -119,8 +119,7 @@ def fault_of(categories: Iterable[str], *, has_vat_number: bool) -> str:
     found = set(categories)
     if found & NEEDS_VAT_NUMBER and not has_vat_number:
         return _(
-            "Reverse charge and intra-Community supply need the VAT number of the customer. Add it to the billing"
-            " account as a tax ID."
+            "Reverse charge and intra-Community supply need the customer's tax ID. Add it to the billing account."
         )
     if TaxCategory.OUTSIDE in found and len(found) > 1:
         return _("What is not subject to tax needs an invoice of its own, without lines of another tax category.")

@@ -12,6 +12,7 @@ from django.utils.translation import gettext as _
 
 from accounts import audit
 from accounts.access import Access
+from accounts.models import BillingProfile
 from accounts.operations.profiles import keep_currencies
 from billing_portal.core.exact_decimals import rounded_product
 from billing_portal.core.spelling import Compact
@@ -21,6 +22,7 @@ from invoices.money import UnknownCurrency, exponent
 from invoices.operations.issuing import MAX_MINOR, make_price_positive
 from invoices.tax import TaxFault, complete
 
+Status = BillingProfile.Status
 FIRST_DAY, LAST_DAY = date(2000, 1, 1), date(2099, 12, 31)
 # What a charge says. The same reference with the same facts is the same charge.
 FACTS = (
@@ -61,8 +63,9 @@ def differing_facts(charge: Charge, earlier: Charge) -> list[str]:
 
 def record_charges(charges: Sequence[Charge], *, access: Access, at: datetime) -> None:
     """Stores many new charges that `compute_charge` accepted. Transaction, audit entry and rights are the caller's.
-    Raises IntegrityError for a reference that is there already, CurrencyChanged."""
-    keep_currencies(charge.profile for charge in charges)
+    Raises IntegrityError for a reference that is there already, CurrencyChanged, and CannotCharge for a profile that
+    was closed meanwhile."""
+    _keep_open([charge.profile for charge in charges])
     for charge in charges:
         charge.created_at, charge.created_by = at, access.user
     bulk_insert(Charge, charges)
@@ -87,7 +90,7 @@ def record_charge(*, access: Access, charge: Charge, at: datetime) -> Charge:
     if earlier is not None:
         return earlier
     _check(charge)
-    keep_currencies([charge.profile])
+    _keep_open([charge.profile])
     try:
         with transaction.atomic():
             charge.save(force_insert=True)
@@ -101,6 +104,15 @@ def record_charge(*, access: Access, charge: Charge, at: datetime) -> Charge:
         profile=charge.profile, charge=charge.pk, amount=_amount_of(charge),
     )  # fmt: skip
     return charge
+
+
+def _keep_open(profiles: Sequence[BillingProfile]) -> None:
+    """Waits for whoever closes one of the profiles, which settles all that is not invoiced. Raises CannotCharge for one
+    that is closed by then, CurrencyChanged."""
+    keep_currencies(profiles)
+    closed = BillingProfile.objects.filter(pk__in={profile.pk for profile in profiles}, status=Status.CLOSED).first()
+    if closed is not None:
+        raise CannotCharge(_("The billing profile is closed."))
 
 
 def _check(charge: Charge) -> None:

@@ -14,7 +14,7 @@ from accounts.decorators import profile_of, profile_view
 from accounts.roles import Permission
 from billing_portal.core.paging import Sort, in_pages
 from invoices.documents.invoice import tax_text
-from invoices.models import Charge, Invoice
+from invoices.models import Invoice
 from invoices.operations.closing import SAME
 from invoices.units import unit_name
 from invoices.views.downloads import UNSAFE, Cell, table_response
@@ -28,7 +28,7 @@ def usage_table(request: HttpRequest, access: Access, number: str, kind: str) ->
     """One row for each charge, in the order in which they were recorded, with the position of its line. 404 for an
     invoice that was not made from charges."""
     invoice = get_object_or_404(Invoice.objects.visible_to(access), number=number)
-    charges = Charge.objects.filter(invoice=invoice).select_related("section")
+    charges = invoice.billed_charges.select_related("section")
     if not charges.exists():
         raise Http404(_("This invoice was not made from charges."))
     if kind == "xlsx" and charges.order_by()[MAX_XLSX_ROWS : MAX_XLSX_ROWS + 1].exists():

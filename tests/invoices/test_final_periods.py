@@ -3,13 +3,14 @@
 from datetime import date
 from decimal import Decimal
 from functools import partial
+from threading import Event, Timer
 
 import pytest
 from django.db import DatabaseError, transaction
 from django.urls import reverse
 
 from accounts.access import NotAllowed, access_of, system_access
-from accounts.models import AuditEntry
+from accounts.models import AuditEntry, BillingProfile
 from accounts.operations.profiles import CannotChangeProfile, close_profile, release_profile
 from invoices.models import Charge, Credit, Invoice, PeriodClosing, TaxRate, Transfer
 from invoices.operations import closing
@@ -18,7 +19,7 @@ from payments.documents.statement import statement_data
 from payments.operations.integrity import check_books
 from payments.statements import heading_of, statement_of
 from tests.factories import UserFactory, granted, member
-from tests.invoices.billing_runs import billed_profile, charged, noon, run, totals
+from tests.invoices.billing_runs import billed_profile, charged, noon, run, section_of, totals
 from tests.payments.acts import at_once, books_are_clean, staff
 
 pytestmark = pytest.mark.django_db
@@ -270,3 +271,28 @@ def test_a_billing_run_and_a_closing_at_once_bill_each_charge_once():
     assert Invoice.objects.count() == 4
     assert Credit.objects.count() == 4
     assert books_are_clean()
+
+
+@pytest.mark.two_connections
+@pytest.mark.django_db(transaction=True)
+def test_a_charge_recorded_at_the_moment_of_closing_is_settled_or_refused(profile):
+    """The charge was checked while the profile was open, and is written when it may be closed."""
+    locked, go_on = Event(), Event()
+
+    def close_slowly():
+        with transaction.atomic():
+            row = BillingProfile.objects.select_for_update().get(pk=profile.pk)
+            locked.set()
+            assert go_on.wait(60)
+            row.status = "closed"
+            row.save(update_fields=["status"])
+
+    def record():
+        assert locked.wait(60)
+        Timer(1, go_on.set).start()  # by then it waits for the lock
+        return charged(profile, on=date(2026, 10, 6))
+
+    section_of(profile)
+    results = at_once(close_slowly, record)
+    assert "The billing profile is closed." in [str(result) for result in results]
+    assert not Charge.objects.exists()
