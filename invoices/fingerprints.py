@@ -10,13 +10,15 @@ that.
 """
 
 import json
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from datetime import date
 from hashlib import sha256
 from itertools import batched, groupby
 from operator import itemgetter
 from typing import Any
 
 from django.db import connection
+from django.db.models import QuerySet
 
 from billing_portal.core.exact_decimals import text_sql
 from invoices.models import CreditNote, CreditNoteLine, Invoice, NumberSeries
@@ -33,6 +35,7 @@ NOTE_COLUMNS = (
     "seller_tax_minor",
 )  # fmt: skip
 AT_ONCE = 500
+DOCUMENTS = "documents"
 # A line as one text, made by the database, which is much faster than reading each column.
 LINES = """
 SELECT invoice_id, position || '{sep}' || COALESCE(CAST(section_id AS text), '') || '{sep}' || section_name || '{sep}'
@@ -104,40 +107,81 @@ def _digest(values: list[Any]) -> str:
     return sha256(ENCODER.encode(values).encode()).hexdigest()
 
 
-def wrong_documents() -> Iterator[str]:
+def wrong_documents(
+    *, since: date | None = None, progress: Callable[[str, int, int], object] = lambda _step, _done, _whole: None
+) -> Iterator[str]:
     """A sentence for each document that is not what was issued, and for each number that no document or no series has.
-    In memory are some hundred documents at a time."""
-    given = 0
-    for series in NumberSeries.objects.order_by("pk"):
+    In memory are some hundred documents at a time.
+
+    With ``since``, only of documents issued since that day, each series from the first of them on; numbers are not
+    counted. ``progress`` is told the step, how many documents are done, and of how many.
+    """
+    given = done = 0
+    all_series = list(NumberSeries.objects.order_by("pk"))
+    whole = sum(series.next_number - 1 for series in all_series)
+    for series in all_series:
         given += series.next_number - 1
-        yield from _wrong_in_series(series)
+        first = 1 if since is None else _first_since(series, since)
+        for problems, number in _wrong_in_series(series, first):
+            yield from problems
+            progress(DOCUMENTS, done + number, whole)
+        done += series.next_number - 1
     elsewhere = Invoice.objects.filter(is_numbered_elsewhere=True).order_by("pk").values("digest", *INVOICE_COLUMNS)
+    if since is not None:
+        elsewhere = elsewhere.filter(issued_on__gte=since)
     for rows in batched(elsewhere.iterator(AT_ONCE), AT_ONCE):
         lines = of_lines([row["id"] for row in rows])
         for row in rows:
             if row["digest"] != of_invoice(row, lines.get(row["id"], ""), ""):
                 yield f"Invoice {row['number']}: it is not what was issued."
-    issued = Invoice.objects.filter(number__isnull=False, is_numbered_elsewhere=False).count()
-    notes = CreditNote.objects.count()
-    if issued + notes != given:
-        yield f"{given} numbers were given, {issued} invoices and {notes} credit notes carry one."
+    if since is None:
+        issued = Invoice.objects.filter(number__isnull=False, is_numbered_elsewhere=False).count()
+        notes = CreditNote.objects.count()
+        if issued + notes != given:
+            yield f"{given} numbers were given, {issued} invoices and {notes} credit notes carry one."
 
 
-def _wrong_in_series(series: NumberSeries) -> Iterator[str]:
-    before = ""
-    for some in batched(range(1, series.next_number), AT_ONCE):
+def _first_since(series: NumberSeries, since: date) -> int:
+    """The lowest figure of a series under which a document was issued since a day; one more than the last without."""
+    found = [series.next_number]
+    rows: list[QuerySet[Any]] = [Invoice.objects.filter(is_numbered_elsewhere=False), CreditNote.objects.all()]
+    for numbers in rows:
+        # Another series may begin with the same letters, and a number has more digits after the 999,999th.
+        issued = numbers.filter(issued_on__gte=since, number__startswith=series.prefix).values_list("number", flat=True)
+        for number in issued.order_by().iterator():
+            figure = number.removeprefix(series.prefix)
+            found[0] = min(found[0], int(figure)) if figure.isdecimal() else found[0]
+    return found[0]
+
+
+def _wrong_in_series(series: NumberSeries, first: int = 1) -> Iterator[tuple[list[str], int]]:
+    """What is wrong from a figure of the series on, some hundred documents at a time, and the last of them."""
+    before = "" if first == 1 else _digest_of(f"{series.prefix}{first - 1:06d}")
+    for some in batched(range(first, series.next_number), AT_ONCE):
+        problems = []
         numbers = [f"{series.prefix}{number:06d}" for number in some]
         documents = _documents(numbers)
         for number in numbers:
             if number not in documents:
-                yield f"Series {series.prefix}: no document carries {number}."
+                problems.append(f"Series {series.prefix}: no document carries {number}.")
                 continue
             name, digest, fingerprint = documents[number]
             if digest != fingerprint(before):
-                yield f"{name} {number}: it is not what was issued."
+                problems.append(f"{name} {number}: it is not what was issued.")
             before = digest
+        yield problems, some[-1]
     if before != series.last_digest:
-        yield f"Series {series.prefix}: its last document is another than the last one issued."
+        yield (
+            [f"Series {series.prefix}: its last document is another than the last one issued."],
+            series.next_number - 1,
+        )
+
+
+def _digest_of(number: str) -> str:
+    for documents in (Invoice, CreditNote):
+        for digest in documents._default_manager.filter(number=number).values_list("digest", flat=True):
+            return str(digest)
+    return ""
 
 
 def _documents(numbers: Sequence[str]) -> dict[str, Any]:

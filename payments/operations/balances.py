@@ -3,8 +3,9 @@
 from collections import Counter, defaultdict
 from collections.abc import Iterator
 from itertools import batched
+from typing import Any
 
-from django.db.models import Case, F, OuterRef, Q, Subquery, Sum, Value, When
+from django.db.models import Case, Exists, F, OuterRef, Q, QuerySet, Subquery, Sum, Value, When
 from django.db.models.functions import Coalesce, Concat
 
 from accounts.models import AuditEntry, WireRequest
@@ -24,7 +25,7 @@ from payments.models import (
 from payments.states import DisputeStatus, PaymentStatus, RefundStatus
 
 AT_ONCE = 500
-TRANSFERS, DISPUTES, ALLOCATIONS = Transfer.objects.all(), Dispute.objects.all(), PaymentAllocation.objects.all()
+TRANSFERS, DISPUTES = Transfer.objects.all(), Dispute.objects.all()
 
 
 def wrong_balances() -> Iterator[str]:
@@ -63,13 +64,11 @@ def wrong_balances() -> Iterator[str]:
             )
 
 
-def unbooked_payments() -> Iterator[str]:
+def unbooked_payments(allocations: QuerySet[PaymentAllocation]) -> Iterator[str]:
     """What a payment brought for an invoice was booked under its own key and reference."""
-    taken = (
-        ALLOCATIONS.filter(payment__status=PaymentStatus.SUCCEEDED)
-        .filter(invoice__isnull=False, amount_minor__gt=0)
-        .order_by("pk")
-    )
+    taken = allocations.filter(
+        payment__status=PaymentStatus.SUCCEEDED, invoice__isnull=False, amount_minor__gt=0
+    ).order_by()
     for some in batched(taken.values_list("payment_id", "invoice", "payment__reference").iterator(), AT_ONCE):
         facts = {f"payment:{payment}/{invoice}": (invoice, reference) for payment, invoice, reference in some}
         booked = TRANSFERS.filter(key__in=facts).values_list("key", "invoice", "reference")
@@ -77,33 +76,39 @@ def unbooked_payments() -> Iterator[str]:
             yield f"Payment {reference}: a part of it is not booked."
 
 
-def unbooked_claims() -> Iterator[str]:
+def unbooked_refunds(parts: QuerySet[RefundAllocation]) -> Iterator[str]:
+    return _unbooked("refund", parts)
+
+
+def unbooked_disputes(parts: QuerySet[DisputeAllocation]) -> Iterator[str]:
+    return _unbooked("dispute", parts)
+
+
+def _unbooked(name: str, parts: QuerySet[Any]) -> Iterator[str]:
     """What a refund or a lost dispute took of an invoice or a credit was booked, part by part."""
-    for name, parts in (("refund", RefundAllocation.objects.all()), ("dispute", DisputeAllocation.objects.all())):
-        rows = parts.order_by("pk").values_list(
-            "pk", f"{name}_id", "amount_minor", "allocation__invoice", "allocation__credit"
-        )
-        for some in batched(rows.iterator(), AT_ONCE):
-            facts = {f"{name}:{claim}/{pk}": tuple(part) for pk, claim, *part in some}
-            booked = TRANSFERS.filter(key__in=facts).values_list("key", "amount_minor", "invoice", "lot")
-            for key, _part in facts.items() - {(key, tuple(part)) for key, *part in booked}:
-                yield f"Part {key} of a {name}: it is not booked."
+    rows = parts.order_by().values_list("pk", f"{name}_id", "amount_minor", "allocation__invoice", "allocation__credit")
+    for some in batched(rows.iterator(), AT_ONCE):
+        facts = {f"{name}:{claim}/{pk}": tuple(part) for pk, claim, *part in some}
+        booked = TRANSFERS.filter(key__in=facts).values_list("key", "amount_minor", "invoice", "lot")
+        for key, _part in facts.items() - {(key, tuple(part)) for key, *part in booked}:
+            yield f"Part {key} of a {name}: it is not booked."
 
 
-def wrong_lines() -> Iterator[str]:
+def wrong_lines(invoices: QuerySet[Invoice]) -> Iterator[str]:
     """The lines of an invoice that closed a period are its charges, added up."""
-    closed = Invoice.objects.filter(closing__isnull=False).order_by("pk").values_list("pk", "currency", "number")
+    closed = invoices.filter(closing__isnull=False).order_by("pk").values_list("pk", "currency", "number")
     for some in batched(closed.iterator(), AT_ONCE):
         numbers = {pk: number for pk, _currency, number in some}
         for pk in differing_lines((currency, pk) for pk, currency, _number in some):
             yield f"Invoice {numbers[pk]}: its lines are not what its charges come to."
 
 
-def wrong_taxes() -> Iterator[str]:
+def wrong_taxes(invoices: QuerySet[Invoice]) -> Iterator[str]:
     """The table of taxes of an issued invoice is computed from its lines, by category and rate; a draft has none."""
-    for pk in InvoiceTax.objects.filter(invoice__number=None).values_list("invoice", flat=True).distinct():
+    with_taxes = Exists(InvoiceTax.objects.filter(invoice=OuterRef("pk")))
+    for pk in invoices.filter(with_taxes, number=None).values_list("pk", flat=True):
         yield f"Draft {pk}: it has a table of taxes."
-    issued = Invoice.objects.filter(number__isnull=False).order_by("pk").values_list("pk", "number")
+    issued = invoices.filter(number__isnull=False).order_by("pk").values_list("pk", "number")
     for some in batched(issued.iterator(), AT_ONCE):
         ids = [pk for pk, _number in some]
         kept: dict[int, list[Tax]] = defaultdict(list)
@@ -115,13 +120,13 @@ def wrong_taxes() -> Iterator[str]:
                 yield f"Invoice {number}: its table of taxes is not what its lines come to."
 
 
-def wrong_note_taxes() -> Iterator[str]:
+def wrong_note_taxes(taxes: QuerySet[CreditNoteTax]) -> Iterator[str]:
     """The table of taxes of a credit note is on its lines: of each category and rate that it has, and of no other."""
     lines = CreditNoteLine.objects.filter(
         note=OuterRef("note"), line__tax_category=OuterRef("category"), line__tax_rate=OuterRef("rate")
     )
     nets = lines.order_by().values("note").annotate(sum=Sum("amount_minor")).values("sum")
-    rows = CreditNoteTax.objects.annotate(net=Subquery(nets))
+    rows = taxes.annotate(net=Subquery(nets))
     wrong = rows.filter(~Q(taxable_minor=Coalesce("net", 0)) | Q(net=None, tax_minor=0))
     columns = ("note__number", "category", "rate", "taxable_minor", "net")
     for number, category, rate, taxable, net in wrong.values_list(*columns):

@@ -37,9 +37,9 @@ CARRIED: dict[str, QuerySet[Any]] = {
 }
 
 
-def wrong_settlements() -> Iterator[str]:
+def wrong_settlements(closings: QuerySet[PeriodClosing]) -> Iterator[str]:
     """The charges that became a credit come to what their closing says."""
-    for closing in CLOSINGS.filter(outcome=Outcome.CREDITED).select_related("profile").order_by("pk").iterator():
+    for closing in closings.filter(outcome=Outcome.CREDITED).select_related("profile").order_by("pk").iterator():
         total = total_of(settled_taxes(closing))
         if total != closing.carried_minor:
             yield (

@@ -1,9 +1,12 @@
 """Proof that the books add up. Each check is one query for the rows in which two records of the same fact differ, such
-as the sum on an invoice and its allocations. A row changed by hand fails at least one of them."""
+as the sum on an invoice and its allocations. A row changed by hand fails at least one of them.
 
-from datetime import datetime, timedelta
+Each is asked for some thousand rows at a time (`payments.operations.proofs`), by primary keys of the model of its
+query: what is compared with a row is looked up for that row, never in a list of all.
+"""
+
+from datetime import date, datetime, timedelta
 from itertools import islice
-from string import Formatter
 from time import monotonic
 from typing import Any
 
@@ -14,7 +17,6 @@ from django.db.models import (
     CharField,
     Exists,
     F,
-    Max,
     OuterRef,
     Q,
     QuerySet,
@@ -26,6 +28,7 @@ from django.db.models import (
 from django.db.models.fields.json import KT
 from django.db.models.functions import Cast, Coalesce, Concat, NullIf
 
+from accounts.models import BillingProfile
 from billing_portal.core.append_only import ERASED
 from billing_portal.core.database import snapshot
 from billing_portal.core.leases import claim
@@ -59,8 +62,9 @@ from payments.models import (
     RefundAllocation,
 )
 from payments.operations.balances import (
-    unbooked_claims,
+    unbooked_disputes,
     unbooked_payments,
+    unbooked_refunds,
     wrong_balances,
     wrong_decisions,
     wrong_lines,
@@ -68,39 +72,45 @@ from payments.operations.balances import (
     wrong_taxes,
 )
 from payments.operations.carried import CARRIED, wrong_settlements
+from payments.operations.proofs import MAX_SHOWN, Progress, of_rows, of_sentence, prove
 from payments.operations.unattended import UNATTENDED, put_off, wrong_periods
 from payments.states import OPEN, REFUND_OPEN, DisputeStatus, PaymentStatus, RefundStatus
 
 log = structlog.get_logger("portal.payments")
 
+PROOFS = [
+    of_rows(BillingProfile, wrong_periods),
+    of_rows(PaymentAllocation, unbooked_payments),
+    of_rows(RefundAllocation, unbooked_refunds),
+    of_rows(DisputeAllocation, unbooked_disputes),
+    of_rows(Invoice, wrong_lines),
+    of_rows(Invoice, wrong_taxes),
+    of_rows(CreditNoteTax, wrong_note_taxes),
+    of_rows(PeriodClosing, wrong_settlements),
+]
 Kind, Plan = CreditEntry.Kind, AutomaticCharge.Status
-MAX_SHOWN = 20
 # A check that takes longer has lost its process.
 MAX_CHECK = timedelta(hours=1)
 
 
-def check_books(*, at: datetime | None = None) -> list[str]:
-    """One sentence for each difference found, at most 20 of a kind. All is read as of one moment, so that what is paid
-    meanwhile is no difference. With ``at``, what waits longer than any job lets it wait is a difference too."""
+def check_books(
+    *, at: datetime | None = None, since: date | None = None, progress: Progress = lambda _step, _done, _whole: None
+) -> list[str]:
+    """One sentence for each difference found, at most 20 for each kind; an empty list when everything adds up. All of
+    it is read as of one moment, so that what is paid meanwhile is no difference.
+
+    With ``at``, what waits longer than any job lets it wait is a difference too. With ``since``, only what something
+    happened to since that day is proven: see `payments.operations.proofs`. ``progress`` is told the step, how much of
+    it is done, and of how much.
+    """
+    late = put_off(at) if at is not None else {}
+    proofs = [of_sentence(sentence, wrong) for sentence, wrong in (CHECKS | CARRIED | UNATTENDED | late).items()]
     with snapshot():
-        found = (
-            wrong_documents(),
-            wrong_balances(),
-            wrong_periods(),
-            wrong_settlements(),
-            unbooked_payments(),
-            unbooked_claims(),
-            wrong_lines(),
-            wrong_taxes(),
-            wrong_note_taxes(),
-            wrong_decisions(),
-        )
+        found = [wrong_documents(since=since, progress=progress)]
+        if since is None:
+            found += [wrong_balances(), wrong_decisions()]
         problems = [problem for problems in found for problem in islice(problems, MAX_SHOWN)]
-        late = put_off(at) if at is not None else {}
-        for sentence, wrong in (CHECKS | CARRIED | UNATTENDED | late).items():
-            columns = dict.fromkeys(name for _text, name, _format, _conversion in Formatter().parse(sentence) if name)
-            problems += [sentence.format(**row) for row in wrong.values(*columns).distinct()[:MAX_SHOWN]]
-    return problems
+        return problems + prove([*PROOFS, *proofs], since=since, progress=progress)
 
 
 def check_books_daily(*, at: datetime) -> int:
@@ -270,8 +280,11 @@ told = Payment.objects.filter(status=PaymentStatus.SUCCEEDED).annotate(
     ),
     bank_reference_or_none=NullIf("bank_reference", Value("")),
 )
-last_ends = PeriodClosing.objects.order_by().values("profile__code", "profile__billed_until_on")
-own_plans = PLANS.filter(last_payment__allocations__invoice=F("invoice"), last_payment__is_automatic=True)
+last_end = PeriodClosing.objects.filter(profile=OuterRef("pk")).order_by("-end_on").values("end_on")[:1]
+closed_profiles = BillingProfile.objects.annotate(end=Subquery(last_end)).filter(end__isnull=False)
+own_payment = ALLOCATIONS.filter(
+    payment=OuterRef("last_payment"), invoice=OuterRef("invoice"), payment__is_automatic=True
+)
 
 # A sentence about a wrong row, with its columns in braces, and the rows that are wrong.
 CHECKS: dict[str, QuerySet[Any]] = {
@@ -397,9 +410,8 @@ CHECKS: dict[str, QuerySet[Any]] = {
         Exists(CLOSED.filter(start_on__lt=OuterRef("start_on"))),
         ~Exists(CLOSED.filter(end_on=OuterRef("start_on"))),
     ),
-    "Billing profile {profile__code}: closed up to {end},"
-    " but invoiced up to {profile__billed_until_on}.": last_ends.annotate(end=Max("end_on")).exclude(
-        end=F("profile__billed_until_on")
+    "Billing profile {code}: closed up to {end}, but invoiced up to {billed_until_on}.": closed_profiles.exclude(
+        end=F("billed_until_on")
     ),
     # Only an open invoice has a day on which it is charged, and its plan, if it was taken up, is not over.
     "Invoice {number}: it is {status}, and yet to be charged on {autopay_on}.": PLANNED.exclude(
@@ -413,10 +425,10 @@ CHECKS: dict[str, QuerySet[Any]] = {
         status__in=(Plan.WAITING, Plan.DONE), last_payment=None
     ),
     "Invoice {invoice__number}: its automatic charge names {last_payment__reference},"
-    " which is another's.": PLANS.filter(last_payment__isnull=False).exclude(pk__in=own_plans.values("pk")),
+    " which is another's.": PLANS.filter(~Exists(own_payment), last_payment__isnull=False),
     "Invoice {invoice__number}: its automatic charge is done, but no automatic payment succeeded.": PLANS.filter(
-        status=Plan.DONE
-    ).exclude(invoice__in=CHARGED.values("invoice")),
+        ~Exists(CHARGED.filter(invoice=OuterRef("invoice"))), status=Plan.DONE
+    ),
     # An invoice holds no more of automatic payments than it came to. It may hold several: what was refunded in part, or
     # paid by a check that bounced, is charged again when staff say so.
     "Invoice {number}: automatic payments hold {held} of it, its total is {total_minor}.": Invoice.objects.annotate(

@@ -112,9 +112,9 @@ def put_off(at: datetime) -> dict[str, QuerySet[Any]]:
     }  # fmt: skip
 
 
-def wrong_periods() -> Iterator[str]:
+def wrong_periods(profiles: QuerySet[BillingProfile]) -> Iterator[str]:
     """The next period of a profile ends within a month."""
-    profiles = BillingProfile.objects.filter(Q(billed_until_on__isnull=False) | Q(next_invoice_on__isnull=False))
+    profiles = profiles.filter(Q(billed_until_on__isnull=False) | Q(next_invoice_on__isnull=False))
     odd = profiles.order_by().values_list("code", "billed_until_on", "next_invoice_on")
     for code, until, next_on in odd.iterator():
         if until is None or next_on is None or not until < next_on <= until + MONTH:

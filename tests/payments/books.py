@@ -128,7 +128,7 @@ def fill_everything(profile, payer) -> None:
 def pay_back(payment, minor: int, **fields):
     return refund(
         access=staff(), payment_id=payment.pk, amount=Money(minor, "EUR"), reason="Goodwill", attempt_key=uuid4(),
-        at=NOW, **fields,
+        **{"at": NOW, **fields},
     )  # fmt: skip
 
 

@@ -1,6 +1,5 @@
 """``manage.py close_period``: makes the invoices of every billing period that has ended."""
 
-import time
 from datetime import date
 from typing import Any
 
@@ -9,6 +8,7 @@ from django.utils import timezone
 
 from accounts.access import system_access
 from accounts.models import BillingProfile
+from billing_portal.core.progress import Bar
 from invoices.importing.columns import day
 from invoices.importing.file_format import BadRow
 from invoices.operations.closing import Closed, close_periods, how_many_wait
@@ -29,7 +29,7 @@ class Command(BaseCommand):
         at, dry_run = timezone.now(), options["dry_run"]
         only, until = _profile(options["profile"]), _day(options["until"])
         done = Closed()
-        bar = Bar(self, how_many_wait(at, until, only))
+        bar = Bar(self.stderr, "profiles", how_many_wait(at, until, only))
         try:
             for closed in close_periods(access=system_access(), at=at, until=until, only=only, dry_run=dry_run):
                 done.add(closed)
@@ -41,27 +41,6 @@ class Command(BaseCommand):
         self.stdout.write(summary(done, dry_run=dry_run))
         if done.failed:
             raise CommandError(f"Not closed: {len(done.failed):,} billing profiles.")
-
-
-class Bar:
-    """On a terminal one line that is written over; silence in a log."""
-
-    def __init__(self, command: BaseCommand, whole: int) -> None:
-        self.out, self.whole, self.started = command.stderr, whole, time.monotonic()
-        self.is_shown = command.stderr.isatty()
-
-    def show(self, done: int) -> None:
-        if self.is_shown:
-            share = min(100, 100 * done // max(self.whole, 1))
-            pace = done / max(time.monotonic() - self.started, 0.001)
-            filled = share * 30 // 100
-            line = f"\r[{'#' * filled}{'.' * (30 - filled)}] {share:3d}%  {done:,} profiles  {pace:,.0f} a second "
-            self.out.write(line, str, ending="")
-            self.out.flush()
-
-    def end(self) -> None:
-        if self.is_shown:
-            self.out.write("", str)
 
 
 def summary(done: Closed, *, dry_run: bool) -> str:
