@@ -119,6 +119,7 @@ ACTIONS: dict[Kind, dict[str, Any]] = {
         "invoice.issued": _("Invoice issued"),
         "invoice.rebilled": _("Invoice voided and billed again"),
         "invoice.voided": _("Invoice voided"),
+        "invoice.written_off": _("Rest of an invoice written off"),
     },
     Kind.MONEY: {
         "autopay.planned_again": _("Automatic charge planned again"),

@@ -161,7 +161,11 @@ def _is_tax_id(number: str) -> bool:
 @register(Tags.security)
 def check_limits(**_options: Any) -> Iterator[CheckMessage]:
     """Otherwise only the customer who meets a wrong limit, or the job that meets a wrong floor, would notice it."""
-    limits = {"PORTAL_CARD_LIMITS": settings.CARD_LIMITS_FOR_WIRE, "PORTAL_DUNNING_FLOORS": settings.DUNNING_FLOORS}
+    limits = {
+        "PORTAL_CARD_LIMITS": settings.CARD_LIMITS_FOR_WIRE,
+        "PORTAL_DUNNING_FLOORS": settings.DUNNING_FLOORS,
+        "PORTAL_WRITE_OFF_LIMITS": settings.WRITE_OFF_LIMITS,
+    }
     for name, currency, amount in [(name, *entry) for name, amounts in limits.items() for entry in amounts.items()]:
         if not is_current_currency(currency):
             yield Error(f"{name}: {currency} is not a currency in use.", id="billing_portal.E002")

@@ -16,7 +16,7 @@ from payments.gateways.registry import gateways
 from payments.operations.autopay import charge_due
 from payments.operations.card_setups import end_abandoned
 from payments.operations.comparison import compare_due
-from payments.operations.integrity import check_books_daily
+from payments.operations.daily_check import check_books_daily
 from payments.operations.methods import detach_due, look_up_cards
 from payments.operations.notifications import announce_due, send_statements, warn_of_expiring_cards
 from payments.operations.reconciliation import reconcile

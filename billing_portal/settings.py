@@ -279,6 +279,9 @@ DISABLE_AFTER_DAYS = env.number("PORTAL_DISABLE_AFTER_DAYS", 30, at_least=1)
 # invoice: by currency, in major units. Currencies that are not named have the smallest amount that the first gateway
 # can charge.
 DUNNING_FLOORS = env.mapping("PORTAL_DUNNING_FLOORS")
+# The most that staff may write off of what is left of an invoice, likewise. Currencies that are not named have the
+# floor of dunning.
+WRITE_OFF_LIMITS = {"EUR": "5.00", **env.mapping("PORTAL_WRITE_OFF_LIMITS")}
 SMALLEST_CHARGES = "payments.gateways.registry.smallest_charges"
 
 # What becomes of charges that are not invoiced when staff close their billing profile.

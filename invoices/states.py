@@ -9,7 +9,10 @@ from typing import NamedTuple
 
 from django.db import models
 from django.utils.translation import gettext_lazy as _
-from django.utils.translation import pgettext_lazy
+from django.utils.translation import gettext_noop, pgettext_lazy
+
+# What an invoice was paid with last, when staff wrote off the rest; translated where it is shown.
+WRITTEN_OFF = gettext_noop("Rest written off")
 
 
 class InvoiceStatus(models.TextChoices):

@@ -233,6 +233,7 @@ DETAILS = {
     "credit_note.issued": {"invoice": "INV-000001", "total": 9000, "applied": 8000, "reason": "As agreed"},
     "invoice.issued": {"total": 9000},
     "invoice.drafted": {"total": 9000},
+    "invoice.written_off": {"reason": "As agreed", **AMOUNT},
     "invoice.voided": {"reason": "As agreed", "credit_note": "CN-000001"},
     "invoice.rebilled": {"draft": 12},
     "autopay.stopped": {"reason": "no_card"},

@@ -106,7 +106,8 @@ def credit_note_view(model_admin: admin.ModelAdmin, request: HttpRequest, pk: in
         applied = min(total, invoice.amount_due)
         page["facts"] += [
             (_("Amount credited"), total), (_("Due now"), invoice.amount_due),
-            (_("Due afterwards"), invoice.amount_due - applied), (_("Kept as a credit"), total - applied),
+            (_("Due afterwards"), invoice.amount_due - applied),
+            (_("Kept as a credit"), total - min(total, invoice.amount_due + invoice.written_off)),
             (_("Reason"), reason),
         ]  # fmt: skip
         hide_fields(form)

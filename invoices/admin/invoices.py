@@ -20,7 +20,9 @@ from django.utils.translation import gettext as _now
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext, pgettext_lazy
 
-from accounts.admin.base import PortalAdmin, access_of_staff
+from accounts.access import Access
+from accounts.admin.base import access_of_staff
+from accounts.admin.staff_actions import StaffActionAdmin
 from accounts.operations.profiles import CurrencyChanged, keep_currencies
 from billing_portal.core.spelling import Compact
 from billing_portal.core.staff_pages import confirm
@@ -28,6 +30,7 @@ from invoices.admin import base
 from invoices.admin.base import ReasonForm, money_column
 from invoices.admin.credit_notes import credit_note_view
 from invoices.admin.lines import InvoiceTaxesInline, LinesInline, may_change
+from invoices.admin.write_offs import WRITING_OFF
 from invoices.documents.invoice import seller_tax_text
 from invoices.models import Invoice
 from invoices.money import Money
@@ -35,6 +38,7 @@ from invoices.numbering import named
 from invoices.operations.credits import CannotCredit, apply_credits
 from invoices.operations.issuing import CannotIssue, issue_many, recompute_draft
 from invoices.operations.voiding import CannotVoid, rebill, void
+from invoices.operations.write_offs import CannotWriteOff, write_off_rest
 from invoices.remittances import without_account
 from invoices.states import InvoiceStatus, Label, WrongState
 
@@ -43,7 +47,8 @@ from invoices.states import InvoiceStatus, Label, WrongState
 MAX_SECONDS, BATCH, MAX_REFUSALS = 12, 50, 20
 WRITTEN = ("kind", "period_start_on", "period_end_on", "po_number", "source_reference")
 SUMS = (
-    "charges", "tax", "total", "seller_tax", "credited", "paid", "paid_before", "paid_back", "charged_back",
+    "charges", "tax", "total", "seller_tax", "credited", "written_off", "paid", "paid_before", "paid_back",
+    "charged_back",
     "amount_due",
 )  # fmt: skip
 FACTS = (
@@ -245,7 +250,7 @@ class DraftForm(forms.ModelForm):
 
 
 @admin.register(Invoice)
-class InvoiceAdmin(PortalAdmin):
+class InvoiceAdmin(StaffActionAdmin):
     form = DraftForm
     inlines = (LinesInline,)  # once there is a profile, which says in which currency and for which sections
     actions = (issue_selected, void_selected, rebill_selected, apply_credits_selected)
@@ -258,7 +263,7 @@ class InvoiceAdmin(PortalAdmin):
     date_hierarchy = "issued_on"
     ordering = ("-pk",)
     show_full_result_count = False
-    refusals = (CannotIssue, CurrencyChanged, WrongState)
+    refusals = (CannotIssue, CannotWriteOff, CurrencyChanged, WrongState)
     search_fields = (
         "number", "source_reference", "profile__name", "profile__code", "profile__account__name",
         "profile__account__company",
@@ -270,6 +275,7 @@ class InvoiceAdmin(PortalAdmin):
     tax = money_column("tax_minor", _("tax"))
     total = money_column("total_minor", _("total"))
     credited = money_column("credited_minor", _("credits and credit notes"))
+    written_off = money_column("written_off", _("of which written off"))
     paid = money_column("paid_minor", _("paid"))
     paid_before = money_column("paid_before_minor", _("paid before the import"))
     paid_back = money_column("refunded", _("refunded"))
@@ -317,6 +323,11 @@ class InvoiceAdmin(PortalAdmin):
     def get_urls(self) -> list[URLPattern]:
         view = self.admin_site.admin_view(partial(credit_note_view, self))
         return [path("<int:pk>/credit-note/", view, name="invoices_invoice_credit_note"), *super().get_urls()]
+
+    @WRITING_OFF
+    def write_off(self, access: Access, invoice: Invoice, data: dict[str, Any]) -> str:
+        amount = write_off_rest(access=access, invoice_id=invoice.pk, at=timezone.now(), **data)
+        return _now("%(amount)s was written off.") % {"amount": amount}
 
     def get_search_results(
         self, request: HttpRequest, queryset: QuerySet[Invoice], search_term: str

@@ -100,6 +100,8 @@ class Invoice(models.Model):
     credited_at_issue_minor = models.BigIntegerField(
         _("credits applied at issue"), default=0, db_default=0, editable=False
     )
+    # The part of it that staff wrote off.
+    written_off_minor = models.BigIntegerField(_("written off"), default=0, db_default=0, editable=False)
     paid_minor = models.BigIntegerField(_("paid"), default=0, editable=False)
     # The part of it that was paid before the invoice was imported, of which there is no payment, and the day.
     paid_before_minor = models.BigIntegerField(_("paid before the import"), default=0, db_default=0, editable=False)
@@ -142,6 +144,7 @@ class Invoice(models.Model):
     created_at = models.DateTimeField(_("created"), auto_now_add=True)
 
     total, amount_due = MoneyOf("total_minor"), MoneyOf("amount_due_minor")
+    written_off = MoneyOf("written_off_minor")
     # What we paid back; and what payers' banks took back.
     refunded, charged_back = MoneyOf("refunded_minor", less="charged_back_minor"), MoneyOf("charged_back_minor")
     objects = InvoiceQuerySet.as_manager()
@@ -163,6 +166,10 @@ class Invoice(models.Model):
             CheckConstraint(
                 condition=Q(total_minor__gte=0, credited_minor__gte=0, paid_minor__gte=0, refunded_minor__gte=0),
                 name="invoice_amounts_not_negative",
+            ),
+            CheckConstraint(
+                condition=Q(written_off_minor__gte=0, written_off_minor__lte=F("credited_minor")),
+                name="invoice_written_off_within_credited",
             ),
             CheckConstraint(
                 condition=Q(charged_back_minor__gte=0, charged_back_minor__lte=F("refunded_minor")),

@@ -27,6 +27,7 @@ from invoices.money import Money, percent_of, without_tax
 from invoices.numbering import take_numbers
 from invoices.operations.credits import SETTLED, add_credit, apply_noted, give_credits_back, settle_credited
 from invoices.operations.dunning import lock_profile, reinstate
+from invoices.operations.write_offs import undo_write_off
 from invoices.payability import wait_text
 from invoices.states import InvoiceStatus
 from invoices.tax import Tax
@@ -202,6 +203,8 @@ def credit_note(
     if total > left:
         raise CannotCorrect(_("That is more than what is left of the invoice."))
     lock_profile(invoice.profile)
+    due = invoice.open_minor if invoice.status == InvoiceStatus.OPEN else 0
+    undo_write_off(invoice, most_minor=total - due, at=at)
     due = invoice.open_minor if invoice.status == InvoiceStatus.OPEN else 0
     given_back = _give_back(invoice, total - due, access=access, at=at, note=reason.strip())
     note = write_note(

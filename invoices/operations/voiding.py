@@ -16,6 +16,7 @@ from invoices.operations.credit_notes import rest_of, write_note
 from invoices.operations.credits import give_credits_back
 from invoices.operations.dunning import lock_profile, reinstate
 from invoices.operations.issuing import compute_sums, create_drafts
+from invoices.operations.write_offs import undo_write_off
 from invoices.payability import wait_text
 from invoices.states import InvoiceStatus, check_move
 
@@ -57,6 +58,7 @@ def void(*, access: Access, invoice_id: int, reason: str, at: datetime) -> Invoi
     if rest.total_minor <= 0:
         raise CannotVoid(_("This invoice has already been credited in full."))
     lock_profile(invoice.profile)
+    undo_write_off(invoice, most_minor=invoice.total_minor, at=at)
     due = invoice.open_minor
     given_back = give_credits_back(invoice, access=access, at=at, note=reason)
     today = seller_day(at)

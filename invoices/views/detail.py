@@ -61,7 +61,8 @@ def invoice_detail(request: HttpRequest, access: Access, number: str) -> HttpRes
             (tax_label(row.as_tax), Money(row.tax_minor, invoice.currency)) for row in invoice.taxes.order_by("pk")
         ],
         "seller_tax": seller_tax_text(invoice, invoice.seller_tax_minor),
-        "credits": Money(noted_minor - invoice.credited_minor, invoice.currency),
+        "credits": Money(noted_minor + invoice.written_off_minor - invoice.credited_minor, invoice.currency),
+        "written_off": -invoice.written_off,
         "noted": Money(-noted_minor, invoice.currency),
         "notes": notes,
         "closing": getattr(invoice, "closing", None),

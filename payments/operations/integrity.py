@@ -5,12 +5,10 @@ Each is asked for some thousand rows at a time (`payments.operations.proofs`), b
 query: what is compared with a row is looked up for that row, never in a list of all.
 """
 
-from datetime import date, datetime, timedelta
+from datetime import date, datetime
 from itertools import islice
-from time import monotonic
 from typing import Any
 
-import structlog
 from django.db.models import (
     BigIntegerField,
     Case,
@@ -31,10 +29,8 @@ from django.db.models.functions import Cast, Coalesce, Concat, NullIf
 from accounts.models import BillingProfile
 from billing_portal.core.append_only import ERASED
 from billing_portal.core.database import snapshot
-from billing_portal.core.leases import claim
-from billing_portal.core.time_zones import seller_day
 from invoices.fingerprints import wrong_documents
-from invoices.ledger import CUSTOMER_CREDIT, RECEIVABLE
+from invoices.ledger import CUSTOMER_CREDIT, RECEIVABLE, WRITE_OFF
 from invoices.models import (
     Charge,
     Credit,
@@ -51,8 +47,6 @@ from invoices.models import (
 )
 from invoices.states import InvoiceStatus
 from payments.models import (
-    AutomaticCharge,
-    BooksCheck,
     Dispute,
     DisputeAllocation,
     Payment,
@@ -61,6 +55,7 @@ from payments.models import (
     Refund,
     RefundAllocation,
 )
+from payments.operations.automatic_proofs import AUTOMATIC
 from payments.operations.balances import (
     unbooked_disputes,
     unbooked_payments,
@@ -72,11 +67,9 @@ from payments.operations.balances import (
     wrong_taxes,
 )
 from payments.operations.carried import CARRIED, wrong_settlements
-from payments.operations.proofs import MAX_SHOWN, Progress, of_rows, of_sentence, prove
+from payments.operations.proofs import MAX_SHOWN, Progress, of_rows, of_sentence, prove, subquery_sum
 from payments.operations.unattended import UNATTENDED, put_off, wrong_periods
 from payments.states import OPEN, REFUND_OPEN, DisputeStatus, PaymentStatus, RefundStatus
-
-log = structlog.get_logger("portal.payments")
 
 PROOFS = [
     of_rows(BillingProfile, wrong_periods),
@@ -88,9 +81,7 @@ PROOFS = [
     of_rows(CreditNoteTax, wrong_note_taxes),
     of_rows(PeriodClosing, wrong_settlements),
 ]
-Kind, Plan = CreditEntry.Kind, AutomaticCharge.Status
-# A check that takes longer has lost its process.
-MAX_CHECK = timedelta(hours=1)
+Kind = CreditEntry.Kind
 
 
 def check_books(
@@ -104,34 +95,15 @@ def check_books(
     it is done, and of how much.
     """
     late = put_off(at) if at is not None else {}
-    proofs = [of_sentence(sentence, wrong) for sentence, wrong in (CHECKS | CARRIED | UNATTENDED | late).items()]
+    proofs = [
+        of_sentence(sentence, wrong) for sentence, wrong in (CHECKS | AUTOMATIC | CARRIED | UNATTENDED | late).items()
+    ]
     with snapshot():
         found = [wrong_documents(since=since, progress=progress)]
         if since is None:
             found += [wrong_balances(), wrong_decisions()]
         problems = [problem for problems in found for problem in islice(problems, MAX_SHOWN)]
         return problems + prove([*PROOFS, *proofs], since=since, progress=progress)
-
-
-def check_books_daily(*, at: datetime) -> int:
-    """Proves the books once a day, for staff; one worker does it, and again what was not finished within an hour.
-    Returns how many differences it found."""
-    check, is_new = BooksCheck.objects.get_or_create(day=seller_day(at), defaults={"started_at": at})
-    was_killed = check.finished_at is None and check.started_at <= at - MAX_CHECK
-    if not is_new and not (was_killed and claim(check, "started_at", until=at)):
-        return 0
-    began = monotonic()
-    check.problems = check_books(at=at)
-    check.finished_at = at + timedelta(seconds=monotonic() - began)
-    check.save(update_fields=["problems", "finished_at"])
-    if check.problems:
-        log.error("books do not add up", differences=len(check.problems))
-    return len(check.problems)
-
-
-def subquery_sum(rows: QuerySet[Any], by: str, column: Any) -> Coalesce:
-    sums = rows.filter(**{by: OuterRef("pk")}).order_by().values(by).annotate(sum=Sum(column)).values("sum")
-    return Coalesce(Subquery(sums, output_field=BigIntegerField()), Value(0))
 
 
 def differ(one: str, other: str) -> Q:
@@ -161,10 +133,7 @@ NOTES, DISPUTES, TAKEN_PARTS = CreditNote.objects.all(), Dispute.objects.all(), 
 LINES, NOTE_LINES = InvoiceLine.objects.all(), CreditNoteLine.objects.all()
 TAXES, NOTE_TAXES = InvoiceTax.objects.all(), CreditNoteTax.objects.all()
 CLOSINGS, CLOSED = PeriodClosing.objects.all(), PeriodClosing.objects.filter(profile=OuterRef("profile"))
-PLANNED = Invoice.objects.filter(autopay_on__isnull=False)
-PLANS = AutomaticCharge.objects.all()
 TAKEN = ALLOCATIONS.filter(payment__status=PaymentStatus.SUCCEEDED)
-CHARGED = TAKEN.filter(payment__is_automatic=True)
 
 paid = Invoice.objects.annotate(
     paid=subquery_sum(TAKEN, "invoice", F("amount_minor") - F("refunded_minor")),
@@ -224,6 +193,8 @@ owed = Invoice.objects.annotate(
     billed=subquery_sum(TRANSFERS.filter(kind=Transfer.Kind.INVOICE, debit=RECEIVABLE), "invoice", "amount_minor")
     - subquery_sum(TRANSFERS.filter(kind=Transfer.Kind.INVOICE, credit=RECEIVABLE), "invoice", "amount_minor"),
     left=F("total_minor") - F("credited_minor") - F("paid_minor"),
+    lost=subquery_sum(TRANSFERS.filter(debit=WRITE_OFF), "invoice", "amount_minor")
+    - subquery_sum(TRANSFERS.filter(credit=WRITE_OFF), "invoice", "amount_minor"),
 )
 kept = Credit.objects.annotate(
     kept=subquery_sum(TRANSFERS.filter(credit=CUSTOMER_CREDIT), "lot", "amount_minor")
@@ -282,9 +253,6 @@ told = Payment.objects.filter(status=PaymentStatus.SUCCEEDED).annotate(
 )
 last_end = PeriodClosing.objects.filter(profile=OuterRef("pk")).order_by("-end_on").values("end_on")[:1]
 closed_profiles = BillingProfile.objects.annotate(end=Subquery(last_end)).filter(end__isnull=False)
-own_payment = ALLOCATIONS.filter(
-    payment=OuterRef("last_payment"), invoice=OuterRef("invoice"), payment__is_automatic=True
-)
 
 # A sentence about a wrong row, with its columns in braces, and the rows that are wrong.
 CHECKS: dict[str, QuerySet[Any]] = {
@@ -300,6 +268,9 @@ CHECKS: dict[str, QuerySet[Any]] = {
     "Invoice {number}: {left} of {total_minor} is left to pay, in the ledger {owed} of {billed}.": owed.exclude(
         status=InvoiceStatus.DRAFT
     ).exclude(left=F("owed"), total_minor=F("billed")),
+    "Invoice {number}: {written_off_minor} of it is written off, in the ledger {lost}.": owed.exclude(
+        written_off_minor=F("lost")
+    ),
     # What was handed out of days that had ended is what the ledger says of them now.
     "Statement of {profile__code} from {first_on} to {last_on}: it began with {opening_minor} and ended with"
     " {closing_minor}, in the ledger {before} and {until}.": KeptStatement.objects.annotate(
@@ -364,8 +335,8 @@ CHECKS: dict[str, QuerySet[Any]] = {
     " {moved}.": lots.exclude(has_right_source & Q(back=F("moved"))),
     # Credited on an invoice = what lots gave to it and did not get back + what credit notes took off it.
     "Invoice {number}: credited is {credited_minor}, of which {credited_at_issue_minor} at issue; credits gave"
-    " {used} and credit notes {noted}.": credited.exclude(
-        credited_minor=F("noted") + F("used"), credited_at_issue_minor__range=(0, F("applied"))
+    " {used} and credit notes {noted}, written off is {written_off_minor}.": credited.exclude(
+        credited_minor=F("noted") + F("used") + F("written_off_minor"), credited_at_issue_minor__range=(0, F("applied"))
     ),
     "Invoice {number}: {given} went back to credits, its credit notes say {by_notes}.": credited.filter(
         credit_notes__isnull=False
@@ -413,27 +384,6 @@ CHECKS: dict[str, QuerySet[Any]] = {
     "Billing profile {code}: closed up to {end}, but invoiced up to {billed_until_on}.": closed_profiles.exclude(
         end=F("billed_until_on")
     ),
-    # Only an open invoice has a day on which it is charged, and its plan, if it was taken up, is not over.
-    "Invoice {number}: it is {status}, and yet to be charged on {autopay_on}.": PLANNED.exclude(
-        status=InvoiceStatus.OPEN
-    ),
-    "Invoice {number}: it is to be charged on {autopay_on}, but its plan is not a planned one.": PLANNED.filter(
-        automatic_charge__isnull=False
-    ).exclude(automatic_charge__status=Plan.PLANNED),
-    # A plan that waits, or is done, names an automatic payment of its invoice; one that is done was paid by one.
-    "Invoice {invoice__number}: its automatic charge is {status}, but names no payment.": PLANS.filter(
-        status__in=(Plan.WAITING, Plan.DONE), last_payment=None
-    ),
-    "Invoice {invoice__number}: its automatic charge names {last_payment__reference},"
-    " which is another's.": PLANS.filter(~Exists(own_payment), last_payment__isnull=False),
-    "Invoice {invoice__number}: its automatic charge is done, but no automatic payment succeeded.": PLANS.filter(
-        ~Exists(CHARGED.filter(invoice=OuterRef("invoice"))), status=Plan.DONE
-    ),
-    # An invoice holds no more of automatic payments than it came to. It may hold several: what was refunded in part, or
-    # paid by a check that bounced, is charged again when staff say so.
-    "Invoice {number}: automatic payments hold {held} of it, its total is {total_minor}.": Invoice.objects.annotate(
-        held=subquery_sum(CHARGED, "invoice", F("amount_minor") - F("refunded_minor"))
-    ).filter(held__gt=F("total_minor")),
     # Each movement of a credit, and each note, has its own transfer, by key.
     "Credit {credit}: entry {pk}, {kind}, is not booked.": own_entries.filter(
         ~Exists(booked("credit_entry").filter(lot=OuterRef("credit")))
@@ -489,15 +439,6 @@ CHECKS: dict[str, QuerySet[Any]] = {
     "Payment {reference}: its card is of another billing profile.": Payment.objects.filter(
         method__isnull=False
     ).exclude(method__profile=F("profile")),
-    "Invoice {invoice__number}: its automatic charge is of another billing profile.": PLANS.exclude(
-        profile=F("invoice__profile")
-    ),
-    "Invoice {invoice__number}: {payment__reference} was automatic, but it has no plan.": ALLOCATIONS.filter(
-        payment__is_automatic=True, invoice__isnull=False, invoice__automatic_charge=None
-    ),
-    "Invoice {invoice__number}: its automatic charge is {status}, its payment is still open.": PLANS.filter(
-        last_payment__status__in=OPEN
-    ).exclude(status=Plan.WAITING),
     "Payment {reference}: it has ended, at no time.": Payment.objects.filter(finished_at=None).exclude(status__in=OPEN),
     "Refund {pk}: it has ended, at no time.": Refund.objects.filter(finished_at=None).exclude(status__in=REFUND_OPEN),
     "Dispute {gateway_id}: the history of its payment does not tell of it.": DISPUTES.filter(~Exists(dispute_events)),
@@ -505,8 +446,5 @@ CHECKS: dict[str, QuerySet[Any]] = {
         Invoice.objects.annotate(at_issue=-subquery_sum(applied_at_issue, "invoice", "amount_minor")).exclude(
             credited_at_issue_minor=F("at_issue")
         )
-    ),
-    "Invoice {invoice__number}: its automatic charge names a payment, but was never tried.": PLANS.filter(
-        tries=0, last_payment__isnull=False
     ),
 }

@@ -267,7 +267,7 @@ def _new_invoice_context(invoice: Invoice) -> dict[str, Any]:
 def _settled_by(invoice: Invoice) -> str:
     if invoice.amount_due_minor:
         return ""
-    return "credits" if invoice.credited_minor == invoice.total_minor else "payment"
+    return "credits" if invoice.credited_minor - invoice.written_off_minor == invoice.total_minor else "payment"
 
 
 def notify_expiring_card(method: PaymentMethod, *, at: datetime) -> None:

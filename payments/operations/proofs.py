@@ -12,7 +12,8 @@ from itertools import batched, islice
 from string import Formatter
 from typing import Any, NamedTuple
 
-from django.db.models import Exists, Model, OuterRef, Q, QuerySet
+from django.db.models import BigIntegerField, Exists, Model, OuterRef, Q, QuerySet, Subquery, Sum, Value
+from django.db.models.functions import Coalesce
 from django.utils import timezone
 
 from accounts.models import BillingProfile
@@ -82,6 +83,12 @@ def of_rows(model: type[Model], wrong: Callable[[QuerySet[Any]], Iterable[str]])
     """A function that looks at rows by itself."""
     rows = model._default_manager.all()
     return Proof(model, lambda part: wrong(rows.filter(part)))
+
+
+def subquery_sum(rows: QuerySet[Any], by: str, column: Any) -> Coalesce:
+    """The sum of a column of the rows that belong to the outer one."""
+    sums = rows.filter(**{by: OuterRef("pk")}).order_by().values(by).annotate(sum=Sum(column)).values("sum")
+    return Coalesce(Subquery(sums, output_field=BigIntegerField()), Value(0))
 
 
 def prove(proofs: Sequence[Proof], *, since: date | None, progress: Progress) -> list[str]:

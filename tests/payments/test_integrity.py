@@ -15,7 +15,8 @@ from invoices.models import Invoice, Transfer
 from invoices.money import Money
 from payments.models import AutomaticCharge, BooksCheck, Payment
 from payments.operations.autopay import plan_again
-from payments.operations.integrity import check_books, check_books_daily
+from payments.operations.daily_check import check_books_daily
+from payments.operations.integrity import check_books
 from payments.operations.refunds import refund
 from tests.factories import NOW, issued
 from tests.payments.acts import at_once, books_are_clean, card, press_pay, staff, state

@@ -3,7 +3,8 @@ ledger, the invoice, the credits and the statement say the same.
 
 A history is drawn at random: the card payment succeeds, at once or late, refunds are made at the provider and fail or
 arrive, the payer's bank disputes it, takes the money and returns it, wires pay it again and bounce, a credit note takes
-something off, staff write off what is found nowhere. A sum that knows nothing of order says what must come out.
+something off, staff write off what is found nowhere and what little is left to pay. A sum that knows nothing of order
+says what must come out.
 
 `make histories` lives through 20,000 of them on each database.
 """
@@ -25,6 +26,7 @@ from django.db.models import Sum
 from invoices.models import Credit, Invoice, Transfer
 from invoices.money import Money
 from invoices.operations.credit_notes import CannotCorrect, credit_note
+from invoices.operations.write_offs import CannotWriteOff, write_off_rest
 from payments.gateways import base
 from payments.gateways.base import Outcome, Result
 from payments.models import Dispute, Payment, PaymentEvent, Refund
@@ -41,6 +43,8 @@ pytestmark = pytest.mark.django_db
 
 WEBHOOK = PaymentEvent.Source.WEBHOOK
 AMOUNT = 12000
+# What may come before the card's money.
+WITHOUT_THE_CARD = {"succeed", "wire", "bounce", "note", "forgive"}
 HISTORIES = int(os.environ.get("HISTORIES", "60"))
 
 
@@ -54,7 +58,7 @@ class History:
         # What the facts come to, whatever their order: taken from the card and the bank, taken off by credit notes.
         self.has_succeeded = False
         self.claims: Counter[str] = Counter()
-        self.wired = self.noted = 0
+        self.wired = self.noted = self.forgiven = 0
 
     @property
     def at(self):
@@ -115,31 +119,41 @@ class History:
             if claim.unmatched:
                 write_off(access=self.staff, claim=claim, shown=claim.unmatched, reason="No use", at=self.at)
 
+    def forgive(self, _name, _amount):
+        """Staff write off what is left of the invoice, if it is little; refused otherwise."""
+        due = Invoice.objects.get(pk=self.invoice.pk).amount_due
+        with suppress(CannotWriteOff):
+            rest = write_off_rest(access=self.staff, invoice_id=self.invoice.pk, shown=due, reason="No use", at=self.at)
+            self.forgiven += rest.minor
+
     def note(self, _name, amount):
         """Refused while a payment is on its way or disputed; then nothing of it is booked."""
-        line = self.invoice.lines.get().pk
+        line, due = self.invoice.lines.get().pk, Invoice.objects.get(pk=self.invoice.pk).amount_due_minor
         with suppress(CannotCorrect):
             credit_note(
                 access=self.staff, invoice_id=self.invoice.pk, amounts={line: amount.minor}, reason="Billed too much",
                 today=NOW.date(), at=self.at,
             )  # fmt: skip
             self.noted += amount.minor
+            # What was forgiven is not owed, as far as the note goes beyond what is due.
+            self.forgiven -= min(self.forgiven, max(0, amount.minor - due))
 
     def check(self, *, books: bool = True) -> None:
         claimed = sum(self.claims.values())
         card_money = AMOUNT if self.has_succeeded else 0
         taken = min(card_money, claimed)
-        owed = AMOUNT - self.noted - self.wired - (card_money - taken)
+        owed = AMOUNT - self.noted - self.forgiven - self.wired - (card_money - taken)
         invoice = Invoice.objects.get(pk=self.invoice.pk)
         kept = Credit.objects.aggregate(kept=Sum("remaining_minor", default=0))["kept"]
         transfers = Transfer.objects.filter(profile=self.profile)
         assert invoice.amount_due_minor - kept == owed
-        if not self.noted and not Payment.objects.filter(channel="wire").exists():
+        if not self.noted and not self.forgiven and not Payment.objects.filter(channel="wire").exists():
             assert min(invoice.amount_due_minor, kept) == 0
-        assert transfers.balance("unmatched") + transfers.balance("write_off") == claimed - taken
+        assert transfers.balance("unmatched") + transfers.balance("write_off") == claimed - taken + self.forgiven
         claims = [*Refund.objects.exclude(status="failed"), *Dispute.objects.filter(status="lost")]
         assert transfers.balance("unmatched") == sum(claim.unmatched.minor for claim in claims)
-        assert transfers.balance("write_off") == sum(claim.written_off_minor for claim in claims)
+        assert transfers.balance("write_off") == sum(claim.written_off_minor for claim in claims) + self.forgiven
+        assert invoice.written_off_minor == self.forgiven
         assert transfers.balance("clearing:sandbox") == card_money - claimed
         assert transfers.balance("bank") == self.wired
         assert transfers.balance("receivable") == invoice.amount_due_minor
@@ -152,7 +166,7 @@ def draw(chance: Random) -> list[str]:
     """A history in an order in which a provider can tell it: the card's money comes before it goes back."""
     chains = [["succeed"]]
     for name in range(chance.randint(0, 2)):
-        chain = [f"refund:{name}:{chance.choice([2000, 5000, 12000])}"]
+        chain = [f"refund:{name}:{chance.choice([300, 2000, 5000, 12000])}"]
         chain += chance.choice([[], [f"refund_arrives:{name}"], [f"refund_fails:{name}"]])
         if chain[1:] == [f"refund_arrives:{name}"] and chance.random() < 0.3:
             chain.append(f"refund_fails:{name}")
@@ -164,17 +178,19 @@ def draw(chance: Random) -> list[str]:
         )
         chains.append([f"{word}:{name}:{minor}" for word in words])
     for name in range(chance.randint(0, 2)):
-        minor = chance.choice([3000, 12000])
+        minor = chance.choice([3000, 11700, 12000])
         chains.append([f"wire:{name}:{minor}", *chance.choice([[], [f"bounce:{name}:{minor}"]])])
     if chance.random() < 0.3:
-        chains.append([f"note:0:{chance.choice([1000, 12000])}"])
+        chains.append([f"note:0:{chance.choice([100, 1000, 11800, 12000])}"])
+    if chance.random() < 0.5:
+        chains.append(["forgive"] * chance.randint(1, 3))
     if chance.random() < 0.4:
         chains.append(["write_off"] * chance.randint(1, 2))
     history: list[str] = []
     while any(chains):
         ready = [
             chain for chain in chains
-            if chain and ("succeed" in history or chain[0].partition(":")[0] in {"succeed", "wire", "bounce", "note"})
+            if chain and ("succeed" in history or chain[0].partition(":")[0] in WITHOUT_THE_CARD)
         ]  # fmt: skip
         history.append(chance.choice(ready).pop(0))
     return history
