@@ -147,6 +147,8 @@ ACTIONS: dict[Kind, dict[str, Any]] = {
         "payment.recorded": _("Payment recorded"),
         "payment.returned": _("Payment returned"),
         "payment.succeeded": _("Payment succeeded"),
+        "payout.recorded": _("Payout of a payment provider recorded"),
+        "payout.taken_back": _("Payout of a payment provider taken back"),
         "refund.failed": _("Refund failed"),
         "refund.looked_up": _("Refund looked up at the payment provider"),
         "refund.pending": _("Refund on its way"),
@@ -191,6 +193,7 @@ METHODS = {
 FACTS = {
     "amount": _("Amount"),
     "amount_minor": _("Amount"),
+    "fees_minor": _("Fees"),
     "total": _("Total"),
     "totals": _("Total"),
     "applied": _("Taken off the invoice"),
@@ -225,7 +228,7 @@ FACTS = {
     "draft": _("Number of the draft"),
     "erased": _("Erased"),
 }
-AMOUNTS = {"amount", "amount_minor", "total", "applied", "taken_minor"}
+AMOUNTS = {"amount", "amount_minor", "total", "applied", "taken_minor", "fees_minor"}
 # What an erasure counted.
 ERASED = {
     "mails": _("mails"),

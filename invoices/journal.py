@@ -11,12 +11,14 @@ from datetime import date, datetime, timedelta
 from django.db.models import Q, QuerySet, Sum
 
 from billing_portal.core.time_zones import seller_day
-from invoices.ledger import RECEIVABLE
+from invoices.ledger import BANK, FEES, RECEIVABLE
 from invoices.models import LedgerAccount, Transfer
+from invoices.models.ledger import PAYOUTS
 from invoices.money import Money
 
 # A run that began before midnight books on the day it began, and may take that long to commit.
 UNTIL_BOOKED = timedelta(hours=6)
+CLEARING = "clearing:"
 # The last day of each column of the ageing list but the last, in days after the due date.
 AGES = (0, 30, 60, 90)
 
@@ -88,3 +90,34 @@ def receivables_by_age(on: date) -> Iterator[Ageing]:
         owed[code, name, currency][sum(late > days for days in AGES)] += int(minor)
     for (code, name, currency), parts in sorted(owed.items(), key=lambda item: (item[0][2], item[0][1])):
         yield Ageing(code, name, [Money(minor, currency) for minor in parts])
+
+
+@dataclass(frozen=True, slots=True)
+class Clearing:
+    """What a payment provider held of ours at the end of a day: what payments brought less what went back, less what it
+    paid out to our bank and what it kept for itself."""
+
+    provider: str
+    booked: Money
+    paid_out: Money
+    fees: Money
+
+    @property
+    def held(self) -> Money:
+        return self.booked - self.paid_out - self.fees
+
+
+def held_by_providers(on: date) -> list[Clearing]:
+    """Of each provider and currency with which anything was booked up to and including a day."""
+    sums: dict[tuple[str, str], list[int]] = defaultdict(lambda: [0, 0, 0])
+    for column, other, sign in (("debit", "credit", 1), ("credit", "debit", -1)):
+        rows = Transfer.objects.filter(booked_on__lte=on, **{f"{column}__startswith": CLEARING}).order_by()
+        parts = rows.values_list(column, "currency", "kind", other).annotate(Sum("amount_minor"))
+        for account, currency, kind, other_side, minor in parts:
+            column_of = {BANK: 1, FEES: 2} if kind in PAYOUTS else {}
+            part = column_of.get(other_side, 0)
+            sums[account.removeprefix(CLEARING), currency][part] += (-sign if part else sign) * int(minor)
+    return [
+        Clearing(provider, *(Money(minor, currency) for minor in parts))
+        for (provider, currency), parts in sorted(sums.items())
+    ]

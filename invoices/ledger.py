@@ -20,6 +20,8 @@ from invoices.money import Money
 
 RECEIVABLE, CUSTOMER_CREDIT = "receivable", "customer_credit"
 REVENUE, GOODWILL, BANK = "revenue", "goodwill", "bank"
+# What providers keep of what they pay out.
+FEES = "fees"
 # What was paid before the invoice came into this portal; money that went and fits nothing yet; and what of it is lost.
 OPENING, UNMATCHED, WRITE_OFF = "opening", "unmatched", "write_off"
 
@@ -36,7 +38,7 @@ def transfer(
     debit: str,
     credit: str,
     key: str,
-    profile_id: int,
+    profile_id: int | None,
     at: datetime,
     invoice_id: int | None = None,
     lot_id: int | None = None,

@@ -255,6 +255,8 @@ DETAILS = {
     "refund.": AMOUNT,
     "refund.started": {"reason": "As agreed", **AMOUNT},
     "refund.looked_up": {},
+    "payout.recorded": {"fees_minor": 150, **AMOUNT},
+    "payout.taken_back": {"fees_minor": 150, "reason": "Wrong amount", **AMOUNT},
     "refund.written_off": {"gateway_id": "re-1", "reason": "As agreed", **AMOUNT},
     "hold.released": {"reason": "They called"},
     "method.": {"method": 7},

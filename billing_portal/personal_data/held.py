@@ -260,6 +260,7 @@ KEPT = {
         "payments.Dispute": "gateway_id reason",
         "payments.GatewayDifference": "gateway_id theirs ours",
         "payments.Refund": "gateway_id",
+        "payments.Payout": "reference",
         "payments.MethodSetup": "setup_id next_url",
         "payments.Detachment": "gateway_method last_error",
     },

@@ -20,7 +20,14 @@ from django.utils.translation import pgettext
 from accounts.admin.base import NoDeleteAdmin, ReadOnlyAdmin
 from billing_portal.core.time_zones import month_before
 from invoices.admin.base import money_column
-from invoices.journal import account_codes, journal, last_closed_day, receivables_by_age, trial_balance
+from invoices.journal import (
+    account_codes,
+    held_by_providers,
+    journal,
+    last_closed_day,
+    receivables_by_age,
+    trial_balance,
+)
 from invoices.models import LedgerAccount, Transfer
 from invoices.money import Money
 from invoices.views.downloads import Cell, table_response
@@ -78,7 +85,8 @@ def journal_table(first_on: date, last_on: date) -> tuple[Head, Rows]:
         for row in journal(first_on, last_on).iterator(chunk_size=2000):
             yield [
                 row.booked_on, row.debit, codes.get(row.debit, ""), row.credit, codes.get(row.credit, ""), row.amount,
-                row.currency, str(row.get_kind_display()), row.profile.code, str(row.invoice or ""), row.reference,
+                row.currency, str(row.get_kind_display()), row.profile.code if row.profile else "",
+                str(row.invoice or ""), row.reference,
                 row.key,
             ]  # fmt: skip
 
@@ -124,10 +132,29 @@ def age_table(_first_on: date, last_on: date) -> tuple[Head, Rows]:
     return head, rows()
 
 
+def provider_table(_first_on: date, last_on: date) -> tuple[Head, Rows]:
+    """What each payment provider has of ours, by currency."""
+    head = [
+        _now("Payment provider"), _now("Currency"), _now("Booked"), _now("Paid out"), _now("Fees"),
+        _now("Still at the provider"),
+    ]  # fmt: skip
+
+    def rows() -> Rows:
+        for row in held_by_providers(last_on):
+            yield [row.provider, row.booked.currency, row.booked, row.paid_out, row.fees, row.held]
+
+    return head, rows()
+
+
 # The title of each, its table, and what a page without rows says.
 REPORTS = {
     "journal": (_("Journal"), journal_table, _("Nothing was booked on these days.")),
     "trial-balance": (_("Trial balance"), balance_table, _("Nothing was booked up to that day.")),
+    "providers": (
+        _("Money at payment providers"),
+        provider_table,
+        _("Nothing was booked with a provider up to that day."),
+    ),
     "receivables": (_("Receivables by age"), age_table, _("No customer owed anything at the end of that day.")),
 }
 SHOWN_AT_MOST = 500

@@ -482,7 +482,7 @@ class Migration(migrations.Migration):
             name='Transfer',
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('kind', models.CharField(choices=[('invoice', 'Invoice'), ('credit_note', 'Credit note'), ('credit_granted', 'Credit granted'), ('credit_applied', 'Credit applied'), ('credit_given_back', 'Credit given back'), ('credit_taken_back', 'Credit taken back'), ('credit_expired', 'Credit expired'), ('payment', 'Payment'), ('refund', 'Refund'), ('refund_failed', 'Refund that failed'), ('chargeback', 'Taken back by the bank'), ('chargeback_undone', 'Returned by the bank'), ('write_off', 'Written off'), ('returns', 'Returns made a credit')], max_length=20, verbose_name='kind')),
+                ('kind', models.CharField(choices=[('invoice', 'Invoice'), ('credit_note', 'Credit note'), ('credit_granted', 'Credit granted'), ('credit_applied', 'Credit applied'), ('credit_given_back', 'Credit given back'), ('credit_taken_back', 'Credit taken back'), ('credit_expired', 'Credit expired'), ('payment', 'Payment'), ('refund', 'Refund'), ('refund_failed', 'Refund that failed'), ('chargeback', 'Taken back by the bank'), ('chargeback_undone', 'Returned by the bank'), ('write_off', 'Written off'), ('returns', 'Returns made a credit'), ('payout', 'Paid out by the provider'), ('payout_undone', 'Payout taken back')], max_length=20, verbose_name='kind')),
                 ('debit', models.CharField(max_length=40, verbose_name='debit')),
                 ('credit', models.CharField(max_length=40, verbose_name='credit')),
                 ('amount_minor', models.BigIntegerField(verbose_name='amount')),
@@ -493,7 +493,7 @@ class Migration(migrations.Migration):
                 ('reference', models.CharField(blank=True, max_length=200, verbose_name='reference')),
                 ('invoice', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='transfers', to='invoices.invoice', verbose_name='invoice')),
                 ('lot', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='transfers', to='invoices.credit', verbose_name='customer credit')),
-                ('profile', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.PROTECT, related_name='transfers', to='accounts.billingprofile', verbose_name='billing profile')),
+                ('profile', models.ForeignKey(blank=True, db_index=False, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='transfers', to='accounts.billingprofile', verbose_name='billing profile')),
             ],
             options={
                 'verbose_name': 'transfer',
@@ -505,7 +505,7 @@ class Migration(migrations.Migration):
                 'constraints': [
                     models.CheckConstraint(condition=models.Q(('amount_minor__gt', 0)), name='transfer_amount_positive'),
                     models.CheckConstraint(condition=models.Q(('debit', models.F('credit')), _negated=True), name='transfer_between_two_accounts'),
-                    models.CheckConstraint(condition=models.Q(('debit__in', ('receivable', 'customer_credit', 'unmatched')), ('credit__in', ('receivable', 'customer_credit', 'unmatched')), _connector='OR'), name='transfer_of_a_balance_that_is_proven'),
+                    models.CheckConstraint(condition=models.Q(models.Q(('debit__in', ('receivable', 'customer_credit', 'unmatched')), ('profile__isnull', False)), models.Q(('credit__in', ('receivable', 'customer_credit', 'unmatched')), ('profile__isnull', False)), models.Q(('invoice', None), ('kind__in', ('payout', 'payout_undone')), ('lot', None), ('profile', None)), _connector='OR'), name='transfer_of_a_balance_that_is_proven'),
                     models.CheckConstraint(condition=models.Q(models.Q(('debit', 'receivable'), ('credit', 'receivable'), _connector='OR', _negated=True), ('invoice__isnull', False), _connector='OR'), name='transfer_of_a_receivable_names_its_invoice'),
                     models.CheckConstraint(condition=models.Q(models.Q(('debit', 'customer_credit'), ('credit', 'customer_credit'), _connector='OR', _negated=True), ('lot__isnull', False), _connector='OR'), name='transfer_of_credit_names_its_lot'),
                 ],

@@ -20,11 +20,12 @@ from invoices.money import Money
 from invoices.querysets import TransferQuerySet
 
 # Accounts whose balances `check_books` proves for each invoice, each credit and each currency. Every transfer moves one
-# of them, so that none can be added unseen.
+# of them, so that none can be added unseen; but for those of payouts, of which each is proven by its key.
 PROVEN = ("receivable", "customer_credit", "unmatched")
+PAYOUTS = ("payout", "payout_undone")
 # Every account that anything is booked on.
 ACCOUNT = re.compile(
-    r"^(receivable|customer_credit|revenue|goodwill|bank|opening|unmatched|write_off"
+    r"^(receivable|customer_credit|revenue|goodwill|bank|fees|opening|unmatched|write_off"
     r"|tax:[A-Z]+:[0-9.]+|clearing:[a-z0-9_]+)$"
 )
 
@@ -38,8 +39,8 @@ class Transfer(models.Model):
     """An amount that the ``debit`` account receives and the ``credit`` account gives.
 
     Accounts are words: ``receivable`` and ``customer_credit`` of the profile, ``revenue``, ``tax:S:21``,
-    ``clearing:<gateway>``, ``bank``, ``goodwill``, ``opening``, ``unmatched``, ``write_off``. What moves a receivable
-    names its invoice, what moves customers' credit its lot.
+    ``clearing:<gateway>``, ``bank``, ``fees``, ``goodwill``, ``opening``, ``unmatched``, ``write_off``. What moves a
+    receivable names its invoice, what moves customers' credit its lot. All but payouts are of a billing profile.
     """
 
     class Kind(models.TextChoices):
@@ -57,10 +58,14 @@ class Transfer(models.Model):
         CHARGEBACK_UNDONE = "chargeback_undone", _("Returned by the bank")
         WRITE_OFF = "write_off", _("Written off")
         RETURNS = "returns", _("Returns made a credit")
+        PAYOUT = "payout", _("Paid out by the provider")
+        PAYOUT_UNDONE = "payout_undone", _("Payout taken back")
 
+    # Empty for what a provider paid out, which is the money of many.
     profile = models.ForeignKey(
-        BillingProfile, models.PROTECT, related_name="transfers", verbose_name=_("billing profile"), db_index=False
-    )
+        BillingProfile, models.PROTECT, related_name="transfers", verbose_name=_("billing profile"), db_index=False,
+        null=True, blank=True,
+    )  # fmt: skip
     kind = models.CharField(_("kind"), max_length=20, choices=Kind)
     debit = models.CharField(_("debit"), max_length=40)
     credit = models.CharField(pgettext_lazy("side of an account", "credit"), max_length=40)
@@ -89,7 +94,10 @@ class Transfer(models.Model):
             CheckConstraint(condition=Q(amount_minor__gt=0), name="transfer_amount_positive"),
             CheckConstraint(condition=~Q(debit=F("credit")), name="transfer_between_two_accounts"),
             CheckConstraint(
-                condition=Q(debit__in=PROVEN) | Q(credit__in=PROVEN), name="transfer_of_a_balance_that_is_proven"
+                condition=Q(debit__in=PROVEN, profile__isnull=False)
+                | Q(credit__in=PROVEN, profile__isnull=False)
+                | Q(kind__in=PAYOUTS, profile=None, invoice=None, lot=None),
+                name="transfer_of_a_balance_that_is_proven",
             ),
             CheckConstraint(
                 condition=~(Q(debit="receivable") | Q(credit="receivable")) | Q(invoice__isnull=False),

@@ -2,7 +2,7 @@
 
 from payments.models.methods import CardHold, Detachment, MethodSetup, PaymentMethod
 from payments.models.payments import AutomaticCharge, Payment, PaymentAllocation, PaymentEvent
-from payments.models.providers import BooksCheck, GatewayComparison, GatewayDifference, WebhookDelivery
+from payments.models.providers import BooksCheck, GatewayComparison, GatewayDifference, Payout, WebhookDelivery
 from payments.models.reversals import Dispute, DisputeAllocation, Refund, RefundAllocation
 
 __all__ = [
@@ -19,6 +19,7 @@ __all__ = [
     "PaymentAllocation",
     "PaymentEvent",
     "PaymentMethod",
+    "Payout",
     "Refund",
     "RefundAllocation",
     "WebhookDelivery",

@@ -1,11 +1,13 @@
 """What providers tell us: their messages, and what their lists and the portal do not agree about."""
 
 from django.db import models
-from django.db.models import Index, Q, UniqueConstraint
+from django.db.models import CheckConstraint, Index, Q, UniqueConstraint
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import pgettext_lazy
 
 from accounts.models import User
+from billing_portal.core.spelling import Compact
+from invoices.money import MoneyOf
 from payments.models.payments import Payment
 
 
@@ -43,6 +45,45 @@ class WebhookDelivery(models.Model):
 
     def __str__(self) -> str:
         return f"{self.gateway} {self.event_id}"
+
+
+class Payout(models.Model):
+    """What a gateway paid out to our bank, as staff recorded it. Never changed: a mistake is taken back by a row that
+    ``reverses`` it, and then recorded again as the next ``version``."""
+
+    gateway = models.CharField(_("gateway"), max_length=20)
+    currency = models.CharField(_("currency"), max_length=3)
+    # What reached our bank; negative when the provider took it from there.
+    amount_minor = models.BigIntegerField(_("amount"))
+    # What the provider kept besides.
+    fees_minor = models.BigIntegerField(_("fees"), default=0, db_default=0)
+    amount, fees = MoneyOf("amount_minor"), MoneyOf("fees_minor")
+    paid_on = models.DateField(_("paid out on"))
+    reference = models.CharField(_("reference"), max_length=80, help_text=_("Of the payout, as the provider shows it."))
+    version = models.PositiveSmallIntegerField(_("version"), default=1, db_default=1)
+    reverses = models.OneToOneField(
+        "self", models.PROTECT, null=True, blank=True, related_name="reversed_by", verbose_name=_("takes back")
+    )
+    reason = models.CharField(_("reason"), max_length=200, blank=True)
+    created_at = models.DateTimeField(_("recorded"))
+    created_by = models.ForeignKey(
+        User, models.PROTECT, null=True, related_name="+", verbose_name=_("recorded by"), db_index=False
+    )
+
+    class Meta:
+        verbose_name = _("payout")
+        verbose_name_plural = _("payouts")
+        constraints = [
+            CheckConstraint(condition=~Q(amount_minor=0) | Q(fees_minor__gt=0), name="payout_of_something"),
+            CheckConstraint(condition=Q(fees_minor__gte=0), name="payout_fees_not_negative"),
+            CheckConstraint(condition=Q(reverses=None) | ~Q(reason=""), name="payout_taken_back_for_a_reason"),
+            UniqueConstraint(
+                "gateway", Compact("reference"), "version", condition=Q(reverses=None), name="payout_reference_once"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.gateway} {self.reference}"
 
 
 class GatewayComparison(models.Model):

@@ -9,7 +9,7 @@ from django.db.models import Case, Exists, F, OuterRef, Q, QuerySet, Subquery, S
 from django.db.models.functions import Coalesce, Concat
 
 from accounts.models import AuditEntry, WireRequest
-from invoices.ledger import BANK, UNMATCHED, WRITE_OFF
+from invoices.ledger import BANK, FEES, UNMATCHED, WRITE_OFF
 from invoices.models import CreditNoteLine, CreditNoteTax, Invoice, InvoiceTax, Transfer
 from invoices.operations.closing import differing_lines
 from invoices.operations.issuing import stored_taxes
@@ -19,12 +19,16 @@ from payments.models import (
     DisputeAllocation,
     Payment,
     PaymentAllocation,
+    Payout,
     Refund,
     RefundAllocation,
 )
+from payments.operations.payouts import transfers_of
 from payments.states import DisputeStatus, PaymentStatus, RefundStatus
 
 AT_ONCE = 500
+# Accounts besides those at providers that are proven as a whole.
+OTHERS = (BANK, FEES, UNMATCHED, WRITE_OFF)
 TRANSFERS, DISPUTES = Transfer.objects.all(), Dispute.objects.all()
 
 
@@ -49,21 +53,27 @@ def wrong_balances() -> Iterator[str]:
             expected[account, currency] -= minor
             expected[UNMATCHED, currency] += unfound - written_off
             expected[WRITE_OFF, currency] += written_off
+    payouts = Payout.objects.order_by().annotate(sign=Case(When(reverses=None, then=1), default=-1))
+    paid_out = payouts.values_list("gateway", "currency", "sign").annotate(Sum("amount_minor"), Sum("fees_minor"))
+    for gateway, currency, sign, minor, fees in paid_out:
+        expected[BANK, currency] += sign * minor
+        expected[FEES, currency] += sign * fees
+        expected[f"clearing:{gateway}", currency] -= sign * (minor + fees)
     rests = Invoice.objects.filter(written_off_minor__gt=0).order_by().values_list("currency")
     for currency, minor in rests.annotate(Sum("written_off_minor")):
         expected[WRITE_OFF, currency] += minor
     booked: Counter[tuple[str, str]] = Counter()
     moved = TRANSFERS.exclude(kind__startswith="credit_")  # prepayments, which no payment here brought
     for column, sign in (("debit", 1), ("credit", -1)):
-        of_money = Q(**{f"{column}__startswith": "clearing:"}) | Q(**{f"{column}__in": (BANK, UNMATCHED, WRITE_OFF)})
+        of_money = Q(**{f"{column}__startswith": "clearing:"}) | Q(**{f"{column}__in": OTHERS})
         sums = moved.filter(of_money).order_by().values_list(column, "currency").annotate(Sum("amount_minor"))
         for account, currency, minor in sums:
             booked[account, currency] += sign * minor
     for account, currency in sorted(expected.keys() | booked.keys()):
         if expected[account, currency] != booked[account, currency]:
             yield (
-                f"Account {account} in {currency}: the ledger has {booked[account, currency]}, its payments, refunds"
-                f" and disputes come to {expected[account, currency]}."
+                f"Account {account} in {currency}: the ledger has {booked[account, currency]}, its payments, refunds,"
+                f" disputes, payouts and rests come to {expected[account, currency]}."
             )
 
 
@@ -85,6 +95,35 @@ def unbooked_refunds(parts: QuerySet[RefundAllocation]) -> Iterator[str]:
 
 def unbooked_disputes(parts: QuerySet[DisputeAllocation]) -> Iterator[str]:
     return _unbooked("dispute", parts)
+
+
+def unbooked_payouts(payouts: QuerySet[Payout]) -> Iterator[str]:
+    """Each payout has its own transfers, and no other."""
+    for some in batched(payouts.order_by().iterator(), AT_ONCE):
+        wanted = {
+            (row.key, row.debit, row.credit, row.amount_minor, row.currency): payout
+            for payout in some
+            for row in transfers_of(payout)
+        }
+        rows = TRANSFERS.filter(key__in=[key for key, *_columns in wanted])
+        booked = set(rows.values_list("key", "debit", "credit", "amount_minor", "currency"))
+        for payout in dict.fromkeys(payout for columns, payout in wanted.items() if columns not in booked):
+            yield f"Payout {payout}: it is not booked as it was recorded."
+
+
+def foreign_payouts(transfers: QuerySet[Transfer]) -> Iterator[str]:
+    """Nothing is booked as paid out that is no payout."""
+    for some in batched(transfers.filter(profile=None).order_by().values_list("pk", "key").iterator(), AT_ONCE):
+        found = Payout.objects.filter(pk__in=[_payout_of(key) for _pk, key in some])
+        keys = {row.key for payout in found for row in transfers_of(payout)}
+        for _pk, key in some:
+            if key not in keys:
+                yield f"Transfer {key}: there is no such payout."
+
+
+def _payout_of(key: str) -> int:
+    pk = key.removeprefix("payout:").partition("/")[0]
+    return int(pk) if pk.isdecimal() else 0
 
 
 def _unbooked(name: str, parts: QuerySet[Any]) -> Iterator[str]:

@@ -52,13 +52,16 @@ from payments.models import (
     Payment,
     PaymentAllocation,
     PaymentEvent,
+    Payout,
     Refund,
     RefundAllocation,
 )
 from payments.operations.automatic_proofs import AUTOMATIC
 from payments.operations.balances import (
+    foreign_payouts,
     unbooked_disputes,
     unbooked_payments,
+    unbooked_payouts,
     unbooked_refunds,
     wrong_balances,
     wrong_decisions,
@@ -80,6 +83,8 @@ PROOFS = [
     of_rows(Invoice, wrong_taxes),
     of_rows(CreditNoteTax, wrong_note_taxes),
     of_rows(PeriodClosing, wrong_settlements),
+    of_rows(Payout, unbooked_payouts),
+    of_rows(Transfer, foreign_payouts),
 ]
 Kind = CreditEntry.Kind
 

@@ -35,6 +35,7 @@ from payments.models import (
     DisputeAllocation,
     Payment,
     PaymentAllocation,
+    Payout,
     Refund,
     RefundAllocation,
 )
@@ -169,6 +170,7 @@ def _touched(since: date) -> dict[type[Model], list[QuerySet[Any, Any]]]:
             *begun(Refund, "payment", "started_at", "finished_at"),
             *begun(Dispute, "payment", "opened_at", "closed_at"),
         ],
+        Payout: begun(Payout, "pk", "created_at"),
         KeptStatement: begun(KeptStatement, "pk", "created_at"),
         BillingProfile: [keys(booked, "profile")],
     }

@@ -19,6 +19,7 @@ from invoices.models import Credit, Invoice, Transfer
 from invoices.money import Money
 from invoices.operations.credits import change_credit
 from invoices.operations.invoice_payments import give_back_payment, mark_payment_started, take_back_payment
+from invoices.querysets import TransferQuerySet
 from payments.models import Dispute, DisputeAllocation, Payment, PaymentAllocation, Refund, RefundAllocation
 from payments.operations.settlement import credit_surplus
 from payments.states import DisputeStatus, RefundStatus
@@ -123,7 +124,7 @@ def undo(payment: Payment, claim: Claim, *, at: datetime) -> None:
     if surplus:
         key = f"{_fact(claim)}/{rows[0].pk}/undone/surplus"
         credit_surplus(payment, surplus, description=payment.reference, kind=kind, key=key, at=at)
-    booked = Transfer.objects.filter(key__startswith=f"{_fact(claim)}/")
+    booked = _booked(payment, f"{_fact(claim)}/")
     _book_written_off(payment, claim, Money(-booked.balance(WRITE_OFF), payment.currency), at=at)
     _book_missing(payment, claim, Money(-booked.balance(UNMATCHED), payment.currency), at=at)
     claim.written_off_minor = 0
@@ -175,13 +176,18 @@ def _book_numbered(
 ) -> None:  # fmt: skip
     """Books what can happen to a claim several times."""
     key = f"{_fact(claim)}/{part}:"
-    earlier = Transfer.objects.filter(key__startswith=key).count() if amount else 0
+    earlier = _booked(payment, key).count() if amount else 0
     book(
         transfer(
             kind, amount, debit=debit, credit=credit, key=f"{key}{earlier + 1}", profile_id=payment.profile_id,
             reference=f"{payment.reference}: {reason}" if reason else payment.reference, at=at,
         )
     )  # fmt: skip
+
+
+def _booked(payment: Payment, key: str) -> TransferQuerySet:
+    """The transfers of a payment whose keys begin so. By the profile's index: SQLite has none for beginnings."""
+    return Transfer.objects.filter(profile=payment.profile_id, key__startswith=key)
 
 
 def _account_of(claim: Claim, payment: Payment) -> str:

@@ -26,6 +26,7 @@ from payments.models import (
 )
 from payments.operations.manual_payments import record_payment
 from payments.operations.methods import remove_method
+from payments.operations.payouts import record_payout
 from payments.operations.refunds import refund
 from payments.operations.settlement import settle
 from payments.statements import heading_of, statement_of
@@ -117,6 +118,10 @@ def fill_everything(profile, payer) -> None:
     ExchangeRate.objects.create(
         from_currency="EUR", to_currency="USD", quoted_on=date(2026, 10, 5), rate="1.0850", source="ECB"
     )
+    record_payout(
+        access=staff(), gateway="sandbox", amount=Money(20000, "EUR"), fees=Money(150, "EUR"), paid_on=NOW.date(),
+        reference="po_1", at=NOW,
+    )  # fmt: skip
     LedgerAccount.objects.create(account="revenue", code="8000")
     BooksCheck.objects.create(day=NOW.date(), started_at=NOW, finished_at=NOW)
     GatewayComparison.objects.create(gateway="sandbox", next_at=NOW)
