@@ -6,6 +6,7 @@ from bench import closing as closings
 from bench import importing as imports
 from bench import listing as lists
 from bench import paying as payments
+from bench import proving as proofs
 from bench.server import Server
 from bench.tables import show
 
@@ -136,3 +137,31 @@ def closing(server: Server, *, sizes: list[tuple[int, int]]) -> None:
             "MiB more: the most memory above that at the start, in the process that closes; the worst of the rounds.",
         ],
     )  # fmt: skip
+
+
+def proving(server: Server, *, few: int, many: int) -> None:
+    """Table five."""
+    results = [proofs.measure(server, invoices) for invoices in (few, many)]
+    show(
+        "Proving the books: all of them, and what happened since the last day",
+        ["invoices, database", "s", "of which CPU", "MiB more", "times as long", "aim", "since, s", "MiB more"],
+        [
+            [
+                f"{proof.size:,}, {name}",
+                f"{proof.whole.seconds:.1f}",
+                f"{proof.whole.cpu_seconds:.1f}",
+                f"{proof.whole.peak_mib:.1f}",
+                f"{proof.whole.seconds / results[0][name].whole.seconds:.1f}" if proof.size != few else "",
+                f"<= {1.1 * many / few:.0f}" if proof.size != few else "",
+                f"{proof.since.seconds:.1f}",
+                f"{proof.since.peak_mib:.1f}",
+            ]
+            for name in results[0]
+            for proof in (found[name] for found in results)
+        ],
+        [
+            "Ten periods of as many profiles; nine in ten invoices are paid, some were refunded.",
+            "Since: the last day, on which one in ten invoices was paid.",
+            "CPU: of the process that proves; on SQLite the database is in it, on PostgreSQL it has another.",
+        ],
+    )

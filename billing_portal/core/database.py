@@ -67,6 +67,16 @@ def lock_text(text: str) -> None:
             cursor.execute("SELECT pg_advisory_xact_lock(hashtextextended(%s, 0))", [text])
 
 
+def prefer_indexes() -> None:
+    """Until the transaction ends, PostgreSQL looks rows up by index: for queries about some thousand rows of a large
+    table, for which it would otherwise read all of another table, time and again. Its compiler would cost more than
+    such a query."""
+    if connection.vendor == "postgresql":
+        with connection.cursor() as cursor:
+            for option in ("enable_seqscan", "enable_hashjoin", "enable_mergejoin", "jit"):
+                cursor.execute(f"SET LOCAL {option} = off")
+
+
 @contextmanager
 def snapshot() -> Iterator[None]:
     """Whatever is read inside is of one moment, however long it takes. Nothing may be written inside, and nobody else

@@ -28,7 +28,7 @@ from django.db.models.functions import Cast, Coalesce, Concat, NullIf
 
 from accounts.models import BillingProfile
 from billing_portal.core.append_only import ERASED
-from billing_portal.core.database import snapshot
+from billing_portal.core.database import prefer_indexes, snapshot
 from invoices.fingerprints import wrong_documents
 from invoices.ledger import CUSTOMER_CREDIT, RECEIVABLE, WRITE_OFF
 from invoices.models import (
@@ -108,6 +108,7 @@ def check_books(
         if since is None:
             found += [wrong_balances(), wrong_decisions()]
         problems = [problem for problems in found for problem in islice(problems, MAX_SHOWN)]
+        prefer_indexes()
         return problems + prove([*PROOFS, *proofs], since=since, progress=progress)
 
 

@@ -14,10 +14,7 @@ PART = (
 )
 USED_CARD = "id IN (SELECT method_id FROM payments_payment WHERE status = 'succeeded')"
 AUDIT = "INSERT at, action, profile_id, subject, detail ="
-PAYOUT = (
-    "INSERT gateway, currency, reference, version, paid_on, created_at, reason, amount_minor, fees_minor ="
-    " gateway, currency,"
-)
+PAYOUT = "INSERT reference, gateway, currency, version, paid_on, created_at, reason, amount_minor, fees_minor = 'po_2',"
 CLOSED = "billed_until_on IS NOT NULL"
 
 # The same of the other tables.
@@ -208,7 +205,7 @@ TAMPERINGS: dict[str, list[tuple[str, str, str]]] = INVOICE_TAMPERINGS | {
     "payments_payout": [
         ("reverses_id IS NULL", "amount_minor = amount_minor + 1", REFUSED),
         ("reverses_id IS NULL", DELETE, REFUSED),
-        ("reverses_id IS NULL", f"{PAYOUT} 'po_2', 1, paid_on, created_at, reason, 7, 0", NAMED),
+        ("reverses_id IS NULL", f"{PAYOUT} gateway, currency, 1, paid_on, created_at, reason, 7, 0", NAMED),
     ],
     "accounts_wirerequest": [
         ("status = 'open'", f"status = 'approved', decided_at = {LATE}", NAMED),
