@@ -21,6 +21,7 @@ from payments.gateways.base import Outcome, Result
 from payments.models import AutomaticCharge, BooksCheck, CardHold, GatewayDifference, MethodSetup, Payment, Refund
 from payments.operations.manual_payments import record_payment
 from payments.operations.methods import remove_method
+from payments.operations.payouts import record_payout, take_back_payout
 from payments.operations.refunds import adopt_refund, refund
 from tests.factories import NOW, BillingProfileFactory, UserFactory, draft, issued, member, tax_rate
 from tests.invoices.billing_runs import charged
@@ -58,6 +59,7 @@ def busy_day(**fields) -> User:
     proofs_of_the_books()
     LedgerAccount.objects.create(account="receivable", code="400000")
     differing_from_the_provider(boss)
+    paid_out_by_the_provider()
     paying_by_wire(profile, payer)
     charged_by_itself(profile)
     add_credit(
@@ -79,6 +81,7 @@ def invoices_in_every_state(profile, section) -> list[Invoice]:
     written.lines.update(section=section)
     Invoice.objects.create(profile=profile, currency="EUR", kind="marketplace")
     issued(profile)
+    issued(profile, "3.00", kind="support")  # little enough to be written off
     late = issued(profile, due_on=date(2026, 10, 1))
     gone = issued(profile)
     void(access=system_access(profile), invoice_id=gone.pk, reason="Billed twice by mistake", at=NOW)
@@ -110,6 +113,16 @@ def differing_from_the_provider(boss) -> None:
         kind="refund", gateway_id="ref_0001", ours="5.00 EUR succeeded", ended_at=NOW, ended_by=boss, note=LONG, **about
     )
     GatewayDifference.objects.create(kind="clock", theirs="2 minutes ahead", **about)
+
+
+def paid_out_by_the_provider() -> None:
+    """Payouts in two currencies, and one that was taken back."""
+    facts = {"access": staff(), "gateway": "sandbox", "paid_on": NOW.date(), "at": NOW}
+    for currency in ("EUR", "USD", "JPY"):
+        payout = record_payout(
+            amount=Money(7000, currency), fees=Money(150, currency), reference=f"po_{currency}_{LONG[:40]}", **facts
+        )
+    take_back_payout(access=facts["access"], payout_id=payout.pk, reason=LONG[:200], at=NOW)
 
 
 def proofs_of_the_books() -> None:

@@ -58,7 +58,7 @@ def test_every_page_of_the_site_itself(boss, tour):
     assert tour.found == {}
 
 
-@pytest.mark.parametrize("report", ["journal", "trial-balance", "receivables"])
+@pytest.mark.parametrize("report", ["journal", "trial-balance", "providers", "receivables"])
 def test_a_report_of_the_ledger(tour, report):
     address = reverse(f"admin:invoices_{report}")
     tour.open(f"{address}?first_on=2026-10-01&last_on=2026-10-31")
