@@ -16,6 +16,7 @@ from invoices.operations.credits import expire_credits
 from invoices.operations.document_archive import keep_document
 from invoices.operations.issuing import compute_sums, issue_invoices
 from invoices.operations.voiding import void
+from invoices.operations.write_offs import write_off_rest
 from payments.gateways.base import Outcome, Result
 from payments.models import (
     BooksCheck,
@@ -36,6 +37,7 @@ from tests.factories import (
     access_for,
     billed_until,
     draft,
+    exchange_rate,
     granted,
     issued,
     member,
@@ -102,6 +104,10 @@ def fill_everything(profile, payer) -> None:
     pay_back(failing, 2000)
     pay_back(record_wire(issued(profile)), 500, bank_reference="BANK-7", paid_on=NOW.date())
     note_of(issued(profile, "100.00", tax_rate="21"), 2000)
+    small = issued(profile, "0.30")
+    write_off_rest(access=staff(), invoice_id=small.pk, shown=small.amount_due, reason="Too small", at=NOW)
+    exchange_rate("USD")
+    issued(BillingProfileFactory(currency="USD"), "100.00", tax_rate="21")
     _close_periods()
     _close_a_profile()
     _import_history(profile)
