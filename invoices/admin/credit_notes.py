@@ -65,7 +65,7 @@ class CorrectionForm(ReasonForm):
             name = f"line_{part.line.pk}"
             try:
                 minor = amount_of(data.get(name) or "0", self.invoice.currency).minor
-                self.rest.chosen({part.line.pk: minor})
+                self.rest.part(part.line.pk, minor)
             except forms.ValidationError as error:
                 self.add_error(name, error)
             except CannotCorrect as refusal:
@@ -73,7 +73,15 @@ class CorrectionForm(ReasonForm):
             else:
                 amounts[part.line.pk] = minor
         data["amounts"] = amounts
-        if not self.errors and self.rest.chosen(amounts).total_minor <= 0:
+        if self.errors:
+            return data
+        if amounts == {part.line.pk: part.amount_minor for part in self.left}:
+            data["amounts"] = None  # with the tax of lines of which nothing else is left
+        try:
+            taken = self.rest.taken(data["amounts"])
+        except CannotCorrect as refusal:
+            raise forms.ValidationError(str(refusal)) from refusal
+        if taken.total_minor <= 0:
             raise forms.ValidationError(_("There is nothing to credit."))
         return data
 

@@ -19,6 +19,7 @@ from django.utils.translation import gettext_noop
 from accounts import audit
 from accounts.access import Access, require_staff
 from billing_portal.core.time_zones import seller_day
+from invoices.documents.figures import percentage
 from invoices.exchange import Quote
 from invoices.fingerprints import chain_note
 from invoices.ledger import RECEIVABLE, REVENUE, book, tax_account, transfer
@@ -90,24 +91,26 @@ class Rest(NamedTuple):
 
     def chosen(self, amounts: Mapping[int, int]) -> Taken:
         """So much of each line, without tax, by line id. Raises CannotCorrect."""
-        left = {part.line.pk: part for part in self.parts}
-        if not amounts.keys() <= left.keys():
-            raise CannotCorrect(_("That is not a line of this invoice."))
-        parts = []
-        for pk, minor in amounts.items():
-            part = left[pk]
-            if not min(part.amount_minor, 0) <= minor <= max(part.amount_minor, 0):
-                raise CannotCorrect(
-                    _("Only %(rest)s is left of “%(line)s”.")
-                    % {"line": part.line.description, "rest": Money(part.amount_minor, self.currency)}
-                )
-            if minor:
-                parts.append(Part(part.line, minor))
+        parts = [part for pk, minor in amounts.items() if (part := self.part(pk, minor)).amount_minor]
         return Taken(parts, self._taxes_on(parts))
+
+    def part(self, line_id: int, minor: int) -> Part:
+        """So much of a line, without tax. Raises CannotCorrect."""
+        left = {part.line.pk: part for part in self.parts}.get(line_id)
+        if left is None:
+            raise CannotCorrect(_("That is not a line of this invoice."))
+        if not min(left.amount_minor, 0) <= minor <= max(left.amount_minor, 0):
+            raise CannotCorrect(
+                _("Only %(rest)s is left of “%(line)s”.")
+                % {"line": left.line.description, "rest": Money(left.amount_minor, self.currency)}
+            )
+        return Part(left.line, minor)
 
     def _taxes_on(self, parts: Iterable[Part]) -> list[Tax]:
         """The tax on all that was taken so far and these parts, less that on what was taken so far: so the notes of an
-        invoice come to its tax together, and each differs by less than one minor unit from its own percentage."""
+        invoice come to its tax together, and each differs by less than one minor unit from its own percentage. Raises
+        CannotCorrect for more than is left at a rate, where discounts and returns are deducted: its tax would be on
+        less than it takes."""
         nets = Counter[tuple[str, Decimal]]()
         for part in parts:
             nets[part.treatment] += part.amount_minor
@@ -115,6 +118,13 @@ class Rest(NamedTuple):
         for billed, left in zip(self.billed, self.taxes, strict=True):
             if billed.treatment in nets:
                 net = nets[billed.treatment]
+                if not min(left.taxable_minor, 0) <= net <= max(left.taxable_minor, 0):
+                    text = _(
+                        "Only %(rest)s is left of the lines at %(rate)s together, because discounts or returns are"
+                        " deducted from them. Credit those too."
+                    )
+                    rest = Money(left.taxable_minor, self.currency)
+                    raise CannotCorrect(text % {"rest": rest, "rate": percentage(billed.rate)})
                 after = billed.taxable_minor - left.taxable_minor + net
                 until = billed.tax_minor if after == billed.taxable_minor else percent_of(after, billed.rate)
                 tax = until - (billed.tax_minor - left.tax_minor)
@@ -130,11 +140,13 @@ class Rest(NamedTuple):
         for left, share in zip(owed, shares, strict=True):
             tax_minor = share.minor - without_tax(share.minor, left.rate)
             tax_minor = left.tax_minor if share.minor == left.total_minor else min(tax_minor, left.tax_minor)
+            # Of what has no more than tax left, earlier notes took the lines.
+            tax_minor = max(tax_minor, share.minor - max(left.taxable_minor, 0))
             lines = [part for part in self.parts if part.treatment == left.treatment and part.amount_minor > 0]
             net = Money(share.minor - tax_minor, self.currency)
-            amounts = net.split([part.amount_minor for part in lines])
+            amounts = net.split([part.amount_minor for part in lines]) if net else []
             parts += [
-                Part(part.line, amount.minor) for part, amount in zip(lines, amounts, strict=True) if amount.minor
+                Part(part.line, amount.minor) for part, amount in zip(lines, amounts, strict=False) if amount.minor
             ]
             if share.minor:
                 taxes.append(left._replace(taxable_minor=net.minor, tax_minor=tax_minor))

@@ -1,11 +1,15 @@
 """The staff pages of credits and credit notes: each act asks first, is refused in words, and needs its permission."""
 
+from decimal import Decimal
+
 import pytest
 from django.contrib.auth.models import Permission
 from django.urls import reverse
 
-from invoices.models import Credit, CreditNote, Invoice
-from tests.factories import NOW, UserFactory, granted, issued
+from accounts.access import system_access
+from invoices.models import Credit, CreditNote, Invoice, InvoiceLine
+from invoices.operations.issuing import issue
+from tests.factories import NOW, TODAY, UserFactory, draft, granted, issued, taxed
 from tests.payments.acts import books_are_clean
 
 pytestmark = pytest.mark.django_db
@@ -145,6 +149,21 @@ def test_amounts_that_do_not_fit_are_refused_on_the_page(staff, profile, amount,
     response = staff.post(correct(invoice), data)
     assert (response.status_code, words in response.content.decode()) == (422, True)
     assert not CreditNote.objects.exists()
+
+
+def test_a_line_is_credited_with_its_discount_or_not_at_all(staff, profile):
+    invoice = draft(profile, "100.00", tax_rate="21")
+    for position, (price, rate) in enumerate((("-50.00", "21"), ("100.00", "9")), start=1):
+        InvoiceLine.objects.create(
+            invoice=invoice, description="Line", unit_price=Decimal(price), position=position, **taxed(rate)
+        )
+    issue(access=system_access(), invoice_id=invoice.pk, today=TODAY, at=NOW)
+    names = [f"line_{line.pk}" for line in invoice.lines.order_by("position")]
+    data = {"reason": "Test", "shown_rest": 16950, "confirmed": "yes"}
+    refused = staff.post(correct(invoice), data | dict(zip(names, ("100", "0", "0"), strict=True)))
+    assert (refused.status_code, "€50.00 is left of the lines at 21% together" in refused.text) == (422, True)
+    staff.post(correct(invoice), data | dict(zip(names, ("100", "-50", "100"), strict=True)))
+    assert CreditNote.objects.get().total_minor == 16950
 
 
 def test_bill_again_opens_the_draft(staff, profile):

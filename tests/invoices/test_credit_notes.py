@@ -137,10 +137,43 @@ def test_never_more_than_the_invoice_has_left(profile):
     )
     invoice = issue(access=system_access(), invoice_id=invoice.pk, today=TODAY, at=NOW)
     hosting, discount = invoice.lines.order_by("position")
-    with pytest.raises(CannotCorrect, match="more than what is left of the invoice"):
+    with pytest.raises(CannotCorrect, match=r"Only €70\.00 is left of the lines at 0% together"):
         note_of(invoice, {hosting.pk: 10000})
     note = note_of(invoice, {hosting.pk: 10000, discount.pk: -3000})
     assert (note.total_minor, stands(invoice)) == (7000, ("paid", 7000, 0))
+    assert books_are_clean()
+
+
+def with_discount(profile, *lines: tuple[str, str]) -> Invoice:
+    """Lines at prices and rates; a negative price is a discount on the whole invoice."""
+    invoice = draft(profile, lines[0][0], tax_rate=lines[0][1])
+    for position, (price, rate) in enumerate(lines[1:], start=1):
+        InvoiceLine.objects.create(
+            invoice=invoice, description=f"Line {position}", unit_price=Decimal(price), position=position,
+            is_allowance=price.startswith("-"), **taxed(rate),
+        )  # fmt: skip
+    return issue(access=system_access(), invoice_id=invoice.pk, today=TODAY, at=NOW)
+
+
+def test_a_line_is_not_taken_without_the_discount_that_lowers_its_tax(profile):
+    """Its tax would be that on what the discount leaves, 10.50 on 100.00 at 21%."""
+    invoice = with_discount(profile, ("100.00", "21"), ("-50.00", "21"), ("100.00", "9"))
+    hosting, discount, books = invoice.lines.order_by("position")
+    for amounts in ({hosting.pk: 10000}, {hosting.pk: 5001}, {discount.pk: -5000, books.pk: 10000}):
+        with pytest.raises(CannotCorrect, match=r"Only €50\.00 is left of the lines at 21% together"):
+            note_of(invoice, amounts)
+    note = note_of(invoice, {hosting.pk: 10000, discount.pk: -5000})
+    assert list(note.taxes.values_list("rate", "taxable_minor", "tax_minor")) == [(21, 5000, 1050)]
+    assert note_of(invoice, {books.pk: 10000}).total_minor == 10900
+    assert books_are_clean()
+
+
+def test_the_tax_that_is_left_of_lines_that_were_taken_is_taken_too(profile):
+    """Notes of 0.01, by what is left of each rate: after the first, one rate has nothing left but its tax."""
+    invoice = with_discount(profile, ("0.02", "5.5"), ("0.01", "100"), ("0.00", "9"))
+    for _cent in range(4):
+        assert take_off(access=staff(), invoice_id=invoice.pk, minor=1, reason="Paid back", at=NOW).total_minor == 1
+    assert stands(invoice) == ("paid", 4, 0)
     assert books_are_clean()
 
 
