@@ -46,7 +46,7 @@ class ExactDecimalField(models.DecimalField):  # type: ignore[type-arg]  # takes
 
 def short(value: Decimal) -> Decimal:
     """The same number without zeros at its end and without an exponent: ``744``, ``0.125``."""
-    value = CONTEXT.normalize(value)
+    value = CONTEXT.normalize(value) or ZERO  # not -0, which is another text
     return value if value.as_tuple().exponent <= 0 else CONTEXT.quantize(value, ONE)  # type: ignore[operator]  # finite
 
 

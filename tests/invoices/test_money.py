@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from iso4217 import Currency
 
-from billing_portal.core.exact_decimals import rounded_product
+from billing_portal.core.exact_decimals import plain, rounded_product
 from invoices.money import DECIMALS, CurrencyMismatch, Money, UnknownCurrency, exponent, percent_of, without_tax
 
 CURRENCIES = st.sampled_from(["JPY", "EUR", "KWD"])
@@ -58,6 +58,15 @@ def test_what_is_no_currency_is_refused(code):
 )
 def test_rounding_is_half_up_to_the_currencys_decimals(amount, currency, minor):
     assert rounded_product(Decimal(amount), Decimal(1), exponent(currency)) == minor
+
+
+@pytest.mark.parametrize(
+    ("value", "written"),
+    [("-0", "0"), ("-0.000", "0"), ("1E+2", "100"), ("0.5000", "0.5"), ("1E-12", "0.000000000001")],
+)
+def test_a_decimal_is_written_in_one_way(value, written):
+    """Texts that differ would be two prices to SQLite, and zero has no sign on an invoice."""
+    assert plain(Decimal(value)) == written
 
 
 @pytest.mark.parametrize(
