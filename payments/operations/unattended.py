@@ -10,6 +10,8 @@ from django.db.models.fields.json import KT
 
 from accounts.models import AuditEntry, BillingProfile
 from billing_portal.core.models import OutgoingMail
+from invoices.models import Charge
+from invoices.models.charges import UNBILLED
 from invoices.states import InvoiceStatus
 from payments.models import (
     AutomaticCharge,
@@ -81,6 +83,9 @@ UNATTENDED: dict[str, QuerySet[Any]] = {
         next_look_at=None, status__in=(MethodSetup.Status.CREATED, MethodSetup.Status.NEEDS_CUSTOMER)
     ),
     "Mail {key}: nobody will send it.": OutgoingMail.objects.filter(NEVER, sent_at=None),
+    "Billing profile {code}: it is closed, and charges wait for an invoice.": BillingProfile.objects.filter(
+        Exists(Charge.objects.filter(UNBILLED, profile=OuterRef("pk"))), status=BillingProfile.Status.CLOSED
+    ),
 }
 
 

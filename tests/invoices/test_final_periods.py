@@ -182,6 +182,25 @@ def test_a_profile_that_cannot_be_billed_stays_open(profile, monkeypatch):
     assert Charge.objects.get().settled_by_id is None
 
 
+def test_nothing_is_charged_to_a_profile_that_was_closed_since_it_was_read(profile):
+    read_before = BillingProfile.objects.get(pk=profile.pk)
+    close(profile)
+    with pytest.raises(CannotCharge, match="The billing profile is closed"):
+        charged(read_before, on=date(2026, 10, 6))
+    assert not Charge.objects.exists()
+
+
+def test_charges_that_wait_on_a_closed_profile_are_named(profile):
+    """As two connections may leave them: one records a charge while the other closes the profile."""
+    charged(profile, on=date(2026, 10, 6))
+    BillingProfile.objects.filter(pk=profile.pk).update(status="closed")
+    assert check_books() == [f"Billing profile {profile.code}: it is closed, and charges wait for an invoice."]
+    open_again(profile)
+    close(profile)
+    assert totals(profile) == [1000]
+    assert books_are_clean()
+
+
 def test_only_staff_settle(profile):
     charged(profile, "10", on=date(2026, 10, 6))
     with pytest.raises(NotAllowed):

@@ -91,7 +91,7 @@ def test_the_numbers_of_a_longer_prefix_are_a_series_of_their_own(profile, setti
 def test_each_check_is_a_fixed_number_of_queries(busy, profile, payer, django_assert_max_num_queries):
     for _more in range(5):
         press_pay(payer, issued(profile), card(profile))
-    with django_assert_max_num_queries(120):
+    with django_assert_max_num_queries(122):
         assert books_are_clean()
 
 
