@@ -242,7 +242,7 @@ class Migration(migrations.Migration):
                 ('section_name', models.CharField(blank=True, editable=False, max_length=120)),
                 ('position', models.PositiveIntegerField(default=0, verbose_name='position')),
                 ('description', models.CharField(max_length=200, verbose_name='description')),
-                ('quantity', billing_portal.core.exact_decimals.ExactDecimalField(decimal_places=12, default=1, max_digits=24, verbose_name='quantity')),
+                ('quantity', billing_portal.core.exact_decimals.ExactDecimalField(decimal_places=12, default=1, max_digits=32, verbose_name='quantity')),
                 ('unit', models.CharField(choices=invoices.units.unit_choices, default='C62', max_length=3, verbose_name='unit')),
                 ('unit_price', billing_portal.core.exact_decimals.ExactDecimalField(decimal_places=10, help_text='In the main unit of the currency (euros, not cents), without tax.', max_digits=24, verbose_name='unit price')),
                 ('tax_category', models.CharField(choices=[('S', 'Taxed at a rate'), ('Z', 'Zero-rated'), ('E', 'Exempt from tax'), ('AE', 'Reverse charge'), ('K', 'Intra-Community supply'), ('G', 'Export outside the EU'), ('O', 'Not subject to tax')], default='S', max_length=2, verbose_name='tax category')),

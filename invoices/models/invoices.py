@@ -277,7 +277,8 @@ class InvoiceLine(models.Model):
     section_name = models.CharField(max_length=120, blank=True, editable=False)
     position = models.PositiveIntegerField(_("position"), default=0)
     description = models.CharField(_("description"), max_length=200)
-    quantity = ExactDecimalField(_("quantity"), max_digits=24, decimal_places=12, default=1)
+    # Room for a million charges of the largest quantity that one may have: bytes are counted in billions.
+    quantity = ExactDecimalField(_("quantity"), max_digits=32, decimal_places=12, default=1)
     unit = models.CharField(_("unit"), max_length=3, choices=unit_choices, default=ONE)
     unit_price = ExactDecimalField(
         _("unit price"),

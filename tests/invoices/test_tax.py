@@ -238,6 +238,18 @@ def test_a_million_millionths_are_billed():
     assert (line.quantity, line.amount_minor) == (Decimal("123456700.0000000001"), 1)
 
 
+@pytest.mark.django_db
+def test_bytes_are_billed_however_many_they_are():
+    """Two charges of the largest quantity come to more than one charge may have."""
+    profile, most = billed_profile(), Decimal("999999999999.999999999999")
+    for _twice in range(2):
+        charged(profile, "0.000000001", on=DAY, quantity=most, unit="AD")
+    (closed,) = close_periods(access=system_access(), at=NOVEMBER)
+    assert closed.failed == {}
+    line = InvoiceLine.objects.get()
+    assert (line.quantity, line.amount_minor) == (2 * most, 200_000)
+
+
 def test_every_category_has_a_place_in_the_table():
     for category in TaxCategory.values:
         rate = Decimal(21) if category == "S" else Decimal(0)
