@@ -170,7 +170,7 @@ def remove_charge(*, access: Access, charge_id: int, at: datetime) -> None:
     if charge.invoice_id is not None:
         raise CannotCharge(_("The charge is on an invoice and stays. Give the customer a credit instead."))
     last = PeriodClosing.objects.filter(profile=charge.profile_id).order_by("start_on").last()
-    if last is not None and last.carried_minor and charge.happened_on < last.end_on:
+    if last is not None and last.outcome == PeriodClosing.Outcome.CARRIED and charge.happened_on < last.end_on:
         raise CannotCharge(
             _("What its period came to was carried to the next invoice. Record the opposite charge instead.")
         )
