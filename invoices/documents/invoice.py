@@ -128,7 +128,7 @@ def _brought_to(invoice: Invoice) -> str:
     closing = PeriodClosing.objects.filter(invoice=invoice.pk, brought_from_on__isnull=False).first()
     if closing is None:
         return ""
-    return _("%(amount)s of %(start)s to %(end)s, among the charges") % {
+    return _("%(amount)s from %(start)s to %(end)s, included in the charges") % {
         "amount": closing.brought.format(), "start": day(closing.brought_from_on), "end": day(closing.brought_until_on)
     }  # fmt: skip
 

@@ -69,9 +69,9 @@ def statement_data(statement: Statement, heading: Heading) -> dict[str, Any]:
 
 
 def _carried(closing: PeriodClosing) -> str:
-    text = _("%(amount)s of %(start)s to %(end)s is carried to the next invoice, and not part of it either.")
+    text = _("%(amount)s from %(start)s to %(end)s is carried to the next invoice and is not part of it either.")
     if closing.outcome == PeriodClosing.Outcome.CREDITED:
-        text = _("%(amount)s of %(start)s to %(end)s became a credit, and is not part of it either.")
+        text = _("%(amount)s from %(start)s to %(end)s became a credit and is not part of it either.")
     period = {"start": day(closing.carried_from_on), "end": day(closing.last_on)}
     return text % {"amount": closing.carried.format(), **period}
 

@@ -129,7 +129,7 @@ def test_the_list_of_invoices_says_what_waits(client, profile):
     assert summary_of(profile, date(2026, 10, 2)).carried == Carried(
         PeriodClosing.objects.get().carried, date(2026, 9, 1), date(2026, 9, 30)
     )
-    text = "12.30 of 1 Sep 2026 to 30 Sep 2026 is carried to your next invoice."
+    text = "12.30 from 1 Sep 2026 to 30 Sep 2026 is carried to your next invoice."
     assert text in text_of(client, profile, "invoices:list")
     charged(profile, "20", on=date(2026, 10, 10))
     run(noon(2026, 11, 1))
@@ -143,11 +143,11 @@ def test_the_next_invoice_says_what_it_includes_on_its_page_and_in_its_document(
     run(noon(2026, 12, 1))
     with_it, without = Invoice.objects.order_by("number")
     assert (with_it.total_minor, without.total_minor) == (770, 2000)
-    words = "12.30 of 1 Sep 2026 to 30 Sep 2026, among the charges"
+    words = "12.30 from 1 Sep 2026 to 30 Sep 2026, included in the charges"
     assert words in text_of(client, profile, "invoices:detail", with_it.number)
-    assert "among the charges" not in text_of(client, profile, "invoices:detail", without.number)
+    assert "included in the charges" not in text_of(client, profile, "invoices:detail", without.number)
     rows = [dict(invoice_data(invoice)["summary"]["rows"]) for invoice in (with_it, without)]
-    assert "12.30 of 1 September 2026 to 30 September 2026, among the charges" in rows[0]["Carried over"]
+    assert "12.30 from 1 September 2026 to 30 September 2026, included in the charges" in rows[0]["Carried over"]
     assert "Carried over" not in rows[1]
     with translation.override("nl"):
         assert "12,30 van 1 september 2026 t/m 30 september 2026" in str(invoice_data(with_it)["summary"])
@@ -168,7 +168,9 @@ def test_the_statement_of_the_day_it_was_closed_on_says_so_for_ever(client, prof
     charged(profile, "-12.30", on=date(2026, 9, 10))
     run(noon(2026, 10, 1))
     months = [(date(2026, 9, 1), date(2026, 9, 30)), (date(2026, 10, 1), date(2026, 10, 31))]
-    text = "12.30 of 1 September 2026 to 30 September 2026 is carried to the next invoice, and not part of it either."
+    text = (
+        "12.30 from 1 September 2026 to 30 September 2026 is carried to the next invoice and is not part of it either."
+    )
 
     def printed():
         statements = [statement_of(profile, *days) for days in months]

@@ -99,6 +99,16 @@ def test_what_became_a_credit_is_never_billed_or_removed(profile):
     assert books_are_clean()
 
 
+def test_a_late_charge_of_days_whose_returns_became_a_credit_can_be_removed(profile):
+    charged(profile, "-30", on=date(2026, 10, 6))
+    close(profile)
+    open_again(profile, noon(2026, 10, 20))
+    late = charged(profile, "50", on=date(2026, 10, 7))
+    remove_charge(access=system_access(), charge_id=late.pk, at=noon(2026, 10, 21))
+    assert Charge.objects.count() == 1
+    assert books_are_clean()
+
+
 @pytest.mark.parametrize(("price", "billed", "credited"), [("-20", [], [3000]), ("25", [1500], [])])
 def test_what_was_carried_before_is_part_of_it(profile, price, billed, credited):
     charged(profile, "-10", on=date(2026, 10, 6))
@@ -252,10 +262,10 @@ def test_the_customer_finds_the_credit_and_the_statement_tells_of_it(client, pro
     assert "12.30" in page
     october = statement_of(profile, date(2026, 10, 1), date(2026, 10, 31))
     note = statement_data(october, heading_of(october, at=noon(2026, 12, 1)))["note"]
-    assert "12.30 of 5 October 2026 to 15 October 2026 became a credit" in note
+    assert "12.30 from 5 October 2026 to 15 October 2026 became a credit" in note
     query = {"month": "2026-10"}
     page = client.get(reverse("payments:statement", args=[profile.code]), query).content.decode()
-    assert "became a credit, and is not part of it either." in page
+    assert "became a credit and is not part of it either." in page
     assert "is carried to" not in client.get(reverse("invoices:list", args=[profile.code])).content.decode()
 
 
