@@ -35,6 +35,7 @@ REASONS = {
 }
 WITH_REASON = {TaxCategory.EXEMPT, *REASONS}
 NEEDS_VAT_NUMBER = {TaxCategory.REVERSE_CHARGE, TaxCategory.INTRA_COMMUNITY}
+BETWEEN_REASONS, LONGEST_REASON = "; ", 1000  # of a row, which may hold those of several lines
 ORDER = {category: place for place, category in enumerate(TaxCategory.values)}
 
 
@@ -80,12 +81,19 @@ def taxes_of(nets: Iterable[tuple[str, Decimal, str, str, int]]) -> list[Tax]:
         reasons.setdefault(key, {})[reason, code] = None
     taxes = []
     for (category, rate), taxable in sorted(sums.items(), key=lambda item: (ORDER[item[0][0]], -item[0][1])):
-        given = reasons[category, rate]
-        texts = list(dict.fromkeys(reason for reason, _code in given if reason))
-        codes = list(dict.fromkeys(code for _reason, code in given))
-        code = codes[0] if len(codes) == 1 else ""
-        taxes.append(Tax(category, rate, taxable, percent_of(taxable, rate), "; ".join(texts)[:200], code))
+        reason, code = _together(reasons[category, rate])
+        taxes.append(Tax(category, rate, taxable, percent_of(taxable, rate), reason, code))
     return taxes
+
+
+def _together(given: Iterable[tuple[str, str]]) -> tuple[str, str]:
+    """One reason and code for reasons and codes that share a row. Where codes differ none is given, and one without a
+    reason stands among the reasons: that of every line is printed."""
+    given = list(given)
+    codes = {code for _reason, code in given}
+    code = codes.pop() if len(codes) == 1 else ""
+    texts = dict.fromkeys(reason or own for reason, own in given if reason or own != code)
+    return BETWEEN_REASONS.join(texts)[:LONGEST_REASON], code
 
 
 def complete(row: Taxed, rate: Decimal) -> None:

@@ -25,7 +25,7 @@ from invoices.money import Money
 from invoices.payability import card_limit, card_limit_text
 from invoices.remittances import Remittance, has_payment_code, in_fours, payment_code_svg
 from invoices.states import InvoiceStatus, Label
-from invoices.tax import Tax, TaxCategory
+from invoices.tax import BETWEEN_REASONS, Tax, TaxCategory
 
 TEMPLATE = Path(__file__).with_name("invoice.typ")
 
@@ -230,7 +230,8 @@ def tax_label(tax: Tax) -> str:
     if tax.category == TaxCategory.ZERO:
         return f"{tax_text(tax.category, tax.rate)}, {TaxCategory.ZERO.label}"
     code = f"({tax.exemption_code})" if tax.exemption_code else ""
-    reason = " ".join(part for part in (_(tax.exemption_reason) if tax.exemption_reason else "", code) if part)
+    reasons = [_(reason) for reason in tax.exemption_reason.split(BETWEEN_REASONS) if reason]
+    reason = " ".join(part for part in (BETWEEN_REASONS.join(reasons), code) if part)
     return ", ".join(part for part in (tax_text(tax.category, tax.rate), reason) if part)
 
 

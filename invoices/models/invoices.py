@@ -20,7 +20,7 @@ from billing_portal.core.spelling import Compact
 from invoices.money import MoneyOf
 from invoices.querysets import InvoiceQuerySet
 from invoices.states import InvoiceStatus, Label
-from invoices.tax import Tax, TaxCategory
+from invoices.tax import LONGEST_REASON, Tax, TaxCategory
 from invoices.units import ONE, unit_choices
 
 VATEX = RegexValidator(r"^VATEX-[A-Z0-9-]{2,14}$", _("A VATEX code begins with VATEX-, such as VATEX-EU-132-1F."))
@@ -323,7 +323,7 @@ class TaxRow(models.Model):
     rate = models.DecimalField(_("tax rate"), max_digits=6, decimal_places=3)
     taxable_minor = models.BigIntegerField(_("taxable amount"))
     tax_minor = models.BigIntegerField(_("tax"))
-    exemption_reason = models.CharField(_("reason for no tax"), max_length=200, blank=True)
+    exemption_reason = models.CharField(_("reason for no tax"), max_length=LONGEST_REASON, blank=True)
     exemption_code = models.CharField(_("VATEX code"), max_length=20, blank=True)
 
     class Meta:

@@ -6,12 +6,13 @@ from decimal import Decimal
 from fractions import Fraction
 
 import pytest
+from django.utils.translation import override
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from accounts.access import system_access
 from accounts.models import TaxId
-from invoices.documents.invoice import invoice_data
+from invoices.documents.invoice import invoice_data, tax_label
 from invoices.models import Invoice, InvoiceLine, InvoiceTax, Transfer
 from invoices.money import exponent
 from invoices.operations.closing import close_periods
@@ -248,6 +249,16 @@ def test_bytes_are_billed_however_many_they_are():
     assert closed.failed == {}
     line = InvoiceLine.objects.get()
     assert (line.quantity, line.amount_minor) == (2 * most, 200_000)
+
+
+def test_every_reason_of_a_row_is_printed_in_the_language_of_the_document():
+    rows = [("E", "", "VATEX-EU-132-1F"), ("E", "School", ""), ("E", "Care", "VATEX-EU-132-1C"), ("E", "School", "")]
+    rows += [("AE", "Reverse charge", "VATEX-EU-AE"), ("AE", "Article 12", "VATEX-EU-AE")]
+    exempt, reverse = taxes_of((category, Decimal(0), reason, code, 100) for category, reason, code in rows)
+    assert exempt.taxable_minor == 400
+    assert tax_label(exempt) == "0% (E), VATEX-EU-132-1F; School; Care"
+    with override("nl"):
+        assert tax_label(reverse) == "0% (AE), Btw verlegd; Article 12 (VATEX-EU-AE)"
 
 
 def test_every_category_has_a_place_in_the_table():
