@@ -41,7 +41,10 @@ def hold_profile(*, access: Access, profile_id: int, reason: str, at: datetime) 
 def close_profile(*, access: Access, profile_id: int, at: datetime) -> BillingProfile:
     """Settles what is not invoiced yet (`PROFILE_SETTLEMENT`); after that no new invoices, no paying online. For staff.
     Raises NotAllowed, CannotChangeProfile for a closed one and for one that cannot be settled."""
-    profile = _locked(access, profile_id)
+    require_staff(access)
+    # A lock that rows which refer to the profile wait for, too: a charge that is being recorded is there by then, or
+    # finds the profile closed.
+    profile = BillingProfile.objects.select_related("account").select_for_update(of=("self",)).get(pk=profile_id)
     if profile.is_closed:
         raise CannotChangeProfile(_("The billing profile is closed."))
     import_module(settings.PROFILE_SETTLEMENT).settle(profile, access=access, at=at)

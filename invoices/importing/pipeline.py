@@ -21,6 +21,7 @@ from invoices.importing.csv_reader import LONGEST_LINE, Problem, Problems, Reade
 from invoices.importing.file_format import BadRow, FileFormat, UnusableFile, detect
 from invoices.models import Invoice
 from invoices.money import Money
+from invoices.operations.charges import CannotCharge
 from invoices.units import ONE, unit_of
 
 LONGEST_DESCRIPTION = 200
@@ -124,8 +125,9 @@ class FileImport[Batch: list[Any], New]:
             digest = self._check(file)
             try:
                 return self._write_all(file, digest, path.name, dry_run=dry_run)
-            except (IntegrityError, CurrencyChanged):
-                # Somebody imported the same rows at the same moment, or changed a currency: now that can be seen.
+            except (IntegrityError, CurrencyChanged, CannotCharge):
+                # Somebody imported the same rows at the same moment, changed a currency or closed a profile: now that
+                # can be seen.
                 return self._write_all(file, digest, path.name, dry_run=dry_run)
 
     def batches(self, rows: Iterable[tuple[int, Texts]], problems: Problems, seen: Seen | None) -> Iterator[Batch]:

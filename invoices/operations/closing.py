@@ -6,6 +6,7 @@ profile and period.
 
 - An invoice holds the charges that happened before the end of the period and are on no invoice yet, late ones included.
 - Without charges nothing is issued, unless the profile wants an invoice all the same: one of zero, settled at once.
+- Charges of less than half a cent altogether wait for the next period.
 - A total below zero, or too small to be paid, is carried: all charges wait for the next period, and the closing notes
   what they come to.
 - When days or months were missed, each period is closed in order with an invoice of its own.
@@ -274,6 +275,9 @@ class _Run:
         )
         closed.lines += write_lines((profile.currency, pk) for profile, _period, pk in planned)
         taxes, carriers = stored_taxes(ids), carried_into(periods)
+        too_little = rounded_away(taxes) if self.charges_until is None else set()
+        for invoice_id in too_little:
+            del taxes[invoice_id]
         closings, invoices = [], []
         for profile, period, invoice_id in planned:
             closing = new_row(
@@ -296,7 +300,7 @@ class _Run:
                 invoice.profile = profile
                 invoices.append(invoice)
         billed = [invoice.pk for invoice in invoices]
-        if waiting := set(taxes).difference(billed):
+        if waiting := too_little.union(set(taxes).difference(billed)):
             closed.lines -= InvoiceLine.objects.filter(invoice_id__in=waiting).delete()[0]
             Charge.objects.filter(invoice_id__in=waiting).update(invoice=None)
         bulk_insert(PeriodClosing, closings)
@@ -329,6 +333,18 @@ def carried_into(periods: Mapping[BillingProfile, Period]) -> dict[int, PeriodCl
     rows = carried.filter(end_on__in={period.start_on for period in periods.values()})
     starts = {profile.pk: period.start_on for profile, period in periods.items()}
     return {row.profile_id: row for row in rows if row.end_on == starts[row.profile_id]}
+
+
+def rounded_away(taxes: Mapping[int, Sequence[Tax]]) -> set[int]:
+    """Invoices of which nothing would be left after rounding: all of their lines come to less than half of the smallest
+    unit of the currency. Their charges wait until there are more."""
+    empty = [pk for pk, of_invoice in taxes.items() if not any(tax.taxable_minor for tax in of_invoice)]
+    lines = InvoiceLine.objects.filter(invoice__in=empty).values_list(
+        "invoice", "quantity", "unit_price", "amount_minor"
+    )
+    rows = list(lines) if empty else []
+    exact = {pk for pk, _quantity, _price, amount_minor in rows if amount_minor}
+    return {pk for pk, quantity, price, _amount in rows if quantity and price}.difference(exact)
 
 
 def mark_charges(closings: Iterable[tuple[int, date, int]]) -> int:

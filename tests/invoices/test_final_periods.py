@@ -13,7 +13,7 @@ from accounts.access import NotAllowed, access_of, system_access
 from accounts.models import AuditEntry, BillingProfile
 from accounts.operations.profiles import CannotChangeProfile, close_profile, release_profile
 from invoices.models import Charge, Credit, Invoice, PeriodClosing, TaxRate, Transfer
-from invoices.operations import closing
+from invoices.operations import closing, final_periods
 from invoices.operations.charges import CannotCharge, remove_charge
 from payments.documents.statement import statement_data
 from payments.operations.integrity import check_books
@@ -304,24 +304,22 @@ def test_a_billing_run_and_a_closing_at_once_bill_each_charge_once():
 
 @pytest.mark.two_connections
 @pytest.mark.django_db(transaction=True)
-def test_a_charge_recorded_at_the_moment_of_closing_is_settled_or_refused(profile):
-    """The charge was checked while the profile was open, and is written when it may be closed."""
-    locked, go_on = Event(), Event()
+def test_a_charge_recorded_at_the_moment_of_closing_is_refused(profile, monkeypatch):
+    """All that waited is settled, and the profile not yet closed, when the charge comes."""
+    real, settled, go_on = final_periods.settle, Event(), Event()
 
-    def close_slowly():
-        with transaction.atomic():
-            row = BillingProfile.objects.select_for_update().get(pk=profile.pk)
-            locked.set()
-            assert go_on.wait(60)
-            row.status = "closed"
-            row.save(update_fields=["status"])
+    def slowly(*arguments, **named):
+        real(*arguments, **named)
+        settled.set()
+        assert go_on.wait(60)
 
     def record():
-        assert locked.wait(60)
+        assert settled.wait(60)
         Timer(1, go_on.set).start()  # by then it waits for the lock
         return charged(profile, on=date(2026, 10, 6))
 
+    monkeypatch.setattr(final_periods, "settle", slowly)
     section_of(profile)
-    results = at_once(close_slowly, record)
+    results = at_once(partial(close_profile, access=staff(), profile_id=profile.pk, at=AT), record)
     assert "The billing profile is closed." in [str(result) for result in results]
     assert not Charge.objects.exists()

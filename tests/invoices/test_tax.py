@@ -1,9 +1,11 @@
 """Tax by category and rate: the sums of EN 16931, and what is refused."""
 
 import os
+from collections import defaultdict
 from datetime import date
 from decimal import Decimal
 from fractions import Fraction
+from random import Random
 
 import pytest
 from django.utils.translation import override
@@ -13,13 +15,13 @@ from hypothesis import strategies as st
 from accounts.access import system_access
 from accounts.models import TaxId
 from invoices.documents.invoice import invoice_data, tax_label
-from invoices.models import Invoice, InvoiceLine, InvoiceTax, Transfer
+from invoices.models import Charge, Invoice, InvoiceLine, InvoiceTax, Transfer
 from invoices.money import exponent
 from invoices.operations.closing import close_periods
 from invoices.operations.issuing import CannotIssue, compute_sums, issue
 from invoices.tax import Tax, TaxCategory, taxes_of
 from tests.factories import NOW, TODAY, BillingProfileFactory, draft, exchange_rate, tax_rate, taxed
-from tests.invoices.billing_runs import NOVEMBER, billed_profile, charged
+from tests.invoices.billing_runs import NOVEMBER, billed_profile, charged, noon
 from tests.payments.acts import books_are_clean
 
 DAY = date(2026, 10, 6)
@@ -90,7 +92,7 @@ def test_charges_that_differ_in_what_a_line_shows_are_two_lines(other):
 
 LINES = st.lists(
     st.tuples(
-        st.sampled_from(["21", "9", "0.001", "27", "5.5", "0"]),
+        st.one_of(st.sampled_from(["21", "9", "0.001", "27", "0"]), st.decimals(0, 27, places=3).map(str)),
         st.decimals("-1000", "100000", places=12),
         st.decimals("0", "1000", places=10),
     ),
@@ -293,3 +295,33 @@ def test_a_discount_on_the_whole_invoice_lowers_the_tax_of_its_category(profile)
     groups = invoice_data(invoice)["charges"]["groups"]
     assert [(group["name"], len(group["rows"])) for group in groups] == [("", 2), ("Discounts", 1)]
     assert books_are_clean()
+
+
+@pytest.mark.parametrize("wants_empty", [False, True])
+@pytest.mark.django_db
+def test_less_than_half_a_cent_waits_until_it_is_more(wants_empty):
+    profile = billed_profile(issues_empty_invoices=wants_empty)
+    charged(profile, "0.004", on=DAY, tax_rate=tax_rate("21"))
+    list(close_periods(access=system_access(), at=NOVEMBER))
+    assert [invoice.lines.count() for invoice in Invoice.objects.all()] == ([0] if wants_empty else [])
+    assert Charge.objects.filter(invoice=None).count() == 1
+    charged(profile, "0.004", on=date(2026, 11, 6), tax_rate=tax_rate("21"))
+    list(close_periods(access=system_access(), at=noon(2026, 12, 5)))
+    assert Invoice.objects.latest("pk").charges_minor == 1
+    assert books_are_clean()
+
+
+def test_five_thousand_lines_of_every_category_are_those_of_exact_arithmetic():
+    chance = Random(2026)
+    treatments = [("S", f"{chance.randint(1, 27_000) / 1000:.3f}") for _number in range(20)]
+    treatments += [(category, "0") for category in ("Z", "E", "AE", "K", "G")]
+    rows = []
+    for _number in range(5000):
+        category, percent = chance.choice(treatments)
+        rows.append((category, Decimal(percent), "Law" if category == "E" else "", "", chance.randint(-5_000, 90_000)))
+    nets = defaultdict(int)
+    for category, rate, _reason, _code, net in rows:
+        nets[category, rate] += net
+    assert {tax.treatment: (tax.taxable_minor, tax.tax_minor) for tax in taxes_of(rows)} == {
+        (category, rate): (net, half_up(Fraction(net) * Fraction(rate) / 100)) for (category, rate), net in nets.items()
+    }
