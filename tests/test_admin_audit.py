@@ -17,6 +17,7 @@ from accounts.models import (
 )
 from invoices.models import Charge, Credit, ExchangeRate, Invoice, LedgerAccount, RemittanceAccount, TaxRate
 from invoices.operations.issuing import recompute_draft
+from payments.models import Payout
 from tests.factories import TODAY, BillingAccountFactory, BillingProfileFactory, UserFactory, draft
 from tests.staff_forms import page, save
 
@@ -139,6 +140,13 @@ RECORDED_BY_OPERATIONS = {
             "starts_on": "2026-10-26",
         },
         "credit.granted",
+    ),
+    Payout: (
+        lambda: {
+            "gateway": "sandbox", "currency": "EUR", "amount": "5.00", "fees": "0", "paid_on": "2026-10-26",
+            "reference": "po_1",
+        },
+        "payout.recorded",
     ),
 }  # fmt: skip
 

@@ -21,7 +21,7 @@ from accounts.models import AuditEntry, BillingContact, BillingProfile, EmailCha
 from billing_portal.core.models import JobRun, OutgoingMail
 from billing_portal.personal_data.people import Person
 from invoices.models import Charge, Credit, CreditEntry, CreditNote, Invoice
-from payments.models import CardHold, GatewayDifference, MethodSetup, Payment, PaymentMethod, Refund
+from payments.models import CardHold, GatewayDifference, MethodSetup, Payment, PaymentMethod, Payout, Refund
 
 Row = dict[str, Any]
 EVERY_ROW = Q()
@@ -166,6 +166,10 @@ TABLES = (
         swept="reason gateway_message", moments="started_at finished_at",
     ),
     Table(
+        Payout, "payouts", _("The payouts of payment providers that you recorded."), by="created_by",
+        columns="gateway reference currency amount_minor fees_minor paid_on reason created_at",
+    ),
+    Table(
         GatewayDifference, "differences", _("The differences with payment providers that you marked as handled."),
         by="ended_by", columns="gateway kind gateway_id note found_at ended_at", swept="note", moments="ended_at",
     ),
@@ -251,6 +255,7 @@ KEPT = {
         "invoices.IssuedDocument": "content",
         "payments.Payment": "bank_reference",
         "payments.Refund": "bank_reference",
+        "payments.Payout": "reason",
     },
     GATEWAY: {
         "payments.PaymentMethod": "fingerprint gateway_customer gateway_method",

@@ -78,7 +78,7 @@ def test_it_says_who_what_when_and_how_much(profile):
         "Web shop Application hosting 744 hours 1.25 21% 930.00",
         "Storage 1,240.5 hours 0.0312 9% 38.70",
         "Total of Web shop 968.70",
-        "Stream units 1 hours 165.05 0% (Z) 165.05",
+        "Stream units 1 hour 165.05 0% (Z) 165.05",
         "Total, without tax 1,133.75",
         "21% 930.00 195.30 1,125.30 9% 38.70 3.48 42.18 0% (Z), Zero-rated 165.05 0.00 165.05",
         "Total €1,332.53 Amount due €1,332.53",
@@ -192,9 +192,9 @@ def test_yen_have_no_decimals(profile):
     assert "Total, without tax 5,000 Tax" in words(read(with_lines(profile, ("", "Hosting", "1", "5000", "0"))))
 
 
-def test_the_data_takes_two_queries(profile):
+def test_the_data_takes_three_queries(profile):
     invoice = with_lines(profile, *[("Web shop", f"Line {index}", "1", "1", "21") for index in range(20)])
     loaded = Invoice.objects.select_related("profile__account").get(pk=invoice.pk)
     with CaptureQueriesContext(connection) as queries:
         invoice_data(loaded)
-    assert len(queries) == 2
+    assert len(queries) == 3
