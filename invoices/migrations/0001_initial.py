@@ -435,6 +435,7 @@ class Migration(migrations.Migration):
                     models.UniqueConstraint(billing_portal.core.spelling.Compact('name'), name='tax_rate_name_once', violation_error_message='There is a tax rate of that name already.'),
                     models.CheckConstraint(condition=models.Q(('percent__range', (0, 100))), name='tax_rate_is_a_percentage', violation_error_message='A tax rate is between 0 and 100 percent.'),
                     models.CheckConstraint(condition=models.Q(models.Q(('percent__gt', 0), ('tax_category', 'S')), models.Q(models.Q(('tax_category', 'S'), _negated=True), ('percent', 0)), _connector='OR'), name='tax_rate_fits_its_category', violation_error_message='A rate above zero is “taxed at a rate”; every other category has none.'),
+                    models.CheckConstraint(condition=models.Q(models.Q(('tax_category__in', ('S', 'Z')), _negated=True), models.Q(('exemption_code', ''), ('exemption_reason', '')), _connector='OR'), name='tax_rate_reason_without_tax', violation_error_message='A taxed or zero-rated supply has no reason for no tax.'),
                     models.CheckConstraint(condition=models.Q(models.Q(('tax_category', 'E'), _negated=True), models.Q(('exemption_reason', ''), _negated=True), models.Q(('exemption_code', ''), _negated=True), _connector='OR'), name='tax_rate_exempt_with_a_reason', violation_error_message='Give the reason of the exemption, or its VATEX code.'),
                 ],
             },

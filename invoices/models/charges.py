@@ -61,6 +61,11 @@ class TaxRate(models.Model):
                 violation_error_message=_("A rate above zero is “taxed at a rate”; every other category has none."),
             ),
             CheckConstraint(
+                condition=~Q(tax_category__in=("S", "Z")) | Q(exemption_reason="", exemption_code=""),
+                name="tax_rate_reason_without_tax",
+                violation_error_message=_("A taxed or zero-rated supply has no reason for no tax."),
+            ),
+            CheckConstraint(
                 condition=~Q(tax_category="E") | ~Q(exemption_reason="") | ~Q(exemption_code=""),
                 name="tax_rate_exempt_with_a_reason",
                 violation_error_message=_("Give the reason of the exemption, or its VATEX code."),

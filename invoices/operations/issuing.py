@@ -87,6 +87,11 @@ def compute_sums(invoice: Invoice, lines: Sequence[InvoiceLine]) -> list[Tax]:
     amounts that no column holds."""
     for line in lines:  # one that was billed once may come to nothing: it was added up as far as it went
         compute_line(line, invoice.currency, may_be_nothing=invoice.replaces_id is not None)
+    charged = {(line.tax_category, line.tax_rate) for line in lines if not line.is_allowance}
+    for line in lines:
+        if line.is_allowance and (line.tax_category, line.tax_rate) not in charged:
+            text = _("%(line)s: a discount needs the tax rate of lines from which it is deducted.")
+            raise CannotIssue(text % {"line": line.description})
     taxes = taxes_of(
         (line.tax_category, line.tax_rate, line.exemption_reason, line.exemption_code, line.amount_minor)
         for line in lines

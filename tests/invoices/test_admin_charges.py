@@ -175,6 +175,10 @@ def test_the_percentage_of_a_rate_stays_once_it_was_used(client, boss, profile):
         ({"percent": "0", "tax_category": "S"}, "every other category has none"),
         ({"percent": "0", "tax_category": "E"}, "Give the reason of the exemption, or its VATEX code."),
         ({"percent": "0", "tax_category": "E", "exemption_code": "132"}, "A VATEX code begins with VATEX-"),
+        (
+            {"percent": "0", "tax_category": "Z", "exemption_reason": "Law"},
+            "zero-rated supply has no reason for no tax",
+        ),
     ],
 )
 def test_a_rate_that_does_not_fit_its_category_is_refused_on_the_page(client, boss, fields, words):

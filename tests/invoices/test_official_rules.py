@@ -104,8 +104,11 @@ def generated(random: Random, profile: BillingProfile) -> tuple[Invoice, list[In
     invoice = new_row(Invoice, currency=profile.currency, issued_on=TODAY)
     invoice.profile = profile
     lines = [_line(random, invoice, *random.choice(kinds)) for _ in range(1 + int(200 * random.random() ** 2))]
-    for one in lines[1:]:
-        one.is_allowance = random.random() < 0.05
+    met = set()
+    for one in lines:  # deducted from lines of its own rate
+        kind = one.tax_category, one.tax_rate
+        one.is_allowance = kind in met and random.random() < 0.05
+        met.add(kind)
     lines.append(_line(random, invoice, *kinds[0], large=True))  # more than all that is deducted
     compute_sums(invoice, lines)
     return invoice, lines

@@ -325,3 +325,11 @@ def test_five_thousand_lines_of_every_category_are_those_of_exact_arithmetic():
     assert {tax.treatment: (tax.taxable_minor, tax.tax_minor) for tax in taxes_of(rows)} == {
         (category, rate): (net, half_up(Fraction(net) * Fraction(rate) / 100)) for (category, rate), net in nets.items()
     }
+
+
+@pytest.mark.django_db
+def test_a_discount_of_a_rate_that_no_line_has_is_refused(profile):
+    invoice = draft(profile, "100.00", tax_rate="21")
+    InvoiceLine.objects.create(invoice=invoice, description="Volume", unit_price=10, is_allowance=True, **taxed("9"))
+    with pytest.raises(CannotIssue, match="Volume: a discount needs the tax rate of lines"):
+        issue(access=system_access(), invoice_id=invoice.pk, today=TODAY, at=NOW)
