@@ -5,15 +5,13 @@ from decimal import Decimal
 from itertools import batched, chain
 from typing import Any
 
-from babel.numbers import format_percent
 from django.contrib import messages
-from django.db.models import F, Sum
+from django.db.models import F
 from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.utils import timezone
-from django.utils.translation import get_language
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_safe
 
@@ -22,10 +20,12 @@ from accounts.decorators import profile_view
 from accounts.models import InvoiceSection
 from accounts.roles import Permission
 from billing_portal.core.paging import Sort, in_pages, page_of
+from invoices.documents.invoice import tax_text
 from invoices.forms import SORTS, STATUSES, Filters, Period
 from invoices.models import Invoice
 from invoices.money import Money
 from invoices.summaries import summary_of
+from invoices.tax import ORDER
 from invoices.views.downloads import Cell, table_response
 from invoices.views.rows import Rows
 
@@ -119,15 +119,16 @@ def _table(rows: Rows, pages: Iterator[tuple[Invoice, ...]]) -> tuple[list[str],
     that are met only later share one: a heading cannot wait for the last row."""
     first = next(pages, ())
     first_sums = _by_rate(rows.access, first)
-    rates = sorted({rate for of_invoice in first_sums.values() for rate in of_invoice}, reverse=True)
+    found = {treatment for of_invoice in first_sums.values() for treatment in of_invoice}
+    treatments = sorted(found, key=lambda treatment: (ORDER[treatment[0]], -treatment[1]))
     has_rest = len(first) == PAGE
     head = [
         _("Invoice number"), _("Type"), _("Invoice date"), _("Due date"), _("Currency"), _("Billed"), _("Amount due"),
         _("Status"), _("Payment reference"), _("PO number"), _("Paid on"), _("Net"),
     ]  # fmt: skip
-    for rate in rates:
-        percent = {"rate": format_percent(rate / 100, "#,##0.###%", get_language() or "en")}
-        head += [_("Net at %(rate)s") % percent, _("Tax at %(rate)s") % percent]
+    for treatment in treatments:
+        rate = {"rate": tax_text(*treatment)}
+        head += [_("Net at %(rate)s") % rate, _("Tax at %(rate)s") % rate]
     head += [_("Net at other rates"), _("Tax at other rates")] if has_rest else []
     head.append(_("Of it carried over"))
 
@@ -136,7 +137,7 @@ def _table(rows: Rows, pages: Iterator[tuple[Invoice, ...]]) -> tuple[list[str],
         for page, sums in chain([(first, first_sums)], later):
             for invoice in page:
                 of_invoice = sums[invoice.pk]
-                parts = [of_invoice.pop(rate, (0, 0)) for rate in rates]
+                parts = [of_invoice.pop(treatment, (0, 0)) for treatment in treatments]
                 if has_rest:
                     rest = of_invoice.values()
                     parts.append((sum(net for net, _tax in rest), sum(tax for _net, tax in rest)))
@@ -147,12 +148,14 @@ def _table(rows: Rows, pages: Iterator[tuple[Invoice, ...]]) -> tuple[list[str],
     return head, lines()
 
 
-def _by_rate(access: Access, invoices: Sequence[Invoice]) -> dict[int, dict[Decimal, tuple[int, int]]]:
-    """Net and tax of invoices in minor units, by invoice and tax rate. One query."""
+def _by_rate(access: Access, invoices: Sequence[Invoice]) -> dict[int, dict[tuple[str, Decimal], tuple[int, int]]]:
+    """Net and tax of invoices in minor units, by invoice, and tax category and rate. One query."""
     issued = Invoice.objects.visible_to(access).filter(pk__in=[invoice.pk for invoice in invoices])
-    rates = issued.order_by().filter(taxes__isnull=False).values_list("pk", "taxes__rate")
-    sums: Any = rates.annotate(Sum("taxes__taxable_minor"), Sum("taxes__tax_minor"))
-    by_rate: dict[int, dict[Decimal, tuple[int, int]]] = {invoice.pk: {} for invoice in invoices}
-    for invoice_id, rate, net, tax in sums:
-        by_rate[invoice_id][rate] = int(net), int(tax)
+    columns = ("category", "rate", "taxable_minor", "tax_minor")
+    taxes: Any = (
+        issued.order_by().filter(taxes__isnull=False).values_list("pk", *(f"taxes__{name}" for name in columns))
+    )
+    by_rate: dict[int, dict[tuple[str, Decimal], tuple[int, int]]] = {invoice.pk: {} for invoice in invoices}
+    for invoice_id, category, rate, net, tax in taxes:
+        by_rate[invoice_id][category, rate] = net, tax
     return by_rate

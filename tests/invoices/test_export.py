@@ -86,7 +86,7 @@ def test_net_and_tax_stand_by_rate(client, payer, profile):
     with_rates(profile, at_9=2000)
     client.force_login(payer)
     head, second, first = rows(fetch(client, profile))
-    by_rate = ["Net at 21%", "Tax at 21%", "Net at 9%", "Tax at 9%", "Net at 0%", "Tax at 0%"]
+    by_rate = ["Net at 21%", "Tax at 21%", "Net at 9%", "Tax at 9%", "Net at 0% (Z)", "Tax at 0% (Z)"]
     assert head[10:] == ["Paid on", "Net", *by_rate, "Of it carried over"]
     assert first[11:] == ["115.00", "100.00", "21.00", "10.00", "0.90", "5.00", "0.00", "0.00"]
     assert second[11:] == ["20.00", "0.00", "0.00", "20.00", "1.80", "0.00", "0.00", "0.00"]
