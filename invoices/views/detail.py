@@ -31,6 +31,7 @@ from invoices.payability import NotPayableReason, disputed_text, reason_not_paya
 from invoices.remittances import Remittance, current_remittance, has_payment_code, in_fours, payment_code_svg
 from invoices.states import BADGES, InvoiceStatus
 from invoices.views.rows import Addresses, is_charged
+from invoices.views.usage import billed_before
 
 PRICE_DECIMALS = 10
 
@@ -40,7 +41,7 @@ PRICE_DECIMALS = 10
 def invoice_detail(request: HttpRequest, access: Access, number: str) -> HttpResponse:
     profile = profile_of(access)
     invoices = Invoice.objects.visible_to(access).select_related(
-        "payment_started_by", "replaces", "replaced_by", "closing"
+        "payment_started_by", "replaces__closing", "replaced_by", "closing"
     )
     invoice = get_object_or_404(invoices, number=number)
     invoice.profile = profile
@@ -85,7 +86,7 @@ def invoice_detail(request: HttpRequest, access: Access, number: str) -> HttpRes
         "payment_url": addresses.of("payment", invoice) if is_being_paid and access.can(Permission.INVOICE_PAY) else "",
         "may_download": access.can(Permission.INVOICE_DOWNLOAD),
         # Whatever closed a period was made from charges.
-        "has_usage": bool(lines) and hasattr(invoice, "closing"),
+        "has_usage": bool(lines) and hasattr(billed_before(invoice), "closing"),
         "pdf_url": addresses.of("pdf", invoice) if access.can(Permission.INVOICE_DOWNLOAD) else "",
     }
     return render(request, "invoices/detail.html", context)

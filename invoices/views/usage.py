@@ -22,13 +22,20 @@ from invoices.views.downloads import UNSAFE, Cell, table_response
 MAX_XLSX_ROWS = 50_000  # which takes some ten seconds to write
 
 
+def billed_before(invoice: Invoice) -> Invoice:
+    """The invoice that has the charges: charges of a void one stay with it when another takes its place."""
+    while invoice.replaces is not None and not hasattr(invoice, "closing"):
+        invoice = invoice.replaces
+    return invoice
+
+
 @require_safe
 @profile_view(Permission.INVOICE_DOWNLOAD)
 def usage_table(request: HttpRequest, access: Access, number: str, kind: str) -> HttpResponseBase:
-    """One row for each charge, in the order in which they were recorded, with the position of its line. 404 for an
-    invoice that was not made from charges."""
+    """One row for each charge, in the order in which they were recorded, with the position of its line, which is empty
+    where that was changed when the invoice was made again. 404 for an invoice that was not made from charges."""
     invoice = get_object_or_404(Invoice.objects.visible_to(access), number=number)
-    charges = invoice.billed_charges.select_related("section")
+    charges = billed_before(invoice).billed_charges.select_related("section")
     if not charges.exists():
         raise Http404(_("This invoice was not made from charges."))
     if kind == "xlsx" and charges.order_by()[MAX_XLSX_ROWS : MAX_XLSX_ROWS + 1].exists():

@@ -13,6 +13,8 @@ from accounts.access import system_access
 from accounts.models import User
 from invoices.models import Invoice, InvoiceLine
 from invoices.operations.closing import close_periods
+from invoices.operations.issuing import issue
+from invoices.operations.voiding import rebill
 from invoices.views import usage
 from tests.factories import BillingProfileFactory, issued, member, tax_rate
 from tests.invoices.billing_runs import NOVEMBER, billed_profile, charged
@@ -95,6 +97,17 @@ def test_it_is_offered_where_there_is_any(client, invoice):
         assert ("Usage detail" in page) == is_offered
     plain.profile = invoice.profile
     assert fetch(client, plain).status_code == 404
+
+
+def test_an_invoice_that_was_made_again_has_the_usage_of_the_first(client, invoice):
+    client.force_login(member(invoice.profile, "profile_reader"))
+    before = rows(fetch(client, invoice))
+    again = invoice
+    for _twice in range(2):
+        draft = rebill(access=system_access(), invoice_id=again.pk, reason="Wrong department", at=NOVEMBER)
+        again = issue(access=system_access(), invoice_id=draft.pk, today=NOVEMBER.date(), at=NOVEMBER)
+        assert rows(fetch(client, again)) == before
+        assert "Usage detail" in client.get(reverse("invoices:detail", args=[invoice.profile.code, again.number])).text
 
 
 def test_a_stranger_finds_nothing(client, invoice):
