@@ -83,6 +83,16 @@ class Rest(NamedTuple):
         taxes = [tax for tax in self.taxes if tax.treatment in treatments or tax.taxable_minor or tax.tax_minor]
         return Taken(parts, taxes)
 
+    def check(self, taken: Taken) -> None:
+        """Raises CannotCorrect for nothing, for more than is left, and for all that is left by some of the lines: what
+        stays would cancel out, at two rates of tax."""
+        if taken.total_minor <= 0:
+            raise CannotCorrect(_("There is nothing to credit."))
+        if taken.total_minor > self.total_minor:
+            raise CannotCorrect(_("That is more than what is left of the invoice."))
+        if taken.total_minor == self.total_minor and {*taken.parts} != {*self.all.parts}:
+            raise CannotCorrect(_("That comes to all that is left of the invoice. Credit what is left of every line."))
+
     def taken(self, amounts: Mapping[int, int] | None, total_minor: int | None = None) -> Taken:
         """What `credit_note` is asked for. Raises CannotCorrect."""
         if total_minor is not None:
@@ -209,11 +219,8 @@ def credit_note(
     if shown_rest not in {None, left}:
         raise CannotCorrect(_("A credit note was made meanwhile. Look at what is left."))
     taken = rest.taken(amounts, total_minor)
+    rest.check(taken)
     total = taken.total_minor
-    if total <= 0:
-        raise CannotCorrect(_("There is nothing to credit."))
-    if total > left:
-        raise CannotCorrect(_("That is more than what is left of the invoice."))
     lock_profile(invoice.profile)
     due = invoice.open_minor if invoice.status == InvoiceStatus.OPEN else 0
     undo_write_off(invoice, most_minor=total - due, at=at)

@@ -310,3 +310,21 @@ def test_two_clerks_take_back_no_more_than_there_is(profile):
     results = at_once(*[lambda: note_of(invoice, {line: 6000}, access=access)] * 4)
     assert sorted(type(result).__name__ for result in results) == ["CannotCorrect"] * 3 + ["CreditNote"]
     assert books_are_clean()
+
+
+def test_what_comes_to_all_that_is_left_takes_every_line(profile):
+    """Or lines at two rates would stay that cancel out, and their tax with them."""
+    invoice = draft(profile, "10.00")
+    lines = [("Books", "60.50", 1, "0"), ("Hours", "100.00", 1, "21"), ("Returned", "150.00", -1, "21")]
+    for position, (name, price, quantity, percent) in enumerate(lines, start=1):
+        InvoiceLine.objects.create(
+            invoice=invoice, description=name, unit_price=Decimal(price), quantity=quantity, position=position,
+            **taxed(percent),
+        )  # fmt: skip
+    invoice = issue(access=system_access(), invoice_id=invoice.pk, today=TODAY, at=NOW)
+    assert invoice.total_minor == 1000
+    with pytest.raises(CannotCorrect, match="Credit what is left of every line"):
+        note_of(invoice, {invoice.lines.get(description="Hosting").pk: 1000})
+    note = note_of(invoice)
+    assert (note.total_minor, note.lines.count(), stands(invoice)) == (1000, 4, ("paid", 1000, 0))
+    assert books_are_clean()
