@@ -17,6 +17,7 @@ from accounts.models import AuditEntry
 from invoices.importing import charges as importing
 from invoices.importing.charges import ChargeImport
 from invoices.models import Charge
+from invoices.operations.charges import CannotCharge, record_charges
 from tests.factories import NOW, BillingProfileFactory, tax_rate
 from tests.invoices.billing_runs import charged, noon, run, section_of
 from tests.payments.acts import at_once
@@ -177,6 +178,16 @@ def test_a_closed_profile_is_charged_nothing(file):
     with pytest.raises(CommandError):
         bring_in(file(row(profile)), errors=errors)
     assert errors.getvalue() == f"Line 2: billing profile {profile.code} is closed.\n"
+
+
+def test_a_profile_that_is_closed_while_charges_are_written_has_the_file_read_again(shop, file, monkeypatch):
+    def refused(charges, **_facts):
+        monkeypatch.setattr(importing, "record_charges", record_charges)
+        raise CannotCharge("The billing profile is closed.")
+
+    monkeypatch.setattr(importing, "record_charges", refused)
+    bring_in(file(row(shop)))
+    assert Charge.objects.count() == 1
 
 
 def test_every_bad_row_is_named(shop, file):
