@@ -22,12 +22,21 @@ CHARGES_EACH, LINES_EACH = 10, 5
 
 # All customers have the same invoice day, and one section each.
 COUNT = "WITH RECURSIVE counted (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM counted WHERE n < {profiles})"
+SELLER = """
+INSERT INTO accounts_seller (
+    id, code, company, attention, street, postal_code, city, region, country, phone, email, vat_number, company_number,
+    tax_number, tax_currency, endpoint_scheme, endpoint_id, invoice_prefix, credit_note_prefix, notes_en, notes_nl,
+    notes_de, notes_fr)
+VALUES (1, 'NL', 'Example Cloud B.V.', '', 'Voorbeeldkade 1', '1011 AA', 'Amsterdam', '', 'NL', '',
+    'billing@example.com', 'NL000000001B64', '00000000', '', 'EUR', '', '', 'INV-', 'CN-', '', '', '', '')
+"""
 ACCOUNTS = """
 INSERT INTO accounts_billingaccount (
-    id, code, name, agreement_type, company, attention, street, postal_code, city, region, country, created_at)
+    seller_id, id, code, name, agreement_type, company, attention, street, postal_code, city, region, country,
+    created_at)
 {count}
 SELECT
-    n, 'A-' || n, 'Customer ' || n, 'customer', 'Customer ' || n || ' B.V.', 'Accounts payable',
+    1, n, 'A-' || n, 'Customer ' || n, 'customer', 'Customer ' || n || ' B.V.', 'Accounts payable',
     'Voorbeeldstraat ' || n, '1011 AA', 'Amsterdam', '', 'NL', '2026-01-01 00:00:00+00:00'
 FROM counted
 """
@@ -129,7 +138,7 @@ def charges_of(result: Comparison) -> int:
 
 def prepare_customers(profiles: int) -> None:
     call_command("migrate", verbosity=0)
-    _fill([ACCOUNTS, TAX_IDS, PROFILES, SECTIONS, TAX_RATE], profiles)
+    _fill([SELLER, ACCOUNTS, TAX_IDS, PROFILES, SECTIONS, TAX_RATE], profiles)
 
 
 def add_charges(profiles: int) -> None:

@@ -8,7 +8,7 @@ from django.contrib.auth.hashers import make_password
 from django.db import connection
 from django.utils import timezone
 
-from accounts.models import BillingAccount, BillingProfile, InvoiceSection, RoleAssignment, User
+from accounts.models import BillingAccount, BillingProfile, InvoiceSection, RoleAssignment, Seller, User
 from accounts.roles import Role
 from invoices import fingerprints
 from invoices.models import Invoice
@@ -93,14 +93,29 @@ WHERE profile_id = %(profile)s AND id >= 1000000000
 """
 
 SELLER = (
-    '{"name": "Example Cloud B.V.", "address": "Voorbeeldkade 1\\n1011 AA Amsterdam", "iban": "NL53EXAM0000000000"}'
+    '{"code": "NL", "name": "Example Cloud B.V.", "street": "Voorbeeldkade 1", "postal_code": "1011 AA", '
+    '"city": "Amsterdam", "region": "", "country": "NL", "numbers": [], "contact": "", "phone": "", '
+    '"email": "billing@example.com", "endpoint": {}, "notes": {}, "logo": "", "tax_currency": "EUR"}'
 )
-BUYER = '{"company": "Example Trading B.V.", "street": "Voorbeeldstraat 1", "city": "Amsterdam", "country": "NL"}'
+PLACE = (
+    '{"company": "Example Trading B.V.", "attention": "", "street": "Voorbeeldstraat 1", "postal_code": "", '
+    '"city": "Amsterdam", "region": "", "country": "NL"}'
+)
+BUYER = (
+    f'{{"sold_to": {PLACE}, "bill_to": {PLACE}, "numbers": [], "reference": "", "endpoint": {{}}, '
+    '"language": "en", "format": "pdf"}'
+)
+
+
+def the_seller() -> Seller:
+    place = {"street": "Voorbeeldkade 1", "postal_code": "1011 AA", "city": "Amsterdam", "country": "NL"}
+    facts = {"company": "Example Cloud B.V.", "email": "billing@example.com", "vat_number": "NL000000001B64", **place}
+    return Seller.objects.get_or_create(code="NL", defaults={**facts, "company_number": "00000000"})[0]
 
 
 def make_profile(name: str) -> BillingProfile:
     """A profile with an invoice manager and a card at each gateway."""
-    account = BillingAccount.objects.create(name=name, company=name, country="NL")
+    account = BillingAccount.objects.create(seller=the_seller(), name=name, company=name, country="NL")
     profile = BillingProfile.objects.create(account=account, name=name, currency="EUR", company=name, country="NL")
     user = User.objects.create(email=f"{profile.code}@example.com", password=make_password(None))
     RoleAssignment.objects.create(user=user, role=Role.INVOICE_MANAGER, profile=profile)

@@ -75,10 +75,13 @@ def _round(databases: Databases, path: Path, rehearsal: Path, name: str) -> Roun
 def prepare() -> None:
     """Tables, and customers under codes that are the same everywhere."""
     from accounts.models import BillingAccount, BillingProfile, InvoiceSection  # noqa: PLC0415  needs django.setup
+    from bench.filling import the_seller  # noqa: PLC0415  needs django.setup
 
     call_command("migrate", verbosity=0)
     for number in range(CUSTOMERS):
-        account = BillingAccount.objects.create(name=f"Customer {number}", company=f"Customer {number}", country="NL")
+        account = BillingAccount.objects.create(
+            seller=the_seller(), name=f"Customer {number}", company=f"Customer {number}", country="NL"
+        )
         profile = BillingProfile.objects.create(
             account=account, code=code(number), name="Operations", currency="EUR", company=account.company, country="NL"
         )

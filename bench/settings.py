@@ -15,8 +15,6 @@ os.environ.update(
         "PUBLIC_URL": "http://testserver",
         "SANDBOX_ALLOWED": "true",
         "SECRET_KEY": "only-for-benchmarks-Zk3vQ8rT1mXw7yLd9pHs5bJf2nGc6aUe4i0",
-        "SELLER_ADDRESS": "Voorbeeldkade 1\\n1011 AA Amsterdam",
-        "SELLER_NAME": "Example Cloud B.V.",
         "TIME_ZONE": "Europe/Amsterdam",
     }
 )

@@ -10,23 +10,17 @@ from django.conf import settings
 from django.core.checks import CheckMessage, Error, Tags, register
 from django.core.checks import Warning as Caution
 from django.db import DatabaseError, connection, connections
-from stdnum import bic
-from stdnum.eu import vat as eu_vat
-from stdnum.util import get_cc_module
 
 from accounts.models import User
 from billing_portal.core.iso_codes import is_current_currency
 from billing_portal.demo.data import SIGN_INS
 from invoices.money import Money
-from invoices.numbering import has_imported
-from invoices.remittances import is_account_number
 from payments.gateways.registry import gateways
 from payments.gateways.sandbox.models import CardPayment
 
 # The tag of what `manage.py check` looks up in the database as well, where Django would leave it out.
 DEMO = "demo"
 MIN_KEY_LENGTH, MIN_KEY_CHARACTERS = 50, 10
-MAX_PREFIX_LENGTH = 12
 
 
 @register(Tags.security)
@@ -128,37 +122,6 @@ def check_gateways(**_options: Any) -> Iterator[CheckMessage]:
 
 
 @register(Tags.security)
-def check_seller(**_options: Any) -> Iterator[CheckMessage]:
-    """Money sent to an account with a wrong digit comes back after days, or never."""
-    seller = settings.SELLER
-    if seller["iban"] and not seller["account_holder"]:
-        yield Error("SELLER_IBAN is set but SELLER_ACCOUNT_HOLDER is not.", id="billing_portal.E001")
-    if seller["iban"] and not is_account_number(seller["iban"]):
-        yield Error("SELLER_IBAN is not an account number, or its check digits are wrong.", id="billing_portal.E009")
-    if seller["bic"] and not bic.is_valid(seller["bic"]):
-        yield Error("SELLER_BIC is not a BIC.", id="billing_portal.E009")
-    if seller["tax_id"] and not _is_tax_id(seller["tax_id"]):
-        yield Error("SELLER_TAX_ID is not a tax number, or its check digits are wrong.", id="billing_portal.E009")
-    if not is_current_currency(seller["tax_currency"]):
-        yield Error(
-            f"SELLER_TAX_CURRENCY: {seller['tax_currency']} is not a currency in use.", id="billing_portal.E009"
-        )
-    for currency in settings.SELLER_CURRENCIES:
-        if not is_current_currency(currency):
-            yield Error(f"SELLER_CURRENCIES: {currency} is not a currency in use.", id="billing_portal.E009")
-
-
-def _is_tax_id(number: str) -> bool:
-    """By the rule of the country whose letters it begins with, where one is known. Others have digits."""
-    number = "".join(number.split()).upper()
-    country = number[:2].lower()
-    if eu_vat.is_valid(number) or country in eu_vat.MEMBER_STATES:
-        return bool(eu_vat.is_valid(number))
-    rule = get_cc_module(country, "vat") if country.isalpha() else None
-    return bool(rule.is_valid(number)) if rule is not None else any(map(str.isdigit, number))
-
-
-@register(Tags.security)
 def check_limits(**_options: Any) -> Iterator[CheckMessage]:
     """Otherwise only the customer who meets a wrong limit, or the job that meets a wrong floor, would notice it."""
     limits = {
@@ -174,40 +137,6 @@ def check_limits(**_options: Any) -> Iterator[CheckMessage]:
             Money.parse(amount, currency)
         except ValueError as error:
             yield Error(f"{name}, {currency}: {error}", id="billing_portal.E002")
-
-
-@register(Tags.security)
-def check_number_prefixes(**_options: Any) -> Iterator[CheckMessage]:
-    """A number stands in the address of its page, where a slash begins another part, and in a column of 12 letters."""
-    for name in ("INVOICE", "CREDIT_NOTE"):
-        prefix = getattr(settings, f"{name}_NUMBER_PREFIX")
-        if "/" in prefix or len(prefix) > MAX_PREFIX_LENGTH:
-            yield Error(
-                f"PORTAL_{name}_PREFIX is {prefix!r}: at most {MAX_PREFIX_LENGTH} characters, and no slash.",
-                id="billing_portal.E012",
-            )
-
-
-@register(Tags.security, Tags.database, DEMO)
-def check_imported_numbers(**_options: Any) -> Iterator[CheckMessage]:
-    """A series that runs into numbers of imported invoices could issue nothing more. As above where the database does
-    not answer."""
-    was_open = connection.connection is not None
-    try:
-        taken = [
-            name for name in ("INVOICE", "CREDIT_NOTE") if has_imported(getattr(settings, f"{name}_NUMBER_PREFIX"))
-        ]
-    except DatabaseError:
-        taken = []
-    finally:
-        if not was_open:
-            connection.close()
-    for name in taken:
-        yield Error(
-            f"PORTAL_{name}_PREFIX begins numbers of imported invoices, which must not be given again.",
-            hint="Choose a prefix with which none of them begins.",
-            id="billing_portal.E013",
-        )
 
 
 @register(Tags.security, deploy=True)

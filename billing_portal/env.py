@@ -1,7 +1,7 @@
 """Reads the environment and ``.env`` with environs, strictly.
 
 What is missing or wrong stops the start with one sentence. The process's own environment wins over ``.env``; an empty
-value counts as not set. Every name in ``.env`` and of our own families (``SELLER_...``) must be known, so that a
+value counts as not set. Every name in ``.env`` and of our own families (``PORTAL_...``) must be known, so that a
 misspelt one is found at start.
 """
 
@@ -16,7 +16,7 @@ import environs
 from django.core.exceptions import ImproperlyConfigured
 from environs import EnvNotSetError, EnvValidationError, ValidationError, validate
 
-FAMILIES = ("SELLER_", "SANDBOX_", "EMAIL_", "PORTAL_", "STRIPE_")
+FAMILIES = ("SANDBOX_", "EMAIL_", "PORTAL_", "STRIPE_")
 
 
 class Env(environs.Env):

@@ -3,10 +3,12 @@
 import time
 from collections.abc import Callable
 from http import HTTPStatus
+from typing import Any
 
 import structlog
 from django.conf import settings
-from django.core.exceptions import BadRequest
+from django.core.exceptions import BadRequest, TooManyFilesSent
+from django.core.files.uploadhandler import FileUploadHandler, MemoryFileUploadHandler
 from django.http import HttpRequest, HttpResponse
 from django.urls import Resolver404, ResolverMatch, resolve
 from django.utils import translation
@@ -19,6 +21,8 @@ from billing_portal.errors import not_found, too_large, without_length
 log = structlog.get_logger("portal.request")
 # What addresses call the secrets in them.
 KEYS = {"key", "challenge"}
+
+TAKE_A_FILE = {"admin:accounts_seller_add", "admin:accounts_seller_change"}
 
 
 def path_for_logs(request: HttpRequest) -> str:
@@ -96,15 +100,37 @@ class NoNulInCookies(MiddlewareMixin):
         request.COOKIES = {name: value for name, value in request.COOKIES.items() if "\x00" not in value}
 
 
+class NoFiles(FileUploadHandler):
+    """Ends the reading at the first file in a body, before anything of it is put on a disk."""
+
+    def new_file(self, *_args: Any, **_options: Any) -> None:
+        raise TooManyFilesSent("This page takes no file.")
+
+    def receive_data_chunk(self, raw_data: bytes, start: int) -> bytes:  # noqa: ARG002
+        return raw_data
+
+    def file_complete(self, file_size: int) -> None:
+        """Never reached; Django wants it."""
+
+
 class BodyLimit(MiddlewareMixin):
-    """Refuses, unread, a body above `DATA_UPLOAD_MAX_MEMORY_SIZE` or of unknown size (for Django an empty one)."""
+    """Refuses, unread, a body above `DATA_UPLOAD_MAX_MEMORY_SIZE` or of unknown size (for Django an empty one), and
+    every file but those of staff on the pages that take one."""
 
     def process_request(self, request: HttpRequest) -> HttpResponse | None:
         length = request.META.get("CONTENT_LENGTH") or "0"
         if "HTTP_TRANSFER_ENCODING" in request.META:
             return without_length(request)
+        request.upload_handlers = [MemoryFileUploadHandler(request) if _takes_a_file(request) else NoFiles(request)]
         is_too_large = length.isdecimal() and int(length) > settings.DATA_UPLOAD_MAX_MEMORY_SIZE
         return too_large(request) if is_too_large else None
+
+
+def _takes_a_file(request: HttpRequest) -> bool:
+    match = _found(request.path_info) if request.method == "POST" else None
+    if match is None or match.view_name not in TAKE_A_FILE:
+        return False
+    return request.user.is_active and request.user.is_staff
 
 
 class DemoNotFound(MiddlewareMixin):

@@ -14,6 +14,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_noop, override
 from zxcvbn import zxcvbn
 
+from accounts.sellers import sender_of
 from billing_portal.demo.data import PASSWORD as DEMO_PASSWORD
 
 MIN_LENGTH, MAX_LENGTH = 12, 1000
@@ -76,7 +77,7 @@ class StrengthValidator:
 def own_words(user: Any) -> Iterator[str]:
     """What somebody who knows the person or the portal would try first: each text, its words, any two of them written
     as one, and all of them. Short words are in too many good passwords by chance."""
-    portal = [urlsplit(settings.PUBLIC_URL).hostname or "", settings.SELLER["name"], DEMO_PASSWORD]
+    portal = [urlsplit(settings.PUBLIC_URL).hostname or "", sender_of({})["name"], DEMO_PASSWORD]
     for code, _name in settings.LANGUAGES:
         with override(code):
             portal.append(_("Billing portal"))

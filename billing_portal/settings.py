@@ -194,10 +194,10 @@ SECURE_HSTS_INCLUDE_SUBDOMAINS = SECURE_HSTS_PRELOAD = HTTPS
 SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if ALLAUTH_TRUSTED_PROXY_COUNT else None
 SECURE_REFERRER_POLICY = "same-origin"
 X_FRAME_OPTIONS = "DENY"
-# The most that anything sends: a form of a staff page has some 10 KiB, a provider's message fewer than 256. No page
-# takes a file; at the first one in a body the reading ends, before anything of it is put on a disk.
+# The most that anything sends: a form of a staff page has some 10 KiB, a provider's message fewer than 256. Only a few
+# staff pages take a file, and keep it in memory (`billing_portal.middleware.BodyLimit`).
 DATA_UPLOAD_MAX_MEMORY_SIZE = 256 * 1024
-DATA_UPLOAD_MAX_NUMBER_FILES = 0
+DATA_UPLOAD_MAX_NUMBER_FILES = 1
 
 STATIC_URL = "static/"
 STATIC_ROOT = VAR_DIR / "static"
@@ -248,25 +248,8 @@ if not smtp_host:
     MAILERS["default"] = {"BACKEND": file_mail, "OPTIONS": {"file_path": str(VAR_DIR / "mail")}}
 DEFAULT_FROM_EMAIL = SERVER_EMAIL = env.text("EMAIL_FROM", "billing@example.com" if DEBUG else None)
 
-# The seller: printed on each invoice, copied into it at issue -------------------------------------------------------
-SELLER = {
-    "name": env.text("SELLER_NAME", "Example Cloud B.V." if DEBUG else None),
-    "address": env.text(
-        "SELLER_ADDRESS", "Voorbeeldkade 1\\n1011 AA Amsterdam\\nNetherlands" if DEBUG else None
-    ).replace("\\n", "\n"),
-    "tax_id": env.text("SELLER_TAX_ID", "NL000000001B64" if DEMO else ""),
-    # In which the seller pays tax: an invoice in another currency shows its tax in this one too.
-    "tax_currency": env.text("SELLER_TAX_CURRENCY", "EUR"),
-    "email": env.text("SELLER_EMAIL", DEFAULT_FROM_EMAIL),
-    "account_holder": env.text("SELLER_ACCOUNT_HOLDER", "Example Cloud B.V." if DEMO else ""),
-    "iban": env.text("SELLER_IBAN", "NL53EXAM0000000000" if DEMO else ""),
-    "bic": env.text("SELLER_BIC", "EXAMNL2A" if DEMO else ""),
-    "bank": env.text("SELLER_BANK", ""),
-}
-# Of the account above. Another currency has an account in the staff pages, or invoices in it say to ask.
-SELLER_CURRENCIES = env.words("SELLER_CURRENCIES", ["EUR"])
-INVOICE_NUMBER_PREFIX = env.text("PORTAL_INVOICE_PREFIX", "INV-")
-CREDIT_NOTE_NUMBER_PREFIX = env.text("PORTAL_CREDIT_NOTE_PREFIX", "CN-")
+# Who signs mails, and where replies go: the seller of the customer (accounts.sellers)
+MAIL_SENDER = "accounts.sellers.sender_of"
 
 # Automatic charges and reminders, in days ----------------------------------------------------------------------------
 AUTOPAY_DELAY_DAYS = env.number("PORTAL_AUTOPAY_DELAY_DAYS", 3)

@@ -9,7 +9,7 @@ from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import gettext, ngettext_lazy
 
-from accounts.models import BillingProfile, User, WireRequest
+from accounts.models import BillingProfile, Seller, User, WireRequest
 from billing_portal.core.iso_codes import is_current_currency
 from billing_portal.core.models import JobRun, OutgoingMail
 from payments.models import BooksCheck, CardHold, Dispute, GatewayDifference, Payment, Refund, WebhookDelivery
@@ -95,6 +95,8 @@ def what_waits(user: User) -> list[Waiting]:
     waiting = []
     if not settings.PAYMENT_GATEWAYS and user.has_perm("payments.view_payment"):
         waiting.append(Waiting(gettext("no payment gateway is configured, so nobody can pay by card")))
+    if user.has_perm("accounts.view_seller"):
+        waiting += _incomplete_sellers()
     if user.has_perm("accounts.view_billingprofile") and (codes := _withdrawn_currencies()):
         text = gettext("billing profiles are billed in a currency that is no longer in use: %(codes)s")
         url = reverse("admin:accounts_billingprofile_changelist", query={"currency__in": ",".join(codes)})
@@ -106,6 +108,19 @@ def what_waits(user: User) -> list[Waiting]:
             url = reverse(f"admin:{options.app_label}_{options.model_name}_changelist")
             waiting.append(Waiting(words % {"count": count}, f"{url}?{where}".rstrip("?")))
     return waiting
+
+
+def _incomplete_sellers() -> list[Waiting]:
+    """Whose invoices cannot be issued; on the first day there is no seller at all."""
+    sellers = list(Seller.objects.order_by("pk"))
+    if not sellers:
+        url = reverse("admin:accounts_seller_add")
+        return [Waiting(gettext("first add the company that sends the invoices"), url)]
+    return [
+        Waiting(f"{seller.company}: {' '.join(missing)}", reverse("admin:accounts_seller_change", args=[seller.pk]))
+        for seller in sellers
+        if (missing := seller.missing())
+    ]
 
 
 def _withdrawn_currencies() -> list[str]:

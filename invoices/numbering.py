@@ -3,11 +3,12 @@
 import re
 from collections.abc import Sequence
 from datetime import date
+from itertools import chain
 
-from django.conf import settings
 from django.db.models import Q
 from stdnum.iso7064 import mod_97_10
 
+from accounts.models import Seller
 from invoices.models import Invoice, NumberSeries
 
 
@@ -40,7 +41,8 @@ def creditor_reference(number: str) -> str:
 
 def is_ours(number: str) -> bool:
     """Whether a number of somebody else's could be one of our series, now or later."""
-    prefixes = {settings.INVOICE_NUMBER_PREFIX, settings.CREDIT_NOTE_NUMBER_PREFIX, *_prefixes()}
+    own = Seller.objects.values_list("invoice_prefix", "credit_note_prefix")
+    prefixes = {*chain.from_iterable(own), *_prefixes()}
     return _letters_and_digits(number).startswith(tuple(map(_letters_and_digits, prefixes)))
 
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from datetime import date
 from typing import TYPE_CHECKING, Any, Self
 
-from django.conf import settings
 from django.db.models import Exists, F, OuterRef, Q, QuerySet, Sum
 
+from accounts.models import Seller
 from accounts.roles import Permission
 from invoices.money import minors_of
 from invoices.states import SOON, CreditState, InvoiceStatus, Label
@@ -63,13 +63,14 @@ class InvoiceQuerySet(QuerySet["Invoice"]):
     def numbered(self, typed: str) -> Self:
         """Numbers that begin so, however it is typed, and the one that a figure is short for: ``25``, ``000025`` and
         ``inv-25`` find INV-000025. Numbers are stored in capitals and stand together in the index."""
-        start, prefix = typed.strip().upper(), settings.INVOICE_NUMBER_PREFIX.upper()
+        start = typed.strip().upper()
         found = Q(number__gte=start, number__lt=start + LAST_LETTER)
-        figure = start.removeprefix(prefix)
-        if figure.isascii() and figure.isdigit():
-            number = f"{prefix}{figure.lstrip('0').zfill(NUMBER_DIGITS)}"
-            if not number.startswith(start):  # or the index of numbers would not be read in its order
-                found |= Q(number=number)
+        for prefix in Seller.objects.values_list("invoice_prefix", flat=True) if start[-1:].isdigit() else ():
+            figure = start.removeprefix(prefix)
+            if figure.isascii() and figure.isdigit():
+                number = f"{prefix}{figure.lstrip('0').zfill(NUMBER_DIGITS)}"
+                if not number.startswith(start):  # or the index of numbers would not be read in its order
+                    found |= Q(number=number)
         return self.filter(found)
 
     def of_amount(self, typed: str) -> Self:

@@ -1,8 +1,7 @@
 """Where to send the money for an invoice, and the code that a banking app reads.
 
-An invoice prints the account of its currency with the latest ``valid_from_on`` not after the invoice date, else the
-seller's account from the settings (``SELLER_IBAN``) for its own ``SELLER_CURRENCIES``, else that the payer should ask
-us. It keeps a copy of what it printed; the portal shows the account that holds now besides.
+An invoice prints its seller's account of its currency with the latest ``valid_from_on`` not after the invoice date,
+else that the payer should ask. It keeps a copy of what it printed; the portal shows the account that holds now besides.
 """
 
 import re
@@ -11,7 +10,7 @@ from datetime import date
 from io import BytesIO
 from typing import Any, NamedTuple
 
-from django.conf import settings
+from django.db.models import F, Q
 from segno.helpers import make_epc_qr
 from stdnum import iban
 
@@ -19,11 +18,12 @@ from billing_portal.core.iso_codes import countries
 from invoices.models import Invoice, RemittanceAccount
 from invoices.money import Money
 
+LATEST_FIRST = F("valid_from_on").desc(nulls_last=True)
 MAX_CODED_MINOR = 99_999_999_999  # EPC069-12: 999999999.99
 
 
 class Remittance(NamedTuple):
-    """One account of ours as an invoice prints it. ``since`` is empty for the one in the settings."""
+    """One account of ours as an invoice prints it. ``since`` is empty for one that held from the start."""
 
     holder: str
     iban: str
@@ -42,13 +42,6 @@ class Remittance(NamedTuple):
             check_address=account.check_address.replace("\r\n", "\n").strip(),
             since=account.valid_from_on,
         )
-
-    @classmethod
-    def of_seller(cls, seller: dict[str, Any]) -> "Remittance | None":
-        if not seller.get("iban"):
-            return None
-        holder = seller.get("account_holder") or seller.get("name", "")
-        return cls(holder, compact(seller["iban"]), compact(seller.get("bic", "")), seller.get("bank", ""))
 
     @classmethod
     def printed_on(cls, invoice: Invoice) -> "Remittance | None":
@@ -75,42 +68,46 @@ class Remittance(NamedTuple):
 
 
 class Remittances:
-    """The accounts of every currency, read once and asked for many invoices: for a billing run or an import."""
+    """The accounts of every seller and currency, read once and asked for many invoices: for a billing run or an
+    import."""
 
     def __init__(self, accounts: Iterable[RemittanceAccount] | None = None) -> None:
-        """One query, unless the accounts are given."""
-        rows = RemittanceAccount.objects.order_by("-valid_from_on") if accounts is None else accounts
-        self._latest_first: dict[str, list[Remittance]] = {}
+        """One query, unless the accounts are given, the latest first."""
+        rows = RemittanceAccount.objects.order_by(LATEST_FIRST) if accounts is None else accounts
+        self._latest_first: dict[tuple[int, str], list[Remittance]] = {}
         for account in rows:
-            self._latest_first.setdefault(account.currency, []).append(Remittance.of_account(account))
-        self._seller = Remittance.of_seller(settings.SELLER)
+            self._latest_first.setdefault((account.seller_id, account.currency), []).append(
+                Remittance.of_account(account)
+            )
         self._copies: dict[Remittance | None, dict[str, str]] = {}
 
-    def on(self, currency: str, day: date) -> Remittance | None:
+    def on(self, seller_id: int, currency: str, day: date) -> Remittance | None:
         """The one that holds for a currency on a day; None when there is none to print."""
-        for remittance in self._latest_first.get(currency, ()):
-            if remittance.since is not None and remittance.since <= day:
+        for remittance in self._latest_first.get((seller_id, currency), ()):
+            if remittance.since is None or remittance.since <= day:
                 return remittance
-        return self._seller if currency in settings.SELLER_CURRENCIES else None
+        return None
 
-    def copy_for(self, currency: str, day: date) -> dict[str, str]:
+    def copy_for(self, seller_id: int, currency: str, day: date) -> dict[str, str]:
         """What an invoice of that currency and date keeps: empty when there is no account."""
-        remittance = self.on(currency, day)
+        remittance = self.on(seller_id, currency, day)
         if remittance not in self._copies:
             self._copies[remittance] = remittance.as_json() if remittance else {}
         return self._copies[remittance]
 
 
-def current_remittance(currency: str, day: date) -> Remittance | None:
+def current_remittance(seller_id: int, currency: str, day: date) -> Remittance | None:
     """The account to send money to today. One query."""
-    accounts = RemittanceAccount.objects.filter(currency=currency, valid_from_on__lte=day).order_by("-valid_from_on")
-    return Remittances(accounts[:1]).on(currency, day)
+    held = Q(valid_from_on__lte=day) | Q(valid_from_on=None)
+    accounts = RemittanceAccount.objects.filter(held, seller=seller_id, currency=currency).order_by(LATEST_FIRST)
+    return Remittances(accounts[:1]).on(seller_id, currency, day)
 
 
-def without_account(currencies: Iterable[str], day: date) -> list[str]:
-    """Those of the currencies in which there is no account on a day. One query."""
+def without_account(billed: Iterable[tuple[int, str]], day: date) -> list[str]:
+    """Those of the currencies, each with the seller who bills in it, in which there is no account on a day. One
+    query."""
     accounts = Remittances()
-    return [currency for currency in currencies if accounts.on(currency, day) is None]
+    return sorted({currency for seller_id, currency in billed if accounts.on(seller_id, currency, day) is None})
 
 
 def has_payment_code(remittance: Remittance, amount: Money) -> bool:

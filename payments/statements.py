@@ -12,10 +12,10 @@ from dataclasses import dataclass, field
 from datetime import date, datetime
 from typing import Any
 
-from django.conf import settings
 from django.utils.translation import get_language
 
 from accounts.models import BillingProfile
+from billing_portal.core.postal_addresses import address_lines
 from billing_portal.core.time_zones import seller_day
 from invoices.journal import last_closed_day
 from invoices.ledger import RECEIVABLE
@@ -110,8 +110,8 @@ def heading_of(statement: Statement, *, at: datetime) -> Heading:
     profile = statement.profile
     heading: dict[str, Any] = {
         "name": profile.name,
-        "bill_to": {language: profile.address_in(language) for language, _name in settings.LANGUAGES},
-        "seller": dict(settings.SELLER),
+        "bill_to": profile.address_parts,
+        "seller": profile.account.seller.as_printed(),
         "currency": statement.currency,
         "made_on": seller_day(at).isoformat(),
     }
@@ -122,7 +122,6 @@ def heading_of(statement: Statement, *, at: datetime) -> Heading:
         facts = {"heading": heading, "created_at": at, **balances}
         kept, _created = KeptStatement.objects.get_or_create(**days, defaults=facts)
         heading, made_at = kept.heading, kept.created_at
-    bill_to = heading["bill_to"]
-    own = bill_to.get(get_language()) or bill_to["en"]
+    own = address_lines(heading["bill_to"], get_language() or "en")
     made_on = date.fromisoformat(heading["made_on"])
     return Heading(heading["name"], own, heading["seller"], heading["currency"], made_on, made_at, is_final)

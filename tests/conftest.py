@@ -10,7 +10,7 @@ from django.utils.translation import trans_real
 
 from billing_portal.translations import compile_catalogues
 from tests.environment import TEST_DATABASE
-from tests.factories import BillingProfileFactory, UserFactory, member
+from tests.factories import BillingProfileFactory, SellerFactory, UserFactory, member
 
 # Who may do what, what pages, mails and documents say, how the portal starts: rows are read and written there as
 # everywhere else, so that a second database would show nothing that the other tests do not. The same holds for what is
@@ -109,5 +109,6 @@ def admin_user(db):
 
 
 @pytest.fixture
-def seller():
-    return settings.SELLER
+def seller(db):
+    """What documents keep of the seller."""
+    return SellerFactory().as_printed()

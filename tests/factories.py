@@ -8,15 +8,14 @@ import factory
 from allauth.account.models import EmailAddress
 from allauth.mfa.models import Authenticator
 from allauth.mfa.totp.internal.auth import TOTP
-from django.conf import settings
 from django.contrib.auth.hashers import make_password
 from factory.django import DjangoModelFactory
 
 from accounts.access import Access, access_of, system_access
-from accounts.models import BillingAccount, BillingProfile, InvoiceSection, RoleAssignment, User
+from accounts.models import BillingAccount, BillingProfile, InvoiceSection, RoleAssignment, Seller, User
 from accounts.roles import Role, Scope, scope_of
 from invoices import fingerprints
-from invoices.models import Credit, ExchangeRate, Invoice, InvoiceLine, NumberSeries, TaxRate
+from invoices.models import Credit, ExchangeRate, Invoice, InvoiceLine, NumberSeries, RemittanceAccount, TaxRate
 from invoices.money import Money
 from invoices.operations.credits import add_credit
 from invoices.operations.issuing import issue
@@ -48,9 +47,35 @@ def who_signs_in(password: str, **fields) -> User:
     return proven(UserFactory(**fields), password)
 
 
+class SellerFactory(DjangoModelFactory):
+    """The seller of every account, with an account in euro."""
+
+    class Meta:
+        model = Seller
+        django_get_or_create = ("code",)
+        skip_postgeneration_save = True
+
+    code, company = "MAIN", "Example Cloud B.V."
+    street, postal_code, city, country = "Voorbeeldkade 1", "1011 AA", "Amsterdam", "NL"
+    email, vat_number, company_number = "billing@example.com", "NL000000001B64", "00000000"
+
+    bank = factory.RelatedFactory("tests.factories.RemittanceAccountFactory", "seller")
+
+
+class RemittanceAccountFactory(DjangoModelFactory):
+    class Meta:
+        model = RemittanceAccount
+        django_get_or_create = ("seller", "currency", "valid_from_on")
+
+    currency, valid_from_on, account_holder = "EUR", None, "Example Cloud B.V."
+    iban, bic = "NL53EXAM0000000000", "EXAMNL2A"
+
+
 class BillingAccountFactory(DjangoModelFactory):
     class Meta:
         model = BillingAccount
+
+    seller = factory.SubFactory(SellerFactory)
 
     name = company = "Example Trading B.V."
     street, postal_code, city, country = "Voorbeeldstraat 1", "1011 AA", "Amsterdam", "NL"
@@ -137,7 +162,7 @@ def issued(
 ):
     """An issued invoice: open, of 120.00 unless said otherwise, due 30 days after ``today``, booked ``at``."""
     invoice = draft(profile, amount, **fields)
-    series = NumberSeries.objects.filter(prefix=settings.INVOICE_NUMBER_PREFIX)
+    series = NumberSeries.objects.filter(prefix=profile.account.seller.invoice_prefix)
     before = series.values_list("last_digest", flat=True).first() or ""
     invoice = issue(access=system_access(profile), invoice_id=invoice.pk, today=today, at=at)
     if due_on is not None:  # as if it had been issued so

@@ -23,11 +23,6 @@ os.environ.update(
         "STRIPE_PUBLISHABLE_KEY": "pk_live_standin",
         "STRIPE_SECRET_KEY": "sk_live_standin",
         "STRIPE_WEBHOOK_SECRETS": "whsec_standin",
-        "SELLER_ACCOUNT_HOLDER": "Example Cloud B.V.",
-        "SELLER_ADDRESS": "Voorbeeldkade 1\\n1011 AA Amsterdam",
-        "SELLER_BIC": "EXAMNL2A",
-        "SELLER_IBAN": "NL53EXAM0000000000",
-        "SELLER_NAME": "Example Cloud B.V.",
         "TIME_ZONE": "Europe/Amsterdam",
     }
 )

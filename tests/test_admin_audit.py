@@ -7,18 +7,11 @@ from django.contrib.admin import site
 from django.contrib.auth.models import Group
 from django.test import RequestFactory
 
-from accounts.models import (
-    AuditEntry,
-    BillingAccount,
-    BillingProfile,
-    InvoiceSection,
-    RoleAssignment,
-    User,
-)
+from accounts.models import AuditEntry, BillingAccount, BillingProfile, InvoiceSection, RoleAssignment, Seller, User
 from invoices.models import Charge, Credit, ExchangeRate, Invoice, LedgerAccount, RemittanceAccount, TaxRate
 from invoices.operations.issuing import recompute_draft
 from payments.models import Payout
-from tests.factories import TODAY, BillingAccountFactory, BillingProfileFactory, UserFactory, draft
+from tests.factories import TODAY, BillingAccountFactory, BillingProfileFactory, SellerFactory, UserFactory, draft
 from tests.staff_forms import page, save
 
 ADDRESS = {"company": "Example Trading B.V.", "country": "NL"}
@@ -47,7 +40,9 @@ def exchange_rate():
 
 
 def remittance():
-    return RemittanceAccount.objects.create(currency="EUR", account_holder="Us", iban=IBAN, valid_from_on=TODAY)
+    return RemittanceAccount.objects.create(
+        seller=SellerFactory(), currency="EUR", account_holder="Us", iban=IBAN, valid_from_on=TODAY
+    )
 
 
 def summed(invoice):
@@ -56,6 +51,7 @@ def summed(invoice):
 
 # Of each page with which staff change a row: the row, what is written into its form, and what the entry holds.
 CHANGED = {
+    Seller: (SellerFactory, {"city": "Utrecht"}, "seller.changed", {"city": ["Amsterdam", "Utrecht"]}),
     BillingAccount: (
         BillingAccountFactory, {"name": "New"}, "billing_account.changed", {"name": ["Example Trading B.V.", "New"]}
     ),
@@ -95,7 +91,20 @@ CHANGED = {
 }  # fmt: skip
 # Of each page with which staff add one: the form, and the action.
 ADDED = {
-    BillingAccount: (lambda: {"name": "New", **ADDRESS}, "billing_account.added"),
+    Seller: (
+        lambda: {
+            "code": "NEW",
+            "email": "new@example.com",
+            "tax_currency": "EUR",
+            **ADDRESS,
+            "street": "New 1",
+            "city": "Town",
+            "invoice_prefix": "N-",
+            "credit_note_prefix": "NC-",
+        },
+        "seller.added",
+    ),
+    BillingAccount: (lambda: {"name": "New", "seller": SellerFactory().pk, **ADDRESS}, "billing_account.added"),
     BillingProfile: (
         lambda: {"account": BillingAccountFactory().pk, "name": "New", "currency": "EUR", **ADDRESS},
         "billing_profile.added",
@@ -105,7 +114,13 @@ ADDED = {
     Group: (lambda: {"name": "New"}, "group.added"),
     TaxRate: (lambda: {"name": "New", "percent": "21"}, "tax_rate.added"),
     RemittanceAccount: (
-        lambda: {"currency": "EUR", "account_holder": "Us", "iban": IBAN, "valid_from_on": "2026-10-26"},
+        lambda: {
+            "seller": SellerFactory().pk,
+            "currency": "EUR",
+            "account_holder": "Us",
+            "iban": IBAN,
+            "valid_from_on": "2026-10-26",
+        },
         "remittance_account.added",
     ),
     ExchangeRate: (

@@ -15,7 +15,7 @@ from accounts.access import Access
 from accounts.admin.base import NoDeleteAdmin, PortalInline, ReadOnlyInline, access_of_staff
 from accounts.admin.roles import RolesInline
 from accounts.admin.staff_actions import RowForm, StaffAction, StaffActionAdmin
-from accounts.models import BillingAccount, BillingContact, BillingProfile, InvoiceSection, TaxId
+from accounts.models import ADDRESS, BillingAccount, BillingContact, BillingProfile, InvoiceSection, Seller, TaxId
 from accounts.operations.profiles import (
     CannotChangeProfile,
     close_profile,
@@ -27,7 +27,6 @@ from accounts.operations.profiles import (
 from accounts.operations.second_factors import demand_second_factor
 
 Status = BillingProfile.Status
-ADDRESS = ("company", "attention", "street", "postal_code", "city", "region", "country")
 
 
 class HoldForm(RowForm):
@@ -67,18 +66,29 @@ class SectionsInline(PortalInline):
 
 @admin.register(BillingAccount)
 class BillingAccountAdmin(NoDeleteAdmin):
-    list_display = ("name", "code", "agreement_type", "company", "country", "created_at")
-    list_filter = ("agreement_type", "country")
+    list_display = ("name", "code", "agreement_type", "company", "country", "seller", "created_at")
+    list_filter = ("agreement_type", "country", ("seller", admin.RelatedFieldListFilter))
+    list_select_related = ("seller",)
     search_fields = ("name", "code", "company", "tax_ids__value")
     search_help_text = _("Name, code, company or tax ID")
     ordering = ("name", "pk")
-    readonly_fields = ("code", "created_at")
     fieldsets = (
-        (None, {"fields": ("name", "code", "agreement_type", "requires_second_factor", "created_at")}),
+        (None, {"fields": ("name", "code", "agreement_type", "seller", "requires_second_factor", "created_at")}),
         (_("Sold to"), {"fields": ADDRESS}),
     )
     inlines = (TaxIdInline, ProfilesInline, RolesInline)
     inlines_when_new = (TaxIdInline,)
+
+    def get_readonly_fields(self, _request: HttpRequest, obj: BillingAccount | None = None) -> tuple[str, ...]:
+        if obj is not None and any(profile.has_amounts() for profile in obj.profiles.all()):
+            return ("code", "created_at", "seller")
+        return ("code", "created_at")
+
+    def get_changeform_initial_data(self, request: HttpRequest) -> dict[str, Any]:
+        """The seller, where there is but one."""
+        sellers = list(Seller.objects.order_by("pk").values_list("pk", flat=True)[:2])
+        only = {"seller": str(sellers[0])} if len(sellers) == 1 else {}
+        return {**only, **super().get_changeform_initial_data(request)}
 
     def save_model(self, request: HttpRequest, obj: BillingAccount, form: ModelForm, change: bool) -> None:
         demanded = obj.requires_second_factor
@@ -115,6 +125,10 @@ class BillingProfileAdmin(StaffActionAdmin, NoDeleteAdmin):
                     *("billed_until_on", "next_invoice_on", "waiting"),
                 )
             },
+        ),
+        (
+            _("Documents"),
+            {"fields": ("document_language", "invoice_format", "buyer_reference", "endpoint_scheme", "endpoint_id")},
         ),
     )
     inlines = (SectionsInline, ContactsInline, RolesInline)

@@ -1,3 +1,4 @@
+import accounts.company_numbers
 import accounts.models.customers
 import billing_portal.core.iso_codes
 import billing_portal.core.spelling
@@ -8,7 +9,7 @@ import django.utils.timezone
 from django.conf import settings
 from django.db import migrations, models
 
-from billing_portal.core.append_only import Redactable
+from billing_portal.core.append_only import AppendOnly, Redactable
 
 
 class Migration(migrations.Migration):
@@ -49,6 +50,53 @@ class Migration(migrations.Migration):
             },
         ),
         migrations.CreateModel(
+            name='SellerLogo',
+            fields=[
+                ('digest', models.CharField(max_length=64, primary_key=True, serialize=False, verbose_name='digest')),
+                ('content', models.BinaryField(verbose_name='content')),
+                ('is_svg', models.BooleanField(verbose_name='SVG')),
+            ],
+            options={
+                'verbose_name': 'logo',
+                'verbose_name_plural': 'logos',
+                'constraints': [],
+            },
+        ),
+        migrations.CreateModel(
+            name='Seller',
+            fields=[
+                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
+                ('postal_code', models.CharField(blank=True, max_length=20, verbose_name='postal code')),
+                ('region', models.CharField(blank=True, max_length=80, verbose_name='region')),
+                ('country', models.CharField(help_text='Two letters of ISO 3166, such as NL.', max_length=2, validators=[billing_portal.core.iso_codes.validate_country], verbose_name='country')),
+                ('code', models.SlugField(help_text='A short name of your own, such as NL. It is not printed.', max_length=20, unique=True, verbose_name='code')),
+                ('company', models.CharField(help_text='With its legal form, as it stands in the register.', max_length=120, verbose_name='company')),
+                ('attention', models.CharField(blank=True, help_text='A department or person for questions.', max_length=120, verbose_name='contact')),
+                ('street', models.CharField(max_length=160, verbose_name='street and number')),
+                ('city', models.CharField(max_length=80, verbose_name='city')),
+                ('phone', models.CharField(blank=True, max_length=40, verbose_name='phone number')),
+                ('email', models.EmailField(help_text='Printed on documents; replies to mails go there.', max_length=254, verbose_name='email address')),
+                ('vat_number', models.CharField(blank=True, max_length=40, verbose_name='VAT number')),
+                ('company_number', models.CharField(blank=True, help_text='In the company register, such as KvK or SIRET.', max_length=40, verbose_name='company number')),
+                ('tax_number', models.CharField(blank=True, help_text='Of the tax office, where it is another one.', max_length=40, verbose_name='tax number')),
+                ('tax_currency', models.CharField(default='EUR', help_text='In which it pays tax. An invoice in another currency shows its tax in this one too.', max_length=3, validators=[billing_portal.core.iso_codes.validate_currency], verbose_name='tax currency')),
+                ('endpoint_scheme', models.CharField(blank=True, choices=accounts.company_numbers.scheme_choices, help_text='Of the number under which it takes part in Peppol and other networks of electronic invoices.', max_length=4, verbose_name='scheme of the endpoint')),
+                ('endpoint_id', models.CharField(blank=True, max_length=80, verbose_name='endpoint')),
+                ('invoice_prefix', models.CharField(default='INV-', help_text='A new prefix starts a new series at 1.', max_length=12, unique=True, validators=[django.core.validators.RegexValidator('^[^/]+$', 'A prefix has no slash: the number stands in the address of its page.')], verbose_name='prefix of invoice numbers')),
+                ('credit_note_prefix', models.CharField(default='CN-', max_length=12, unique=True, validators=[django.core.validators.RegexValidator('^[^/]+$', 'A prefix has no slash: the number stands in the address of its page.')], verbose_name='prefix of credit note numbers')),
+                ('logo', models.ForeignKey(blank=True, db_index=False, editable=False, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='accounts.sellerlogo', verbose_name='logo')),
+                ('notes_en', models.TextField(blank=True, max_length=2000, verbose_name='legal notes in English')),
+                ('notes_nl', models.TextField(blank=True, max_length=2000, verbose_name='legal notes in Dutch')),
+                ('notes_de', models.TextField(blank=True, max_length=2000, verbose_name='legal notes in German')),
+                ('notes_fr', models.TextField(blank=True, max_length=2000, verbose_name='legal notes in French')),
+            ],
+            options={
+                'verbose_name': 'seller',
+                'verbose_name_plural': 'sellers',
+                'constraints': [models.CheckConstraint(condition=models.Q(('credit_note_prefix', django.db.models.functions.text.Upper('credit_note_prefix')), ('invoice_prefix', django.db.models.functions.text.Upper('invoice_prefix'))), name='seller_prefixes_in_capitals', violation_error_message='Prefixes are in capitals.'), models.CheckConstraint(condition=models.Q(('invoice_prefix', models.F('credit_note_prefix')), _negated=True), name='seller_prefixes_differ', violation_error_message='Invoices and credit notes need different prefixes.')],
+            },
+        ),
+        migrations.CreateModel(
             name='BillingAccount',
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
@@ -62,6 +110,7 @@ class Migration(migrations.Migration):
                 ('code', models.CharField(default=accounts.models.customers.new_code, editable=False, max_length=12, unique=True, verbose_name='code')),
                 ('name', models.CharField(max_length=120, verbose_name='name')),
                 ('agreement_type', models.CharField(choices=[('customer', 'Customer agreement'), ('online_services', 'Online services agreement'), ('enterprise', 'Enterprise agreement'), ('partner', 'Partner agreement')], default='customer', max_length=16, verbose_name='agreement type')),
+                ('seller', models.ForeignKey(help_text='Who sends its invoices. It stays once there are amounts or cards.', on_delete=django.db.models.deletion.PROTECT, related_name='accounts', to='accounts.seller', verbose_name='seller')),
                 ('requires_second_factor', models.BooleanField(db_default=False, default=False, help_text='Whoever pays or manages cards on its billing profiles must sign in with a second factor.', verbose_name='require a second factor')),
                 ('created_at', models.DateTimeField(default=django.utils.timezone.now, editable=False, verbose_name='created')),
             ],
@@ -97,6 +146,11 @@ class Migration(migrations.Migration):
                 ('mails_invoices', models.BooleanField(db_default=True, default=True, help_text='To its owners, contributors and invoice managers, and to its contacts.', verbose_name='mail each new invoice')),
                 ('billed_until_on', models.DateField(blank=True, editable=False, null=True, verbose_name='invoiced up to')),
                 ('next_invoice_on', models.DateField(blank=True, editable=False, null=True, verbose_name='next invoice')),
+                ('document_language', models.CharField(choices=[('en', 'English'), ('nl', 'Nederlands'), ('de', 'Deutsch'), ('fr', 'Français')], db_default='en', default='en', max_length=2, verbose_name='language of documents')),
+                ('invoice_format', models.CharField(choices=[('pdf', 'PDF'), ('facturx', 'PDF with the data inside (Factur-X, ZUGFeRD)'), ('ubl', 'Electronic invoice (Peppol BIS Billing 3)'), ('xrechnung', 'Electronic invoice for Germany (XRechnung)')], db_default='pdf', default='pdf', max_length=12, verbose_name='invoices are sent as')),
+                ('buyer_reference', models.CharField(blank=True, db_default='', help_text='Printed on each invoice as your reference; for German authorities it is the Leitweg-ID.', max_length=60, verbose_name='buyer reference')),
+                ('endpoint_scheme', models.CharField(blank=True, choices=accounts.company_numbers.scheme_choices, db_default='', help_text='What kind of number receives electronic invoices.', max_length=4, verbose_name='scheme of the endpoint')),
+                ('endpoint_id', models.CharField(blank=True, db_default='', max_length=80, verbose_name='endpoint')),
                 ('time_zone', models.CharField(default='Europe/Amsterdam', max_length=40, validators=[accounts.models.customers.validate_time_zone], verbose_name='time zone')),
                 ('status', models.CharField(choices=[('active', 'Active'), ('warned', 'Warned'), ('disabled', 'Disabled'), ('held', 'On hold'), ('closed', 'Closed')], default='active', editable=False, max_length=12, help_text='Closed: no new invoices, nothing can be paid online. Warned and disabled follow from what is past due.', verbose_name='status')),
                 ('hold_reason', models.CharField(blank=True, db_default='', editable=False, max_length=200, verbose_name='reason of the hold')),
@@ -224,7 +278,7 @@ class Migration(migrations.Migration):
             name='TaxId',
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('kind', models.CharField(choices=[('vat', 'Tax ID'), ('national', 'National identification number'), ('exemption', 'Tax exemption certificate')], default='vat', max_length=16, verbose_name='kind')),
+                ('kind', models.CharField(choices=[('vat', 'VAT number'), ('company', 'Company number'), ('national', 'Tax number'), ('exemption', 'Tax exemption certificate')], default='vat', max_length=16, verbose_name='kind')),
                 ('value', models.CharField(max_length=40, verbose_name='number')),
                 ('account', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='tax_ids', to='accounts.billingaccount', verbose_name='billing account')),
             ],
@@ -267,6 +321,7 @@ class Migration(migrations.Migration):
                 ],
             },
         ),
+        AppendOnly("accounts_sellerlogo"),
         Redactable(
             "accounts_auditentry",
             kept=["id", "at", "actor_id", "action", "account_id", "profile_id", "person_id"],

@@ -2,24 +2,23 @@
 
 import secrets
 from datetime import date, datetime
-from functools import lru_cache
 from zoneinfo import ZoneInfo, available_timezones
 
-from babel import Locale
 from django.core.exceptions import ValidationError
 from django.core.validators import MaxValueValidator
 from django.db import models
 from django.db.models import Q
 from django.db.models.functions import Lower
 from django.utils import timezone
-from django.utils.translation import get_language, gettext
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
-from stdnum.eu import vat as eu_vat
-from stdnum.util import get_cc_module
 
+from accounts.company_numbers import NumberKind, canonical_number, number_label, scheme_choices
 from accounts.email_addresses import canonical_address
+from accounts.models.addresses import PostalAddress
+from accounts.models.sellers import DOCUMENT_LANGUAGES, Seller, validate_endpoint
 from accounts.querysets import BillingAccountQuerySet, BillingProfileQuerySet, InvoiceSectionQuerySet
-from billing_portal.core.iso_codes import validate_country, validate_currency
+from billing_portal.core.iso_codes import validate_currency
 from billing_portal.core.spelling import Compact
 
 # The invoice day that every month has as its last, whichever that is.
@@ -43,59 +42,6 @@ def validate_time_zone(name: str) -> None:
         raise ValidationError(_("%(name)s is not a time zone, such as Europe/Amsterdam.") % {"name": name})
 
 
-@lru_cache(maxsize=1024)
-def country_name(code: str, language: str) -> str:
-    """Remembered, because finding a language takes longer than writing the rest of an address."""
-    return str(Locale.parse(language.replace("-", "_")).territories.get(code, code))
-
-
-def canonical_vat_number(number: str, country: str) -> str:
-    """The number as it is stored: of the European Union without spaces, else as typed. A number of the Union says its
-    country itself; another follows the rule of ``country``, where one is known. Raises ValidationError."""
-    number, place = " ".join(number.split()).upper(), country.lower()
-    if eu_vat.is_valid(number):
-        return str(eu_vat.compact(number))
-    if place in eu_vat.MEMBER_STATES:
-        raise ValidationError(
-            _("This is not a valid tax ID. Begin with the letters of the country, such as NL; check the digits.")
-        )
-    rule = get_cc_module(place, "vat") if place else None
-    if rule is not None and not rule.is_valid(number):
-        name = country_name(country, get_language() or "en")
-        raise ValidationError(_("This is not a valid tax ID of %(country)s. Check its digits.") % {"country": name})
-    return number
-
-
-class PostalAddress(models.Model):
-    """Columns of an address. Of a billing account it is the sold-to address, of a billing profile the bill-to."""
-
-    company = models.CharField(_("company"), max_length=120)
-    attention = models.CharField(_("attention"), max_length=120, blank=True)
-    street = models.CharField(_("street and number"), max_length=160, blank=True)
-    postal_code = models.CharField(_("postal code"), max_length=20, blank=True)
-    city = models.CharField(_("city"), max_length=80, blank=True)
-    region = models.CharField(_("region"), max_length=80, blank=True)
-    country = models.CharField(
-        _("country"),
-        max_length=2,
-        validators=[validate_country],
-        help_text=_("Two letters of ISO 3166, such as NL."),
-    )
-
-    class Meta:
-        abstract = True
-
-    @property
-    def address_lines(self) -> list[str]:
-        """As it is written on an envelope; the country's name is the reader's."""
-        return self.address_in(get_language() or "en")
-
-    def address_in(self, language: str) -> list[str]:
-        place = " ".join(part for part in (self.postal_code, self.city) if part)
-        country = country_name(self.country, language)
-        return [line for line in (self.company, self.attention, self.street, place, self.region, country) if line]
-
-
 class BillingAccount(PostalAddress):
     """A customer's agreement with us. Its address is the sold-to: the legal entity, printed on every invoice."""
 
@@ -112,6 +58,10 @@ class BillingAccount(PostalAddress):
     agreement_type = models.CharField(
         _("agreement type"), max_length=16, choices=AgreementType, default=AgreementType.CUSTOMER
     )
+    seller = models.ForeignKey(
+        Seller, models.PROTECT, related_name="accounts", verbose_name=_("seller"),
+        help_text=_("Who sends its invoices. It stays once there are amounts or cards."),
+    )  # fmt: skip
     requires_second_factor = models.BooleanField(
         _("require a second factor"),
         default=False,
@@ -138,10 +88,7 @@ class BillingAccount(PostalAddress):
 class TaxId(models.Model):
     """A number under which the customer is known to a tax office."""
 
-    class Kind(models.TextChoices):
-        VAT = "vat", _("Tax ID")
-        NATIONAL = "national", _("National identification number")
-        EXEMPTION = "exemption", _("Tax exemption certificate")
+    Kind = NumberKind
 
     account = models.ForeignKey(
         BillingAccount, models.CASCADE, related_name="tax_ids", verbose_name=_("billing account")
@@ -165,10 +112,14 @@ class TaxId(models.Model):
     def __str__(self) -> str:
         return f"{self.get_kind_display()} {self.value}"
 
+    @property
+    def label(self) -> str:
+        return number_label(self.kind, self.account.country)
+
     def clean(self) -> None:
-        if self.kind == self.Kind.VAT and self.value:
+        if self.value:
             try:
-                self.value = canonical_vat_number(self.value, self.account.country)
+                self.value = canonical_number(self.kind, self.value, self.account.country)
             except ValidationError as error:
                 raise ValidationError({"value": error.messages}) from error
 
@@ -188,6 +139,12 @@ class BillingProfile(PostalAddress):
     class DefaultMethod(models.TextChoices):
         CARD = "card", _("Card")
         CHECK_WIRE = "check_wire", _("Check or wire transfer")
+
+    class InvoiceFormat(models.TextChoices):
+        PDF = "pdf", _("PDF")
+        FACTUR_X = "facturx", _("PDF with the data inside (Factur-X, ZUGFeRD)")
+        UBL = "ubl", _("Electronic invoice (Peppol BIS Billing 3)")
+        XRECHNUNG = "xrechnung", _("Electronic invoice for Germany (XRechnung)")
 
     account = models.ForeignKey(
         BillingAccount, models.PROTECT, related_name="profiles", verbose_name=_("billing account")
@@ -233,6 +190,23 @@ class BillingProfile(PostalAddress):
     # Up to when charges have been invoiced, and when the next period closes. Empty until the first billing run.
     billed_until_on = models.DateField(_("invoiced up to"), null=True, blank=True, editable=False)
     next_invoice_on = models.DateField(_("next invoice"), null=True, blank=True, editable=False)
+    # How its documents are made and sent.
+    document_language = models.CharField(
+        _("language of documents"), max_length=2, choices=DOCUMENT_LANGUAGES, default="en", db_default="en"
+    )
+    invoice_format = models.CharField(
+        _("invoices are sent as"), max_length=12, choices=InvoiceFormat, default=InvoiceFormat.PDF,
+        db_default=InvoiceFormat.PDF,
+    )  # fmt: skip
+    buyer_reference = models.CharField(
+        _("buyer reference"), max_length=60, blank=True, db_default="",
+        help_text=_("Printed on each invoice as your reference; for German authorities it is the Leitweg-ID."),
+    )  # fmt: skip
+    endpoint_scheme = models.CharField(
+        _("scheme of the endpoint"), max_length=4, blank=True, db_default="", choices=scheme_choices,
+        help_text=_("What kind of number receives electronic invoices."),
+    )  # fmt: skip
+    endpoint_id = models.CharField(_("endpoint"), max_length=80, blank=True, db_default="")
     time_zone = models.CharField(
         _("time zone"), max_length=40, default="Europe/Amsterdam", validators=[validate_time_zone]
     )
@@ -279,6 +253,9 @@ class BillingProfile(PostalAddress):
 
     def __str__(self) -> str:
         return self.name
+
+    def clean(self) -> None:
+        self.endpoint_id = validate_endpoint(self.endpoint_scheme, self.endpoint_id)
 
     def day_of(self, at: datetime) -> date:
         """The calendar day of a moment where the profile is: what is past due must not depend on the reader."""

@@ -3,6 +3,7 @@
 from allauth.account.decorators import reauthentication_required
 from django.contrib import messages
 from django.core.exceptions import BadRequest
+from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.utils import timezone
@@ -12,7 +13,7 @@ from django.views.decorators.http import require_http_methods, require_safe
 from accounts.access import Access, has_second_factor
 from accounts.decorators import access_for_request, account_view, profile_of, profile_view, section_view
 from accounts.members import members_of, people_stopped, role_table
-from accounts.models import BillingAccount, BillingProfile, InvoiceSection
+from accounts.models import BillingAccount, BillingProfile, InvoiceSection, TaxId
 from accounts.operations.second_factors import demand_second_factor
 from accounts.roles import Permission, Scope
 from accounts.scope_list import MAX_SHOWN, role_names, scopes_of
@@ -28,7 +29,11 @@ def scope_list(request: HttpRequest) -> HttpResponse:
 @account_view(Permission.PROPERTIES_VIEW)
 def account(request: HttpRequest, access: Access, account: BillingAccount) -> HttpResponse:
     profiles = BillingProfile.objects.visible_to(access).filter(account=account).order_by("name", "pk")
-    context = {"account": account, "profiles": profiles, "tax_ids": account.tax_ids.order_by("kind", "value")}
+    context = {
+        "account": account,
+        "profiles": profiles,
+        "tax_ids": tax_ids_of(account),
+    }
     return render(request, "accounts/account.html", context)
 
 
@@ -71,11 +76,15 @@ def second_factor(request: HttpRequest, access: Access, account: BillingAccount)
     return redirect("accounts:account_access", account=account.code)
 
 
+def tax_ids_of(account: BillingAccount) -> QuerySet[TaxId]:
+    return account.tax_ids.select_related("account").order_by("kind", "value")
+
+
 @require_safe
 @profile_view(Permission.PROPERTIES_VIEW)
 def properties(request: HttpRequest, access: Access) -> HttpResponse:
     profile = profile_of(access)
-    tax_ids = profile.account.tax_ids.order_by("kind", "value")
+    tax_ids = tax_ids_of(profile.account)
     return render(request, "accounts/properties.html", {"profile": profile, "tax_ids": tax_ids})
 
 

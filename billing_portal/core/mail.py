@@ -25,6 +25,7 @@ from django.core.mail import EmailMultiAlternatives
 from django.db.models import F
 from django.template import Context, engines
 from django.utils import translation
+from django.utils.module_loading import import_string
 
 from billing_portal.core.leases import claim_due
 from billing_portal.core.models import OutgoingMail
@@ -63,10 +64,17 @@ def render(template: str, context: dict[str, Any], language: str) -> Rendered:
     are read from the HTML. No value can add a header, a link or a line: it was escaped before the HTML is read."""
     page = engines["django"].engine.get_template(f"emails/{template}.html")  # type: ignore[attr-defined]
     with translation.override(language):
-        html = str(page.render(Context({**context, "seller": settings.SELLER, "language": language})))
+        html = str(page.render(Context({**context, "seller": sender_of(context), "language": language})))
     html = SECOND_STOP.sub("", html)
     reader = _TextReader(html)
     return Rendered(subject=reader.subject, text=reader.text, html=html)
+
+
+def sender_of(context: dict[str, Any]) -> dict[str, Any]:
+    """Who signs a mail with this context: ``name``, ``email`` and the lines of an ``address``. Core knows no seller, so
+    the settings name a function that does."""
+    sender: dict[str, Any] = import_string(settings.MAIL_SENDER)(context)
+    return sender
 
 
 # Of a sentence that ends with "B.V.".
@@ -174,7 +182,8 @@ def _message(mail: OutgoingMail) -> EmailMultiAlternatives:
         "Auto-Submitted": "auto-generated",
         "Content-Language": mail.language,
     }
-    reply_to = [settings.SELLER["email"]] if settings.SELLER["email"] else None
+    address = sender_of(mail.context).get("email")
+    reply_to = [address] if address else None
     message = EmailMultiAlternatives(
         subject=rendered.subject, body=rendered.text, to=[mail.to], reply_to=reply_to, headers=headers
     )

@@ -10,7 +10,7 @@ from django.contrib.auth.hashers import make_password
 from django.db import transaction
 
 from accounts.access import access_of, staff_access, system_access
-from accounts.models import BillingAccount, BillingProfile, InvoiceSection, TaxId, User
+from accounts.models import BillingAccount, BillingProfile, InvoiceSection, Seller, TaxId, User
 from accounts.operations.contacts import add_contact
 from accounts.operations.roles import grant_role
 from accounts.operations.wire import request_wire
@@ -92,11 +92,21 @@ def make_people() -> dict[str, User]:
     return people
 
 
+def make_seller() -> Seller:
+    return Seller.objects.create(
+        code="NL", company="Example Cloud B.V.", street="Voorbeeldkade 1", postal_code="1011 AA", city="Amsterdam",
+        country="NL", attention="Accounts receivable", phone="+31 20 000 0000", email="billing@example.com",
+        vat_number="NL000000001B64", company_number="00000000", endpoint_scheme="0106", endpoint_id="00000000",
+    )  # fmt: skip
+
+
 @transaction.atomic
 def make_customers(people: dict[str, User], *, at: datetime) -> list[tuple[data.Profile, BillingProfile]]:
     """The tax numbers have right check digits, or staff could not save the accounts, and lie where no tax office gives
     any out: Dutch ones that begin with 9999 are for tests, German ones do not begin with 9."""
+    seller = make_seller()
     trading = BillingAccount.objects.create(
+        seller=seller,
         name="Example Trading",
         company="Example Trading B.V.",
         attention="Accounts payable",
@@ -108,6 +118,7 @@ def make_customers(people: dict[str, User], *, at: datetime) -> list[tuple[data.
     )
     TaxId.objects.create(account=trading, value="NL999999990B01")
     sample = BillingAccount.objects.create(
+        seller=seller,
         name="Sample Logistics",
         company="Sample Logistics GmbH",
         street="Musterstraße 5",
@@ -169,6 +180,7 @@ def open_remittance_accounts(*, at: datetime) -> None:
     """Our own bank accounts, from before the first invoice. Numbers that no bank gives out."""
     for currency, iban in (("EUR", "NL53EXAM0000000000"), ("GBP", "GB06EXAM00000000000000")):
         RemittanceAccount.objects.create(
+            seller=Seller.objects.get(),
             currency=currency,
             valid_from_on=(at - timedelta(days=800)).date(),
             account_holder="Example Cloud B.V.",

@@ -21,6 +21,7 @@ from django.utils.translation import gettext_noop, override
 from accounts import audit
 from accounts.access import Access, NotAllowed, require_staff
 from accounts.models import AuditEntry, User
+from accounts.sellers import sender_of
 from billing_portal.personal_data.held import EXPORTED, Row
 from billing_portal.personal_data.people import person_of, sessions_of
 
@@ -101,7 +102,7 @@ def _write(archive: zipfile.ZipFile, name: str, rows: Iterable[Row]) -> int:
 def _readme(user: User, counts: dict[str, int], at: datetime) -> str:
     what = descriptions()
     lines = [
-        _("Your personal data in the billing portal of %(seller)s") % {"seller": settings.SELLER["name"]},
+        _("Your personal data in the billing portal of %(seller)s") % {"seller": sender_of({})["name"]},
         _("Made for %(address)s on %(when)s.")
         % {"address": user.email, "when": date_format(localtime(at), "DATETIME_FORMAT")},
         "",
@@ -117,6 +118,6 @@ def _readme(user: User, counts: dict[str, int], at: datetime) -> str:
         _("Not in it are your password and the secrets of your second factors, which are of no use to anybody but you; "
           "the personal data of others; and the invoices, addresses and documents of the companies you act for. You "
           "find those on their pages in the portal."),
-        _("Something is wrong, or you want to be erased? Write to %(email)s.") % {"email": settings.SELLER["email"]},
+        _("Something is wrong, or you want to be erased? Write to %(email)s.") % {"email": sender_of({})["email"]},
     ]  # fmt: skip
     return "\n".join(lines) + "\n"

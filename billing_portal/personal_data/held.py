@@ -231,6 +231,7 @@ LEFT_OUT = {
     OURS: {
         "invoices.TaxRate": "name",
         "invoices.RemittanceAccount": "account_holder",
+        "accounts.Seller": "attention email",
         "auth.Group": "name",
         "auth.Permission": "name",
     },

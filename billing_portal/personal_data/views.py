@@ -3,7 +3,6 @@
 from tempfile import SpooledTemporaryFile
 
 from allauth.account.decorators import reauthentication_required
-from django.conf import settings
 from django.contrib import messages
 from django.http import FileResponse, HttpRequest
 from django.http.response import HttpResponseBase
@@ -12,6 +11,7 @@ from django.utils import timezone
 from django.views.decorators.http import require_http_methods
 
 from accounts.decorators import access_for_request, signed_in
+from accounts.sellers import sender_of
 from billing_portal.personal_data.export import IN_MEMORY, CannotExport, descriptions, export_person, file_name
 
 
@@ -20,7 +20,7 @@ from billing_portal.personal_data.export import IN_MEMORY, CannotExport, descrip
 def own_data(request: HttpRequest) -> HttpResponseBase:
     """The page, and by its button the file. Both only shortly after the person has shown again who they are."""
     if request.method != "POST":
-        context = {"descriptions": descriptions().values(), "seller": settings.SELLER}
+        context = {"descriptions": descriptions().values(), "seller": sender_of({})}
         return render(request, "account/own_data.html", context)
     user, at = signed_in(request), timezone.now()
     stream = SpooledTemporaryFile(IN_MEMORY)  # noqa: SIM115  the response closes it

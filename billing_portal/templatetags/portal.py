@@ -12,6 +12,7 @@ from babel import Locale
 from babel.dates import format_date, format_datetime
 from django import template
 from django.conf import settings
+from django.db import DatabaseError
 from django.utils.html import format_html
 from django.utils.safestring import SafeString, mark_safe
 from django.utils.timezone import localtime, now
@@ -19,6 +20,7 @@ from django.utils.translation import get_language
 
 from accounts.audit_words import browser_in_words
 from accounts.models import User
+from accounts.sellers import sender_of
 from billing_portal.core.jobs import WorkerStatus, worker_status
 from billing_portal.demo.data import PASSWORD, SIGN_INS
 from billing_portal.staff_queue import Waiting, what_waits
@@ -138,9 +140,12 @@ def has_security_key(user: User) -> bool:
 
 
 @register.simple_tag
-def seller() -> dict[str, str]:
-    seller: dict[str, str] = settings.SELLER
-    return seller
+def seller() -> dict[str, Any]:
+    """The first seller; empty where the database does not answer, because error pages name it too."""
+    try:
+        return sender_of({})
+    except DatabaseError:
+        return {}
 
 
 @register.simple_tag

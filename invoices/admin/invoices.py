@@ -129,8 +129,8 @@ def apply_credits_selected(model_admin: admin.ModelAdmin, request: HttpRequest, 
 
 
 def _missing_accounts(invoices: QuerySet[Invoice]) -> list[str]:
-    currencies = invoices.order_by("currency").values_list("currency", flat=True).distinct()
-    missing = without_account(currencies, timezone.localdate())
+    billed = invoices.order_by().values_list("profile__account__seller", "currency").distinct()
+    missing = without_account(billed, timezone.localdate())
     text = _now("There is no bank account for payments in %(currencies)s. The invoices tell customers to contact us.")
     return [text % {"currencies": ", ".join(missing)}] if missing else []
 

@@ -42,15 +42,16 @@ class RemittanceAccountForm(forms.ModelForm):
 @admin.register(RemittanceAccount)
 class RemittanceAccountAdmin(NoDeleteAdmin):
     form = RemittanceAccountForm
-    list_display = ("currency", "valid_from_on", "account_holder", "iban", "bank")
-    list_filter = ("currency",)
+    list_display = ("currency", "seller", "valid_from_on", "account_holder", "iban", "bank")
+    list_filter = ("currency", ("seller", admin.RelatedFieldListFilter))
+    list_select_related = ("seller",)
     search_fields = ("iban", "account_holder", "bank")
     search_help_text = _("IBAN, account holder or bank")
     ordering = ("currency", "-valid_from_on")
 
     def changelist_view(self, request: HttpRequest, extra_context: Any = None) -> HttpResponse:
         """Says in which currencies customers are invoiced while no account is there to send the money to."""
-        billed = BillingProfile.objects.order_by("currency").values_list("currency", flat=True).distinct()
+        billed = BillingProfile.objects.order_by().values_list("account__seller", "currency").distinct()
         missing = without_account(billed, timezone.localdate())
         if missing and request.method == "GET":
             text = gettext(

@@ -17,6 +17,8 @@ from django.utils.translation import get_language
 from django.utils.translation import gettext as _
 from stdnum import iban
 
+from accounts.company_numbers import number_label
+from billing_portal.core.postal_addresses import address_lines
 from invoices.documents.figures import counted, day, exchange_rate, figure, percentage, unit_price
 from invoices.documents.typesetting import typeset
 from invoices.exchange import Quote, seller_tax
@@ -63,11 +65,10 @@ def invoice_data(invoice: Invoice) -> dict[str, Any]:
     }
 
 
-def frame(title: str, *, kind: str, number: str, seller: dict[str, str], status: Any = None) -> dict[str, Any]:
+def frame(title: str, *, kind: str, number: str, seller: dict[str, Any], status: Any = None) -> dict[str, Any]:
     """What every document has: its names, the seller in head and foot, the page number for the template to fill in."""
-    address = [line for line in seller.get("address", "").splitlines() if line]
-    tax_id = _("Tax ID: %(tax_id)s") % {"tax_id": seller["tax_id"]} if seller.get("tax_id") else ""
-    lines = [line for line in (*address, tax_id, seller.get("email", "")) if line]
+    address = address_lines(seller, get_language() or "en")
+    lines = [line for line in (*address, *numbers_of(seller["numbers"], seller["country"]), seller["email"]) if line]
     return {
         "language": get_language() or "en",
         "title": title,
@@ -82,11 +83,17 @@ def frame(title: str, *, kind: str, number: str, seller: dict[str, str], status:
 
 def parties(buyer: dict[str, Any]) -> list[dict[str, Any]]:
     """Who bought, from the copy that the document keeps."""
-    tax_ids = [_("Tax ID: %(tax_id)s") % {"tax_id": tax_id} for tax_id in buyer.get("tax_ids", [])]
+    language = get_language() or "en"
+    numbers = numbers_of(buyer["numbers"], buyer["sold_to"]["country"])
     return [
-        {"label": _("Sold to"), "lines": [*buyer.get("sold_to", []), *tax_ids]},
-        {"label": _("Bill to"), "lines": buyer.get("bill_to", [])},
+        {"label": _("Sold to"), "lines": [*address_lines(buyer["sold_to"], language), *numbers]},
+        {"label": _("Bill to"), "lines": address_lines(buyer["bill_to"], language)},
     ]
+
+
+def numbers_of(numbers: list[dict[str, str]], country: str) -> list[str]:
+    """Numbers of a company, each with what it is called in its country."""
+    return [f"{number_label(number['kind'], country)}: {number['value']}" for number in numbers]
 
 
 def sum_row(label: str, minor: int, currency: str, *, strong: bool = False) -> dict[str, Any]:

@@ -44,6 +44,20 @@ def typeset(template: Path, data: Mapping[str, Any], *, at: datetime) -> bytes:
             return _compile(compiler, template, inputs, at, [])
 
 
+def can_draw(drawing: bytes) -> bool:
+    """Whether a logo is a PNG or SVG that a document can show. An SVG is drawn, never run, and reaches
+    no other file."""
+    source = Path(__file__).with_name("logo.typ")
+    inputs = {"data": json.dumps({"logo": list(drawing)})}
+    with _one_at_a_time:
+        _process, compiler = _compiler()
+        try:
+            compiler.compile(input=source, format="pdf", sys_inputs=inputs)
+        except typst.TypstError:
+            return False
+    return True
+
+
 @lru_cache(maxsize=1)
 def _compiler() -> tuple[int, typst.Compiler]:
     """The compiler, and the process that made it."""

@@ -43,9 +43,7 @@ from decimal import Decimal
 from functools import lru_cache
 from typing import Any
 
-from django.conf import settings
-
-from accounts.models import BillingProfile, InvoiceSection
+from accounts.models import BillingProfile, InvoiceSection, Seller
 from billing_portal.core.spelling import compact
 from billing_portal.core.time_zones import seller_day
 from invoices.bulk import new_row
@@ -191,8 +189,10 @@ class InvoiceImport(FileImport[list[SourceInvoice], NewInvoice]):
 
     def lock(self) -> None:
         """One import at a time, or two of one file collide half-way."""
-        take_numbers(settings.INVOICE_NUMBER_PREFIX, 0)
-        self.last_on = last_issued_on(settings.INVOICE_NUMBER_PREFIX) or date.min
+        self.last_on: dict[str, date] = {}
+        for prefix in Seller.objects.order_by("invoice_prefix").values_list("invoice_prefix", flat=True):
+            take_numbers(prefix, 0)
+            self.last_on[prefix] = last_issued_on(prefix) or date.min
 
     def batches(
         self, rows: Iterable[tuple[int, Texts]], problems: Problems, seen: Seen | None
@@ -263,9 +263,10 @@ class InvoiceImport(FileImport[list[SourceInvoice], NewInvoice]):
         """Numbers and dates of our series run together, unless a file dates an invoice before the last one."""
         for invoice in invoices:
             if not invoice.is_numbered_elsewhere and invoice.issued_on is not None:
-                if invoice.issued_on < self.last_on:
+                prefix = invoice.profile.account.seller.invoice_prefix
+                if invoice.issued_on < self.last_on[prefix]:
                     imported.add_dated_back(invoice)
-                self.last_on = max(self.last_on, invoice.issued_on)
+                self.last_on[prefix] = max(self.last_on[prefix], invoice.issued_on)
 
     def finish(self, imported: Imported, name: str) -> None:  # noqa: ARG002
         imported.late_profiles = owing_enough(imported.late_profiles, at=self.at)
@@ -275,7 +276,7 @@ class InvoiceImport(FileImport[list[SourceInvoice], NewInvoice]):
         kept = {code: profile for code, profile in self.profiles.items() if code in codes}
         missing = codes - kept.keys()
         if missing:
-            profiles = BillingProfile.objects.filter(code__in=missing).select_related("account")
+            profiles = BillingProfile.objects.filter(code__in=missing).select_related("account__seller")
             kept |= {profile.code: profile for profile in profiles.prefetch_related("account__tax_ids")}
         self.profiles = kept
 
@@ -330,7 +331,7 @@ class InvoiceImport(FileImport[list[SourceInvoice], NewInvoice]):
         taxes = compute_sums(invoice, lines)
         if not self.drafts:
             check_taxes(invoice, taxes)
-        invoice.exchange = _exchange(head, profile.currency, issued_on)
+        invoice.exchange = _exchange(head, profile.currency, profile.account.seller.tax_currency, issued_on)
         if head["paid_on"] and not (invoice.total_minor == 0 and not head["paid_amount"]):
             self._settle(invoice, head)
         return invoice, lines
@@ -351,9 +352,9 @@ class InvoiceImport(FileImport[list[SourceInvoice], NewInvoice]):
         invoice.paid_before_on = head["paid_on"]
 
 
-def _exchange(head: Row, currency: str, issued_on: date) -> dict[str, str]:
+def _exchange(head: Row, currency: str, ours: str, issued_on: date) -> dict[str, str]:
     """The rate of exchange that the file gives an invoice, as `Quote.as_json`; empty for none. Raises BadRow."""
-    rate, on, ours = head["exchange_rate"], head["exchange_date"] or issued_on, settings.SELLER["tax_currency"]
+    rate, on = head["exchange_rate"], head["exchange_date"] or issued_on
     if rate is None and head["exchange_date"] is None:
         return {}
     if not rate:

@@ -382,18 +382,20 @@ class Migration(migrations.Migration):
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
                 ('currency', models.CharField(max_length=3, verbose_name='currency')),
-                ('valid_from_on', models.DateField(verbose_name='valid from')),
+                ('valid_from_on', models.DateField(blank=True, help_text='Empty for an account that held from the start.', null=True, verbose_name='valid from')),
                 ('account_holder', models.CharField(max_length=70, verbose_name='account holder')),
                 ('iban', models.CharField(max_length=34, verbose_name='IBAN or account number')),
                 ('bic', models.CharField(blank=True, max_length=11, verbose_name='BIC')),
                 ('bank', models.CharField(blank=True, max_length=120, verbose_name='bank')),
                 ('check_address', models.TextField(blank=True, verbose_name='address for checks')),
+                ('seller', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.PROTECT, related_name='remittance_accounts', to='accounts.seller', verbose_name='seller')),
             ],
             options={
                 'verbose_name': 'remittance account',
                 'verbose_name_plural': 'remittance accounts',
                 'constraints': [
-                    models.UniqueConstraint(fields=('currency', 'valid_from_on'), name='remittance_account_once_a_day'),
+                    models.UniqueConstraint(fields=('seller', 'currency', 'valid_from_on'), name='remittance_account_once_a_day', violation_error_message='The seller has another account in this currency from this day.'),
+                    models.UniqueConstraint(condition=models.Q(('valid_from_on', None)), fields=('seller', 'currency'), name='remittance_account_once_from_the_start', violation_error_message='The seller has another account in this currency from the start.'),
                 ],
             },
         ),

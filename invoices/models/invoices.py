@@ -14,7 +14,7 @@ from django.db.models.functions import Upper
 from django.utils.translation import gettext, pgettext_lazy
 from django.utils.translation import gettext_lazy as _
 
-from accounts.models import BillingProfile, InvoiceSection
+from accounts.models import BillingProfile, InvoiceSection, Seller
 from billing_portal.core.exact_decimals import ExactDecimalField
 from billing_portal.core.spelling import Compact
 from invoices.money import MoneyOf
@@ -354,10 +354,15 @@ class InvoiceTax(TaxRow):
 
 
 class RemittanceAccount(models.Model):
-    """A bank account of ours. An invoice prints the one of its currency that holds on its day, and keeps a copy."""
+    """A bank account of a seller. An invoice prints the one of its currency that holds on its day, and keeps a copy."""
 
+    seller = models.ForeignKey(
+        Seller, models.PROTECT, related_name="remittance_accounts", verbose_name=_("seller"), db_index=False
+    )
     currency = models.CharField(_("currency"), max_length=3)
-    valid_from_on = models.DateField(_("valid from"))
+    valid_from_on = models.DateField(
+        _("valid from"), null=True, blank=True, help_text=_("Empty for an account that held from the start.")
+    )
     account_holder = models.CharField(_("account holder"), max_length=70)
     iban = models.CharField(_("IBAN or account number"), max_length=34)
     bic = models.CharField(_("BIC"), max_length=11, blank=True)
@@ -367,7 +372,19 @@ class RemittanceAccount(models.Model):
     class Meta:
         verbose_name = _("remittance account")
         verbose_name_plural = _("remittance accounts")
-        constraints = [UniqueConstraint(fields=["currency", "valid_from_on"], name="remittance_account_once_a_day")]
+        constraints = [
+            UniqueConstraint(
+                fields=["seller", "currency", "valid_from_on"],
+                name="remittance_account_once_a_day",
+                violation_error_message=_("The seller has another account in this currency from this day."),
+            ),
+            UniqueConstraint(
+                fields=["seller", "currency"],
+                condition=Q(valid_from_on=None),
+                name="remittance_account_once_from_the_start",
+                violation_error_message=_("The seller has another account in this currency from the start."),
+            ),
+        ]
 
     def __str__(self) -> str:
         return f"{self.currency} {self.iban}"

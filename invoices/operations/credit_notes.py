@@ -10,7 +10,6 @@ from datetime import date, datetime
 from decimal import Decimal
 from typing import NamedTuple
 
-from django.conf import settings
 from django.db import transaction
 from django.db.models import Sum
 from django.utils.translation import gettext as _
@@ -18,6 +17,7 @@ from django.utils.translation import gettext_noop
 
 from accounts import audit
 from accounts.access import Access, require_staff
+from accounts.models import Seller
 from billing_portal.core.time_zones import seller_day
 from invoices.documents.figures import percentage
 from invoices.exchange import Quote
@@ -268,7 +268,8 @@ def write_note(
 ) -> CreditNote:
     """Writes a note of a locked invoice, with its number, and the credit that its rest becomes. The caller changes the
     invoice: it loses what was due, and what was given back to credits just before."""
-    number = take_numbers(settings.CREDIT_NOTE_NUMBER_PREFIX)[0]
+    prefix = Seller.objects.values_list("credit_note_prefix", flat=True).get(accounts__profiles=invoice.profile_id)
+    number = take_numbers(prefix)[0]
     charges, tax = sum(part.amount_minor for part in taken.parts), sum(tax.tax_minor for tax in taken.taxes)
     applied = min(charges + tax, due_minor + given_back_minor)
     credit = None
@@ -303,7 +304,7 @@ def write_note(
         for position, part in enumerate(taken.parts, start=1)
         if part.amount_minor
     ]
-    chain_note(settings.CREDIT_NOTE_NUMBER_PREFIX, note, lines)
+    chain_note(prefix, note, lines)
     note.save(force_insert=True)
     for line in lines:
         line.note_id = note.pk

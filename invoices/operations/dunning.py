@@ -135,7 +135,7 @@ def _mail_reminder(profile: BillingProfile, invoices: list[Invoice], today: date
     if len(invoices) == 1:
         path = reverse("invoices:detail", args=[profile.code, invoices[0].number])
     shows_transfer = profile.pays_by_wire or reason_not_by_card(profile) is not None
-    remittance = current_remittance(profile.currency, today) if shows_transfer else None
+    remittance = current_remittance(profile.account.seller_id, profile.currency, today) if shows_transfer else None
     context = {
         "profile": profile.name,
         "currency": profile.currency,

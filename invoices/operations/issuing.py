@@ -9,6 +9,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import date, datetime, time, timedelta
 from decimal import Decimal
+from operator import itemgetter
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -42,8 +43,6 @@ MAX_MINOR = 10**15
 COMPUTED = [
     "amount_minor", "section_name", "section", "quantity", "unit_price", "exemption_reason", "exemption_code",
 ]  # fmt: skip
-# Of the names of countries in an issued invoice, which stays as it was whoever issued it and whoever reads it.
-DOCUMENT_LANGUAGE = "en"
 # An invoice that is older than this when it is written down is history: nobody is told that it has come.
 NEWS_FOR = timedelta(days=7)
 PAID_BEFORE = gettext_noop("Before this portal")  # translated where it is shown
@@ -124,24 +123,30 @@ def _add_up(invoice: Invoice, taxes: Iterable[Tax]) -> None:
 
 
 def check_taxes(invoice: Invoice, taxes: Iterable[Tax]) -> None:
-    """Raises CannotIssue when the customer's data lack what the taxes of an invoice ask for. Needs ``profile`` with
-    ``account`` and ``tax_ids``."""
-    has_vat_number = any(tax_id.kind == TaxId.Kind.VAT for tax_id in invoice.profile.account.tax_ids.all())
-    if fault := fault_of((tax.category for tax in taxes), has_vat_number=has_vat_number):
+    """Raises CannotIssue when the data of customer or seller lack what the law or the taxes of an invoice ask for.
+    Needs ``profile`` with ``account``, its ``seller`` and ``tax_ids``."""
+    account = invoice.profile.account
+    has_vat_number = any(tax_id.kind == TaxId.Kind.VAT for tax_id in account.tax_ids.all())
+    categories = {tax.category for tax in taxes}
+    fault = fault_of(categories, has_vat_number=has_vat_number) or account.seller.fault_of(categories)
+    if fault:
         raise CannotIssue(fault)
 
 
 def convert_taxes(invoices: Sequence[Invoice]) -> list[tuple[Invoice, CannotIssue]]:
     """Sets the tax in the seller's currency on invoices that are in another one; sums and invoice date are known. Saves
-    nothing. Returns those that cannot be issued, and why. One query at most."""
-    currency = settings.SELLER["tax_currency"]
+    nothing. Returns those that cannot be issued, and why. One query for each currency of sellers at most."""
     text = _(
         "There is no exchange rate of %(other)s and %(currency)s for %(day)s or the seven days before. Add it in the"
         " staff pages, under exchange rates."
     )
+    by_currency: dict[str, list[Invoice]] = defaultdict(list)
+    for invoice in invoices:
+        by_currency[invoice.profile.account.seller.tax_currency].append(invoice)
     refusals = [
         (invoice, CannotIssue(text % {"other": invoice.currency, "currency": currency, "day": invoice.issued_on}))
-        for invoice in add_seller_taxes(invoices, currency=currency)
+        for currency, of_currency in by_currency.items()
+        for invoice in add_seller_taxes(of_currency, currency=currency)
     ]
     large = [invoice for invoice in invoices if abs(invoice.seller_tax_minor or 0) > MAX_MINOR]
     return refusals + [(invoice, CannotIssue(_("An amount is too large."))) for invoice in large]
@@ -194,7 +199,7 @@ type Taxes = Mapping[int, Sequence[Tax]]
 def _compute_stored(invoices: Sequence[Invoice], today: date) -> tuple[Taxes, dict[int, Exception]]:
     """Brings the sums of locked drafts up to date with their lines and loads their profiles; ``today`` will be their
     invoice date. Returns by id the taxes, and why some cannot be issued."""
-    profiles = BillingProfile.objects.select_related("account").prefetch_related("account__tax_ids")
+    profiles = BillingProfile.objects.select_related("account__seller").prefetch_related("account__tax_ids")
     by_id = profiles.in_bulk({invoice.profile_id for invoice in invoices})
     lines_of: dict[int, list[InvoiceLine]] = defaultdict(list)
     rows = InvoiceLine.objects.filter(invoice__in=[invoice.pk for invoice in invoices]).select_related("section")
@@ -249,16 +254,17 @@ def issue_invoices(
     """Issues drafts: stored and locked ones, or new ones, which are written with their ``lines`` unless those are in
     the database already, under the ids reserved for their invoices.
 
-    Transaction and rights are the caller's. A draft has its ``profile`` with ``account`` and ``tax_ids``, its invoice
-    date (``issued_on``, a day of the seller, so that numbers and dates run together); a due date of its own wins over
-    the profile's terms, and a number of its own over our series. Its sums are those of its lines. An invoice of zero,
-    or one that was paid before, is settled at once.
+    Transaction and rights are the caller's. A draft has its ``profile`` with ``account``, ``seller`` and ``tax_ids``,
+    its invoice date (``issued_on``, a day of the seller, so that numbers and dates run together); a due date of its
+    own wins over the profile's terms, and a number of its own over our series. Its sums are those of its lines. An
+    invoice of zero, or one that was paid before, is settled at once.
     ``remittances`` are our bank accounts, read once by a caller with many batches; ``taxes`` those of the lines by
     invoice, when the caller knows them.
     Raises CannotIssue for what `check_taxes` and `convert_taxes` refuse and a negative total. The series of numbers
     stays locked until the transaction ends.
     """
-    remittances, seller = remittances or Remittances(), dict(settings.SELLER)
+    remittances = remittances or Remittances()
+    sellers: dict[int, dict[str, Any]] = {}
     buyers: dict[int, dict[str, Any]] = {}
     new = [invoice for invoice in invoices if invoice.created_at is None]
     # Lines first: the series of numbers, which everybody who issues waits for, is locked as late as possible. That they
@@ -267,17 +273,20 @@ def issue_invoices(
     taxes = stored_taxes([invoice.pk for invoice in invoices]) if taxes is None else taxes
     _check(invoices, taxes)
     of_lines = fingerprints.of_lines([invoice.pk for invoice in invoices])
-    ours = [invoice for invoice in invoices if invoice.number is None]
-    numbers = iter(take_numbers(settings.INVOICE_NUMBER_PREFIX, len(ours)))
     for invoice in invoices:
-        if invoice.profile_id not in buyers:
-            buyers[invoice.profile_id] = _buyer(invoice.profile)
-        invoice.seller, invoice.buyer = seller, buyers[invoice.profile_id]
-        _complete(invoice, invoice.number or next(numbers), remittances=remittances, at=at)
-    if ours:
-        fingerprints.chain(settings.INVOICE_NUMBER_PREFIX, ours, of_lines)
+        profile, seller = invoice.profile, invoice.profile.account.seller
+        if profile.pk not in buyers:
+            buyers[profile.pk] = _buyer(profile)
+        if seller.pk not in sellers:
+            sellers[seller.pk] = seller.as_printed()
+        invoice.seller, invoice.buyer = sellers[seller.pk], buyers[profile.pk]
+    for prefix, ours in _by_series(invoices):
+        for invoice, number in zip(ours, take_numbers(prefix, len(ours)), strict=True):
+            _complete(invoice, number, remittances=remittances, at=at)
+        fingerprints.chain(prefix, ours, of_lines)
     for invoice in invoices:
         if invoice.is_numbered_elsewhere:
+            _complete(invoice, invoice.number or "", remittances=remittances, at=at)
             invoice.digest = fingerprints.of_invoice(invoice.__dict__, of_lines.get(invoice.pk, ""), before="")
         if invoice.created_at is not None:
             invoice.save()
@@ -286,6 +295,16 @@ def issue_invoices(
     _book(invoices, taxes, at)
     bulk_insert(AuditEntry, _audit_entries("invoice.issued", invoices, access=access, at=at))
     apply_at_issue(access=access, invoice_ids=[invoice.pk for invoice in invoices], at=at)
+
+
+def _by_series(invoices: Sequence[Invoice]) -> list[tuple[str, list[Invoice]]]:
+    """Those that get a number of ours by the prefix of their seller's series, always in one order: each series is
+    locked when its numbers are taken."""
+    series: dict[str, list[Invoice]] = defaultdict(list)
+    for invoice in invoices:
+        if invoice.number is None:
+            series[invoice.profile.account.seller.invoice_prefix].append(invoice)
+    return sorted(series.items(), key=itemgetter(0))
 
 
 def _check(invoices: Sequence[Invoice], taxes: Taxes) -> None:
@@ -313,7 +332,7 @@ def _complete(invoice: Invoice, number: str, *, remittances: Remittances, at: da
     invoice.payment_reference = creditor_reference(number)
     invoice.po_number = invoice.po_number or profile.po_number
     invoice.pays_by_wire = profile.pays_by_wire
-    invoice.remittance = remittances.copy_for(invoice.currency, issued_on)
+    invoice.remittance = remittances.copy_for(profile.account.seller_id, invoice.currency, issued_on)
     if invoice.open_minor:
         _plan(invoice, issued_on, invoice.due_on, at)
 
@@ -351,12 +370,18 @@ def _issued_on(invoice: Invoice) -> date:
 
 
 def _buyer(profile: BillingProfile) -> dict[str, Any]:
+    account = profile.account
+    endpoint = {"scheme": profile.endpoint_scheme, "id": profile.endpoint_id} if profile.endpoint_id else {}
     return {
-        "agreement_type": profile.account.agreement_type,
+        "agreement_type": account.agreement_type,
         "profile": profile.name,
-        "sold_to": profile.account.address_in(DOCUMENT_LANGUAGE),
-        "bill_to": profile.address_in(DOCUMENT_LANGUAGE),
-        "tax_ids": [tax_id.value for tax_id in profile.account.tax_ids.all()],
+        "sold_to": account.address_parts,
+        "bill_to": profile.address_parts,
+        "numbers": [{"kind": tax_id.kind, "value": tax_id.value} for tax_id in account.tax_ids.all()],
+        "reference": profile.buyer_reference,
+        "endpoint": endpoint,
+        "language": profile.document_language,
+        "format": profile.invoice_format,
     }
 
 

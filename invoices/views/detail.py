@@ -7,7 +7,6 @@ from functools import lru_cache
 from operator import attrgetter
 from typing import Any
 
-from babel import Locale
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, render
 from django.urls import reverse
@@ -18,15 +17,15 @@ from django.views.decorators.http import require_safe
 from stdnum import iban
 
 from accounts.access import Access
+from accounts.company_numbers import number_label
 from accounts.decorators import profile_of, profile_view
 from accounts.models import BillingAccount
-from accounts.models.customers import country_name
 from accounts.roles import Permission
+from billing_portal.core.postal_addresses import address_lines
 from invoices.documents.figures import counted
 from invoices.documents.invoice import seller_tax_text, tax_label, tax_text
 from invoices.models import CreditNote, Invoice, InvoiceLine
 from invoices.money import Money, currency_pattern, exponent
-from invoices.operations.issuing import DOCUMENT_LANGUAGE
 from invoices.payability import NotPayableReason, disputed_text, reason_not_payable
 from invoices.remittances import Remittance, current_remittance, has_payment_code, in_fours, payment_code_svg
 from invoices.states import BADGES, InvoiceStatus
@@ -50,6 +49,7 @@ def invoice_detail(request: HttpRequest, access: Access, number: str) -> HttpRes
     lines = list(invoice.lines.order_by("position", "pk"))
     notes = list(CreditNote.objects.visible_to(access).filter(invoice=invoice).order_by("pk"))
     noted_minor = sum(note.applied_minor for note in notes)
+    language = get_language() or "en"
     why, addresses = reason_not_payable(invoice, access), Addresses(profile)
     is_being_paid = why is not None and why.code == NotPayableReason.IN_PROGRESS
     context = {
@@ -71,8 +71,12 @@ def invoice_detail(request: HttpRequest, access: Access, number: str) -> HttpRes
         "received": Money(invoice.paid_minor + invoice.refunded_minor, invoice.currency),
         "refunded": -invoice.refunded,
         "charged_back": -invoice.charged_back,
-        "sold_to": in_reader_language(invoice.buyer.get("sold_to", [])),
-        "bill_to": in_reader_language(invoice.buyer.get("bill_to", [])),
+        "sold_to": address_lines(invoice.buyer["sold_to"], language),
+        "bill_to": address_lines(invoice.buyer["bill_to"], language),
+        "numbers": [
+            (number_label(number["kind"], invoice.buyer["sold_to"]["country"]), number["value"])
+            for number in invoice.buyer["numbers"]
+        ],
         "agreement": dict(BillingAccount.AgreementType.choices).get(invoice.buyer.get("agreement_type", "")),
         "why": why,
         "disputed": disputed_text(invoice),
@@ -90,18 +94,6 @@ def invoice_detail(request: HttpRequest, access: Access, number: str) -> HttpRes
         "pdf_url": addresses.of("pdf", invoice) if access.can(Permission.INVOICE_DOWNLOAD) else "",
     }
     return render(request, "invoices/detail.html", context)
-
-
-def in_reader_language(address: list[str]) -> list[str]:
-    """The lines of an address that an invoice keeps, its country named as the reader does."""
-    code = _countries().get(address[-1]) if address else None
-    return [*address[:-1], country_name(code, get_language() or "en")] if code else address
-
-
-@lru_cache(maxsize=1)
-def _countries() -> dict[str, str]:
-    """The code of each country by the name that documents give it."""
-    return {name: code for code, name in Locale.parse(DOCUMENT_LANGUAGE).territories.items() if len(code) == 2}
 
 
 def _issued(invoice: Invoice | None) -> Invoice | None:
@@ -136,7 +128,10 @@ def transfer_of(invoice: Invoice, today: date) -> dict[str, Any] | None:
     account on the document, where ours has changed since."""
     if not invoice.amount_due or invoice.is_being_paid:
         return None
-    printed, now = Remittance.printed_on(invoice), current_remittance(invoice.currency, today)
+    printed, now = (
+        Remittance.printed_on(invoice),
+        current_remittance(invoice.profile.account.seller_id, invoice.currency, today),
+    )
     now = now or printed
     code_url = reverse("invoices:payment_code", args=[invoice.profile.code, invoice.number])
     return {
@@ -155,7 +150,8 @@ def payment_code_image(_request: HttpRequest, access: Access, number: str) -> Ht
     """The payment code of what is due now; an image of its own, because pages allow none inside them."""
     profile = profile_of(access)
     invoice = get_object_or_404(Invoice.objects.visible_to(access), number=number)
-    remittance = current_remittance(invoice.currency, profile.day_of(timezone.now())) or Remittance.printed_on(invoice)
+    today, printed = profile.day_of(timezone.now()), Remittance.printed_on(invoice)
+    remittance = current_remittance(profile.account.seller_id, invoice.currency, today) or printed
     if remittance is None or invoice.is_being_paid or not has_payment_code(remittance, invoice.amount_due):
         raise Http404(_("This invoice has no payment code."))
     drawing = payment_code_svg(remittance, invoice.amount_due, invoice.payment_reference)

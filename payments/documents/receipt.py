@@ -4,10 +4,11 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from django.conf import settings
 from django.utils import timezone
+from django.utils.translation import get_language
 from django.utils.translation import gettext as _
 
+from billing_portal.core.postal_addresses import address_lines
 from invoices.documents.figures import day, figure
 from invoices.documents.invoice import frame
 from invoices.documents.typesetting import typeset
@@ -26,12 +27,12 @@ def receipt_data(payment: Payment) -> dict[str, Any]:
     """What the template prints. The seller is the one named on the invoice paid, or today's for a credit alone."""
     allocations = list(payment.allocations.select_related("invoice", "credit").order_by("pk"))
     invoices = [allocation.invoice for allocation in allocations if allocation.invoice is not None]
-    seller = invoices[0].seller if invoices else settings.SELLER
-    buyer = invoices[0].buyer.get("bill_to", []) if invoices else payment.profile.address_lines
+    seller = invoices[0].seller if invoices else payment.profile.account.seller.as_printed()
+    buyer = invoices[0].buyer["bill_to"] if invoices else payment.profile.address_parts
     title = _("Payment receipt %(reference)s") % {"reference": payment.reference}
     return {
         **frame(title, kind=_("Payment receipt"), number=payment.reference, seller=seller, status=_status(payment)),
-        "parties": [{"label": _("Received from"), "lines": buyer}],
+        "parties": [{"label": _("Received from"), "lines": address_lines(buyer, get_language() or "en")}],
         "amount": {"label": _("Amount received"), "value": payment.amount.format(), "note": day(_received_on(payment))},
         "summary": {"title": _("Payment"), "rows": _summary(payment)},
         "paid": {

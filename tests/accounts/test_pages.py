@@ -30,7 +30,7 @@ def test_properties_say_which_agreement_the_customer_has(page, db):
     text = page(member(profile, "profile_reader"), reverse("accounts:properties", args=[profile.code]))
     wanted = ["Online services agreement", "Acme Holding", account.code, "NL123456789B01", "Voorbeeldstraat 1"]
     wanted += ["Acme Operations Ltd", "Leeds", "PO-778", "GBP", "Day 7 of each month", "Within 14 days"]
-    wanted += ["Check or wire transfer", "Active", profile.code, "Tax ID"]
+    wanted += ["Check or wire transfer", "Active", profile.code, "Btw-id"]
     assert [word for word in wanted if word not in text] == []
 
 
@@ -115,7 +115,7 @@ def test_access_control_costs_the_same_for_many_members(client, profile, django_
     url = reverse("accounts:access", args=[profile.code])
     for _index in range(6):
         member(profile, "profile_reader")
-    with django_assert_num_queries(5):  # session, user, roles, profile, members
+    with django_assert_num_queries(6):  # session, user, roles, profile, members, seller
         client.get(url)
 
 

@@ -4,8 +4,8 @@ import pytest
 from django.core.exceptions import ValidationError
 from django.utils import translation
 
+from accounts.company_numbers import canonical_vat_number
 from accounts.models import BillingAccount, TaxId
-from accounts.models.customers import canonical_vat_number
 from tests.factories import BillingAccountFactory, UserFactory
 from tests.staff_forms import as_shown, page, save
 

@@ -23,7 +23,7 @@ from payments.operations.manual_payments import record_payment
 from payments.operations.methods import remove_method
 from payments.operations.payouts import record_payout, take_back_payout
 from payments.operations.refunds import adopt_refund, refund
-from tests.factories import NOW, BillingProfileFactory, UserFactory, draft, issued, member, tax_rate
+from tests.factories import NOW, BillingProfileFactory, SellerFactory, UserFactory, draft, issued, member, tax_rate
 from tests.invoices.billing_runs import charged
 from tests.payments.acts import card, deliver, press_pay, sandbox, staff
 
@@ -163,7 +163,11 @@ def paying_by_wire(profile, payer) -> None:
         from_currency="EUR", to_currency="USD", quoted_on=date(2026, 10, 26), rate=Decimal("1.0850"), source=LONG[:60]
     )
     RemittanceAccount.objects.create(
-        currency="EUR", valid_from_on=date(2026, 1, 1), account_holder=LONG[:70], iban="NL53EXAM0000000000"
+        seller=SellerFactory(),
+        currency="EUR",
+        valid_from_on=date(2026, 1, 1),
+        account_holder=LONG[:70],
+        iban="NL53EXAM0000000000",
     )
 
 

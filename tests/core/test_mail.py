@@ -13,7 +13,7 @@ from django.template import engines
 from billing_portal.core.mail import LEASE, MAX_TRIES, PAUSES, render, send_due
 from billing_portal.core.models import OutgoingMail
 from billing_portal.core.outbox import queue
-from tests.factories import NOW, UserFactory
+from tests.factories import NOW, SellerFactory, UserFactory
 
 TEMPLATES = {
     "emails/hello.html": """{% extends "layouts/email.html" %}{% load i18n %}
@@ -68,6 +68,7 @@ def test_a_mail_is_rendered_in_its_readers_language():
     assert 'lang="nl"' in render("hello", {"company": "Example"}, "nl").html
 
 
+@pytest.mark.django_db
 def test_text_stays_as_it_is_and_html_is_escaped():
     rendered = render("hello", {"company": "Example & Sons <b>"}, "en")
     assert rendered.subject == "Password Example & Sons <b>"
@@ -76,8 +77,12 @@ def test_text_stays_as_it_is_and_html_is_escaped():
     assert "<title>Password Example &amp; Sons &lt;b&gt;</title>" in rendered.html
 
 
+def sender(_context):
+    return {"name": "Seller", "address": ["Street 1", "Town"], "email": ""}
+
+
 def test_the_plain_text_is_read_from_the_html(settings):
-    settings.SELLER = settings.SELLER | {"name": "Seller", "address": "Street 1\nTown", "email": ""}
+    settings.MAIL_SENDER = f"{__name__}.sender"
     assert render("hello", {"company": "R&D <b>", "amount": "€\xa05,00"}, "en").text == (
         "Password R&D <b>\n\n"
         "Dear R&D <b>, you pay €\xa05,00:\n\n- by card\n- by wire\n\nInvoice: INV-1\nFor: R&D <b>\n\n"
@@ -86,6 +91,7 @@ def test_the_plain_text_is_read_from_the_html(settings):
     )
 
 
+@pytest.mark.django_db
 def test_a_value_adds_no_line_and_no_link_to_the_text():
     text = render("hello", {"company": "Example\n\nPay here:\nhttps://thief.example/</p><a href='/x'>x</a>"}, "en").text
     assert "Dear Example Pay here: https://thief.example/</p><a href='/x'>x</a>, you pay" in text
@@ -109,8 +115,8 @@ def test_the_same_fact_asks_once():
 
 
 @pytest.mark.django_db
-def test_an_answer_goes_to_the_seller(settings):
-    settings.SELLER = settings.SELLER | {"email": "invoices@seller.example"}
+def test_an_answer_goes_to_the_seller():
+    SellerFactory(email="invoices@seller.example")
     asked()
     send_due(at=NOW)
     assert mail.outbox[0].message()["Reply-To"] == "invoices@seller.example"

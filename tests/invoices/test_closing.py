@@ -9,7 +9,7 @@ from accounts.models import AuditEntry, BillingProfile
 from invoices.models import Charge, Invoice, NumberSeries, PeriodClosing, RemittanceAccount
 from invoices.money import Money
 from invoices.operations.credits import add_credit
-from tests.factories import BillingAccountFactory, BillingProfileFactory, tax_rate
+from tests.factories import BillingAccountFactory, BillingProfileFactory, SellerFactory, tax_rate
 from tests.invoices.billing_runs import billed_profile, charged, noon, periods, run, totals
 
 pytestmark = pytest.mark.django_db
@@ -28,7 +28,7 @@ def test_the_charges_of_a_period_become_an_issued_invoice():
     assert (invoice.period_start_on, invoice.period_end_on) == (date(2026, 10, 5), date(2026, 11, 4))
     assert (invoice.po_number, invoice.payment_terms_days, invoice.autopay_on) == ("PO-7", 14, None)
     assert invoice.next_reminder_on == date(2026, 11, 16)
-    assert invoice.buyer["sold_to"][0] == "Example Trading B.V."
+    assert invoice.buyer["sold_to"]["company"] == "Example Trading B.V."
     assert invoice.seller["name"] == "Example Cloud B.V."
     storage, hosting = invoice.lines.order_by("position")
     assert (storage.section_name, storage.position, storage.is_creditable) == ("Backups", 1, False)
@@ -185,7 +185,7 @@ def test_the_invoice_is_that_of_its_own_customer():
         charged(billed_profile(account=account, name=name), on=date(2026, 10, 6))
     run()
     for invoice in Invoice.objects.select_related("profile__account"):
-        assert invoice.buyer["sold_to"][0] == invoice.profile.account.company
+        assert invoice.buyer["sold_to"]["company"] == invoice.profile.account.company
         assert invoice.lines.get().section.profile_id == invoice.profile_id
 
 
@@ -221,13 +221,15 @@ def test_a_new_invoice_is_announced_unless_the_profile_wants_no_mail():
 
 def test_the_invoice_keeps_where_to_send_the_money_on_its_day():
     for day, iban in ((date(2026, 10, 1), "NL26EXAM0000000001"), (date(2026, 11, 6), "NL96EXAM0000000002")):
-        RemittanceAccount.objects.create(currency="EUR", valid_from_on=day, account_holder="Example", iban=iban)
+        RemittanceAccount.objects.create(
+            seller=SellerFactory(), currency="EUR", valid_from_on=day, account_holder="Example", iban=iban
+        )
     charged(billed_profile(), on=date(2026, 10, 6))
     charged(billed_profile(currency="JPY"), on=date(2026, 10, 6))
     run(noon(2026, 11, 5))
     kept = dict(Invoice.objects.values_list("currency", "remittance"))
     assert kept["EUR"]["iban"] == "NL26EXAM0000000001"
-    assert kept["JPY"] == {}  # the account of the settings takes euro
+    assert kept["JPY"] == {}  # our account takes euro
 
 
 def test_credits_pay_for_the_invoice_when_it_is_made():

@@ -8,6 +8,7 @@ from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 from pypdf import PdfReader
 
+from accounts.models import Seller
 from invoices.models import Invoice
 from tests.factories import BillingProfileFactory, UserFactory, draft, issued, member
 
@@ -26,8 +27,9 @@ def test_whoever_sees_invoices_downloads_them(client, profile, role):
     assert "Invoice INV-000001" in PdfReader(BytesIO(response.content)).metadata.title
 
 
-def test_the_file_has_a_name_of_our_making_and_no_cache_keeps_it(client, profile, payer, settings):
-    settings.INVOICE_NUMBER_PREFIX = 'A"; é'
+def test_the_file_has_a_name_of_our_making_and_no_cache_keeps_it(client, profile, payer):
+    Seller.objects.update(invoice_prefix='A"; É')
+    profile.refresh_from_db()
     invoice = issued(profile)
     client.force_login(payer)
     response = client.get(reverse("invoices:pdf", args=[profile.code, invoice.number]))

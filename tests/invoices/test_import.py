@@ -53,7 +53,7 @@ def test_rows_with_one_reference_become_one_issued_invoice(profile, file):
     assert (first.charges_minor, first.tax_minor, first.total_minor) == (93050, 19541, 112591)
     assert first.amount_due_minor == 112591
     assert (first.issued_on, first.due_on) == (date(2026, 10, 5), date(2026, 11, 4))
-    assert first.buyer["sold_to"][0] == "Example Trading B.V."
+    assert first.buyer["sold_to"]["company"] == "Example Trading B.V."
     hosting, storage = first.lines.order_by("position")
     assert (hosting.section_name, hosting.quantity, hosting.amount_minor) == ("Web shop", Decimal(744), 93000)
     assert (storage.section, storage.amount_minor) == (None, 50)

@@ -65,9 +65,10 @@ def test_every_column_of_an_imported_invoice(odd_profile, tmp_path, seller):
         "source_digest": "2d06b268a71ded6e33686ff233d0a88847cb17609934376fc81adbef06f28a46",  # never another
         "seller": seller,
         "buyer": {
-            "agreement_type": "customer", "profile": "Tab\tline\nback\\slash \\N", "tax_ids": ['NL"1"'],
-            "sold_to": ["Example Trading B.V.", "Voorbeeldstraat 1", "1011 AA Amsterdam", "Netherlands"],
-            "bill_to": ["Example Trading B.V.", "Netherlands"],
+            "agreement_type": "customer", "profile": "Tab\tline\nback\\slash \\N",
+            "numbers": [{"kind": "vat", "value": 'NL"1"'}],
+            "sold_to": odd_profile.account.address_parts, "bill_to": odd_profile.address_parts, "reference": "",
+            "endpoint": {}, "language": "en", "format": "pdf",
         },
         "payment_terms_days": 14, "payment_reference": "RF69INV000001", "charges_minor": 49, "tax_minor": 11,
         "total_minor": 60, "created_at": AT, "next_reminder_on": date(2026, 11, 2), "digest": first["digest"],

@@ -9,12 +9,21 @@ from django.db import connection, connections, transaction
 from django.test.utils import CaptureQueriesContext
 
 from accounts.access import system_access
-from accounts.models import AuditEntry, InvoiceSection, TaxId
+from accounts.models import AuditEntry, InvoiceSection, Seller, TaxId
 from invoices.models import Invoice, InvoiceLine, InvoiceTax, NumberSeries
 from invoices.numbering import creditor_reference
 from invoices.operations.issuing import CannotIssue, issue, issue_many, recompute_draft
 from invoices.states import WrongState
-from tests.factories import NOW, TODAY, BillingProfileFactory, draft, exchange_rate, issued
+from tests.factories import (
+    NOW,
+    TODAY,
+    BillingAccountFactory,
+    BillingProfileFactory,
+    SellerFactory,
+    draft,
+    exchange_rate,
+    issued,
+)
 
 
 def issue_now(invoice: Invoice) -> Invoice:
@@ -53,17 +62,17 @@ def test_the_payment_reference_passes_the_banks_check(profile):
 
 
 @pytest.mark.django_db
-def test_the_snapshot_stays_when_the_profile_moves(profile, settings):
+def test_the_snapshot_stays_when_the_profile_moves(profile):
     TaxId.objects.create(account=profile.account, value="NL000000000B00")
     invoice = issue_now(draft(profile))
     before = (invoice.seller, invoice.buyer, invoice.payment_terms_days, invoice.due_on, invoice.pays_by_wire)
-    assert invoice.buyer["tax_ids"] == ["NL000000000B00"]
+    assert invoice.buyer["numbers"] == [{"kind": "vat", "value": "NL000000000B00"}]
     profile.account.street = "Elders 9"
     profile.account.save()
     profile.name, profile.company, profile.payment_terms_days = "New name", "New company", 14
     profile.default_method = "check_wire"
     profile.save()
-    settings.SELLER = {**settings.SELLER, "iban": "NL99NEW"}
+    Seller.objects.update(company="Another B.V.")
     invoice.refresh_from_db()
     assert (invoice.seller, invoice.buyer, invoice.payment_terms_days, invoice.due_on, invoice.pays_by_wire) == before
 
@@ -142,9 +151,24 @@ def test_a_rolled_back_issue_leaves_no_gap(profile):
 
 
 @pytest.mark.django_db
-def test_a_prefix_in_small_letters_makes_numbers_in_capitals(profile, settings):
-    settings.INVOICE_NUMBER_PREFIX = "ab-"
+def test_a_prefix_in_small_letters_makes_numbers_in_capitals(profile):
+    seller = profile.account.seller
+    seller.invoice_prefix = "ab-"
+    seller.full_clean()
+    seller.save()
     assert issue_now(draft(profile)).number == "AB-000001"
+
+
+@pytest.mark.django_db
+def test_each_seller_has_its_own_series(profile):
+    other = SellerFactory(code="DE", invoice_prefix="DE-", credit_note_prefix="DEC-")
+    theirs = BillingProfileFactory(account=BillingAccountFactory(seller=other))
+    drafts = [draft(of) for of in (profile, theirs, profile)]
+    issued_now, refused = issue_many(access=system_access(), invoice_ids=[made.pk for made in drafts], at=NOW)
+    assert (sorted(invoice.number for invoice in issued_now), refused) == (
+        ["DE-000001", "INV-000001", "INV-000002"],
+        [],
+    )
 
 
 @pytest.mark.django_db

@@ -19,7 +19,17 @@ from invoices.money import Money
 from invoices.operations.credit_notes import credit_note
 from invoices.operations.issuing import CannotIssue, issue, issue_many
 from invoices.operations.voiding import void
-from tests.factories import NOW, TODAY, BillingProfileFactory, draft, exchange_rate, issued, member, tax_rate
+from tests.factories import (
+    NOW,
+    TODAY,
+    BillingProfileFactory,
+    SellerFactory,
+    draft,
+    exchange_rate,
+    issued,
+    member,
+    tax_rate,
+)
 from tests.invoices.billing_runs import NOVEMBER, billed_profile, charged, run
 from tests.invoices.test_document import read, words
 from tests.payments.acts import staff
@@ -82,8 +92,8 @@ def test_without_tax_or_in_the_sellers_own_currency_there_is_none(currency, perc
     assert "Tax in" not in words(read(invoice))
 
 
-def test_the_sellers_currency_is_a_setting(settings):
-    settings.SELLER = {**settings.SELLER, "tax_currency": "DKK"}
+def test_the_currency_is_that_of_the_customers_seller():
+    SellerFactory(tax_currency="DKK")
     rate("7.46", other="DKK")
     invoice = issued(BillingProfileFactory(currency="EUR"), "100.00", tax_rate="21")
     assert seller_tax(invoice, invoice.seller_tax_minor) == Money(156_66, "DKK")

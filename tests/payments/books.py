@@ -34,6 +34,7 @@ from payments.statements import heading_of, statement_of
 from tests.factories import (
     NOW,
     BillingProfileFactory,
+    SellerFactory,
     access_for,
     billed_until,
     draft,
@@ -119,7 +120,11 @@ def fill_everything(profile, payer) -> None:
     add(access_for(owner, profile), "3155")
     granted(profile, 300)
     RemittanceAccount.objects.create(
-        currency="EUR", valid_from_on=date(2026, 1, 1), account_holder="Us", iban="NL53EXAM0000000000"
+        seller=SellerFactory(),
+        currency="EUR",
+        valid_from_on=date(2026, 1, 1),
+        account_holder="Us",
+        iban="NL53EXAM0000000000",
     )
     ExchangeRate.objects.create(
         from_currency="EUR", to_currency="USD", quoted_on=date(2026, 10, 5), rate="1.0850", source="ECB"

@@ -12,7 +12,7 @@ from invoices.models import Invoice, RemittanceAccount
 from invoices.operations.voiding import void
 from payments.models import Payment
 from payments.operations.notifications import announce_due, warn_of_expiring_cards
-from tests.factories import NOW, BillingProfileFactory, issued, member
+from tests.factories import NOW, BillingProfileFactory, SellerFactory, issued, member
 from tests.payments.acts import card, sandbox
 from tests.payments.autopaying import CHARGED, mails, run, story
 
@@ -73,11 +73,11 @@ def test_contacts_get_it_in_their_language_and_without_a_way_in(profile):
 
 
 def test_the_mail_names_the_account_that_the_invoice_prints(profile, payer):
-    """Not the one in the settings, where the table holds another one for this currency."""
+    """Not the one from the start, where another one holds by now."""
     BillingProfile.objects.update(default_method="check_wire")
     RemittanceAccount.objects.create(
-        currency="EUR", account_holder="Harbor Cloud Collections", iban="NL58EXAM0000000007", bic="EXAMNL2C",
-        valid_from_on=date(2026, 1, 1),
+        seller=SellerFactory(), currency="EUR", account_holder="Harbor Cloud Collections", iban="NL58EXAM0000000007",
+        bic="EXAMNL2C",        valid_from_on=date(2026, 1, 1),
     )  # fmt: skip
     issued(BillingProfile.objects.get())
     announce()

@@ -10,6 +10,7 @@ from django.core.management import call_command
 from django.db import transaction
 from django.urls import reverse
 
+from accounts.models import BillingProfile, Seller
 from billing_portal.core.database import snapshot
 from invoices.models import Invoice, Transfer
 from invoices.money import Money
@@ -81,10 +82,10 @@ def test_a_proof_that_was_killed_is_made_again_the_same_day(busy):
     assert check_books_daily(at=NOW + timedelta(hours=4)) == 0  # it was made
 
 
-def test_the_numbers_of_a_longer_prefix_are_a_series_of_their_own(profile, settings):
+def test_the_numbers_of_a_longer_prefix_are_a_series_of_their_own(profile):
     issued(profile)
-    settings.INVOICE_NUMBER_PREFIX = "INV-2026-"
-    issued(profile)
+    Seller.objects.update(invoice_prefix="INV-2026-")
+    issued(BillingProfile.objects.get())
     assert books_are_clean()
 
 

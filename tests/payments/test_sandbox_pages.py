@@ -12,7 +12,7 @@ from payments.gateways.base import Result
 from payments.gateways.registry import get_gateway
 from payments.gateways.sandbox.models import DATABASE
 from payments.gateways.sandbox.saved_cards import TooManyTries, token_for
-from tests.factories import UserFactory
+from tests.factories import SellerFactory, UserFactory
 from tests.payments.acts import at_once
 from tests.payments.contract.benches import SandboxBench, an_attempt
 
@@ -177,6 +177,7 @@ def path_of(outcome) -> str:
     ],
 )
 def test_the_cardholder_answers_and_goes_back(client, bench, last_four, answer, code):
+    SellerFactory()
     attempt = an_attempt(bench, method=f"tok_{last_four}_x")
     path = path_of(bench.gateway.charge(attempt))
 

@@ -12,7 +12,7 @@ from django.urls import reverse
 from django.utils import timezone, translation
 
 from accounts.access import system_access
-from accounts.models import BillingContact
+from accounts.models import BillingContact, Seller
 from billing_portal.core.mail import send_due
 from billing_portal.core.models import OutgoingMail
 from invoices.models import Invoice, KeptStatement
@@ -203,7 +203,7 @@ def test_a_statement_of_days_that_have_ended_is_the_same_bytes_whatever_happens_
         name="Renamed", company="Renamed B.V.", street="Elsewhere 1", time_zone="Asia/Tokyo", country="JP"
     )
     profile.refresh_from_db()
-    settings.SELLER = {**settings.SELLER, "name": "Another seller"}
+    Seller.objects.update(company="Another seller")
     assert {language: printed(profile, days, language) for language in first} == first
     assert books_are_clean()
 

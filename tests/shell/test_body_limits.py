@@ -1,4 +1,4 @@
-"""What may be sent to the portal: no file anywhere, nothing large, and nothing of unknown size."""
+"""What may be sent to the portal: files by staff alone, where one is asked for; nothing large or of unknown size."""
 
 import logging
 from pathlib import Path
@@ -85,7 +85,7 @@ def send(client, address, size, content_type=FORM, **headers):
     return response, body.read_so_far
 
 
-def test_no_form_takes_a_file(profile, spooled):
+def test_no_other_form_takes_a_file(profile, spooled):
     staff = UserFactory(is_staff=True, is_superuser=True)
     payer = member(profile, "profile_owner")
     answers = [
@@ -95,6 +95,8 @@ def test_no_form_takes_a_file(profile, spooled):
         upload(browser(payer), reverse("payments:add_method", args=[profile.code])),
         upload(browser(staff), "/admin/accounts/billingaccount/add/", name="Example B.V."),
         upload(browser(staff), "/admin/accounts/billingaccount/", action="delete_selected"),
+        upload(browser(payer), "/admin/accounts/seller/add/"),
+        upload(Client(), "/admin/accounts/seller/add/"),
     ]
     assert [answer.status_code for answer in answers] == [415] * len(answers)
     assert spooled == []

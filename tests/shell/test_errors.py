@@ -9,7 +9,7 @@ from django.test import Client
 from django.urls import reverse
 
 from billing_portal.errors import server_error
-from tests.factories import UserFactory
+from tests.factories import SellerFactory, UserFactory
 
 pytestmark = [pytest.mark.urls("tests.shell.broken_urls")]
 PAGES = [("/suspicious/", 400), ("/denied/", 403), ("/nowhere/", 404), ("/broken/", 500)]
@@ -76,8 +76,8 @@ def test_the_reason_written_for_people_is_shown(calm_client):
 
 
 @pytest.mark.django_db
-def test_every_page_that_speaks_of_roles_says_that_staff_give_them_and_where_to_write(calm_client, settings):
-    settings.SELLER = settings.SELLER | {"email": "help@example.com"}
+def test_every_page_that_speaks_of_roles_says_that_staff_give_them_and_where_to_write(calm_client):
+    SellerFactory(email="help@example.com")
     calm_client.force_login(UserFactory())
     for address in ("/nowhere/", "/refused/", "/scopes/"):
         page = calm_client.get(address)

@@ -112,15 +112,15 @@ def test_a_password_that_would_be_taken_for_another_part_is_not_repeated(env, va
 
 
 def test_a_misspelt_name_in_the_file_is_found(env):
-    made = env("SELER_NAME=Example")
-    made.text("SELLER_NAME", "")
-    assert problem(made.refuse_unknown) == "SELER_NAME is not a setting of the portal. Did you mean SELLER_NAME?"
+    made = env("EMIAL_HOST=Example")
+    made.text("EMAIL_HOST", "")
+    assert problem(made.refuse_unknown) == "EMIAL_HOST is not a setting of the portal. Did you mean EMAIL_HOST?"
 
 
 def test_a_misspelt_name_of_ours_in_the_environment_is_found(env):
-    made = env(SELLER_NAM="Example")
-    made.text("SELLER_NAME", "")
-    assert "Did you mean SELLER_NAME?" in problem(made.refuse_unknown)
+    made = env(EMAIL_HOS="Example")
+    made.text("EMAIL_HOST", "")
+    assert "Did you mean EMAIL_HOST?" in problem(made.refuse_unknown)
 
 
 def test_other_names_in_the_environment_are_none_of_our_business(env):

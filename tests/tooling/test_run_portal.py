@@ -20,8 +20,6 @@ SERVER = {
     "ALLOWED_HOSTS": "localhost",
     "EMAIL_FROM": "billing@example.com",
     "PUBLIC_URL": "http://localhost",
-    "SELLER_ADDRESS": "Voorbeeldkade 1",
-    "SELLER_NAME": "Example Cloud B.V.",
 }
 
 

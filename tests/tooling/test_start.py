@@ -120,8 +120,6 @@ SERVER = {
     "EMAIL_HOST": "mail.example.com",
     "PUBLIC_URL": "https://billing.example.com",
     "SECRET_KEY": "only-for-tests-Zk3vQ8rT1mXw7yLd9pHs5bJf2nGc6aUe4i0oRqBv",
-    "SELLER_ADDRESS": "Voorbeeldkade 1",
-    "SELLER_NAME": "Example Cloud B.V.",
 }
 UNREACHABLE = "postgresql://portal:hunter2@127.0.0.1:1/portal"
 

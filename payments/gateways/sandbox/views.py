@@ -3,7 +3,6 @@ somebody else's, so they touch the sandbox's store and nothing of the portal's."
 
 import json
 
-from django.conf import settings
 from django.contrib.auth.decorators import login_not_required
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect, JsonResponse
 from django.shortcuts import render
@@ -11,6 +10,7 @@ from django.utils.translation import gettext as _
 from django.views.decorators.debug import sensitive_variables
 from django.views.decorators.http import require_http_methods, require_POST
 
+from accounts.sellers import sender_of
 from payments.gateways.base import Result
 from payments.gateways.sandbox import card_payments, saved_cards
 from payments.gateways.sandbox.models import CardPayment, transaction
@@ -62,7 +62,7 @@ def challenge(request: HttpRequest, challenge: str) -> HttpResponse:
     context = {
         "amount": payment.amount if payment is not None else None,
         "description": payment.description if payment is not None else "",
-        "merchant": settings.SELLER["name"],
+        "merchant": sender_of({})["name"],
         "last_four": row.last_four,
         "waits": row.state == Result.NEEDS_CUSTOMER,
         "return_url": row.return_url or "/",

@@ -1,0 +1,117 @@
+"""The staff page of the companies that send the invoices, with their logos."""
+
+from hashlib import sha256
+from typing import Any
+
+from django import forms
+from django.contrib import admin
+from django.core.files.uploadedfile import UploadedFile
+from django.db.models import Q
+from django.http import HttpRequest
+from django.utils.translation import gettext_lazy as _
+
+from accounts.admin.base import NoDeleteAdmin
+from accounts.models import ADDRESS, Seller, SellerLogo
+from invoices.documents.typesetting import can_draw
+from invoices.numbering import has_imported
+
+MAX_LOGO_BYTES = 200_000
+
+
+class SellerForm(forms.ModelForm):
+    new_logo = forms.FileField(
+        label=_("logo"), required=False,
+        help_text=_("PNG or SVG, at most 200 kB. It stands at the head of documents that are issued from now on."),
+        widget=forms.ClearableFileInput(attrs={"accept": ".png,.svg,image/png,image/svg+xml"}),
+    )  # fmt: skip
+    remove_logo = forms.BooleanField(label=_("remove the logo"), required=False)
+
+    def clean_invoice_prefix(self) -> str:
+        return self._prefix("invoice_prefix")
+
+    def clean_credit_note_prefix(self) -> str:
+        return self._prefix("credit_note_prefix")
+
+    def clean_country(self) -> str:
+        return str(self.cleaned_data["country"]).strip().upper()
+
+    def clean_new_logo(self) -> UploadedFile | None:
+        file: UploadedFile | None = self.cleaned_data["new_logo"]
+        if file is not None:
+            if (file.size or 0) > MAX_LOGO_BYTES:
+                raise forms.ValidationError(_("The logo is larger than 200 kB."))
+            if not can_draw(file.read()):
+                raise forms.ValidationError(_("This is not a PNG or SVG drawing that can be printed."))
+            file.seek(0)
+        return file
+
+    def _prefix(self, name: str) -> str:
+        """Raises ValidationError for one that another series has, or with which numbers of imported invoices begin:
+        those must not be given again."""
+        prefix = str(self.cleaned_data[name]).strip().upper()
+        others = Seller.objects.exclude(pk=self.instance.pk)
+        if others.filter(Q(invoice_prefix=prefix) | Q(credit_note_prefix=prefix)).exists():
+            raise forms.ValidationError(_("Another series has this prefix."))
+        if has_imported(prefix):
+            raise forms.ValidationError(_("Numbers of imported invoices begin so. Choose another prefix."))
+        return prefix
+
+
+@admin.register(Seller)
+class SellerAdmin(NoDeleteAdmin):
+    """What is changed here stands on documents that are issued from then on."""
+
+    form = SellerForm
+    list_display = ("company", "code", "country", "vat_number", "invoice_prefix", "is_complete")
+    list_filter = ("country",)
+    search_fields = ("company", "code", "vat_number", "company_number")
+    search_help_text = _("Company, code, VAT number or company number")
+    ordering = ("company", "pk")
+    fieldsets = (
+        (None, {"fields": ("code", *ADDRESS)}),
+        (_("Contact"), {"fields": ("email", "phone", "new_logo", "remove_logo")}),
+        (_("Numbers"), {"fields": ("vat_number", "company_number", "tax_number", "tax_currency")}),
+        (_("Series"), {"fields": ("invoice_prefix", "credit_note_prefix")}),
+        (
+            _("Legal notes"),
+            {
+                "fields": ("notes_en", "notes_nl", "notes_de", "notes_fr"),
+                "description": _(
+                    "Printed at the foot in the language of the document or in English. Germany: seat, register court"
+                    " and managers. Belgium: RPR or RPM with the court. France: legal form and capital, RCS with the"
+                    " city, interest on late payment, the indemnity of EUR 40, discount for early payment."
+                ),
+            },
+        ),
+        (_("Electronic invoices"), {"fields": ("endpoint_scheme", "endpoint_id")}),
+    )
+
+    @admin.display(description=_("complete"), boolean=True)
+    def is_complete(self, seller: Seller) -> bool:
+        return not seller.fault_of(["S"])
+
+    def get_fieldsets(self, request: HttpRequest, obj: Seller | None = None) -> Any:
+        """Without the box that takes a logo away where there is none."""
+        sets = super().get_fieldsets(request, obj)
+        if obj is not None and obj.logo_id:
+            return sets
+        return [
+            (title, {**options, "fields": [name for name in options["fields"] if name != "remove_logo"]})
+            for title, options in sets
+        ]
+
+    def save_model(self, request: HttpRequest, obj: Seller, form: Any, change: bool) -> None:
+        file = form.cleaned_data.get("new_logo")
+        if file is not None:
+            content = file.read()
+            digest = sha256(content).hexdigest()
+            facts = {"content": content, "is_svg": not content.startswith(b"\x89PNG")}
+            obj.logo, _created = SellerLogo.objects.get_or_create(digest=digest, defaults=facts)
+        elif form.cleaned_data.get("remove_logo"):
+            obj.logo = None
+        super().save_model(request, obj, form, change)
+        if not change:
+            self.message_user(request, self.next_step(obj))
+
+    def next_step(self, seller: Seller) -> str:
+        return str(_("Now add the bank account of %(seller)s under Remittance accounts.") % {"seller": seller.company})

@@ -1,0 +1,165 @@
+"""The companies that send the invoices: what staff may enter, and what lacks before something can be issued."""
+
+import pytest
+from django.core.files.uploadedfile import SimpleUploadedFile
+from django.db import DatabaseError, transaction
+
+from accounts.access import system_access
+from accounts.models import BillingProfile, Seller, SellerLogo
+from invoices.models import Invoice
+from invoices.operations.issuing import CannotIssue, issue
+from tests.factories import (
+    NOW,
+    TODAY,
+    BillingAccountFactory,
+    BillingProfileFactory,
+    SellerFactory,
+    UserFactory,
+    draft,
+    issued,
+    member,
+)
+from tests.staff_forms import as_shown
+
+pytestmark = pytest.mark.django_db
+
+FORM = {
+    "code": "NL", "company": "Example Cloud B.V.", "attention": "", "street": "Voorbeeldkade 1",
+    "postal_code": "1011 AA", "city": "Amsterdam", "region": "", "country": "NL", "email": "billing@example.com",
+    "phone": "", "vat_number": "NL000000001B64", "company_number": "00000000", "tax_number": "", "tax_currency": "EUR",
+    "invoice_prefix": "INV-", "credit_note_prefix": "CN-", "notes_en": "", "notes_nl": "", "notes_de": "",
+    "notes_fr": "", "endpoint_scheme": "", "endpoint_id": "",
+}  # fmt: skip
+SVG = b'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 9 9"><rect width="9" height="9" fill="#0f62b5"/></svg>'
+
+
+@pytest.fixture
+def admin(client):
+    client.force_login(UserFactory(is_staff=True, is_superuser=True))
+    return client
+
+
+def add(admin, **changes):
+    return admin.post("/admin/accounts/seller/add/", {**FORM, **changes})
+
+
+def test_the_first_day_begins_with_the_seller(admin):
+    assert "first add the company that sends the invoices" in admin.get("/admin/").text
+    answer = admin.post("/admin/accounts/seller/add/", {
+        **FORM, "invoice_prefix": "inv-", "endpoint_scheme": "0106", "endpoint_id": "0000 0000",
+    }, follow=True)  # fmt: skip
+    assert "Now add the bank account of Example Cloud B.V." in answer.text
+    seller = Seller.objects.get()
+    assert (seller.invoice_prefix, seller.endpoint_id) == ("INV-", "00000000")
+    assert "first add the company" not in admin.get("/admin/").text
+
+
+@pytest.mark.parametrize(
+    ("changes", "sentence"),
+    [
+        ({"vat_number": "NL000000001B65"}, "This is not a valid tax ID."),
+        ({"vat_number": "banana"}, "This is not a valid tax ID."),
+        ({"country": "GB", "vat_number": "GB123456789"}, "This is not a valid tax ID of United Kingdom."),
+        ({"company_number": "123"}, "A KvK number has eight digits."),
+        (
+            {"country": "BE", "vat_number": "", "company_number": "0123456789"},
+            "This is not a company number of Belgium.",
+        ),
+        ({"country": "JP", "vat_number": "T123", "company_number": ""}, "The registration number is T and 13 digits."),
+        ({"country": "ZZ"}, "ZZ is not a country."),
+        ({"tax_currency": "BGN"}, "BGN is not a currency in use."),
+        ({"invoice_prefix": "2026/"}, "A prefix has no slash"),
+        ({"invoice_prefix": "CREDIT-NOTE-2026-"}, "at most 12 characters"),
+        ({"credit_note_prefix": "INV-"}, "Invoices and credit notes need different prefixes."),
+        ({"endpoint_id": "00000000"}, "Choose the scheme of this number."),
+        ({"endpoint_scheme": "0106"}, "Give the number of this scheme."),
+        ({"endpoint_scheme": "0106", "endpoint_id": "<1>"}, "can be sent to."),
+    ],
+)
+def test_what_cannot_stand_on_an_invoice_is_refused(admin, changes, sentence):
+    assert sentence in add(admin, **changes).text
+    assert not Seller.objects.exists()
+
+
+def test_a_prefix_of_another_series_or_of_imported_numbers_is_refused(admin):
+    invoice = issued(BillingProfileFactory())
+    imported = {"number": "F2025-000001", "payment_reference": "RF21F2025000001", "is_numbered_elsewhere": True}
+    Invoice.objects.filter(pk=invoice.pk).update(**imported)
+    other = {"code": "BE", "credit_note_prefix": "BEC-"}
+    assert "Another series has this prefix." in add(admin, **other, invoice_prefix="CN-").text
+    for prefix in ("F2025-", "f 2025", "F"):
+        assert "Numbers of imported invoices begin so." in add(admin, **other, invoice_prefix=prefix).text
+    assert add(admin, **other, invoice_prefix="FA-").status_code == 302
+
+
+@pytest.mark.parametrize(
+    ("facts", "rate", "sentence"),
+    [
+        ({"company_number": ""}, "21", "The seller's company number (KvK) is missing."),
+        ({"country": "DE", "vat_number": "DE136695976"}, "21", "The seller's legal notes are missing"),
+        ({"vat_number": ""}, "21", "The seller's VAT number or tax number is missing."),
+    ],
+)
+def test_nothing_is_issued_before_the_seller_is_complete(facts, rate, sentence):
+    SellerFactory(**facts)
+    made = draft(BillingProfileFactory(), tax_rate=rate)
+    with pytest.raises(CannotIssue) as refusal:
+        issue(access=system_access(), invoice_id=made.pk, today=TODAY, at=NOW)
+    assert sentence in str(refusal.value)
+    assert "Complete it in the staff pages, under Sellers." in str(refusal.value)
+    made.refresh_from_db()
+    assert made.status == "draft"
+
+
+@pytest.mark.parametrize("facts", [{"country": "US", "vat_number": ""}, {"vat_number": "", "tax_number": "12/345"}])
+def test_where_the_law_asks_for_less_less_is_enough(facts):
+    SellerFactory(**facts)
+    assert issued(BillingProfileFactory(), tax_rate="21").number == "INV-000001"
+
+
+def test_the_seller_of_a_customer_stays_once_there_are_amounts(admin):
+    account = BillingAccountFactory()
+    address = f"/admin/accounts/billingaccount/{account.pk}/change/"
+    other = SellerFactory(code="BE", invoice_prefix="BE-", credit_note_prefix="BEC-")
+    admin.post(address, as_shown(admin.get(address)) | {"seller": other.pk})
+    account.refresh_from_db()
+    assert account.seller == other
+    issued(BillingProfileFactory(account=account))
+    assert 'name="seller"' not in admin.get(address).text
+
+
+def test_a_logo_is_checked_kept_and_stands_on_no_older_invoice(admin):
+    add(admin)
+    seller = Seller.objects.get()
+    address = f"/admin/accounts/seller/{seller.pk}/change/"
+
+    def upload(content):
+        file = SimpleUploadedFile("logo.svg", content, content_type="image/svg+xml")
+        return admin.post(address, {**FORM, "new_logo": file})
+
+    for wrong in (b"banana", b"<svg", b"\x89PNG\r\n\x1a\nbanana", SVG + b" " * 200_000):
+        answer = upload(wrong).text
+        assert "This is not a PNG or SVG drawing" in answer or "The logo is larger than 200 kB." in answer
+    assert upload(SVG).status_code == 302
+    seller.refresh_from_db()
+    assert bytes(seller.logo.content) == SVG
+    assert seller.as_printed()["logo"] == seller.logo_id
+    assert upload(SVG).status_code == 302  # the same again
+    with pytest.raises(DatabaseError), transaction.atomic():
+        SellerLogo.objects.update(content=b"another")
+    assert admin.post(address, {**FORM, "remove_logo": "on"}).status_code == 302
+    seller.refresh_from_db()
+    assert seller.logo is None
+
+
+def test_the_name_of_a_number_is_that_of_its_country(client):
+    profile = BillingProfileFactory()
+    profile.account.tax_ids.create(kind="company", value="00000000")
+    invoice = issued(BillingProfile.objects.get())
+    assert invoice.seller["numbers"] == [
+        {"kind": "vat", "value": "NL000000001B64"}, {"kind": "company", "value": "00000000"}
+    ]  # fmt: skip
+    client.force_login(member(profile, "profile_reader"))
+    page = client.get(f"/profiles/{profile.code}/invoices/{invoice.number}/").text
+    assert "<dt>KvK</dt><dd>00000000</dd>" in page
+    assert invoice.buyer["numbers"] == [{"kind": "company", "value": "00000000"}]
