@@ -87,6 +87,7 @@ def _record(profiles: int, start: date) -> None:
     words = {
         "count": COUNT.format(profiles=profiles),
         "each": CHARGES_EACH,
+        "kinds": CHARGES_EACH,
         "yes": "true" if of_postgresql else "1",
         "day": f"date '{start}' + each.n" if of_postgresql else f"date('{start}', '+' || each.n || ' days')",
     }
