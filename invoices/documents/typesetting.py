@@ -14,7 +14,7 @@ from collections.abc import Mapping
 from datetime import datetime
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import fontpkg_noto_sans
 import typst
@@ -24,7 +24,15 @@ ACCESSIBLE = ["ua-1"]
 _one_at_a_time = threading.Lock()
 
 
-def typeset(template: Path, data: Mapping[str, Any], *, at: datetime) -> bytes:
+class Attachment(NamedTuple):
+    """A file that a document carries, such as its data as XML."""
+
+    name: str
+    content: str
+    description: str
+
+
+def typeset(template: Path, data: Mapping[str, Any], *, at: datetime, attachment: Attachment | None = None) -> bytes:
     """The document as a tagged PDF. ``template`` lies inside the project; ``at`` is the file's time of making.
 
     PDF/UA-1 wants a glyph for every letter. Where this machine has no font for one, the document is made without that
@@ -32,14 +40,18 @@ def typeset(template: Path, data: Mapping[str, Any], *, at: datetime) -> bytes:
     when the template is wrong.
     """
     inputs = {"data": json.dumps(data, ensure_ascii=False)}
+    standards = ACCESSIBLE
+    if attachment is not None:
+        inputs["attachment"] = json.dumps(attachment._asdict(), ensure_ascii=False)
+        standards = ["a-3a", "ua-1"]
     with _one_at_a_time:
         process, compiler = _compiler()
         if process != os.getpid():
             raise RuntimeError("A document was made before this process was forked; making one here would hang.")
         try:
-            return _compile(compiler, template, inputs, at, ACCESSIBLE)
+            return _compile(compiler, template, inputs, at, standards)
         except typst.TypstError as error:
-            if "could not be displayed" not in str(error):
+            if attachment is not None or "could not be displayed" not in str(error):
                 raise
             return _compile(compiler, template, inputs, at, [])
 
