@@ -22,6 +22,7 @@ from stdnum.it import codicefiscale, iva
 from stdnum.no import orgnr as norwegian
 from stdnum.se import orgnr as swedish
 
+from billing_portal.core.exact_decimals import plain
 from billing_portal.core.iso_codes import countries, is_current_currency
 from invoices.documents.einvoice.codes import (
     CATEGORY_OF_EXEMPTION,
@@ -56,7 +57,7 @@ ALL = frozenset({Format.FACTURX, Format.UBL, Format.XRECHNUNG, Format.EN16931})
 PEPPOL, XRECHNUNG = frozenset({Format.UBL}), frozenset({Format.XRECHNUNG})
 ADDRESSED = PEPPOL | XRECHNUNG
 # Sellers there have rules of Peppol that ask for what is stored nowhere (DK-R, GR-R, IS-R, IT-R, NO-R, SE-R).
-NOT_FROM = frozenset({"DK", "GR", "IS", "IT", "NO", "SE"})
+NOT_FROM = frozenset({"DK", "EL", "GR", "IS", "IT", "NO", "SE"})
 DUTCH_MEANS = {"30", "48", "49", "57", "58", "59"}
 # Which the portal takes and the rules do not know: Kosovo, written 1A there.
 NO_COUNTRY = {"XK"}
@@ -144,12 +145,12 @@ def seller_country(terms: Terms, _form: Format) -> Iterator[str]:
 @_check(About.BUYER, "BR-11", "BR-57", "BR-CL-14")
 def buyer_country(terms: Terms, _form: Format) -> Iterator[str]:
     if terms.buyer.address.country not in countries() - NO_COUNTRY:
-        yield _buyer_lacks(_("country, one of the list of ISO 3166,"))
+        yield _buyer_lacks(_("country"))
 
 
 @_check(About.SELLER, *(f"{country}-R" for country in sorted(NOT_FROM)), formats=PEPPOL)
 def seller_country_supported(terms: Terms, _form: Format) -> Iterator[str]:
-    if terms.seller.address.country in NOT_FROM:
+    if {terms.seller.address.country, terms.seller.vat[:2]} & NOT_FROM:  # by address or by VAT number
         yield _(
             "Invoices by Peppol from sellers in Denmark, Greece, Iceland, Italy, Norway and Sweden are not supported."
             " Choose another format."
@@ -177,15 +178,17 @@ def seller_tax_number(terms: Terms, _form: Format) -> Iterator[str]:
 @_check(About.BUYER, "BR-AE-02", "BR-AE-03", "BR-IC-02", "BR-IC-03")
 def buyer_tax_number(terms: Terms, _form: Format) -> Iterator[str]:
     if terms.categories & NEEDS_VAT_NUMBER and not terms.buyer.vat:
-        yield _buyer_lacks(_("VAT number, which reverse charge and supply within the European Union need,"))
+        yield _(
+            "Reverse charge and supply within the European Union need the buyer's VAT number. Add it under Properties."
+        )
 
 
 @_check(About.SELLER, "BR-CO-09", "PEPPOL-COMMON-R056-2")
 def seller_vat_number(terms: Terms, _form: Format) -> Iterator[str]:
     if not _is_vat_number(terms.seller.vat):
         text = _(
-            "The seller's VAT number %(number)s does not begin with its country. Correct it on the seller in the"
-            " staff pages."
+            "The seller's VAT number %(number)s is not right: it begins with a country, such as NL000000001B64. Correct"
+            " it on the seller in the staff pages."
         )
         yield text % {"number": terms.seller.vat}
 
@@ -193,7 +196,10 @@ def seller_vat_number(terms: Terms, _form: Format) -> Iterator[str]:
 @_check(About.BUYER, "BR-CO-09", "PEPPOL-COMMON-R056-2")
 def buyer_vat_number(terms: Terms, _form: Format) -> Iterator[str]:
     if not _is_vat_number(terms.buyer.vat):
-        text = _("The buyer's VAT number %(number)s does not begin with its country. Correct it under Properties.")
+        text = _(
+            "The buyer's VAT number %(number)s is not right: it begins with a country, such as NL000000001B64. Correct"
+            " it under Properties."
+        )
         yield text % {"number": terms.buyer.vat}
 
 
@@ -376,7 +382,7 @@ def reference(terms: Terms, _form: Format) -> Iterator[str]:
 @_check(About.BUYER, "BR-DE-15", "DE-R-015", formats=ADDRESSED)
 def buyer_reference(terms: Terms, form: Format) -> Iterator[str]:
     if _is_german(terms, form) and not terms.buyer_reference:
-        yield _buyer_lacks(_("buyer reference, such as a Leitweg-ID,"))
+        yield _("The buyer reference, such as a Leitweg-ID, is missing. Add it under Properties.")
 
 
 @_check(About.DOCUMENT, "BR-16")
@@ -434,12 +440,14 @@ def tax_of_rate(terms: Terms, _form: Format) -> Iterator[str]:
         if (is_none and amount >= Decimal("0.5")) or (not is_none and abs(amount - expected) >= 1):
             text = _("The tax of %(tax)s at %(rate)s percent on %(net)s cannot be said in an e-invoice. Choose PDF.")
             yield text % {
-                "tax": Money(tax.tax_minor, terms.currency), "rate": tax.rate.normalize(),
+                "tax": Money(tax.tax_minor, terms.currency), "rate": plain(tax.rate),
                 "net": Money(tax.taxable_minor, terms.currency),
             }  # fmt: skip
 
 
-@_check(About.DOCUMENT, "BR-S-01", "BR-S-08", "BR-Z-08", "BR-E-08", "BR-AE-08", "BR-IC-08", "BR-G-08", "BR-O-08")
+@_check(
+    About.DOCUMENT, "BR-CO-18", "BR-S-01", "BR-S-08", "BR-Z-08", "BR-E-08", "BR-AE-08", "BR-IC-08", "BR-G-08", "BR-O-08"
+)
 def tax_of_lines(terms: Terms, _form: Format) -> Iterator[str]:
     """A credit note over a rest of tax has no line of its rate."""
     nets = Counter[tuple[str, Decimal]]()
@@ -447,10 +455,11 @@ def tax_of_lines(terms: Terms, _form: Format) -> Iterator[str]:
         nets[line.category, line.rate] += line.net_minor
     for part in terms.allowances:
         nets[part.category, part.rate] += part.amount_minor if part.is_charge else -part.amount_minor
-    for tax in terms.taxes:
-        if tax.treatment not in nets or nets[tax.treatment] != tax.taxable_minor:
+    taxed = {tax.treatment: tax.taxable_minor for tax in terms.taxes}
+    for category, rate in sorted({*nets, *taxed}):
+        if (category, rate) not in nets or nets[category, rate] != taxed.get((category, rate)):
             text = _("The tax at %(rate)s percent is not that of the lines, so it cannot be an e-invoice. Choose PDF.")
-            yield text % {"rate": tax.rate.normalize()}
+            yield text % {"rate": plain(rate)}
 
 
 # Paying

@@ -21,7 +21,7 @@ from invoices.money import exponent
 from invoices.operations.credit_notes import CannotCorrect, credit_note, rest_of
 from invoices.operations.issuing import compute_sums, issue_invoices
 from invoices.states import InvoiceStatus
-from invoices.tax import WITH_REASON, Tax
+from invoices.tax import WITH_REASON
 from invoices.units import UNITS
 from tests.factories import NOW, TODAY, BillingProfileFactory, UserFactory, exchange_rate, granted
 
