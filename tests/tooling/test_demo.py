@@ -13,13 +13,17 @@ from accounts.access import access_of
 from accounts.models import BillingProfile, RoleAssignment, TaxId, User, WireRequest
 from billing_portal.core.models import OutgoingMail
 from billing_portal.demo.data import PASSWORD, SIGN_INS
-from invoices.models import Charge, Invoice
+from invoices.documents.einvoice.checks import missing
+from invoices.documents.einvoice.terms import Format, terms_of, terms_of_note
+from invoices.models import Charge, CreditNote, Invoice
 from invoices.operations.closing import close_due
-from invoices.states import Label
+from invoices.states import InvoiceStatus, Label
 from payments.models import AutomaticCharge, Payment, PaymentMethod
 from payments.operations.autopay import charge_due
 from payments.operations.integrity import check_books
 from payments.operations.notifications import announce_due
+from tests.invoices.einvoice.judge import judged, written
+from tests.invoices.einvoice.test_terms import with_parties
 
 pytestmark = pytest.mark.django_db
 
@@ -148,6 +152,21 @@ def one_charge_is_planned_and_one_was_refused_and_comes_again():
     refused = AutomaticCharge.objects.get()
     assert (refused.invoice, refused.status, refused.tries) == (planned[0], "planned", 1)
     assert refused.last_payment.decline_code == "insufficient_funds"
+
+
+@fact
+def every_document_can_be_an_e_invoice():
+    """In the eyes of both judges, but for dinars, which have a third decimal."""
+    issued = Invoice.objects.exclude(status=InvoiceStatus.DRAFT).select_related("profile__account", "replaces")
+    terms = [terms_of(with_parties(invoice)) for invoice in issued]
+    terms += [terms_of_note(with_parties(note)) for note in CreditNote.objects.select_related("invoice")]
+    assert len(terms) > 30
+    for one in terms:
+        for form in (Format.UBL, Format.XRECHNUNG, Format.FACTURX):
+            lacking = [fault.check for fault in missing(one, form)]
+            assert (one.number, form, lacking) == (one.number, form, ["decimals"] if one.currency == "KWD" else [])
+            broken = set() if lacking else judged(written(one, form)).broken
+            assert (one.number, form, broken) == (one.number, form, set())
 
 
 def test_nothing_is_made_where_debug_is_off(settings):
