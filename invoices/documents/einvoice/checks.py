@@ -14,13 +14,7 @@ from typing import NamedTuple
 from django.db import models
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
-from stdnum import ean, iban
-from stdnum.au import abn
-from stdnum.be import vat as belgian
-from stdnum.fr import siren, siret
-from stdnum.it import codicefiscale, iva
-from stdnum.no import orgnr as norwegian
-from stdnum.se import orgnr as swedish
+from stdnum import iban
 
 from billing_portal.core.exact_decimals import plain
 from billing_portal.core.iso_codes import countries, is_current_currency
@@ -31,6 +25,7 @@ from invoices.documents.einvoice.codes import (
     PEPPOL_ENDPOINT_SCHEMES,
     UNKNOWN_CURRENCIES,
 )
+from invoices.documents.einvoice.identifiers import EMAIL, is_of_scheme
 from invoices.documents.einvoice.terms import Address, Format, Means, Party, Terms
 from invoices.money import Money, exponent
 from invoices.tax import NEEDS_VAT_NUMBER, WITH_REASON, TaxCategory
@@ -63,7 +58,6 @@ DUTCH_MEANS = {"30", "48", "49", "57", "58", "59"}
 NO_COUNTRY = {"XK"}
 # Of VAT numbers of Greece, of Northern Ireland and of Kosovo.
 VAT_PREFIXES = {"EL", "XI", "1A"}
-EMAIL = re.compile(r"[^@\s]+@([^@.\s]+\.)+[^@.\s]+")
 
 
 class Check(NamedTuple):
@@ -268,7 +262,7 @@ def _is_company_number(party: Party) -> bool:
     number = party.company
     if number.value and party.address.country == "NL" and number.scheme not in {"0106", "0190"}:
         return False
-    return _fits(number.value, number.scheme)
+    return is_of_scheme(number.value, number.scheme)
 
 
 @_check(About.SELLER, "PEPPOL-EN16931-R020", "PEPPOL-EN16931-CL008", "BR-CL-25", formats=ADDRESSED)
@@ -306,50 +300,16 @@ def buyer_endpoint_in_peppol(terms: Terms, _form: Format) -> Iterator[str]:
 
 @_check(About.SELLER, "PEPPOL-COMMON", formats=ADDRESSED)
 def seller_endpoint_id(terms: Terms, _form: Format) -> Iterator[str]:
-    if not _fits(*terms.seller.endpoint):
+    if not is_of_scheme(*terms.seller.endpoint):
         text = _("The seller's endpoint id %(id)s is not one of the scheme %(scheme)s. Correct it in the staff pages.")
         yield text % {"id": terms.seller.endpoint.value, "scheme": terms.seller.endpoint.scheme}
 
 
 @_check(About.BUYER, "PEPPOL-COMMON", formats=ADDRESSED)
 def buyer_endpoint_id(terms: Terms, _form: Format) -> Iterator[str]:
-    if not _fits(*terms.buyer.endpoint):
+    if not is_of_scheme(*terms.buyer.endpoint):
         text = _("The buyer's endpoint id %(id)s is not one of the scheme %(scheme)s. Correct it under Properties.")
         yield text % {"id": terms.buyer.endpoint.value, "scheme": terms.buyer.endpoint.scheme}
-
-
-def _matches(pattern: str) -> Callable[[str], bool]:
-    return lambda value: re.fullmatch(pattern, value) is not None
-
-
-# How an id of a scheme looks, as PEPPOL-COMMON-R040 to R057 have it and the registers themselves.
-FORMS: dict[str, Callable[[str], bool]] = {
-    "0002": siren.is_valid,
-    "0009": siret.is_valid,
-    "0007": lambda value: len(value) == 10 and swedish.is_valid(value),
-    "0088": lambda value: len(value) == 13 and ean.is_valid(value),
-    "0096": _matches("[0-9]{10}"),
-    "0106": _matches("[0-9]{8}"),
-    "0151": abn.is_valid,
-    "0184": _matches("(DK)?[0-9]{8}"),
-    "0188": _matches("[0-9]{13}"),
-    "0190": _matches("[0-9]{20}"),
-    "0192": lambda value: len(value) == 9 and norwegian.is_valid(value),
-    "0198": _matches("DK[0-9]{8}"),
-    "0201": _matches("[A-Za-z0-9]{6}"),
-    "0208": lambda value: len(value) == 10 and belgian.is_valid(value),
-    "0210": codicefiscale.is_valid,
-    "0211": lambda value: value.startswith("IT") and iva.is_valid(value),
-    "0217": _matches("[0-9]{12}"),
-    "9907": codicefiscale.is_valid,
-    "9944": _matches("NL[0-9]{9}B[0-9]{2}"),
-    "EM": lambda value: EMAIL.fullmatch(value) is not None,
-}
-
-
-def _fits(value: str, scheme: str) -> bool:
-    is_plain = not value or re.fullmatch(r"\S+", value) is not None or scheme not in FORMS
-    return not value or scheme not in FORMS or (is_plain and bool(FORMS[scheme](value)))
 
 
 # The document
