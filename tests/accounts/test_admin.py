@@ -180,6 +180,29 @@ def profile_form(**fields):
     }  # fmt: skip
 
 
+@pytest.mark.parametrize(
+    ("fields", "refusal"),
+    [
+        ({"payment_terms_days": 366}, "The payment terms are at most 365 days."),
+        (
+            {"sections-TOTAL_FORMS": 1, "sections-0-name": "web  SHOP"},
+            "This billing profile has an invoice section of that name already.",
+        ),
+        (
+            {"contacts-TOTAL_FORMS": 1, "contacts-0-email": "AP@example.com", "contacts-0-language": "en"},
+            "This address is a contact of the billing profile already.",
+        ),
+    ],
+)
+def test_what_a_constraint_of_a_profile_refuses_is_told_in_a_sentence(admin, profile, fields, refusal):
+    InvoiceSection.objects.create(profile=profile, name="Web shop")
+    BillingContact.objects.create(profile=profile, email="ap@example.com")
+    response = admin.post(change("billingprofile", profile), profile_form(**fields))
+    assert refusal in response.content.decode()
+    profile.refresh_from_db()
+    assert (profile.payment_terms_days, profile.sections.count(), profile.contacts.count()) == (30, 1, 1)
+
+
 @pytest.mark.parametrize(("day", "status"), [(1, 302), (29, 302), (31, 302), (0, 200), (32, 200)])
 def test_staff_choose_the_invoice_day(admin, profile, day, status):
     url = change("billingprofile", profile)
@@ -213,6 +236,14 @@ def test_a_role_at_the_wrong_scope_is_refused_in_the_form(admin, profile):
     assert response.status_code == 200
     assert b"Choose one scope, and a role that exists at that scope." in response.content
     assert not RoleAssignment.objects.exists()
+
+
+def test_a_role_that_the_person_holds_is_refused_in_the_form(admin, profile):
+    person = member(profile, "profile_reader")
+    form = {"user": person.pk, "role": "profile_reader", "profile": profile.pk}
+    response = admin.post(reverse("admin:accounts_roleassignment_add"), form)
+    assert "This person holds that role already." in response.content.decode()
+    assert RoleAssignment.objects.filter(user=person).count() == 1
 
 
 def test_what_the_operation_refuses_is_a_message(admin, profile):

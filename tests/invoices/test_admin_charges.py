@@ -179,6 +179,8 @@ def test_the_percentage_of_a_rate_stays_once_it_was_used(client, boss, profile):
             {"percent": "0", "tax_category": "Z", "exemption_reason": "Law"},
             "zero-rated supply has no reason for no tax",
         ),
+        ({"percent": "101", "tax_category": "S"}, "Ensure this value is less than or equal to 100."),
+        ({"percent": "-1", "tax_category": "Z"}, "Ensure this value is greater than or equal to 0."),
     ],
 )
 def test_a_rate_that_does_not_fit_its_category_is_refused_on_the_page(client, boss, fields, words):
@@ -186,6 +188,13 @@ def test_a_rate_that_does_not_fit_its_category_is_refused_on_the_page(client, bo
     assert page.status_code == 200
     assert words in page.content.decode()
     assert not TaxRate.objects.exists()
+
+
+def test_the_name_of_a_rate_stands_once_however_it_is_written(client, boss):
+    tax_rate("21", name="High rate")
+    page = client.post(f"{RATES}add/", {"name": "HIGH  rate", "is_active": "on", "percent": "9", "tax_category": "S"})
+    assert "There is a tax rate of that name already." in page.content.decode()
+    assert TaxRate.objects.count() == 1
 
 
 def test_a_category_brings_its_reason_and_code(client, boss):

@@ -71,6 +71,7 @@ def test_staff_grant_a_credit(staff, profile):
         ({"source": "overpayment"}, "Select a valid choice"),
         ({"expires_on": "2020-01-01"}, "would expire before it can be used"),
         ({"description": ""}, "This field is required"),
+        ({"starts_on": "2030-02-01", "expires_on": "2030-01-31"}, "The credit expires before it starts."),
     ],
 )
 def test_a_grant_that_makes_no_sense_is_refused_in_words(staff, profile, fields, words):
