@@ -15,7 +15,7 @@ from accounts.decorators import access_for_request, signed_in
 from accounts.models import BillingProfile
 from accounts.operations.people import choose_preferences
 from accounts.scope_list import landing_for
-from billing_portal.core.database import MigrationsMissing, require_migrations
+from billing_portal.core.database import MigrationsMissing, require_migrations, why_read_only
 from billing_portal.core.jobs import WorkerStatus, worker_status
 from billing_portal.layout import first_page
 
@@ -62,11 +62,14 @@ def preferences(request: HttpRequest) -> HttpResponse:
 @require_GET
 def healthz(_request: HttpRequest) -> HttpResponse:
     """200 when the server and its database answer, also without a worker: a load balancer would take the portal from
-    everybody. The second line says how the worker is. 503 while the tables are older than the code."""
+    everybody. The second line says how the worker is. 503 while the tables are older than the code, or nothing can be
+    written."""
     try:
         require_migrations()
     except MigrationsMissing:
         return HttpResponse("migrations missing\n", status=503, content_type="text/plain")
+    if reason := why_read_only():
+        return HttpResponse(f"database read-only: {reason}\n", status=503, content_type="text/plain")
     return HttpResponse(f"ok\n{_worker_line(worker_status(at=timezone.now()))}\n", content_type="text/plain")
 
 

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import cache, wraps
+from time import monotonic
 
 from django.db import Error, InterfaceError, InternalError, OperationalError, connection
 from django.db.migrations.executor import MigrationExecutor
@@ -11,6 +12,7 @@ from django.utils.translation import gettext as _
 # What a database raises that is absent, read-only, full, or held by somebody else. psycopg2 calls a read-only one an
 # InternalError, and a connection that broke an InterfaceError, which is no DatabaseError.
 UNAVAILABLE = (OperationalError, InterfaceError, InternalError)
+WRITABLE_SECONDS = 10.0
 
 
 def is_unavailable(error: BaseException | None) -> bool:
@@ -28,6 +30,35 @@ def why_unreachable() -> str:
         where = f"{database['NAME']} at {database['HOST']}" if database["HOST"] else str(database["NAME"])
         reason = str(error).strip().splitlines()[0].rstrip(".")
         return f"The database {where} cannot be reached: {reason}. See DATABASE_URL."
+    return ""
+
+
+_asked: tuple[float, str] | None = None  # when `why_read_only` was answered last, and what
+
+
+def why_read_only() -> str:
+    """What the database says when it takes no changes, such as a standby after a failover; empty when it does. An
+    answer counts for some seconds. Changes nothing, and waits for nobody: who is held up by a lock may write."""
+    global _asked  # noqa: PLW0603  one answer for the process
+    if _asked is None or monotonic() - _asked[0] >= WRITABLE_SECONDS:
+        _asked = monotonic(), _try_to_write()
+    return _asked[1]
+
+
+def _try_to_write() -> str:
+    with connection.cursor() as cursor:
+        patience = 0
+        if connection.vendor == "sqlite":
+            patience = cursor.execute("PRAGMA busy_timeout").fetchone()[0]
+            cursor.execute("PRAGMA busy_timeout = 0")
+        try:
+            cursor.execute("UPDATE django_migrations SET app = app WHERE 1 = 0")
+        except UNAVAILABLE as error:
+            reason = str(error).strip().splitlines()[0]
+            return reason if "read" in reason and "only" in reason else ""
+        finally:
+            if connection.vendor == "sqlite":
+                cursor.execute(f"PRAGMA busy_timeout = {patience}")
     return ""
 
 

@@ -1,10 +1,9 @@
 """A database that is absent, read-only or full: people read that nothing was charged, or that it is being checked."""
 
-from contextlib import contextmanager
 from datetime import timedelta
 
 import pytest
-from django.db import InterfaceError, OperationalError, connection, transaction
+from django.db import InterfaceError, OperationalError, connection
 from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
@@ -12,6 +11,7 @@ from django.utils import timezone
 from payments.models import Payment
 from payments.operations import attempts
 from payments.operations.reconciliation import reconcile
+from tests.databases import read_only
 from tests.factories import issued, member
 from tests.payments.acts import books_are_clean, card, charges, press_pay, state
 from tests.payments.pages import BLADE, browser, filled_in, page_of, pay_url, text_of
@@ -31,22 +31,6 @@ def client(payer):
     client = browser(payer)
     client.raise_request_exception = False
     return client
-
-
-@contextmanager
-def read_only():
-    """As a database is that fails over, or whose disk is full."""
-    is_postgresql = connection.vendor == "postgresql"
-    savepoint = transaction.savepoint_create()
-    with connection.cursor() as cursor:
-        cursor.execute("SET LOCAL transaction_read_only = on" if is_postgresql else "PRAGMA query_only = ON")
-        try:
-            yield
-        finally:
-            connection.needs_rollback = False
-            if not is_postgresql:
-                cursor.execute("PRAGMA query_only = OFF")
-            transaction.savepoint_rollback(savepoint)
 
 
 def absent(*_query):

@@ -7,10 +7,11 @@ from django.contrib.auth.models import Permission
 from django.db.migrations.recorder import MigrationRecorder
 from django.utils import timezone
 
-from billing_portal.core import jobs
+from billing_portal.core import database, jobs
 from billing_portal.core.database import require_migrations
 from billing_portal.core.jobs import run_due_jobs
 from billing_portal.core.models import JobRun
+from tests.databases import read_only
 from tests.factories import UserFactory
 
 pytestmark = pytest.mark.django_db
@@ -110,6 +111,19 @@ def test_a_server_whose_migrations_are_missing_gets_no_requests(client):
     answer = client.get("/healthz")
     assert (answer.status_code, answer.text) == (503, "migrations missing\n")
     MigrationRecorder.Migration.objects.bulk_create(rows)
+    assert client.get("/healthz").status_code == 200
+
+
+def test_a_server_whose_database_takes_no_changes_gets_no_requests(client, monkeypatch):
+    """As after a failover, when the addresses of the databases have changed places."""
+    monkeypatch.setattr(database, "_asked", None)
+    client.get("/healthz")
+    with read_only():
+        assert client.get("/healthz").status_code == 200  # the answer counts for some seconds
+        monkeypatch.setattr(database, "WRITABLE_SECONDS", 0)
+        answer = client.get("/healthz")
+    assert answer.status_code == 503
+    assert answer.text.startswith("database read-only: ")
     assert client.get("/healthz").status_code == 200
 
 
