@@ -21,6 +21,8 @@ class Waiting(NamedTuple):
 
 
 # Of each kind: the rows that wait, what narrows the list to them, and the words for their number.
+NEWEST_RUN = JobRun.objects.order_by("-started_at", "-pk").values("pk")[:1]
+
 KINDS: list[tuple[Callable[[], QuerySet[Any]], str, Any]] = [
     (
         lambda: Payment.objects.filter(needs_staff=True), "needs_staff__exact=1",
@@ -84,7 +86,7 @@ KINDS: list[tuple[Callable[[], QuerySet[Any]], str, Any]] = [
         ngettext_lazy("%(count)s mail could not be sent", "%(count)s mails could not be sent", "count"),
     ),
     (
-        lambda: JobRun.objects.filter(pk=JobRun.objects.order_by("-pk").values("pk")[:1]).exclude(failed={}), "",
+        lambda: JobRun.objects.filter(pk=NEWEST_RUN).exclude(failed={}), "",
         ngettext_lazy("the last run of the jobs failed", "the last run of the jobs failed", "count"),
     ),
 ]  # fmt: skip

@@ -74,8 +74,21 @@ def run_due_jobs(jobs: Sequence[Job], *, at: datetime, origin: str, stopping: th
     if run.done or run.failed:
         log.info("due work done", origin=origin, **run.done, failed=sorted(run.failed))
     else:
-        JobRun.objects.filter(done={}, failed={}, finished_at__isnull=False, pk__lt=run.pk).delete()
+        _keep_one_idle(run)
     return run
+
+
+def _keep_one_idle(run: JobRun) -> None:
+    """Writes a pass that found nothing over the one before of its kind, whose page somebody may have open."""
+    earlier = JobRun.objects.filter(done={}, failed={}, finished_at__isnull=False, pk__lt=run.pk)
+    first = earlier.order_by("pk").values_list("pk", flat=True).first()
+    if first is None:
+        return
+    ended = {"started_at": run.started_at, "finished_at": run.finished_at, "origin": run.origin}
+    if JobRun.objects.filter(pk=first).update(**ended):
+        JobRun.objects.filter(pk=run.pk).delete()
+        earlier.exclude(pk=first).delete()
+        run.pk = first
 
 
 def _run(job: Job, at: datetime, stopping: threading.Event | None) -> tuple[int, str]:

@@ -7,6 +7,7 @@ from django.contrib.auth.models import Permission
 from django.utils import timezone
 
 from accounts.models import BillingProfile, WireRequest
+from billing_portal.core.jobs import run_due_jobs
 from billing_portal.core.models import JobRun, OutgoingMail
 from billing_portal.staff_queue import KINDS, what_waits
 from payments.models import CardHold, Dispute, Payment, Refund, WebhookDelivery
@@ -103,6 +104,14 @@ def test_each_kind_is_told_and_its_list_holds_the_row(client, boss, profile, mak
     [one] = what_waits(boss)
     assert one.url in client.get("/admin/").text
     assert f"/{row.pk}/change/" in client.get(one.url).text
+
+
+def test_a_failed_run_is_over_once_a_pass_ends_well_that_is_written_over_an_earlier_one(boss, profile):
+    run_due_jobs([], at=NOW - timedelta(minutes=1), origin="worker")
+    failed_run(profile)
+    assert [one.text for one in what_waits(boss)] == ["the last run of the jobs failed"]
+    run_due_jobs([], at=NOW + timedelta(minutes=1), origin="worker")
+    assert what_waits(boss) == []
 
 
 def test_what_is_over_does_not_wait(boss, profile):
