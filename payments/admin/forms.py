@@ -15,6 +15,7 @@ from invoices.money import Money
 from invoices.numbering import named
 from invoices.states import InvoiceStatus
 from payments.models import Dispute, Payment, Refund
+from payments.operations import refunds
 from payments.operations.manual_payments import SameReference, refuse_same_reference
 
 
@@ -55,7 +56,7 @@ class RefundForm(AttemptForm):
 
 
 class PaidBackForm(RefundForm):
-    field_order = ("amount", "bank_reference", "paid_on", "reason", "takes_back_invoices")
+    field_order = ("amount", "bank_reference", "paid_on", "is_other_money", "reason", "takes_back_invoices")
 
     bank_reference = forms.CharField(
         label=_("Bank or check reference"),
@@ -63,12 +64,28 @@ class PaidBackForm(RefundForm):
         help_text=_("Of the transfer that paid it back, as your bank shows it."),
     )
     paid_on = forms.DateField(label=_("Sent on"), widget=forms.DateInput(attrs={"type": "date"}))
+    # Asked only when the reference was recorded for a refund to another customer.
+    is_other_money = forms.BooleanField(
+        label=_("This is other money, or a part of one transfer for both"),
+        required=False,
+        widget=forms.HiddenInput(),
+    )
 
     def clean_paid_on(self) -> date:
         paid_on: date = self.cleaned_data["paid_on"]
         if not (self.payment.received_on or paid_on) <= paid_on <= self.payment.profile.day_of(timezone.now()):
             raise forms.ValidationError(_("The day must lie between the day on which the money came and today."))
         return paid_on
+
+    def clean(self) -> dict[str, Any]:
+        data = super().clean() or self.cleaned_data
+        try:
+            if not data["is_other_money"]:
+                refunds.refuse_same_reference(self.payment, data.get("bank_reference", ""))
+        except refunds.SameReference as question:
+            self.fields["is_other_money"].widget = forms.CheckboxInput()
+            self.add_error("is_other_money", str(question))
+        return data
 
 
 class NoteForm(RowForm):

@@ -15,13 +15,14 @@ from typing import Any
 from uuid import UUID
 
 from django.db import IntegrityError, transaction
-from django.db.models import Value
+from django.db.models import QuerySet, Value
 from django.db.models.lookups import Exact
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, gettext_noop
 
 from accounts.access import Access, require_staff, system_access
-from billing_portal.core.spelling import Compact, typed
+from billing_portal.core.database import lock_text
+from billing_portal.core.spelling import Compact, compact, typed
 from invoices.money import Money
 from invoices.operations.credit_notes import CannotCorrect, take_off
 from invoices.operations.dunning import lock_profile
@@ -47,6 +48,10 @@ class CannotRefund(Exception):
     """Nothing was refunded. The message may be shown to staff."""
 
 
+class SameReference(CannotRefund):
+    """The reference was recorded for a refund to another customer. Staff say whether one transfer paid both."""
+
+
 def refund(
     *,
     access: Access,
@@ -58,11 +63,13 @@ def refund(
     takes_back_invoices: bool = False,
     bank_reference: str = "",
     paid_on: date | None = None,
+    is_other_money: bool = False,
 ) -> Refund:
     """Pays back all or part of a card payment. With ``bank_reference`` and ``paid_on`` it records that a check or wire,
     or a card payment whose provider has refused a refund, was paid back from our bank. What became a credit goes back
     first. Returns the refund, whose status says how it went; sending the same form twice returns the same refund.
-    Raises NotAllowed, Payment.DoesNotExist, CannotRefund."""
+    Raises NotAllowed, Payment.DoesNotExist, CannotRefund; SameReference for a bank reference of another customer's
+    refund, unless ``is_other_money``."""
     started, reason, bank_reference = monotonic(), reason.strip(), typed(bank_reference)
     with _once(attempt_key), transaction.atomic(durable=True):
         require_staff(access)
@@ -75,6 +82,9 @@ def refund(
         _check(payment, amount, reason)
         lock_profile(payment.profile)
         _check_channel(payment, bank_reference, paid_on, at=at)
+        if paid_on is not None and not is_other_money:
+            lock_text(f"refund {compact(bank_reference)}")
+            refuse_same_reference(payment, bank_reference)
         own: dict[str, Any] = {"attempt_key": attempt_key, "bank_reference": bank_reference, "paid_on": paid_on}
         row = _reserve(payment, amount, reason=reason, by=access, at=at, **own)
         if takes_back_invoices:
@@ -128,13 +138,28 @@ def _check_channel(payment: Payment, bank_reference: str, paid_on: date | None, 
     came_on = payment.received_on or payment.profile.day_of(payment.started_at)
     if not came_on <= paid_on <= payment.profile.day_of(at):
         raise CannotRefund(_("The day must lie between the day on which the money came and today."))
-    same = Exact(Compact("bank_reference"), Compact(Value(bank_reference)))
-    if Refund.objects.filter(same, payment__profile=payment.profile_id).exists():
+    if _same_reference(bank_reference).filter(payment__profile=payment.profile_id).exists():
         text = _(
             "A refund with this bank or check reference is recorded already. If one transfer paid back several "
             "payments, record its parts with -1, -2 and so on after the reference."
         )
         raise CannotRefund(text)
+
+
+def _same_reference(text: str) -> QuerySet[Refund]:
+    """The refunds that were recorded under a bank or check reference, in whatever spelling."""
+    spelled_alike = Exact(Compact("bank_reference"), Compact(Value(typed(text))))
+    return Refund.objects.exclude(bank_reference="").filter(spelled_alike)
+
+
+def refuse_same_reference(payment: Payment, reference: str) -> None:
+    """Raises SameReference when the reference was recorded for a refund to another billing profile."""
+    others = _same_reference(reference).exclude(payment__profile=payment.profile_id)
+    other = others.select_related("payment__profile").first()
+    if other is not None:
+        facts = {"payment": other.payment.reference, "amount": other.amount, "profile": other.payment.profile.name}
+        text = _("This reference was recorded for another customer: %(payment)s, %(amount)s of %(profile)s.")
+        raise SameReference(text % facts)
 
 
 def has_failed_refund(payment: Payment) -> bool:
