@@ -23,6 +23,7 @@ from django.utils.translation import ngettext, pgettext_lazy
 from accounts.access import Access
 from accounts.admin.base import access_of_staff
 from accounts.admin.staff_actions import StaffActionAdmin
+from accounts.models import User
 from accounts.operations.profiles import CurrencyChanged, keep_currencies
 from billing_portal.core.spelling import Compact
 from billing_portal.core.staff_pages import confirm
@@ -87,7 +88,7 @@ def issue_selected(model_admin: admin.ModelAdmin, request: HttpRequest, queryset
     )  # fmt: skip
 
 
-@admin.action(permissions=["change"], description=_("Void selected invoices"))
+@admin.action(permissions=["void"], description=_("Void selected invoices"))
 def void_selected(model_admin: admin.ModelAdmin, request: HttpRequest, queryset: QuerySet[Invoice]) -> Any:
     return _act_on_all(
         model_admin, request, queryset, _one_by_one(void),
@@ -100,7 +101,7 @@ def void_selected(model_admin: admin.ModelAdmin, request: HttpRequest, queryset:
     )  # fmt: skip
 
 
-@admin.action(permissions=["change"], description=_("Void selected invoices and bill them again"))
+@admin.action(permissions=["void"], description=_("Void selected invoices and bill them again"))
 def rebill_selected(model_admin: admin.ModelAdmin, request: HttpRequest, queryset: QuerySet[Invoice]) -> Any:
     return _act_on_all(
         model_admin, request, queryset, _one_by_one(rebill),
@@ -299,8 +300,8 @@ class InvoiceAdmin(StaffActionAdmin):
         return invoice.paid_with_label
 
     @admin.display(description=_("payment started by"))
-    def payer(self, invoice: Invoice) -> str:
-        return str(invoice.payment_started_by or "")
+    def payer(self, invoice: Invoice) -> User | None:
+        return invoice.payment_started_by
 
     @admin.display(description=_("payments"))
     def payments_link(self, invoice: Invoice) -> SafeString | str:
@@ -371,6 +372,10 @@ class InvoiceAdmin(StaffActionAdmin):
 
     def has_change_permission(self, request: HttpRequest, obj: Invoice | None = None) -> bool:
         return may_change(obj) and super().has_change_permission(request, obj)
+
+    def has_void_permission(self, request: HttpRequest) -> bool:
+        """Voiding makes a credit note. Django asks this for the actions that need "void"."""
+        return self.has_change_permission(request) and request.user.has_perm("invoices.add_creditnote")
 
     def has_delete_permission(self, request: HttpRequest, obj: Invoice | None = None) -> bool:
         return may_change(obj) and super().has_delete_permission(request, obj)

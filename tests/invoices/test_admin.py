@@ -242,6 +242,24 @@ def test_voiding_asks_for_a_reason_and_shows_it(staff, profile):
     assert (invoice.status, invoice.void_reason) == ("void", "Double")
 
 
+@pytest.mark.parametrize("action", ["void_selected", "rebill_selected"])
+def test_voiding_needs_the_permission_to_make_credit_notes(client, profile, action):
+    clerk = UserFactory(is_staff=True)
+    clerk.user_permissions.set(Permission.objects.filter(codename__in=["view_invoice", "change_invoice"]))
+    client.force_login(clerk)
+    invoice = issued(profile)
+    act(client, action, invoice, confirmed="yes", reason="Double")
+    invoice.refresh_from_db()
+    assert (invoice.status, invoice.credit_notes.count()) == ("open", 0)
+    offered = client.get(page(invoice)).content.decode()
+    assert action not in offered
+    assert "apply_credits_selected" in offered
+    clerk.user_permissions.add(Permission.objects.get(codename="add_creditnote"))
+    act(client, action, invoice, confirmed="yes", reason="Double")
+    invoice.refresh_from_db()
+    assert (invoice.status, invoice.credit_notes.count()) == ("void", 1)
+
+
 def test_an_action_on_one_invoice_leads_back_to_it(staff, profile):
     invoice = issued(profile)
     response = act(staff, "void_selected", invoice, confirmed="yes", reason="Double")
