@@ -183,7 +183,7 @@ def profile_form(**fields):
 @pytest.mark.parametrize(
     ("fields", "refusal"),
     [
-        ({"payment_terms_days": 366}, "The payment terms are at most 365 days."),
+        ({"payment_terms_days": 366}, "Ensure this value is less than or equal to 365."),
         (
             {"sections-TOTAL_FORMS": 1, "sections-0-name": "web  SHOP"},
             "This billing profile has an invoice section of that name already.",

@@ -88,6 +88,14 @@ def test_the_focus_goes_to_what_went_wrong(at_invoices):
     expect(blade.get_by_label("Card number")).to_be_focused()
 
 
+def test_the_blade_of_a_new_card_begins_at_its_number(profile, page, live_server, sign_in):
+    """The form marks no field, as that of paying does."""
+    sign_in(member(profile, "profile_owner"))
+    page.goto(f"{live_server.url}{reverse('payments:methods', args=[profile.code])}")
+    page.get_by_role("link", name="Add a card").first.click()
+    expect(page.locator("dialog#blade[open]").get_by_label("Card number")).to_be_focused()
+
+
 def test_a_slash_goes_to_the_search_box_and_finds_the_page(at_invoices):
     page, _invoice = at_invoices
     page.locator("#main").focus()
