@@ -116,11 +116,12 @@ class InvitedOnly(DefaultAccountAdapter):
             change_password(person=person, encoded=user.password, at=timezone.now())
 
     def send_password_reset_mail(self, user: User, email: str, context: dict[str, Any]) -> None:  # noqa: ARG002
-        queue_password_link(user, at=timezone.now())
+        queue_password_link(user, at=timezone.now(), language=get_language() or "")
 
     def send_confirmation_mail(self, request: HttpRequest, emailconfirmation: Any, signup: bool) -> None:  # noqa: ARG002
         """At the sign-in of somebody whose mailbox has never answered: our link proves it."""
-        queue_password_link(emailconfirmation.email_address.user, at=timezone.now())
+        user = emailconfirmation.email_address.user
+        queue_password_link(user, at=timezone.now(), language=get_language() or "")
 
     def send_notification_mail(self, template_prefix: str, user: User, *_args: Any, **_options: Any) -> None:
         """Tells somebody what was done to their account, from where and with what browser."""

@@ -223,10 +223,17 @@ def mail_password_link(*, access: Access, user_id: int, at: datetime) -> User:
     return user
 
 
-def queue_password_link(user: User, *, at: datetime) -> None:
-    """The link is made when the mail is sent, so that the secret in it is stored nowhere."""
-    key = f"password-link-{user.pk}-{at.isoformat()}"
-    queue(key=key, to=user, template="password_link", context={"user": user.pk, "address": user.email}, at=at)
+def queue_password_link(user: User, *, at: datetime, language: str = "") -> None:
+    """The link is made when the mail is sent, so that the secret in it is stored nowhere. ``language`` is that of the
+    page on which it was asked for, for a person who has none yet."""
+    queue_to(
+        key=f"password-link-{user.pk}-{at.isoformat()}",
+        email=user.email,
+        language=user.language or language,
+        template="password_link",
+        context={"user": user.pk, "address": user.email},
+        at=at,
+    )
 
 
 def set_password_by_link(*, user: User, password: str, at: datetime) -> None:

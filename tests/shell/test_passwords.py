@@ -17,6 +17,7 @@ from zxcvbn import matching
 
 from accounts.models import User
 from billing_portal.core.mail import send_due
+from billing_portal.core.models import OutgoingMail
 from billing_portal.passwords import StrengthValidator
 from tests.factories import UserFactory, who_signs_in, with_second_factor
 from tests.second_factors import code_now
@@ -182,6 +183,13 @@ def reset(client, person, password, mailoutbox):
     (link,) = [word for word in mailoutbox[0].body.split() if "/account/password/reset/key/" in word]
     form = client.get(link.partition("testserver")[2]).headers["Location"]
     client.post(form, {"password1": password, "password2": password})
+
+
+@pytest.mark.parametrize(("own", "language"), [("", "nl"), ("en", "en")])
+def test_the_mail_speaks_the_language_of_the_page_to_who_has_chosen_none(client, person, own, language):
+    User.objects.filter(pk=person.pk).update(language=own)
+    client.post(reverse("account_reset_password"), {"email": person.email}, headers={"Accept-Language": "nl"})
+    assert OutgoingMail.objects.get().language == language
 
 
 def change_by_command(_client, person, password, _mailoutbox):
