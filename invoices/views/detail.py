@@ -68,9 +68,9 @@ def invoice_detail(request: HttpRequest, access: Access, number: str) -> HttpRes
         "notes": notes,
         "closing": getattr(invoice, "closing", None),
         "replaced_by": _issued(getattr(invoice, "replaced_by", None)),
-        "received": Money(invoice.paid_minor + invoice.refunded_minor, invoice.currency),
-        "refunded": -invoice.refunded,
-        "charged_back": -invoice.charged_back,
+        "received": Money(-invoice.paid_minor - invoice.refunded_minor, invoice.currency),
+        "refunded": invoice.refunded,
+        "charged_back": invoice.charged_back,
         "sold_to": address_lines(invoice.buyer["sold_to"], language),
         "bill_to": address_lines(invoice.buyer["bill_to"], language),
         "numbers": [

@@ -151,7 +151,7 @@ def test_what_happened_to_it_is_said_first(read, profile):
     take_back_payment(paid, Money(5000, "EUR"), at=NOW)
     text = read(paid)
     assert "€50.00 was refunded, so it is due again." in text
-    assert "<dt>Paid</dt><dd>€120.00</dd> <dt>Refunded</dt><dd>-€50.00</dd>" in text
+    assert "<dt>Paid</dt><dd>-€120.00</dd> <dt>Refunded</dt><dd>€50.00</dd>" in text
     assert "Pay now €50.00" in text
 
 
