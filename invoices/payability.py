@@ -94,7 +94,7 @@ class ProfilePayability:
         self._limit = card_limit(profile)
         self._this_year = profile.day_of(timezone.now()).year
         self._language = get_language() or "en"
-        self._paid_words = _("Paid %(day)s, %(with)s")
+        self._paid_words = _("Paid %(day)s · %(with)s")
 
     def reason_not_payable(self, invoice: Invoice, *, in_progress_matters: bool = True) -> NotPayable | None:  # noqa: PLR0911
         """As the function of this name."""

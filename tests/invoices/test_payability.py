@@ -57,16 +57,16 @@ def test_paid(profile):
     invoice = issued(profile)
     at = datetime(2026, 9, 8, 12, 0, tzinfo=ZoneInfo("Europe/Amsterdam"))
     apply_payment(invoice, invoice.amount_due, at=at, paid_with="Visa •••• 4242", ends_attempt=True)
-    assert reason(invoice) == (NotPayableReason.PAID, "Paid 8 Sep, Visa •••• 4242")
+    assert reason(invoice) == (NotPayableReason.PAID, "Paid 8 Sep · Visa •••• 4242")
     with translation.override("nl"):
-        assert reason(invoice)[1].endswith("8 sep, Visa •••• 4242") or "8 sep 2026" in reason(invoice)[1]
+        assert reason(invoice)[1].endswith("8 sep · Visa •••• 4242") or "8 sep 2026" in reason(invoice)[1]
 
 
 def test_paid_last_year_says_the_year_and_on_the_day_of_the_profile():
     invoice = issued(BillingProfileFactory(time_zone="Asia/Tokyo"))
     at = datetime(2025, 9, 8, 23, 0, tzinfo=ZoneInfo("Europe/Amsterdam"))
     apply_payment(invoice, invoice.amount_due, at=at, paid_with="Visa •••• 4242", ends_attempt=True)
-    assert reason(invoice) == (NotPayableReason.PAID, "Paid 9 Sep 2025, Visa •••• 4242")
+    assert reason(invoice) == (NotPayableReason.PAID, "Paid 9 Sep 2025 · Visa •••• 4242")
 
 
 def test_settled_without_money(profile):
