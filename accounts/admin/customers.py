@@ -142,7 +142,7 @@ class BillingProfileAdmin(StaffActionAdmin, NoDeleteAdmin):
 
     @admin.display(description=_("not invoiced yet"))
     def waiting(self, profile: BillingProfile) -> str:
-        return not_invoiced_yet(profile) if profile.pk else ""
+        return (not_invoiced_yet(profile) if profile.pk else "") or "-"
 
     def save_model(self, request: HttpRequest, obj: BillingProfile, form: ModelForm, change: bool) -> None:
         if obj.pays_by_wire:
@@ -171,7 +171,7 @@ class BillingProfileAdmin(StaffActionAdmin, NoDeleteAdmin):
         is_offered=lambda profile: profile.status not in (Status.HELD, Status.CLOSED),
         text=[
             _("The profile is disabled, whatever is paid, until you make it active again."),
-            _("Its invoices can be paid."),
+            _("Its invoices can still be paid."),
         ],
         facts=_status_of,
         form=HoldForm,

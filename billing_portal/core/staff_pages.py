@@ -30,6 +30,7 @@ def confirm(
     context = {
         **model_admin.admin_site.each_context(request),
         "title": title,
+        "subtitle": "" if row is None or str(row) in str(title) else str(row),
         "opts": model_admin.opts,
         "row": row,
         "text": text,

@@ -49,7 +49,7 @@ def profile_link(_model_admin: admin.ModelAdmin, row: Any) -> SafeString:
 @admin.display(description=_("invoice"), ordering="invoice__number")
 def invoice_link(_model_admin: admin.ModelAdmin, row: Any) -> SafeString | str:
     if row.invoice is None:
-        return ""
+        return "-"
     url = reverse("admin:invoices_invoice_change", args=[row.invoice_id])
     return format_html('<a href="{}">{}</a>', url, row.invoice)
 
@@ -66,6 +66,7 @@ def amount_of(text: str, currency: str) -> Money:
 class TaxesInline(ReadOnlyInline):
     """The table of taxes of a document."""
 
+    verbose_name_plural = _("tax by rate")
     fields = readonly_fields = ("label", "taxable", "tax")
     ordering = ("pk",)
 

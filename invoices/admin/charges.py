@@ -1,7 +1,6 @@
 """Charges, tax rates and closed periods for staff. A charge can be recorded, and removed until it is on an invoice."""
 
 from collections.abc import Callable
-from datetime import date
 from functools import partial
 from typing import Any
 
@@ -14,6 +13,7 @@ from django.forms import ModelForm
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import reverse
 from django.utils import timezone
+from django.utils.formats import date_format
 from django.utils.translation import gettext_lazy as _
 
 from accounts.access import system_access
@@ -213,9 +213,9 @@ class PeriodClosingAdmin(ReadOnlyAdmin):
     readonly_fields = ("first_day", "last_day", "carried", "brought", "invoice_link")
 
     @admin.display(description=_("first day"), ordering="start_on")
-    def first_day(self, closing: PeriodClosing) -> date:
-        return closing.start_on
+    def first_day(self, closing: PeriodClosing) -> str:
+        return date_format(closing.start_on)
 
     @admin.display(description=_("last day"), ordering="end_on")
-    def last_day(self, closing: PeriodClosing) -> date:
-        return closing.last_on
+    def last_day(self, closing: PeriodClosing) -> str:
+        return date_format(closing.last_on)

@@ -23,7 +23,6 @@ from django.utils.translation import ngettext, pgettext_lazy
 from accounts.access import Access
 from accounts.admin.base import access_of_staff
 from accounts.admin.staff_actions import StaffActionAdmin
-from accounts.models import User
 from accounts.operations.profiles import CurrencyChanged, keep_currencies
 from billing_portal.core.spelling import Compact
 from billing_portal.core.staff_pages import confirm
@@ -300,8 +299,8 @@ class InvoiceAdmin(StaffActionAdmin):
         return invoice.paid_with_label
 
     @admin.display(description=_("payment started by"))
-    def payer(self, invoice: Invoice) -> User | None:
-        return invoice.payment_started_by
+    def payer(self, invoice: Invoice) -> str:
+        return str(invoice.payment_started_by or "-")
 
     @admin.display(description=_("payments"))
     def payments_link(self, invoice: Invoice) -> SafeString | str:

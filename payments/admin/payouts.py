@@ -70,6 +70,7 @@ class PayoutAdmin(PaymentsAdmin):
     list_filter = ("gateway", "currency", ("paid_on", admin.DateFieldListFilter))
     list_select_related = ("created_by", "reversed_by")
     search_fields = ("reference",)
+    search_help_text = _("Reference of the payout")
     ordering = ("-paid_on", "-pk")
     addition_recorded_as = "payout.recorded"
     shown = (
@@ -81,7 +82,7 @@ class PayoutAdmin(PaymentsAdmin):
     def state(self, payout: Payout) -> str:
         if payout.reverses_id is not None:
             return _now("Takes another back")
-        return _now("Taken back") if hasattr(payout, "reversed_by") else ""
+        return _now("Taken back") if hasattr(payout, "reversed_by") else "-"
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         return request.user.has_perm("payments.add_payout")
@@ -105,7 +106,6 @@ class PayoutAdmin(PaymentsAdmin):
         text=[
             _("A row of its own takes it back in the books, on today's date. Its reference may then be recorded again.")
         ],
-        button=_("Take back"),
         facts=lambda payout: [(_("Amount"), payout.amount), (_("Fees"), payout.fees)],
         form=ReasonForm,
     )
