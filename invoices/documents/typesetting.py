@@ -1,7 +1,8 @@
-"""From a Typst template and its data to a PDF.
+"""From a Typst template and its data to a PDF that is PDF/A-3a and PDF/UA-1: to be kept for ever, and read aloud.
 
 Data reaches the template as JSON, so nothing a customer typed is read as markup. Nothing is fetched: no packages are
-used, and the font comes from an installed one, with the machine's own behind it for the scripts it lacks.
+used, and the fonts are those of installed packages, never this machine's, so that a document is the same everywhere. A
+document with a letter that no font can draw is refused.
 
 One compiler is kept per process (making it reads the fonts) and used by one thread at a time. Typst has threads of its
 own, which a fork does not copy: a child would wait for them for ever. So no process may fork after it made a document.
@@ -10,18 +11,27 @@ own, which a fork does not copy: a child would wait for them for ever. So no pro
 import json
 import os
 import threading
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from datetime import datetime
 from functools import lru_cache
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import fontpkg_noto_sans
 import typst
 from django.conf import settings
+from django.utils.translation import gettext as _
 
-ACCESSIBLE = ["ua-1"]
+from billing_portal.core.letters import FONT_FOLDERS, letter_names, unprintable
+
+STANDARDS: list[Any] = ["a-3a", "ua-1"]
+# What typst says of a letter that cannot be kept: no glyph, or one that PDF/A forbids.
+REFUSED_LETTERS = ("could not be displayed", "disallowed codepoint")
 _one_at_a_time = threading.Lock()
+
+
+class MissingGlyphs(Exception):
+    """No font can draw some letters of a document, so it is not made. The message is for staff: which letters, and in
+    which text they stand."""
 
 
 class Attachment(NamedTuple):
@@ -32,28 +42,43 @@ class Attachment(NamedTuple):
     description: str
 
 
-def typeset(template: Path, data: Mapping[str, Any], *, at: datetime, attachment: Attachment | None = None) -> bytes:
-    """The document as a tagged PDF. ``template`` lies inside the project; ``at`` is the file's time of making.
-
-    PDF/UA-1 wants a glyph for every letter. Where this machine has no font for one, the document is made without that
-    label: an invoice with a box in it is better than none. Never call it inside a transaction. Raises typst.TypstError
-    when the template is wrong.
-    """
+def typeset(
+    template: Path, data: Mapping[str, Any], *, at: datetime, attachment: Attachment | None = None, logo: bytes = b""
+) -> bytes:
+    """The document as a PDF. ``template`` lies inside the project; ``at`` is the file's time of making; ``logo`` is an
+    SVG or PNG file. Never call it inside a transaction. Raises MissingGlyphs; typst.TypstError when the template is
+    wrong."""
+    for text in _texts(data):
+        if letters := unprintable(text):
+            words = _("Our documents cannot print %(letters)s in “%(text)s”. Correct it, then make the document again.")
+            shown = text if len(text) <= 80 else f"{text[:79]}…"
+            raise MissingGlyphs(words % {"letters": letter_names(letters), "text": shown})
     inputs = {"data": json.dumps(data, ensure_ascii=False)}
-    standards = ACCESSIBLE
     if attachment is not None:
         inputs["attachment"] = json.dumps(attachment._asdict(), ensure_ascii=False)
-        standards = ["a-3a", "ua-1"]
+    if logo:
+        is_svg = not logo.startswith(b"\x89PNG")
+        inputs["logo"] = json.dumps({"format": "svg" if is_svg else "png", "bytes": list(logo)})
     with _one_at_a_time:
-        process, compiler = _compiler()
-        if process != os.getpid():
-            raise RuntimeError("A document was made before this process was forked; making one here would hang.")
         try:
-            return _compile(compiler, template, inputs, at, standards)
+            return _compile(template, inputs, at)
         except typst.TypstError as error:
-            if attachment is not None or "could not be displayed" not in str(error):
+            if not any(words in str(error) for words in REFUSED_LETTERS):
                 raise
-            return _compile(compiler, template, inputs, at, [])
+            words = _("Our documents cannot print one of these texts: %(error)s")
+            raise MissingGlyphs(words % {"error": error}) from error
+
+
+def _texts(data: Any) -> Iterator[str]:
+    """The texts in it, at whatever depth."""
+    if isinstance(data, str):
+        yield data
+    elif isinstance(data, Mapping):
+        for value in data.values():
+            yield from _texts(value)
+    elif isinstance(data, list | tuple):
+        for value in data:
+            yield from _texts(value)
 
 
 def can_draw(drawing: bytes) -> bool:
@@ -73,16 +98,17 @@ def can_draw(drawing: bytes) -> bool:
 @lru_cache(maxsize=1)
 def _compiler() -> tuple[int, typst.Compiler]:
     """The compiler, and the process that made it."""
-    fonts = Path(fontpkg_noto_sans.__file__).parent / "files"
+    fonts = typst.Fonts(include_system_fonts=False, include_embedded_fonts=False, font_paths=FONT_FOLDERS)
     start = Path(__file__).with_name("invoice.typ")
-    return os.getpid(), typst.Compiler(start, root=settings.BASE_DIR, font_paths=[fonts])
+    return os.getpid(), typst.Compiler(start, root=settings.BASE_DIR, font_paths=fonts)
 
 
-def _compile(
-    compiler: typst.Compiler, template: Path, inputs: dict[str, str], at: datetime, standards: list[Any]
-) -> bytes:
+def _compile(template: Path, inputs: dict[str, str], at: datetime) -> bytes:
+    process, compiler = _compiler()
+    if process != os.getpid():
+        raise RuntimeError("A document was made before this process was forked; making one here would hang.")
     made = compiler.compile(
-        input=template, format="pdf", sys_inputs=inputs, pdf_standards=standards, timestamp=int(at.timestamp())
+        input=template, format="pdf", sys_inputs=inputs, pdf_standards=STANDARDS, timestamp=int(at.timestamp())
     )
     assert isinstance(made, bytes)  # noqa: S101  a PDF is one file, unlike pages as images
     return made

@@ -32,7 +32,7 @@ def read(invoice: Invoice, at=NOW) -> PdfReader:
 def words(reader: PdfReader) -> str:
     """All text, blanks and line ends made one space; marks where a long word may break taken out."""
     text = " ".join(page.extract_text() for page in reader.pages)
-    return " ".join(text.replace("\u200b", "").replace("\xa0", " ").split())
+    return " ".join(text.replace("\xa0", " ").split())
 
 
 def with_lines(profile: BillingProfile, *rows: tuple[str, str, str, str, str], **fields) -> Invoice:

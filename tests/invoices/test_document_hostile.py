@@ -1,14 +1,19 @@
 """The PDF of an invoice on which somebody printed what they should not have."""
 
+import re
+import subprocess
 from io import BytesIO
+from shutil import which
 from threading import Thread
 
 import pytest
 from pypdf import PdfReader
 
 from accounts.models import BillingProfile
+from billing_portal.core.letters import hidden
 from invoices.documents import typesetting
-from invoices.documents.invoice import TEMPLATE, invoice_data
+from invoices.documents.invoice import TEMPLATE, invoice_data, invoice_pdf
+from invoices.documents.typesetting import Attachment, MissingGlyphs
 from invoices.models import Invoice
 from tests.factories import NOW, issued
 from tests.invoices.test_document import read, with_lines, words
@@ -44,16 +49,44 @@ def test_a_very_long_word_stays_on_the_page(profile):
     assert max(positions) < float(reader.pages[0].mediabox.width)
 
 
-def test_a_letter_without_a_font_costs_the_label_not_the_invoice(profile):
-    private = "\U000f1234"
-    reader = read(with_lines(profile, ("", f"Hosting {private}", "1", "10", "21")))
-    assert "Hosting" in words(reader)
-    assert reader.root_object["/MarkInfo"]["/Marked"]
+@pytest.mark.parametrize("letter", ["\U000f1234", "𓀀", "\ufeff", "\x07"])
+def test_a_letter_without_a_glyph_refuses_the_document_by_name(profile, letter):
+    with pytest.raises(MissingGlyphs, match=rf"cannot print U\+{ord(letter):04X}.* in “Hosting {letter}”"):
+        read(with_lines(profile, ("", f"Hosting {letter}", "1", "10", "21")))
 
 
-def test_right_to_left_text_is_set(profile):
-    reader = read(with_lines(profile, ("", "שלום hosting", "1", "10", "21")))
+@pytest.mark.parametrize(
+    ("text", "font"),
+    [
+        ("株式会社さくら商事", "NotoSansCJKjp"), ("주식회사", "NotoSansCJKjp"), ("שלום", "NotoSansHebrew"),
+        ("شركة", "NotoSansArabic"), ("शर्मा", "NotoSansDevanagari"), ("บริษัท", "NotoSansThai"),
+        ("தமிழ்", "NotoSansTamil"), ("Ромашка", "NotoSans"), ("😀", "NotoEmoji"), ("⎋", "NotoSansSymbols"),
+    ],
+)  # fmt: skip
+def test_every_script_is_set_in_its_font_of_which_only_the_letters_used_are_kept(profile, text, font):
+    reader = read(with_lines(profile, ("", f"{text} hosting", "1", "10", "21")))
     assert "hosting" in words(reader)
+    names = [value.get_object()["/BaseFont"] for value in reader.pages[0]["/Resources"]["/Font"].values()]
+    assert font in {name.split("+")[1].split("-")[0] for name in names}
+    assert all(re.match("/[A-Z]{6}[+]", name) for name in names)
+
+
+def test_copied_text_has_no_character_that_nobody_typed(profile):
+    """A PO number of 35 letters and a long address of a mailbox are copied as they are."""
+    number = "PO-2026/000012345-AMSTERDAM-DEPT-77"
+    mailbox = "accounts.receivable.department.netherlands@example-cloud-billing.example.com"
+    invoice = with_lines(profile, ("", "W" * 200, "1", "10", "21"), po_number=number)
+    loaded = Invoice.objects.select_related("profile__account").get(pk=invoice.pk)
+    loaded.seller |= {"email": mailbox}
+    pdf = invoice_pdf(loaded, at=NOW)
+    text = " ".join(page.extract_text() for page in PdfReader(BytesIO(pdf)).pages)
+    assert number in text
+    assert mailbox in text
+    assert not hidden(text.replace("\n", " "))
+    if program := which("pdftotext"):
+        copied = subprocess.run([program, "-", "-"], input=pdf, capture_output=True, check=True).stdout.decode()
+        assert number in copied
+        assert mailbox in copied
 
 
 def test_two_thousand_lines_repeat_the_heading_on_every_page(profile):
@@ -97,3 +130,24 @@ def test_a_forked_process_says_so_instead_of_hanging(monkeypatch):
     monkeypatch.setattr(typesetting.os, "getpid", lambda: 1)
     with pytest.raises(RuntimeError, match="before this process was forked"):
         typesetting.typeset(TEMPLATE, {}, at=NOW)
+
+
+def test_a_file_can_be_carried_and_the_standards_are_kept(profile):
+    data = invoice_data(Invoice.objects.select_related("profile__account").get(pk=issued(profile).pk))
+    xml = '<?xml version="1.0" encoding="UTF-8"?><a>é</a>'
+    reader = PdfReader(
+        BytesIO(typesetting.typeset(TEMPLATE, data, at=NOW, attachment=Attachment("factur-x.xml", xml, "Data")))
+    )
+    assert reader.attachments == {"factur-x.xml": [xml.encode()]}
+    file = reader.root_object["/AF"][0].get_object()
+    assert (file["/AFRelationship"], file["/EF"]["/F"].get_object()["/Subtype"]) == ("/Alternative", "/text/xml")
+    assert claims(reader) == {"pdfaid:part": "3", "pdfaid:conformance": "A", "pdfuaid:part": "1"}
+
+
+def test_a_document_without_a_file_keeps_them_too(profile):
+    assert claims(read(issued(profile))) == {"pdfaid:part": "3", "pdfaid:conformance": "A", "pdfuaid:part": "1"}
+
+
+def claims(reader: PdfReader) -> dict[str, str]:
+    text = reader.root_object["/Metadata"].get_object().get_data().decode()
+    return dict(re.findall("<(pdf[a-z]+id:(?:part|conformance))>([^<]+)<", text))

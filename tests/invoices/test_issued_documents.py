@@ -30,7 +30,7 @@ def load(row: Invoice) -> Invoice:
 
 def words(content: bytes) -> str:
     text = " ".join(page.extract_text() for page in PdfReader(BytesIO(content)).pages)
-    return " ".join(text.replace("\u200b", "").replace("\xa0", " ").split())
+    return " ".join(text.replace("\xa0", " ").split())
 
 
 def note_for(invoice, amounts=None, reason="Billed too much"):

@@ -40,7 +40,7 @@ def paid(profile, *invoices: tuple[Invoice, int], credit: int = 0, **fields) -> 
 
 def words(content: bytes) -> str:
     text = " ".join(page.extract_text() for page in PdfReader(BytesIO(content)).pages)
-    return " ".join(text.replace("\u200b", "").replace("\xa0", " ").split())
+    return " ".join(text.replace("\xa0", " ").split())
 
 
 def address(payment: Payment) -> str:

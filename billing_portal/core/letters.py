@@ -1,0 +1,143 @@
+"""Which letters a text may hold that documents print: those that our fonts can draw, and none that nobody sees.
+
+A letter without a glyph becomes a box in a document that is kept for ever. A letter that is not seen makes two
+different names look alike, or turns the digits of a number around (U+202E). Both are refused where a text comes in:
+`PrintedField` and `SeenField` do so in forms and staff pages, the imports by `fault`.
+"""
+
+from collections.abc import Iterator
+from functools import cache
+from itertools import chain
+from pathlib import Path
+from typing import Any
+from unicodedata import category, name
+
+import manimgx_fonts
+import manimgx_fonts_cjk
+from django.core.exceptions import ValidationError
+from django.db import models
+from django.utils.translation import gettext as _
+from fontTools.ttLib import TTFont
+
+FONT_FOLDERS = [Path(package.__file__).parent for package in (manimgx_fonts, manimgx_fonts_cjk)]
+SHOWN = 5
+
+# Signs of Arabic and Syriac that Unicode counts as format characters although they are drawn.
+DRAWN = frozenset(map(chr, [*range(0x600, 0x606), 0x6DD, 0x70F, 0x890, 0x891, 0x8E2]))
+# They join or part the letters of Arabic, Persian and Indian scripts, and the parts of an emoji.
+JOINERS = frozenset("\u200c\u200d")
+# Letters and marks by their category, blank all the same: Hangul fillers, the empty Braille cell, and others.
+NO_CHARACTER = frozenset("\ufeff\ufffe")  # PDF/A forbids them
+BLANK = frozenset("\u034f\u115f\u1160\u17b4\u17b5\u180b\u180c\u180d\u180e\u180f\u2800\u3164\uffa0")
+LINE_ENDS = frozenset("\r\n")
+
+
+def hidden(text: str) -> list[str]:
+    """The characters in it that nobody sees, each once: controls, marks of direction, soft hyphens, blank letters, and
+    joiners without a letter to join."""
+    if text.isascii() and text.isprintable():
+        return []
+    return list(dict.fromkeys(letter for place, letter in enumerate(text) if _is_hidden(text, place, letter)))
+
+
+def _is_hidden(text: str, place: int, letter: str) -> bool:
+    if letter in BLANK or letter in JOINERS:
+        # Between Latin letters a joiner does nothing but make a second spelling.
+        before = text[place - 1 : place]
+        return letter in BLANK or not before or before < "\u0300" or before in JOINERS or place + 1 == len(text)
+    return category(letter) in {"Cc", "Cf", "Cs", "Zl", "Zp"} and letter not in DRAWN
+
+
+def unprintable(text: str) -> list[str]:
+    """The letters in it, each once, for which our fonts have no glyph."""
+    if text.isascii():
+        return [letter for letter in dict.fromkeys(text) if not letter.isprintable() and letter not in LINE_ENDS]
+    letters = dict.fromkeys(letter for letter in text if not letter.isascii() and letter not in JOINERS)
+    missing = [letter for letter in letters if letter not in _drawn_by_most() and not _is_selector(letter)]
+    return [letter for letter in missing if letter not in _drawn_by_cjk()]
+
+
+def _is_selector(letter: str) -> bool:
+    """It chooses between two forms of the letter before it, and is not drawn."""
+    return "\ufe00" <= letter <= "\ufe0f" or "\U000e0100" <= letter <= "\U000e01ef"
+
+
+@cache
+def _drawn_by_most() -> frozenset[str]:
+    """The letters of all fonts but the one of Chinese, Japanese and Korean, which takes longer to read."""
+    return frozenset(chain.from_iterable(map(_letters_of, FONT_FOLDERS[0].glob("*.ttf")))) - NO_CHARACTER
+
+
+@cache
+def _drawn_by_cjk() -> frozenset[str]:
+    return frozenset(chain.from_iterable(map(_letters_of, FONT_FOLDERS[1].glob("*.ttc")))) - NO_CHARACTER
+
+
+def _letters_of(path: Path) -> Iterator[str]:
+    with TTFont(path, fontNumber=0, lazy=True) as font:
+        return map(chr, font["cmap"].getBestCmap())
+
+
+def letter_name(letter: str) -> str:
+    """``U+202E RIGHT-TO-LEFT OVERRIDE``."""
+    return f"U+{ord(letter):04X} {name(letter, '')}".rstrip()
+
+
+def letter_names(letters: list[str]) -> str:
+    """The first few of them, with their names."""
+    return ", ".join(map(letter_name, letters[:SHOWN])) + (", …" if len(letters) > SHOWN else "")
+
+
+def fault(text: str) -> str:
+    """Why a text may not be printed, in a sentence; empty when it may."""
+    if letters := hidden(text):
+        return _("Remove the characters that cannot be seen: %(letters)s.") % {"letters": letter_names(letters)}
+    if letters := unprintable(text):
+        return _("Our documents cannot print these characters: %(letters)s.") % {"letters": letter_names(letters)}
+    return ""
+
+
+def validate_printed(text: str) -> None:
+    """Refuses what documents cannot print and what nobody sees; lines may end. Raises ValidationError."""
+    if reason := fault(_without_line_ends(text)):
+        raise ValidationError(reason, code="letters")
+
+
+def validate_seen(text: str) -> None:
+    """Refuses what nobody sees. Raises ValidationError."""
+    if letters := hidden(_without_line_ends(text)):
+        reason = _("Remove the characters that cannot be seen: %(letters)s.") % {"letters": letter_names(letters)}
+        raise ValidationError(reason, code="letters")
+
+
+def _without_line_ends(text: str) -> str:
+    return "".join(letter for letter in text if letter not in LINE_ENDS)
+
+
+class PlainPath:
+    """To migrations the field is the one of Django: what it refuses is not part of the table."""
+
+    def deconstruct(self) -> Any:
+        name, _path, args, kwargs = super().deconstruct()  # type: ignore[misc]
+        return name, f"django.db.models.{self.django_field}", args, kwargs  # type: ignore[attr-defined]
+
+
+class SeenField(PlainPath, models.CharField):  # type: ignore[type-arg]
+    """A line of text that people read on pages, such as the name of a person."""
+
+    django_field = "CharField"
+    default_validators = [validate_seen]
+
+
+class PrintedField(PlainPath, models.CharField):  # type: ignore[type-arg]
+    """A line of text that documents print, such as the name of a company or the description of a charge."""
+
+    django_field = "CharField"
+    default_validators = [validate_printed]
+
+
+class PrintedTextField(PlainPath, models.TextField):  # type: ignore[type-arg]
+    """Lines of text that documents print."""
+
+    django_field = "TextField"
+    default_validators = [validate_printed]
