@@ -115,6 +115,8 @@ ACTIONS: dict[Kind, dict[str, Any]] = {
         "charge.removed": _("Charge removed"),
         "charges.imported": _("Charges imported"),
         "credit_note.issued": _("Credit note issued"),
+        "delivery.repeated": _("Document sent again"),
+        "delivery.answered": _("Answer of the buyer to an electronic invoice"),
         "invoice.drafted": _("Invoice drafted"),
         "invoice.issued": _("Invoice issued"),
         "invoice.rebilled": _("Invoice voided and billed again"),

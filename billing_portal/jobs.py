@@ -11,6 +11,7 @@ from billing_portal.core.mail import send_due
 from billing_portal.core.models import JobRun
 from invoices.operations.closing import close_due
 from invoices.operations.credits import expire_credits
+from invoices.operations.deliveries import deliver_due
 from invoices.operations.dunning import remind_due, update_profile_statuses
 from payments.gateways.registry import gateways
 from payments.operations.autopay import charge_due
@@ -43,6 +44,7 @@ def jobs(stopping: threading.Event | None = None) -> list[Job]:
         Job(_("expiring cards"), lambda at, limit: warn_of_expiring_cards(at=at, limit=limit)),
         Job(_("reminders"), lambda at, limit: remind_due(at=at, limit=limit)),
         Job(_("profiles"), lambda at, limit: update_profile_statuses(at=at, limit=limit)),
+        Job(_("documents"), lambda at, limit: deliver_due(at=at, limit=limit), seconds=5),
         Job(_("statements"), lambda at, limit: send_statements(at=at, limit=limit)),
         Job(_("mail"), lambda at, limit: send_due(at=at, limit=limit, stopping=is_stopping), seconds=1),
         Job(_("cleanup"), tidy),

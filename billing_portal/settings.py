@@ -188,7 +188,7 @@ CSRF_COOKIE_NAME = "__Host-csrf" if HTTPS else "csrf"
 CSRF_COOKIE_HTTPONLY = True
 CSRF_FAILURE_VIEW = "billing_portal.errors.csrf_failure"
 SECURE_SSL_REDIRECT = HTTPS
-SECURE_REDIRECT_EXEMPT = [r"^webhooks/", r"^healthz(/worker)?$"]
+SECURE_REDIRECT_EXEMPT = [r"^webhooks/", r"^e-invoices/answers$", r"^healthz(/worker)?$"]
 SECURE_HSTS_SECONDS = env.number("HSTS_SECONDS", 365 * 24 * 60 * 60) * HTTPS
 SECURE_HSTS_INCLUDE_SUBDOMAINS = SECURE_HSTS_PRELOAD = HTTPS
 SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if ALLAUTH_TRUSTED_PROXY_COUNT else None
@@ -250,6 +250,16 @@ DEFAULT_FROM_EMAIL = SERVER_EMAIL = env.text("EMAIL_FROM", "billing@example.com"
 
 # Who signs mails, and where replies go: the seller of the customer (accounts.sellers)
 MAIL_SENDER = "accounts.sellers.sender_of"
+# The documents that mails carry
+MAIL_ATTACHMENTS = "payments.documents.attachments.attachments_of"
+
+# How documents reach other systems ------------------------------------------------------------------------------
+delivery_folder = env.text("PORTAL_DELIVERY_FOLDER", "")
+DELIVERY_FOLDER = Path(delivery_folder) if delivery_folder else None
+# The access point that sends e-invoices on Peppol, its token, and the token with which it hands answers to us.
+ACCESS_POINT_URL = env.text("PORTAL_ACCESS_POINT_URL", "")
+ACCESS_POINT_TOKEN = env.text("PORTAL_ACCESS_POINT_TOKEN", "")
+ACCESS_POINT_INBOUND_TOKEN = env.text("PORTAL_ACCESS_POINT_INBOUND_TOKEN", "")
 
 # Automatic charges and reminders, in days ----------------------------------------------------------------------------
 AUTOPAY_DELAY_DAYS = env.number("PORTAL_AUTOPAY_DELAY_DAYS", 3)

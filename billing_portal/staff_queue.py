@@ -12,6 +12,7 @@ from django.utils.translation import gettext, ngettext_lazy
 from accounts.models import BillingProfile, Seller, User, WireRequest
 from billing_portal.core.iso_codes import is_current_currency
 from billing_portal.core.models import JobRun, OutgoingMail
+from invoices.models import Delivery
 from payments.models import BooksCheck, CardHold, Dispute, GatewayDifference, Payment, Refund, WebhookDelivery
 
 
@@ -80,6 +81,14 @@ KINDS: list[tuple[Callable[[], QuerySet[Any]], str, Any]] = [
     (
         lambda: BooksCheck.objects.filter(pk=BooksCheck.objects.order_by("-day").values("pk")[:1]).exclude(problems=[]),
         "", ngettext_lazy("the books do not add up", "the books do not add up", "count"),
+    ),
+    (
+        lambda: Delivery.objects.filter(status__in=["rejected", "failed"], is_repeated=False),
+        "status__in=rejected,failed&is_repeated__exact=0",
+        ngettext_lazy(
+            "%(count)s document was rejected or could not be sent",
+            "%(count)s documents were rejected or could not be sent", "count",
+        ),
     ),
     (
         lambda: OutgoingMail.objects.filter(sent_at=None, next_try_at=None), "sent_at__isempty=1",

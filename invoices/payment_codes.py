@@ -41,8 +41,8 @@ class SwissBill(NamedTuple):
 
 
 def belgian_communication(remittance: Remittance, reference: str) -> str:
-    """``+++000/0000/14851+++`` for an account in Belgium, else empty: the last ten digits of the payment reference, with
-    check digits of their own."""
+    """``+++000/0000/14851+++`` for an account in Belgium, else empty: the last ten digits of the payment reference,
+    with check digits of their own."""
     if not remittance.iban.startswith("BE"):
         return ""
     digits = "".join(filter(str.isdecimal, reference[4:]))[-10:].zfill(10)

@@ -106,12 +106,17 @@ class CreditNoteTax(TaxRow):
 
 
 class IssuedDocument(models.Model):
-    """A PDF as it was first handed out. Handed out again it is the same bytes, whatever the template looks like now."""
+    """A document as it was first handed out. Handed out again it is the same bytes, whatever makes it by now."""
 
+    class Kind(models.TextChoices):
+        PDF = "pdf", "PDF"
+        XML = "xml", "XML"
+
+    kind = models.CharField(_("kind"), max_length=4, choices=Kind, default=Kind.PDF)
     invoice = models.ForeignKey(Invoice, models.PROTECT, null=True, blank=True, related_name="documents")
     credit_note = models.ForeignKey(CreditNote, models.PROTECT, null=True, blank=True, related_name="documents")
     language = models.CharField(_("language"), max_length=8)
-    content = models.BinaryField(_("PDF"))
+    content = models.BinaryField(_("content"))
     digest = models.CharField(_("SHA-256"), max_length=64)
     created_at = models.DateTimeField(_("made"))
 
@@ -124,14 +129,16 @@ class IssuedDocument(models.Model):
                 name="document_of_one_thing",
             ),
             UniqueConstraint(
-                fields=["invoice", "language"], condition=Q(invoice__isnull=False), name="invoice_document_once"
+                fields=["invoice", "kind", "language"],
+                condition=Q(invoice__isnull=False),
+                name="invoice_document_once",
             ),
             UniqueConstraint(
-                fields=["credit_note", "language"],
+                fields=["credit_note", "kind", "language"],
                 condition=Q(credit_note__isnull=False),
                 name="credit_note_document_once",
             ),
         ]
 
     def __str__(self) -> str:
-        return f"{self.invoice or self.credit_note} {self.language}"
+        return f"{self.invoice or self.credit_note} {self.kind} {self.language}"

@@ -26,6 +26,7 @@ from invoices.documents.figures import counted
 from invoices.documents.invoice import seller_tax_text, tax_label, tax_text
 from invoices.models import CreditNote, Invoice, InvoiceLine
 from invoices.money import Money, currency_pattern, exponent
+from invoices.operations.document_archive import WITH_XML, format_of
 from invoices.payability import NotPayableReason, disputed_text, reason_not_payable
 from invoices.remittances import Remittance, current_remittance, has_payment_code, in_fours, payment_code_svg
 from invoices.states import BADGES, InvoiceStatus
@@ -49,7 +50,7 @@ def invoice_detail(request: HttpRequest, access: Access, number: str) -> HttpRes
     lines = list(invoice.lines.order_by("position", "pk"))
     notes = list(CreditNote.objects.visible_to(access).filter(invoice=invoice).order_by("pk"))
     noted_minor = sum(note.applied_minor for note in notes)
-    language = get_language() or "en"
+    language, has_xml = get_language() or "en", format_of(invoice) in WITH_XML
     why, addresses = reason_not_payable(invoice, access), Addresses(profile)
     is_being_paid = why is not None and why.code == NotPayableReason.IN_PROGRESS
     context = {
@@ -92,6 +93,9 @@ def invoice_detail(request: HttpRequest, access: Access, number: str) -> HttpRes
         # Whatever closed a period was made from charges.
         "has_usage": bool(lines) and hasattr(billed_before(invoice), "closing"),
         "pdf_url": addresses.of("pdf", invoice) if access.can(Permission.INVOICE_DOWNLOAD) else "",
+        "xml_url": addresses.of("xml", invoice) if access.can(Permission.INVOICE_DOWNLOAD) and has_xml else "",
+        # A folder is the seller's own archive.
+        "deliveries": invoice.deliveries.filter(is_repeated=False).exclude(channel="folder").order_by("pk"),
     }
     return render(request, "invoices/detail.html", context)
 

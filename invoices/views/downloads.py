@@ -13,7 +13,7 @@ from tempfile import TemporaryFile
 from typing import IO
 
 from babel.numbers import get_decimal_symbol
-from django.http import FileResponse, HttpRequest, HttpResponse, StreamingHttpResponse
+from django.http import FileResponse, Http404, HttpRequest, HttpResponse, StreamingHttpResponse
 from django.http.response import HttpResponseBase
 from django.shortcuts import get_object_or_404
 from django.utils import timezone
@@ -28,7 +28,7 @@ from accounts.decorators import profile_view
 from accounts.roles import Permission
 from invoices.models import CreditNote, Invoice
 from invoices.money import Money, exponent
-from invoices.operations.document_archive import issued_pdf
+from invoices.operations.document_archive import pdf_file, xml_file
 
 Cell = str | date | Decimal | Money | None
 UNSAFE = re.compile(r"[^A-Za-z0-9._-]+")
@@ -43,22 +43,44 @@ def pdf(_request: HttpRequest, access: Access, number: str) -> HttpResponse:
     """Sent as an attachment under a name of our own making."""
     invoices = Invoice.objects.visible_to(access).select_related("profile__account")
     invoice = get_object_or_404(invoices, number=number)
-    content = issued_pdf(invoice, at=timezone.now())
-    return pdf_response(content, _("invoice-%(number)s.pdf") % {"number": invoice.number})
+    file = pdf_file(invoice, at=timezone.now())
+    return file_response(file.content, file.name)
+
+
+@require_safe
+@profile_view(Permission.INVOICE_DOWNLOAD)
+def xml(_request: HttpRequest, access: Access, number: str) -> HttpResponse:
+    """The e-invoice as it was sent; 404 for an invoice that is none."""
+    invoices = Invoice.objects.visible_to(access).select_related("profile__account")
+    return _xml_response(get_object_or_404(invoices, number=number))
+
+
+@require_safe
+@profile_view(Permission.INVOICE_DOWNLOAD)
+def credit_note_xml(_request: HttpRequest, access: Access, note: str) -> HttpResponse:
+    return _xml_response(
+        get_object_or_404(CreditNote.objects.visible_to(access).select_related("invoice"), number=note)
+    )
+
+
+def _xml_response(subject: Invoice | CreditNote) -> HttpResponse:
+    file = xml_file(subject, at=timezone.now())
+    if file is None:
+        raise Http404(_("There is no electronic invoice of this document."))
+    return file_response(file.content, file.name, file.media_type)
 
 
 @require_safe
 @profile_view(Permission.INVOICE_DOWNLOAD)
 def credit_note_pdf(_request: HttpRequest, access: Access, note: str) -> HttpResponse:
     notes = CreditNote.objects.visible_to(access).select_related("invoice")
-    row = get_object_or_404(notes, number=note)
-    content = issued_pdf(row, at=timezone.now())
-    return pdf_response(content, _("credit-note-%(number)s.pdf") % {"number": row.number})
+    file = pdf_file(get_object_or_404(notes, number=note), at=timezone.now())
+    return file_response(file.content, file.name)
 
 
-def pdf_response(content: bytes, name: str) -> HttpResponse:
+def file_response(content: bytes, name: str, media_type: str = "application/pdf") -> HttpResponse:
     """A download that no cache keeps: what is in it belongs to one customer."""
-    response = HttpResponse(content, content_type="application/pdf")
+    response = HttpResponse(content, content_type=media_type)
     response["Content-Disposition"] = content_disposition_header(as_attachment=True, filename=UNSAFE.sub("-", name))
     response["Cache-Control"] = "private, no-store"
     return response

@@ -23,7 +23,8 @@ from invoices.views.downloads import Cell
 
 PLACE = "--number--"
 ROUTES = {
-    "detail": "invoices:detail", "pdf": "invoices:pdf", "pay": "payments:pay", "payment": "payments:latest",
+    "detail": "invoices:detail", "pdf": "invoices:pdf", "xml": "invoices:xml",
+    "pay": "payments:pay", "payment": "payments:latest",
 }  # fmt: skip
 
 

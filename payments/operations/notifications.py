@@ -27,6 +27,7 @@ from billing_portal.core.outbox import queue, queue_to
 from billing_portal.core.time_zones import has_come, month_before
 from invoices.journal import last_closed_day
 from invoices.models import Invoice
+from invoices.operations.deliveries import note_mail
 from invoices.operations.invoice_payments import mark_announced, put_off_announcement
 from invoices.payability import reason_not_by_card
 from invoices.remittances import Remittance
@@ -235,9 +236,12 @@ def invoice_context(invoice: Invoice) -> dict[str, Any]:
 
 def notify_new_invoice(invoice: Invoice, *, at: datetime) -> None:
     """Those who handle the profile's invoices, and its contacts: each address once. Contacts sign in nowhere, so what
-    they need to pay by transfer is in the mail, without buttons. Needs ``invoice.profile``."""
-    context = _new_invoice_context(invoice)
-    for reader in invoice_recipients(invoice.profile):
+    they need to pay by transfer is in the mail, without buttons. It carries the documents. Needs
+    ``invoice.profile``."""
+    context = _new_invoice_context(invoice) | {"invoice_id": invoice.pk}
+    readers = invoice_recipients(invoice.profile)
+    note_mail(invoice, readers=len(readers), at=at)
+    for reader in readers:
         queue_to(
             key=f"invoice-ready:{invoice.pk}:{reader.name}",
             email=reader.email,
@@ -386,6 +390,7 @@ def _statement_context(statement: Statement) -> dict[str, Any]:
     lines = statement.lines[-MAX_STATEMENT_LINES:]
     return {
         "profile": statement.profile.name,
+        "statement": statement.profile.pk,
         "currency": statement.currency,
         "first_on": statement.first_on.isoformat(),
         "last_on": statement.last_on.isoformat(),

@@ -22,7 +22,7 @@ from accounts.decorators import profile_of, profile_view
 from accounts.roles import Permission
 from billing_portal.core.paging import Sort, page_of
 from invoices.models import Invoice
-from invoices.views.downloads import pdf_response
+from invoices.views.downloads import file_response
 from invoices.views.rows import row_context
 from payments.declines import explain
 from payments.documents.receipt import receipt_pdf
@@ -266,4 +266,4 @@ def receipt(request: HttpRequest, access: Access, reference: str) -> HttpRespons
     if payment.status != PaymentStatus.SUCCEEDED:
         return render(request, "payments/no_receipt.html", {"payment": payment, "profile": access.profile}, status=409)
     content = receipt_pdf(payment, at=timezone.now())
-    return pdf_response(content, _("receipt-%(reference)s.pdf") % {"reference": payment.reference})
+    return file_response(content, _("receipt-%(reference)s.pdf") % {"reference": payment.reference})

@@ -14,7 +14,7 @@ from accounts.access import Access
 from accounts.decorators import profile_of, profile_view
 from accounts.roles import Permission
 from billing_portal.core.time_zones import month_before, month_of, seller_day
-from invoices.views.downloads import pdf_response
+from invoices.views.downloads import file_response
 from payments.documents.statement import statement_pdf
 from payments.statements import MAX_DAYS, statement_of
 
@@ -51,7 +51,7 @@ def pdf(request: HttpRequest, access: Access) -> HttpResponse:
     profile = profile_of(access)
     first_on, last_on = _days(request)
     content = statement_pdf(statement_of(profile, first_on, last_on), at=timezone.now())
-    return pdf_response(content, _("statement-%(start)s-%(end)s.pdf") % {"start": first_on, "end": last_on})
+    return file_response(content, _("statement-%(start)s-%(end)s.pdf") % {"start": first_on, "end": last_on})
 
 
 def _days(request: HttpRequest) -> tuple[date, date]:

@@ -10,6 +10,7 @@ from django.utils import translation
 from pypdf import PdfReader
 
 from accounts.access import system_access
+from accounts.models import BillingProfile
 from invoices.documents import credit_note
 from invoices.documents import invoice as invoice_document
 from invoices.models import CreditNote, Invoice, InvoiceLine, IssuedDocument
@@ -56,19 +57,21 @@ def test_after_a_void_it_is_still_the_same(profile):
     assert issued_pdf(load(invoice), at=NOW) == first
 
 
-def test_each_language_has_its_own(profile):
-    invoice = issued(profile)
-    english = issued_pdf(load(invoice), at=NOW)
-    with translation.override("nl"):
-        dutch = issued_pdf(load(invoice), at=NOW)
-        assert issued_pdf(load(invoice), at=NOW) == dutch != english
-    assert IssuedDocument.objects.count() == 2
+def test_its_language_is_that_of_the_billing_profile_at_issue_whoever_reads_it(profile):
+    BillingProfile.objects.update(document_language="nl")
+    invoice = issued(BillingProfile.objects.get())
+    BillingProfile.objects.update(document_language="en")
+    dutch = issued_pdf(load(invoice), at=NOW)
+    assert "Factuur INV-000001" in PdfReader(BytesIO(dutch)).metadata.title
+    with translation.override("en"):
+        assert issued_pdf(load(invoice), at=NOW) == dutch
+    assert IssuedDocument.objects.get().language == "nl"
 
 
 def test_whoever_comes_second_gets_what_the_first_has_kept(profile):
     invoice = issued(profile)
-    assert keep_document(invoice, language="en", content=b"first", at=NOW) == b"first"
-    assert keep_document(invoice, language="en", content=b"second", at=NOW) == b"first"
+    assert keep_document(invoice, kind="pdf", language="en", content=b"first", at=NOW) == b"first"
+    assert keep_document(invoice, kind="pdf", language="en", content=b"second", at=NOW) == b"first"
     assert issued_pdf(load(invoice), at=NOW) == b"first"
 
 
@@ -82,7 +85,7 @@ def test_four_who_download_at_once_get_the_same_bytes(profile, monkeypatch):
     results = at_once(*[lambda: issued_pdf(row, at=NOW)] * 4)
     assert len(set(results)) == 1
     assert IssuedDocument.objects.count() == 1
-    assert real(row, language="en") == results[0]
+    assert real(row, kind="pdf", language="en") == results[0]
 
 
 def test_the_database_changes_no_document(profile):
@@ -121,11 +124,11 @@ def test_a_credit_note_says_what_it_corrects_and_what_follows(profile):
     assert "pdfuaid:part" in reader.root_object["/Metadata"].get_object().get_data().decode()
 
 
-def test_a_credit_note_of_a_paid_invoice_tells_of_the_credit_in_the_readers_language(profile, payer):
-    invoice = issued(profile)
+def test_a_credit_note_of_a_paid_invoice_tells_of_the_credit_in_its_language(profile, payer):
+    BillingProfile.objects.update(document_language="nl")
+    invoice = issued(BillingProfile.objects.get())
     press_pay(payer, invoice, card(profile))
-    with translation.override("nl"):
-        text = words(issued_pdf(note_for(invoice), at=NOW))
+    text = words(issued_pdf(note_for(invoice), at=NOW))
     assert "€ 120,00 blijft als tegoed staan" in text
     assert "Creditnota CN-000001" in text
 

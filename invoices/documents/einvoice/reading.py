@@ -51,7 +51,7 @@ class UnreadableInvoice(ValueError):
 
 def read_terms(content: bytes) -> Terms:
     """The terms of a UBL or CII document. Raises UnreadableInvoice."""
-    root = _parse(content)
+    root = parse(content)
     kind = etree.QName(root)
     if kind.namespace in {f"{UBL}:Invoice-2", f"{UBL}:CreditNote-2"}:
         return _of_ubl(root, is_credit_note=kind.localname == "CreditNote")
@@ -63,10 +63,11 @@ def read_terms(content: bytes) -> Terms:
 def line_numbers(content: bytes) -> list[int]:
     """On which lines of the file the lines of the invoice begin. Of a file that `read_terms` has read."""
     names = ("{*}InvoiceLine", "{*}CreditNoteLine", "{*}IncludedSupplyChainTradeLineItem")
-    return [element.sourceline or 1 for element in _parse(content).iter(*names)]
+    return [element.sourceline or 1 for element in parse(content).iter(*names)]
 
 
-def _parse(content: bytes) -> etree._Element:
+def parse(content: bytes) -> etree._Element:
+    """The root of an XML file from outside, read without entities and without the network. Raises UnreadableInvoice."""
     if len(content) > LARGEST:
         raise UnreadableInvoice(f"The file is larger than {LARGEST // 1024 // 1024} MB.")
     parser = etree.XMLParser(resolve_entities=False, no_network=True, load_dtd=False, huge_tree=False)

@@ -1,0 +1,216 @@
+"""Deliveries: which ways an issued document goes, the sending, and what became of it.
+
+They are planned in the transaction of the issue and made afterwards by a job, outside of any transaction. A delivery
+that fails is tried again with growing pauses; one that was handed over is asked about until the buyer's side has it.
+What is refused, or given up, waits for staff, who send it again once the reason is gone.
+"""
+
+from collections.abc import Iterable, Iterator
+from datetime import datetime, timedelta
+from uuid import uuid4
+
+import structlog
+from django.conf import settings
+from django.db import transaction
+from django.utils.translation import gettext as _
+
+from accounts import audit
+from accounts.access import Access, system_access
+from billing_portal.core.leases import claim_due
+from billing_portal.core.models import OutgoingMail
+from invoices.bulk import bulk_insert, new_row
+from invoices.delivery.base import Answer, Channel, NotNow, Parcel, Undeliverable
+from invoices.delivery.folder import Folder
+from invoices.delivery.peppol import AccessPoint
+from invoices.documents.typesetting import MissingGlyphs
+from invoices.models import CreditNote, Delivery, Invoice
+from invoices.operations.document_archive import WITH_XML, files_of, format_of
+from invoices.states import WrongState
+
+log = structlog.get_logger("portal.deliveries")
+
+Status, Way = Delivery.Status, Delivery.Channel
+# Longer than an access point may take to answer.
+LEASE = timedelta(minutes=10)
+PAUSES = tuple(timedelta(minutes=minutes) for minutes in (1, 5, 30, 120, 720, 720, 720))
+# How long after it was sent a document is asked about, and how often.
+ASKED_FOR, ASKED_EVERY = timedelta(days=14), timedelta(hours=1)
+BAD = {Status.REJECTED, Status.FAILED}
+# What a later message may not take back: an answer of the buyer stands above one of the network.
+ORDER = [Status.QUEUED, Status.SENT, Status.DELIVERED, Status.ACCEPTED, Status.REJECTED]
+
+
+def channel_of(way: str) -> Channel | None:
+    """None where it is not set up, and for mail, which has an outbox of its own."""
+    if way == Way.FOLDER and settings.DELIVERY_FOLDER:
+        return Folder(settings.DELIVERY_FOLDER)
+    if way == Way.PEPPOL and settings.ACCESS_POINT_URL:
+        return AccessPoint(settings.ACCESS_POINT_URL, settings.ACCESS_POINT_TOKEN)
+    return None
+
+
+def ways_of(document: Invoice | CreditNote) -> list[tuple[str, str]]:
+    """The ways besides mail that a document goes, each with its recipient."""
+    ways: list[tuple[str, str]] = []
+    if settings.DELIVERY_FOLDER:
+        ways.append((Way.FOLDER.value, ""))
+    if settings.ACCESS_POINT_URL and format_of(document) in WITH_XML:
+        endpoint = document.buyer["endpoint"]
+        ways.append((Way.PEPPOL.value, f"{endpoint['scheme']}:{endpoint['id']}"))
+    return ways
+
+
+def plan(documents: Iterable[Invoice | CreditNote], *, at: datetime) -> None:
+    """Queues the deliveries of documents that were issued just now. Transaction and rights are the caller's."""
+
+    def rows() -> Iterator[Delivery]:
+        for document in documents:
+            for way, recipient in ways_of(document):
+                yield new_row(
+                    Delivery, **_of(document), channel=way, recipient=recipient, message_id=uuid4(),
+                    created_at=at, next_try_at=at,
+                )  # fmt: skip
+
+    bulk_insert(Delivery, rows())
+
+
+def note_mail(invoice: Invoice, *, readers: int, at: datetime) -> None:
+    """Records that the mail of a new invoice was queued for so many people. Its outcome is that of the outbox."""
+    if readers:
+        Delivery.objects.create(
+            invoice=invoice, channel=Way.MAIL, recipient=str(readers), message_id=uuid4(), created_at=at,
+            next_try_at=at + PAUSES[0],
+        )  # fmt: skip
+
+
+def deliver_due(*, at: datetime, limit: int) -> int:
+    """Makes and looks up deliveries whose time has come. Returns how many. Never call it inside a transaction."""
+    rows = Delivery.objects.select_related("invoice__profile__account", "credit_note__invoice")
+    count = 0
+    for delivery in claim_due(rows, "next_try_at", at=at, lease=LEASE, limit=limit):
+        count += 1
+        try:
+            _go_on(delivery, at)
+        except NotNow as error:
+            _try_later(delivery, str(error), at)
+        except (Undeliverable, MissingGlyphs) as error:
+            _record(delivery, Answer(Status.FAILED, str(error)), at)
+        except Exception as error:
+            log.exception("delivery failed", delivery=delivery.pk)
+            _try_later(delivery, type(error).__name__, at)
+    return count
+
+
+def _go_on(delivery: Delivery, at: datetime) -> None:
+    """Raises NotNow, Undeliverable, MissingGlyphs."""
+    if delivery.channel == Way.MAIL:
+        _follow_mail(delivery, at)
+        return
+    channel = channel_of(delivery.channel)
+    if channel is None:
+        raise Undeliverable(_("This way of delivering is not set up any more."))
+    if delivery.status == Status.QUEUED:
+        document = delivery.document
+        parcel = Parcel(
+            delivery.message_id, str(document), isinstance(document, CreditNote), document.seller, document.buyer,
+            files_of(document, at=at),
+        )  # fmt: skip
+        _record(delivery, channel.send(parcel), at)
+    else:
+        _record(delivery, channel.look_up(delivery.message_id) or Answer(Status(delivery.status)), at)
+
+
+def _follow_mail(delivery: Delivery, at: datetime) -> None:
+    mails = OutgoingMail.objects.filter(key__startswith=f"invoice-ready:{delivery.invoice_id}:")
+    waiting = failed = 0
+    reason = ""
+    for sent_at, next_try_at, last_error in mails.values_list("sent_at", "next_try_at", "last_error"):
+        waiting += sent_at is None and next_try_at is not None
+        if sent_at is None and next_try_at is None:
+            failed, reason = failed + 1, last_error
+    if waiting:
+        Delivery.objects.filter(pk=delivery.pk).update(next_try_at=at + timedelta(minutes=5))
+    else:
+        _record(delivery, Answer(Status.FAILED, reason) if failed else Answer(Status.SENT), at)
+
+
+def _record(delivery: Delivery, answer: Answer, at: datetime) -> None:
+    """Notes an answer, unless the buyer has said more meanwhile."""
+    with transaction.atomic():
+        row = Delivery.objects.select_for_update().get(pk=delivery.pk)
+        if Status(row.status) in (Status.ACCEPTED, Status.REJECTED):
+            row.next_try_at = None
+        else:
+            if row.sent_at is None and answer.status not in BAD:
+                row.sent_at = at
+            row.status, row.reason = answer.status, answer.reason[:500]
+            row.answered_at, row.tries = at, 0
+            is_asked = row.channel == Way.PEPPOL and row.status == Status.SENT
+            is_asked = is_asked and row.sent_at is not None and at < row.sent_at + ASKED_FOR
+            row.next_try_at = at + ASKED_EVERY if is_asked else None
+        row.save()
+
+
+def _try_later(delivery: Delivery, reason: str, at: datetime) -> None:
+    """A document that nobody took over is given up in the end; one that was handed over is only asked about later."""
+    tries = delivery.tries + 1
+    if tries > len(PAUSES) and delivery.status == Status.QUEUED:
+        _record(delivery, Answer(Status.FAILED, reason), at)
+        return
+    pause = PAUSES[min(tries, len(PAUSES)) - 1]
+    Delivery.objects.filter(pk=delivery.pk).update(tries=tries, reason=reason[:500], next_try_at=at + pause)
+    log.warning("delivery put off", delivery=delivery.pk, tries=tries, reason=reason)
+
+
+@transaction.atomic
+def send_again(*, access: Access, delivery_id: int, at: datetime) -> Delivery:
+    """Plans a delivery anew that was refused or given up, under a new message ID; mail is sent again to those who get
+    it now. Returns the new one. Raises WrongState. Rights are the caller's."""
+    earlier = Delivery.objects.select_for_update().get(pk=delivery_id)
+    if Status(earlier.status) not in BAD or earlier.is_repeated:
+        raise WrongState(_("Only what was rejected or could not be sent is sent again."))
+    if earlier.channel == Way.MAIL:
+        mails = OutgoingMail.objects.filter(
+            key__startswith=f"invoice-ready:{earlier.invoice_id}:", sent_at=None, next_try_at=None
+        )
+        mails.update(next_try_at=at, tries=0, unsure=0)
+    new = Delivery.objects.create(
+        invoice_id=earlier.invoice_id, credit_note_id=earlier.credit_note_id, channel=earlier.channel,
+        recipient=earlier.recipient, message_id=uuid4(), created_at=at, next_try_at=at,
+    )  # fmt: skip
+    Delivery.objects.filter(pk=earlier.pk).update(is_repeated=True)
+    document = new.document
+    audit.record(
+        access=access, at=at, action="delivery.repeated", subject=str(document), profile=document.profile,
+        channel=new.channel,
+    )  # fmt: skip
+    return new
+
+
+@transaction.atomic
+def take_answer(*, number: str, answer: Answer, at: datetime) -> bool:
+    """Notes what the buyer answered to an invoice or credit note with this number. False where none was sent on Peppol
+    under it. An acceptance that follows a rejection stands, as does a rejection that follows an acceptance."""
+    sent = Delivery.objects.filter(channel=Way.PEPPOL).exclude(status=Status.QUEUED).select_for_update(of=("self",))
+    delivery = (
+        sent.filter(invoice__number=number).order_by("pk").last()
+        or sent.filter(credit_note__number=number).order_by("pk").last()
+    )
+    if delivery is None:
+        return False
+    if ORDER.index(answer.status) >= ORDER.index(Status.DELIVERED):
+        is_lower = answer.status == Status.DELIVERED and delivery.status in (Status.ACCEPTED, Status.REJECTED)
+        if not is_lower:
+            delivery.status = answer.status
+        delivery.reason, delivery.answered_at, delivery.next_try_at = answer.reason[:500], at, None
+        delivery.save()
+        document = delivery.document
+        audit.record(
+            access=system_access(), at=at, action="delivery.answered", subject=str(document), profile=document.profile,
+            status=answer.status.value, reason=answer.reason[:200],
+        )  # fmt: skip
+    return True
+
+
+def _of(document: Invoice | CreditNote) -> dict[str, int]:
+    return {"invoice_id" if isinstance(document, Invoice) else "credit_note_id": document.pk}

@@ -1,0 +1,29 @@
+"""The documents that mails carry, made when they are sent, so that a mail that waits keeps no file."""
+
+from datetime import date
+from typing import Any
+
+from django.utils import timezone
+from django.utils.translation import gettext as _
+from django.utils.translation import override
+
+from accounts.models import BillingProfile
+from invoices.models import Invoice
+from invoices.operations.document_archive import File, files_of
+from payments.documents.statement import statement_pdf
+from payments.statements import statement_of
+
+
+def attachments_of(context: dict[str, Any]) -> list[File]:
+    """Those of a mail with this context: ``invoice_id`` stands for the documents of an invoice, ``statement`` for the
+    statement of a profile (its id) over the days of the mail. Never call it inside a transaction."""
+    if "invoice_id" in context:
+        invoice = Invoice.objects.select_related("profile__account").get(pk=context["invoice_id"])
+        return files_of(invoice, at=timezone.now())
+    if "statement" in context:
+        profile = BillingProfile.objects.select_related("account__seller").get(pk=context["statement"])
+        days = date.fromisoformat(context["first_on"]), date.fromisoformat(context["last_on"])
+        with override(profile.document_language):
+            name = _("statement-%(day)s.pdf") % {"day": context["last_on"]}
+            return [File(name, statement_pdf(statement_of(profile, *days), at=timezone.now()), "application/pdf")]
+    return []

@@ -1,0 +1,318 @@
+"""How documents reach their buyers: by mail, in a folder, on Peppol; what became of them, and what staff do then."""
+
+import json
+import threading
+from datetime import timedelta
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from urllib.parse import parse_qs, unquote, urlsplit
+
+import pytest
+from django.core import mail
+from django.test import override_settings
+from django.urls import reverse
+from mockeinvoice.buyer import Buyer, TurnedAway
+
+from accounts.access import system_access
+from accounts.models import AuditEntry, BillingProfile
+from accounts.operations.contacts import add_contact
+from billing_portal.core.mail import send_due
+from billing_portal.core.models import OutgoingMail
+from invoices.documents.einvoice.terms import Format
+from invoices.models import Delivery, Invoice, IssuedDocument
+from invoices.operations.credit_notes import credit_note
+from invoices.operations.deliveries import PAUSES, deliver_due, send_again
+from invoices.operations.issuing import CannotIssue
+from invoices.states import WrongState
+from payments.operations.notifications import announce_due
+from tests.factories import NOW, TODAY, SellerFactory, UserFactory, issued, member
+
+pytestmark = pytest.mark.django_db
+
+ENDPOINTS = {"endpoint_scheme": "0106", "endpoint_id": "00000001"}
+UBL = "urn:oasis:names:specification:ubl:schema:xsd"
+BILLING = "urn:cen.eu:en16931:2017#compliant#urn:fdc:peppol.eu:2017:poacc:billing:3.0"
+TOKEN, INBOUND = "of-the-access-point", "of-its-answers"
+
+
+class AccessPoint(BaseHTTPRequestHandler):
+    """An access point with the interface of phoss AP, behind which the buyer of mock-einvoice takes documents in."""
+
+    def log_message(self, *_args):
+        pass
+
+    def _answer(self, status, body=None):
+        content = json.dumps(body).encode()
+        self.send_response(status)
+        self.send_header("Content-Length", str(len(content)))
+        self.end_headers()
+        self.wfile.write(content)
+
+    def do_GET(self):
+        state = self.server.states.get(self.path.rpartition("/")[2])
+        if self.headers["X-Token"] != TOKEN:
+            self._answer(401)
+        elif state is None:
+            self._answer(404)
+        else:
+            self._answer(200, state)
+
+    def do_POST(self):
+        content = self.rfile.read(int(self.headers["Content-Length"]))
+        if self.server.failing:
+            self._answer(self.server.failing.pop())
+            return
+        parts = urlsplit(self.path)
+        key = parse_qs(parts.query)["sbdhInstanceID"][0]
+        self.server.posted.append([unquote(part) for part in parts.path.split("/")[4:]])
+        try:
+            self.server.held.append(self.server.buyer.receive(content))
+        except TurnedAway as error:
+            self.server.states[key] = {"status": "rejected", "errorDetails": error.reason}
+            self._answer(422, {"error": error.reason})
+            return
+        self.server.states[key] = {"status": "sent", "mlsStatus": "pending"}
+        if self.server.loses_answers:
+            self.server.loses_answers = False
+            self.connection.close()
+            return
+        self._answer(200, {"status": "queued"})
+
+
+@pytest.fixture
+def access_point():
+    server = ThreadingHTTPServer(("127.0.0.1", 0), AccessPoint)
+    server.buyer, server.states, server.posted, server.held, server.failing = Buyer(), {}, [], [], []
+    server.loses_answers = False
+    thread = threading.Thread(target=server.serve_forever, daemon=True)
+    thread.start()
+    url = f"http://127.0.0.1:{server.server_port}"
+    with override_settings(
+        ACCESS_POINT_URL=url, ACCESS_POINT_TOKEN=TOKEN, ACCESS_POINT_INBOUND_TOKEN=INBOUND
+    ):  # fmt: skip
+        yield server
+    server.shutdown()
+    server.server_close()
+    thread.join()
+
+
+@pytest.fixture
+def buyer(profile):
+    """A profile that wants e-invoices, and a seller that can make them."""
+    SellerFactory()
+    seller = profile.account.seller
+    seller.endpoint_scheme, seller.endpoint_id = "0106", "00000000"
+    seller.save()
+    place = {"street": "Voorbeeldstraat 1", "postal_code": "1011 AA", "city": "Amsterdam"}
+    BillingProfile.objects.update(invoice_format="ubl", buyer_reference="DEPT-42", **ENDPOINTS, **place)
+    profile.account.tax_ids.create(kind="company", value="00000001")
+    return BillingProfile.objects.select_related("account__seller").get()
+
+
+def delivered(at=NOW):
+    while deliver_due(at=at, limit=20):
+        pass
+    return list(Delivery.objects.order_by("pk"))
+
+
+def test_an_e_invoice_reaches_the_buyer_and_is_known_to_have_arrived(access_point, buyer):
+    invoice = issued(buyer, "100.00", tax_rate="21")
+    (planned,) = Delivery.objects.all()
+    assert (planned.status, planned.channel, planned.recipient) == ("queued", "peppol", "0106:00000001")
+    (sent,) = delivered()
+    assert (sent.status, sent.sent_at) == ("sent", NOW)
+    (held,) = access_point.held
+    assert (held.number, held.document.text("BT-1")) == (invoice.number, invoice.number)
+    assert access_point.posted == [
+        [
+            "iso6523-actorid-upis::0106:00000000", "iso6523-actorid-upis::0106:00000001",
+            f"busdox-docid-qns::{UBL}:Invoice-2::Invoice##{BILLING}::2.1",
+            "cenbii-procid-ubl::urn:fdc:peppol.eu:2017:poacc:billing:01:1.0", "NL",
+        ]
+    ]  # fmt: skip
+    assert bytes(IssuedDocument.objects.get(kind="xml").content) == held.xml
+    access_point.states[str(sent.message_id)] = {"status": "sent", "mlsStatus": "received_ab"}
+    (arrived,) = delivered(NOW + timedelta(hours=1))
+    assert (arrived.status, arrived.next_try_at) == ("delivered", None)
+
+
+def test_a_lost_answer_sends_nothing_twice(access_point, buyer):
+    issued(buyer, "100.00", tax_rate="21")
+    access_point.loses_answers = True
+    (first,) = delivered()
+    assert (first.status, first.tries) == ("queued", 1)
+    (then,) = delivered(NOW + PAUSES[0])
+    assert then.status == "sent"
+    assert len(access_point.held) == 1
+
+
+def test_an_access_point_that_is_away_is_tried_again_and_given_up_in_the_end(access_point, buyer):
+    issued(buyer, "100.00", tax_rate="21")
+    access_point.failing = [503] * 20
+    at = NOW
+    for pause in (*PAUSES, timedelta()):
+        (delivery,) = delivered(at)
+        at += pause
+    assert (delivery.status, delivery.reason, delivery.next_try_at) == ("failed", "HTTP 503", None)
+    access_point.failing.clear()
+    again = send_again(access=system_access(), delivery_id=delivery.pk, at=at)
+    with pytest.raises(WrongState):
+        send_again(access=system_access(), delivery_id=delivery.pk, at=at)
+    delivered(at)
+    again.refresh_from_db()
+    assert again.status == "sent"
+    assert again.message_id != delivery.message_id
+
+
+def test_what_the_rules_of_the_network_refuse_waits_for_staff(access_point, buyer, client):
+    issued(buyer, "100.00", tax_rate="21")
+    Invoice.objects.update(buyer=Invoice.objects.get().buyer | {"endpoint": {"scheme": "0106", "id": "1"}})
+    access_point.buyer.receive = lambda _content: (_ for _ in ()).throw(TurnedAway("R", "No such receiver."))
+    (delivery,) = delivered()
+    assert (delivery.status, delivery.reason) == ("rejected", "No such receiver.")
+    client.force_login(UserFactory(is_staff=True, is_superuser=True))
+    assert "1 document was rejected or could not be sent" in client.get("/admin/").text
+    page = client.get("/admin/invoices/delivery/").text
+    assert "No such receiver." in page
+    address = f"/admin/invoices/delivery/{delivery.pk}/send-again/"
+    assert "Send again" in client.get(address).text
+    assert client.post(address, {"confirmed": "1"}).status_code == 302
+    assert Delivery.objects.count() == 2
+    assert AuditEntry.objects.filter(action="delivery.repeated").exists()
+
+
+def answered(client, content, token=INBOUND):
+    return client.post(
+        reverse("invoices:einvoice_response"), content, content_type="application/xml", headers={"X-Token": token}
+    )
+
+
+@pytest.mark.parametrize(
+    ("code", "status"), [("RE", "rejected"), ("AP", "accepted"), ("CA", "accepted"), ("UQ", "delivered")]
+)
+def test_the_buyer_answers(access_point, buyer, client, code, status):
+
+    invoice = issued(buyer, "100.00", tax_rate="21")
+    delivered()
+    held = access_point.held[0]
+    sent = access_point.buyer.answer(
+        held.id, code, reasons=[{"code": "REF", "text": "No purchase order."}] if code != "AP" else []
+    )
+    xml = sent.xml
+    assert answered(client, xml, "guess").status_code == 403
+    assert answered(client, b"<Invoice/>").status_code == 400
+    assert answered(client, xml.replace(invoice.number.encode(), b"INV-999999")).status_code == 404
+    assert answered(client, xml).status_code == 200
+    delivery = Delivery.objects.get()
+    assert delivery.status == status
+    client.force_login(member(buyer, "profile_reader"))
+    page = client.get(f"/profiles/{buyer.code}/invoices/{invoice.number}/").text
+    assert delivery.get_status_display() in page
+    delivered(NOW + timedelta(days=1))
+    delivery.refresh_from_db()
+    assert delivery.status == status
+
+
+def test_without_a_token_nobody_answers(client, settings):
+    settings.ACCESS_POINT_INBOUND_TOKEN = ""
+    assert answered(client, b"<x/>", "").status_code == 403
+
+
+def test_a_credit_note_goes_the_way_of_its_invoice(access_point, buyer):
+    invoice = issued(buyer, "100.00", tax_rate="21")
+    credit_note(access=system_access(), invoice_id=invoice.pk, amounts=None, reason="Wrong", today=TODAY, at=NOW)
+    first, second = delivered()
+    assert (first.status, second.status) == ("sent", "sent"), second.reason
+    assert [held.document.kind for held in access_point.held] == ["Invoice", "CreditNote"]
+    assert "CreditNote-2::CreditNote##" in access_point.posted[1][2]
+
+
+def test_nothing_is_issued_that_the_receiver_would_refuse(buyer):
+    BillingProfile.objects.update(endpoint_scheme="", endpoint_id="")
+    with pytest.raises(CannotIssue, match="endpoint"):
+        issued(BillingProfile.objects.get(), "100.00", tax_rate="21")
+    assert not Invoice.objects.exclude(status="draft").exists()
+
+
+def test_a_folder_gets_the_files_whole(buyer, settings, tmp_path):
+    settings.DELIVERY_FOLDER = tmp_path / "out"
+    invoice = issued(buyer, "100.00", tax_rate="21")
+    (delivery,) = delivered()
+    assert delivery.status == "delivered"
+    names = sorted(path.name for path in settings.DELIVERY_FOLDER.iterdir())
+    assert names == [f"invoice-{invoice.number}.pdf", f"invoice-{invoice.number}.xml"]
+    assert (settings.DELIVERY_FOLDER / names[0]).read_bytes().startswith(b"%PDF-")
+
+
+def test_a_folder_that_cannot_be_written_is_tried_again(profile, settings, tmp_path):
+    (tmp_path / "file").write_text("")
+    settings.DELIVERY_FOLDER = tmp_path / "file"
+    issued(profile)
+    (delivery,) = delivered()
+    assert (delivery.status, delivery.tries) == ("queued", 1)
+
+
+def test_a_profile_that_wants_a_pdf_has_no_delivery_but_its_mail(profile):
+    member(profile, "invoice_manager")
+    issued(profile)
+    assert not Delivery.objects.exists()
+
+
+@pytest.mark.parametrize(("form", "endings"), [("pdf", ["pdf"]), ("facturx", ["pdf"]), ("ubl", ["pdf", "xml"])])
+def test_the_mail_of_an_invoice_carries_its_documents_to_contacts_too(buyer, form, endings):
+    BillingProfile.objects.update(invoice_format=form)
+    add_contact(
+        access=system_access(buyer), profile_id=buyer.pk, name="", email="payables@example.com", language="nl", at=NOW
+    )
+    invoice = issued(BillingProfile.objects.get(), "100.00", tax_rate="21")
+    announce_due(at=NOW, limit=10)
+    assert send_due(at=NOW) == 1
+    (message,) = mail.outbox
+    assert [(file[0], file[2]) for file in message.attachments] == [
+        (f"invoice-{invoice.number}.{ending}", f"application/{ending}") for ending in endings
+    ]
+    assert bytes(message.attachments[0][1]).startswith(b"%PDF-")
+    delivery = Delivery.objects.get(channel="mail")
+    assert (delivery.status, delivery.readers) == ("queued", 1)
+    delivered(NOW + timedelta(minutes=5))
+    delivery.refresh_from_db()
+    assert delivery.status == "sent"
+
+
+def test_a_mail_that_could_not_be_sent_is_said_and_sent_again(profile):
+    member(profile, "invoice_manager")
+    issued(profile)
+    announce_due(at=NOW, limit=10)
+    OutgoingMail.objects.update(next_try_at=None, last_error="550 No such mailbox")
+    (delivery,) = delivered(NOW + timedelta(minutes=5))
+    assert (delivery.status, delivery.reason) == ("failed", "550 No such mailbox")
+    send_again(access=system_access(), delivery_id=delivery.pk, at=NOW + timedelta(hours=1))
+    assert send_due(at=NOW + timedelta(hours=1)) == 1
+
+
+def test_a_letter_that_no_font_has_fails_and_says_which(profile, settings, tmp_path):
+    settings.DELIVERY_FOLDER = tmp_path
+    invoice = issued(profile, po_number="PO \U0001f9ff\U000f0000")
+    (delivery,) = delivered()
+    assert delivery.status == "failed"
+    assert "U+F0000" in delivery.reason
+    assert not IssuedDocument.objects.filter(invoice=invoice).exists()
+
+
+def test_the_xml_is_downloaded_by_those_who_may(buyer, client):
+    invoice = issued(buyer, "100.00", tax_rate="21")
+    address = f"/profiles/{buyer.code}/invoices/{invoice.number}/xml"
+    client.force_login(UserFactory())
+    assert client.get(address).status_code == 404
+    client.force_login(member(buyer, "profile_reader"))
+    answer = client.get(address)
+    assert answer["Content-Type"] == "application/xml"
+    assert answer["Content-Disposition"] == f'attachment; filename="invoice-{invoice.number}.xml"'
+    assert answer.content.startswith(b"<?xml")
+    assert address in client.get(f"/profiles/{buyer.code}/invoices/{invoice.number}/").text
+    BillingProfile.objects.update(invoice_format="pdf")
+    other = issued(BillingProfile.objects.get())
+    assert client.get(f"/profiles/{buyer.code}/invoices/{other.number}/xml").status_code == 404
+
+
+def test_formats_are_those_of_the_terms():
+    assert {form.value for form in Format} - {"en16931"} == set(BillingProfile.InvoiceFormat.values)
