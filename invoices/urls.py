@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from invoices.views import credits, detail, downloads, listing, responses, usage  # noqa: A004  not the shell's credits()
+from invoices.views import credits, detail, document, downloads, listing, responses, usage  # noqa: A004  not the shell's credits()
 
 app_name = "invoices"
 urlpatterns = [
@@ -11,6 +11,8 @@ urlpatterns = [
     path("profiles/<str:profile>/invoices/xlsx", listing.invoice_table, {"kind": "xlsx"}, name="xlsx"),
     path("profiles/<str:profile>/invoices/<str:number>/", detail.invoice_detail, name="detail"),
     path("profiles/<str:profile>/invoices/<str:number>/pdf", downloads.pdf, name="pdf"),
+    path("profiles/<str:profile>/invoices/<str:number>/document/", document.invoice_document, name="document"),
+    path("profiles/<str:profile>/invoices/<str:number>/document/<int:page>.png", document.invoice_page, name="page"),
     path("profiles/<str:profile>/invoices/<str:number>/xml", downloads.xml, name="xml"),
     path(
         "profiles/<str:profile>/invoices/<str:number>/usage/csv", usage.usage_table, {"kind": "csv"}, name="usage_csv"

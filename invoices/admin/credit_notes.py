@@ -7,7 +7,7 @@ from django.contrib import admin, messages
 from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect, QueryDict
 from django.shortcuts import get_object_or_404
-from django.urls import reverse
+from django.urls import URLPattern, reverse
 from django.utils import timezone
 from django.utils.translation import gettext as _now
 from django.utils.translation import gettext_lazy as _
@@ -16,6 +16,7 @@ from accounts.admin.base import ReadOnlyAdmin, ReadOnlyInline, access_of_staff
 from billing_portal.core.staff_pages import confirm, hide_fields
 from billing_portal.core.time_zones import seller_day
 from invoices.admin.base import ReasonForm, TaxesInline, amount_of, money_column
+from invoices.admin.documents import LABEL, document_urls
 from invoices.models import CreditNote, CreditNoteLine, CreditNoteTax, Invoice
 from invoices.money import Money
 from invoices.operations.credit_notes import CannotCorrect, credit_note, rest_of
@@ -165,6 +166,15 @@ class CreditNoteAdmin(ReadOnlyAdmin):
         "voids_invoice", "created_at", "created_by",
     )  # fmt: skip
     actions = None
+
+    def get_urls(self) -> list[URLPattern]:
+        return [*document_urls(self), *super().get_urls()]
+
+    def render_change_form(self, request: HttpRequest, context: dict[str, Any], *args: Any, **kwargs: Any) -> Any:
+        row = context["original"]
+        context["links"] = [(LABEL, reverse("admin:invoices_creditnote_document", args=[row.pk]))]
+        return super().render_change_form(request, context, *args, **kwargs)
+
     total = money_column("total_minor", _("total"))
     applied = money_column("applied_minor", _("taken off the invoice"))
     given_back = money_column("given_back_minor", _("given back to credits"))

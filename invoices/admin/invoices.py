@@ -29,6 +29,7 @@ from billing_portal.core.staff_pages import confirm
 from invoices.admin import base
 from invoices.admin.base import ReasonForm, money_column
 from invoices.admin.credit_notes import credit_note_view
+from invoices.admin.documents import LABEL, PREVIEW, document_urls
 from invoices.admin.lines import InvoiceTaxesInline, LinesInline, may_change
 from invoices.admin.write_offs import WRITING_OFF
 from invoices.documents.invoice import seller_tax_text
@@ -322,7 +323,12 @@ class InvoiceAdmin(StaffActionAdmin):
 
     def get_urls(self) -> list[URLPattern]:
         view = self.admin_site.admin_view(partial(credit_note_view, self))
-        return [path("<int:pk>/credit-note/", view, name="invoices_invoice_credit_note"), *super().get_urls()]
+        own = [path("<int:pk>/credit-note/", view, name="invoices_invoice_credit_note"), *document_urls(self)]
+        return [*own, *super().get_urls()]
+
+    def links(self, request: HttpRequest, row: Invoice) -> list[tuple[Any, str]]:
+        url = reverse("admin:invoices_invoice_document", args=[row.pk])
+        return [(PREVIEW if row.status == InvoiceStatus.DRAFT else LABEL, url), *super().links(request, row)]
 
     @WRITING_OFF
     def write_off(self, access: Access, invoice: Invoice, data: dict[str, Any]) -> str:

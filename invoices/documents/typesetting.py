@@ -14,18 +14,21 @@ import threading
 from collections.abc import Iterator, Mapping
 from datetime import datetime
 from functools import lru_cache
+from io import BytesIO
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import typst
 from django.conf import settings
 from django.utils.translation import gettext as _
+from pypdf import PdfReader
 
 from billing_portal.core.letters import FONT_FOLDERS, letter_names, unprintable
 
 STANDARDS: list[Any] = ["a-3a", "ua-1"]
 # What typst says of a letter that cannot be kept: no glyph, or one that PDF/A forbids.
 REFUSED_LETTERS = ("could not be displayed", "disallowed codepoint")
+SCREEN = 130.0  # dots per inch
 _one_at_a_time = threading.Lock()
 
 
@@ -93,6 +96,20 @@ def can_draw(drawing: bytes) -> bool:
         except typst.TypstError:
             return False
     return True
+
+
+def page_count(pdf: bytes) -> int:
+    return len(PdfReader(BytesIO(pdf)).pages)
+
+
+def page_image(pdf: bytes, page: int) -> bytes:
+    """A page (from 1) of a PDF as PNG, large enough to be read on a screen."""
+    inputs = {"data": json.dumps({"pdf": list(pdf), "page": page})}
+    with _one_at_a_time:
+        _process, compiler = _compiler()
+        made = compiler.compile(input=Path(__file__).with_name("page.typ"), format="png", ppi=SCREEN, sys_inputs=inputs)
+    assert isinstance(made, bytes)  # noqa: S101  one page is one image
+    return made
 
 
 @lru_cache(maxsize=1)

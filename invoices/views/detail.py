@@ -93,6 +93,7 @@ def invoice_detail(request: HttpRequest, access: Access, number: str) -> HttpRes
         # Whatever closed a period was made from charges.
         "has_usage": bool(lines) and hasattr(billed_before(invoice), "closing"),
         "pdf_url": addresses.of("pdf", invoice) if access.can(Permission.INVOICE_DOWNLOAD) else "",
+        "document_url": addresses.of("document", invoice) if access.can(Permission.INVOICE_DOWNLOAD) else "",
         "xml_url": addresses.of("xml", invoice) if access.can(Permission.INVOICE_DOWNLOAD) and has_xml else "",
         # A folder is the seller's own archive.
         "deliveries": invoice.deliveries.filter(is_repeated=False).exclude(channel="folder").order_by("pk"),

@@ -23,7 +23,7 @@ from invoices.views.downloads import Cell
 
 PLACE = "--number--"
 ROUTES = {
-    "detail": "invoices:detail", "pdf": "invoices:pdf", "xml": "invoices:xml",
+    "detail": "invoices:detail", "pdf": "invoices:pdf", "xml": "invoices:xml", "document": "invoices:document",
     "pay": "payments:pay", "payment": "payments:latest",
 }  # fmt: skip
 
