@@ -95,6 +95,7 @@ ACTIONS: dict[Kind, dict[str, Any]] = {
         "person.erased": _("Person erased"),
     },
     Kind.PROFILES: {
+        "sending.chosen": _("How invoices are sent was chosen"),
         "contact.added": _("Contact added"),
         "contact.removed": _("Contact removed"),
         "mails.chosen": _("Mailing of new invoices changed"),

@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from invoices.views import credits, detail, document, downloads, listing, responses, usage  # noqa: A004  not the shell's credits()
+from invoices.views import credits, detail, document, downloads, listing, responses, sending, usage  # noqa: A004  not the shell's credits()
 
 app_name = "invoices"
 urlpatterns = [
@@ -28,6 +28,7 @@ urlpatterns = [
     ),
     path("profiles/<str:profile>/credit-notes/<str:note>/pdf", downloads.credit_note_pdf, name="credit_note_pdf"),
     path("profiles/<str:profile>/credit-notes/<str:note>/xml", downloads.credit_note_xml, name="credit_note_xml"),
+    path("profiles/<str:profile>/properties/invoices/", sending.sending, name="sending"),
     path("e-invoices/answers", responses.einvoice_response, name="einvoice_response"),
     path("profiles/<str:profile>/credits/", credits.credit_list, name="credits"),
     path("profiles/<str:profile>/credits/csv", credits.credit_table, {"kind": "csv"}, name="credits_csv"),

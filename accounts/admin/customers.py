@@ -1,10 +1,11 @@
 """Billing accounts, profiles and sections. A profile stays with its account, a section with its profile, and the
 currency stays once there are amounts in it."""
 
+from collections.abc import Callable
 from typing import Any
 
 from django import forms
-from django.contrib import admin
+from django.contrib import admin, messages
 from django.forms import ModelForm
 from django.http import HttpRequest
 from django.utils import timezone
@@ -27,6 +28,10 @@ from accounts.operations.profiles import (
 from accounts.operations.second_factors import demand_second_factor
 
 Status = BillingProfile.Status
+
+
+# What other apps find lacking in a profile that was saved, as texts for staff: a function of the profile each.
+PROFILE_CHECKS: list[Callable[[BillingProfile], list[str]]] = []
 
 
 class HoldForm(RowForm):
@@ -153,6 +158,9 @@ class BillingProfileAdmin(StaffActionAdmin, NoDeleteAdmin):
             if obj.has_amounts():
                 raise CannotChangeProfile(_("The currency cannot be changed: there are amounts or cards by now."))
         super().save_model(request, obj, form, change)
+        for check in PROFILE_CHECKS:
+            for text in check(obj):
+                self.message_user(request, text, messages.WARNING)
 
     @StaffAction(
         address="release",

@@ -2,6 +2,7 @@
 
 import secrets
 from datetime import date, datetime
+from typing import Any
 from zoneinfo import ZoneInfo, available_timezones
 
 from django.core.exceptions import ValidationError
@@ -260,6 +261,20 @@ class BillingProfile(PostalAddress):
     def day_of(self, at: datetime) -> date:
         """The calendar day of a moment where the profile is: what is past due must not depend on the reader."""
         return at.astimezone(ZoneInfo(self.time_zone)).date()
+
+    def as_buyer(self) -> dict[str, Any]:
+        """What a document keeps of the customer. Needs ``account`` with ``tax_ids``."""
+        return {
+            "agreement_type": self.account.agreement_type,
+            "profile": self.name,
+            "sold_to": self.account.address_parts,
+            "bill_to": self.address_parts,
+            "numbers": [{"kind": tax_id.kind, "value": tax_id.value} for tax_id in self.account.tax_ids.all()],
+            "reference": self.buyer_reference,
+            "endpoint": {"scheme": self.endpoint_scheme, "id": self.endpoint_id} if self.endpoint_id else {},
+            "language": self.document_language,
+            "format": self.invoice_format,
+        }
 
     def has_amounts(self) -> bool:
         """Whether an invoice or draft, a charge, a credit, a card or a payment refers to the profile. Minor units mean

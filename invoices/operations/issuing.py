@@ -298,7 +298,7 @@ def issue_invoices(
     for invoice in invoices:
         profile, seller = invoice.profile, invoice.profile.account.seller
         if profile.pk not in buyers:
-            buyers[profile.pk] = _buyer(profile)
+            buyers[profile.pk] = profile.as_buyer()
         if seller.pk not in sellers:
             sellers[seller.pk] = seller.as_printed()
         invoice.seller, invoice.buyer = sellers[seller.pk], buyers[profile.pk]
@@ -391,22 +391,6 @@ def _book(invoices: Sequence[Invoice], taxes: Taxes, at: datetime) -> None:
 def _issued_on(invoice: Invoice) -> date:
     assert invoice.issued_on is not None  # noqa: S101  of an invoice that is being issued
     return invoice.issued_on
-
-
-def _buyer(profile: BillingProfile) -> dict[str, Any]:
-    account = profile.account
-    endpoint = {"scheme": profile.endpoint_scheme, "id": profile.endpoint_id} if profile.endpoint_id else {}
-    return {
-        "agreement_type": account.agreement_type,
-        "profile": profile.name,
-        "sold_to": account.address_parts,
-        "bill_to": profile.address_parts,
-        "numbers": [{"kind": tax_id.kind, "value": tax_id.value} for tax_id in account.tax_ids.all()],
-        "reference": profile.buyer_reference,
-        "endpoint": endpoint,
-        "language": profile.document_language,
-        "format": profile.invoice_format,
-    }
 
 
 def _plan(invoice: Invoice, issued_on: date, due_on: date, at: datetime) -> None:
