@@ -138,6 +138,7 @@ def credit_note_view(model_admin: admin.ModelAdmin, request: HttpRequest, pk: in
 
 class NoteLinesInline(ReadOnlyInline):
     model = CreditNoteLine
+    verbose_name_plural = _("lines of the credit note")
     fields = readonly_fields = ("position", "line", "amount")
     ordering = ("position", "pk")
     amount = money_column("amount_minor", _("amount"), currency="note.currency")

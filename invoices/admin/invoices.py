@@ -297,7 +297,7 @@ class InvoiceAdmin(StaffActionAdmin):
 
     @admin.display(description=_("paid with"))
     def paid_with_label(self, invoice: Invoice) -> str:
-        return invoice.paid_with_label
+        return invoice.paid_with_label or "-"
 
     @admin.display(description=_("payment started by"))
     def payer(self, invoice: Invoice) -> str:
