@@ -8,7 +8,7 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
-from accounts.models import InvoiceSection
+from accounts.models import BillingProfile, InvoiceSection
 from invoices.forms import Filters, Period
 from invoices.models import Invoice
 from invoices.operations.invoice_payments import mark_payment_started
@@ -50,6 +50,27 @@ def test_a_reader_sees_the_reason_and_no_link_to_pay(client, profile):
     assert "/pay/" not in text
     assert "Your role does not include paying. These roles do: Billing account owner, Billing profile owner" in text
     assert "You can see these invoices, but not pay them" in text
+
+
+@pytest.mark.parametrize(
+    ("state", "words", "link"),
+    [
+        (
+            {"status": "held", "hold_reason": "Dispute", "held_at": NOW},
+            "This billing profile is on hold: Dispute",
+            True,
+        ),
+        ({"status": "closed"}, "The oldest was due", False),
+    ],
+)
+def test_what_is_past_due_is_told_with_the_hold_and_leads_to_paying_where_that_is_possible(
+    manager, profile, state, words, link
+):
+    issued(profile, due_on=LONG_AGO)
+    BillingProfile.objects.filter(pk=profile.pk).update(**state)
+    text = get(manager, profile).content.decode()
+    assert words in text
+    assert ("See what is past due and pay" in text) is link
 
 
 @pytest.mark.parametrize("path", ["", "csv", "INV-000001/"])
