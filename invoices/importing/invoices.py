@@ -41,7 +41,7 @@ from dataclasses import dataclass, field
 from datetime import date, timedelta
 from decimal import Decimal
 from functools import lru_cache
-from typing import Any
+from typing import Any, BinaryIO
 
 from accounts.models import BillingProfile, InvoiceSection, Seller
 from billing_portal.core.spelling import compact
@@ -63,10 +63,12 @@ from invoices.importing.columns import (
     yes_or_no,
 )  # fmt: skip
 from invoices.importing.csv_reader import Problems, Seen, Texts
-from invoices.importing.file_format import BadRow
+from invoices.importing.einvoices import EInvoiceFormat, EInvoiceReader, is_e_invoice
+from invoices.importing.file_format import BadRow, FileFormat
 from invoices.importing.pipeline import (
     FileImport,
     Imported,
+    Source,
     check_currency,
     described,
     sections_named,
@@ -183,6 +185,12 @@ class InvoiceImport(FileImport[list[SourceInvoice], NewInvoice]):
         super().__init__(**common)
         self.drafts, self.issue_on = drafts, issue_on
         self.remittances = Remittances()
+
+    def detect(self, file: BinaryIO) -> FileFormat:
+        return EInvoiceFormat() if is_e_invoice(file) else super().detect(file)
+
+    def reader(self, file: BinaryIO) -> Source:
+        return EInvoiceReader(file, self.columns) if isinstance(self.format, EInvoiceFormat) else super().reader(file)
 
     def begin_pass(self) -> None:
         self.profiles: dict[str, BillingProfile] = {}

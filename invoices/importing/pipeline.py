@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, Protocol
 
 from django.db import IntegrityError, connection, models, reset_queries, transaction
 
@@ -26,7 +26,20 @@ from invoices.units import ONE, unit_of
 
 LONGEST_DESCRIPTION = 200
 SHOWN = 5
-Progress = Callable[[str, Reader], None]
+
+
+class Source(Protocol):
+    """One pass over a file: a `Reader`, or what reads another kind of file as the same rows. ``digest`` is complete at
+    the end of ``rows``."""
+
+    digest: Any
+    bytes_read: int
+    rows_read: int
+
+    def rows(self, problems: Problems) -> Iterator[tuple[int, Texts]]: ...
+
+
+Progress = Callable[[str, Source], None]
 
 # Pairs, because two lists would be looked up each with each. The last condition is the index's own, or it is not used.
 BY_REFERENCE = """
@@ -118,10 +131,7 @@ class FileImport[Batch: list[Any], New]:
         with path.open("rb") as file:
             if not file.seekable():
                 raise UnusableFile("The file is read twice, so it cannot be a pipe.")
-            self.format = detect(
-                file, LONGEST_LINE, numbers=self.columns.numbers, dates=self.columns.dates,
-                decimal_mark=self.decimal_mark, day_first=self.day_first,
-            )  # fmt: skip
+            self.format = self.detect(file)
             digest = self._check(file)
             try:
                 return self._write_all(file, digest, path.name, dry_run=dry_run)
@@ -129,6 +139,13 @@ class FileImport[Batch: list[Any], New]:
                 # Somebody imported the same rows at the same moment, changed a currency or closed a profile: now that
                 # can be seen.
                 return self._write_all(file, digest, path.name, dry_run=dry_run)
+
+    def detect(self, file: BinaryIO) -> FileFormat:
+        """How the file is written. Raises UnusableFile for what can mean two things."""
+        return detect(
+            file, LONGEST_LINE, numbers=self.columns.numbers, dates=self.columns.dates, decimal_mark=self.decimal_mark,
+            day_first=self.day_first,
+        )  # fmt: skip
 
     def batches(self, rows: Iterable[tuple[int, Texts]], problems: Problems, seen: Seen | None) -> Iterator[Batch]:
         """``seen`` is None on the second pass, when repeats are known not to occur."""
@@ -156,7 +173,7 @@ class FileImport[Batch: list[Any], New]:
 
     def _check(self, file: BinaryIO) -> bytes:
         """The first pass: reads only. Returns the digest of what it read; raises Problems."""
-        problems, reader = Problems(self.tell), self._reader(file)
+        problems, reader = Problems(self.tell), self.reader(file)
         self.begin_pass()
         with Seen() as seen:
             for batch in self.batches(self._plain(reader, problems), problems, seen):
@@ -165,12 +182,12 @@ class FileImport[Batch: list[Any], New]:
                 reset_queries()
         if problems.count:
             raise problems
-        return reader.digest.digest()
+        return bytes(reader.digest.digest())
 
     @transaction.atomic
     def _write_all(self, file: BinaryIO, digest: bytes, name: str, *, dry_run: bool) -> Imported:
         """The second pass. Everything is checked again, and the file's digest, since the file may have changed too."""
-        problems, reader = Problems(self.tell), self._reader(file)
+        problems, reader = Problems(self.tell), self.reader(file)
         imported = Imported(file_format=str(self.format), kept_units=self.kept_units)
         self.lock()
         self.begin_pass()
@@ -198,7 +215,7 @@ class FileImport[Batch: list[Any], New]:
         if self.control_totals and imported.totals != expected:
             raise UnusableFile(f"It comes to {_listed(imported.totals)}, and the control total is {_listed(expected)}.")
 
-    def _plain(self, reader: Reader, problems: Problems) -> Iterator[tuple[int, Texts]]:
+    def _plain(self, reader: Source, problems: Problems) -> Iterator[tuple[int, Texts]]:
         """The rows, numbers and dates written as those of a plain file are."""
         if (self.format.delimiter, self.format.decimal_mark, self.format.day_first) == (",", ".", None):
             yield from reader.rows(problems)
@@ -209,7 +226,7 @@ class FileImport[Batch: list[Any], New]:
             except BadRow as reason:
                 problems.add(line, str(reason))
 
-    def _reader(self, file: BinaryIO) -> Reader:
+    def reader(self, file: BinaryIO) -> Source:
         return Reader(file, self.columns.columns, self.columns.needed, self.format)
 
 

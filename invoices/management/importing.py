@@ -9,9 +9,9 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.utils import timezone
 
 from accounts.access import system_access
-from invoices.importing.csv_reader import Problem, Problems, Reader
+from invoices.importing.csv_reader import Problem, Problems
 from invoices.importing.file_format import UnusableFile
-from invoices.importing.pipeline import FileImport, Imported, Progress
+from invoices.importing.pipeline import FileImport, Imported, Progress, Source
 from invoices.money import Money
 
 CLEAR_LINE = "\r\x1b[K"
@@ -88,7 +88,7 @@ class ImportCommand(BaseCommand):
             return lambda _deed, _reader: None
         size, started = path.stat().st_size or 1, time.monotonic()
 
-        def show(deed: str, reader: Reader) -> None:
+        def show(deed: str, reader: Source) -> None:
             share = 100 * reader.bytes_read // size
             pace = reader.rows_read / max(time.monotonic() - started, 0.001)
             self.stderr.write(f"\r{deed} {share:3d}%  {reader.rows_read:,} rows  {pace:,.0f} a second ", str, ending="")

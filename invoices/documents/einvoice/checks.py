@@ -171,7 +171,10 @@ def seller_tax_number(terms: Terms, _form: Format) -> Iterator[str]:
 
 @_check(About.BUYER, "BR-AE-02", "BR-AE-03", "BR-IC-02", "BR-IC-03")
 def buyer_tax_number(terms: Terms, _form: Format) -> Iterator[str]:
-    if terms.categories & NEEDS_VAT_NUMBER and not terms.buyer.vat:
+    """Reverse charge is content with the number of a register, as companies outside Europe have."""
+    buyer, categories = terms.buyer, terms.categories
+    is_known = buyer.vat or (buyer.company.value and TaxCategory.INTRA_COMMUNITY not in categories)
+    if categories & NEEDS_VAT_NUMBER and not is_known:
         yield _(
             "Reverse charge and supply within the European Union need the buyer's VAT number. Add it under Properties."
         )

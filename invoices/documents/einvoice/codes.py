@@ -44,6 +44,7 @@ CATEGORY_OF_EXEMPTION = {
 REGISTER_SCHEMES = {
     ("NL", 8): "0106", ("NL", 20): "0190", ("BE", 10): "0208", ("FR", 9): "0002", ("FR", 14): "0009",
     ("JP", 13): "0188", ("FI", 8): "0212", ("EE", 8): "0191", ("AU", 11): "0151",
+    ("DK", 8): "0184", ("NO", 9): "0192", ("SE", 10): "0007",
 }  # fmt: skip
 
 # Where a credit transfer in euro is one of SEPA.

@@ -3,9 +3,10 @@
 The file is not trusted: no entities, no network, no document type, and a limit on its size.
 """
 
+import re
 from collections.abc import Iterator
 from datetime import date, datetime
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 
 from lxml import etree
 
@@ -30,6 +31,8 @@ from invoices.documents.einvoice.ubl import CAC, CBC, UBL
 from invoices.money import Money, UnknownCurrency, exponent
 from invoices.tax import Tax
 
+# As XML has it (xsd:decimal): no exponent.
+DECIMAL = re.compile(r"[+-]?[0-9]{1,30}(\.[0-9]{0,30})?|[+-]?\.[0-9]{1,30}")
 LARGEST = 20 * 1024 * 1024
 INVOICE_TYPES = {"380", "326", "384", "389", "82", "84", "393", "395", "575", "623", "780"}
 CREDIT_NOTE_TYPES = {"381", "396", "81", "83", "532"}
@@ -107,13 +110,10 @@ class _Node:
 
     def number(self, path: str, default: str = "") -> Decimal:
         text = self.text(path) or default
-        try:
-            value = Decimal(text)
-        except InvalidOperation:
-            value = Decimal("NaN")
-        if not value.is_finite() or len(text) > 60:
-            raise UnreadableInvoice(f"{path.rpartition(':')[2]} is {text[:40]!r}, not a number.")
-        return value
+        if not DECIMAL.fullmatch(text):
+            name = path.rpartition(":")[2]
+            raise UnreadableInvoice(f"{name} is {text[:40]!r}, not a number.")
+        return Decimal(text)
 
     def minor(self, path: str, currency: str) -> int:
         value = self.number(path, "0").scaleb(exponent(currency))
@@ -215,12 +215,12 @@ def _of_ubl(root: etree._Element, *, is_credit_note: bool) -> Terms:
 
 
 def _ubl_line(line: _Node, currency: str) -> Line:
-    quantity = line.one("cbc:InvoicedQuantity") or line.one("cbc:CreditedQuantity")
+    name = "cbc:InvoicedQuantity" if line.one("cbc:InvoicedQuantity") else "cbc:CreditedQuantity"
     item, category = line.one("cac:Item"), line.one("cac:Item/cac:ClassifiedTaxCategory")
     return Line(
         description=_description(item.text("cbc:Name"), item.text("cbc:Description")),
-        quantity=_number_of(quantity),
-        unit=quantity.attribute("unitCode"),
+        quantity=line.number(name, "1"),
+        unit=line.one(name).attribute("unitCode"),
         price=line.number("cac:Price/cbc:PriceAmount", "0"),
         price_for=line.number("cac:Price/cbc:BaseQuantity", "1"),
         net_minor=line.minor("cbc:LineExtensionAmount", currency),
@@ -337,14 +337,14 @@ def _of_cii(root: etree._Element) -> Terms:
 def _cii_line(line: _Node, currency: str) -> Line:
     product = line.one("ram:SpecifiedTradeProduct")
     price = line.one("ram:SpecifiedLineTradeAgreement/ram:NetPriceProductTradePrice")
-    quantity = line.one("ram:SpecifiedLineTradeDelivery/ram:BilledQuantity")
+    quantity = "ram:SpecifiedLineTradeDelivery/ram:BilledQuantity"
     settlement = line.one("ram:SpecifiedLineTradeSettlement")
     tax = settlement.one("ram:ApplicableTradeTax")
     summation = settlement.one("ram:SpecifiedTradeSettlementLineMonetarySummation")
     return Line(
         description=_description(product.text("ram:Name"), product.text("ram:Description")),
-        quantity=_number_of(quantity),
-        unit=quantity.attribute("unitCode"),
+        quantity=line.number(quantity, "1"),
+        unit=line.one(quantity).attribute("unitCode"),
         price=price.number("ram:ChargeAmount", "0"),
         price_for=price.number("ram:BasisQuantity", "1"),
         net_minor=summation.minor("ram:LineTotalAmount", currency),
@@ -411,13 +411,6 @@ def _cii_payment(settlement: _Node) -> Payment:
     )  # fmt: skip
 
 
-def _number_of(node: _Node) -> Decimal:
-    try:
-        return Decimal(node.text())
-    except InvalidOperation:
-        raise UnreadableInvoice(f"The quantity {node.text()[:40]!r} is not a number.") from None
-
-
 def _tax(row: _Node, currency: str, paths: tuple[str, ...]) -> Tax:
     category, rate, taxable, tax, reason, code = paths
     return Tax(
@@ -430,7 +423,7 @@ def _seller_tax(document: _Node, currency: str, path: str) -> Money | None:
     """The total of the tax in the currency of the seller's tax office (BT-111)."""
     for amount in document.all(path) if currency else ():
         if amount.attribute("currencyID") == currency:
-            return Money.parse(amount.text(), _currency(currency))
+            return Money(amount.minor("", _currency(currency)), currency)
     return None
 
 

@@ -436,13 +436,16 @@ def _seller(seller: Mapping[str, Any]) -> Party:
 
 
 def _buyer(buyer: Mapping[str, Any]) -> Party:
+    """A number that names no country, such as an EIN, is none of VAT: it stands for that of a register."""
     sold_to: Mapping[str, str] = buyer.get("sold_to") or {}
     attention = _one_line(sold_to.get("attention", ""))
     name = _one_line(sold_to.get("company", ""))
     numbers = _numbers(buyer)
+    vat, company = _compact(numbers.get("vat", "")), numbers.get("company", "")
+    if not vat[:2].isalpha():
+        vat, company = "", company or numbers.get("vat", "")
     return Party(
-        name or attention, _address(sold_to), _compact(numbers.get("vat", "")), "",
-        _company(sold_to.get("country", ""), numbers.get("company", "")), _endpoint(buyer),
+        name or attention, _address(sold_to), vat, "", _company(sold_to.get("country", ""), company), _endpoint(buyer),
         Contact(attention if name else ""),
     )  # fmt: skip
 
