@@ -37,7 +37,7 @@ class ImportCommand(BaseCommand):
         return super().create_parser(prog_name, subcommand, **options)
 
     def add_arguments(self, parser: CommandParser) -> None:
-        parser.add_argument("file", type=Path, help="the CSV file")
+        parser.add_argument("file", type=Path, help="the file")
         parser.add_argument("--dry-run", action="store_true", help="do everything, say what would happen, undo it")
         parser.add_argument("--decimal", choices=DECIMAL_MARKS, help="how numbers are written, where it is unclear")
         parser.add_argument("--dates", choices=DATE_ORDERS, help="how dates are written, where it is unclear")
