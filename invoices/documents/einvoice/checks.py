@@ -7,9 +7,10 @@ made and written; tests hold both against the official rules.
 
 import re
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from datetime import date
 from decimal import ROUND_HALF_UP, Decimal
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from django.db import models
 from django.utils.translation import gettext as _
@@ -26,9 +27,19 @@ from invoices.documents.einvoice.codes import (
     UNKNOWN_CURRENCIES,
 )
 from invoices.documents.einvoice.identifiers import EMAIL, is_of_scheme
-from invoices.documents.einvoice.terms import Address, Format, Means, Party, Terms
+from invoices.documents.einvoice.terms import (
+    Address,
+    Format,
+    Line,
+    Means,
+    Party,
+    Terms,
+    buyer_of,
+    seller_of,
+)
 from invoices.money import Money, exponent
-from invoices.tax import NEEDS_VAT_NUMBER, WITH_REASON, TaxCategory
+from invoices.tax import NEEDS_VAT_NUMBER, WITH_REASON, Tax, TaxCategory
+from invoices.units import ONE
 
 
 class About(models.TextChoices):
@@ -91,6 +102,20 @@ def missing(terms: Terms, form: Format, *, checks: Sequence[Check] | None = None
         if form in check.formats
         for text in check.finds(terms, form)
     ]
+
+
+def missing_of_parties(
+    seller: Mapping[str, Any], buyer: Mapping[str, Any], form: Format, *, po_number: str = ""
+) -> list[Fault]:
+    """What of seller and buyer, each as an invoice would keep it, a taxed invoice of that format lacks; for the pages
+    where they are edited."""
+    line = Line("1", Decimal(1), ONE, Decimal(1), 100, TaxCategory.STANDARD, Decimal(20))
+    tax = Tax(TaxCategory.STANDARD, Decimal(20), 100, 20)
+    terms = Terms(
+        "1", date(2026, 1, 1), "EUR", seller_of(seller), buyer_of(buyer), [line], [tax],
+        buyer_reference=str(buyer.get("reference", "")), order_reference=po_number,
+    )  # fmt: skip
+    return [fault for fault in missing(terms, form) if fault.about != About.DOCUMENT]
 
 
 def _is_german(terms: Terms, form: Format) -> bool:

@@ -317,8 +317,8 @@ def _common(document: Invoice | CreditNote, rows: Iterable[TaxRow]) -> dict[str,
         taxes = [_tax(row.as_tax) for row in rows]
     categories = {tax.category for tax in taxes}
     buyer = document.buyer
-    seller = _seller(document.seller)
-    bought = _buyer(buyer)
+    seller = seller_of(document.seller)
+    bought = buyer_of(buyer)
     if TaxCategory.OUTSIDE in categories:  # which shows no VAT number (BR-O-02 to 04)
         seller, bought = _without_vat(seller), _without_vat(bought)
     return {
@@ -419,8 +419,8 @@ def _payment(invoice: Invoice, collected_by: Card | Mandate | None) -> Payment:
     return Payment(Means.SEPA_TRANSFER if is_sepa else Means.TRANSFER, reference, account)
 
 
-def _seller(seller: Mapping[str, Any]) -> Party:
-    """An e-mail address is an endpoint where there is no other, though not one of Peppol."""
+def seller_of(seller: Mapping[str, Any]) -> Party:
+    """As an invoice keeps it. An e-mail address is an endpoint where there is no other, though not one of Peppol."""
     country = seller.get("country", "")
     numbers = _numbers(seller)
     vat, national = _compact(numbers.get("vat", "")), _one_line(numbers.get("national", ""))
@@ -435,8 +435,9 @@ def _seller(seller: Mapping[str, Any]) -> Party:
     )  # fmt: skip
 
 
-def _buyer(buyer: Mapping[str, Any]) -> Party:
-    """A number that names no country, such as an EIN, is none of VAT: it stands for that of a register."""
+def buyer_of(buyer: Mapping[str, Any]) -> Party:
+    """As an invoice keeps it. A number that names no country, such as an EIN, is none of VAT: it stands for that of a
+    register."""
     sold_to: Mapping[str, str] = buyer.get("sold_to") or {}
     attention = _one_line(sold_to.get("attention", ""))
     name = _one_line(sold_to.get("company", ""))

@@ -8,7 +8,7 @@ from typing import NamedTuple
 import pytest
 from django.utils.translation import override
 
-from invoices.documents.einvoice.checks import CHECKS, About, Fault, missing
+from invoices.documents.einvoice.checks import CHECKS, About, Fault, missing, missing_of_parties
 from invoices.documents.einvoice.terms import (
     Account,
     Allowance,
@@ -23,6 +23,7 @@ from invoices.documents.einvoice.terms import (
 from invoices.tax import Tax
 from tests.invoices.einvoice.documents import BUYER, SELLER, document, line
 from tests.invoices.einvoice.judge import judged, written
+from tests.invoices.einvoice.samples import SELLERS, buyer_json
 
 UBL, XRECHNUNG, FACTURX, EN16931 = Format.UBL, Format.XRECHNUNG, Format.FACTURX, Format.EN16931
 GOOD = document(line())
@@ -178,3 +179,11 @@ def test_a_fault_says_what_to_do_and_where():
         "Van de verkoper ontbreekt: telefoonnummer. Voeg dit toe bij de verkoper in de beheerpagina's.",
         "Van de koper ontbreekt: endpoint-id. Voeg dit toe onder Eigenschappen.",
     ]
+
+
+def test_what_seller_and_buyer_lack_is_known_before_there_is_an_invoice():
+    found = missing_of_parties(SELLERS["NL"], buyer_json("DE", reference="", endpoint={}), UBL)
+    assert {fault.check for fault in found} == {"reference", "buyer_endpoint"}
+    assert missing_of_parties(SELLERS["NL"], buyer_json("DE", reference=""), UBL, po_number="PO-1") == []
+    assert missing_of_parties({}, {}, Format.PDF) == []
+    assert {fault.about for fault in missing_of_parties({}, {}, XRECHNUNG)} == {About.SELLER, About.BUYER}
