@@ -8,7 +8,8 @@ from typing import NamedTuple
 import pytest
 from django.utils.translation import override
 
-from invoices.documents.einvoice.checks import CHECKS, About, Fault, missing, missing_of_parties
+from invoices.documents.einvoice.checks import CHECKS, missing, missing_of_parties
+from invoices.documents.einvoice.faults import About, Fault
 from invoices.documents.einvoice.terms import (
     Account,
     Allowance,

@@ -9,7 +9,8 @@ from lxml import etree
 
 from billing_portal.core.iso_codes import countries
 from invoices.documents.einvoice import codes
-from invoices.documents.einvoice.checks import NO_COUNTRY, missing
+from invoices.documents.einvoice.checks import missing
+from invoices.documents.einvoice.party_checks import NO_COUNTRY
 from invoices.documents.einvoice.terms import Format, Terms, terms_of
 from invoices.money import Money, currencies_by_exponent
 from invoices.tax import Tax
