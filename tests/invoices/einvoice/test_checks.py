@@ -64,6 +64,7 @@ def dutch_buyer(**fields) -> Terms:
     return buyer(address=replace(SELLER.address, **fields), vat="NL000000001B64")
 
 
+FRANCE = replace(SELLER.address, country="FR")
 EXEMPT = document(line(category="E", rate="0"))
 ROUND = Period(date(2026, 10, 5), date(2026, 10, 1))
 CASES = [
@@ -95,6 +96,10 @@ CASES = [
     Case("seller_contact", XRECHNUNG, seller(contact=replace(SELLER.contact, name="")), "BR-DE-5"),
     Case("seller_contact", XRECHNUNG, seller(contact=replace(SELLER.contact, phone="")), "BR-DE-6"),
     Case("seller_contact", XRECHNUNG, seller(contact=replace(SELLER.contact, email="")), "BR-DE-7"),
+    Case(
+        "french_notes", FACTURX, replace(seller(buyer_at(country="FR"), address=FRANCE)), "",
+        "The rules of the French tax office are a file of their own: test_france.py.",
+    ),
     Case("seller_company_number", UBL, seller(company=Identifier("1234")), "NL-R-003"),
     Case("buyer_company_number", UBL, buyer(company=Identifier("0403019262", "0208")), "PEPPOL-COMMON-R043"),
     Case("seller_endpoint", UBL, seller(endpoint=Identifier("")), "PEPPOL-EN16931-R020"),
@@ -186,5 +191,6 @@ def test_what_seller_and_buyer_lack_is_known_before_there_is_an_invoice():
     found = missing_of_parties(SELLERS["NL"], buyer_json("DE", reference="", endpoint={}), UBL)
     assert {fault.check for fault in found} == {"reference", "buyer_endpoint"}
     assert missing_of_parties(SELLERS["NL"], buyer_json("DE", reference=""), UBL, po_number="PO-1") == []
+    assert missing_of_parties(SELLERS["FR"], buyer_json("FR"), FACTURX) == []
     assert missing_of_parties({}, {}, Format.PDF) == []
     assert {fault.about for fault in missing_of_parties({}, {}, XRECHNUNG)} == {About.SELLER, About.BUYER}
