@@ -11,8 +11,9 @@ from accounts.access import Access, fresh
 from accounts.models import BillingProfile
 from accounts.models.sellers import validate_endpoint
 from accounts.roles import Permission
-from invoices.documents.einvoice.checks import About, Fault, missing
-from invoices.documents.einvoice.terms import Format, terms_of_parties
+from invoices.documents.einvoice.checks import missing_of_parties
+from invoices.documents.einvoice.faults import About, Fault
+from invoices.documents.einvoice.terms import Format
 
 CHOSEN = ("invoice_format", "document_language", "buyer_reference", "endpoint_scheme", "endpoint_id")
 
@@ -31,10 +32,8 @@ def lacking(profile: BillingProfile) -> list[Fault]:
     form = Format(profile.invoice_format)
     if form == Format.PDF:
         return []
-    terms = terms_of_parties(
-        profile.account.seller.as_printed(), profile.as_buyer(), currency=profile.currency, po_number=profile.po_number
-    )
-    return [fault for fault in missing(terms, form) if fault.about != About.DOCUMENT]
+    seller, buyer = profile.account.seller.as_printed(), profile.as_buyer()
+    return missing_of_parties(seller, buyer, form, po_number=profile.po_number)
 
 
 @transaction.atomic

@@ -39,6 +39,7 @@ def missing_of_parties(
     tax = Tax(TaxCategory.STANDARD, Decimal(20), 100, 20)
     terms = Terms(
         "1", date(2026, 1, 1), "EUR", seller_of(seller), buyer_of(buyer), [line], [tax],
-        note=str((seller.get("notes") or {}).get("fr", "")), buyer_reference=str(buyer.get("reference", "")), order_reference=po_number,
+        note=str((seller.get("notes") or {}).get("fr", "")), buyer_reference=str(buyer.get("reference", "")),
+        order_reference=po_number,
     )  # fmt: skip
     return [fault for fault in missing(terms, form) if fault.about != About.DOCUMENT]

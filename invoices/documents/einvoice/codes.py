@@ -53,8 +53,8 @@ SEPA = _words(
     " SI SK SM VA"
 )
 
-# What French law wants on every invoice (Code de commerce, L441-9), by a word of it, with the code of the subject of the
-# note (UNTDID 4451): the fixed sum for recovery costs, penalties for late payment, discount for early payment.
+# What French law wants on every invoice (Code de commerce, L441-9), by a word of it, with the code of the subject of
+# the note (UNTDID 4451): the fixed sum for recovery costs, penalties for late payment, discount for early payment.
 FRENCH_NOTES = {"recouvrement": "PMT", "pénalités": "PMD", "escompte": "AAB"}
 
 # In use by ISO 4217, and not in all lists of the rules (BR-CL-03).

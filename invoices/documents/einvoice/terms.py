@@ -274,16 +274,6 @@ def terms_of(invoice: Invoice, *, collected_by: Card | Mandate | None = None) ->
         )
 
 
-def terms_of_parties(
-    seller: Mapping[str, Any], buyer: Mapping[str, Any], *, currency: str, po_number: str = ""
-) -> Terms:
-    """What is known of an invoice before there is one: who sells and who buys, as documents keep them. For checks."""
-    return Terms(
-        number="1", issued_on=date(2000, 1, 1), currency=currency, seller=_seller(seller), buyer=_buyer(buyer),
-        lines=(), taxes=(), buyer_reference=_one_line(buyer.get("reference", "")), order_reference=_one_line(po_number),
-    )  # fmt: skip
-
-
 def terms_of_note(note: CreditNote) -> Terms:
     """The terms of a credit note. Needs ``invoice`` loaded; two queries."""
     invoice = note.invoice
