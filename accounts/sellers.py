@@ -8,10 +8,10 @@ from accounts.models import Seller
 
 
 def sender_of(context: dict[str, Any]) -> dict[str, Any]:
-    """The seller whom a mail's context names by its code (``seller_code``), or the first: ``name``, ``email`` and the
-    lines of its ``address``. Before there is one, the portal itself. One query."""
+    """The seller of the billing account that a mail's context names by its key (``account``), or the first: ``name``,
+    ``email`` and the lines of its ``address``. Before there is one, the portal itself. One query."""
     sellers = Seller.objects.order_by("pk")
-    seller = sellers.filter(code=context["seller_code"]).first() if "seller_code" in context else sellers.first()
+    seller = sellers.filter(accounts=context["account"]).first() if "account" in context else sellers.first()
     if seller is None:
         return {"name": _("Billing portal"), "email": "", "address": []}
     return {"name": seller.company, "email": seller.email, "address": seller.address_lines[1:]}

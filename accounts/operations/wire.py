@@ -120,6 +120,7 @@ def decide_wire_request(*, access: Access, request_id: int, approve: bool, answe
     _record(access, at, f"wire.{status.value}", profile, reason=answer.strip())
     context = {
         "profile": profile.name,
+        "account": profile.account_id,
         "is_approved": approve,
         "answer": request.answer,
         "url": settings.PUBLIC_URL + reverse("accounts:wire_request", args=[profile.code]),

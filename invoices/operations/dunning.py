@@ -138,6 +138,7 @@ def _mail_reminder(profile: BillingProfile, invoices: list[Invoice], today: date
     remittance = current_remittance(profile.account.seller_id, profile.currency, today) if shows_transfer else None
     context = {
         "profile": profile.name,
+        "account": profile.account_id,
         "currency": profile.currency,
         "total_minor": sum(invoice.amount_due_minor for invoice in invoices),
         "is_past_due": any(invoice.due_on is not None and invoice.due_on < today for invoice in invoices),
@@ -246,6 +247,7 @@ def _change(profile: BillingProfile, new: BillingProfile.Status, *, oldest_on: d
     disabled_on = oldest_on + timedelta(days=settings.DISABLE_AFTER_DAYS) if oldest_on else None
     context = {
         "profile": profile.name,
+        "account": profile.account_id,
         "status": new.value,
         "currency": profile.currency,
         **_past_due(profile, today),

@@ -141,6 +141,7 @@ def card_context(method: PaymentMethod) -> dict[str, Any]:
         "brand": method.brand,
         "last_four": method.last_four,
         "profile": method.profile.name,
+        "account": method.profile.account_id,
         "url": _url("payments:methods", method.profile.code),
     }
 
@@ -183,6 +184,7 @@ def payment_context(payment: Payment, invoices: Sequence[Invoice], at: datetime)
         "invoices": [str(invoice) for invoice in invoices],
         "method": payment.method_on_record,
         "profile": payment.profile.name,
+        "account": payment.profile.account_id,
         "decline_code": payment.decline_code,
         "at": at.isoformat(),
         "url": _url("payments:detail", payment.profile.code, payment.reference),
@@ -228,6 +230,7 @@ def invoice_context(invoice: Invoice) -> dict[str, Any]:
         "currency": invoice.currency,
         "due_on": invoice.due_on.isoformat() if invoice.due_on else "",
         "profile": invoice.profile.name,
+        "account": invoice.profile.account_id,
         "url": _url("payments:pay", invoice.profile.code, str(invoice)),
         "methods_url": _url("payments:methods", invoice.profile.code),
         "by_card": reason_not_by_card(invoice.profile, invoice.amount_due) is None,
@@ -390,6 +393,7 @@ def _statement_context(statement: Statement) -> dict[str, Any]:
     lines = statement.lines[-MAX_STATEMENT_LINES:]
     return {
         "profile": statement.profile.name,
+        "account": statement.profile.account_id,
         "statement": statement.profile.pk,
         "currency": statement.currency,
         "first_on": statement.first_on.isoformat(),

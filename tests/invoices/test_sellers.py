@@ -1,13 +1,16 @@
 """The companies that send the invoices: what staff may enter, and what lacks before something can be issued."""
 
 import pytest
+from django.core import mail
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.db import DatabaseError, transaction
 
 from accounts.access import system_access
 from accounts.models import BillingProfile, Seller, SellerLogo
+from billing_portal.core.mail import send_due
 from invoices.models import Invoice
 from invoices.operations.issuing import CannotIssue, issue
+from payments.operations.notifications import announce_due
 from tests.factories import (
     NOW,
     TODAY,
@@ -163,3 +166,20 @@ def test_the_name_of_a_number_is_that_of_its_country(client):
     page = client.get(f"/profiles/{profile.code}/invoices/{invoice.number}/").text
     assert "<dt>KvK</dt><dd>00000000</dd>" in page
     assert invoice.buyer["numbers"] == [{"kind": "company", "value": "00000000"}]
+
+
+def test_a_mail_is_signed_by_the_seller_of_its_customer(profile):
+    other = SellerFactory(
+        code="DE", company="Example Cloud GmbH", email="rechnung@example.com", invoice_prefix="DE-",
+        credit_note_prefix="DEC-",
+    )  # fmt: skip
+    theirs = BillingProfileFactory(account=BillingAccountFactory(seller=other))
+    for place in (profile, theirs):
+        member(place, "invoice_manager")
+        issued(place)
+    announce_due(at=NOW, limit=10)
+    send_due(at=NOW)
+    first, second = mail.outbox
+    assert (first.reply_to, second.reply_to) == (["billing@example.com"], ["rechnung@example.com"])
+    assert "Example Cloud GmbH" in second.body
+    assert "Example Cloud B.V." not in second.body

@@ -23,6 +23,7 @@ EXCUSED = {
     "accounts_user_user_permissions": "Rights of staff.",
     "accounts_emailchange": "An address counts once its mailbox has answered.",
     "accounts_roleassignment": "Who may pay; a payment is money all the same.",
+    "invoices_delivery": "How a document travelled; what it says is kept, and fingerprinted, elsewhere.",
     "core_jobrun": "What a pass through the jobs did, for staff to read.",
 }
 
