@@ -221,7 +221,8 @@ CRISPY_FAIL_SILENTLY = False
 LANGUAGE_CODE = "en"
 LANGUAGES = [("en", _("English")), ("nl", _("Dutch"))]
 LANGUAGE_COOKIE_NAME = "language"
-LOCALE_PATHS = [BASE_DIR / "locale", BASE_DIR / "locale/packages"]  # the first that knows a text translates it
+# The first that knows a text translates it. Documents alone are in German and French too; no page is offered in them.
+LOCALE_PATHS = [BASE_DIR / "locale", BASE_DIR / "locale/packages", BASE_DIR / "locale/documents"]
 FORMAT_MODULE_PATH = "billing_portal.formats"
 TIME_ZONE = env.time_zone("TIME_ZONE", "Europe/Amsterdam")
 USE_TZ = True

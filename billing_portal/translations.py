@@ -11,6 +11,9 @@ from babel.messages.mofile import write_mo
 from babel.messages.pofile import read_po, write_po
 from django.utils.translation.template import templatize
 
+# Documents are in more languages than pages: what these say is in the catalogues of locale/documents as well.
+DOCUMENTS = ("invoices/documents", "payments/documents", "invoices/units.py")
+NOT_PRINTED = ("invoices/documents/typesetting.py",)
 PACKAGES = ("billing_portal", "accounts", "invoices", "payments")
 DOMAIN = "django"
 # What a call looks like: the positions of the text, of its plural, and of its context.
@@ -23,7 +26,8 @@ CALLS: dict[str, tuple[int | tuple[int, str], ...] | None] = {
 
 
 def catalogue_paths(locale: Path) -> list[Path]:
-    """The catalogues of our own texts; ``packages/`` beside them has better words for texts of installed packages."""
+    """The catalogues of our own texts; ``packages/`` beside them has better words for texts of installed packages, and
+    ``documents/`` the further languages of documents."""
     return sorted(locale.glob(f"*/LC_MESSAGES/{DOMAIN}.po"))
 
 
@@ -54,6 +58,20 @@ def collect(base: Path) -> Catalog:
                                                      strip_comment_tags=True):  # fmt: skip
             catalogue.add(text, None, [(name, line)], auto_comments=comments, context=context)
     return catalogue
+
+
+def of_documents(collected: Catalog) -> Catalog:
+    """The texts that invoices, credit notes, receipts and statements may print."""
+    catalogue = Catalog(project="Billing portal", charset="utf-8")
+    for message in collected:
+        places = [place for place in message.locations if _is_printed(place[0])]
+        if message.id and places:
+            catalogue.add(message.id, None, places, auto_comments=message.auto_comments, context=message.context)
+    return catalogue
+
+
+def _is_printed(name: str) -> bool:
+    return (name in DOCUMENTS or name.rpartition("/")[0] in DOCUMENTS) and name not in NOT_PRINTED
 
 
 def update(locale: Path, collected: Catalog) -> list[Path]:

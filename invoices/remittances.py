@@ -64,7 +64,8 @@ class Remittance(NamedTuple):
 
     @property
     def grouped_iban(self) -> str:
-        return in_fours(self.iban)
+        """An IBAN as it is typed over; another account number as its bank writes it."""
+        return in_fours(self.iban) if iban.is_valid(self.iban) else self.iban
 
 
 class Remittances:

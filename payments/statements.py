@@ -12,10 +12,7 @@ from dataclasses import dataclass, field
 from datetime import date, datetime
 from typing import Any
 
-from django.utils.translation import get_language
-
 from accounts.models import BillingProfile
-from billing_portal.core.postal_addresses import address_lines
 from billing_portal.core.time_zones import seller_day
 from invoices.journal import last_closed_day
 from invoices.ledger import RECEIVABLE
@@ -30,8 +27,8 @@ class Heading:
     """What stands above a statement: as when it was first handed out, if its days had ended then."""
 
     name: str
-    bill_to: list[str]
-    seller: dict[str, str]
+    bill_to: dict[str, str]
+    seller: dict[str, Any]
     currency: str
     made_on: date
     made_at: datetime
@@ -105,8 +102,8 @@ def statement_of(profile: BillingProfile, first_on: date, last_on: date) -> Stat
 
 
 def heading_of(statement: Statement, *, at: datetime) -> Heading:
-    """The heading of a statement that is handed out now, in the language that is active. Once its days have ended, it
-    is kept with what it comes to: printed again in ten years, the statement is the same, byte for byte."""
+    """The heading of a statement that is handed out now. Once its days have ended, it is kept with what it
+    comes to: printed again in ten years, the statement is the same, byte for byte."""
     profile = statement.profile
     heading: dict[str, Any] = {
         "name": profile.name,
@@ -122,6 +119,7 @@ def heading_of(statement: Statement, *, at: datetime) -> Heading:
         facts = {"heading": heading, "created_at": at, **balances}
         kept, _created = KeptStatement.objects.get_or_create(**days, defaults=facts)
         heading, made_at = kept.heading, kept.created_at
-    own = address_lines(heading["bill_to"], get_language() or "en")
-    made_on = date.fromisoformat(heading["made_on"])
-    return Heading(heading["name"], own, heading["seller"], heading["currency"], made_on, made_at, is_final)
+    return Heading(
+        heading["name"], heading["bill_to"], heading["seller"], heading["currency"],
+        date.fromisoformat(heading["made_on"]), made_at, is_final,
+    )  # fmt: skip

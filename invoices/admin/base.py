@@ -13,7 +13,7 @@ from django.utils.translation import gettext_lazy as _
 
 from accounts.admin.base import ReadOnlyInline
 from invoices.documents.figures import quantity
-from invoices.documents.invoice import tax_label
+from invoices.documents.taxes import tax_label
 from invoices.money import Money
 
 

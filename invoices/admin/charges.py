@@ -23,7 +23,7 @@ from invoices.admin import base
 from invoices.admin.base import decimal_column, money_column
 from invoices.documents import figures
 from invoices.documents.figures import unit_price
-from invoices.documents.invoice import tax_text
+from invoices.documents.taxes import tax_text
 from invoices.models import Charge, PeriodClosing, TaxRate
 from invoices.models.charges import UNBILLED
 from invoices.operations.charges import CannotCharge, record_charge, remove_charge

@@ -32,7 +32,7 @@ from invoices.admin.credit_notes import credit_note_view
 from invoices.admin.documents import LABEL, PREVIEW, document_urls
 from invoices.admin.lines import InvoiceTaxesInline, LinesInline, may_change
 from invoices.admin.write_offs import WRITING_OFF
-from invoices.documents.invoice import seller_tax_text
+from invoices.documents.taxes import seller_tax_text
 from invoices.models import Invoice
 from invoices.money import Money
 from invoices.numbering import named

@@ -15,7 +15,7 @@ from accounts.admin.base import NamedFormSet, PortalInline
 from accounts.models import InvoiceSection
 from invoices.admin.base import TaxesInline, decimal_column, money_column
 from invoices.documents.figures import unit_price
-from invoices.documents.invoice import tax_text
+from invoices.documents.taxes import tax_text
 from invoices.models import Invoice, InvoiceLine, InvoiceTax, TaxRate
 from invoices.operations.issuing import CannotIssue, compute_sums
 from invoices.states import InvoiceStatus

@@ -7,7 +7,8 @@ from typing import Any
 from django.utils.translation import gettext as _
 
 from invoices.documents.figures import day, figure
-from invoices.documents.invoice import frame, parties, seller_tax_text, sum_row, tax_summary, tax_text
+from invoices.documents.letterhead import carry_words, frame, parties, sum_row
+from invoices.documents.taxes import seller_tax_text, tax_summary, tax_text
 from invoices.documents.typesetting import typeset
 from invoices.models import CreditNote
 from invoices.money import Money
@@ -16,14 +17,18 @@ TEMPLATE = Path(__file__).with_name("credit_note.typ")
 
 
 def credit_note_pdf(note: CreditNote, *, at: datetime) -> bytes:
-    """Needs ``invoice`` loaded; reads the lines in one query. Never call it inside a transaction."""
+    """Needs ``invoice`` loaded; reads the lines in one query. Never call it inside a transaction. Raises
+    MissingGlyphs."""
     return typeset(TEMPLATE, credit_note_data(note), at=at)
 
 
 def credit_note_data(note: CreditNote) -> dict[str, Any]:
+    """What the template prints."""
     title = _("Credit note %(number)s") % {"number": note.number}
     return {
-        **frame(title, kind=_("Credit note"), number=note.number, seller=note.seller),
+        **frame(
+            title, kind=_("Credit note"), number=note.number, seller=note.seller, buyer=note.buyer["bill_to"],
+        ),
         "parties": parties(note.buyer),
         "amount": {
             "label": _("Amount credited"),
@@ -35,7 +40,7 @@ def credit_note_data(note: CreditNote) -> dict[str, Any]:
         "lines": _lines(note),
         "tax": tax_summary(note, seller_tax_text(note.invoice, note.seller_tax_minor)),
         "follows": {"title": _("What follows from it"), "sentences": _follows(note)},
-    }
+    }  # fmt: skip
 
 
 def _summary(note: CreditNote) -> list[tuple[str, str]]:
@@ -45,8 +50,9 @@ def _summary(note: CreditNote) -> list[tuple[str, str]]:
         (_("Date"), day(note.issued_on)),
         (_("Corrects invoice"), _("%(number)s of %(day)s") % {"number": invoice, "day": day(invoice.issued_on)}),
         (_("Reason"), note.reason),
+        (_("Your reference"), note.buyer["reference"]),
         (_("PO number"), invoice.po_number),
-        (_("Billing profile"), note.buyer.get("profile", "")),
+        (_("Billing profile"), note.buyer["profile"]),
     ]
     return [row for row in rows if row[1]]
 
@@ -60,16 +66,19 @@ def _sums(note: CreditNote) -> list[dict[str, Any]]:
 
 
 def _lines(note: CreditNote) -> dict[str, Any]:
-    rows = []
+    rows, running_minor = [], 0
     for part in note.lines.select_related("line").order_by("position", "pk"):
+        running_minor += part.amount_minor
         rate = tax_text(part.line.tax_category, part.line.tax_rate)
-        rows.append([part.line.description, rate, figure(Money(part.amount_minor, note.currency))])
+        amounts = (figure(Money(minor, note.currency)) for minor in (part.amount_minor, running_minor))
+        rows.append([part.line.description, rate, *amounts])
     return {
         "title": _("Credited lines"),
         "note": _("Amounts in %(currency)s.") % {"currency": note.currency},
         "head": [_("Description"), _("Tax rate"), _("Amount")],
-        "rows": rows,
-        "total": [_("Total, without tax"), "", figure(Money(note.charges_minor, note.currency))],
+        "groups": [{"name": "", "rows": rows, "label": "", "total": None}] if rows else [],
+        "total": [_("Total, without tax"), figure(Money(note.charges_minor, note.currency))],
+        "carry": carry_words(len(rows)),
     }
 
 

@@ -5,8 +5,8 @@ from datetime import date
 from decimal import Decimal
 
 from babel import Locale
+from babel.dates import format_date
 from babel.numbers import NumberPattern
-from django.utils.formats import date_format
 from django.utils.translation import get_language
 
 from invoices.money import Money, exponent
@@ -15,7 +15,17 @@ from invoices.units import unit_name
 
 def day(value: date | None) -> str:
     """``5 October 2026``; the month in letters, because 5/10 means two things. Empty for none."""
-    return date_format(value, "j F Y") if value is not None else ""
+    return _day(value, "MMMM")
+
+
+def short_day(value: date | None) -> str:
+    """``5 Oct 2026``, for a column."""
+    return _day(value, "MMM")
+
+
+def _day(value: date | None, month: str) -> str:
+    pattern = f"d. {month} y" if _locale().language == "de" else f"d {month} y"
+    return format_date(value, pattern, locale=_locale()) if value is not None else ""
 
 
 def figure(money: Money) -> str:

@@ -45,12 +45,9 @@ class Attachment(NamedTuple):
     description: str
 
 
-def typeset(
-    template: Path, data: Mapping[str, Any], *, at: datetime, attachment: Attachment | None = None, logo: bytes = b""
-) -> bytes:
-    """The document as a PDF. ``template`` lies inside the project; ``at`` is the file's time of making; ``logo`` is an
-    SVG or PNG file. Never call it inside a transaction. Raises MissingGlyphs; typst.TypstError when the template is
-    wrong."""
+def typeset(template: Path, data: Mapping[str, Any], *, at: datetime, attachment: Attachment | None = None) -> bytes:
+    """The document as a PDF. ``template`` lies inside the project; ``at`` is the file's time of making. Never call it
+    inside a transaction. Raises MissingGlyphs; typst.TypstError when the template is wrong."""
     for text in _texts(data):
         if letters := unprintable(text):
             words = _("Our documents cannot print %(letters)s in “%(text)s”. Correct it, then make the document again.")
@@ -59,9 +56,6 @@ def typeset(
     inputs = {"data": json.dumps(data, ensure_ascii=False)}
     if attachment is not None:
         inputs["attachment"] = json.dumps(attachment._asdict(), ensure_ascii=False)
-    if logo:
-        is_svg = not logo.startswith(b"\x89PNG")
-        inputs["logo"] = json.dumps({"format": "svg" if is_svg else "png", "bytes": list(logo)})
     with _one_at_a_time:
         try:
             return _compile(template, inputs, at)

@@ -23,7 +23,7 @@ from accounts.models import BillingAccount
 from accounts.roles import Permission
 from billing_portal.core.postal_addresses import address_lines
 from invoices.documents.figures import counted
-from invoices.documents.invoice import seller_tax_text, tax_label, tax_text
+from invoices.documents.taxes import seller_tax_text, tax_label, tax_text
 from invoices.models import CreditNote, Invoice, InvoiceLine
 from invoices.money import Money, currency_pattern, exponent
 from invoices.operations.document_archive import WITH_XML, format_of

@@ -20,7 +20,7 @@ from accounts.decorators import profile_view
 from accounts.models import InvoiceSection
 from accounts.roles import Permission
 from billing_portal.core.paging import Sort, in_pages, page_of
-from invoices.documents.invoice import tax_text
+from invoices.documents.taxes import tax_text
 from invoices.forms import SORTS, STATUSES, Filters, Period
 from invoices.models import Invoice
 from invoices.money import Money

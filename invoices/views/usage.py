@@ -13,7 +13,7 @@ from accounts.access import Access
 from accounts.decorators import profile_of, profile_view
 from accounts.roles import Permission
 from billing_portal.core.paging import Sort, in_pages
-from invoices.documents.invoice import tax_text
+from invoices.documents.taxes import tax_text
 from invoices.models import Invoice
 from invoices.operations.closing import SAME
 from invoices.units import unit_name

@@ -5,12 +5,11 @@ from pathlib import Path
 from typing import Any
 
 from django.utils import timezone
-from django.utils.translation import get_language
 from django.utils.translation import gettext as _
 
 from billing_portal.core.postal_addresses import address_lines
 from invoices.documents.figures import day, figure
-from invoices.documents.invoice import frame
+from invoices.documents.letterhead import frame, language
 from invoices.documents.typesetting import typeset
 from payments.models import Payment, PaymentAllocation
 from payments.states import DisputeStatus, RefundStatus
@@ -31,8 +30,11 @@ def receipt_data(payment: Payment) -> dict[str, Any]:
     buyer = invoices[0].buyer["bill_to"] if invoices else payment.profile.address_parts
     title = _("Payment receipt %(reference)s") % {"reference": payment.reference}
     return {
-        **frame(title, kind=_("Payment receipt"), number=payment.reference, seller=seller, status=_status(payment)),
-        "parties": [{"label": _("Received from"), "lines": address_lines(buyer, get_language() or "en")}],
+        **frame(
+            title, kind=_("Payment receipt"), number=payment.reference, seller=seller, buyer=buyer,
+            status=_status(payment),
+        ),
+        "parties": [{"label": _("Received from"), "lines": address_lines(buyer, language())}],
         "amount": {"label": _("Amount received"), "value": payment.amount.format(), "note": day(_received_on(payment))},
         "summary": {"title": _("Payment"), "rows": _summary(payment)},
         "paid": {
@@ -43,7 +45,7 @@ def receipt_data(payment: Payment) -> dict[str, Any]:
             "total": [_("Total"), figure(payment.amount)],
         },
         "refunds": _refunds(payment),
-    }
+    }  # fmt: skip
 
 
 def _received_on(payment: Payment) -> Any:

@@ -7,8 +7,9 @@ from typing import Any
 
 from django.utils.translation import gettext as _
 
+from billing_portal.core.postal_addresses import address_lines
 from invoices.documents.figures import day, figure
-from invoices.documents.invoice import frame
+from invoices.documents.letterhead import frame, language
 from invoices.documents.typesetting import typeset
 from invoices.models import PeriodClosing
 from invoices.money import Money
@@ -33,8 +34,11 @@ def statement_data(statement: Statement, heading: Heading) -> dict[str, Any]:
     title = _("Statement of account %(period)s") % {"period": period}
     status = {"text": statement.currency, "tone": "plain"}
     return {
-        **frame(title, kind=_("Statement of account"), number=period, seller=heading.seller, status=status),
-        "parties": [{"label": _("Bill to"), "lines": heading.bill_to}],
+        **frame(
+            title, kind=_("Statement of account"), number=period, seller=heading.seller, buyer=heading.bill_to,
+            status=status,
+        ),
+        "parties": [{"label": _("Bill to"), "lines": address_lines(heading.bill_to, language())}],
         "amount": {
             "label": closing,
             "value": statement.closing.format(),
@@ -65,7 +69,7 @@ def statement_data(statement: Statement, heading: Heading) -> dict[str, Any]:
                 *map(_carried, statement.carried),
             ]
         ),
-    }
+    }  # fmt: skip
 
 
 def _carried(closing: PeriodClosing) -> str:

@@ -68,7 +68,7 @@ def test_it_says_who_what_when_and_how_much(profile):
     for expected in (
         "Invoice INV-000001",
         "Example Cloud B.V.",
-        "Sold to Example Trading B.V. Voorbeeldstraat 1 1011 AA Amsterdam Netherlands Tax ID: NL000000000B00",
+        "Sold to Example Trading B.V. Voorbeeldstraat 1 1011 AA Amsterdam Netherlands Btw-id: NL000000000B00",
         "Invoice date 26 October 2026",
         "Due date 25 November 2026",
         "Payment terms Net 30 days",

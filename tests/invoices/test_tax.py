@@ -14,7 +14,8 @@ from hypothesis import strategies as st
 
 from accounts.access import system_access
 from accounts.models import TaxId
-from invoices.documents.invoice import invoice_data, tax_label
+from invoices.documents.invoice import invoice_data
+from invoices.documents.taxes import tax_label
 from invoices.models import Charge, Invoice, InvoiceLine, InvoiceTax, Transfer
 from invoices.money import exponent
 from invoices.operations.closing import close_periods

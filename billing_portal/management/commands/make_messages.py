@@ -6,14 +6,15 @@ from babel.messages.pofile import read_po
 from django.conf import settings
 from django.core.management.base import BaseCommand
 
-from billing_portal.translations import collect, update
+from billing_portal.translations import collect, of_documents, update
 
 
 class Command(BaseCommand):
     help = "Collects the texts of Python files and templates into locale/. Needs no gettext tools."
 
     def handle(self, *_args: Any, **_options: Any) -> None:
-        for path in update(settings.BASE_DIR / "locale", collect(settings.BASE_DIR)):
+        locale, texts = settings.BASE_DIR / "locale", collect(settings.BASE_DIR)
+        for path in update(locale, texts) + update(locale / "documents", of_documents(texts)):
             with path.open("rb") as file:
                 catalogue = read_po(file)
             missing = sum(1 for message in catalogue if message.id and not message.string)

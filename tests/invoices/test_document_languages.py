@@ -1,0 +1,113 @@
+"""Documents in English, Dutch, German and French: nothing of them stays untranslated."""
+
+import re
+from pathlib import Path
+
+import pytest
+from babel.messages.pofile import read_po
+from django.conf import settings
+from django.utils import translation
+
+from accounts.company_numbers import NumberKind
+from accounts.models import DOCUMENT_LANGUAGES
+from billing_portal.translations import collect, of_documents
+from invoices import payability
+from invoices.documents.invoice import invoice_data
+from invoices.documents.words import WORDS
+from invoices.models import Invoice, Transfer
+from invoices.operations import previews
+from invoices.states import Label
+from invoices.tax import REASONS, TaxCategory
+from payments.models import Payment, payments
+from payments.operations import refunds
+from tests.factories import issued
+from tests.invoices.test_document import read, with_lines, words
+from tests.tooling.test_translations import PLACEHOLDER, ids, texts
+
+FURTHER = [code for code, _name in DOCUMENT_LANGUAGES if code not in dict(settings.LANGUAGES)]
+
+
+@pytest.fixture(scope="module")
+def printed():
+    return {(message.id, message.context) for message in of_documents(collect(settings.BASE_DIR)) if message.id}
+
+
+@pytest.fixture(params=FURTHER)
+def catalogue(request):
+    with (settings.BASE_DIR / "locale/documents" / request.param / "LC_MESSAGES/django.po").open("rb") as file:
+        return read_po(file, locale=request.param)
+
+
+def test_there_is_a_catalogue_for_every_further_language():
+    folders = (settings.BASE_DIR / "locale" / "documents").iterdir()
+    assert sorted(folder.name for folder in folders) == sorted(FURTHER) == ["de", "fr"]
+
+
+@pytest.mark.django_db
+def test_pages_are_not_offered_in_them(client):
+    assert {code for code, _name in settings.LANGUAGES} == {"en", "nl"}
+    assert 'lang="en"' in client.get("/accounts/login/", headers={"accept-language": "de"}).text
+
+
+def test_every_text_of_a_document_is_translated_and_nothing_else(catalogue, printed):
+    messages = {(message.id, message.context): message for message in catalogue if message.id}
+    assert set(messages) == printed
+    assert [message.id for message in messages.values() if message.fuzzy or not all(texts(message))] == []
+    assert not catalogue.obsolete
+
+
+def test_their_placeholders_are_those_of_the_text(catalogue):
+    for message in catalogue:
+        if message.id:
+            wanted = {frozenset(PLACEHOLDER.findall(text)) for text in ids(message)}
+            assert {frozenset(PLACEHOLDER.findall(text)) for text in texts(message)} <= wanted, message.id
+
+
+def test_the_words_of_other_modules_are_those_that_they_show():
+    with translation.override("en"):
+        shown = {
+            *map(str, (Label.PAID.label, TaxCategory.ZERO.label)),
+            *map(str, [*Invoice.Kind.labels, *NumberKind.labels, *Transfer.Kind.labels, *Payment.Channel.labels]),
+            *(reason for reason, _code in REASONS.values()),
+        }
+    rest = {
+        "Above the card limit of %(limit)s. Pay by wire transfer.",
+        "New card",
+        "Refunded at the payment provider.",
+        "Preview",
+    }
+    sources = [Path(module.__file__).read_text() for module in (payability, payments, refunds, previews)]
+    assert all(any(text in source for source in sources) for text in rest)
+    assert set(WORDS) == shown | rest
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize(
+    ("language", "expected"),
+    [
+        ("en", ["Invoice date 26 October 2026", "1,240.5 hours 1.25 21% 1,550.63", "€1,876.26", "Netherlands"]),
+        ("nl", ["Factuurdatum 26 oktober 2026", "1.240,5 uur 1,25 21% 1.550,63", "€ 1.876,26", "Nederland"]),
+        ("de", ["Rechnungsdatum 26. Oktober 2026", "1.240,5 Stunden 1,25 21 % 1.550,63", "1.876,26 €", "Niederlande"]),
+        ("fr", ["Date de facture 26 octobre 2026", "1 240,5 heures 1,25 21 % 1 550,63", "1 876,26 €", "Pays-Bas"]),
+    ],
+)
+def test_words_figures_dates_and_countries_are_of_the_language(profile, language, expected):
+    invoice = with_lines(profile, ("", "Hosting", "1240.5", "1.25", "21"))
+    with translation.override(language):
+        reader = read(invoice)
+    text = words(reader).replace("\u202f", " ")
+    for part in expected:
+        assert part in text
+    assert reader.root_object["/Lang"] == language
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("language", FURTHER)
+def test_no_english_is_left(profile, language, printed):
+    """Nothing that has a translation stands there in English."""
+    loaded = Invoice.objects.select_related("profile__account").get(pk=issued(profile, tax_rate="21").pk)
+    with translation.override(language):
+        text = str(invoice_data(loaded))
+        same = {text for text, _context in printed if isinstance(text, str) and translation.gettext(text) == text}
+    english = {text for text, _context in printed if isinstance(text, str) and "%" not in text and " " in text} - same
+    assert [left for left in english if re.search(rf"'{re.escape(left)}'", text)] == []
