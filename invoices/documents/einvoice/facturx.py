@@ -30,15 +30,15 @@ PROPERTIES = {
 }
 
 
-def facturx_pdf(subject: Invoice | CreditNote, terms: Terms, *, at: datetime, logo: bytes = b"") -> bytes:
-    """The PDF in the language that is active, with ``terms``, those of the same document; ``logo`` as `typeset` has it.
+def facturx_pdf(subject: Invoice | CreditNote, terms: Terms, *, at: datetime) -> bytes:
+    """The PDF in the language that is active, with ``terms``, those of the same document.
     Needs what `invoice_pdf` or `credit_note_pdf` needs. Never call it inside a transaction. Raises MissingGlyphs."""
     if isinstance(subject, Invoice):
         template, data = invoice.TEMPLATE, invoice.invoice_data(subject)
     else:
         template, data = credit_note.TEMPLATE, credit_note.credit_note_data(subject)
     attachment = Attachment(FILE_NAME, write_cii(terms).decode(), "Factur-X")
-    return with_metadata(typeset(template, data, at=at, attachment=attachment, logo=logo))
+    return with_metadata(typeset(template, data, at=at, attachment=attachment))
 
 
 def with_metadata(pdf: bytes) -> bytes:
