@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from django.conf import settings
 from django.utils.translation import gettext as _
 
 from accounts.models import Seller
@@ -13,5 +14,5 @@ def sender_of(context: dict[str, Any]) -> dict[str, Any]:
     sellers = Seller.objects.order_by("pk")
     seller = sellers.filter(accounts=context["account"]).first() if "account" in context else sellers.first()
     if seller is None:
-        return {"name": _("Billing portal"), "email": "", "address": []}
+        return {"name": _("Billing portal"), "email": settings.DEFAULT_FROM_EMAIL, "address": []}
     return {"name": seller.company, "email": seller.email, "address": seller.address_lines[1:]}

@@ -29,6 +29,7 @@ urlpatterns = [
     path("profiles/<str:profile>/credit-notes/<str:note>/pdf", downloads.credit_note_pdf, name="credit_note_pdf"),
     path("profiles/<str:profile>/credit-notes/<str:note>/xml", downloads.credit_note_xml, name="credit_note_xml"),
     path("profiles/<str:profile>/properties/invoices/", sending.sending, name="sending"),
+    path("profiles/<str:profile>/properties/invoices/choose", sending.choose, name="choose_sending"),
     path("e-invoices/answers", responses.einvoice_response, name="einvoice_response"),
     path("profiles/<str:profile>/credits/", credits.credit_list, name="credits"),
     path("profiles/<str:profile>/credits/csv", credits.credit_table, {"kind": "csv"}, name="credits_csv"),

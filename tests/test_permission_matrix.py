@@ -120,6 +120,14 @@ ROUTES = {
     "invoices:xlsx": Route(PROFILE, get=200),
     "invoices:detail": Route(PROFILE, get=200),
     "invoices:pdf": Route(PROFILE, get=200),
+    "invoices:document": Route(PROFILE, get=200),
+    "invoices:page": Route(PROFILE, get=200),
+    "invoices:xml": Route(PROFILE, get=404),  # of an invoice that is no e-invoice
+    "invoices:credit_note_xml": Route(PROFILE, get=404),
+    "invoices:sending": Route(PROFILE, get=200),
+    "invoices:choose_sending": Route(MANAGERS, post=422, sees=PROFILE),
+    # Whoever answers has the token of the access point.
+    "invoices:einvoice_response": Route(EVERYBODY, post=403, is_public=True),
     "invoices:usage_csv": Route(PROFILE, get=404),  # of an invoice that was not made from charges
     "invoices:usage_xlsx": Route(PROFILE, get=404),
     "invoices:payment_code": Route(PROFILE, get=200),
@@ -197,7 +205,7 @@ LIBRARY_ROUTES = {
     "mfa_add_webauthn": LibraryRoute(GUARDED, (AGAIN, AGAIN)),
     "mfa_edit_webauthn": LibraryRoute(GUARDED, (AGAIN, AGAIN)),  # of somebody else's security key
 }
-UNGUARDED_BY_CSRF = {"payments:webhook"}
+UNGUARDED_BY_CSRF = {"payments:webhook", "invoices:einvoice_response"}
 
 
 def routes(patterns=None, prefix="", names=()):
@@ -251,6 +259,7 @@ def address(name, world):
         "profile": world["profile"].code,
         "section": world["section"].pk,
         "number": world["invoice"].number,
+        "page": 1,
         "note": world["note"].number,
         "reference": world["payment"].reference,
         "method_id": world["method"].pk,

@@ -231,7 +231,7 @@ LEFT_OUT = {
     OURS: {
         "invoices.TaxRate": "name",
         "invoices.RemittanceAccount": "account_holder",
-        "accounts.Seller": "attention email",
+        "accounts.Seller": "attention email phone",
         "auth.Group": "name",
         "auth.Permission": "name",
     },
@@ -240,7 +240,7 @@ LEFT_OUT = {
 KEPT = {
     CUSTOMERS: {
         "accounts.BillingAccount": "company attention street city region name",
-        "accounts.BillingProfile": "company attention street city region name",
+        "accounts.BillingProfile": "company attention street city region name buyer_reference endpoint_id",
         "accounts.InvoiceSection": "name",
     },
     DOCUMENT: {
@@ -278,6 +278,10 @@ KEPT = {
         "invoices.CreditNote": "digest",
         "invoices.NumberSeries": "last_digest",
         "invoices.IssuedDocument": "digest",
+        "invoices.Delivery": "recipient reason",
+        "accounts.SellerLogo": "digest content",
+        "accounts.Seller": "company attention street city region phone endpoint_id notes_en notes_nl notes_de notes_fr "
+        "vat_number company_number tax_number email postal_code",
         "invoices.TaxRate": "exemption_reason",
         "invoices.RemittanceAccount": "account_holder bank check_address",
         "admin.LogEntry": "object_id",

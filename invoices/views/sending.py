@@ -9,7 +9,7 @@ from django.shortcuts import redirect, render
 from django.utils import timezone
 from django.utils.translation import gettext as _now
 from django.utils.translation import gettext_lazy as _
-from django.views.decorators.http import require_http_methods
+from django.views.decorators.http import require_POST, require_safe
 
 from accounts.access import Access, reason_for_role
 from accounts.company_numbers import scheme_choices
@@ -48,14 +48,17 @@ class SendingForm(forms.Form):
     endpoint_id = forms.CharField(label=_("Endpoint"), max_length=80, required=False)
 
 
-@require_http_methods(["GET", "HEAD", "POST"])
+@require_safe
 @profile_view(Permission.PROPERTIES_VIEW)
 def sending(request: HttpRequest, access: Access) -> HttpResponse:
     profile = profile_of(access)
-    if request.method != "POST":
-        return _page(request, access, SendingForm(initial={name: getattr(profile, name) for name in CHOSEN}))
-    access.require(Permission.PROPERTIES_UPDATE, profile)
-    form = SendingForm(request.POST)
+    return _page(request, access, SendingForm(initial={name: getattr(profile, name) for name in CHOSEN}))
+
+
+@require_POST
+@profile_view(Permission.PROPERTIES_UPDATE)
+def choose(request: HttpRequest, access: Access) -> HttpResponse:
+    form, profile = SendingForm(request.POST), profile_of(access)
     if form.is_valid():
         try:
             choose_sending(access=access, profile_id=profile.pk, at=timezone.now(), **form.cleaned_data)

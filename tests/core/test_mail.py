@@ -63,6 +63,7 @@ def asked(key="invoice paid 1", company="Example & Sons", **person):
     return OutgoingMail.objects.get(key=key)
 
 
+@pytest.mark.django_db
 def test_a_mail_is_rendered_in_its_readers_language():
     assert render("hello", {"company": "Example"}, "nl").subject == "Wachtwoord Example"
     assert 'lang="nl"' in render("hello", {"company": "Example"}, "nl").html

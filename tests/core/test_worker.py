@@ -85,6 +85,7 @@ def test_what_people_wait_for_is_looked_after_more_often_than_every_minute():
         "mail": 1,
         "reconciliation": 10,
         "cards": 10,
+        "documents": 5,
         "comparison": 300,
         "books": 600,
     }

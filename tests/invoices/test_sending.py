@@ -33,7 +33,7 @@ def complete(profile):
 
 
 def test_an_owner_chooses_and_the_next_invoice_follows(owner, complete):
-    assert owner.post(url(complete), CHOICE).status_code == 302
+    assert owner.post(f"{url(complete)}choose", CHOICE).status_code == 302
     complete.refresh_from_db()
     assert {name: getattr(complete, name) for name in CHOICE} == CHOICE
     entry = AuditEntry.objects.get(action="sending.chosen")
@@ -41,7 +41,7 @@ def test_an_owner_chooses_and_the_next_invoice_follows(owner, complete):
     properties = owner.get(f"/profiles/{complete.code}/properties/").text
     assert "Electronic invoice (Peppol BIS Billing 3)" in properties
     assert "0106:00000001" in properties
-    owner.post(url(complete), CHOICE)
+    owner.post(f"{url(complete)}choose", CHOICE)
     assert AuditEntry.objects.filter(action="sending.chosen").count() == 1
 
 
@@ -59,7 +59,7 @@ def test_an_owner_chooses_and_the_next_invoice_follows(owner, complete):
     ],
 )
 def test_what_a_format_needs_is_asked_for_and_nothing_is_saved(owner, complete, changes, sentence):
-    answer = owner.post(url(complete), CHOICE | changes)
+    answer = owner.post(f"{url(complete)}choose", CHOICE | changes)
     assert answer.status_code == 422
     assert sentence in answer.text
     complete.refresh_from_db()
@@ -71,7 +71,7 @@ def test_who_may_only_read_sees_it_and_cannot_change_it(client, complete, role):
     client.force_login(member(complete, role))
     page = client.get(url(complete)).text
     assert 'fieldset class="methods" disabled' in page
-    assert client.post(url(complete), CHOICE).status_code == 403
+    assert client.post(f"{url(complete)}choose", CHOICE).status_code == 403
     complete.refresh_from_db()
     assert complete.invoice_format == "pdf"
 
@@ -79,7 +79,7 @@ def test_who_may_only_read_sees_it_and_cannot_change_it(client, complete, role):
 def test_a_stranger_finds_nothing(client, complete):
     client.force_login(member(BillingProfileFactory(), "profile_owner"))
     assert client.get(url(complete)).status_code == 404
-    assert client.post(url(complete), CHOICE).status_code == 404
+    assert client.post(f"{url(complete)}choose", CHOICE).status_code == 404
 
 
 def test_staff_are_told_what_lacks_of_customer_and_seller(client, profile):

@@ -223,5 +223,6 @@ def _ask_for_wire() -> None:
 def _hand_out(profile) -> None:
     """A statement of a month that is over, a PDF, and a draft."""
     heading_of(statement_of(profile, date(2026, 9, 1), date(2026, 9, 30)), at=NOW)
-    keep_document(Invoice.objects.filter(status="open").first(), language="en", content=b"%PDF", at=NOW)
+    open_invoice = Invoice.objects.filter(status="open").first()
+    keep_document(open_invoice, kind="pdf", language="en", content=b"%PDF", at=NOW)
     draft(profile)

@@ -19,7 +19,7 @@ from accounts.models import User
 from billing_portal.core.mail import send_due
 from billing_portal.core.models import OutgoingMail
 from billing_portal.passwords import StrengthValidator
-from tests.factories import UserFactory, who_signs_in, with_second_factor
+from tests.factories import SellerFactory, UserFactory, who_signs_in, with_second_factor
 from tests.second_factors import code_now
 
 PASSWORD = "correct horse battery staple"
@@ -71,6 +71,7 @@ def refusals(password, person):
 
 @pytest.mark.parametrize("weak", WEAK)
 def test_what_is_tried_first_is_no_password(person, weak):
+    SellerFactory()
     assert refusals(weak, person)
 
 
@@ -136,6 +137,7 @@ def test_two_people_at_the_same_moment_are_judged_by_their_own_names(monkeypatch
         return omnimatch(*arguments)
 
     monkeypatch.setattr(matching, "omnimatch", slow_omnimatch)
+    monkeypatch.setattr("billing_portal.passwords.sender_of", lambda _context: {"name": "Example Cloud B.V."})
     together, refused = threading.Barrier(2), []
 
     def judge(name):

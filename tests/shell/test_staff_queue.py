@@ -147,7 +147,7 @@ def test_a_clerk_is_told_only_what_they_may_see(profile):
 
 
 def test_it_asks_one_question_for_each_kind(boss, profile, django_assert_num_queries):
-    with django_assert_num_queries(len(KINDS) + 1):  # and the currencies of profiles
+    with django_assert_num_queries(len(KINDS) + 2):  # and the currencies of profiles, and the sellers
         what_waits(boss)
 
 
