@@ -57,7 +57,7 @@ def test_a_reader_sees_the_reason_and_no_link_to_pay(client, profile):
     [
         (
             {"status": "held", "hold_reason": "Dispute", "held_at": NOW},
-            "This billing profile is on hold: Dispute",
+            "This billing profile is on hold (Dispute).",
             True,
         ),
         ({"status": "closed"}, "The oldest was due", False),
