@@ -123,14 +123,14 @@ def canonical_vat_number(number: str, country: str) -> str:
         return str(eu_vat.compact(number))
     if place in eu_vat.MEMBER_STATES:
         raise ValidationError(
-            _("This is not a valid tax ID. Begin with the letters of the country, such as NL; check the digits.")
+            _("This is not a valid VAT number. Begin with the letters of the country, such as NL; check the digits.")
         )
     if place == "jp":
         return _registration_of_japan(number)
     rule = get_cc_module(place, "vat") if place else None
     if rule is not None and not rule.is_valid(number):
         name = country_name(country, get_language() or "en")
-        raise ValidationError(_("This is not a valid tax ID of %(country)s. Check its digits.") % {"country": name})
+        raise ValidationError(_("This is not a valid VAT number of %(country)s. Check its digits.") % {"country": name})
     return number
 
 

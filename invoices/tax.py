@@ -126,7 +126,9 @@ def fault_of(categories: Iterable[str], *, has_vat_number: bool) -> str:
     subject to tax."""
     found = set(categories)
     if found & NEEDS_VAT_NUMBER and not has_vat_number:
-        return _("Reverse charge and intra-Community supply need the customer's tax ID. Add it to the billing account.")
+        return _(
+            "Reverse charge and intra-Community supply need the customer's VAT number. Add it to the billing account."
+        )
     if TaxCategory.OUTSIDE in found and len(found) > 1:
         return _("What is not subject to tax needs an invoice of its own, without lines of another tax category.")
     return ""

@@ -240,7 +240,7 @@ LEFT_OUT = {
 KEPT = {
     CUSTOMERS: {
         "accounts.BillingAccount": "company attention street city region name",
-        "accounts.BillingProfile": "company attention street city region name buyer_reference endpoint_id",
+        "accounts.BillingProfile": "company attention street city region name endpoint_id",
         "accounts.InvoiceSection": "name",
     },
     DOCUMENT: {
@@ -280,8 +280,7 @@ KEPT = {
         "invoices.IssuedDocument": "digest",
         "invoices.Delivery": "recipient reason",
         "accounts.SellerLogo": "digest content",
-        "accounts.Seller": "company attention street city region phone endpoint_id notes_en notes_nl notes_de notes_fr "
-        "vat_number company_number tax_number email postal_code",
+        "accounts.Seller": "company attention street city region email endpoint_id notes_en notes_nl notes_de notes_fr",
         "invoices.TaxRate": "exemption_reason",
         "invoices.RemittanceAccount": "account_holder bank check_address",
         "admin.LogEntry": "object_id",

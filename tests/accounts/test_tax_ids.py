@@ -9,8 +9,8 @@ from accounts.models import BillingAccount, TaxId
 from tests.factories import BillingAccountFactory, UserFactory
 from tests.staff_forms import as_shown, page, save
 
-OF_THE_UNION = "This is not a valid tax ID. Begin with the letters of the country, such as NL; check the digits."
-ELSEWHERE = "This is not a valid tax ID of {}. Check its digits."
+OF_THE_UNION = "This is not a valid VAT number. Begin with the letters of the country, such as NL; check the digits."
+ELSEWHERE = "This is not a valid VAT number of {}. Check its digits."
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,7 @@
 
 from datetime import date
 from decimal import Decimal
+from itertools import takewhile
 from typing import NamedTuple
 
 import pytest
@@ -171,10 +172,10 @@ CASES = {
 
 def table() -> dict[str, dict[str, str]]:
     """The rules of the table by what they ask for, then by country."""
-    rows = [line.strip("|").split("|") for line in DOCUMENT.read_text().splitlines() if line.startswith("| ")]
-    start = next(place for place, row in enumerate(rows) if row[0].strip() == "On an invoice")
-    countries = [cell.strip() for cell in rows[start][1:]]
-    return {row[0].strip(): dict(zip(countries, map(str.strip, row[1:]), strict=True)) for row in rows[start + 1 :]}
+    after = DOCUMENT.read_text().split("| On an invoice |")[1].splitlines()
+    countries = [cell.strip() for cell in after[0].strip("|").split("|")]
+    rows = [line.strip("|").split("|") for line in takewhile(lambda line: line.startswith("|"), after[2:])]
+    return {row[0].strip(): dict(zip(countries, map(str.strip, row[1:]), strict=True)) for row in rows}
 
 
 CELLS = [(country, field) for field, rules in table().items() for country, rule in rules.items() if rule != "–"]

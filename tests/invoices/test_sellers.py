@@ -60,9 +60,9 @@ def test_the_first_day_begins_with_the_seller(admin):
 @pytest.mark.parametrize(
     ("changes", "sentence"),
     [
-        ({"vat_number": "NL000000001B65"}, "This is not a valid tax ID."),
-        ({"vat_number": "banana"}, "This is not a valid tax ID."),
-        ({"country": "GB", "vat_number": "GB123456789"}, "This is not a valid tax ID of United Kingdom."),
+        ({"vat_number": "NL000000001B65"}, "This is not a valid VAT number."),
+        ({"vat_number": "banana"}, "This is not a valid VAT number."),
+        ({"country": "GB", "vat_number": "GB123456789"}, "This is not a valid VAT number of United Kingdom."),
         ({"company_number": "123"}, "A KvK number has eight digits."),
         (
             {"country": "BE", "vat_number": "", "company_number": "0123456789"},

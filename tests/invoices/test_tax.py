@@ -167,8 +167,8 @@ def with_line(profile, **line) -> Invoice:
         ({"tax_category": "S", "tax_rate": -1}, "A tax rate is not negative"),
         ({"tax_category": "AE", "tax_rate": 21}, "has a rate above zero"),
         ({"tax_category": "E"}, "Give the reason of the exemption, or its VATEX code"),
-        ({"tax_category": "AE"}, "need the customer's tax ID"),
-        ({"tax_category": "K"}, "need the customer's tax ID"),
+        ({"tax_category": "AE"}, "need the customer's VAT number"),
+        ({"tax_category": "K"}, "need the customer's VAT number"),
         ({"unit_price": Decimal("0.004")}, "Hosting: the amount would be rounded to zero"),
     ],
 )
@@ -213,7 +213,7 @@ def test_a_category_brings_its_reason_to_the_table_of_taxes(profile, category, r
 @pytest.mark.django_db
 def test_another_number_is_no_vat_number(profile, kind):
     TaxId.objects.create(account=profile.account, kind=kind, value="12345678")
-    with pytest.raises(CannotIssue, match="customer's tax ID"):
+    with pytest.raises(CannotIssue, match="customer's VAT number"):
         issue(access=system_access(), invoice_id=with_line(profile, tax_category="AE").pk, today=TODAY, at=NOW)
 
 
@@ -227,7 +227,7 @@ def test_a_billing_run_names_the_profile_whose_vat_number_is_missing():
     for closed in close_periods(access=system_access(), at=NOVEMBER):
         failed |= closed.failed
     assert list(failed) == [bare.code]
-    assert "tax ID" in failed[bare.code]
+    assert "VAT number" in failed[bare.code]
     assert list(Invoice.objects.values_list("profile", flat=True)) == [other.pk]
 
 
