@@ -8,7 +8,7 @@ from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 from pypdf import PdfReader
 
-from accounts.models import Seller
+from accounts.models import BillingProfile, Seller
 from invoices.models import Invoice
 from tests.factories import BillingProfileFactory, UserFactory, draft, issued, member
 
@@ -39,9 +39,10 @@ def test_the_file_has_a_name_of_our_making_and_no_cache_keeps_it(client, profile
     assert response["X-Content-Type-Options"] == "nosniff"
 
 
-def test_the_language_is_the_readers(client, profile):
-    client.force_login(member(profile, "profile_reader", language="nl"))
-    response = client.get(address(issued(profile)))
+def test_the_language_is_that_of_the_billing_profile(client, profile):
+    BillingProfile.objects.update(document_language="nl")
+    client.force_login(member(profile, "profile_reader", language="en"))
+    response = client.get(address(issued(BillingProfile.objects.get())))
     assert "26 oktober 2026" in PdfReader(BytesIO(response.content)).pages[0].extract_text()
 
 
