@@ -4,7 +4,6 @@ The terms come from stored rows alone, so they are the same whenever they are as
 matter of `ubl` and `cii`; what they lack is that of `checks`.
 """
 
-import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
@@ -17,16 +16,13 @@ from django.utils.translation import gettext as _
 from stdnum import iban
 
 from invoices.documents.einvoice.codes import REGISTER_SCHEMES, SEPA
+from invoices.documents.einvoice.texts import clean, one_line, without_spaces
 from invoices.exchange import seller_tax
 from invoices.models import CreditNote, CreditNoteLine, Invoice, InvoiceLine
 from invoices.models.invoices import TaxRow
 from invoices.money import Money
 from invoices.tax import BETWEEN_REASONS, WITH_REASON, Tax, TaxCategory
 from invoices.units import ONE
-
-NOT_IN_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
-# What many systems take as the name of an item; all of it stands in the description (BT-154).
-LONGEST_NAME = 100
 
 
 class Format(StrEnum):
@@ -259,8 +255,8 @@ def terms_of(invoice: Invoice, *, collected_by: Card | Mandate | None = None) ->
             number=str(invoice.number),
             issued_on=invoice.issued_on,
             due_on=invoice.due_on,
-            note=_clean(_legal_notes(invoice)),
-            order_reference=_one_line(invoice.po_number),
+            note=clean(_legal_notes(invoice)),
+            order_reference=one_line(invoice.po_number),
             preceding=[Preceding(str(replaced.number), replaced.issued_on)] if replaced else [],
             period=period,
             delivered_on=None if period else _last_day(parts) or invoice.issued_on,
@@ -285,8 +281,8 @@ def terms_of_note(note: CreditNote) -> Terms:
             number=note.number,
             issued_on=note.issued_on,
             is_credit_note=True,
-            note=_clean("\n".join(text for text in (note.reason, _legal_notes(note)) if text)),
-            order_reference=_one_line(invoice.po_number),
+            note=clean("\n".join(text for text in (note.reason, _legal_notes(note)) if text)),
+            order_reference=one_line(invoice.po_number),
             preceding=[Preceding(str(invoice.number), invoice.issued_on)],
             period=period,
             delivered_on=None if period else _last_day(part.line for part in parts) or invoice.issued_on,
@@ -320,7 +316,7 @@ def _common(document: Invoice | CreditNote, rows: Iterable[TaxRow]) -> dict[str,
         "seller": seller,
         "buyer": bought,
         "taxes": taxes,
-        "buyer_reference": _one_line(buyer.get("reference", "")),
+        "buyer_reference": one_line(buyer.get("reference", "")),
         # Goods or services that go to another country of the Union say where to (BR-IC-12).
         "delivered_to": bought.address if TaxCategory.INTRA_COMMUNITY in categories else None,
     }
@@ -343,7 +339,7 @@ def _tax(tax: Tax) -> Tax:
     if tax.category not in WITH_REASON:
         return tax._replace(exemption_reason="", exemption_code="")
     reasons = [_(reason) for reason in tax.exemption_reason.split(BETWEEN_REASONS) if reason]
-    return tax._replace(exemption_reason=_one_line(BETWEEN_REASONS.join(reasons)))
+    return tax._replace(exemption_reason=one_line(BETWEEN_REASONS.join(reasons)))
 
 
 def _period(invoice: Invoice) -> Period | None:
@@ -365,7 +361,7 @@ def _line(currency: str, line: InvoiceLine, net_minor: int, *, period: Period | 
         own = None  # a line's period lies within that of the document (PEPPOL-EN16931-R110)
     note = _("Date of supply: %(day)s") % {"day": day.isoformat()} if day and own is None else ""
     return Line(
-        _one_line(line.description), quantity, line.unit, price, net_minor, line.tax_category, line.tax_rate,
+        one_line(line.description), quantity, line.unit, price, net_minor, line.tax_category, line.tax_rate,
         price_for, own, note,
     )  # fmt: skip
 
@@ -378,12 +374,12 @@ def _credited(note: CreditNote, part: CreditNoteLine, period: Period | None) -> 
     net = Money(part.amount_minor, note.currency).amount
     quantity = Decimal(1).copy_sign(net)
     return Line(
-        _one_line(line.description), quantity, ONE, abs(net), part.amount_minor, line.tax_category, line.tax_rate
+        one_line(line.description), quantity, ONE, abs(net), part.amount_minor, line.tax_category, line.tax_rate
     )
 
 
 def _allowance(line: InvoiceLine, amount_minor: int) -> Allowance:
-    return Allowance(_one_line(line.description), -amount_minor, line.tax_category, line.tax_rate)
+    return Allowance(one_line(line.description), -amount_minor, line.tax_category, line.tax_rate)
 
 
 def _last_day(lines: Iterable[InvoiceLine]) -> date | None:
@@ -410,7 +406,7 @@ def _payment(invoice: Invoice, collected_by: Card | Mandate | None) -> Payment:
     if not invoice.remittance:
         return Payment(Means.ONLINE, reference)
     values = invoice.remittance
-    account = Account(_compact(values["iban"]), _one_line(values["holder"]), _compact(values.get("bic", "")))
+    account = Account(without_spaces(values["iban"]), one_line(values["holder"]), without_spaces(values.get("bic", "")))
     is_sepa = invoice.currency == "EUR" and account.number[:2] in SEPA and iban.is_valid(account.number)
     return Payment(Means.SEPA_TRANSFER if is_sepa else Means.TRANSFER, reference, account)
 
@@ -419,15 +415,15 @@ def seller_of(seller: Mapping[str, Any]) -> Party:
     """As an invoice keeps it. An e-mail address is an endpoint where there is no other, though not one of Peppol."""
     country = seller.get("country", "")
     numbers = _numbers(seller)
-    vat, national = _compact(numbers.get("vat", "")), _one_line(numbers.get("national", ""))
+    vat, national = without_spaces(numbers.get("vat", "")), one_line(numbers.get("national", ""))
     if vat and not vat[:2].isalpha():  # as in Japan, where it names no country
         vat, national = "", national or vat
-    email = _one_line(seller.get("email", ""))
+    email = one_line(seller.get("email", ""))
     return Party(
-        _one_line(seller.get("name", "")), _address(seller), vat, national,
+        one_line(seller.get("name", "")), _address(seller), vat, national,
         _company(country, numbers.get("company", "")),
         _endpoint(seller) if _endpoint(seller).value else Identifier(email, "EM" if email else ""),
-        Contact(_one_line(seller.get("contact", "")), _one_line(seller.get("phone", "")), email),
+        Contact(one_line(seller.get("contact", "")), one_line(seller.get("phone", "")), email),
     )  # fmt: skip
 
 
@@ -435,10 +431,10 @@ def buyer_of(buyer: Mapping[str, Any]) -> Party:
     """As an invoice keeps it. A number that names no country, such as an EIN, is none of VAT: it stands for that of a
     register."""
     sold_to: Mapping[str, str] = buyer.get("sold_to") or {}
-    attention = _one_line(sold_to.get("attention", ""))
-    name = _one_line(sold_to.get("company", ""))
+    attention = one_line(sold_to.get("attention", ""))
+    name = one_line(sold_to.get("company", ""))
     numbers = _numbers(buyer)
-    vat, company = _compact(numbers.get("vat", "")), numbers.get("company", "")
+    vat, company = without_spaces(numbers.get("vat", "")), numbers.get("company", "")
     if not vat[:2].isalpha():
         vat, company = "", company or numbers.get("vat", "")
     return Party(
@@ -452,7 +448,7 @@ def _without_vat(party: Party) -> Party:
 
 
 def _address(values: Mapping[str, str]) -> Address:
-    return Address(*(_one_line(values.get(name, "")) for name in Address.__dataclass_fields__))
+    return Address(*(one_line(values.get(name, "")) for name in Address.__dataclass_fields__))
 
 
 def _numbers(party: Mapping[str, Any]) -> dict[str, str]:
@@ -462,37 +458,16 @@ def _numbers(party: Mapping[str, Any]) -> dict[str, str]:
 
 def _endpoint(party: Mapping[str, Any]) -> Identifier:
     endpoint: Mapping[str, str] = party.get("endpoint") or {}
-    value = _one_line(endpoint.get("id", ""))
+    value = one_line(endpoint.get("id", ""))
     return Identifier(value, endpoint.get("scheme", "") if value else "")
 
 
 def _company(country: str, number: str) -> Identifier:
     """With the scheme of its register where that has one, and then without blanks and points."""
-    bare = _compact(number)
+    bare = without_spaces(number)
     if country == "BE":
         bare = bare.removeprefix("BE")
     if country == "FR" and len(bare) == 14 and bare.isdigit():  # a SIRET, which begins with the SIREN of the company
         bare = bare[:9]
     scheme = REGISTER_SCHEMES.get((country, len(bare)), "") if bare.isascii() and bare.isdigit() else ""
-    return Identifier(bare, scheme) if scheme else Identifier(_one_line(number))
-
-
-def _compact(text: str) -> str:
-    return re.sub(r"[\s./-]", "", text).upper()
-
-
-def _clean(text: str) -> str:
-    """Without the characters that XML cannot hold, and without blank lines at either end."""
-    return NOT_IN_XML.sub("", text.replace("\r\n", "\n").replace("\r", "\n")).strip()
-
-
-def _one_line(text: str) -> str:
-    return " ".join(NOT_IN_XML.sub(" ", text).split())
-
-
-def short_name(description: str) -> str:
-    """The name of an item (BT-153), cut between two words; empty when there is nothing to cut."""
-    if len(description) <= LONGEST_NAME:
-        return ""
-    cut = description[: LONGEST_NAME - 1]
-    return f"{cut.rpartition(' ')[0] or cut}…"
+    return Identifier(bare, scheme) if scheme else Identifier(one_line(number))

@@ -23,8 +23,8 @@ from invoices.documents.einvoice.terms import (
     Payment,
     Period,
     Terms,
-    short_name,
 )
+from invoices.documents.einvoice.texts import short_name
 from invoices.money import Money
 from invoices.tax import Tax, TaxCategory
 

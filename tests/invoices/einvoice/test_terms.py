@@ -23,10 +23,10 @@ from invoices.documents.einvoice.terms import (
     Means,
     Period,
     Preceding,
-    short_name,
     terms_of,
     terms_of_note,
 )
+from invoices.documents.einvoice.texts import short_name
 from invoices.models import Invoice, InvoiceLine
 from invoices.money import Money
 from invoices.operations.credit_notes import credit_note
