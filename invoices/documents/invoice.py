@@ -31,10 +31,10 @@ def invoice_pdf(invoice: Invoice, *, at: datetime) -> bytes:
 
 
 def as_issued(invoice: Invoice) -> Invoice:
-    """A copy of an invoice as it stood when it was issued. Not to be saved."""
+    """A copy of an invoice as it stood when it was issued; of an imported one, when it came. Not to be saved."""
     first = copy(invoice)
-    first.credited_minor, first.paid_minor = invoice.credited_at_issue_minor, 0
-    first.amount_due_minor = invoice.total_minor - invoice.credited_at_issue_minor
+    first.credited_minor, first.paid_minor = invoice.credited_at_issue_minor, invoice.paid_before_minor
+    first.amount_due_minor = first.open_minor
     first.status = InvoiceStatus.OPEN if first.amount_due_minor else InvoiceStatus.PAID
     first.refunded_minor = first.charged_back_minor = 0
     first.payment_started_at = first.paid_at = first.voided_at = first.disputed_at = None
@@ -113,6 +113,8 @@ def _replaces(invoice: Invoice) -> str:
 def _billing(invoice: Invoice) -> list[dict[str, Any]]:
     currency = invoice.currency
     credited = [sum_row(_("Credits applied"), -invoice.credited_minor, currency)] if invoice.credited_minor else []
+    if invoice.paid_minor:
+        credited.append(sum_row(_("Paid already"), -invoice.paid_minor, currency))
     return [
         sum_row(_("Charges, without tax"), invoice.charges_minor, currency),
         sum_row(_("Tax"), invoice.tax_minor, currency),

@@ -9,6 +9,7 @@ from datetime import date
 from decimal import Decimal
 
 from lxml import etree
+from stdnum import iban
 
 from billing_portal.core.exact_decimals import plain
 from invoices.documents.einvoice.codes import FRENCH_NOTES
@@ -19,7 +20,6 @@ from invoices.documents.einvoice.terms import (
     Contact,
     Identifier,
     Line,
-    Means,
     Party,
     Payment,
     Period,
@@ -170,7 +170,7 @@ def _payment(element: etree._Element, payment: Payment) -> None:
         _text(_group(element, "PayerPartyDebtorFinancialAccount"), "IBANID", payment.mandate.debited_iban)
     if payment.account is not None:
         account = _group(element, "PayeePartyCreditorFinancialAccount")
-        is_iban = payment.means == Means.SEPA_TRANSFER or payment.account.number[:2].isalpha()
+        is_iban = iban.is_valid(payment.account.number)
         if is_iban:
             _text(account, "IBANID", payment.account.number)
         _text(account, "AccountName", payment.account.holder)

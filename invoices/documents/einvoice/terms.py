@@ -361,7 +361,7 @@ def _line(currency: str, line: InvoiceLine, net_minor: int, *, period: Period | 
         own = None  # a line's period lies within that of the document (PEPPOL-EN16931-R110)
     note = _("Date of supply: %(day)s") % {"day": day.isoformat()} if day and own is None else ""
     return Line(
-        one_line(line.description), quantity, line.unit, price, net_minor, line.tax_category, line.tax_rate,
+        _words(line), quantity, line.unit, price, net_minor, line.tax_category, line.tax_rate,
         price_for, own, note,
     )  # fmt: skip
 
@@ -373,13 +373,16 @@ def _credited(note: CreditNote, part: CreditNoteLine, period: Period | None) -> 
         return _line(note.currency, line, part.amount_minor, period=period)
     net = Money(part.amount_minor, note.currency).amount
     quantity = Decimal(1).copy_sign(net)
-    return Line(
-        one_line(line.description), quantity, ONE, abs(net), part.amount_minor, line.tax_category, line.tax_rate
-    )
+    return Line(_words(line), quantity, ONE, abs(net), part.amount_minor, line.tax_category, line.tax_rate)
 
 
 def _allowance(line: InvoiceLine, amount_minor: int) -> Allowance:
-    return Allowance(one_line(line.description), -amount_minor, line.tax_category, line.tax_rate)
+    return Allowance(_words(line), -amount_minor, line.tax_category, line.tax_rate)
+
+
+def _words(line: InvoiceLine) -> str:
+    """Never empty (BR-25, BR-33)."""
+    return one_line(line.description) or "-"
 
 
 def _last_day(lines: Iterable[InvoiceLine]) -> date | None:

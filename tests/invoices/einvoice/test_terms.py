@@ -27,6 +27,7 @@ from invoices.documents.einvoice.terms import (
     terms_of_note,
 )
 from invoices.documents.einvoice.texts import short_name
+from invoices.documents.invoice import invoice_data
 from invoices.models import Invoice, InvoiceLine
 from invoices.money import Money
 from invoices.operations.credit_notes import credit_note
@@ -102,6 +103,23 @@ def test_amounts_discounts_and_what_was_paid_with_credits(profile):
     assert (terms.lines_minor, terms.allowances_minor, terms.net_minor) == (10_000, 1000, 9000)
     assert (terms.tax_minor, terms.total_minor) == (1890, 10_890)
     assert (terms.prepaid_minor, terms.payable_minor) == (5000, 5890)
+
+
+def test_the_pdf_has_the_same_amount_due_where_a_part_was_paid_before_the_import(profile):
+    invoice = issued(profile)
+    invoice.paid_before_minor = invoice.paid_minor = 5000
+    invoice.paid_before_on = TODAY
+    terms, data = terms_of(invoice), invoice_data(invoice)
+    assert (terms.prepaid_minor, terms.payable_minor) == (5000, 7100)
+    assert data["amount"]["value"] == "€71.00"
+    assert [(row["label"], row["value"]) for row in data["billing"]["rows"]][-2:] == [
+        ("Paid already", "-€50.00"), ("Amount due", "€71.00"),
+    ]  # fmt: skip
+
+
+def test_a_line_without_words_has_a_name(profile):
+    invoice = issued(profile, lines=[{"description": "\x0b", "unit_price": Decimal(1), **taxed("21")}])
+    assert terms_of(invoice).lines[1].description == "-"
 
 
 def test_what_is_paid_or_credited_later_changes_nothing(profile):
