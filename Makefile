@@ -9,7 +9,7 @@ REPORTS = var/test-reports
 # A few tests take a minute: the worker that has nothing left takes over what waits behind them.
 PYTEST = $(PYTHON_IN) -m pytest -n auto --dist worksteal -q --no-header
 
-.PHONY: help run setup test check lint format types architecture checks test-postgresql test-sqlite test-browser test-previous year histories faults bench screenshots messages lock outdated clean
+.PHONY: help run setup test check lint format types architecture checks test-postgresql test-sqlite test-browser test-previous year histories faults einvoices bench screenshots messages lock outdated clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -70,6 +70,9 @@ histories: setup ## draw 20,000 histories of a payment on each database, and com
 
 faults: setup ## make 200 payments with every fault on the way, and compare the books with the provider's list
 	TEST_DATABASE=postgresql FAULTY_PAYMENTS=200 $(PYTEST) -n 0 tests/payments -k every_fault
+
+einvoices: setup ## hold 500 e-invoices of up to 5,000 lines, drawn at random, against the official rules and a second judge
+	TEST_DATABASE=sqlite GENERATED_EINVOICES=500 $(PYTEST) -n 0 tests/invoices/einvoice/test_generated.py
 
 bench: setup ## measure paying, the invoice list, importing and closing periods against their floors
 	$(PYTHON_IN) -m bench
