@@ -9,15 +9,17 @@ import pytest
 from django.core.management import CommandError, call_command
 
 from accounts.models import TaxId
-from invoices.documents.einvoice.terms import Allowance, Format, Line, Period, Terms
+from invoices.documents.einvoice.facturx import facturx_pdf
+from invoices.documents.einvoice.terms import Allowance, Format, Line, Period, Terms, terms_of
 from invoices.importing.einvoices import is_e_invoice
 from invoices.models import Invoice
 from invoices.money import Money
 from invoices.tax import Tax
-from tests.factories import BillingProfileFactory
+from tests.factories import NOW, BillingProfileFactory
 from tests.invoices.einvoice.documents import BUYER, document, line
 from tests.invoices.einvoice.judge import written
 from tests.invoices.einvoice.test_facturx import PDF_WITHOUT_FILES
+from tests.invoices.einvoice.test_terms import issued
 
 pytestmark = pytest.mark.django_db
 BOTH = pytest.mark.parametrize("form", [Format.UBL, Format.XRECHNUNG, Format.FACTURX])
@@ -83,6 +85,16 @@ def test_it_is_the_same_import_as_that_of_a_csv_file(profile, import_file, form)
     assert "Left alone, because they were imported before: 1." in out
     invoice = Invoice.objects.get()
     assert (invoice.total_minor, invoice.paid_before_minor, invoice.paid_before_on) == (3299, 500, date(2026, 10, 5))
+
+
+def test_a_factur_x_file_is_an_invoice_too(profile, import_file):
+    """Here one of ours, under the number of an ERP."""
+    invoice = issued(profile)
+    terms = replace(terms_of(invoice), number="ERP 2026-001", buyer_reference=profile.code)
+    out, errors = import_file(facturx_pdf(invoice, terms, at=NOW))
+    assert errors == ""
+    assert "Imported 1 invoices with 1 lines." in out
+    assert Invoice.objects.get(number="ERP 2026-001").total_minor == invoice.total_minor
 
 
 @BOTH
