@@ -26,6 +26,7 @@ from accounts.operations.profiles import (
     release_profile,
 )
 from accounts.operations.second_factors import demand_second_factor
+from billing_portal.core.letters import validate_seen
 
 Status = BillingProfile.Status
 
@@ -38,6 +39,7 @@ class HoldForm(RowForm):
     reason = forms.CharField(
         label=_("Reason"),
         max_length=200,
+        validators=[validate_seen],
         help_text=_("The customer sees it."),
         widget=forms.TextInput(attrs={"class": "vTextField"}),
     )

@@ -17,12 +17,14 @@ from accounts.admin.base import ReadOnlyAdmin
 from accounts.admin.staff_actions import RowForm, StaffAction, StaffActionAdmin
 from accounts.models import WireRequest
 from accounts.operations.wire import FACTS, CannotDecide, decide_wire_request
+from billing_portal.core.letters import validate_seen
 
 
 class AnswerForm(RowForm):
     answer = forms.CharField(
         label=_("Reason"),
         max_length=500,
+        validators=[validate_seen],
         help_text=_("The customer reads it, in the mail and on the page of the request."),
         widget=forms.Textarea(attrs={"class": "vLargeTextField", "rows": 4}),
     )

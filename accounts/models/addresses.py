@@ -5,6 +5,7 @@ from django.utils.translation import get_language
 from django.utils.translation import gettext_lazy as _
 
 from billing_portal.core.iso_codes import validate_country
+from billing_portal.core.letters import PrintedField
 from billing_portal.core.postal_addresses import address_lines
 
 ADDRESS = ("company", "attention", "street", "postal_code", "city", "region", "country")
@@ -13,12 +14,12 @@ ADDRESS = ("company", "attention", "street", "postal_code", "city", "region", "c
 class PostalAddress(models.Model):
     """Columns of an address. Of a billing account it is the sold-to address, of a billing profile the bill-to."""
 
-    company = models.CharField(_("company"), max_length=120)
-    attention = models.CharField(_("attention"), max_length=120, blank=True)
-    street = models.CharField(_("street and number"), max_length=160, blank=True)
-    postal_code = models.CharField(_("postal code"), max_length=20, blank=True)
-    city = models.CharField(_("city"), max_length=80, blank=True)
-    region = models.CharField(_("region"), max_length=80, blank=True)
+    company = PrintedField(_("company"), max_length=120)
+    attention = PrintedField(_("attention"), max_length=120, blank=True)
+    street = PrintedField(_("street and number"), max_length=160, blank=True)
+    postal_code = PrintedField(_("postal code"), max_length=20, blank=True)
+    city = PrintedField(_("city"), max_length=80, blank=True)
+    region = PrintedField(_("region"), max_length=80, blank=True)
     country = models.CharField(
         _("country"),
         max_length=2,

@@ -20,6 +20,7 @@ from accounts.models.addresses import PostalAddress
 from accounts.models.sellers import DOCUMENT_LANGUAGES, Seller, validate_endpoint
 from accounts.querysets import BillingAccountQuerySet, BillingProfileQuerySet, InvoiceSectionQuerySet
 from billing_portal.core.iso_codes import validate_currency
+from billing_portal.core.letters import PrintedField, SeenField
 from billing_portal.core.spelling import Compact
 
 # The invoice day that every month has as its last, whichever that is.
@@ -55,7 +56,7 @@ class BillingAccount(PostalAddress):
     PAYS_BY_CARD = (AgreementType.CUSTOMER, AgreementType.ONLINE_SERVICES)
 
     code = models.CharField(_("code"), max_length=12, unique=True, default=new_code, editable=False)
-    name = models.CharField(_("name"), max_length=120)
+    name = SeenField(_("name"), max_length=120)
     agreement_type = models.CharField(
         _("agreement type"), max_length=16, choices=AgreementType, default=AgreementType.CUSTOMER
     )
@@ -95,7 +96,7 @@ class TaxId(models.Model):
         BillingAccount, models.CASCADE, related_name="tax_ids", verbose_name=_("billing account")
     )
     kind = models.CharField(_("kind"), max_length=16, choices=Kind, default=Kind.VAT)
-    value = models.CharField(_("number"), max_length=40)
+    value = PrintedField(_("number"), max_length=40)
 
     class Meta:
         verbose_name = _("tax ID")
@@ -151,7 +152,7 @@ class BillingProfile(PostalAddress):
         BillingAccount, models.PROTECT, related_name="profiles", verbose_name=_("billing account")
     )
     code = models.CharField(_("code"), max_length=12, unique=True, default=new_code, editable=False)
-    name = models.CharField(_("name"), max_length=120)
+    name = PrintedField(_("name"), max_length=120)
     currency = models.CharField(
         _("currency"),
         max_length=3,
@@ -170,7 +171,7 @@ class BillingProfile(PostalAddress):
         validators=[MaxValueValidator(365)],
         help_text=_("Days from invoice to due date."),
     )
-    po_number = models.CharField(_("PO number"), max_length=60, blank=True)
+    po_number = PrintedField(_("PO number"), max_length=60, blank=True)
     default_method = models.CharField(
         _("default payment method"), max_length=12, choices=DefaultMethod, default=DefaultMethod.CARD
     )
@@ -199,7 +200,7 @@ class BillingProfile(PostalAddress):
         _("invoices are sent as"), max_length=12, choices=InvoiceFormat, default=InvoiceFormat.PDF,
         db_default=InvoiceFormat.PDF,
     )  # fmt: skip
-    buyer_reference = models.CharField(
+    buyer_reference = PrintedField(
         _("buyer reference"), max_length=60, blank=True, db_default="",
         help_text=_("Printed on each invoice as your reference; for German authorities it is the Leitweg-ID."),
     )  # fmt: skip
@@ -302,7 +303,7 @@ class InvoiceSection(models.Model):
     profile = models.ForeignKey(
         BillingProfile, models.PROTECT, related_name="sections", verbose_name=_("billing profile")
     )
-    name = models.CharField(_("name"), max_length=120)
+    name = PrintedField(_("name"), max_length=120)
     is_active = models.BooleanField(_("active"), default=True)
 
     objects = InvoiceSectionQuerySet.as_manager()
@@ -329,7 +330,7 @@ class BillingContact(models.Model):
     profile = models.ForeignKey(
         BillingProfile, models.CASCADE, related_name="contacts", verbose_name=_("billing profile")
     )
-    name = models.CharField(_("name"), max_length=120, blank=True)
+    name = SeenField(_("name"), max_length=120, blank=True)
     email = models.EmailField(_("e-mail address"), max_length=254)
     language = models.CharField(
         _("language"), max_length=8, default="en", choices=[("en", _("English")), ("nl", _("Dutch"))]
@@ -377,13 +378,13 @@ class WireRequest(models.Model):
         BillingProfile, models.PROTECT, related_name="wire_requests", verbose_name=_("billing profile")
     )
     status = models.CharField(_("status"), max_length=10, choices=Status, default=Status.OPEN)
-    legal_name = models.CharField(_("legal name of the company"), max_length=120)
-    registration_number = models.CharField(_("registration number"), max_length=40)
-    monthly_amount = models.CharField(_("expected amount per month"), max_length=40)
-    contact_name = models.CharField(_("contact in accounts payable"), max_length=120)
+    legal_name = SeenField(_("legal name of the company"), max_length=120)
+    registration_number = SeenField(_("registration number"), max_length=40)
+    monthly_amount = SeenField(_("expected amount per month"), max_length=40)
+    contact_name = SeenField(_("contact in accounts payable"), max_length=120)
     contact_email = models.EmailField(_("email address of the contact"), max_length=254)
-    contact_phone = models.CharField(_("telephone of the contact"), max_length=40, blank=True)
-    reason = models.CharField(_("why a card does not work"), max_length=500)
+    contact_phone = SeenField(_("telephone of the contact"), max_length=40, blank=True)
+    reason = SeenField(_("why a card does not work"), max_length=500)
     requested_at = models.DateTimeField(_("requested"))
     requested_by = models.ForeignKey(
         "accounts.User", models.PROTECT, related_name="+", verbose_name=_("requested by"), db_index=False
@@ -398,7 +399,7 @@ class WireRequest(models.Model):
         verbose_name=_("decided by"),
         db_index=False,
     )
-    answer = models.CharField(_("reason for the decision"), max_length=500, blank=True)
+    answer = SeenField(_("reason for the decision"), max_length=500, blank=True)
 
     class Meta:
         verbose_name = _("request to pay by check or wire")

@@ -17,6 +17,7 @@ from django.utils.translation import gettext_lazy as _
 from accounts.email_addresses import ERASED_DOMAIN, canonical_address
 from accounts.models.customers import BillingAccount, BillingProfile, InvoiceSection
 from accounts.roles import ROLES_OF, Role, Scope
+from billing_portal.core.letters import SeenField
 
 
 class UserManager(BaseUserManager["User"]):
@@ -47,7 +48,7 @@ class User(AbstractBaseUser, PermissionsMixin):
         DARK = "dark", _("Dark")
 
     email = models.EmailField(_("email address"), max_length=254)
-    name = models.CharField(_("name"), max_length=120, blank=True)
+    name = SeenField(_("name"), max_length=120, blank=True)
     language = models.CharField(_("language"), max_length=8, blank=True)
     theme = models.CharField(_("theme"), max_length=8, choices=Theme, blank=True, default=Theme.SYSTEM)
     last_scope = models.CharField(_("last scope"), max_length=40, blank=True, editable=False)

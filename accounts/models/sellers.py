@@ -16,6 +16,7 @@ from stdnum.util import get_cc_module
 from accounts.company_numbers import NumberKind, canonical_number, number_label, scheme_choices
 from accounts.models.addresses import PostalAddress
 from billing_portal.core.iso_codes import validate_currency
+from billing_portal.core.letters import PrintedField, PrintedTextField
 from billing_portal.core.spelling import compact
 
 # In which documents are written; pages are in the languages of the portal.
@@ -68,24 +69,24 @@ class Seller(PostalAddress):
         unique=True,
         help_text=_("A short name of your own, such as NL. It is not printed."),
     )
-    company = models.CharField(
+    company = PrintedField(
         _("company"), max_length=120, help_text=_("With its legal form, as it stands in the register.")
     )
-    attention = models.CharField(
+    attention = PrintedField(
         _("contact"), max_length=120, blank=True, help_text=_("A department or person for questions.")
     )
-    street = models.CharField(_("street and number"), max_length=160)
-    city = models.CharField(_("city"), max_length=80)
-    phone = models.CharField(_("phone number"), max_length=40, blank=True)
+    street = PrintedField(_("street and number"), max_length=160)
+    city = PrintedField(_("city"), max_length=80)
+    phone = PrintedField(_("phone number"), max_length=40, blank=True)
     email = models.EmailField(
         _("email address"), max_length=254, help_text=_("Printed on documents; replies to mails go there.")
     )
 
-    vat_number = models.CharField(_("VAT number"), max_length=40, blank=True)
-    company_number = models.CharField(
+    vat_number = PrintedField(_("VAT number"), max_length=40, blank=True)
+    company_number = PrintedField(
         _("company number"), max_length=40, blank=True, help_text=_("In the company register, such as KvK or SIRET.")
     )
-    tax_number = models.CharField(
+    tax_number = PrintedField(
         _("tax number"), max_length=40, blank=True, help_text=_("Of the tax office, where it is another one.")
     )
     tax_currency = models.CharField(
@@ -101,21 +102,21 @@ class Seller(PostalAddress):
     )  # fmt: skip
     endpoint_id = models.CharField(_("endpoint"), max_length=80, blank=True)
 
-    invoice_prefix = models.CharField(
+    invoice_prefix = PrintedField(
         _("prefix of invoice numbers"), max_length=12, unique=True, default="INV-", validators=[PREFIX],
         help_text=_("A new prefix starts a new series at 1."),
     )  # fmt: skip
-    credit_note_prefix = models.CharField(
+    credit_note_prefix = PrintedField(
         _("prefix of credit note numbers"), max_length=12, unique=True, default="CN-", validators=[PREFIX]
     )
     logo = models.ForeignKey(
         SellerLogo, models.PROTECT, null=True, blank=True, editable=False, related_name="+", verbose_name=_("logo"),
         db_index=False,
     )  # fmt: skip
-    notes_en = models.TextField(_("legal notes in English"), blank=True, max_length=2000)
-    notes_nl = models.TextField(_("legal notes in Dutch"), blank=True, max_length=2000)
-    notes_de = models.TextField(_("legal notes in German"), blank=True, max_length=2000)
-    notes_fr = models.TextField(_("legal notes in French"), blank=True, max_length=2000)
+    notes_en = PrintedTextField(_("legal notes in English"), blank=True, max_length=2000)
+    notes_nl = PrintedTextField(_("legal notes in Dutch"), blank=True, max_length=2000)
+    notes_de = PrintedTextField(_("legal notes in German"), blank=True, max_length=2000)
+    notes_fr = PrintedTextField(_("legal notes in French"), blank=True, max_length=2000)
 
     class Meta:
         verbose_name = _("seller")

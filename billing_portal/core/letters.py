@@ -9,13 +9,14 @@ from collections.abc import Iterator
 from functools import cache
 from itertools import chain
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from unicodedata import category, name
 
 import manimgx_fonts
 import manimgx_fonts_cjk
 from django.core.exceptions import ValidationError
 from django.db import models
+from django.db.models.expressions import Combinable
 from django.utils.translation import gettext as _
 from fontTools.ttLib import TTFont
 
@@ -98,15 +99,27 @@ def fault(text: str) -> str:
 
 
 def validate_printed(text: str) -> None:
-    """Refuses what documents cannot print and what nobody sees; lines may end. Raises ValidationError."""
-    if reason := fault(_without_line_ends(text)):
+    """Refuses what documents cannot print and what nobody sees, the end of a line included. Raises ValidationError."""
+    if reason := fault(text):
         raise ValidationError(reason, code="letters")
 
 
+def validate_printed_lines(text: str) -> None:
+    """The same for a text of several lines."""
+    validate_printed(_without_line_ends(text))
+
+
 def validate_seen(text: str) -> None:
-    """Refuses what nobody sees. Raises ValidationError."""
+    """Refuses what nobody sees; lines may end. Raises ValidationError."""
     if letters := hidden(_without_line_ends(text)):
         reason = _("Remove the characters that cannot be seen: %(letters)s.") % {"letters": letter_names(letters)}
+        raise ValidationError(reason, code="letters")
+
+
+def validate_drawn(text: str) -> None:
+    """Refuses letters without a glyph, for a text from which what nobody sees is taken out. Raises ValidationError."""
+    if letters := unprintable("".join(letter for letter in text if category(letter) != "Cf")):
+        reason = _("Our documents cannot print these characters: %(letters)s.") % {"letters": letter_names(letters)}
         raise ValidationError(reason, code="letters")
 
 
@@ -114,30 +127,42 @@ def _without_line_ends(text: str) -> str:
     return "".join(letter for letter in text if letter not in LINE_ENDS)
 
 
-class PlainPath:
-    """To migrations the field is the one of Django: what it refuses is not part of the table."""
+if TYPE_CHECKING:
+    CharField = models.CharField[str | Combinable, str]
+    TextField = models.TextField[str | Combinable, str]
+else:
+    CharField = models.CharField
+    TextField = models.TextField
 
-    def deconstruct(self) -> Any:
-        name, _path, args, kwargs = super().deconstruct()  # type: ignore[misc]
-        return name, f"django.db.models.{self.django_field}", args, kwargs  # type: ignore[attr-defined]
 
+class SeenField(CharField):
+    """A line of text that people read on pages, such as the name of a person. To migrations, this field and the others
+    are those of Django: what they refuse is not part of the table."""
 
-class SeenField(PlainPath, models.CharField):  # type: ignore[type-arg]
-    """A line of text that people read on pages, such as the name of a person."""
-
-    django_field = "CharField"
     default_validators = [validate_seen]
 
+    def deconstruct(self) -> Any:
+        return _as_django_has_it(super().deconstruct(), "CharField")
 
-class PrintedField(PlainPath, models.CharField):  # type: ignore[type-arg]
+
+class PrintedField(CharField):
     """A line of text that documents print, such as the name of a company or the description of a charge."""
 
-    django_field = "CharField"
     default_validators = [validate_printed]
 
+    def deconstruct(self) -> Any:
+        return _as_django_has_it(super().deconstruct(), "CharField")
 
-class PrintedTextField(PlainPath, models.TextField):  # type: ignore[type-arg]
+
+class PrintedTextField(TextField):
     """Lines of text that documents print."""
 
-    django_field = "TextField"
-    default_validators = [validate_printed]
+    default_validators = [validate_printed_lines]
+
+    def deconstruct(self) -> Any:
+        return _as_django_has_it(super().deconstruct(), "TextField")
+
+
+def _as_django_has_it(deconstructed: Any, kind: str) -> Any:
+    name, _path, args, kwargs = deconstructed
+    return name, f"django.db.models.{kind}", args, kwargs

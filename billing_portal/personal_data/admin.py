@@ -16,6 +16,7 @@ from accounts.access import NotAllowed
 from accounts.admin.base import access_of_staff
 from accounts.admin.people import UserAdmin, is_beyond
 from accounts.models import BillingContact, User
+from billing_portal.core.letters import validate_seen
 from billing_portal.personal_data import erasure
 from billing_portal.personal_data.export import IN_MEMORY, CannotExport, export_person, file_name
 
@@ -26,6 +27,7 @@ class ReasonForm(forms.Form):
     reason = forms.CharField(
         label=_("Reason"),
         max_length=500,
+        validators=[validate_seen],
         help_text=_("Who asked, when and how. It is recorded; do not write the person's name or address here."),
         widget=forms.Textarea(attrs={"class": "vLargeTextField", "rows": 3}),
     )

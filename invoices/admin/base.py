@@ -12,6 +12,7 @@ from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
 
 from accounts.admin.base import ReadOnlyInline
+from billing_portal.core.letters import validate_printed
 from invoices.documents.figures import quantity
 from invoices.documents.taxes import tax_label
 from invoices.money import Money
@@ -79,6 +80,7 @@ class ReasonForm(forms.Form):
     reason = forms.CharField(
         label=_("Reason"),
         max_length=200,
+        validators=[validate_printed],
         help_text=_("The customer sees it."),
         widget=forms.TextInput(attrs={"class": "vTextField"}),
     )

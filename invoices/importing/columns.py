@@ -10,12 +10,12 @@ from typing import Any
 
 from django.core.exceptions import ValidationError
 
+from billing_portal.core.letters import hidden, letter_names, unprintable
 from invoices.importing.csv_reader import Texts
 from invoices.importing.file_format import BadRow, FileFormat
 from invoices.models.invoices import VATEX
 
 # Control characters, a NUL among them, which PostgreSQL refuses and SQLite keeps; and the two line ends of Unicode.
-# Every one of them is one that Python does not print, which is quicker to find out.
 CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 # What a spreadsheet makes of a long number when nobody looks: the digits that follow are gone.
 ROUNDED = re.compile(r"[0-9]([.,][0-9]+)?E[+-][0-9]+", re.IGNORECASE)
@@ -132,9 +132,19 @@ class Column:
             if self.needed:
                 raise BadRow("is empty")
             return self.default
-        if not given.isprintable() and CONTROL.search(given):
-            raise BadRow("holds a control character")
+        if not (given.isascii() and given.isprintable()):
+            _check_letters(given)
         return self.read(given)
+
+
+def _check_letters(given: str) -> None:
+    """Raises BadRow for what nobody sees, and for what documents cannot print."""
+    if CONTROL.search(given):
+        raise BadRow("holds a control character")
+    if letters := hidden(given):
+        raise BadRow(f"holds {letter_names(letters)}, which nobody sees")
+    if letters := unprintable(given):
+        raise BadRow(f"holds {letter_names(letters)}, which documents cannot print")
 
 
 class Columns:

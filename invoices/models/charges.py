@@ -13,6 +13,7 @@ from django.utils.translation import gettext_lazy as _
 
 from accounts.models import BillingProfile, InvoiceSection
 from billing_portal.core.exact_decimals import ExactDecimalField, short
+from billing_portal.core.letters import PrintedField, SeenField
 from billing_portal.core.spelling import Compact
 from invoices.models.credits import Credit
 from invoices.models.invoices import VATEX, Invoice
@@ -27,12 +28,12 @@ SIGN = Cast("quantity", FloatField())
 class TaxRate(models.Model):
     """A rate by name, such as "VAT high, 21%". Charges copy what it says when they are recorded."""
 
-    name = models.CharField(_("name"), max_length=60)
+    name = SeenField(_("name"), max_length=60)
     percent = models.DecimalField(
         _("percent"), max_digits=6, decimal_places=3, validators=[MinValueValidator(0), MaxValueValidator(100)]
     )
     tax_category = models.CharField(_("tax category"), max_length=2, choices=TaxCategory, default=TaxCategory.STANDARD)
-    exemption_reason = models.CharField(
+    exemption_reason = PrintedField(
         _("reason for no tax"), max_length=120, blank=True, help_text=_("Printed on the invoice, such as the law.")
     )
     exemption_code = models.CharField(
@@ -95,7 +96,7 @@ class Charge(models.Model):
         InvoiceSection, models.PROTECT, related_name="+", verbose_name=_("invoice section"), db_index=False
     )
     kind = models.CharField(_("kind"), max_length=8, choices=Kind, default=Kind.USAGE)
-    description = models.CharField(_("description"), max_length=200)
+    description = PrintedField(_("description"), max_length=200)
     # Exact: nothing is rounded before charges are added up into a line.
     quantity = ExactDecimalField(_("quantity"), max_digits=24, decimal_places=12, default=1)
     unit = models.CharField(_("unit"), max_length=3, choices=unit_choices, default=ONE)
@@ -108,12 +109,12 @@ class Charge(models.Model):
     tax_rate = models.ForeignKey(TaxRate, models.PROTECT, related_name="+", verbose_name=_("tax rate"), db_index=False)
     tax_category = models.CharField(_("tax category"), max_length=2, choices=TaxCategory, editable=False)
     tax_percent = models.DecimalField(_("tax rate"), max_digits=6, decimal_places=3, default=0, editable=False)
-    exemption_reason = models.CharField(_("reason for no tax"), max_length=120, blank=True, editable=False)
+    exemption_reason = PrintedField(_("reason for no tax"), max_length=120, blank=True, editable=False)
     exemption_code = models.CharField(_("VATEX code"), max_length=20, blank=True, editable=False)
     happened_on = models.DateField(_("date"), help_text=_("Of the service or sale; decides the billing period."))
     is_creditable = models.BooleanField(_("credits may pay for it"), default=True)
     # The sender's own reference, so that the same charge cannot come in twice.
-    source_reference = models.CharField(_("source reference"), max_length=64, blank=True)
+    source_reference = PrintedField(_("source reference"), max_length=64, blank=True)
     invoice = models.ForeignKey(
         Invoice,
         models.PROTECT,

@@ -6,6 +6,7 @@ from django.db.models import CheckConstraint, F, Index, Q, UniqueConstraint
 from django.utils.translation import gettext_lazy as _
 
 from accounts.models import BillingProfile
+from billing_portal.core.letters import PrintedField
 from invoices.models.credits import Credit
 from invoices.models.invoices import Invoice, InvoiceLine, TaxRow
 from invoices.money import MoneyOf
@@ -23,7 +24,7 @@ class CreditNote(models.Model):
     number = models.CharField(_("number"), max_length=32, unique=True)
     currency = models.CharField(_("currency"), max_length=3)
     issued_on = models.DateField(_("date"))
-    reason = models.CharField(_("reason"), max_length=200)
+    reason = PrintedField(_("reason"), max_length=200)
     seller = models.JSONField(_("seller"), default=dict)
     buyer = models.JSONField(_("buyer"), default=dict)
     charges_minor = models.BigIntegerField(_("charges"))

@@ -8,6 +8,7 @@ from django.db.models import CheckConstraint, F, Index, Q
 from django.utils.translation import gettext_lazy as _
 
 from accounts.models import BillingProfile
+from billing_portal.core.letters import PrintedField, SeenField
 from invoices.models.invoices import Invoice
 from invoices.money import MoneyOf
 from invoices.querysets import CreditEntryQuerySet, CreditQuerySet
@@ -32,7 +33,7 @@ class Credit(models.Model):
     currency = models.CharField(_("currency"), max_length=3)
     amount_minor = models.BigIntegerField(_("amount"))
     remaining_minor = models.BigIntegerField(_("remaining"))
-    description = models.CharField(_("description"), max_length=200)
+    description = PrintedField(_("description"), max_length=200)
     starts_on = models.DateField(_("may be used from"), null=True, blank=True)
     # The last day on which it may be used; empty when it never expires.
     expires_on = models.DateField(_("expires after"), null=True, blank=True)
@@ -112,7 +113,7 @@ class CreditEntry(models.Model):
         settings.AUTH_USER_MODEL, models.PROTECT, null=True, blank=True, related_name="+", verbose_name=_("by"),
         db_index=False,
     )  # fmt: skip
-    note = models.CharField(_("note"), max_length=200, blank=True)
+    note = SeenField(_("note"), max_length=200, blank=True)
 
     amount = MoneyOf("amount_minor", currency="credit.currency")
     objects = CreditEntryQuerySet.as_manager()

@@ -6,6 +6,7 @@ from django.db.models import CheckConstraint, F, Q, UniqueConstraint
 from django.utils.translation import gettext_lazy as _
 
 from billing_portal.core.exact_decimals import plain
+from billing_portal.core.letters import PrintedField
 
 
 class ExchangeRate(models.Model):
@@ -18,7 +19,7 @@ class ExchangeRate(models.Model):
         _("rate"), max_digits=20, decimal_places=10, validators=[MinValueValidator(0)],
         help_text=_("As it was published: 1.0850 where one euro is 1.0850 dollars."),
     )  # fmt: skip
-    source = models.CharField(_("source"), max_length=60, help_text=_("Who published it, such as ECB."))
+    source = PrintedField(_("source"), max_length=60, help_text=_("Who published it, such as ECB."))
 
     class Meta:
         verbose_name = _("exchange rate")

@@ -16,6 +16,7 @@ from django.utils.translation import gettext_lazy as _
 
 from accounts.models import BillingProfile, InvoiceSection, Seller
 from billing_portal.core.exact_decimals import ExactDecimalField
+from billing_portal.core.letters import PrintedField, PrintedTextField
 from billing_portal.core.spelling import Compact
 from invoices.money import MoneyOf
 from invoices.querysets import InvoiceQuerySet
@@ -29,7 +30,7 @@ VATEX = RegexValidator(r"^VATEX-[A-Z0-9-]{2,14}$", _("A VATEX code begins with V
 class NumberSeries(models.Model):
     """The next number of a series. Its row is locked while an invoice is issued, so numbers have no gaps."""
 
-    prefix = models.CharField(_("prefix"), max_length=12, unique=True)
+    prefix = PrintedField(_("prefix"), max_length=12, unique=True)
     next_number = models.PositiveBigIntegerField(_("next number"), default=1)
     # The fingerprint of the last document, which the next one includes.
     last_digest = models.CharField(max_length=64, blank=True, default="", db_default="", editable=False)
@@ -64,9 +65,9 @@ class Invoice(models.Model):
     due_on = models.DateField(_("due date"), null=True, blank=True, editable=False)
     period_start_on = models.DateField(_("billing period from"), null=True, blank=True)
     period_end_on = models.DateField(_("billing period to"), null=True, blank=True)
-    po_number = models.CharField(_("PO number"), max_length=60, blank=True)
+    po_number = PrintedField(_("PO number"), max_length=60, blank=True)
     # Where it came from, when it was imported: the sender's own reference, and a digest of what the file said.
-    source_reference = models.CharField(_("source reference"), max_length=64, blank=True)
+    source_reference = PrintedField(_("source reference"), max_length=64, blank=True)
     source_digest = models.CharField(max_length=64, blank=True, editable=False)
     # It keeps the number under which it was issued elsewhere, which is of none of our series.
     is_numbered_elsewhere = models.BooleanField(default=False, db_default=False, editable=False)
@@ -276,7 +277,7 @@ class InvoiceLine(models.Model):
     )
     section_name = models.CharField(max_length=120, blank=True, editable=False)
     position = models.PositiveIntegerField(_("position"), default=0)
-    description = models.CharField(_("description"), max_length=200)
+    description = PrintedField(_("description"), max_length=200)
     # Room for a million charges of the largest quantity that one may have: bytes are counted in billions.
     quantity = ExactDecimalField(_("quantity"), max_digits=32, decimal_places=12, default=1)
     unit = models.CharField(_("unit"), max_length=3, choices=unit_choices, default=ONE)
@@ -291,7 +292,7 @@ class InvoiceLine(models.Model):
         _("tax rate"), max_digits=6, decimal_places=3, default=0, validators=[MinValueValidator(0)],
         help_text=_("Percent."),
     )  # fmt: skip
-    exemption_reason = models.CharField(_("reason for no tax"), max_length=120, blank=True)
+    exemption_reason = PrintedField(_("reason for no tax"), max_length=120, blank=True)
     exemption_code = models.CharField(
         _("VATEX code"), max_length=20, blank=True, validators=[VATEX],
         help_text=_("The code of that reason, such as VATEX-EU-132-1F."),
@@ -323,7 +324,7 @@ class TaxRow(models.Model):
     rate = models.DecimalField(_("tax rate"), max_digits=6, decimal_places=3)
     taxable_minor = models.BigIntegerField(_("taxable amount"))
     tax_minor = models.BigIntegerField(_("tax"))
-    exemption_reason = models.CharField(_("reason for no tax"), max_length=LONGEST_REASON, blank=True)
+    exemption_reason = PrintedField(_("reason for no tax"), max_length=LONGEST_REASON, blank=True)
     exemption_code = models.CharField(_("VATEX code"), max_length=20, blank=True)
 
     class Meta:
@@ -363,11 +364,11 @@ class RemittanceAccount(models.Model):
     valid_from_on = models.DateField(
         _("valid from"), null=True, blank=True, help_text=_("Empty for an account that held from the start.")
     )
-    account_holder = models.CharField(_("account holder"), max_length=70)
+    account_holder = PrintedField(_("account holder"), max_length=70)
     iban = models.CharField(_("IBAN or account number"), max_length=34)
     bic = models.CharField(_("BIC"), max_length=11, blank=True)
-    bank = models.CharField(_("bank"), max_length=120, blank=True)
-    check_address = models.TextField(_("address for checks"), blank=True)
+    bank = PrintedField(_("bank"), max_length=120, blank=True)
+    check_address = PrintedTextField(_("address for checks"), blank=True)
 
     class Meta:
         verbose_name = _("remittance account")

@@ -14,6 +14,7 @@ from django.utils.translation import gettext_lazy as _
 from django.utils.translation import pgettext_lazy
 
 from accounts.models import BillingProfile
+from billing_portal.core.letters import SeenField
 from invoices.models.credits import Credit
 from invoices.models.invoices import Invoice
 from invoices.money import Money
@@ -156,7 +157,7 @@ class LedgerAccount(models.Model):
         _("account"), max_length=40, unique=True, help_text=_("As in the ledger: receivable, revenue, tax:S:21."),
         validators=[validate_account],
     )  # fmt: skip
-    code = models.CharField(_("code"), max_length=40, help_text=_("In your own bookkeeping."))
+    code = SeenField(_("code"), max_length=40, help_text=_("In your own bookkeeping."))
 
     class Meta:
         verbose_name = _("ledger account")

@@ -126,8 +126,6 @@ def _check(charge: Charge) -> None:
     except ValidationError as error:
         faults = (f"{_label(name)}: {' '.join(messages)}" for name, messages in error.message_dict.items())
         raise CannotCharge(" ".join(faults)) from error
-    if not all(text.isprintable() for text in (charge.description, charge.source_reference)):
-        raise CannotCharge(_("A text holds control characters."))
     if not FIRST_DAY <= charge.happened_on <= LAST_DAY:
         raise CannotCharge(_("The date is not between 2000 and 2099."))
     compute_charge(charge)

@@ -16,6 +16,7 @@ from accounts.company_numbers import scheme_choices
 from accounts.decorators import profile_of, profile_view
 from accounts.models import DOCUMENT_LANGUAGES, BillingProfile
 from accounts.roles import Permission
+from billing_portal.core.letters import validate_printed
 from invoices.operations.sending import CHOSEN, CannotChooseFormat, choose_sending
 
 Format = BillingProfile.InvoiceFormat
@@ -38,7 +39,7 @@ class SendingForm(forms.Form):
     invoice_format = forms.ChoiceField(label=_("How do you want invoices?"), choices=Format)
     document_language = forms.ChoiceField(label=_("Language of documents"), choices=DOCUMENT_LANGUAGES)
     buyer_reference = forms.CharField(
-        label=_("Your reference"), max_length=60, required=False,
+        label=_("Your reference"), max_length=60, required=False, validators=[validate_printed],
         help_text=_("Printed on each invoice, such as a department. For German authorities, the Leitweg-ID."),
     )  # fmt: skip
     endpoint_scheme = forms.ChoiceField(

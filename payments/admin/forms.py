@@ -9,6 +9,7 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from accounts.admin.staff_actions import RowForm
+from billing_portal.core.letters import validate_drawn, validate_printed, validate_seen
 from invoices.admin.base import amount_of
 from invoices.models import Invoice
 from invoices.money import Money
@@ -35,7 +36,9 @@ class RefundForm(AttemptForm):
     """``cleaned_data["amount"]`` is Money. Needs the payment; its rest is the amount offered."""
 
     amount = forms.CharField(label=_("Amount"), max_length=20)
-    reason = forms.CharField(label=_("Reason"), max_length=200, help_text=_("The customer sees it."))
+    reason = forms.CharField(
+        label=_("Reason"), max_length=200, help_text=_("The customer sees it."), validators=[validate_printed]
+    )
     takes_back_invoices = forms.BooleanField(
         label=_("Credit the invoice as well"),
         required=False,
@@ -61,6 +64,7 @@ class PaidBackForm(RefundForm):
     bank_reference = forms.CharField(
         label=_("Bank or check reference"),
         max_length=80,
+        validators=[validate_drawn],
         help_text=_("Of the transfer that paid it back, as your bank shows it."),
     )
     paid_on = forms.DateField(label=_("Sent on"), widget=forms.DateInput(attrs={"type": "date"}))
@@ -89,11 +93,11 @@ class PaidBackForm(RefundForm):
 
 
 class NoteForm(RowForm):
-    note = forms.CharField(label=_("What was done"), max_length=300)
+    note = forms.CharField(label=_("What was done"), max_length=300, validators=[validate_seen])
 
 
 class ReasonForm(RowForm):
-    reason = forms.CharField(label=_("Reason"), max_length=300)
+    reason = forms.CharField(label=_("Reason"), max_length=300, validators=[validate_seen])
 
 
 class WriteOffForm(ReasonForm):
@@ -124,6 +128,7 @@ class RecordForm(AttemptForm):
     bank_reference = forms.CharField(
         label=_("Bank or check reference"),
         max_length=80,
+        validators=[validate_drawn],
         help_text=_("The reference on the bank statement, or the number of the check."),
     )
     received_on = forms.DateField(label=_("Received on"), widget=forms.DateInput(attrs={"type": "date"}))

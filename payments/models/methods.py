@@ -9,6 +9,7 @@ from django.utils.translation import gettext as _now
 from django.utils.translation import gettext_lazy as _
 
 from accounts.models import BillingProfile, User
+from billing_portal.core.letters import SeenField
 from payments.querysets import CardHoldQuerySet, MethodSetupQuerySet, PaymentMethodQuerySet
 
 BRANDS = {"visa": "Visa", "mastercard": "Mastercard", "amex": "American Express", "discover": "Discover", "jcb": "JCB"}
@@ -200,7 +201,7 @@ class CardHold(models.Model):
     released_by = models.ForeignKey(
         User, models.PROTECT, null=True, blank=True, related_name="+", verbose_name=_("released by"), db_index=False
     )
-    release_reason = models.CharField(_("reason of the release"), max_length=300, blank=True)
+    release_reason = SeenField(_("reason of the release"), max_length=300, blank=True)
 
     objects = CardHoldQuerySet.as_manager()
 

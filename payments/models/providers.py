@@ -6,6 +6,7 @@ from django.utils.translation import gettext_lazy as _
 from django.utils.translation import pgettext_lazy
 
 from accounts.models import User
+from billing_portal.core.letters import SeenField
 from billing_portal.core.spelling import Compact
 from invoices.money import MoneyOf
 from payments.models.payments import Payment
@@ -120,7 +121,7 @@ class GatewayDifference(models.Model):
     ended_by = models.ForeignKey(
         User, models.PROTECT, null=True, related_name="+", verbose_name=_("ended by"), db_index=False
     )
-    note = models.CharField(_("what was done"), max_length=300, blank=True)
+    note = SeenField(_("what was done"), max_length=300, blank=True)
 
     class Meta:
         verbose_name = _("difference with a provider")

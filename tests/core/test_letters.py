@@ -11,7 +11,9 @@ from billing_portal.core.letters import (
     hidden,
     letter_names,
     unprintable,
+    validate_drawn,
     validate_printed,
+    validate_printed_lines,
     validate_seen,
 )
 
@@ -58,12 +60,21 @@ def test_a_letter_without_a_glyph_is_found_and_named(letter):
     validate_seen(f"Bond {letter} & Co")
 
 
+def test_a_reference_from_a_bank_may_bring_marks_that_are_taken_out():
+    validate_drawn("\u202aWIRE-1\u202c")
+    with pytest.raises(ValidationError, match=r"U\+13000"):
+        validate_drawn("WIRE 𓀀")
+
+
 def test_many_letters_are_not_all_named():
     assert letter_names(list("abcdefg")).endswith("U+0065 LATIN SMALL LETTER E, …")
 
 
 def test_lines_may_end_in_a_text_of_lines():
-    validate_printed("One\r\ntwo")
+    validate_printed_lines("One\r\ntwo")
+    validate_seen("One\r\ntwo")
+    with pytest.raises(ValidationError, match=r"U\+000A"):
+        validate_printed("One\ntwo")
 
 
 def test_to_migrations_the_fields_are_those_of_django():
