@@ -12,6 +12,7 @@ from django.utils.translation import gettext_lazy as _
 
 from accounts.admin.base import NoDeleteAdmin
 from accounts.models import ADDRESS, Seller, SellerLogo
+from accounts.models.sellers import NOTES
 from invoices.documents.typesetting import can_draw
 from invoices.numbering import has_imported
 
@@ -20,11 +21,17 @@ MAX_LOGO_BYTES = 200_000
 
 class SellerForm(forms.ModelForm):
     new_logo = forms.FileField(
-        label=_("logo"), required=False,
+        label=_("Logo"), required=False,
         help_text=_("PNG or SVG, at most 200 kB. It stands at the head of documents that are issued from now on."),
         widget=forms.ClearableFileInput(attrs={"accept": ".png,.svg,image/png,image/svg+xml"}),
     )  # fmt: skip
-    remove_logo = forms.BooleanField(label=_("remove the logo"), required=False)
+    remove_logo = forms.BooleanField(label=_("Remove the logo"), required=False)
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        for name in NOTES:
+            if name in self.fields:
+                self.fields[name].widget.attrs["rows"] = 3
 
     def clean_invoice_prefix(self) -> str:
         return self._prefix("invoice_prefix")
