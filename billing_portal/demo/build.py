@@ -31,7 +31,10 @@ from payments.gateways.sandbox.card_payments import customer_of
 from payments.gateways.sandbox.models import StoredCard
 from payments.models import PaymentMethod
 
-ADDRESS = ("company", "street", "postal_code", "city", "country")
+COPIED = (
+    "name", "currency", "invoice_day", "po_number", "document_language", "invoice_format", "company", "street",
+    "postal_code", "city", "country",
+)  # fmt: skip
 TAX_RATES = {("S", "21"): "VAT high", ("AE", "0"): "Reverse charge", ("G", "0"): "Outside EU VAT"}
 
 
@@ -148,7 +151,7 @@ def make_profile(plan: data.Profile, account: BillingAccount, *, at: datetime) -
     """With its sections and its card. The card is written directly, because no gateway stores one that has expired."""
     profile = BillingProfile.objects.create(
         account=account,
-        **{name: getattr(plan, name) for name in ("name", "currency", "invoice_day", "po_number", *ADDRESS)},
+        **{name: getattr(plan, name) for name in COPIED},
         charges_automatically=plan.autopay,
         default_method=(BillingProfile.DefaultMethod.CHECK_WIRE if plan.by_wire else BillingProfile.DefaultMethod.CARD),
         is_wire_approved=plan.by_wire,

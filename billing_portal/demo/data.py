@@ -84,6 +84,8 @@ class Profile:
     postal_code: str = "1011 AA"
     city: str = "Amsterdam"
     country: str = "NL"
+    document_language: str = "en"
+    invoice_format: str = "pdf"
     tax_rate: str = "21"
     tax_category: str = "S"
     po_number: str = ""
@@ -186,6 +188,8 @@ LOGISTICS = Profile(
     postal_code="10115",
     city="Berlin",
     country="DE",
+    document_language="de",
+    invoice_format="facturx",
     tax_rate="0",
     tax_category="AE",
     card="4242",
