@@ -30,7 +30,8 @@ from invoices.journal import (
 )
 from invoices.models import LedgerAccount, Transfer
 from invoices.money import Money
-from invoices.views.downloads import Cell, table_response
+from invoices.tables import Cell
+from invoices.views.downloads import table_response
 
 Head = list[str]
 Rows = Iterator[list[Cell]]

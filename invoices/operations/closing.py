@@ -39,6 +39,7 @@ from invoices.models import Charge, Invoice, InvoiceLine, PeriodClosing
 from invoices.money import Money, exponent
 from invoices.operations.dunning import floors
 from invoices.operations.issuing import CannotIssue, issue_invoices, stored_taxes
+from invoices.operations.usage import SAME
 from invoices.periods import Period, closable_periods, current_period, period_after
 from invoices.remittances import Remittances
 from invoices.tax import Tax, taxes_of
@@ -61,11 +62,6 @@ UPDATE invoices_charge SET invoice_id = closing.column3 FROM (VALUES {rows}) AS 
 WHERE invoices_charge.invoice_id IS NULL AND invoices_charge.settled_by_id IS NULL
 AND invoices_charge.profile_id = closing.column1 AND invoices_charge.happened_on < closing.column2
 """
-# Charges that agree in these are one line: what is added up is their quantity, and nothing was rounded before.
-SAME = (
-    "section_id", "description", "unit", "unit_price", "tax_category", "tax_percent", "exemption_reason",
-    "exemption_code", "is_creditable",
-)  # fmt: skip
 LINE = ", ".join(SAME).replace("tax_percent", "tax_rate")
 # Lines stand by section, and within it by the day of their first charge. A line of one day names it.
 LINES_OF_CHARGES = f"""

@@ -14,6 +14,7 @@ from invoices.documents.einvoice.terms import Attachment, Format, Terms, terms_o
 from invoices.documents.einvoice.ubl import write_ubl
 from invoices.documents.invoice import invoice_pdf
 from invoices.models import CreditNote, Invoice, IssuedDocument
+from invoices.operations.usage import attached_usage
 
 Kind = IssuedDocument.Kind
 WITH_XML = {Format.UBL, Format.XRECHNUNG}
@@ -46,14 +47,18 @@ def issued_pdf(subject: Invoice | CreditNote, *, at: datetime) -> bytes:
 
 
 def issued_xml(subject: Invoice | CreditNote, *, at: datetime) -> bytes | None:
-    """The electronic invoice, with the PDF inside; None where the buyer chose none. As above."""
+    """The electronic invoice, with the PDF and the usage detail inside; None where the buyer chose none. As above."""
     if format_of(subject) not in WITH_XML:
         return None
     language = str(subject.buyer["language"])
     content = kept_document(subject, kind=Kind.XML, language=language)
     if content is None:
-        pdf = Attachment(f"{subject}.pdf", "application/pdf", issued_pdf(subject, at=at))
-        xml = write_ubl(_terms(subject), format_of(subject), attachments=[pdf])
+        attachments = [Attachment(f"{subject}.pdf", "application/pdf", issued_pdf(subject, at=at))]
+        with override(language):
+            usage = attached_usage(subject) if isinstance(subject, Invoice) else None
+        if usage is not None:
+            attachments.append(Attachment(f"{subject}-usage.csv", "text/csv", usage))
+        xml = write_ubl(_terms(subject), format_of(subject), attachments=attachments)
         content = keep_document(subject, kind=Kind.XML, language=language, content=xml, at=at)
     return content
 

@@ -23,7 +23,8 @@ from invoices.money import Money
 from invoices.periods import closing_day
 from invoices.querysets import LAST_DAY_WAITS, CreditEntryQuerySet, CreditQuerySet
 from invoices.states import CREDIT_BADGES, SOON, CreditState
-from invoices.views.downloads import Cell, table_response
+from invoices.tables import Cell
+from invoices.views.downloads import table_response
 
 
 @require_safe

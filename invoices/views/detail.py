@@ -27,11 +27,11 @@ from invoices.documents.taxes import seller_tax_text, tax_label, tax_text
 from invoices.models import CreditNote, Invoice, InvoiceLine
 from invoices.money import Money, currency_pattern, exponent
 from invoices.operations.document_archive import WITH_XML, format_of
+from invoices.operations.usage import billed_before
 from invoices.payability import NotPayableReason, disputed_text, reason_not_payable
 from invoices.remittances import Remittance, current_remittance, has_payment_code, in_fours, payment_code_svg
 from invoices.states import BADGES, InvoiceStatus
 from invoices.views.rows import Addresses, is_charged
-from invoices.views.usage import billed_before
 
 PRICE_DECIMALS = 10
 

@@ -25,8 +25,9 @@ from invoices.forms import SORTS, STATUSES, Filters, Period
 from invoices.models import Invoice
 from invoices.money import Money
 from invoices.summaries import summary_of
+from invoices.tables import Cell
 from invoices.tax import ORDER
-from invoices.views.downloads import Cell, table_response
+from invoices.views.downloads import table_response
 from invoices.views.rows import Rows
 
 COUNT_LIMIT = 1000

@@ -19,7 +19,7 @@ from invoices.money import Money, format_minor
 from invoices.payability import NotPayable, NotPayableReason, ProfilePayability, day_text, disputed_text
 from invoices.states import BADGES, InvoiceStatus, Label
 from invoices.summaries import summary_of
-from invoices.views.downloads import Cell
+from invoices.tables import Cell
 
 PLACE = "--number--"
 ROUTES = {

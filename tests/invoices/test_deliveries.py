@@ -2,7 +2,9 @@
 
 import json
 import threading
-from datetime import timedelta
+from base64 import b64decode
+from datetime import date, timedelta
+from decimal import Decimal
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from urllib.parse import parse_qs, unquote, urlsplit
 
@@ -10,6 +12,7 @@ import pytest
 from django.core import mail
 from django.test import override_settings
 from django.urls import reverse
+from mockeinvoice import validate
 from mockeinvoice.buyer import Buyer, TurnedAway
 
 from accounts.access import system_access
@@ -19,12 +22,15 @@ from billing_portal.core.mail import send_due
 from billing_portal.core.models import OutgoingMail
 from invoices.documents.einvoice.terms import Format
 from invoices.models import Delivery, Invoice, IssuedDocument
+from invoices.operations.closing import close_periods
 from invoices.operations.credit_notes import credit_note
 from invoices.operations.deliveries import PAUSES, deliver_due, send_again
+from invoices.operations.document_archive import issued_xml
 from invoices.operations.issuing import CannotIssue
 from invoices.states import WrongState
 from payments.operations.notifications import announce_due
-from tests.factories import NOW, TODAY, SellerFactory, UserFactory, issued, member
+from tests.factories import NOW, TODAY, SellerFactory, UserFactory, billed_until, issued, member, tax_rate
+from tests.invoices.billing_runs import NOVEMBER, charged
 
 pytestmark = pytest.mark.django_db
 
@@ -316,3 +322,15 @@ def test_the_xml_is_downloaded_by_those_who_may(buyer, client):
 
 def test_formats_are_those_of_the_terms():
     assert {form.value for form in Format} - {"en16931"} == set(BillingProfile.InvoiceFormat.values)
+
+
+def test_an_e_invoice_made_from_charges_carries_its_usage_too(buyer):
+    profile = billed_until(buyer, date(2026, 10, 5))
+    charged(profile, "1.25", on=date(2026, 10, 9), quantity=Decimal("3.5"), tax_rate=tax_rate("21"))
+    list(close_periods(access=system_access(), at=NOVEMBER))
+    invoice = Invoice.objects.select_related("profile__account").get()
+    document, report = validate(issued_xml(invoice, at=NOW))
+    assert report.verdict == "valid"
+    files = {part.term("BT-125").attributes["filename"]: part.term("BT-125").text for part in document.all("BG-24")}
+    assert files.keys() == {f"{invoice.number}.pdf", f"{invoice.number}-usage.csv"}
+    assert b"2026-10-09,Usage,3.5" in b64decode(files[f"{invoice.number}-usage.csv"])

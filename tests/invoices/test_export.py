@@ -17,8 +17,8 @@ from invoices.money import Money
 from invoices.operations.credits import add_credit
 from invoices.operations.invoice_payments import mark_payment_started
 from invoices.operations.issuing import issue
+from invoices.tables import plain
 from invoices.views import listing
-from invoices.views.downloads import plain
 from tests.factories import NOW, BillingProfileFactory, issued, member, taxed
 from tests.invoices.pages import list_url
 
