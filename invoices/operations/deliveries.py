@@ -7,17 +7,21 @@ What is refused, or given up, waits for staff, who send it again once the reason
 
 from collections.abc import Iterable, Iterator
 from datetime import datetime, timedelta
+from typing import Any
 from uuid import uuid4
 
 import structlog
 from django.conf import settings
 from django.db import transaction
+from django.urls import reverse
 from django.utils.translation import gettext as _
 
 from accounts import audit
 from accounts.access import Access, system_access
+from accounts.recipients import invoice_recipients
 from billing_portal.core.leases import claim_due
 from billing_portal.core.models import OutgoingMail
+from billing_portal.core.outbox import queue_to
 from invoices.bulk import bulk_insert, new_row
 from invoices.delivery.base import Answer, Channel, NotNow, Parcel, Undeliverable
 from invoices.delivery.folder import Folder
@@ -74,13 +78,50 @@ def plan(documents: Iterable[Invoice | CreditNote], *, at: datetime) -> None:
     bulk_insert(Delivery, rows())
 
 
-def note_mail(invoice: Invoice, *, readers: int, at: datetime) -> None:
-    """Records that the mail of a new invoice was queued for so many people. Its outcome is that of the outbox."""
+def queue_mail(document: Invoice | CreditNote, *, template: str, context: dict[str, Any], at: datetime) -> None:
+    """Queues the mail of a new document for all who get it, each address once, and notes that: its outcome is that of
+    the outbox. Contacts sign in nowhere (``is_contact``). Needs ``profile``. Transaction and rights are the
+    caller's."""
+    readers = invoice_recipients(document.profile)
+    of = "credit_note_id" if isinstance(document, CreditNote) else "invoice_id"
+    for reader in readers:
+        queue_to(
+            key=f"{_mail_key(document)}{reader.name}",
+            email=reader.email,
+            language=reader.language,
+            template=template,
+            context=context | {of: document.pk} | ({"is_contact": True} if reader.is_contact else {}),
+            at=at,
+        )
     if readers:
         Delivery.objects.create(
-            invoice=invoice, channel=Way.MAIL, recipient=str(readers), message_id=uuid4(), created_at=at,
+            **_of(document), channel=Way.MAIL, recipient=str(len(readers)), message_id=uuid4(), created_at=at,
             next_try_at=at + PAUSES[0],
         )  # fmt: skip
+
+
+def tell_of_note(note: CreditNote, *, at: datetime) -> None:
+    """Plans the ways of a new credit note, and its mail where the profile wants mail. Needs ``profile`` and
+    ``invoice``."""
+    plan([note], at=at)
+    address = reverse("invoices:detail", args=[note.profile.code, note.invoice.number])
+    context = {
+        "note": note.number,
+        "number": note.invoice.number,
+        "total_minor": note.total_minor,
+        "currency": note.currency,
+        "reason": note.reason,
+        "is_void": note.voids_invoice,
+        "profile": note.profile.name,
+        "account": note.profile.account_id,
+        "url": settings.PUBLIC_URL + address,
+    }
+    queue_mail(note, template="credit_note", context=context, at=at)
+
+
+def _mail_key(document: Invoice | CreditNote) -> str:
+    """What the keys of the mails of a document begin with."""
+    return f"credit-note:{document.pk}:" if isinstance(document, CreditNote) else f"invoice-ready:{document.pk}:"
 
 
 def deliver_due(*, at: datetime, limit: int) -> int:
@@ -121,7 +162,7 @@ def _go_on(delivery: Delivery, at: datetime) -> None:
 
 
 def _follow_mail(delivery: Delivery, at: datetime) -> None:
-    mails = OutgoingMail.objects.filter(key__startswith=f"invoice-ready:{delivery.invoice_id}:")
+    mails = OutgoingMail.objects.filter(key__startswith=_mail_key(delivery.document))
     waiting = failed = 0
     reason = ""
     for sent_at, next_try_at, last_error in mails.values_list("sent_at", "next_try_at", "last_error"):
@@ -170,9 +211,7 @@ def send_again(*, access: Access, delivery_id: int, at: datetime) -> Delivery:
     if Status(earlier.status) not in BAD or earlier.is_repeated:
         raise WrongState(_("Only what was rejected or could not be sent is sent again."))
     if earlier.channel == Way.MAIL:
-        mails = OutgoingMail.objects.filter(
-            key__startswith=f"invoice-ready:{earlier.invoice_id}:", sent_at=None, next_try_at=None
-        )
+        mails = OutgoingMail.objects.filter(key__startswith=_mail_key(earlier.document), sent_at=None, next_try_at=None)
         mails.update(next_try_at=at, tries=0, unsure=0)
     new = Delivery.objects.create(
         invoice_id=earlier.invoice_id, credit_note_id=earlier.credit_note_id, channel=earlier.channel,

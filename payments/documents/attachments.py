@@ -8,18 +8,22 @@ from django.utils.translation import gettext as _
 from django.utils.translation import override
 
 from accounts.models import BillingProfile
-from invoices.models import Invoice
+from invoices.models import CreditNote, Invoice
 from invoices.operations.document_archive import File, files_of
 from payments.documents.statement import statement_pdf
 from payments.statements import statement_of
 
 
 def attachments_of(context: dict[str, Any]) -> list[File]:
-    """Those of a mail with this context: ``invoice_id`` stands for the documents of an invoice, ``statement`` for the
-    statement of a profile (its id) over the days of the mail. Never call it inside a transaction."""
+    """Those of a mail with this context: ``invoice_id`` and ``credit_note_id`` stand for the documents of one,
+    ``statement`` for the statement of a profile (its id) over the days of the mail. Never call it inside a
+    transaction."""
     if "invoice_id" in context:
         invoice = Invoice.objects.select_related("profile__account").get(pk=context["invoice_id"])
         return files_of(invoice, at=timezone.now())
+    if "credit_note_id" in context:
+        note = CreditNote.objects.select_related("invoice", "profile__account").get(pk=context["credit_note_id"])
+        return files_of(note, at=timezone.now())
     if "statement" in context:
         profile = BillingProfile.objects.select_related("account__seller").get(pk=context["statement"])
         days = date.fromisoformat(context["first_on"]), date.fromisoformat(context["last_on"])

@@ -19,7 +19,7 @@ from django.urls import reverse
 
 from accounts.access import access_of
 from accounts.models import BillingContact, BillingProfile, RoleAssignment, User
-from accounts.recipients import invoice_people, invoice_recipients, owners
+from accounts.recipients import invoice_people, owners
 from accounts.roles import Permission, Scope, roles_with
 from billing_portal.core.batches import run_each
 from billing_portal.core.models import OutgoingMail
@@ -27,7 +27,7 @@ from billing_portal.core.outbox import queue, queue_to
 from billing_portal.core.time_zones import has_come, month_before
 from invoices.journal import last_closed_day
 from invoices.models import Invoice
-from invoices.operations.deliveries import note_mail
+from invoices.operations.deliveries import queue_mail
 from invoices.operations.invoice_payments import mark_announced, put_off_announcement
 from invoices.payability import reason_not_by_card
 from invoices.remittances import Remittance
@@ -241,18 +241,7 @@ def notify_new_invoice(invoice: Invoice, *, at: datetime) -> None:
     """Those who handle the profile's invoices, and its contacts: each address once. Contacts sign in nowhere, so what
     they need to pay by transfer is in the mail, without buttons. It carries the documents. Needs
     ``invoice.profile``."""
-    context = _new_invoice_context(invoice) | {"invoice_id": invoice.pk}
-    readers = invoice_recipients(invoice.profile)
-    note_mail(invoice, readers=len(readers), at=at)
-    for reader in readers:
-        queue_to(
-            key=f"invoice-ready:{invoice.pk}:{reader.name}",
-            email=reader.email,
-            language=reader.language,
-            template="invoice_ready",
-            context=context | {"is_contact": True} if reader.is_contact else context,
-            at=at,
-        )
+    queue_mail(invoice, template="invoice_ready", context=_new_invoice_context(invoice), at=at)
 
 
 def _new_invoice_context(invoice: Invoice) -> dict[str, Any]:

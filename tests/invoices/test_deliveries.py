@@ -3,9 +3,10 @@
 import json
 import threading
 from base64 import b64decode
-from datetime import date, timedelta
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from io import BytesIO
 from urllib.parse import parse_qs, unquote, urlsplit
 
 import pytest
@@ -14,9 +15,10 @@ from django.test import override_settings
 from django.urls import reverse
 from mockeinvoice import validate
 from mockeinvoice.buyer import Buyer, TurnedAway
+from pypdf import PdfReader
 
 from accounts.access import system_access
-from accounts.models import AuditEntry, BillingProfile
+from accounts.models import AuditEntry, BillingContact, BillingProfile
 from accounts.operations.contacts import add_contact
 from billing_portal.core.mail import send_due
 from billing_portal.core.models import OutgoingMail
@@ -28,7 +30,7 @@ from invoices.operations.deliveries import PAUSES, deliver_due, send_again
 from invoices.operations.document_archive import issued_xml
 from invoices.operations.issuing import CannotIssue
 from invoices.states import WrongState
-from payments.operations.notifications import announce_due
+from payments.operations.notifications import announce_due, send_statements
 from tests.factories import NOW, TODAY, SellerFactory, UserFactory, billed_until, issued, member, tax_rate
 from tests.invoices.billing_runs import NOVEMBER, charged
 
@@ -334,3 +336,38 @@ def test_an_e_invoice_made_from_charges_carries_its_usage_too(buyer):
     files = {part.term("BT-125").attributes["filename"]: part.term("BT-125").text for part in document.all("BG-24")}
     assert files.keys() == {f"{invoice.number}.pdf", f"{invoice.number}-usage.csv"}
     assert b"2026-10-09,Usage,3.5" in b64decode(files[f"{invoice.number}-usage.csv"])
+
+
+def test_a_credit_note_is_mailed_with_its_document(buyer, client):
+    add_contact(
+        access=system_access(buyer), profile_id=buyer.pk, name="", email="payables@example.com", language="en", at=NOW
+    )
+    BillingProfile.objects.update(invoice_format="pdf")
+    invoice = issued(BillingProfile.objects.get(), "100.00", tax_rate="21")
+    note = credit_note(
+        access=system_access(), invoice_id=invoice.pk, amounts=None, reason="Billed twice", today=TODAY, at=NOW
+    )
+    assert send_due(at=NOW) == 1
+    (message,) = mail.outbox
+    assert message.subject == "Credit note CN-000001 of €121.00 · for invoice INV-000001"
+    assert "Billed twice" in message.body
+    assert [file[0] for file in message.attachments] == [f"credit-note-{note.number}.pdf"]
+    (delivery,) = delivered(NOW + timedelta(minutes=5))
+    assert (delivery.credit_note, delivery.status) == (note, "sent")
+
+
+def test_the_mail_of_a_statement_carries_its_pdf(profile):
+    BillingProfile.objects.update(default_method="check_wire", document_language="nl")
+    profile = BillingProfile.objects.get()
+    add_contact(
+        access=system_access(profile), profile_id=profile.pk, name="", email="ap@example.com", language="en", at=NOW
+    )
+    BillingContact.objects.update(last_statement_on=None)
+    issued(profile, today=date(2026, 9, 20), at=datetime(2026, 9, 20, 8, tzinfo=UTC))
+    OutgoingMail.objects.all().delete()
+    send_statements(at=NOW, limit=10)
+    send_due(at=NOW)
+    (message,) = mail.outbox
+    ((name, content, media_type),) = message.attachments
+    assert (name, media_type) == ("rekeningoverzicht-2026-09-30.pdf", "application/pdf")
+    assert "Rekeningoverzicht" in PdfReader(BytesIO(content)).pages[0].extract_text()

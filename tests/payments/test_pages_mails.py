@@ -30,6 +30,8 @@ pytestmark = pytest.mark.django_db
 # What the other mails say besides what the mails of payments do.
 OF_OTHERS = {
     "number": "INV-000001",
+    "note": "CN-000001",
+    "is_void": False,
     "total_minor": 12000,
     "due_on": "2026-11-25",
     "charged_on": "",
