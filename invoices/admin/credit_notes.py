@@ -9,6 +9,7 @@ from django.http import HttpRequest, HttpResponse, HttpResponseRedirect, QueryDi
 from django.shortcuts import get_object_or_404
 from django.urls import URLPattern, reverse
 from django.utils import timezone
+from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _now
 from django.utils.translation import gettext_lazy as _
 
@@ -16,6 +17,7 @@ from accounts.admin.base import ReadOnlyAdmin, ReadOnlyInline, access_of_staff
 from billing_portal.core.staff_pages import confirm, hide_fields
 from billing_portal.core.time_zones import seller_day
 from invoices.admin.base import ReasonForm, TaxesInline, amount_of, money_column
+from invoices.admin.deliveries import deliveries_of
 from invoices.admin.documents import LABEL, document_urls
 from invoices.models import CreditNote, CreditNoteLine, CreditNoteTax, Invoice
 from invoices.money import Money
@@ -164,9 +166,13 @@ class CreditNoteAdmin(ReadOnlyAdmin):
     ordering = ("-pk",)
     fields = readonly_fields = (
         "number", "invoice", "profile", "issued_on", "reason", "total", "applied", "given_back", "credit",
-        "voids_invoice", "created_at", "created_by",
+        "voids_invoice", "deliveries", "created_at", "created_by",
     )  # fmt: skip
     actions = None
+
+    @admin.display(description=_("deliveries"))
+    def deliveries(self, note: CreditNote) -> SafeString | str:
+        return deliveries_of(note)
 
     def get_urls(self) -> list[URLPattern]:
         return [*document_urls(self), *super().get_urls()]

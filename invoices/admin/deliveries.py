@@ -6,7 +6,7 @@ from django.contrib import admin
 from django.http import HttpRequest
 from django.urls import reverse
 from django.utils import timezone
-from django.utils.html import format_html
+from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _now
 from django.utils.translation import gettext_lazy as _
@@ -14,9 +14,21 @@ from django.utils.translation import gettext_lazy as _
 from accounts.access import Access
 from accounts.admin.base import never
 from accounts.admin.staff_actions import StaffAction, StaffActionAdmin
-from invoices.models import Delivery, Invoice
+from invoices.models import CreditNote, Delivery, Invoice
 from invoices.operations.deliveries import BAD, send_again
 from invoices.states import WrongState
+
+
+def deliveries_of(document: Invoice | CreditNote) -> SafeString | str:
+    """Each way that a document went and how far it came, with a link."""
+    rows = [
+        (
+            reverse("admin:invoices_delivery_change", args=[row.pk]),
+            f"{row.get_channel_display()}: {row.get_status_display()}",
+        )
+        for row in document.deliveries.order_by("pk")
+    ]
+    return format_html_join(" · ", '<a href="{}">{}</a>', rows) or "-"
 
 
 @admin.register(Delivery)

@@ -29,6 +29,7 @@ from billing_portal.core.staff_pages import confirm
 from invoices.admin import base
 from invoices.admin.base import ReasonForm, money_column
 from invoices.admin.credit_notes import credit_note_view
+from invoices.admin.deliveries import deliveries_of
 from invoices.admin.documents import LABEL, PREVIEW, document_urls
 from invoices.admin.lines import InvoiceTaxesInline, LinesInline, may_change
 from invoices.admin.write_offs import WRITING_OFF
@@ -321,6 +322,10 @@ class InvoiceAdmin(StaffActionAdmin):
         pages = [(reverse(f"admin:invoices_{name}_change", args=[row.pk]), str(row)) for name, row in links]
         return format_html_join(" · ", '<a href="{}">{}</a>', pages) or "-"
 
+    @admin.display(description=_("deliveries"))
+    def deliveries(self, invoice: Invoice) -> SafeString | str:
+        return deliveries_of(invoice)
+
     def get_urls(self) -> list[URLPattern]:
         view = self.admin_site.admin_view(partial(credit_note_view, self))
         own = [path("<int:pk>/credit-note/", view, name="invoices_invoice_credit_note"), *document_urls(self)]
@@ -356,13 +361,13 @@ class InvoiceAdmin(StaffActionAdmin):
                 (_("Amounts"), {"fields": SUMS[:3]}),
             ]
         return [
-            (None, {"fields": ("label", "profile_link", "payments_link", "chain", *WRITTEN)}),
+            (None, {"fields": ("label", "profile_link", "payments_link", "chain", "deliveries", *WRITTEN)}),
             (_("Amounts"), {"fields": SUMS}),
             (_("Since it was issued"), {"fields": FACTS}),
         ]
 
     def get_readonly_fields(self, _request: HttpRequest, _obj: Invoice | None = None) -> Any:
-        return ("label", "profile_link", "payments_link", "chain", *SUMS, *FACTS)
+        return ("label", "profile_link", "payments_link", "chain", "deliveries", *SUMS, *FACTS)
 
     def get_inlines(self, request: HttpRequest, obj: Invoice | None) -> Any:
         inlines = super().get_inlines(request, obj)

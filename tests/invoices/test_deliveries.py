@@ -178,6 +178,7 @@ def test_what_the_rules_of_the_network_refuse_waits_for_staff(access_point, buye
     (delivery,) = delivered()
     assert (delivery.status, delivery.reason) == ("rejected", "No such receiver.")
     client.force_login(UserFactory(is_staff=True, is_superuser=True))
+    assert "Peppol: Rejected" in client.get(f"/admin/invoices/invoice/{delivery.invoice_id}/change/").text
     assert "1 document was rejected or could not be sent" in client.get("/admin/").text
     page = client.get("/admin/invoices/delivery/").text
     assert "No such receiver." in page
