@@ -18,7 +18,6 @@ from django.core.exceptions import ValidationError
 from django.db import models
 from django.db.models.expressions import Combinable
 from django.utils.translation import gettext as _
-from fontTools.ttLib import TTFont
 
 FONT_FOLDERS = [Path(package.__file__).parent for package in (manimgx_fonts, manimgx_fonts_cjk)]
 SHOWN = 5
@@ -75,6 +74,8 @@ def _drawn_by_cjk() -> frozenset[str]:
 
 
 def _letters_of(path: Path) -> Iterator[str]:
+    from fontTools.ttLib import TTFont  # noqa: PLC0415  it takes long to load, and most texts need no look at a font
+
     with TTFont(path, fontNumber=0, lazy=True) as font:
         return map(chr, font["cmap"].getBestCmap())
 
