@@ -15,8 +15,9 @@ from stdnum import iban
 from stdnum.be import ogm_vcs
 from stdnum.ch import esr
 
+from invoices.models import Invoice
 from invoices.money import Money
-from invoices.remittances import Remittance, in_fours
+from invoices.remittances import Remittance, has_payment_code, in_fours, payment_code_svg
 
 SWISS = ("CH", "LI")
 SWISS_CURRENCIES = ("CHF", "EUR")
@@ -25,6 +26,7 @@ MAX_SWISS_MINOR = 99_999_999_999
 QR_IID = range(30000, 32000)
 # Letters that Swiss banks take: the guidelines, 4.1.1.
 SWISS_LETTERS = re.compile("[ -~\u00a0-\u017f\u0218-\u021b\u20ac]*")
+VIEW_BOX = re.compile(r'viewBox="0 0 (\d+) \d+"')
 SIDE, CROSS = 46, 7  # millimeters of the code, and of the cross in its middle
 
 
@@ -38,6 +40,33 @@ class SwissBill(NamedTuple):
     reference: str
     currency: str
     amount: str
+
+
+def bill_of(invoice: Invoice, remittance: Remittance) -> SwissBill | None:
+    """The QR bill of what is due on an issued invoice now."""
+    return swiss_bill(
+        remittance, invoice.amount_due, invoice.payment_reference, seller=invoice.seller, buyer=invoice.buyer
+    )
+
+
+def has_code(invoice: Invoice, remittance: Remittance) -> bool:
+    """Whether a banking app can read what is due now from a code."""
+    return has_payment_code(remittance, invoice.amount_due) or bill_of(invoice, remittance) is not None
+
+
+def code_of(invoice: Invoice, remittance: Remittance) -> str:
+    """The code for banking apps as an SVG with a white margin: that of the QR bill, else the European one. Needs
+    `has_code`."""
+    bill = bill_of(invoice, remittance)
+    if bill is None:
+        return payment_code_svg(remittance, invoice.amount_due, invoice.payment_reference)
+    white = '<rect x="-4" y="-4" width="100%" height="100%" fill="#fff"/><path'
+    return VIEW_BOX.sub(_with_margin, bill.svg).replace("<path", white, 1)
+
+
+def _with_margin(view_box: re.Match[str]) -> str:
+    size = int(view_box[1]) + 8
+    return f'viewBox="-4 -4 {size} {size}"'
 
 
 def belgian_communication(remittance: Remittance, reference: str) -> str:

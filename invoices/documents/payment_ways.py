@@ -12,7 +12,7 @@ from invoices.documents.figures import day
 from invoices.documents.letterhead import language
 from invoices.models import Invoice
 from invoices.payability import card_limit, card_limit_text
-from invoices.payment_codes import SwissBill, belgian_communication, swiss_bill
+from invoices.payment_codes import SwissBill, belgian_communication, bill_of
 from invoices.remittances import Remittance, has_payment_code, in_fours, payment_code_svg
 
 
@@ -27,7 +27,7 @@ def how_to_pay(invoice: Invoice) -> dict[str, Any]:
         sentences.append(card_limit_text(limit))
     if remittance is None:
         sentences.append(_contact(invoice))
-    bill = _swiss_bill(invoice, remittance) if remittance is not None else None
+    bill = bill_of(invoice, remittance) if remittance is not None else None
     return block | {
         "sentences": sentences,
         "online": None if is_over_limit else _online(invoice),
@@ -77,12 +77,6 @@ def _bank(invoice: Invoice, remittance: Remittance, *, has_bill: bool) -> dict[s
             "lines": remittance.check_address.splitlines(),
         } if remittance.check_address else None,
     }  # fmt: skip
-
-
-def _swiss_bill(invoice: Invoice, remittance: Remittance) -> SwissBill | None:
-    return swiss_bill(
-        remittance, invoice.amount_due, invoice.payment_reference, seller=invoice.seller, buyer=invoice.buyer
-    )
 
 
 def _slip(bill: SwissBill) -> dict[str, Any]:

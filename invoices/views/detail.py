@@ -29,7 +29,8 @@ from invoices.money import Money, currency_pattern, exponent
 from invoices.operations.document_archive import WITH_XML, format_of
 from invoices.operations.usage import billed_before
 from invoices.payability import NotPayableReason, disputed_text, reason_not_payable
-from invoices.remittances import Remittance, current_remittance, has_payment_code, in_fours, payment_code_svg
+from invoices.payment_codes import belgian_communication, code_of, has_code
+from invoices.remittances import Remittance, current_remittance, in_fours
 from invoices.states import BADGES, InvoiceStatus
 from invoices.views.rows import Addresses, is_charged
 
@@ -144,7 +145,8 @@ def transfer_of(invoice: Invoice, today: date) -> dict[str, Any] | None:
         "is_iban": now is not None and iban.is_valid(now.iban),
         "printed": printed if now and printed and not now.is_same_account(printed) else None,
         "reference": in_fours(invoice.payment_reference),
-        "code_url": code_url if now and has_payment_code(now, invoice.amount_due) else "",
+        "communication": belgian_communication(now, invoice.payment_reference) if now else "",
+        "code_url": code_url if now and has_code(invoice, now) else "",
         "contact": invoice.seller.get("email", ""),
     }
 
@@ -157,10 +159,9 @@ def payment_code_image(_request: HttpRequest, access: Access, number: str) -> Ht
     invoice = get_object_or_404(Invoice.objects.visible_to(access), number=number)
     today, printed = profile.day_of(timezone.now()), Remittance.printed_on(invoice)
     remittance = current_remittance(profile.account.seller_id, invoice.currency, today) or printed
-    if remittance is None or invoice.is_being_paid or not has_payment_code(remittance, invoice.amount_due):
+    if remittance is None or invoice.is_being_paid or not has_code(invoice, remittance):
         raise Http404(_("This invoice has no payment code."))
-    drawing = payment_code_svg(remittance, invoice.amount_due, invoice.payment_reference)
-    response = HttpResponse(drawing, content_type="image/svg+xml")
+    response = HttpResponse(code_of(invoice, remittance), content_type="image/svg+xml")
     response["Cache-Control"] = "private, no-store"
     return response
 

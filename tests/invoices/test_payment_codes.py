@@ -4,9 +4,11 @@ import re
 
 import pytest
 
+from invoices.models import Invoice, RemittanceAccount
 from invoices.money import Money
 from invoices.payment_codes import belgian_communication, swiss_bill, swiss_reference
 from invoices.remittances import Remittance
+from tests.factories import issued
 from tests.invoices.payment_codes import read_code
 
 SELLER = {"name": "Beispiel AG", "street": "Bahnhofstrasse 1", "postal_code": "8001", "city": "Zürich", "country": "CH"}
@@ -98,3 +100,25 @@ def test_euros_to_a_swiss_account_have_one_too():
 def test_an_account_in_belgium_gets_the_communication_of_its_banks(reference, communication):
     assert belgian_communication(Remittance("Voorbeeld", "BE68539007547034"), reference) == communication
     assert belgian_communication(Remittance("Voorbeeld", "NL26EXAM0000000001"), reference) == ""
+
+
+@pytest.mark.django_db
+def test_the_page_shows_the_code_and_the_communication_of_the_account(client, profile, payer):
+    client.force_login(payer)
+    invoice = issued(profile)
+    Invoice.objects.update(seller=invoice.seller | SELLER)
+    address = f"/profiles/{profile.code}/invoices/{invoice.number}/"
+    RemittanceAccount.objects.update(iban="BE68539007547034")
+    assert "+++000/0000/00101+++" in client.get(address).text
+    RemittanceAccount.objects.update(iban=ACCOUNT)
+    assert "+++" not in client.get(address).text
+    drawing = client.get(f"{address}payment-code.svg").content.decode()
+    assert read_code(re.sub(r"<rect [^>]*/>", "", at_the_margin(drawing))).startswith("SPC\n0200\n1\nCH56")
+
+
+def at_the_margin(drawing):
+    """The same drawing with its origin in the corner of the margin, as the reader of codes has it."""
+    size = int(re.search(r'viewBox="-4 -4 (\d+) ', drawing)[1])
+    return drawing.replace(f'viewBox="-4 -4 {size} {size}"', f'viewBox="0 0 {size} {size}"').replace(
+        'd="M0 0.5', 'd="M4 4.5'
+    )
