@@ -162,10 +162,9 @@ def test_a_payment_commits_twice(profile, payer):
     assert [text for text in statements if text.startswith(("SAVEPOINT", "ROLLBACK"))] == []
 
 
-def test_a_payment_costs_seventeen_queries(profile, payer):
-    """Whatever is on the profile besides: earlier payments, other cards, other people. On PostgreSQL one of them waits
-    for the turn to count tries."""
-    expected = 17 if connection.vendor == "postgresql" else 16
+def test_a_payment_costs_sixteen_queries(profile, payer):
+    """Whatever is on the profile besides: earlier payments, other cards, other people."""
+    expected = 16
     assert len(queries_of(statements_of_a_payment(profile, payer))) == expected
     PaymentMethodFactory(profile=profile)
     member(profile, "profile_owner")

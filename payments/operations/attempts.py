@@ -29,7 +29,7 @@ from invoices.payability import reason_not_payable
 from payments.gateways.base import Gateway
 from payments.gateways.registry import UnknownGateway, default_gateway, get_gateway
 from payments.models import Payment, PaymentAllocation, PaymentEvent, PaymentMethod
-from payments.operations.card_holds import TooManyTries, record_hold, refuse_too_many, tries_of
+from payments.operations.card_holds import TooManyTries, record_hold, refuse_too_many, tries_of, with_turn
 from payments.operations.gateway_calls import NoAnswer, attempt_of, call_money, challenge_in_page, next_lookup
 from payments.operations.methods import renew
 from payments.operations.settlement import record_event, settle
@@ -199,8 +199,10 @@ def begin(
 
 
 def _lock_invoices(access: Access, invoice_ids: Sequence[int]) -> list[Invoice]:
+    """Takes the person's turn to try cards as well, in the same query."""
     ids = set(invoice_ids)
-    invoices = list(PAYABLE.visible_to(access).filter(pk__in=ids).locked())
+    wanted = PAYABLE.visible_to(access).filter(pk__in=ids).locked()
+    invoices = list(with_turn(wanted, access.user) if access.user is not None else wanted)
     if not ids or len(invoices) != len(ids):
         raise Invoice.DoesNotExist(_("There is no such invoice."))
     if len({(invoice.profile_id, invoice.currency) for invoice in invoices}) != 1:

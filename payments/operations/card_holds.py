@@ -19,7 +19,8 @@ from uuid import UUID
 import structlog
 from django.conf import settings
 from django.db import connection, transaction
-from django.db.models import BooleanField, IntegerField, Q, Value
+from django.db.models import BooleanField, Func, IntegerField, Q, QuerySet, TextField, Value
+from django.db.models.functions import Cast, Concat
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
@@ -42,7 +43,8 @@ Reason = CardHold.Reason
 
 # Both in one order, the person's first, so that no two wait for each other. Locks of their own and not of the rows:
 # whoever changes the cards of a profile has its row locked, and keeps no payer waiting.
-TAKE_TURN = "SELECT pg_advisory_xact_lock(hashtextextended(%s, 0)), pg_advisory_xact_lock(hashtextextended(%s, 0))"
+PERSON, PROFILE = "card tries of person ", "card tries of profile "
+TURN = "pg_advisory_xact_lock(hashtextextended({}, 0))"
 
 # In the columns of `CardTry`. Built once, because every payment asks for them.
 PAYMENTS = Payment.objects.values_list(
@@ -126,11 +128,25 @@ class TooManyTries(Exception):
         super().__init__(f"{_too_much(last)} {_when(last.reason, minutes)}")
 
 
+def with_turn(rows: QuerySet[Any], person: User) -> QuerySet[Any]:
+    """The rows of a profile, in a query that waits until nobody else counts tries of the person or that profile, and
+    keeps the turn until the transaction ends. What is read in it was so before the wait; `tries_of` comes after. On
+    SQLite writers take turns anyway."""
+    if connection.vendor != "postgresql":
+        return rows
+    of_profile = Concat(Value(PROFILE), Cast("profile_id", TextField()))
+    return rows.annotate(turn_of_person=_Turn(Value(f"{PERSON}{person.pk}")), turn_of_profile=_Turn(of_profile))
+
+
+class _Turn(Func):
+    template = TURN.format("%(expressions)s")
+    output_field = TextField()
+
+
 def tries_of(person: User, profile: BillingProfile, key: UUID | None = None, *, at: datetime) -> list[CardTry]:
     """The tries of the hour that count against a person or a profile, and the payment with this attempt key, whenever
-    it was: one query, and one to wait for the turn. Must run inside the transaction that writes the next try down:
-    until that ends, nobody else counts those of this person or of this profile."""
-    _take_turn(person, profile)
+    it was: one query. Must run inside the transaction that writes the next try down and has taken the turn: until that
+    ends, nobody else counts those of this person or of this profile."""
     since = at - HOUR
     parts = [
         COUNTED_PAYMENTS.filter(Q(started_by=person.pk) | Q(profile=profile.pk), started_at__gt=since),
@@ -141,11 +157,12 @@ def tries_of(person: User, profile: BillingProfile, key: UUID | None = None, *, 
     return [CardTry(*row) for row in parts[0].union(*parts[1:], all=True)]
 
 
-def _take_turn(person: User, profile: BillingProfile) -> None:
-    """Waits until nobody else counts tries of the person or the profile. On SQLite writers take turns anyway."""
+def take_turn(person: User, profile: BillingProfile) -> None:
+    """The same in a query of its own."""
     if connection.vendor == "postgresql":
         with connection.cursor() as cursor:
-            cursor.execute(TAKE_TURN, [f"card tries of person {person.pk}", f"card tries of profile {profile.pk}"])
+            turns = f"SELECT {TURN}, {TURN}".format("%s", "%s")
+            cursor.execute(turns, [f"{PERSON}{person.pk}", f"{PROFILE}{profile.pk}"])
 
 
 def refuse_too_many(
@@ -205,7 +222,7 @@ def record_hold(refusal: TooManyTries, *, access: Access, action: str, at: datet
     person, profile = refusal.person, refusal.profile
     try:
         with transaction.atomic():
-            _take_turn(person, profile)
+            take_turn(person, profile)
             if any([_note_hold(limit, at=at) for limit in refusal.reached]):  # noqa: C419  each is noted
                 subject = person.email[:120]
                 audit.record(access=access, at=at, action=action, subject=subject, person=person, profile=profile)

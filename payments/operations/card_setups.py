@@ -21,7 +21,7 @@ from payments.gateways.base import DeclineCode, Gateway, MethodInfo, SetupStep
 from payments.gateways.registry import UnknownGateway, default_gateway, get_gateway
 from payments.models import MethodSetup, PaymentMethod
 from payments.operations import gateway_calls
-from payments.operations.card_holds import TooManyTries, record_hold, refuse_too_many, tries_of
+from payments.operations.card_holds import TooManyTries, record_hold, refuse_too_many, take_turn, tries_of
 from payments.operations.gateway_calls import ABANDONED_AFTER, CALL_BUDGET, DAY, NoAnswer, call
 from payments.operations.methods import may_save_card, replace_method, save_card
 
@@ -109,6 +109,7 @@ def _begin(
         if earlier.profile_id != profile.pk or earlier.created_by != access.user:
             raise _stale()
         return earlier
+    take_turn(access.user, profile)
     refuse_too_many(tries_of(access.user, profile, at=at), access.user, profile, is_new_card=True, at=at)
     # The id of a stored card is no card just typed in: it may be somebody else's, or removed.
     if PaymentMethod.objects.filter(gateway=gateway.slug, gateway_method=card_token).exists():

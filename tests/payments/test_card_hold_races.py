@@ -73,10 +73,28 @@ def test_thirty_forms_of_one_person_over_six_profiles_try_ten_cards(profiles, mo
     assert CardHold.objects.count() == AuditEntry.objects.filter(action__endswith=".held").count() == 1
 
 
+def take_turns(monkeypatch, *kinds):
+    """Only these of the two locks are taken, by paying and by adding a card."""
+    locks = {"person": lambda person, _profile: person.pk, "profile": lambda _person, profile: profile}
+
+    def take(person, profile):
+        with connection.cursor() as cursor:
+            for kind in kinds:
+                text = f"card tries of {kind} {locks[kind](person, profile)}"
+                cursor.execute("SELECT pg_advisory_xact_lock(hashtextextended(%s, 0))", [text])
+
+    def with_turn(rows, person):
+        take(person, rows.order_by().values_list("profile_id", flat=True)[0])
+        return rows
+
+    monkeypatch.setattr("payments.operations.attempts.with_turn", with_turn)
+    monkeypatch.setattr("payments.operations.card_setups.take_turn", lambda person, profile: take(person, profile.pk))
+
+
 def test_without_the_lock_more_would_reach_the_bank(profiles, monkeypatch):
     """The negative control: this load does find a missing lock."""
     slow_after_counting(monkeypatch)
-    monkeypatch.setattr(card_holds, "_take_turn", lambda person, profile: None)
+    take_turns(monkeypatch)
     thirty_posts(profiles)
     assert tries_at_the_bank() > 10
 
@@ -122,14 +140,14 @@ def test_the_tries_of_colleagues_on_one_profile_are_counted_one_after_the_other(
 def test_with_the_lock_of_the_person_alone_colleagues_would_try_more(profile, settings, monkeypatch):
     settings.CARD_TRIES_PER_HOUR_OF_PROFILE = 12
     slow_after_counting(monkeypatch)
-    monkeypatch.setattr(card_holds, "TAKE_TURN", "SELECT pg_advisory_xact_lock(hashtextextended(%s, 0)), %s")
+    take_turns(monkeypatch, "person")
     presses_of_four_colleagues(profile)
     assert tries_at_the_bank() > 12
 
 
 def test_with_the_lock_of_the_profile_alone_one_person_would_try_more(profiles, monkeypatch):
     slow_after_counting(monkeypatch)
-    monkeypatch.setattr(card_holds, "TAKE_TURN", "SELECT %s, pg_advisory_xact_lock(hashtextextended(%s, 0))")
+    take_turns(monkeypatch, "profile")
     thirty_posts(profiles)
     assert tries_at_the_bank() > 10
 
