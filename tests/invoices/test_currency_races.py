@@ -61,6 +61,7 @@ def change_currency(client, profile, currency="JPY"):
     form = {
         "name": profile.name, "company": profile.company, "country": profile.country, "currency": currency,
         "invoice_day": 5, "payment_terms_days": 30, "default_method": "card", "time_zone": "Europe/Amsterdam",
+        "document_language": "en", "invoice_format": "pdf",
         **{
             f"{name}-{count}_FORMS": 0
             for name in ("sections", "contacts", "assignments")
