@@ -5,65 +5,83 @@ answer first, or keep a transaction open for as long as the download takes.
 """
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
+import structlog
+from django.contrib import messages
 from django.http import FileResponse, Http404, HttpRequest, HttpResponse, StreamingHttpResponse
 from django.http.response import HttpResponseBase
-from django.shortcuts import get_object_or_404
+from django.shortcuts import get_object_or_404, redirect
 from django.utils import timezone
 from django.utils.http import content_disposition_header
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_safe
 
 from accounts.access import Access
-from accounts.decorators import profile_view
+from accounts.decorators import profile_of, profile_view
 from accounts.roles import Permission
+from invoices.documents.typesetting import MissingGlyphs
 from invoices.models import CreditNote, Invoice
-from invoices.operations.document_archive import pdf_file, xml_file
+from invoices.operations.document_archive import File, pdf_file, xml_file
 from invoices.tables import Cell, csv_lines, workbook
+
+log = structlog.get_logger("portal.documents")
 
 UNSAFE = re.compile(r"[^A-Za-z0-9._-]+")
 
 
 @require_safe
 @profile_view(Permission.INVOICE_DOWNLOAD)
-def pdf(_request: HttpRequest, access: Access, number: str) -> HttpResponse:
+def pdf(request: HttpRequest, access: Access, number: str) -> HttpResponse:
     """Sent as an attachment under a name of our own making."""
-    invoices = Invoice.objects.visible_to(access).select_related("profile__account")
-    invoice = get_object_or_404(invoices, number=number)
-    file = pdf_file(invoice, at=timezone.now())
-    return file_response(file.content, file.name)
+    return download(request, access, find_invoice(access, number), pdf_file)
 
 
 @require_safe
 @profile_view(Permission.INVOICE_DOWNLOAD)
-def xml(_request: HttpRequest, access: Access, number: str) -> HttpResponse:
+def xml(request: HttpRequest, access: Access, number: str) -> HttpResponse:
     """The e-invoice as it was sent; 404 for an invoice that is none."""
-    invoices = Invoice.objects.visible_to(access).select_related("profile__account")
-    return _xml_response(get_object_or_404(invoices, number=number))
+    return download(request, access, find_invoice(access, number), xml_file)
 
 
 @require_safe
 @profile_view(Permission.INVOICE_DOWNLOAD)
-def credit_note_xml(_request: HttpRequest, access: Access, note: str) -> HttpResponse:
-    return _xml_response(
-        get_object_or_404(CreditNote.objects.visible_to(access).select_related("invoice"), number=note)
-    )
+def credit_note_pdf(request: HttpRequest, access: Access, note: str) -> HttpResponse:
+    return download(request, access, _credit_note(access, note), pdf_file)
 
 
-def _xml_response(subject: Invoice | CreditNote) -> HttpResponse:
-    file = xml_file(subject, at=timezone.now())
+@require_safe
+@profile_view(Permission.INVOICE_DOWNLOAD)
+def credit_note_xml(request: HttpRequest, access: Access, note: str) -> HttpResponse:
+    return download(request, access, _credit_note(access, note), xml_file)
+
+
+def find_invoice(access: Access, number: str) -> Invoice:
+    invoices = Invoice.objects.visible_to(access).select_related("profile__account")
+    invoice: Invoice = get_object_or_404(invoices, number=number)
+    return invoice
+
+
+def _credit_note(access: Access, number: str) -> CreditNote:
+    notes = CreditNote.objects.visible_to(access).select_related("invoice")
+    note: CreditNote = get_object_or_404(notes, number=number)
+    return note
+
+
+def download(
+    request: HttpRequest, access: Access, subject: Invoice | CreditNote, make: Callable[..., File | None]
+) -> HttpResponse:
+    """A document that cannot be made is said on the page of its invoice, and logged for staff."""
+    try:
+        file = make(subject, at=timezone.now())
+    except MissingGlyphs as error:
+        log.exception("document not made", document=str(subject))
+        invoice = subject if isinstance(subject, Invoice) else subject.invoice
+        messages.error(request, _("%(error)s Write to us, so that we correct it.") % {"error": error})
+        return redirect("invoices:detail", profile_of(access).code, invoice.number)
     if file is None:
         raise Http404(_("There is no electronic invoice of this document."))
     return file_response(file.content, file.name, file.media_type)
-
-
-@require_safe
-@profile_view(Permission.INVOICE_DOWNLOAD)
-def credit_note_pdf(_request: HttpRequest, access: Access, note: str) -> HttpResponse:
-    notes = CreditNote.objects.visible_to(access).select_related("invoice")
-    file = pdf_file(get_object_or_404(notes, number=note), at=timezone.now())
-    return file_response(file.content, file.name)
 
 
 def file_response(content: bytes, name: str, media_type: str = "application/pdf") -> HttpResponse:

@@ -135,7 +135,9 @@ def with_turn(rows: QuerySet[Any], person: User) -> QuerySet[Any]:
     if connection.vendor != "postgresql":
         return rows
     of_profile = Concat(Value(PROFILE), Cast("profile_id", TextField()))
-    return rows.annotate(turn_of_person=_Turn(Value(f"{PERSON}{person.pk}")), turn_of_profile=_Turn(of_profile))
+    turns = {"turn_of_person": _Turn(Value(f"{PERSON}{person.pk}")), "turn_of_profile": _Turn(of_profile)}
+    taking: QuerySet[Any] = rows.annotate(**turns)
+    return taking
 
 
 class _Turn(Func):

@@ -86,3 +86,13 @@ def test_staff_without_the_right_see_none(client, profile):
     invoice = issued(profile)
     client.force_login(UserFactory(is_staff=True))
     assert client.get(f"/admin/invoices/invoice/{invoice.pk}/document/").status_code == 403
+
+
+def test_a_document_that_cannot_be_made_is_said_on_the_page_of_its_invoice(client, profile):
+    invoice = issued(profile, po_number="PO \U000f0000")
+    client.force_login(member(profile, "profile_reader"))
+    for ending in ("pdf", "document/"):
+        answer = client.get(f"/profiles/{profile.code}/invoices/{invoice.number}/{ending}", follow=True)
+        assert answer.status_code == 200
+        assert "U+F0000" in answer.text
+        assert "Write to us" in answer.text

@@ -205,7 +205,7 @@ def test_the_turn_is_taken_before_anything_is_counted(profile):
     [turn] = [index for index, text in enumerate(statements) if "pg_advisory_xact_lock" in text]
     [count] = [index for index, text in enumerate(statements) if "UNION ALL" in text]
     assert turn < count
-    assert statements[turn].index(f"person {owner.pk}'") < statements[turn].index(f"profile {profile.pk}'")
+    assert statements[turn].index(f"person {owner.pk}'") < statements[turn].index("card tries of profile ")
 
 
 def test_thirty_posts_by_three_members_make_one_charge_and_no_error_page(profile):
