@@ -10,7 +10,6 @@ from django.utils.translation import gettext as _
 from django.views.decorators.debug import sensitive_variables
 from django.views.decorators.http import require_http_methods, require_POST
 
-from accounts.sellers import sender_of
 from payments.gateways.base import Result
 from payments.gateways.sandbox import card_payments, saved_cards
 from payments.gateways.sandbox.models import CardPayment, transaction
@@ -62,7 +61,7 @@ def challenge(request: HttpRequest, challenge: str) -> HttpResponse:
     context = {
         "amount": payment.amount if payment is not None else None,
         "description": payment.description if payment is not None else "",
-        "merchant": sender_of({})["name"],
+        "merchant": request.get_host(),
         "last_four": row.last_four,
         "waits": row.state == Result.NEEDS_CUSTOMER,
         "return_url": row.return_url or "/",
