@@ -174,7 +174,8 @@ def profile_form(**fields):
     return {
         **ADDRESS, "name": "Operations NL", "currency": "EUR", "invoice_day": 5,
         "payment_terms_days": 14, "default_method": "card", "time_zone": "Europe/Amsterdam",
-        "mails_invoices": "on", "contacts-TOTAL_FORMS": 0, "contacts-INITIAL_FORMS": 0,
+        "mails_invoices": "on", "document_language": "en", "invoice_format": "pdf",
+        "contacts-TOTAL_FORMS": 0, "contacts-INITIAL_FORMS": 0,
         "sections-TOTAL_FORMS": 0, "sections-INITIAL_FORMS": 0,
         "assignments-TOTAL_FORMS": 0, "assignments-INITIAL_FORMS": 0, **fields,
     }  # fmt: skip

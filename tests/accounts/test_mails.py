@@ -14,6 +14,7 @@ from tests.factories import NOW, BillingProfileFactory, UserFactory, member, wit
 
 FIREFOX = "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0"
 NOTICE = {"event": "password_changed", "moment": NOW.isoformat(), "ip_address": "192.0.2.7", "browser": FIREFOX}
+pytestmark = pytest.mark.django_db  # a mail is signed by a seller
 LANGUAGES = pytest.mark.parametrize("language", ["en", "nl"])
 
 

@@ -42,7 +42,7 @@ def test_the_payment_page_gives_the_reason_and_says_where_to_send_the_money(clie
     response = client.get(pay_url(invoice))
     text = text_of(response)
     assert REASON in text
-    assert "NL91 ABNA 0417 1643 00" in text
+    assert "NL53 EXAM 0000 0000 00" in text
     assert "Select a payment method" not in text
     assert "Pay now" not in text
 
@@ -87,7 +87,7 @@ def test_mails_speak_of_a_wire_transfer_alone(profile, payer, invoice):
     send_due(at=NOW + timedelta(days=60))
     assert [message.subject.split(" ")[0] for message in mail.outbox] == ["Invoice", "€120.00"]
     for message in mail.outbox:
-        assert "NL91 ABNA 0417 1643 00" in message.body
+        assert "NL53 EXAM 0000 0000 00" in message.body
         for offer in ("card", "Pay now", "charged"):
             assert offer not in message.body
 
