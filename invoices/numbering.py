@@ -1,7 +1,7 @@
 """Invoice numbers without gaps, and the payment reference that goes with each."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import date
 from itertools import chain
 
@@ -24,6 +24,15 @@ def take_numbers(prefix: str, count: int = 1) -> list[str]:
     return [f"{prefix}{number:06d}" for number in range(first, first + count)]
 
 
+def lock_series(prefixes: Iterable[str]) -> None:
+    """Locks several series until the transaction ends, in one order: for a transaction that takes numbers of them more
+    than once, where another one might hold the second series and wait for the first."""
+    several = {prefix.upper() for prefix in prefixes}
+    if len(several) > 1:
+        for prefix in sorted(several):
+            take_numbers(prefix, 0)
+
+
 def last_issued_on(prefix: str) -> date | None:
     """The invoice date of the last number that a series gave; None before its first."""
     prefix = prefix.upper()
@@ -44,6 +53,11 @@ def is_ours(number: str) -> bool:
     own = Seller.objects.values_list("invoice_prefix", "credit_note_prefix")
     prefixes = {*chain.from_iterable(own), *_prefixes()}
     return _letters_and_digits(number).startswith(tuple(map(_letters_and_digits, prefixes)))
+
+
+def differ(prefix: str, other: str) -> bool:
+    """Whether the numbers of two series have different payment references, which hold letters and digits alone."""
+    return _letters_and_digits(prefix) != _letters_and_digits(other)
 
 
 def has_imported(prefix: str) -> bool:

@@ -37,6 +37,7 @@ from billing_portal.core.time_zones import has_come, latest_day, seller_day
 from invoices.bulk import bulk_insert, new_row, reserve_ids
 from invoices.models import Charge, Invoice, InvoiceLine, PeriodClosing
 from invoices.money import Money, exponent
+from invoices.numbering import lock_series
 from invoices.operations.dunning import floors
 from invoices.operations.issuing import CannotIssue, issue_invoices, stored_taxes
 from invoices.operations.usage import SAME
@@ -253,7 +254,10 @@ class _Run:
         """Every period of these locked profiles that has ended, in order."""
         closed = Closed(profiles=len(profiles))
         ended = {profile: list(closable_periods(profile, self.at, self.until)) for profile in profiles}
-        for number in range(max(map(len, ended.values()))):
+        rounds = max(map(len, ended.values()))
+        if rounds > 1:  # each round takes numbers of the sellers that bill in it
+            lock_series(profile.account.seller.invoice_prefix for profile in profiles)
+        for number in range(rounds):
             nth = {profile: periods[number] for profile, periods in ended.items() if number < len(periods)}
             self._close_one_each(nth, closed)
         moves = []

@@ -33,7 +33,7 @@ from invoices.exchange import add_seller_taxes
 from invoices.ledger import OPENING, RECEIVABLE, REVENUE, tax_account, transfer
 from invoices.models import Charge, Invoice, InvoiceLine, InvoiceTax, Transfer
 from invoices.money import Money, exponent
-from invoices.numbering import creditor_reference, take_numbers
+from invoices.numbering import creditor_reference, lock_series, take_numbers
 from invoices.operations.credits import apply_at_issue
 from invoices.operations.deliveries import plan as plan_deliveries
 from invoices.operations.document_archive import format_of
@@ -202,8 +202,9 @@ def issue_many(
     invoices = list(Invoice.objects.filter(pk__in=invoice_ids).locked())
     taxes, refusals = _compute_stored(invoices, seller_day(at))
     issued = [invoice for invoice in invoices if invoice.pk not in refusals]
+    lock_series(invoice.profile.account.seller.invoice_prefix for invoice in issued)
     plain = [invoice for invoice in issued if invoice.profile.invoice_format == Format.PDF]
-    issue_invoices(plain, access=access, at=at, taxes=taxes)
+    issue_invoices(plain, access=access, at=at, taxes={invoice.pk: taxes[invoice.pk] for invoice in plain})
     for invoice in issued:
         if invoice.profile.invoice_format != Format.PDF:  # what its format lacks is known once its rows are there
             try:
@@ -211,6 +212,7 @@ def issue_many(
                     issue_invoices([invoice], access=access, at=at, taxes={invoice.pk: taxes[invoice.pk]})
             except CannotIssue as refusal:
                 refusals[invoice.pk] = refusal
+                invoice.refresh_from_db()  # its number went back with the savepoint, and the next one gets it
     refused = [(invoice, refusals[invoice.pk]) for invoice in invoices if invoice.pk in refusals]
     return [invoice for invoice in issued if invoice.pk not in refusals], refused
 
@@ -315,8 +317,10 @@ def issue_invoices(
     _insert(new, at)
     bulk_insert(InvoiceTax, _tax_rows(taxes))
     _book(invoices, taxes, at)
-    check_formats(invoices)
-    plan_deliveries(invoices, at=at)
+    # What another system issued it has sent as well: the buyer would get it twice.
+    own = [invoice for invoice in invoices if not invoice.is_numbered_elsewhere]
+    check_formats(own)
+    plan_deliveries(own, at=at)
     bulk_insert(AuditEntry, _audit_entries("invoice.issued", invoices, access=access, at=at))
     apply_at_issue(access=access, invoice_ids=[invoice.pk for invoice in invoices], at=at)
 

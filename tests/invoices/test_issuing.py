@@ -172,6 +172,24 @@ def test_each_seller_has_its_own_series(profile):
 
 
 @pytest.mark.django_db
+def test_electronic_invoices_are_issued_among_others_and_one_that_lacks_something_alone_stays_a_draft(profile):
+    Seller.objects.update(endpoint_scheme="0106", endpoint_id="00000000")
+    place = {"street": "Voorbeeldstraat 1", "postal_code": "1011 AA", "city": "Amsterdam"}
+    electronic = {"invoice_format": "ubl", "buyer_reference": "DEPT-42", **place}
+    whole = BillingProfileFactory(**electronic, endpoint_scheme="0106", endpoint_id="00000001")
+    lacking = BillingProfileFactory(**electronic)
+    drafts = [draft(of, tax_rate="21") for of in (lacking, profile, whole)]
+    issued_now, refused = issue_many(access=system_access(), invoice_ids=[made.pk for made in drafts], at=NOW)
+    assert [(invoice.pk, invoice.number) for invoice in issued_now] == [
+        (drafts[1].pk, "INV-000001"), (drafts[2].pk, "INV-000002")
+    ]  # fmt: skip
+    ((invoice, refusal),) = refused
+    assert (invoice.pk, invoice.number, invoice.status) == (drafts[0].pk, None, "draft")
+    assert "endpoint" in str(refusal)
+    assert [made.taxes.count() for made in drafts] == [0, 1, 1]
+
+
+@pytest.mark.django_db
 def test_a_draft_that_was_issued_meanwhile_is_not_recomputed(profile):
     invoice = issued(profile)
     with pytest.raises(WrongState, match="has been issued"):
@@ -202,3 +220,41 @@ def test_twenty_at_once_with_a_rollback_in_between_get_numbers_without_gaps():
     assert numbers == [f"INV-{number:06d}" for number in range(1, 20)]
     doomed.refresh_from_db()
     assert doomed.status == "draft"
+
+
+@pytest.mark.two_connections
+@pytest.mark.django_db(transaction=True)
+def test_the_series_of_two_sellers_are_locked_in_one_order():
+    """Electronic invoices are issued one by one: here that of the second series comes first."""
+    first, second = SellerFactory(), SellerFactory(code="DE", invoice_prefix="ZZ-", credit_note_prefix="ZC-")
+    for seller in (first, second):
+        seller.endpoint_scheme, seller.endpoint_id = "0106", "00000000"
+        seller.save()
+    place = {"street": "Voorbeeldstraat 1", "postal_code": "1011 AA", "city": "Amsterdam", "buyer_reference": "1"}
+    ours, theirs = (
+        BillingProfileFactory(
+            account=BillingAccountFactory(seller=seller), invoice_format="ubl", endpoint_scheme="0106",
+            endpoint_id="00000001", **place,
+        )
+        for seller in (first, second)
+    )  # fmt: skip
+    batches = [[draft(of, tax_rate="21").pk for of in order] for order in ((theirs, ours), (ours, theirs)) * 4]
+    problems, start = [], threading.Barrier(len(batches))
+
+    def run(ids: list[int]) -> None:
+        start.wait()
+        try:
+            _issued, refused = issue_many(access=system_access(), invoice_ids=ids, at=NOW)
+            problems.extend(refused)
+        except Exception as error:
+            problems.append(error)
+        finally:
+            connections.close_all()
+
+    threads = [threading.Thread(target=run, args=(ids,)) for ids in batches]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert not problems
+    assert Invoice.objects.filter(status="open").count() == 2 * len(batches)

@@ -8,11 +8,11 @@ from io import BytesIO, StringIO
 import pytest
 from django.core.management import CommandError, call_command
 
-from accounts.models import TaxId
+from accounts.models import BillingProfile, TaxId
 from invoices.documents.einvoice.facturx import facturx_pdf
 from invoices.documents.einvoice.terms import Allowance, Format, Line, Period, Terms, terms_of
 from invoices.importing.einvoices import is_e_invoice
-from invoices.models import Invoice
+from invoices.models import Delivery, Invoice
 from invoices.money import Money
 from invoices.tax import Tax
 from tests.factories import NOW, BillingProfileFactory
@@ -224,3 +224,13 @@ def test_a_file_is_told_by_its_content():
     assert is_e_invoice(BytesIO(b"\xef\xbb\xbf\n <?xml version='1.0'?>"))
     assert is_e_invoice(BytesIO(b"%PDF-1.7"))
     assert not is_e_invoice(BytesIO(b"profile,invoice\n"))
+
+
+def test_an_imported_invoice_was_sent_by_the_system_that_issued_it(profile, import_file, settings, tmp_path):
+    """It is neither sent again nor refused for what an e-invoice of our own would need."""
+    settings.DELIVERY_FOLDER, settings.ACCESS_POINT_URL = tmp_path / "out", "http://127.0.0.1:1"
+    BillingProfile.objects.update(invoice_format="ubl")
+    _out, errors = import_file(written(for_profile(profile), Format.UBL))
+    assert errors == ""
+    assert Invoice.objects.get().number == "ERP 2026-001"
+    assert not Delivery.objects.exists()
