@@ -1,12 +1,12 @@
 """The staff page of the companies that send the invoices, with their logos."""
 
 from hashlib import sha256
+from itertools import chain
 from typing import Any
 
 from django import forms
 from django.contrib import admin
 from django.core.files.uploadedfile import UploadedFile
-from django.db.models import Q
 from django.http import HttpRequest
 from django.utils.translation import gettext_lazy as _
 
@@ -14,7 +14,8 @@ from accounts.admin.base import NoDeleteAdmin
 from accounts.models import ADDRESS, Seller, SellerLogo
 from accounts.models.sellers import NOTES
 from invoices.documents.typesetting import can_draw
-from invoices.numbering import has_imported
+from invoices.models import CreditNote, Invoice, NumberSeries
+from invoices.numbering import differ, has_imported
 
 MAX_LOGO_BYTES = 200_000
 
@@ -48,7 +49,11 @@ class SellerForm(forms.ModelForm):
             if (file.size or 0) > MAX_LOGO_BYTES:
                 raise forms.ValidationError(_("The logo is larger than 200 kB."))
             if not can_draw(file.read()):
-                raise forms.ValidationError(_("This is not a PNG or SVG drawing that can be printed."))
+                text = _(
+                    "This is not a PNG or SVG drawing that can be printed: a PNG has at most 4 million pixels, an SVG"
+                    " no filters and no pictures inside."
+                )
+                raise forms.ValidationError(text)
             file.seek(0)
         return file
 
@@ -56,12 +61,31 @@ class SellerForm(forms.ModelForm):
         """Raises ValidationError for one that another series has, or with which numbers of imported invoices begin:
         those must not be given again."""
         prefix = str(self.cleaned_data[name]).strip().upper()
-        others = Seller.objects.exclude(pk=self.instance.pk)
-        if others.filter(Q(invoice_prefix=prefix) | Q(credit_note_prefix=prefix)).exists():
+        if not differ(prefix, ""):
+            raise forms.ValidationError(_("A prefix has at least one letter from A to Z or digit."))
+        if not all(differ(prefix, other) for other in _series_of_others(self.instance)):
             raise forms.ValidationError(_("Another series has this prefix."))
         if has_imported(prefix):
             raise forms.ValidationError(_("Numbers of imported invoices begin so. Choose another prefix."))
         return prefix
+
+
+def _series_of_others(seller: Seller) -> set[str]:
+    """The prefixes of other sellers, and those under which they gave numbers before: a seller that took one over would
+    go on where the other stopped."""
+    others = Seller.objects.exclude(pk=seller.pk).values_list("invoice_prefix", "credit_note_prefix")
+    used = NumberSeries.objects.filter(next_number__gt=1).exclude(prefix__in=_own_series(seller))
+    return {*chain.from_iterable(others), *used.values_list("prefix", flat=True)}
+
+
+def _own_series(seller: Seller) -> list[str]:
+    """Those whose last number a document of this seller has."""
+    own = []
+    for prefix, next_number in NumberSeries.objects.values_list("prefix", "next_number"):
+        last = {"number": f"{prefix}{next_number - 1:06d}", "profile__account__seller": seller.pk}
+        if Invoice.objects.filter(**last).exists() or CreditNote.objects.filter(**last).exists():
+            own.append(prefix)
+    return own
 
 
 @admin.register(Seller)

@@ -1,5 +1,7 @@
 """The companies that send the invoices: what staff may enter, and what lacks before something can be issued."""
 
+from zlib import compress, crc32
+
 import pytest
 from django.core import mail
 from django.core.files.uploadedfile import SimpleUploadedFile
@@ -8,6 +10,7 @@ from django.db import DatabaseError, transaction
 from accounts.access import system_access
 from accounts.models import BillingProfile, Seller, SellerLogo
 from billing_portal.core.mail import send_due
+from invoices.documents.typesetting import can_draw
 from invoices.models import Invoice
 from invoices.operations.issuing import CannotIssue, issue
 from payments.operations.notifications import announce_due
@@ -95,6 +98,24 @@ def test_a_prefix_of_another_series_or_of_imported_numbers_is_refused(admin):
     assert add(admin, **other, invoice_prefix="FA-").status_code == 302
 
 
+def test_series_that_differ_in_signs_alone_would_give_one_payment_reference_twice(admin):
+    issued(BillingProfileFactory())
+    other = {"code": "BE", "credit_note_prefix": "BEC-"}
+    for prefix in ("INV", "INV.", "I-N-V ", "cn"):
+        assert "Another series has this prefix." in add(admin, **other, invoice_prefix=prefix).text
+    assert "at least one letter" in add(admin, **other, invoice_prefix="--").text
+
+
+def test_a_seller_takes_over_no_series_of_another_and_may_go_back_to_its_own(admin):
+    issued(BillingProfileFactory())
+    address = f"/admin/accounts/seller/{Seller.objects.get().pk}/change/"
+    shown = as_shown(admin.get(address))
+    assert admin.post(address, shown | {"invoice_prefix": "NEW-"}).status_code == 302
+    other = {"code": "BE", "credit_note_prefix": "BEC-"}
+    assert "Another series has this prefix." in add(admin, **other, invoice_prefix="INV-").text
+    assert admin.post(address, shown | {"invoice_prefix": "INV-"}).status_code == 302
+
+
 @pytest.mark.parametrize(
     ("facts", "rate", "sentence"),
     [
@@ -153,6 +174,38 @@ def test_a_logo_is_checked_kept_and_stands_on_no_older_invoice(admin):
     assert admin.post(address, {**FORM, "remove_logo": "on"}).status_code == 302
     seller.refresh_from_db()
     assert seller.logo is None
+
+
+def _png(width, height):
+    def chunk(kind, content):
+        return len(content).to_bytes(4) + kind + content + crc32(kind + content).to_bytes(4)
+
+    size = width.to_bytes(4) + height.to_bytes(4)
+    rows = compress((b"\0" + b"\0" * ((width + 7) // 8)) * height, 9)
+    head = chunk(b"IHDR", size + b"\1\0\0\0\0")
+    return b"\x89PNG\r\n\x1a\n" + head + chunk(b"IDAT", rows) + chunk(b"IEND", b"")
+
+
+@pytest.mark.parametrize(
+    "drawing",
+    [
+        _png(9000, 9000),
+        # Would be computed for ever.
+        SVG.replace(b"<rect ", b'<filter id="f"><feTurbulence numOctaves="1000000"/></filter><rect filter="url(#f)" '),
+        SVG.replace(b"<rect ", b'<rect style="FILTER: blur(9px)" '),
+        SVG.replace(b"<rect ", b"<style>rect { filter: blur(9px) }</style><rect "),
+        SVG.replace(b"<rect ", b'<image width="9" height="9" href="/etc/hostname"/><rect '),
+        b'<!DOCTYPE svg [<!ENTITY x SYSTEM "file:///etc/hostname">]>' + SVG.replace(b"</svg>", b"&x;</svg>"),
+        b"\xff\xd8\xff\xe0 a photo",
+    ],
+)  # fmt: skip
+def test_a_logo_that_costs_time_or_memory_or_holds_other_files_is_refused(drawing):
+    assert not can_draw(drawing)
+
+
+def test_a_logo_of_a_usual_size_is_taken():
+    assert can_draw(_png(1200, 400))
+    assert can_draw(SVG)
 
 
 def test_the_name_of_a_number_is_that_of_its_country(client):
