@@ -41,7 +41,7 @@ class AccessPoint:
 
     def send(self, parcel: Parcel) -> Answer:
         """Looked up before it is posted: an access point may have it already, from a try whose answer was lost."""
-        if (known := self._status(parcel.message_id)) is not None:
+        if (known := self._taken_over(parcel.message_id)) is not None:
             return known
         path = "/".join(
             quote(part, safe="")
@@ -57,27 +57,35 @@ class AccessPoint:
         if answer.status_code in (200, 202):
             return Answer(Status.SENT)
         if answer.status_code in (400, 422):
-            if (known := self._status(parcel.message_id)) is not None:
+            if (known := self._taken_over(parcel.message_id)) is not None:
                 return known
             raise Undeliverable(_("The access point refused it: %(reason)s") % {"reason": _words(answer)})
         raise NotNow(f"HTTP {answer.status_code}")
 
     def look_up(self, message_id: UUID) -> Answer | None:
-        return self._status(message_id)
+        facts = self._facts(message_id)
+        return _answer(facts) if facts is not None else None
 
-    def _status(self, message_id: UUID) -> Answer | None:
-        """None for a document that is unknown or on its way."""
+    def _taken_over(self, message_id: UUID) -> Answer | None:
+        """What became of a document that the access point has; one that is still on its way is sent for us, and is
+        never posted again. None for a document that it has not."""
+        facts = self._facts(message_id)
+        return None if facts is None else _answer(facts) or Answer(Status.SENT)
+
+    def _facts(self, message_id: UUID) -> dict[str, Any] | None:
+        """What the access point says of a document; None for one that it does not know. Raises NotNow."""
         answer = self._ask("GET", f"status/{message_id}")
         if answer.status_code == 404:
             return None
         if answer.status_code != 200:
             raise NotNow(f"HTTP {answer.status_code}")
         try:
-            said = answer.json()
+            facts = answer.json()
         except ValueError as error:
             raise NotNow("no JSON") from error
-        status = RECEIVED.get(said.get("mlsStatus") or "") or STATES.get(said.get("status") or "")
-        return Answer(status, str(said.get("errorDetails") or "")[:500]) if status else None
+        if not isinstance(facts, dict) or str(facts.get("status")) not in STATES:
+            raise NotNow("no known status")
+        return facts
 
     def _ask(self, method: str, path: str, *, headers: dict[str, str] | None = None, **what: Any) -> requests.Response:
         try:
@@ -87,6 +95,12 @@ class AccessPoint:
             )  # fmt: skip
         except requests.RequestException as error:
             raise NotNow(type(error).__name__) from error
+
+
+def _answer(facts: dict[str, Any]) -> Answer | None:
+    """None for a document that is on its way."""
+    status = RECEIVED.get(str(facts.get("mlsStatus"))) or STATES.get(facts["status"])
+    return Answer(status, str(facts.get("errorDetails") or "")[:500]) if status else None
 
 
 def _participant(endpoint: dict[str, str]) -> str:

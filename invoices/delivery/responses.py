@@ -22,9 +22,11 @@ CODES = {
 
 
 class Response(NamedTuple):
-    """``number`` is that of the invoice or credit note which is answered."""
+    """``number`` is that of the invoice or credit note which is answered, ``sender`` the endpoint of who answers, such
+    as ``0106:00000001``."""
 
     number: str
+    sender: str
     answer: Answer
 
 
@@ -34,6 +36,8 @@ def read_response(content: bytes) -> Response:
     message = next(root.iter("{*}ApplicationResponse"), None)
     if message is None:
         raise UnreadableInvoice("There is no ApplicationResponse in it.")
+    endpoint = message.find("{*}SenderParty/{*}EndpointID")
+    sender = f"{endpoint.get('schemeID', '')}:{' '.join((endpoint.text or '').split())}" if endpoint is not None else ""
     said = message.find("{*}DocumentResponse")
     code = _text(said, "{*}Response/{*}ResponseCode")
     number = _text(said, "{*}DocumentReference/{*}ID")
@@ -45,7 +49,9 @@ def read_response(content: bytes) -> Response:
         if said is not None
         else []
     )  # fmt: skip
-    return Response(number, Answer(CODES[code], "; ".join(reason for reason in dict.fromkeys(reasons) if reason)))
+    return Response(
+        number, sender, Answer(CODES[code], "; ".join(reason for reason in dict.fromkeys(reasons) if reason))
+    )
 
 
 def _text(element: etree._Element | None, path: str) -> str:

@@ -227,10 +227,12 @@ def send_again(*, access: Access, delivery_id: int, at: datetime) -> Delivery:
 
 
 @transaction.atomic
-def take_answer(*, number: str, answer: Answer, at: datetime) -> bool:
-    """Notes what the buyer answered to an invoice or credit note with this number. False where none was sent on Peppol
-    under it. An acceptance that follows a rejection stands, as does a rejection that follows an acceptance."""
-    sent = Delivery.objects.filter(channel=Way.PEPPOL).exclude(status=Status.QUEUED).select_for_update(of=("self",))
+def take_answer(*, number: str, sender: str, answer: Answer, at: datetime) -> bool:
+    """Notes what the buyer answered to an invoice or credit note with this number. False where none was sent under it
+    to the endpoint ``sender``: whoever is on Peppol can answer, and numbers can be guessed. An acceptance that follows
+    a rejection stands, as does a rejection that follows an acceptance."""
+    sent = Delivery.objects.filter(channel=Way.PEPPOL, recipient__iexact=sender).exclude(status=Status.QUEUED)
+    sent = sent.select_for_update(of=("self",))
     delivery = (
         sent.filter(invoice__number=number).order_by("pk").last()
         or sent.filter(credit_note__number=number).order_by("pk").last()

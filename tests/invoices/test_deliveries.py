@@ -153,6 +153,23 @@ def test_a_lost_answer_sends_nothing_twice(access_point, buyer):
     assert len(access_point.held) == 1
 
 
+@pytest.mark.parametrize("state", ["pending", "sending", "failed"])
+def test_what_the_access_point_has_is_not_posted_again_while_it_is_on_its_way(access_point, buyer, state):
+    """As after a worker that was killed between the answer and its record."""
+    issued(buyer, "100.00", tax_rate="21")
+    access_point.states[str(Delivery.objects.get().message_id)] = {"status": state}
+    (delivery,) = delivered()
+    assert (delivery.status, access_point.posted) == ("sent", [])
+
+
+@pytest.mark.parametrize("state", [["sent"], {"status": "anything"}, {"mlsStatus": "received_ab"}])
+def test_a_state_that_nobody_knows_is_no_delivery(access_point, buyer, state):
+    issued(buyer, "100.00", tax_rate="21")
+    access_point.states[str(Delivery.objects.get().message_id)] = state
+    (delivery,) = delivered()
+    assert (delivery.status, delivery.reason, access_point.posted) == ("queued", "no known status", [])
+
+
 def test_an_access_point_that_is_away_is_tried_again_and_given_up_in_the_end(access_point, buyer):
     issued(buyer, "100.00", tax_rate="21")
     access_point.failing = [503] * 20
@@ -210,6 +227,9 @@ def test_the_buyer_answers(access_point, buyer, client, code, status):
     assert answered(client, xml, "guess").status_code == 403
     assert answered(client, b"<Invoice/>").status_code == 400
     assert answered(client, xml.replace(invoice.number.encode(), b"INV-999999")).status_code == 404
+    stranger = xml.replace(b">00000001</cbc:EndpointID>", b">00000002</cbc:EndpointID>")
+    assert answered(client, stranger).status_code == 404  # anybody on Peppol can guess a number
+    assert Delivery.objects.get().status == "sent"
     assert answered(client, xml).status_code == 200
     delivery = Delivery.objects.get()
     assert delivery.status == status
