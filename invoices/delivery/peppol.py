@@ -41,6 +41,8 @@ class AccessPoint:
 
     def send(self, parcel: Parcel) -> Answer:
         """Looked up before it is posted: an access point may have it already, from a try whose answer was lost."""
+        if not (parcel.seller["endpoint"] and parcel.buyer["endpoint"]):
+            raise Undeliverable(_("The seller or the buyer had no endpoint when the document was issued."))
         if (known := self._taken_over(parcel.message_id)) is not None:
             return known
         path = "/".join(

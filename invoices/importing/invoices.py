@@ -198,7 +198,8 @@ class InvoiceImport(FileImport[list[SourceInvoice], NewInvoice]):
     def lock(self) -> None:
         """One import at a time, or two of one file collide half-way."""
         self.last_on: dict[str, date] = {}
-        for prefix in Seller.objects.order_by("invoice_prefix").values_list("invoice_prefix", flat=True):
+        # In the order of `lock_series`, which is not always that of the database.
+        for prefix in sorted(Seller.objects.values_list("invoice_prefix", flat=True)):
             take_numbers(prefix, 0)
             self.last_on[prefix] = last_issued_on(prefix) or date.min
 

@@ -60,7 +60,7 @@ def ways_of(document: Invoice | CreditNote) -> list[tuple[str, str]]:
         ways.append((Way.FOLDER.value, ""))
     if settings.ACCESS_POINT_URL and format_of(document) in WITH_XML:
         endpoint = document.buyer["endpoint"]
-        ways.append((Way.PEPPOL.value, f"{endpoint['scheme']}:{endpoint['id']}"))
+        ways.append((Way.PEPPOL.value, f"{endpoint['scheme']}:{endpoint['id']}" if endpoint else ""))
     return ways
 
 
@@ -184,7 +184,8 @@ def _record(delivery: Delivery, answer: Answer, at: datetime) -> None:
         else:
             if row.sent_at is None and answer.status not in BAD:
                 row.sent_at = at
-            row.status, row.reason = answer.status, answer.reason[:500]
+            if not (row.status == Status.DELIVERED and answer.status == Status.SENT):
+                row.status, row.reason = answer.status, answer.reason[:500]
             row.answered_at, row.tries = at, 0
             is_asked = row.channel == Way.PEPPOL and row.status == Status.SENT
             is_asked = is_asked and row.sent_at is not None and at < row.sent_at + ASKED_FOR

@@ -8,14 +8,17 @@ from io import BytesIO, StringIO
 import pytest
 from django.core.management import CommandError, call_command
 
+from accounts.access import system_access
 from accounts.models import BillingProfile, TaxId
 from invoices.documents.einvoice.facturx import facturx_pdf
 from invoices.documents.einvoice.terms import Allowance, Format, Line, Period, Terms, terms_of
 from invoices.importing.einvoices import is_e_invoice
 from invoices.models import Delivery, Invoice
 from invoices.money import Money
+from invoices.operations.credit_notes import credit_note
+from invoices.operations.deliveries import deliver_due
 from invoices.tax import Tax
-from tests.factories import NOW, BillingProfileFactory
+from tests.factories import NOW, TODAY, BillingProfileFactory
 from tests.invoices.einvoice.documents import BUYER, document, line
 from tests.invoices.einvoice.judge import written
 from tests.invoices.einvoice.test_facturx import PDF_WITHOUT_FILES
@@ -232,5 +235,14 @@ def test_an_imported_invoice_was_sent_by_the_system_that_issued_it(profile, impo
     BillingProfile.objects.update(invoice_format="ubl")
     _out, errors = import_file(written(for_profile(profile), Format.UBL))
     assert errors == ""
-    assert Invoice.objects.get().number == "ERP 2026-001"
+    invoice = Invoice.objects.get()
+    assert invoice.number == "ERP 2026-001"
     assert not Delivery.objects.exists()
+    # A credit note of it is ours, and staff are told that it has no way to go.
+    credit_note(access=system_access(), invoice_id=invoice.pk, amounts=None, reason="Wrong", today=TODAY, at=NOW)
+    while deliver_due(at=NOW, limit=20):
+        pass
+    assert list(Delivery.objects.order_by("channel").values_list("channel", "status", "reason")) == [
+        ("folder", "delivered", ""),
+        ("peppol", "failed", "The seller or the buyer had no endpoint when the document was issued."),
+    ]
