@@ -1,13 +1,14 @@
 """What waits for a person among staff, above everything else on their first page."""
 
 from collections.abc import Callable
+from datetime import timedelta
 from typing import Any, NamedTuple
 
 from django.conf import settings
 from django.db.models import QuerySet
 from django.urls import reverse
 from django.utils import timezone
-from django.utils.translation import gettext, ngettext_lazy
+from django.utils.translation import gettext, ngettext, ngettext_lazy
 
 from accounts.models import BillingProfile, Seller, User, WireRequest
 from billing_portal.core.iso_codes import is_current_currency
@@ -21,6 +22,7 @@ class Waiting(NamedTuple):
     url: str = ""
 
 
+BILLED = [status.value for status in BillingProfile.Status if status != BillingProfile.Status.CLOSED]
 # Of each kind: the rows that wait, what narrows the list to them, and the words for their number.
 NEWEST_RUN = JobRun.objects.order_by("-started_at", "-pk").values("pk")[:1]
 
@@ -112,6 +114,8 @@ def what_waits(user: User) -> list[Waiting]:
         text = gettext("billing profiles are billed in a currency that is no longer in use: %(codes)s")
         url = reverse("admin:accounts_billingprofile_changelist", query={"currency__in": ",".join(codes)})
         waiting.append(Waiting(text % {"codes": ", ".join(codes)}, url))
+    if user.has_perm("accounts.view_billingprofile"):
+        waiting += _not_invoiced()
     for rows_of_kind, where, words in KINDS:
         rows = rows_of_kind()
         options = rows.model._meta
@@ -132,6 +136,20 @@ def _incomplete_sellers() -> list[Waiting]:
         for seller in sellers
         if (missing := seller.missing())
     ]
+
+
+def _not_invoiced() -> list[Waiting]:
+    """Billing profiles whose period ended two days ago and has not been closed: each has something that keeps its
+    invoice from being issued. An hour without a worker is told elsewhere."""
+    late = {"next_invoice_on__lt": timezone.localdate() - timedelta(days=1), "status__in": BILLED}
+    count = BillingProfile.objects.filter(**late).count()
+    if not count:
+        return []
+    words = ngettext(
+        "%(count)s billing profile could not be invoiced", "%(count)s billing profiles could not be invoiced", count
+    )
+    query = {"next_invoice_on__lt": late["next_invoice_on__lt"], "status__in": ",".join(BILLED)}
+    return [Waiting(words % {"count": count}, reverse("admin:accounts_billingprofile_changelist", query=query))]
 
 
 def _withdrawn_currencies() -> list[str]:

@@ -149,7 +149,11 @@ class BillingProfileAdmin(StaffActionAdmin, NoDeleteAdmin):
 
     @admin.display(description=_("not invoiced yet"))
     def waiting(self, profile: BillingProfile) -> str:
-        return (not_invoiced_yet(profile) if profile.pk else "") or "-"
+        """What waits, and what keeps its invoice from being issued."""
+        if not profile.pk:
+            return "-"
+        texts = [not_invoiced_yet(profile), *(text for check in PROFILE_CHECKS for text in check(profile))]
+        return " ".join(filter(None, texts)) or "-"
 
     def save_model(self, request: HttpRequest, obj: BillingProfile, form: ModelForm, change: bool) -> None:
         if obj.pays_by_wire:

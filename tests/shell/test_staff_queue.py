@@ -1,6 +1,6 @@
 """The first staff page says what waits for a person, and leads to it; to each only what they may see."""
 
-from datetime import timedelta
+from datetime import date, timedelta
 
 import pytest
 from django.contrib.auth.models import Permission
@@ -10,8 +10,10 @@ from accounts.models import BillingProfile, WireRequest
 from billing_portal.core.jobs import run_due_jobs
 from billing_portal.core.models import JobRun, OutgoingMail
 from billing_portal.staff_queue import KINDS, what_waits
+from invoices.models import Invoice
 from payments.models import CardHold, Dispute, Payment, Refund, WebhookDelivery
-from tests.factories import NOW, UserFactory
+from tests.factories import NOW, UserFactory, tax_rate
+from tests.invoices.billing_runs import billed_profile, charged, noon, run
 
 pytestmark = pytest.mark.django_db
 
@@ -147,7 +149,7 @@ def test_a_clerk_is_told_only_what_they_may_see(profile):
 
 
 def test_it_asks_one_question_for_each_kind(boss, profile, django_assert_num_queries):
-    with django_assert_num_queries(len(KINDS) + 2):  # and the currencies of profiles, and the sellers
+    with django_assert_num_queries(len(KINDS) + 3):  # and currencies of profiles, sellers, and who was not invoiced
         what_waits(boss)
 
 
@@ -161,3 +163,28 @@ def test_profiles_in_a_currency_that_was_withdrawn_are_named(boss, client, profi
     assert what_waits(UserFactory(is_staff=True)) == []
     BillingProfile.objects.update(status="closed")
     assert what_waits(boss) == []
+
+
+def test_a_profile_whose_e_invoice_lacks_something_holds_up_nobody_and_staff_are_told_why(boss, client):
+    """Its period is tried again with each run, until what is missing was added."""
+    good, bad = (billed_profile(since=date(2025, 10, 5), next_on=date(2025, 11, 5)) for _which in ("good", "bad"))
+    rate = tax_rate("21")
+    for profile in (good, bad):
+        charged(profile, "100.00", on=date(2025, 10, 31), tax_rate=rate)
+    BillingProfile.objects.filter(pk=bad.pk).update(invoice_format="xrechnung", buyer_reference="04011000-12345-03")
+    closed = run(noon(2025, 11, 5))
+    assert (closed.billed, list(closed.failed)) == (1, [bad.code])
+    assert [invoice.profile for invoice in Invoice.objects.all()] == [good]
+    BillingProfile.objects.filter(pk=good.pk).update(next_invoice_on=timezone.localdate())
+    [waiting] = what_waits(boss)
+    assert waiting.text == "1 billing profile could not be invoiced"
+    client.force_login(boss)
+    page = client.get(waiting.url).text
+    assert bad.code in page
+    assert good.code not in page
+    assert "The buyer&#x27;s endpoint id is missing." in client.get(
+        f"/admin/accounts/billingprofile/{bad.pk}/change/"
+    ).text  # fmt: skip
+    BillingProfile.objects.filter(pk=bad.pk).update(invoice_format="pdf")
+    assert run(noon(2025, 11, 6)).billed == 1
+    assert {invoice.number for invoice in Invoice.objects.all()} == {"INV-000001", "INV-000002"}
