@@ -188,6 +188,6 @@ def _message(mail: OutgoingMail) -> EmailMultiAlternatives:
         subject=rendered.subject, body=rendered.text, to=[mail.to], reply_to=reply_to, headers=headers
     )
     message.attach_alternative(rendered.html, "text/html")
-    for name, content, media_type in import_string(settings.MAIL_ATTACHMENTS)(mail.context):
+    for name, content, media_type in import_string(settings.MAIL_ATTACHMENTS)(mail.context, mail.to):
         message.attach(name, content, media_type)
     return message

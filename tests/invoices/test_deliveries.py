@@ -18,7 +18,7 @@ from mockeinvoice.buyer import Buyer, TurnedAway
 from pypdf import PdfReader
 
 from accounts.access import system_access
-from accounts.models import AuditEntry, BillingContact, BillingProfile
+from accounts.models import AuditEntry, BillingContact, BillingProfile, RoleAssignment
 from accounts.operations.contacts import add_contact
 from billing_portal.core.mail import send_due
 from billing_portal.core.models import OutgoingMail
@@ -305,6 +305,16 @@ def test_the_mail_of_an_invoice_carries_its_documents_to_contacts_too(buyer, for
     delivered(NOW + timedelta(minutes=5))
     delivery.refresh_from_db()
     assert delivery.status == "sent"
+
+
+def test_who_lost_the_role_while_the_mail_waited_gets_no_document(profile):
+    gone, stays = member(profile, "invoice_manager"), member(profile, "invoice_manager")
+    issued(profile)
+    announce_due(at=NOW, limit=10)
+    RoleAssignment.objects.filter(user=gone).delete()
+    assert send_due(at=NOW) == 1
+    assert [message.to for message in mail.outbox] == [[stays.email]]
+    assert not OutgoingMail.objects.filter(to=gone.email).exists()
 
 
 def test_a_mail_that_could_not_be_sent_is_said_and_sent_again(profile):
