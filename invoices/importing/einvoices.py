@@ -69,8 +69,8 @@ class EInvoiceReader:
             )
 
     def rows(self, problems: Problems) -> Iterator[tuple[int, Texts]]:
-        """Line numbers and texts, one row for each line, discount or charge. Adds ``problems``. One to three queries,
-        for the billing profile."""
+        """Line numbers and texts, one row for each line, discount or charge. Adds ``problems``. Two to four queries for
+        the billing profile."""
         terms = self.terms
         lines, numbers = [_of_line(line, terms.currency) for line in terms.lines], line_numbers(self.xml)
         lines += [_of_allowance(part, terms.currency) for part in terms.allowances]
@@ -112,6 +112,12 @@ def profile_of(terms: Terms) -> BillingProfile:
     if ours and theirs and compact(ours) != compact(theirs):
         raise UnreadableInvoice(
             f"The seller has the VAT number {theirs[:40]}, and that of billing profile {profile.code} has {ours}."
+        )
+    vats = profile.account.tax_ids.filter(kind=TaxId.Kind.VAT).values_list("value", flat=True)
+    if terms.buyer.vat and vats and compact(terms.buyer.vat) not in map(compact, vats):
+        raise UnreadableInvoice(
+            f"The buyer has the VAT number {terms.buyer.vat[:40]}, and billing profile {profile.code} has"
+            f" {', '.join(vats)}."
         )
     return profile
 

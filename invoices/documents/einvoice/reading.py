@@ -57,10 +57,19 @@ def read_terms(content: bytes) -> Terms:
     root = parse(content)
     kind = etree.QName(root)
     if kind.namespace in {f"{UBL}:Invoice-2", f"{UBL}:CreditNote-2"}:
-        return _of_ubl(root, is_credit_note=kind.localname == "CreditNote")
+        return _in_one_currency(root, _of_ubl(root, is_credit_note=kind.localname == "CreditNote"))
     if kind.text == f"{{{NAMES['rsm']}}}CrossIndustryInvoice":
-        return _of_cii(root)
+        return _in_one_currency(root, _of_cii(root))
     raise UnreadableInvoice(f"<{kind.localname[:40]}> is no invoice in UBL or CII.")
+
+
+def _in_one_currency(root: etree._Element, terms: Terms) -> Terms:
+    """Raises UnreadableInvoice for an amount in another currency than the invoice; its tax may stand in both."""
+    for element in root.iter(etree.Element):
+        code, name = element.get("currencyID", terms.currency), etree.QName(element).localname
+        if code != terms.currency and name not in {"TaxAmount", "TaxTotalAmount"}:
+            raise UnreadableInvoice(f"{name} is in {code[:10]}, and the invoice in {terms.currency}.")
+    return terms
 
 
 def line_numbers(content: bytes) -> list[int]:

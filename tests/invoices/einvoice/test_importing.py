@@ -246,3 +246,20 @@ def test_an_imported_invoice_was_sent_by_the_system_that_issued_it(profile, impo
         ("folder", "delivered", ""),
         ("peppol", "failed", "The seller or the buyer had no endpoint when the document was issued."),
     ]
+
+
+def test_the_profile_that_the_buyer_reference_names_has_the_vat_number_of_the_buyer(profile, import_file):
+    profile.account.tax_ids.create(kind="vat", value="NL000000099B57")
+    terms = for_profile(profile)
+    _out, errors = import_file(written(terms, Format.UBL))
+    assert f"The buyer has the VAT number {terms.buyer.vat}, and billing profile" in errors
+    profile.account.tax_ids.create(kind="vat", value=terms.buyer.vat)
+    assert import_file(written(terms, Format.UBL))[1] == ""
+
+
+def test_an_amount_in_another_currency_than_the_invoice_is_refused(profile, import_file):
+    xml = written(for_profile(profile), Format.UBL)
+    wrong = xml.replace(b'<cbc:LineExtensionAmount currencyID="EUR">', b'<cbc:LineExtensionAmount currencyID="USD">', 1)
+    assert wrong != xml
+    assert "LineExtensionAmount is in USD, and the invoice in EUR." in import_file(wrong)[1]
+    assert not Invoice.objects.exists()
