@@ -2,7 +2,6 @@
 
 import os
 from pathlib import Path
-from tempfile import NamedTemporaryFile
 from uuid import UUID
 
 from invoices.delivery.base import Answer, NotNow, Parcel
@@ -18,11 +17,14 @@ class Folder:
         try:
             self.directory.mkdir(parents=True, exist_ok=True)
             for name, content, _media_type in parcel.files:
-                with NamedTemporaryFile(dir=self.directory, prefix=".", delete=False) as file:
+                # One name for each document, so that a try that failed leaves one such file at most; with the
+                # permissions of this process (its umask), because another system reads it.
+                unfinished = self.directory / f".{name}.{parcel.message_id}"
+                with unfinished.open("wb") as file:
                     file.write(content)
                     file.flush()
                     os.fsync(file.fileno())
-                Path(file.name).replace(self.directory / name)
+                unfinished.replace(self.directory / name)
         except OSError as error:
             raise NotNow(f"{type(error).__name__}: {error.strerror}") from error
         return Answer(Delivery.Status.DELIVERED)

@@ -270,6 +270,8 @@ def test_a_folder_gets_the_files_whole(buyer, settings, tmp_path):
     names = sorted(path.name for path in settings.DELIVERY_FOLDER.iterdir())
     assert names == [f"invoice-{invoice.number}.pdf", f"invoice-{invoice.number}.xml"]
     assert (settings.DELIVERY_FOLDER / names[0]).read_bytes().startswith(b"%PDF-")
+    (tmp_path / "plain").touch()
+    assert (settings.DELIVERY_FOLDER / names[0]).stat().st_mode == (tmp_path / "plain").stat().st_mode
 
 
 def test_a_folder_that_cannot_be_written_is_tried_again(profile, settings, tmp_path):
