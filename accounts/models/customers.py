@@ -275,6 +275,7 @@ class BillingProfile(PostalAddress):
             "endpoint": {"scheme": self.endpoint_scheme, "id": self.endpoint_id} if self.endpoint_id else {},
             "language": self.document_language,
             "format": self.invoice_format,
+            "is_charged": self.charges_automatically and not self.pays_by_wire and self.account.can_pay_by_card,
         }
 
     def has_amounts(self) -> bool:

@@ -400,8 +400,7 @@ def _payment(invoice: Invoice, collected_by: Card | Mandate | None) -> Payment:
     reference = invoice.payment_reference
     if isinstance(collected_by, Mandate):
         return Payment(Means.SEPA_DEBIT, reference, mandate=collected_by)
-    profile = invoice.profile
-    is_collected = not invoice.pays_by_wire and profile.charges_automatically and profile.account.can_pay_by_card
+    is_collected = bool(invoice.buyer.get("is_charged"))  # as it was at issue
     if isinstance(collected_by, Card) and is_collected:
         return Payment(Means.CARD, reference, card=collected_by)
     if is_collected:

@@ -9,6 +9,7 @@ import pytest
 from lxml import etree
 
 from accounts.access import system_access
+from accounts.models import BillingProfile
 from invoices.documents.einvoice.reading import read_terms
 from invoices.documents.einvoice.terms import (
     Account,
@@ -164,7 +165,7 @@ def test_how_to_pay(profile):
     assert terms_of(invoice).payment.means == Means.TRANSFER
     invoice.remittance = {}
     assert terms_of(invoice).payment.means == Means.ONLINE
-    invoice.pays_by_wire, invoice.profile.charges_automatically = False, True
+    invoice.pays_by_wire, invoice.buyer = False, invoice.buyer | {"is_charged": True}
     assert terms_of(invoice).payment.means == Means.STANDING_AGREEMENT
     card, mandate = Card("4242", "VISA"), Mandate("M-1", "NL98ZZZ999999990000", "NL53EXAM0000000000")
     assert terms_of(invoice, collected_by=card).payment.card == card
@@ -261,3 +262,11 @@ def test_a_period_of_a_line_is_read_back(profile):
     )
     for form in (Format.UBL, Format.FACTURX):
         assert read_terms(written(terms, form)).lines[1].period == Period(day, day)
+
+
+def test_an_invoice_says_how_it_is_paid_as_it_was_at_issue(profile):
+    BillingProfile.objects.update(charges_automatically=True)
+    invoice = issued(BillingProfile.objects.get())
+    BillingProfile.objects.update(charges_automatically=False)
+    invoice = Invoice.objects.select_related("profile__account").get(pk=invoice.pk)
+    assert terms_of(invoice).payment.means == Means.STANDING_AGREEMENT
