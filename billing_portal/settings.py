@@ -277,6 +277,8 @@ DUNNING_FLOORS = env.mapping("PORTAL_DUNNING_FLOORS")
 # floor of dunning.
 WRITE_OFF_LIMITS = {"EUR": "5.00", **env.mapping("PORTAL_WRITE_OFF_LIMITS")}
 SMALLEST_CHARGES = "payments.gateways.registry.smallest_charges"
+# The cards that are charged automatically, as electronic invoices name them.
+CHARGED_CARDS = "payments.models.methods.charged_cards"
 
 # What becomes of charges that are not invoiced when staff close their billing profile.
 PROFILE_SETTLEMENT = "invoices.operations.final_periods"

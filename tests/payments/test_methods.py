@@ -8,9 +8,10 @@ from django.core.exceptions import PermissionDenied
 from django.urls import reverse
 
 from accounts.access import NotAllowed, system_access
-from accounts.models import AuditEntry, BillingProfile
+from accounts.models import AuditEntry, BillingProfile, Seller
+from invoices.documents.einvoice.terms import Means, terms_of
 from invoices.models import Invoice
-from invoices.operations.issuing import issue
+from invoices.operations.issuing import issue, issue_many
 from payments.models import Payment, PaymentMethod
 from payments.operations.methods import CannotChangeMethod, make_default, remove_method, set_default_method
 from tests.factories import NOW, BillingProfileFactory, access_for, draft, issued, member
@@ -244,3 +245,25 @@ def test_going_back_to_card_charges_what_is_issued_next(approved):
     approved.refresh_from_db()
     assert planned_on(before) is None
     assert issued(approved).autopay_on is not None
+
+
+def test_an_electronic_invoice_names_the_card_that_will_be_charged(profile):
+    Seller.objects.update(endpoint_scheme="0106", endpoint_id="00000000")
+    place = {"street": "Voorbeeldstraat 1", "postal_code": "1011 AA", "city": "Amsterdam"}
+    electronic = {"invoice_format": "ubl", "buyer_reference": "DEPT-42", "charges_automatically": True, **place}
+    charged, without, manual, paper = (
+        BillingProfileFactory(**electronic | other, endpoint_scheme="0106", endpoint_id="00000001")
+        for other in ({}, {}, {"charges_automatically": False}, {"invoice_format": "pdf"})
+    )
+    for one in (charged, manual, paper):
+        card(one, is_default=True)
+        card(one, "5556")
+    drafts = [draft(one, tax_rate="21") for one in (charged, without, manual, paper)]
+    issued_now, refused = issue_many(access=system_access(), invoice_ids=[made.pk for made in drafts], at=NOW)
+    assert refused == []
+    of_profile = {invoice.profile_id: invoice for invoice in issued_now}
+    visa = {"last_four": "4242", "network": "VISA"}
+    assert [of_profile[one.pk].buyer.get("card") for one in (charged, without, manual, paper)] == [visa, *[None] * 3]
+    PaymentMethod.objects.all().delete()
+    means = [terms_of(of_profile[one.pk]).payment.means for one in (charged, without, manual)]
+    assert means == [Means.CARD, Means.STANDING_AGREEMENT, Means.SEPA_TRANSFER]

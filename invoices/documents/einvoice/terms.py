@@ -239,9 +239,9 @@ class Attachment(NamedTuple):
     description: str = ""
 
 
-def terms_of(invoice: Invoice, *, collected_by: Card | Mandate | None = None) -> Terms:
+def terms_of(invoice: Invoice, *, mandate: Mandate | None = None) -> Terms:
     """The terms of an issued invoice as it was issued: what was paid later is not in them. Needs ``profile.account``
-    loaded; four queries. ``collected_by`` is the card or mandate that is charged by itself, where the caller knows it.
+    loaded; four queries. ``mandate`` is the direct debit by which it is collected, where the caller knows one.
     """
     with override(_language(invoice.buyer)):
         parts = list(invoice.lines.order_by("position", "pk"))
@@ -263,7 +263,7 @@ def terms_of(invoice: Invoice, *, collected_by: Card | Mandate | None = None) ->
             lines=lines,
             allowances=[_allowance(line, line.amount_minor) for line in parts if line.is_allowance],
             seller_tax=seller_tax(invoice, invoice.seller_tax_minor),
-            payment=_payment(invoice, collected_by),
+            payment=_payment(invoice, mandate),
             payment_terms=_payment_terms(invoice),
             prepaid_minor=invoice.credited_at_issue_minor + invoice.paid_before_minor,
             **_common(invoice, invoice.taxes.order_by("pk")),
@@ -394,16 +394,15 @@ def _payment_terms(invoice: Invoice) -> str:
     return _("Net %(days)s days") % {"days": days} if days else _("On receipt")
 
 
-def _payment(invoice: Invoice, collected_by: Card | Mandate | None) -> Payment:
+def _payment(invoice: Invoice, mandate: Mandate | None) -> Payment:
     """By transfer to the account that the document prints, unless it is collected by itself. A transfer is named beside
     no card (BR-DE-23), or the buyer would pay twice."""
     reference = invoice.payment_reference
-    if isinstance(collected_by, Mandate):
-        return Payment(Means.SEPA_DEBIT, reference, mandate=collected_by)
-    is_collected = bool(invoice.buyer.get("is_charged"))  # as it was at issue
-    if isinstance(collected_by, Card) and is_collected:
-        return Payment(Means.CARD, reference, card=collected_by)
-    if is_collected:
+    if mandate is not None:
+        return Payment(Means.SEPA_DEBIT, reference, mandate=mandate)
+    if invoice.buyer.get("is_charged"):  # as it was at issue
+        if card := invoice.buyer.get("card"):
+            return Payment(Means.CARD, reference, card=Card(card["last_four"], card["network"]))
         return Payment(Means.STANDING_AGREEMENT, reference)
     if not invoice.remittance:
         return Payment(Means.ONLINE, reference)

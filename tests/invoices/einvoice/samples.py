@@ -15,7 +15,7 @@ from accounts.access import staff_access, system_access
 from accounts.models import BillingProfile, TaxId
 from billing_portal.core.exact_decimals import rounded_product
 from invoices.bulk import new_row
-from invoices.documents.einvoice.terms import Card, Mandate, Means, Payment, Period, Terms, terms_of, terms_of_note
+from invoices.documents.einvoice.terms import Mandate, Means, Payment, Period, Terms, terms_of, terms_of_note
 from invoices.models import CreditNote, Invoice, InvoiceLine
 from invoices.money import exponent
 from invoices.operations.credit_notes import CannotCorrect, credit_note, rest_of
@@ -185,11 +185,13 @@ def draw_parties(random: Random, invoice: Invoice) -> None:
     if invoice.seller["country"] == invoice.buyer["sold_to"]["country"] == "NL" and not invoice.remittance:
         invoice.remittance = {"holder": "Example", "iban": "NL53EXAM0000000000", "bic": "", "bank": "", "since": ""}
     invoice.pays_by_wire = random.random() < 0.5
+    if not invoice.pays_by_wire and random.random() < 0.5:
+        invoice.buyer |= {"is_charged": True, "card": random.choice([None, {"last_four": "4242", "network": "VISA"}])}
 
 
-def collected_by(random: Random) -> Card | Mandate | None:
+def drawn_mandate(random: Random) -> Mandate | None:
     mandate = Mandate("MANDATE-1", "NL98ZZZ999999990000", "DE89370400440532013000")
-    return random.choice([None, None, Card("4242", "VISA"), mandate])
+    return random.choice([None, None, None, mandate])
 
 
 def drawn_notes(random: Random, invoices: list[Invoice]) -> Iterator[CreditNote]:
@@ -225,7 +227,7 @@ def drawn_terms(
     invoices = drawn_invoices(random, made, count, most_lines=most_lines)
     for invoice in invoices if spoiled else ():
         spoil_parties(random, invoice)
-    terms = [terms_of(invoice, collected_by=collected_by(random)) for invoice in invoices]
+    terms = [terms_of(invoice, mandate=drawn_mandate(random)) for invoice in invoices]
     terms += [terms_of_note(note) for note in drawn_notes(random, invoices[: max(1, count // 3)])]
     return [spoiled_terms(random, one) for one in terms] if spoiled else terms
 
