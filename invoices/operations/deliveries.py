@@ -163,14 +163,17 @@ def _go_on(delivery: Delivery, at: datetime) -> None:
 
 def _follow_mail(delivery: Delivery, at: datetime) -> None:
     mails = OutgoingMail.objects.filter(key__startswith=_mail_key(delivery.document))
-    waiting = failed = 0
+    known = waiting = failed = 0
     reason = ""
     for sent_at, next_try_at, last_error in mails.values_list("sent_at", "next_try_at", "last_error"):
+        known += 1
         waiting += sent_at is None and next_try_at is not None
         if sent_at is None and next_try_at is None:
             failed, reason = failed + 1, last_error
     if waiting:
         Delivery.objects.filter(pk=delivery.pk).update(next_try_at=at + timedelta(minutes=5))
+    elif not known:  # each was withdrawn
+        _record(delivery, Answer(Status.FAILED, _("Those who were to get it get no invoices any more.")), at)
     else:
         _record(delivery, Answer(Status.FAILED, reason) if failed else Answer(Status.SENT), at)
 

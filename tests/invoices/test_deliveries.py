@@ -319,6 +319,16 @@ def test_who_lost_the_role_while_the_mail_waited_gets_no_document(profile):
     assert not OutgoingMail.objects.filter(to=gone.email).exists()
 
 
+def test_a_document_that_nobody_gets_any_more_was_not_sent(profile):
+    gone = member(profile, "invoice_manager")
+    issued(profile)
+    announce_due(at=NOW, limit=10)
+    RoleAssignment.objects.filter(user=gone).delete()
+    assert send_due(at=NOW) == 0
+    (delivery,) = delivered(NOW + timedelta(minutes=5))
+    assert (delivery.status, delivery.reason) == ("failed", "Those who were to get it get no invoices any more.")
+
+
 def test_a_mail_that_could_not_be_sent_is_said_and_sent_again(profile):
     member(profile, "invoice_manager")
     issued(profile)
