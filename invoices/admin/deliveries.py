@@ -36,6 +36,7 @@ class DeliveryAdmin(StaffActionAdmin):
     show_full_result_count = False
     has_add_permission = has_delete_permission = never
     list_display = ("document", "channel", "recipient", "status", "reason", "created_at", "answered_at")
+    list_display_links = ("status",)  # the document leads to itself
     list_filter = ("status", "channel", "is_repeated")
     list_select_related = ("invoice__profile", "credit_note__profile")
     search_fields = ("invoice__number", "credit_note__number", "recipient")
