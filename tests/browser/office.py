@@ -12,7 +12,7 @@ from django.utils import timezone
 from accounts.access import system_access
 from accounts.models import AuditEntry, BillingContact, BillingProfile, InvoiceSection, TaxId, User, WireRequest
 from billing_portal.core.models import JobRun
-from invoices.models import Credit, ExchangeRate, Invoice, LedgerAccount, RemittanceAccount
+from invoices.models import Credit, Delivery, ExchangeRate, Invoice, LedgerAccount, RemittanceAccount
 from invoices.money import Money
 from invoices.operations.closing import close_due
 from invoices.operations.credits import add_credit
@@ -51,6 +51,7 @@ def busy_day(**fields) -> User:
         person=payer, reason="failed", tries=10, since=NOW, until=timezone.now() + timedelta(hours=1)
     )
     invoices = invoices_in_every_state(profile, section)
+    delivered_in_every_way(invoices)
     charges_in_every_state(profile)
     payments_in_every_state(profile, payer)
     trouble = {"mail": "ConnectionRefusedError: the mail server at mail.example.com did not answer within 20 seconds"}
@@ -86,6 +87,16 @@ def invoices_in_every_state(profile, section) -> list[Invoice]:
     gone = issued(profile)
     void(access=system_access(profile), invoice_id=gone.pk, reason="Billed twice by mistake", at=NOW)
     return [written, late, gone]
+
+
+def delivered_in_every_way(invoices: list[Invoice]) -> None:
+    """One that arrived, and one that the buyer sent back."""
+    _written, late, gone = invoices
+    for invoice, channel, status, reason in ((late, "mail", "sent", ""), (gone, "peppol", "rejected", LONG)):
+        Delivery.objects.create(
+            invoice=invoice, channel=channel, status=status, reason=reason, message_id=uuid4(), created_at=NOW,
+            recipient="2" if channel == "mail" else "0106:00000001", sent_at=NOW,
+        )  # fmt: skip
 
 
 def charges_in_every_state(profile) -> None:
