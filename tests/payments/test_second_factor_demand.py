@@ -1,7 +1,6 @@
 """Where a second factor is demanded, nobody without one pays or touches a card: what pages say, what a POST gets."""
 
 import pytest
-from django.db import connection
 from django.urls import reverse
 from django.utils import timezone
 
@@ -95,8 +94,7 @@ def test_no_longer_demanded_they_pay_again(demanding, payer):
 
 
 def test_a_payment_costs_no_more_queries_with_the_demand(demanding, payer):
-    expected = 17 if connection.vendor == "postgresql" else 16
-    assert len(queries_of(statements_of_a_payment(demanding, with_second_factor(payer)))) == expected
+    assert len(queries_of(statements_of_a_payment(demanding, with_second_factor(payer)))) == 16
 
 
 def test_automatic_charges_go_on(demanding):
