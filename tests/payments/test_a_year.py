@@ -11,6 +11,7 @@ import random
 from calendar import monthrange
 from collections import Counter
 from datetime import date, timedelta
+from decimal import Decimal
 from email import message_from_bytes
 from typing import Any
 
@@ -108,14 +109,15 @@ def each_period_was_closed_once() -> None:
 
 
 def every_charge_is_billed_or_waits_for_its_period() -> None:
-    """What was recorded after its period had closed comes with the next one; what returns outweigh waits with them."""
-    last = PeriodClosing.objects.order_by("profile", "end_on").values_list("profile", "end_on", "closed_at")
-    closed = {profile: (end_on, at) for profile, end_on, at in last}
+    """What was recorded after its period had closed comes with the next one; what returns outweigh waits with them, and
+    what is less than half a cent waits for more."""
+    last = {closing.profile_id: closing for closing in PeriodClosing.objects.order_by("profile", "end_on")}
     for charge in Charge.objects.filter(invoice=None):
-        end_on, at = closed[charge.profile_id]
-        is_late = charge.happened_on < end_on and charge.created_at >= at
-        waits = PeriodClosing.objects.filter(profile=charge.profile_id, end_on=end_on, outcome="carried").exists()
-        assert charge.happened_on >= end_on or is_late or waits, "it should be on an invoice"
+        closing, exact = last[charge.profile_id], abs(charge.quantity * charge.unit_price)
+        is_late = charge.happened_on < closing.end_on and charge.created_at >= closing.closed_at
+        waits = closing.outcome == "carried" or (closing.outcome == "nothing" and exact <= Decimal("0.005"))
+        why = f"{exact} should be on an invoice, and the period was closed as {closing.outcome}"
+        assert charge.happened_on >= closing.end_on or is_late or waits, why
 
 
 def nothing_was_charged_twice() -> None:
