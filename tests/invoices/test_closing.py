@@ -93,6 +93,17 @@ def test_a_period_without_charges_makes_no_invoice():
     assert not AuditEntry.objects.exists()
 
 
+def test_charges_of_less_than_half_a_cent_wait_until_there_are_more():
+    profile = billed_profile()
+    charged(profile, "0.004", on=date(2026, 10, 6))
+    assert run(noon(2026, 11, 5)).nothing == 1
+    assert Charge.objects.get().invoice is None
+    charged(profile, "0.004", on=date(2026, 11, 6))
+    assert run(noon(2026, 12, 5)).billed == 1
+    assert totals(profile) == [1]
+    assert not Charge.objects.filter(invoice=None).exists()
+
+
 def test_a_profile_that_wants_one_gets_an_invoice_of_zero_that_is_settled_at_once():
     profile = billed_profile(issues_empty_invoices=True)
     assert run().billed == 1
