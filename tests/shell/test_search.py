@@ -144,6 +144,6 @@ def test_an_amount_is_found_in_indexes_though_there_are_a_million_invoices_of_al
     with connection.cursor() as cursor:
         cursor.execute("SET LOCAL enable_seqscan = off")  # of a few rows it reads all, which is right
     plan = Invoice.objects.of_amount("944,84").explain()
-    assert "on invoice_of_amount " in plan
+    assert "Index Cond: (total_minor = " in plan  # which of several, the planner says by its statistics
     assert "on invoice_of_amount_left " in plan
     assert "Seq Scan" not in plan
