@@ -140,10 +140,12 @@ def test_who_has_not_signed_in_is_asked_to(client):
 
 @pytest.mark.two_connections  # of PostgreSQL, whose plans these are
 def test_an_amount_is_found_in_indexes_though_there_are_a_million_invoices_of_all_profiles(profile):
-    issued(profile, "944.84")
     with connection.cursor() as cursor:
         cursor.execute("SET LOCAL enable_seqscan = off")  # of a few rows it reads all, which is right
+        # These begin with the profile. Of a few rows they cost as much, and statistics decide.
+        cursor.execute("DROP INDEX invoice_by_total, invoice_by_amount_due")
+    issued(profile, "944.84")
     plan = Invoice.objects.of_amount("944,84").explain()
-    assert "Index Cond: (total_minor = " in plan  # which of several, the planner says by its statistics
+    assert "on invoice_of_amount " in plan
     assert "on invoice_of_amount_left " in plan
     assert "Seq Scan" not in plan
