@@ -155,7 +155,11 @@ def _for_copy(field: models.Field[Any, Any]) -> Convert:
         to_json = _json(field)
         return lambda value: _text(to_json(value))
     if isinstance(field, models.CharField | models.TextField | models.GenericIPAddressField):
-        return lambda value: _text(value if type(value) is str else field.get_db_prep_save(value, connection))
+        return lambda value: (
+            value
+            if type(value) is str and value.isprintable() and "\\" not in value
+            else _text(field.get_db_prep_save(value, connection))
+        )
     remembered = lru_cache(maxsize=1024)(lambda value: _text(field.get_db_prep_save(value, connection)))
     return lambda value: str(value) if type(value) is int else remembered(value)
 

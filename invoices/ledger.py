@@ -15,6 +15,7 @@ from datetime import datetime
 from decimal import Decimal
 
 from billing_portal.core.time_zones import seller_day
+from invoices.bulk import new_row
 from invoices.models import Transfer
 from invoices.money import Money
 
@@ -48,9 +49,9 @@ def transfer(
     out."""
     if amount.minor < 0:
         amount, debit, credit = -amount, credit, debit
-    return Transfer(
-        kind=kind, debit=debit, credit=credit, amount_minor=amount.minor, currency=amount.currency, key=key,
-        profile_id=profile_id, invoice_id=invoice_id, lot_id=lot_id, reference=reference[:200],
+    return new_row(
+        Transfer, kind=kind.value, debit=debit, credit=credit, amount_minor=amount.minor, currency=amount.currency,
+        key=key, profile_id=profile_id, invoice_id=invoice_id, lot_id=lot_id, reference=reference[:200],
         booked_on=seller_day(at), booked_at=at,
     )  # fmt: skip
 

@@ -1,8 +1,8 @@
 """Days: the seller's, by which money is booked, and those that the clock of each billing profile has, asked of the
 database in one condition."""
 
-from datetime import UTC, date, datetime, timedelta
-from functools import cache
+from datetime import UTC, date, datetime, timedelta, tzinfo
+from functools import cache, lru_cache
 from zoneinfo import ZoneInfo, available_timezones
 
 from django.db.models import Q
@@ -14,7 +14,12 @@ BEHIND, AHEAD = timedelta(hours=12), timedelta(hours=14)
 
 def seller_day(at: datetime) -> date:
     """The calendar day of a moment where the seller is."""
-    return at.astimezone(timezone.get_default_timezone()).date()
+    return _day_in(timezone.get_default_timezone(), at)
+
+
+@lru_cache(maxsize=16)  # a billing run asks for the day of one moment, for every row it writes
+def _day_in(zone: tzinfo, at: datetime) -> date:
+    return at.astimezone(zone).date()
 
 
 def month_of(day: date) -> tuple[date, date]:

@@ -248,7 +248,9 @@ class _Run:
         locked = profiles.order_by("next_invoice_on", "pk").select_for_update(
             of=("self",), no_key=True, skip_locked=connection.features.has_select_for_update_skip_locked
         )
-        return list(locked.select_related("account__seller").prefetch_related("account__tax_ids")[: self.size])
+        return list(
+            locked.select_related("account").prefetch_related("account__seller", "account__tax_ids")[: self.size]
+        )
 
     def _close(self, profiles: list[BillingProfile]) -> Closed:
         """Every period of these locked profiles that has ended, in order."""
