@@ -14,11 +14,13 @@ from invoices.tax import BETWEEN_REASONS, REASONS, Tax, TaxCategory
 # The words of a country's law for reverse charge (VAT Directive, article 226, 11a), printed beside those of the
 # document's language.
 REVERSE_CHARGE = {
-    "AT": "Übergang der Steuerschuld auf den Leistungsempfänger",
+    "AT": "Steuerschuldnerschaft des Leistungsempfängers",
     "BE": "Btw verlegd – Autoliquidation",
     "DE": "Steuerschuldnerschaft des Leistungsempfängers",
     "ES": "Inversión del sujeto pasivo",
     "FR": "Autoliquidation",
+    "GB": "Reverse charge",
+    "IE": "Reverse charge",
     "IT": "Inversione contabile",
     "LU": "Autoliquidation",
     "NL": "Btw verlegd",

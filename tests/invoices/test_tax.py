@@ -264,6 +264,16 @@ def test_every_reason_of_a_row_is_printed_in_the_language_of_the_document():
         assert tax_label(reverse) == "0% (AE), Btw verlegd; Article 12 (VATEX-EU-AE)"
 
 
+def test_reverse_charge_is_said_in_the_words_of_the_sellers_law_too():
+    (reverse,) = taxes_of([("AE", Decimal(0), "Reverse charge", "VATEX-EU-AE", 100)])
+    with override("nl"):
+        assert tax_label(reverse, "GB") == "0% (AE), Btw verlegd; Reverse charge (VATEX-EU-AE)"
+        assert tax_label(reverse, "AT") == (
+            "0% (AE), Btw verlegd; Steuerschuldnerschaft des Leistungsempfängers (VATEX-EU-AE)"
+        )
+    assert tax_label(reverse, "IE") == "0% (AE), Reverse charge (VATEX-EU-AE)"
+
+
 def test_every_category_has_a_place_in_the_table():
     for category in TaxCategory.values:
         rate = Decimal(21) if category == "S" else Decimal(0)
