@@ -9,23 +9,39 @@ from invoices.documents.figures import day, exchange_rate, figure, percentage
 from invoices.exchange import Quote, seller_tax
 from invoices.models import CreditNote, Invoice
 from invoices.money import Money
-from invoices.tax import BETWEEN_REASONS, REASONS, Tax, TaxCategory
+from invoices.tax import BETWEEN_REASONS, Tax, TaxCategory
 
-# The words of a country's law for reverse charge (VAT Directive, article 226, 11a), printed beside those of the
-# document's language.
+# The words for reverse charge that article 226, 11a of the VAT Directive asks for, in the languages of the seller's
+# country (as Directive 2010/45/EU has them; United Kingdom: VAT Regulations 1995, 14.1o).
 REVERSE_CHARGE = {
     "AT": "Steuerschuldnerschaft des Leistungsempfängers",
-    "BE": "Btw verlegd – Autoliquidation",
+    "BE": "Btw verlegd; Autoliquidation",
+    "BG": "Обратно начисляване",
+    "CY": "Αντίστροφη επιβάρυνση",
+    "CZ": "Daň odvede zákazník",
     "DE": "Steuerschuldnerschaft des Leistungsempfängers",
+    "DK": "Omvendt betalingspligt",
+    "EE": "Pöördmaksustamine",
     "ES": "Inversión del sujeto pasivo",
+    "FI": "Käännetty verovelvollisuus",
     "FR": "Autoliquidation",
     "GB": "Reverse charge",
+    "GR": "Αντίστροφη επιβάρυνση",
+    "HR": "Prijenos porezne obveze",
+    "HU": "Fordított adózás",
     "IE": "Reverse charge",
     "IT": "Inversione contabile",
+    "LT": "Atvirkštinis apmokestinimas",
     "LU": "Autoliquidation",
+    "LV": "Nodokļa apgrieztā maksāšana",
+    "MT": "Inverżjoni tal-ħlas",
     "NL": "Btw verlegd",
     "PL": "Odwrotne obciążenie",
     "PT": "Autoliquidação",
+    "RO": "Taxare inversă",
+    "SE": "Omvänd betalningsskyldighet",
+    "SI": "Obrnjena davčna obveznost",
+    "SK": "Prenesenie daňovej povinnosti",
 }
 REDUCED_RATES = {"JP": Decimal(8)}
 MARK = "※"
@@ -90,9 +106,16 @@ def tax_label(tax: Tax, country: str = "") -> str:
     if is_reduced(tax.rate, country):
         return f"{rate} {MARK}"
     code = f"({tax.exemption_code})" if tax.exemption_code else ""
-    reasons = [_(reason) for reason in tax.exemption_reason.split(BETWEEN_REASONS) if reason]
-    law = REVERSE_CHARGE.get(country, "") if tax.exemption_reason == REASONS[TaxCategory.REVERSE_CHARGE][0] else ""
-    if law and law not in reasons:
-        reasons.append(law)
-    reason = " ".join(part for part in (BETWEEN_REASONS.join(reasons), code) if part)
+    reason = " ".join(part for part in (reason_text(tax, country), code) if part)
     return ", ".join(part for part in (rate, reason) if part)
+
+
+def reason_text(tax: Tax, country: str = "") -> str:
+    """Why there is no tax, in the language that is active. Reverse charge is besides said in the words of the law of
+    the seller's ``country``, whatever reason a tax rate gives: the law asks for the words."""
+    reasons = [_(reason) for reason in tax.exemption_reason.split(BETWEEN_REASONS) if reason]
+    if tax.category == TaxCategory.REVERSE_CHARGE and country:
+        said = BETWEEN_REASONS.join(reasons).casefold()
+        words = (REVERSE_CHARGE.get(country) or _("Reverse charge")).split(BETWEEN_REASONS)
+        reasons += [some for some in words if some.casefold() not in said]
+    return BETWEEN_REASONS.join(reasons)

@@ -110,7 +110,7 @@ CASES = {
             BANK: ["NL53 EXAM 0000 0000 00"],
             BUYER: ["Acheteur SRL", "Place 2", "4000 Liège"], BUYER_VAT: ["BTW/TVA: BE0428759497"],
             WHAT: ["Hosting", "2,5 heures"], SUPPLY: ["5 oct. 2026"], PRICE: ["100,00"], TAXABLE: ["250,00"],
-            TAX: ["21 %", "52,50"], REASON: ["Autoliquidation; Btw verlegd – Autoliquidation (VATEX-EU-AE)"],
+            TAX: ["21 %", "52,50"], REASON: ["Autoliquidation; Btw verlegd (VATEX-EU-AE)"],
             OWN_CURRENCY: ["Taxe en EUR : 48,39 €"],
         },
     ),

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from accounts.access import system_access
 from accounts.models import TaxId
 from invoices.documents.invoice import invoice_data
-from invoices.documents.taxes import tax_label
+from invoices.documents.taxes import reason_text, tax_label
 from invoices.models import Charge, Invoice, InvoiceLine, InvoiceTax, Transfer
 from invoices.money import exponent
 from invoices.operations.closing import close_periods
@@ -271,7 +271,21 @@ def test_reverse_charge_is_said_in_the_words_of_the_sellers_law_too():
         assert tax_label(reverse, "AT") == (
             "0% (AE), Btw verlegd; Steuerschuldnerschaft des Leistungsempfängers (VATEX-EU-AE)"
         )
+        assert tax_label(reverse, "BE") == "0% (AE), Btw verlegd; Autoliquidation (VATEX-EU-AE)"
     assert tax_label(reverse, "IE") == "0% (AE), Reverse charge (VATEX-EU-AE)"
+
+
+@pytest.mark.parametrize(
+    ("reason", "country", "expected"),
+    [
+        ("Article 12", "NL", "Article 12; Btw verlegd"), ("Article 12", "NO", "Article 12; Reverse charge"),
+        ("btw verlegd, artikel 12", "NL", "btw verlegd, artikel 12"), ("", "FR", "Autoliquidation"),
+    ],
+)  # fmt: skip
+def test_a_reason_of_its_own_does_not_take_the_place_of_the_words_of_the_law(reason, country, expected):
+    """VAT Directive, article 226, 11a."""
+    (tax,) = taxes_of([("AE", Decimal(0), reason, "VATEX-EU-AE", 100)])
+    assert reason_text(tax, country) == expected
 
 
 def test_every_category_has_a_place_in_the_table():

@@ -17,11 +17,12 @@ from stdnum import iban
 
 from invoices.documents.einvoice.codes import REGISTER_SCHEMES, SEPA
 from invoices.documents.einvoice.texts import clean, one_line, without_spaces
+from invoices.documents.taxes import reason_text
 from invoices.exchange import seller_tax
 from invoices.models import CreditNote, CreditNoteLine, Invoice, InvoiceLine
 from invoices.models.invoices import TaxRow
 from invoices.money import Money
-from invoices.tax import BETWEEN_REASONS, WITH_REASON, Tax, TaxCategory
+from invoices.tax import WITH_REASON, Tax, TaxCategory
 from invoices.units import ONE
 
 
@@ -304,7 +305,7 @@ def _means_of_note(seller: Party, buyer: Party) -> Means:
 def _common(document: Invoice | CreditNote, rows: Iterable[TaxRow]) -> dict[str, Any]:
     """What an invoice and a credit note say alike."""
     with override(_language(document.buyer)):
-        taxes = [_tax(row.as_tax) for row in rows]
+        taxes = [_tax(row.as_tax, document.seller.get("country", "")) for row in rows]
     categories = {tax.category for tax in taxes}
     buyer = document.buyer
     seller = seller_of(document.seller)
@@ -334,12 +335,12 @@ def _legal_notes(document: Invoice | CreditNote) -> str:
     return notes.get(language) or notes.get("en") or next(iter(notes.values()), "")
 
 
-def _tax(tax: Tax) -> Tax:
-    """With its reason in the language that is active; none where there is tax (BR-S-10, BR-Z-10)."""
+def _tax(tax: Tax, country: str) -> Tax:
+    """With its reason as the documents of a seller in ``country`` say it; none where there is tax (BR-S-10,
+    BR-Z-10)."""
     if tax.category not in WITH_REASON:
         return tax._replace(exemption_reason="", exemption_code="")
-    reasons = [_(reason) for reason in tax.exemption_reason.split(BETWEEN_REASONS) if reason]
-    return tax._replace(exemption_reason=one_line(BETWEEN_REASONS.join(reasons)))
+    return tax._replace(exemption_reason=one_line(reason_text(tax, country)))
 
 
 def _period(invoice: Invoice) -> Period | None:
