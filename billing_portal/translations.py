@@ -12,7 +12,10 @@ from babel.messages.pofile import read_po, write_po
 from django.utils.translation.template import templatize
 
 # Documents are in more languages than pages: what these say is in the catalogues of locale/documents as well.
-DOCUMENTS = ("invoices/documents", "payments/documents", "invoices/units.py", "invoices/documents/einvoice/terms.py")
+DOCUMENTS = (
+    "invoices/documents", "payments/documents", "invoices/units.py", "invoices/documents/einvoice/terms.py",
+    "invoices/operations/document_archive.py", "invoices/operations/usage.py",
+)  # fmt: skip
 NOT_PRINTED = ("invoices/documents/typesetting.py",)
 PACKAGES = ("billing_portal", "accounts", "invoices", "payments")
 DOMAIN = "django"

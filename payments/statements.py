@@ -26,6 +26,7 @@ MAX_DAYS = 366
 class Heading:
     """What stands above a statement: as when it was first handed out, if its days had ended then."""
 
+    language: str
     name: str
     bill_to: dict[str, str]
     seller: dict[str, Any]
@@ -106,6 +107,7 @@ def heading_of(statement: Statement, *, at: datetime) -> Heading:
     comes to: printed again in ten years, the statement is the same, byte for byte."""
     profile = statement.profile
     heading: dict[str, Any] = {
+        "language": profile.document_language,
         "name": profile.name,
         "bill_to": profile.address_parts,
         "seller": profile.account.seller.as_printed(),
@@ -120,6 +122,6 @@ def heading_of(statement: Statement, *, at: datetime) -> Heading:
         kept, _created = KeptStatement.objects.get_or_create(**days, defaults=facts)
         heading, made_at = kept.heading, kept.created_at
     return Heading(
-        heading["name"], heading["bill_to"], heading["seller"], heading["currency"],
+        heading["language"], heading["name"], heading["bill_to"], heading["seller"], heading["currency"],
         date.fromisoformat(heading["made_on"]), made_at, is_final,
     )  # fmt: skip

@@ -77,7 +77,7 @@ class _Pages:
         if not _is_draft(row):
             for file in files_of(row, at=timezone.now()):
                 if file.name == kind:
-                    return file_response(file.content, file.name, file.media_type)
+                    return file_response(*file)
         return HttpResponse(status=404)
 
     def _row(self, request: HttpRequest, pk: int) -> Invoice | CreditNote:

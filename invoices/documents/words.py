@@ -22,6 +22,10 @@ WORDS = (
     gettext_noop("Company number"),
     gettext_noop("Tax number"),
     gettext_noop("Tax exemption certificate"),
+    # Kinds of charges, in the usage detail.
+    gettext_noop("Usage"),
+    gettext_noop("One-off"),
+    gettext_noop("Return"),
     # Ways to pay.
     gettext_noop("Above the card limit of %(limit)s. Pay by wire transfer."),
     gettext_noop("Card"),

@@ -38,6 +38,6 @@ def page_response(pdf: bytes, page: int) -> HttpResponse:
     """A page as an image. Raises Http404 for one that is not there."""
     if not 1 <= page <= page_count(pdf):
         raise Http404(_("The document has no such page."))
-    response = file_response(page_image(pdf, page), f"{page}.png", "image/png")
+    response = file_response(f"{page}.png", page_image(pdf, page), "image/png")
     response["Content-Disposition"] = "inline"
     return response

@@ -81,10 +81,10 @@ def download(
         return redirect("invoices:detail", profile_of(access).code, invoice.number)
     if file is None:
         raise Http404(_("There is no electronic invoice of this document."))
-    return file_response(file.content, file.name, file.media_type)
+    return file_response(*file)
 
 
-def file_response(content: bytes, name: str, media_type: str = "application/pdf") -> HttpResponse:
+def file_response(name: str, content: bytes, media_type: str = "application/pdf") -> HttpResponse:
     """A download that no cache keeps: what is in it belongs to one customer."""
     response = HttpResponse(content, content_type=media_type)
     response["Content-Disposition"] = content_disposition_header(as_attachment=True, filename=UNSAFE.sub("-", name))

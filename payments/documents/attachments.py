@@ -4,15 +4,13 @@ from datetime import date
 from typing import Any
 
 from django.utils import timezone
-from django.utils.translation import gettext as _
-from django.utils.translation import override
 
 from accounts.models import BillingProfile
 from accounts.recipients import invoice_recipients
 from billing_portal.core.outbox import Withdrawn
 from invoices.models import CreditNote, Invoice
 from invoices.operations.document_archive import File, files_of
-from payments.documents.statement import statement_pdf
+from payments.documents.statement import statement_file
 from payments.statements import statement_of
 
 
@@ -33,9 +31,7 @@ def attachments_of(context: dict[str, Any], address: str) -> list[File]:
         if not profile.contacts.filter(gets_statements=True, email__iexact=address).exists():
             raise Withdrawn
         days = date.fromisoformat(context["first_on"]), date.fromisoformat(context["last_on"])
-        with override(profile.document_language):
-            name = _("statement-%(day)s.pdf") % {"day": context["last_on"]}
-            return [File(name, statement_pdf(statement_of(profile, *days), at=timezone.now()), "application/pdf")]
+        return [statement_file(statement_of(profile, *days), at=timezone.now())]
     return []
 
 

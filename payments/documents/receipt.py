@@ -1,4 +1,5 @@
-"""The receipt of a payment, in the active language: what was received, how, for what, and what was paid back."""
+"""The receipt of a payment, in the language of its billing profile's documents: what was received, how, for what, and
+what was paid back."""
 
 from datetime import datetime
 from pathlib import Path
@@ -6,24 +7,30 @@ from typing import Any
 
 from django.utils import timezone
 from django.utils.translation import gettext as _
+from django.utils.translation import override, pgettext
 
 from billing_portal.core.postal_addresses import address_lines
 from invoices.documents.figures import day, figure
 from invoices.documents.letterhead import frame, language
 from invoices.documents.typesetting import typeset
+from invoices.operations.document_archive import File
 from payments.models import Payment, PaymentAllocation
 from payments.states import DisputeStatus, RefundStatus
 
 TEMPLATE = Path(__file__).with_name("receipt.typ")
 
 
-def receipt_pdf(payment: Payment, *, at: datetime) -> bytes:
-    """Needs a payment that succeeded, with ``profile`` loaded. Two or three queries. Never call it in a transaction."""
-    return typeset(TEMPLATE, receipt_data(payment), at=at)
+def receipt_file(payment: Payment, *, at: datetime) -> File:
+    """Needs a payment that succeeded, with ``profile`` loaded. Two or three queries. Never call it in a transaction.
+    Raises MissingGlyphs."""
+    with override(payment.profile.document_language):
+        name = _("receipt-%(reference)s.pdf") % {"reference": payment.reference}
+        return File(name, typeset(TEMPLATE, receipt_data(payment), at=at), "application/pdf")
 
 
 def receipt_data(payment: Payment) -> dict[str, Any]:
-    """What the template prints. The seller is the one named on the invoice paid, or today's for a credit alone."""
+    """What the template prints, in the active language. The seller is the one named on the invoice paid, or today's for
+    a credit alone."""
     allocations = list(payment.allocations.select_related("invoice", "credit").order_by("pk"))
     invoices = [allocation.invoice for allocation in allocations if allocation.invoice is not None]
     seller = invoices[0].seller if invoices else payment.profile.account.seller.as_printed()
@@ -62,7 +69,7 @@ def _status(payment: Payment) -> dict[str, str]:
     elif payment.refunded_minor:
         text = _("Refunded in part") if payment.rest else _("Refunded")
     else:
-        return {"text": _("Paid"), "tone": "good"}
+        return {"text": pgettext("payment", "Paid"), "tone": "good"}
     return {"text": text, "tone": "plain"}
 
 

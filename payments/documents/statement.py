@@ -1,4 +1,4 @@
-"""The statement of account as a document. Texts and figures are in the language that is active."""
+"""The statement of account as a document, in the language of its billing profile's documents."""
 
 from dataclasses import replace
 from datetime import datetime
@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from django.utils.translation import gettext as _
+from django.utils.translation import override
 
 from billing_portal.core.postal_addresses import address_lines
 from invoices.documents.figures import day, figure
@@ -13,21 +14,25 @@ from invoices.documents.letterhead import frame, language
 from invoices.documents.typesetting import typeset
 from invoices.models import PeriodClosing
 from invoices.money import Money
+from invoices.operations.document_archive import File
 from payments.statements import Heading, Line, Statement, heading_of
 
 TEMPLATE = Path(__file__).with_name("statement.typ")
 
 
-def statement_pdf(statement: Statement, *, at: datetime) -> bytes:
-    """Never call it inside a transaction."""
+def statement_file(statement: Statement, *, at: datetime) -> File:
+    """Never call it inside a transaction. Raises MissingGlyphs."""
     heading = heading_of(statement, at=at)
     # A profile that owed nothing may have been given another currency since.
     statement = replace(statement, opening=Money(statement.opening.minor, heading.currency))
-    return typeset(TEMPLATE, statement_data(statement, heading), at=heading.made_at)
+    with override(heading.language):
+        name = _("statement-%(start)s-%(end)s.pdf") % {"start": statement.first_on, "end": statement.last_on}
+        content = typeset(TEMPLATE, statement_data(statement, heading), at=heading.made_at)
+    return File(name, content, "application/pdf")
 
 
 def statement_data(statement: Statement, heading: Heading) -> dict[str, Any]:
-    """What the template prints."""
+    """What the template prints, in the active language."""
     today = heading.made_on
     closing = _("Closing balance") if heading.is_final else _("Balance so far")
     period = _("%(start)s to %(end)s") % {"start": day(statement.first_on), "end": day(statement.last_on)}

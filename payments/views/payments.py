@@ -13,7 +13,6 @@ from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.http import url_has_allowed_host_and_scheme
-from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET, require_POST, require_safe
 from django_htmx.http import HttpResponseClientRedirect
 
@@ -25,7 +24,7 @@ from invoices.models import Invoice
 from invoices.views.downloads import file_response
 from invoices.views.rows import row_context
 from payments.declines import explain
-from payments.documents.receipt import receipt_pdf
+from payments.documents.receipt import receipt_file
 from payments.gateways.registry import UnknownGateway, get_gateway
 from payments.models import Payment, PaymentAllocation
 from payments.operations.attempts import CannotPay
@@ -265,5 +264,4 @@ def receipt(request: HttpRequest, access: Access, reference: str) -> HttpRespons
     payment = _payment(access, reference)
     if payment.status != PaymentStatus.SUCCEEDED:
         return render(request, "payments/no_receipt.html", {"payment": payment, "profile": access.profile}, status=409)
-    content = receipt_pdf(payment, at=timezone.now())
-    return file_response(content, _("receipt-%(reference)s.pdf") % {"reference": payment.reference})
+    return file_response(*receipt_file(payment, at=timezone.now()))

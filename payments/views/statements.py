@@ -7,7 +7,6 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.urls import reverse
 from django.utils import timezone
-from django.utils.translation import gettext as _
 from django.views.decorators.http import require_safe
 
 from accounts.access import Access
@@ -15,7 +14,7 @@ from accounts.decorators import profile_of, profile_view
 from accounts.roles import Permission
 from billing_portal.core.time_zones import month_before, month_of, seller_day
 from invoices.views.downloads import file_response
-from payments.documents.statement import statement_pdf
+from payments.documents.statement import statement_file
 from payments.statements import MAX_DAYS, statement_of
 
 MONTHS_OFFERED = 12
@@ -50,8 +49,7 @@ def statement(request: HttpRequest, access: Access) -> HttpResponse:
 def pdf(request: HttpRequest, access: Access) -> HttpResponse:
     profile = profile_of(access)
     first_on, last_on = _days(request)
-    content = statement_pdf(statement_of(profile, first_on, last_on), at=timezone.now())
-    return file_response(content, _("statement-%(start)s-%(end)s.pdf") % {"start": first_on, "end": last_on})
+    return file_response(*statement_file(statement_of(profile, first_on, last_on), at=timezone.now()))
 
 
 def _days(request: HttpRequest) -> tuple[date, date]:

@@ -412,5 +412,5 @@ def test_the_mail_of_a_statement_carries_its_pdf(profile):
     send_due(at=NOW)
     (message,) = mail.outbox
     ((name, content, media_type),) = message.attachments
-    assert (name, media_type) == ("rekeningoverzicht-2026-09-30.pdf", "application/pdf")
+    assert (name, media_type) == ("rekeningoverzicht-2026-09-01-2026-09-30.pdf", "application/pdf")
     assert "Rekeningoverzicht" in PdfReader(BytesIO(content)).pages[0].extract_text()

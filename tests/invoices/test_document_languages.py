@@ -1,6 +1,7 @@
 """Documents in English, Dutch, German and French: nothing of them stays untranslated."""
 
 import re
+from datetime import date
 from pathlib import Path
 
 import pytest
@@ -8,20 +9,29 @@ from babel.messages.pofile import read_po
 from django.conf import settings
 from django.utils import translation
 
+from accounts.access import system_access
 from accounts.company_numbers import NumberKind
-from accounts.models import DOCUMENT_LANGUAGES
+from accounts.models import DOCUMENT_LANGUAGES, BillingProfile
 from billing_portal.translations import collect, of_documents
 from invoices import payability
 from invoices.documents.invoice import invoice_data
 from invoices.documents.words import WORDS
-from invoices.models import Invoice, Transfer
+from invoices.models import Charge, Invoice, Transfer
 from invoices.operations import previews
+from invoices.operations.closing import close_periods
+from invoices.operations.document_archive import pdf_file
+from invoices.operations.usage import attached_usage
 from invoices.states import Label
 from invoices.tax import REASONS, TaxCategory
-from payments.models import Payment, payments
+from payments.documents.receipt import receipt_data
+from payments.documents.statement import statement_data
+from payments.models import Payment, Refund, payments
 from payments.operations import refunds
-from tests.factories import issued
+from payments.statements import heading_of, statement_of
+from tests.factories import NOW, issued, tax_rate
+from tests.invoices.billing_runs import NOVEMBER, billed_profile, charged
 from tests.invoices.test_document import read, with_lines, words
+from tests.payments.test_receipts import paid
 from tests.tooling.test_translations import PLACEHOLDER, ids, texts
 
 FURTHER = [code for code, _name in DOCUMENT_LANGUAGES if code not in dict(settings.LANGUAGES)]
@@ -68,6 +78,7 @@ def test_the_words_of_other_modules_are_those_that_they_show():
         shown = {
             *map(str, (Label.PAID.label, TaxCategory.ZERO.label)),
             *map(str, [*Invoice.Kind.labels, *NumberKind.labels, *Transfer.Kind.labels, *Payment.Channel.labels]),
+            *map(str, Charge.Kind.labels),
             *(reason for reason, _code in REASONS.values()),
         }
     rest = {
@@ -108,6 +119,43 @@ def test_no_english_is_left(profile, language, printed):
     loaded = Invoice.objects.select_related("profile__account").get(pk=issued(profile, tax_rate="21").pk)
     with translation.override(language):
         text = str(invoice_data(loaded))
+    assert english_left(text, language, printed) == []
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("language", FURTHER)
+def test_no_english_is_left_on_receipts_and_statements(profile, language, printed):
+    invoice = issued(profile)
+    payment = paid(profile, (invoice, 12000), credit=500, refunded_minor=2000, channel="check", bank_reference="S-44")
+    reason = "Refunded at the payment provider."
+    Refund.objects.create(
+        payment=payment, status="succeeded", amount_minor=2000, currency="EUR", reason=reason, started_at=NOW,
+        finished_at=NOW,
+    )  # fmt: skip
+    statement = statement_of(profile, date(2026, 10, 1), date(2026, 10, 31))
+    assert statement.lines
+    with translation.override(language):
+        text = str([receipt_data(payment), statement_data(statement, heading_of(statement, at=NOW))])
+    assert english_left(text, language, printed) == []
+
+
+@pytest.mark.django_db
+def test_the_usage_and_the_names_of_files_are_in_the_language_of_the_documents():
+    BillingProfile.objects.update(document_language="de")
+    profile = billed_profile()
+    BillingProfile.objects.update(document_language="de")
+    charged(profile, "1.25", on=date(2026, 10, 9), tax_rate=tax_rate("21"))
+    list(close_periods(access=system_access(), at=NOVEMBER))
+    invoice = Invoice.objects.select_related("profile__account").get()
+    assert pdf_file(invoice, at=NOVEMBER).name == "rechnung-INV-000001.pdf"
+    with translation.override("de"):
+        head, row = attached_usage(invoice).decode().splitlines()
+    assert "Position;Rechnungsabschnitt;Beschreibung;Datum;Art;Menge;Einheit;Einzelpreis" in head
+    assert ";Verbrauch;" in row
+
+
+def english_left(text, language, printed):
+    with translation.override(language):
         same = {text for text, _context in printed if isinstance(text, str) and translation.gettext(text) == text}
     english = {text for text, _context in printed if isinstance(text, str) and "%" not in text and " " in text} - same
-    assert [left for left in english if re.search(rf"'{re.escape(left)}'", text)] == []
+    return [left for left in english if re.search(rf"'{re.escape(left)}'", text)]

@@ -6,13 +6,13 @@ import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
-from django.utils import translation
 from pypdf import PdfReader
 
+from accounts.models import BillingProfile, User
 from invoices.models import Invoice
 from invoices.money import Money
 from invoices.operations.credits import add_credit
-from payments.documents.receipt import receipt_data, receipt_pdf
+from payments.documents.receipt import receipt_data, receipt_file
 from payments.models import Payment, PaymentAllocation, Refund
 from payments.states import PaymentStatus
 from tests.factories import NOW, BillingProfileFactory, UserFactory, issued, member
@@ -49,8 +49,8 @@ def address(payment: Payment) -> str:
 
 def test_it_says_what_was_paid_how_and_for_what(profile):
     payment = paid(profile, (issued(profile, "120.00"), 12000), (issued(profile, "80.00"), 5000), credit=2500)
-    reader = PdfReader(BytesIO(receipt_pdf(payment, at=NOW)))
-    text = words(receipt_pdf(payment, at=NOW))
+    reader = PdfReader(BytesIO(receipt_file(payment, at=NOW).content))
+    text = words(receipt_file(payment, at=NOW).content)
     for expected in (
         "Payment receipt",
         f"Payment reference {payment.reference} Date 26 October 2026 Payment method Visa •••• 4242",
@@ -73,7 +73,7 @@ def test_a_refund_is_told_once_it_is_money(profile):
             payment=payment, status=status, amount_minor=minor, currency="EUR", reason="Service was down",
             started_at=NOW, finished_at=NOW,
         )  # fmt: skip
-    text = words(receipt_pdf(payment, at=NOW))
+    text = words(receipt_file(payment, at=NOW).content)
     assert "26 October 2026 Service was down -20.00 Received after refunds 100.00" in text
     assert "5.00" not in text
     assert "Refunded in part" in text
@@ -87,15 +87,32 @@ def test_money_that_staff_recorded_names_its_day_and_bank_reference(profile):
         bank_reference="STMT-44",
         received_on=NOW.date().replace(day=3),
     )
-    text = words(receipt_pdf(payment, at=NOW))
+    text = words(receipt_file(payment, at=NOW).content)
     assert "Date 3 October 2026 Payment method Wire transfer Bank or check reference STMT-44" in text
 
 
-def test_figures_and_months_follow_the_reader(profile):
+@pytest.mark.parametrize(
+    ("language", "name", "expected"),
+    [
+        ("en", "receipt", ["Amount received €1,234.50 26 October 2026", "What it paid", "Paid"]),
+        ("nl", "betalingsbewijs", ["Ontvangen bedrag € 1.234,50 26 oktober 2026", "Betaald"]),
+        ("de", "zahlungsbeleg", ["Erhaltener Betrag 1.234,50 € 26. Oktober 2026", "Verwendung der Zahlung", "Bezahlt"]),
+        ("fr", "recu", ["Montant reçu 1 234,50 € 26 octobre 2026", "Imputation du paiement", "Payé "]),
+    ],
+)
+def test_it_is_in_the_language_of_the_documents_of_its_profile(client, profile, language, name, expected):
+    """Whatever the language of the page from which it is downloaded."""
+    BillingProfile.objects.update(document_language=language)
     payment = paid(profile, (issued(profile, "1234.50"), 123450))
-    with translation.override("nl"):
-        text = words(receipt_pdf(payment, at=NOW))
-    assert "€ 1.234,50 26 oktober 2026" in text
+    user = member(profile, "profile_reader")
+    User.objects.filter(pk=user.pk).update(language="nl")
+    client.force_login(user)
+    response = client.get(address(payment))
+    assert response["Content-Disposition"] == f'attachment; filename="{name}-{payment.reference}.pdf"'
+    text = words(response.content).replace("\u202f", " ")
+    for part in expected:
+        assert part in text
+    assert PdfReader(BytesIO(response.content)).root_object["/Lang"] == language
 
 
 def test_the_data_takes_two_queries(profile):

@@ -20,7 +20,7 @@ from invoices.money import Money
 from invoices.operations.credit_notes import credit_note
 from invoices.operations.credits import apply_credits
 from invoices.operations.voiding import void
-from payments.documents.statement import statement_data, statement_pdf
+from payments.documents.statement import statement_data, statement_file
 from payments.models import PaymentEvent
 from payments.operations.disputes import book_dispute
 from payments.operations.integrity import check_books
@@ -191,17 +191,23 @@ def test_a_month_that_is_not_over_has_a_balance_so_far(client, profile, monkeypa
 
 
 def test_a_statement_of_days_that_have_ended_is_the_same_bytes_whatever_happens_later(client, profile, payer, settings):
-    """Refunds, disputes and wires of the months after it, another name, address, time zone and seller."""
+    """Refunds, disputes and wires of the months after it, another name, address, language, time zone and seller;
+    whoever reads it."""
+    type(profile).objects.update(document_language="de")
+    profile.refresh_from_db()
     story = Story(profile, payer, 7)
     for day in range(-40, -10):
         story.go_on(NOW + timedelta(days=day))
     days = date(2026, 9, 1), date(2026, 9, 30)
     first = {language: printed(profile, days, language) for language in ("en", "nl")}
+    assert first["en"] == first["nl"]
+    assert first["en"].name == "kontoauszug-2026-09-01-2026-09-30.pdf"
     for day in range(-10, 60):
         story.go_on(NOW + timedelta(days=day))
     type(profile).objects.update(
-        name="Renamed", company="Renamed B.V.", street="Elsewhere 1", time_zone="Asia/Tokyo", country="JP"
-    )
+        name="Renamed", company="Renamed B.V.", street="Elsewhere 1", time_zone="Asia/Tokyo", country="JP",
+        document_language="fr",
+    )  # fmt: skip
     profile.refresh_from_db()
     Seller.objects.update(company="Another seller")
     assert {language: printed(profile, days, language) for language in first} == first
@@ -211,16 +217,16 @@ def test_a_statement_of_days_that_have_ended_is_the_same_bytes_whatever_happens_
 def test_the_days_and_the_currency_of_a_kept_statement_are_those_of_its_first_time(profile, settings):
     """Made late in the evening, of a profile that owed nothing; then the seller moves and the currency changes."""
     days, at = (date(2026, 9, 1), date(2026, 9, 30)), datetime(2026, 10, 26, 22, 30, tzinfo=UTC)
-    first = statement_pdf(statement_of(profile, *days), at=at)
+    first = statement_file(statement_of(profile, *days), at=at)
     settings.TIME_ZONE = "Pacific/Auckland"
     type(profile).objects.update(currency="JPY")
     profile.refresh_from_db()
-    assert statement_pdf(statement_of(profile, *days), at=NOW + timedelta(days=90)) == first
+    assert statement_file(statement_of(profile, *days), at=NOW + timedelta(days=90)) == first
 
 
 def printed(profile, days, language):
     with translation.override(language):
-        return statement_pdf(statement_of(profile, *days), at=timezone.now())
+        return statement_file(statement_of(profile, *days), at=timezone.now())
 
 
 def test_what_is_booked_around_midnight_is_waited_for(profile):
