@@ -14,6 +14,7 @@ from typing import Any
 
 from accounts.models import BillingProfile
 from billing_portal.core.time_zones import seller_day
+from invoices.documents.typesetting import check_letters
 from invoices.journal import last_closed_day
 from invoices.ledger import RECEIVABLE
 from invoices.models import KeptStatement, PeriodClosing, Transfer
@@ -104,7 +105,8 @@ def statement_of(profile: BillingProfile, first_on: date, last_on: date) -> Stat
 
 def heading_of(statement: Statement, *, at: datetime) -> Heading:
     """The heading of a statement that is handed out now. Once its days have ended, it is kept with what it
-    comes to: printed again in ten years, the statement is the same, byte for byte."""
+    comes to: printed again in ten years, the statement is the same, byte for byte. Raises MissingGlyphs, and keeps
+    nothing then."""
     profile = statement.profile
     heading: dict[str, Any] = {
         "language": profile.document_language,
@@ -116,6 +118,7 @@ def heading_of(statement: Statement, *, at: datetime) -> Heading:
     }
     made_at, is_final = at, statement.is_final(at)
     if is_final:
+        check_letters(heading)
         days = {"profile": profile, "first_on": statement.first_on, "last_on": statement.last_on}
         balances = {"opening_minor": statement.opening.minor, "closing_minor": statement.closing.minor}
         facts = {"heading": heading, "created_at": at, **balances}

@@ -1,5 +1,6 @@
 """The staff page that shows a document as it is kept, or a draft as it would be issued now."""
 
+from collections.abc import Callable
 from typing import Any
 
 from django.contrib import admin, messages
@@ -29,11 +30,15 @@ LABEL, PREVIEW = gettext_lazy("View the document"), gettext_lazy("Preview")
 
 def document_urls(model_admin: admin.ModelAdmin) -> list[URLPattern]:
     """The pages of a document, for the staff pages of its model."""
-    wrap, name = model_admin.admin_site.admin_view, f"invoices_{model_admin.opts.model_name}"
+    pages, name = _Pages(model_admin), f"invoices_{model_admin.opts.model_name}"
+
+    def wrap(view: Callable[..., HttpResponse]) -> Callable[..., HttpResponse]:
+        return model_admin.admin_site.admin_view(pages.or_back(view))
+
     return [
-        path("<int:pk>/document/", wrap(_Pages(model_admin).show), name=f"{name}_document"),
-        path("<int:pk>/document/<int:page>.png", wrap(_Pages(model_admin).page), name=f"{name}_page"),
-        path("<int:pk>/document/<str:kind>", wrap(_Pages(model_admin).download), name=f"{name}_download"),
+        path("<int:pk>/document/", wrap(pages.show), name=f"{name}_document"),
+        path("<int:pk>/document/<int:page>.png", wrap(pages.page), name=f"{name}_page"),
+        path("<int:pk>/document/<str:kind>", wrap(pages.download), name=f"{name}_download"),
     ]
 
 
@@ -41,14 +46,28 @@ class _Pages:
     def __init__(self, model_admin: admin.ModelAdmin) -> None:
         self.model_admin, self.opts = model_admin, model_admin.opts
 
+    def or_back(self, view: Callable[..., HttpResponse]) -> Callable[..., HttpResponse]:
+        """The view, and where its document cannot be made, the page of the row with the reason."""
+
+        def guarded(request: HttpRequest, pk: int, **which: Any) -> HttpResponse:
+            try:
+                return view(request, pk, **which)
+            except (CannotIssue, WrongState) as refusal:
+                words = str(refusal)
+            except MissingGlyphs as refusal:
+                todo = _("Correct the draft; in place of what is issued, make a credit note and a new invoice.")
+                words = f"{refusal} {todo}"
+            self.model_admin.message_user(request, words, messages.ERROR)
+            return HttpResponseRedirect(self._back(pk))
+
+        return guarded
+
+    def _back(self, pk: int) -> str:
+        return reverse(f"admin:invoices_{self.opts.model_name}_change", args=[pk])
+
     def show(self, request: HttpRequest, pk: int) -> HttpResponse:
         row = self._row(request, pk)
-        back = reverse(f"admin:invoices_{self.opts.model_name}_change", args=[pk])
-        try:
-            content = _content(request, row, afresh=True)
-        except (CannotIssue, MissingGlyphs, WrongState) as refusal:
-            self.model_admin.message_user(request, str(refusal), messages.ERROR)
-            return HttpResponseRedirect(back)
+        content = _content(request, row, afresh=True)
         is_draft = _is_draft(row)
         files = [] if is_draft else files_of(row, at=timezone.now())
         context: dict[str, Any] = {
@@ -56,7 +75,7 @@ class _Pages:
             "title": _("Preview of %(draft)s") % {"draft": row} if is_draft else str(row),
             "opts": self.opts,
             "row": row,
-            "back": back,
+            "back": self._back(pk),
             "is_draft": is_draft,
             "pages": [
                 reverse(f"admin:invoices_{self.opts.model_name}_page", args=[pk, page])

@@ -20,7 +20,8 @@ from typing import Any, NamedTuple
 
 import typst
 from django.conf import settings
-from django.utils.translation import gettext as _
+from django.utils.functional import Promise
+from django.utils.translation import gettext_lazy as _
 from lxml import etree
 from pypdf import PdfReader, PdfWriter
 
@@ -35,8 +36,15 @@ _one_at_a_time = threading.Lock()
 
 
 class MissingGlyphs(Exception):
-    """No font can draw some letters of a document, so it is not made. The message is for staff: which letters, and in
-    which text they stand."""
+    """No font can draw some letters of a document, so it is not made. The message says which letters, and in which text
+    they stand, in the language of who reads it."""
+
+    def __init__(self, words: Promise, **facts: Any) -> None:
+        super().__init__(words, facts)
+        self.words, self.facts = words, facts
+
+    def __str__(self) -> str:
+        return str(self.words) % self.facts
 
 
 class Attachment(NamedTuple):
@@ -50,11 +58,7 @@ class Attachment(NamedTuple):
 def typeset(template: Path, data: Mapping[str, Any], *, at: datetime, attachment: Attachment | None = None) -> bytes:
     """The document as a PDF. ``template`` lies inside the project; ``at`` is the file's time of making. Never call it
     inside a transaction. Raises MissingGlyphs; typst.TypstError when the template is wrong."""
-    for text in _texts(data):
-        if letters := unprintable(text):
-            words = _("Our documents cannot print %(letters)s in “%(text)s”. Correct it, then make the document again.")
-            shown = text if len(text) <= 80 else f"{text[:79]}…"
-            raise MissingGlyphs(words % {"letters": letter_names(letters), "text": shown})
+    check_letters(data)
     inputs = {"data": json.dumps(data, ensure_ascii=False)}
     if attachment is not None:
         inputs["attachment"] = json.dumps(attachment._asdict(), ensure_ascii=False)
@@ -64,8 +68,16 @@ def typeset(template: Path, data: Mapping[str, Any], *, at: datetime, attachment
         except typst.TypstError as error:
             if not any(words in str(error) for words in REFUSED_LETTERS):
                 raise
-            words = _("Our documents cannot print one of these texts: %(error)s")
-            raise MissingGlyphs(words % {"error": error}) from error
+            raise MissingGlyphs(_("Our documents cannot print one of these texts: %(error)s"), error=error) from error
+
+
+def check_letters(data: Any) -> None:
+    """Raises MissingGlyphs for a text in it, at whatever depth, that no font can draw."""
+    for text in _texts(data):
+        if letters := unprintable(text):
+            shown = text if len(text) <= 80 else f"{text[:79]}…"
+            words = _("Our documents cannot print %(letters)s in “%(text)s”.")
+            raise MissingGlyphs(words, letters=letter_names(letters), text=shown)
 
 
 def _texts(data: Any) -> Iterator[str]:

@@ -4,7 +4,6 @@ from http import HTTPStatus
 
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import render
-from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_safe
 
@@ -30,8 +29,9 @@ def invoice_document(request: HttpRequest, access: Access, number: str) -> HttpR
 
 @require_safe
 @profile_view(Permission.INVOICE_DOWNLOAD)
-def invoice_page(_request: HttpRequest, access: Access, number: str, page: int) -> HttpResponse:
-    return page_response(pdf_file(find_invoice(access, number), at=timezone.now()).content, page)
+def invoice_page(request: HttpRequest, access: Access, number: str, page: int) -> HttpResponse:
+    made = download(request, access, find_invoice(access, number), pdf_file)
+    return page_response(made.content, page) if made.status_code == HTTPStatus.OK else made
 
 
 def page_response(pdf: bytes, page: int) -> HttpResponse:

@@ -12,6 +12,7 @@ from django.contrib import messages
 from django.http import FileResponse, Http404, HttpRequest, HttpResponse, StreamingHttpResponse
 from django.http.response import HttpResponseBase
 from django.shortcuts import get_object_or_404, redirect
+from django.urls import reverse
 from django.utils import timezone
 from django.utils.http import content_disposition_header
 from django.utils.translation import gettext as _
@@ -71,14 +72,21 @@ def _credit_note(access: Access, number: str) -> CreditNote:
 def download(
     request: HttpRequest, access: Access, subject: Invoice | CreditNote, make: Callable[..., File | None]
 ) -> HttpResponse:
-    """A document that cannot be made is said on the page of its invoice, and logged for staff."""
+    """The file of an invoice or a credit note. Raises Http404 where there is none."""
+    invoice = subject if isinstance(subject, Invoice) else subject.invoice
+    back = reverse("invoices:detail", args=[profile_of(access).code, invoice.number])
+    return made_response(request, lambda: make(subject, at=timezone.now()), about=str(subject), back=back)
+
+
+def made_response(request: HttpRequest, make: Callable[[], File | None], *, about: str, back: str) -> HttpResponse:
+    """A document that cannot be made is said on the page ``back``, and logged for staff. Raises Http404 where there is
+    none."""
     try:
-        file = make(subject, at=timezone.now())
+        file = make()
     except MissingGlyphs as error:
-        log.exception("document not made", document=str(subject))
-        invoice = subject if isinstance(subject, Invoice) else subject.invoice
+        log.exception("document not made", document=about)
         messages.error(request, _("%(error)s Write to us, so that we correct it.") % {"error": error})
-        return redirect("invoices:detail", profile_of(access).code, invoice.number)
+        return redirect(back)
     if file is None:
         raise Http404(_("There is no electronic invoice of this document."))
     return file_response(*file)

@@ -21,7 +21,7 @@ from accounts.decorators import profile_of, profile_view
 from accounts.roles import Permission
 from billing_portal.core.paging import Sort, page_of
 from invoices.models import Invoice
-from invoices.views.downloads import file_response
+from invoices.views.downloads import made_response
 from invoices.views.rows import row_context
 from payments.declines import explain
 from payments.documents.receipt import receipt_file
@@ -264,4 +264,6 @@ def receipt(request: HttpRequest, access: Access, reference: str) -> HttpRespons
     payment = _payment(access, reference)
     if payment.status != PaymentStatus.SUCCEEDED:
         return render(request, "payments/no_receipt.html", {"payment": payment, "profile": access.profile}, status=409)
-    return file_response(*receipt_file(payment, at=timezone.now()))
+    return made_response(
+        request, lambda: receipt_file(payment, at=timezone.now()), about=payment.reference, back=payment_url(payment)
+    )

@@ -13,7 +13,7 @@ from accounts.access import Access
 from accounts.decorators import profile_of, profile_view
 from accounts.roles import Permission
 from billing_portal.core.time_zones import month_before, month_of, seller_day
-from invoices.views.downloads import file_response
+from invoices.views.downloads import made_response
 from payments.documents.statement import statement_file
 from payments.statements import MAX_DAYS, statement_of
 
@@ -49,7 +49,12 @@ def statement(request: HttpRequest, access: Access) -> HttpResponse:
 def pdf(request: HttpRequest, access: Access) -> HttpResponse:
     profile = profile_of(access)
     first_on, last_on = _days(request)
-    return file_response(*statement_file(statement_of(profile, first_on, last_on), at=timezone.now()))
+    account = statement_of(profile, first_on, last_on)
+    query = urlencode({"from": first_on.isoformat(), "to": last_on.isoformat()})
+    back = f"{reverse('payments:statement', args=[profile.code])}?{query}"
+    return made_response(
+        request, lambda: statement_file(account, at=timezone.now()), about=f"statement of {profile.code}", back=back
+    )
 
 
 def _days(request: HttpRequest) -> tuple[date, date]:

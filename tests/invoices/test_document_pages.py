@@ -4,7 +4,7 @@ import pytest
 from django.core.cache import cache
 
 from accounts.access import system_access
-from accounts.models import AuditEntry
+from accounts.models import AuditEntry, BillingProfile
 from invoices.models import Delivery, Invoice, IssuedDocument, NumberSeries, Transfer
 from invoices.operations.credit_notes import credit_note
 from tests.factories import NOW, TODAY, BillingProfileFactory, UserFactory, draft, issued, member
@@ -88,10 +88,30 @@ def test_staff_without_the_right_see_none(client, profile):
     assert client.get(f"/admin/invoices/invoice/{invoice.pk}/document/").status_code == 403
 
 
+def test_staff_are_told_of_letters_that_no_font_has_at_every_address_of_a_document(staff, profile):
+    made, invoice = draft(profile), issued(profile, po_number="PO \U000f0000")
+    Invoice.objects.filter(pk=made.pk).update(po_number="PO \U000f0000")
+    name = f"invoice-{invoice.number}.pdf"
+    for row, endings in ((invoice, ("", "1.png", name)), (made, ("", "1.png"))):
+        for ending in endings:
+            answer = staff.get(f"/admin/invoices/invoice/{row.pk}/document/{ending}", follow=True)
+            assert answer.redirect_chain == [(f"/admin/invoices/invoice/{row.pk}/change/", 302)]
+            assert "U+F0000" in answer.text
+            assert "make a credit note and a new invoice" in answer.text
+
+
+def test_letters_that_no_font_has_are_told_in_the_language_of_the_reader(client, profile):
+    BillingProfile.objects.update(document_language="nl")
+    invoice = issued(BillingProfile.objects.get(), po_number="PO \U000f0000")
+    client.force_login(member(profile, "profile_reader", language="en"))
+    answer = client.get(f"/profiles/{profile.code}/invoices/{invoice.number}/pdf", follow=True)
+    assert "Our documents cannot print" in answer.text
+
+
 def test_a_document_that_cannot_be_made_is_said_on_the_page_of_its_invoice(client, profile):
     invoice = issued(profile, po_number="PO \U000f0000")
     client.force_login(member(profile, "profile_reader"))
-    for ending in ("pdf", "document/"):
+    for ending in ("pdf", "document/", "document/1.png"):
         answer = client.get(f"/profiles/{profile.code}/invoices/{invoice.number}/{ending}", follow=True)
         assert answer.status_code == 200
         assert "U+F0000" in answer.text

@@ -131,6 +131,14 @@ def test_a_member_downloads_it_as_a_file(client, profile):
     assert "no-store" in response["Cache-Control"]
 
 
+def test_letters_that_no_font_has_are_said_on_the_page_of_the_payment(client, profile):
+    payment = paid(profile, (issued(profile), 12000), bank_reference="\U000f0000")
+    client.force_login(member(profile, "profile_reader"))
+    answer = client.get(address(payment), follow=True)
+    assert answer.redirect_chain == [(reverse("payments:detail", args=[profile.code, payment.reference]), 302)]
+    assert "U+F0000" in answer.text
+
+
 def test_strangers_find_nothing(client, profile):
     payment = paid(profile, (issued(profile), 12000))
     for user in (UserFactory(), member(BillingProfileFactory(), "profile_owner")):

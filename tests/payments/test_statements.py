@@ -214,6 +214,18 @@ def test_a_statement_of_days_that_have_ended_is_the_same_bytes_whatever_happens_
     assert books_are_clean()
 
 
+def test_letters_that_no_font_has_are_said_on_the_page_of_the_statement(client, profile):
+    type(profile).objects.update(name="\U000f0000")
+    client.force_login(member(profile, "profile_reader"))
+    address = reverse("payments:statement_pdf", args=[profile.code])
+    answer = client.get(address, {"from": "2026-09-01", "to": "2026-09-30"}, follow=True)
+    back = reverse("payments:statement", args=[profile.code])
+    assert answer.redirect_chain == [(f"{back}?from=2026-09-01&to=2026-09-30", 302)]
+    assert "cannot print" in answer.text
+    type(profile).objects.update(name="Corrected")
+    assert client.get(address, {"from": "2026-09-01", "to": "2026-09-30"})["Content-Type"] == "application/pdf"
+
+
 def test_the_days_and_the_currency_of_a_kept_statement_are_those_of_its_first_time(profile, settings):
     """Made late in the evening, of a profile that owed nothing; then the seller moves and the currency changes."""
     days, at = (date(2026, 9, 1), date(2026, 9, 30)), datetime(2026, 10, 26, 22, 30, tzinfo=UTC)
