@@ -117,6 +117,7 @@ ACTIONS: dict[Kind, dict[str, Any]] = {
         "charges.imported": _("Charges imported"),
         "credit_note.issued": _("Credit note issued"),
         "delivery.repeated": _("Document sent again"),
+        "delivery.settled": _("Delivery of a document marked as handled"),
         "delivery.answered": _("Answer of the buyer to an electronic invoice"),
         "invoice.drafted": _("Invoice drafted"),
         "invoice.issued": _("Invoice issued"),

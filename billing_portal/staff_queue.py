@@ -85,11 +85,9 @@ KINDS: list[tuple[Callable[[], QuerySet[Any]], str, Any]] = [
         "", ngettext_lazy("the books do not add up", "the books do not add up", "count"),
     ),
     (
-        lambda: Delivery.objects.filter(status__in=["rejected", "failed"], is_repeated=False),
-        "status__in=rejected,failed&is_repeated__exact=0",
+        lambda: Delivery.objects.filter(needs_staff=True), "needs_staff__exact=1",
         ngettext_lazy(
-            "%(count)s document was rejected or could not be sent",
-            "%(count)s documents were rejected or could not be sent", "count",
+            "%(count)s delivery of a document needs staff", "%(count)s deliveries of documents need staff", "count"
         ),
     ),
     (

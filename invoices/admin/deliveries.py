@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from django import forms
 from django.contrib import admin
 from django.http import HttpRequest
 from django.urls import reverse
@@ -13,10 +14,27 @@ from django.utils.translation import gettext_lazy as _
 
 from accounts.access import Access
 from accounts.admin.base import never
-from accounts.admin.staff_actions import StaffAction, StaffActionAdmin
+from accounts.admin.staff_actions import RowForm, StaffAction, StaffActionAdmin
+from billing_portal.core.letters import validate_seen
 from invoices.models import CreditNote, Delivery, Invoice
-from invoices.operations.deliveries import BAD, send_again
+from invoices.operations.deliveries import may_be_sent_again, send_again, settle
 from invoices.states import WrongState
+
+TO_DO = {
+    Delivery.Status.REJECTED: _(
+        "Read the reason. If the document is wrong, make a credit note and a new invoice; if the buyer's side was"
+        " wrong, send it again."
+    ),
+    Delivery.Status.UNCLEAR: _(
+        "The access point took the document over and does not know what became of it. Ask the access point or the"
+        " buyer, with the message ID. If it arrived, mark it as handled; if not, send it again."
+    ),
+    Delivery.Status.FAILED: _("Read the reason, and send it again once that is gone."),
+}
+
+
+class NoteForm(RowForm):
+    note = forms.CharField(label=_("What was done"), max_length=300, validators=[validate_seen])
 
 
 def deliveries_of(document: Invoice | CreditNote) -> SafeString | str:
@@ -37,14 +55,14 @@ class DeliveryAdmin(StaffActionAdmin):
     has_add_permission = has_delete_permission = never
     list_display = ("document", "channel", "recipient", "status", "reason", "created_at", "answered_at")
     list_display_links = ("status",)  # the document leads to itself
-    list_filter = ("status", "channel", "is_repeated")
+    list_filter = ("needs_staff", "status", "channel", "is_repeated")
     list_select_related = ("invoice__profile", "credit_note__profile")
     search_fields = ("invoice__number", "credit_note__number", "recipient")
     search_help_text = _("Number of the invoice or credit note, or recipient")
     ordering = ("-pk",)
     fields = readonly_fields = (
-        "document", "channel", "recipient", "status", "reason", "message_id", "created_at", "sent_at", "answered_at",
-        "next_try_at", "tries", "is_repeated",
+        "document", "channel", "recipient", "status", "reason", "what_to_do", "message_id", "created_at", "sent_at",
+        "handed_on_at", "answered_at", "next_try_at", "tries", "is_repeated", "needs_staff",
     )  # fmt: skip
     refusals = (WrongState,)
 
@@ -54,6 +72,10 @@ class DeliveryAdmin(StaffActionAdmin):
         url = reverse(f"admin:invoices_{kind}_change", args=[delivery.document.pk])
         return format_html('<a href="{}">{}</a>', url, delivery.document)
 
+    @admin.display(description=_("what to do"))
+    def what_to_do(self, delivery: Delivery) -> str:
+        return str(TO_DO.get(Delivery.Status(delivery.status), "-")) if delivery.needs_staff else "-"
+
     def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         """Of its page nothing can be changed; the permission is for sending again."""
         return obj is None and super().has_change_permission(request)
@@ -61,10 +83,11 @@ class DeliveryAdmin(StaffActionAdmin):
     @StaffAction(
         address="send-again",
         title=_("Send again"),
-        is_offered=lambda delivery: delivery.status in BAD and not delivery.is_repeated,
+        is_offered=may_be_sent_again,
         text=[
             _("The same document goes the same way once more, under a new message ID."),
             _("If it was rejected because of what it says, make a credit note and a new invoice instead."),
+            _("If the buyer may have it already, ask first: it would get the document twice."),
         ],
         facts=lambda delivery: [
             (_("Document"), delivery.document), (_("Recipient"), delivery.recipient), (_("Reason"), delivery.reason),
@@ -73,3 +96,21 @@ class DeliveryAdmin(StaffActionAdmin):
     def repeat(self, access: Access, delivery: Delivery, _data: Any) -> str:
         send_again(access=access, delivery_id=delivery.pk, at=timezone.now())
         return _now("The document is sent again within minutes.")
+
+    @StaffAction(
+        address="settle",
+        title=_("Mark as handled"),
+        is_offered=lambda delivery: delivery.needs_staff,
+        text=lambda delivery: [
+            _("The buyer has the document: it counts as delivered.")
+            if delivery.status == Delivery.Status.UNCLEAR
+            else _("The delivery leaves the staff queue, and its status stays."),
+        ],
+        form=NoteForm,
+        facts=lambda delivery: [
+            (_("Document"), delivery.document), (_("Recipient"), delivery.recipient), (_("Reason"), delivery.reason),
+        ],
+    )  # fmt: skip
+    def settle(self, access: Access, delivery: Delivery, data: dict[str, Any]) -> str:
+        settle(access=access, delivery_id=delivery.pk, note=data["note"], at=timezone.now())
+        return _now("The delivery left the staff queue.")

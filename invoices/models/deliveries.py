@@ -22,6 +22,7 @@ class Delivery(models.Model):
         DELIVERED = "delivered", _("Delivered")
         ACCEPTED = "accepted", _("Accepted by the buyer")
         REJECTED = "rejected", _("Rejected")
+        UNCLEAR = "unclear", _("Sent, arrival not confirmed")
         FAILED = "failed", _("Could not be sent")
 
     invoice = models.ForeignKey(
@@ -39,11 +40,14 @@ class Delivery(models.Model):
     reason = models.CharField(_("reason"), max_length=500, blank=True)
     created_at = models.DateTimeField(_("planned"))
     sent_at = models.DateTimeField(_("sent"), null=True, blank=True)
+    # When the access point first said that it handed the document on.
+    handed_on_at = models.DateTimeField(_("handed on"), null=True, blank=True)
     answered_at = models.DateTimeField(_("last answer"), null=True, blank=True)
     # When it is sent, or asked about, next; empty once nothing more is expected.
     next_try_at = models.DateTimeField(_("next attempt"), null=True, blank=True)
     # It was sent again: what became of that stands in another row.
     is_repeated = models.BooleanField(_("sent again"), default=False, db_default=False)
+    needs_staff = models.BooleanField(_("needs staff"), default=False, db_default=False)
     tries = models.PositiveSmallIntegerField(_("attempts"), default=0, db_default=0)
 
     class Meta:
@@ -55,7 +59,7 @@ class Delivery(models.Model):
                 name="delivery_of_one_thing",
             ),
             CheckConstraint(
-                condition=Q(status__in=["queued", "sent", "delivered", "accepted", "rejected", "failed"]),
+                condition=Q(status__in=["queued", "sent", "delivered", "accepted", "rejected", "unclear", "failed"]),
                 name="delivery_status_known",
             ),
         ]
@@ -63,7 +67,7 @@ class Delivery(models.Model):
             Index(fields=["next_try_at", "id"], condition=Q(next_try_at__isnull=False), name="delivery_to_make"),
             Index(
                 fields=["id"],
-                condition=Q(status__in=["rejected", "failed"], is_repeated=False),
+                condition=Q(needs_staff=True),
                 name="delivery_in_trouble",
             ),
         ]

@@ -37,8 +37,9 @@ Status, Way = Delivery.Status, Delivery.Channel
 # Longer than an access point may take to answer.
 LEASE = timedelta(minutes=10)
 PAUSES = tuple(timedelta(minutes=minutes) for minutes in (1, 5, 30, 120, 720, 720, 720))
-# How long after it was sent a document is asked about, and how often.
-ASKED_FOR, ASKED_EVERY = timedelta(days=14), timedelta(hours=1)
+# How long after it was sent a document is asked about, and how often; and how long the access point may know nothing of
+# it before staff are told.
+ASKED_FOR, ASKED_EVERY, UNKNOWN_FOR = timedelta(days=14), timedelta(hours=1), timedelta(days=3)
 BAD = {Status.REJECTED, Status.FAILED}
 # What a later message may not take back: an answer of the buyer stands above one of the network.
 ORDER = [Status.QUEUED, Status.SENT, Status.DELIVERED, Status.ACCEPTED, Status.REJECTED]
@@ -135,7 +136,7 @@ def deliver_due(*, at: datetime, limit: int) -> int:
         except NotNow as error:
             _try_later(delivery, str(error), at)
         except (Undeliverable, MissingGlyphs) as error:
-            _record(delivery, Answer(Status.FAILED, str(error)), at)
+            _note(delivery, Answer(Status.FAILED, str(error)), at)
         except Exception as error:
             log.exception("delivery failed", delivery=delivery.pk)
             _try_later(delivery, type(error).__name__, at)
@@ -149,16 +150,23 @@ def _go_on(delivery: Delivery, at: datetime) -> None:
         return
     channel = channel_of(delivery.channel)
     if channel is None:
-        raise Undeliverable(_("This way of delivering is not set up any more."))
-    if delivery.status == Status.QUEUED:
+        words = _("This way of delivering is not set up any more.")
+        if delivery.status == Status.QUEUED:
+            raise Undeliverable(words)
+        _note_silence(delivery, words, at)
+    elif delivery.status == Status.QUEUED:
         document = delivery.document
         parcel = Parcel(
             delivery.message_id, str(document), isinstance(document, CreditNote), document.seller, document.buyer,
             files_of(document, at=at),
         )  # fmt: skip
-        _record(delivery, channel.send(parcel), at)
+        _note(delivery, channel.send(parcel), at)
     else:
-        _record(delivery, channel.look_up(delivery.message_id) or Answer(Status(delivery.status)), at)
+        answer = channel.look_up(delivery.message_id)
+        if answer is None:
+            _note_silence(delivery, "", at)
+        else:
+            _note(delivery, answer, at, is_handed_on=answer.status not in BAD)
 
 
 def _follow_mail(delivery: Delivery, at: datetime) -> None:
@@ -173,12 +181,12 @@ def _follow_mail(delivery: Delivery, at: datetime) -> None:
     if waiting:
         Delivery.objects.filter(pk=delivery.pk).update(next_try_at=at + timedelta(minutes=5))
     elif not known:  # each was withdrawn
-        _record(delivery, Answer(Status.FAILED, _("Those who were to get it get no invoices any more.")), at)
+        _note(delivery, Answer(Status.FAILED, _("Those who were to get it get no invoices any more.")), at)
     else:
-        _record(delivery, Answer(Status.FAILED, reason) if failed else Answer(Status.SENT), at)
+        _note(delivery, Answer(Status.FAILED, reason) if failed else Answer(Status.SENT), at)
 
 
-def _record(delivery: Delivery, answer: Answer, at: datetime) -> None:
+def _note(delivery: Delivery, answer: Answer, at: datetime, *, is_handed_on: bool = False) -> None:
     """Notes an answer, unless the buyer has said more meanwhile."""
     with transaction.atomic():
         row = Delivery.objects.select_for_update().get(pk=delivery.pk)
@@ -189,31 +197,54 @@ def _record(delivery: Delivery, answer: Answer, at: datetime) -> None:
                 row.sent_at = at
             if not (row.status == Status.DELIVERED and answer.status == Status.SENT):
                 row.status, row.reason = answer.status, answer.reason[:500]
-            row.answered_at, row.tries = at, 0
-            is_asked = row.channel == Way.PEPPOL and row.status == Status.SENT
-            is_asked = is_asked and row.sent_at is not None and at < row.sent_at + ASKED_FOR
-            row.next_try_at = at + ASKED_EVERY if is_asked else None
+            if is_handed_on and row.handed_on_at is None:
+                row.handed_on_at = at
+            row.answered_at, row.tries, row.needs_staff = at, 0, row.status in BAD and not row.is_repeated
+            row.next_try_at = _asked_next(row, at) if row.status == Status.SENT else None
         row.save()
+
+
+def _note_silence(delivery: Delivery, reason: str, at: datetime) -> None:
+    """Of a document that was sent the access point knows nothing, or nothing yet. Once it had its time, staff are told:
+    whether the buyer has the document is not known, and sending it again may bring it twice."""
+    with transaction.atomic():
+        row = Delivery.objects.select_for_update().get(pk=delivery.pk)
+        if row.status in (Status.SENT, Status.UNCLEAR):
+            row.next_try_at = _asked_next(row, at)
+            is_long = row.sent_at is not None and at >= row.sent_at + UNKNOWN_FOR
+            if row.status == Status.SENT and row.handed_on_at is None and is_long:
+                row.status, row.reason, row.needs_staff = Status.UNCLEAR, reason[:500], not row.is_repeated
+        else:
+            row.next_try_at = None
+        row.save()
+
+
+def _asked_next(row: Delivery, at: datetime) -> datetime | None:
+    is_asked = row.channel == Way.PEPPOL and row.sent_at is not None and at < row.sent_at + ASKED_FOR
+    return at + ASKED_EVERY if is_asked else None
 
 
 def _try_later(delivery: Delivery, reason: str, at: datetime) -> None:
     """A document that nobody took over is given up in the end; one that was handed over is only asked about later."""
     tries = delivery.tries + 1
-    if tries > len(PAUSES) and delivery.status == Status.QUEUED:
-        _record(delivery, Answer(Status.FAILED, reason), at)
+    if delivery.status != Status.QUEUED and delivery.channel == Way.PEPPOL:
+        log.warning("delivery not asked about", delivery=delivery.pk, reason=reason)
+        _note_silence(delivery, reason, at)
         return
-    pause = PAUSES[min(tries, len(PAUSES)) - 1]
-    Delivery.objects.filter(pk=delivery.pk).update(tries=tries, reason=reason[:500], next_try_at=at + pause)
+    if tries > len(PAUSES):
+        _note(delivery, Answer(Status.FAILED, reason), at)
+        return
+    Delivery.objects.filter(pk=delivery.pk).update(tries=tries, reason=reason[:500], next_try_at=at + PAUSES[tries - 1])
     log.warning("delivery put off", delivery=delivery.pk, tries=tries, reason=reason)
 
 
 @transaction.atomic
 def send_again(*, access: Access, delivery_id: int, at: datetime) -> Delivery:
-    """Plans a delivery anew that was refused or given up, under a new message ID; mail is sent again to those who get
-    it now. Returns the new one. Raises WrongState. Rights are the caller's."""
+    """Plans a delivery anew that was refused or given up, or may not have arrived, under a new message ID; mail is sent
+    again to those who get it now. Returns the new one. Raises WrongState. Rights are the caller's."""
     earlier = Delivery.objects.select_for_update().get(pk=delivery_id)
-    if Status(earlier.status) not in BAD or earlier.is_repeated:
-        raise WrongState(_("Only what was rejected or could not be sent is sent again."))
+    if not may_be_sent_again(earlier):
+        raise WrongState(_("Only what was rejected, could not be sent or may not have arrived is sent again."))
     if earlier.channel == Way.MAIL:
         mails = OutgoingMail.objects.filter(key__startswith=_mail_key(earlier.document), sent_at=None, next_try_at=None)
         mails.update(next_try_at=at, tries=0, unsure=0)
@@ -221,13 +252,36 @@ def send_again(*, access: Access, delivery_id: int, at: datetime) -> Delivery:
         invoice_id=earlier.invoice_id, credit_note_id=earlier.credit_note_id, channel=earlier.channel,
         recipient=earlier.recipient, message_id=uuid4(), created_at=at, next_try_at=at,
     )  # fmt: skip
-    Delivery.objects.filter(pk=earlier.pk).update(is_repeated=True)
+    Delivery.objects.filter(pk=earlier.pk).update(is_repeated=True, needs_staff=False, next_try_at=None)
     document = new.document
     audit.record(
         access=access, at=at, action="delivery.repeated", subject=str(document), profile=document.profile,
         channel=new.channel,
     )  # fmt: skip
     return new
+
+
+def may_be_sent_again(delivery: Delivery) -> bool:
+    return Status(delivery.status) in BAD | {Status.UNCLEAR} and not delivery.is_repeated
+
+
+@transaction.atomic
+def settle(*, access: Access, delivery_id: int, note: str, at: datetime) -> Delivery:
+    """Notes that staff have dealt with a delivery; one that may not have arrived has then arrived. Raises WrongState.
+    Rights are the caller's."""
+    row = Delivery.objects.select_for_update().get(pk=delivery_id)
+    if not row.needs_staff:
+        raise WrongState(_("Nothing has to be done about this delivery."))
+    if row.status == Status.UNCLEAR:
+        row.status, row.reason, row.next_try_at = Status.DELIVERED, note, None
+    row.needs_staff = False
+    row.save()
+    document = row.document
+    audit.record(
+        access=access, at=at, action="delivery.settled", subject=str(document), profile=document.profile,
+        channel=row.channel, note=note,
+    )  # fmt: skip
+    return row
 
 
 @transaction.atomic
@@ -247,6 +301,7 @@ def take_answer(*, number: str, sender: str, answer: Answer, at: datetime) -> bo
         is_lower = answer.status == Status.DELIVERED and delivery.status in (Status.ACCEPTED, Status.REJECTED)
         if not is_lower:
             delivery.status = answer.status
+            delivery.needs_staff = delivery.status in BAD and not delivery.is_repeated
         delivery.reason, delivery.answered_at, delivery.next_try_at = answer.reason[:500], at, None
         delivery.save()
         document = delivery.document

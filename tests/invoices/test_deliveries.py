@@ -26,7 +26,7 @@ from invoices.documents.einvoice.terms import Format
 from invoices.models import Delivery, Invoice, IssuedDocument
 from invoices.operations.closing import close_periods
 from invoices.operations.credit_notes import credit_note
-from invoices.operations.deliveries import PAUSES, deliver_due, send_again
+from invoices.operations.deliveries import PAUSES, UNKNOWN_FOR, deliver_due, send_again, settle
 from invoices.operations.document_archive import issued_xml
 from invoices.operations.issuing import CannotIssue
 from invoices.states import WrongState
@@ -196,7 +196,7 @@ def test_what_the_rules_of_the_network_refuse_waits_for_staff(access_point, buye
     assert (delivery.status, delivery.reason) == ("rejected", "No such receiver.")
     client.force_login(UserFactory(is_staff=True, is_superuser=True))
     assert "Peppol: Rejected" in client.get(f"/admin/invoices/invoice/{delivery.invoice_id}/change/").text
-    assert "1 document was rejected or could not be sent" in client.get("/admin/").text
+    assert "1 delivery of a document needs staff" in client.get("/admin/").text
     page = client.get("/admin/invoices/delivery/").text
     assert "No such receiver." in page
     address = f"/admin/invoices/delivery/{delivery.pk}/send-again/"
@@ -204,6 +204,88 @@ def test_what_the_rules_of_the_network_refuse_waits_for_staff(access_point, buye
     assert client.post(address, {"confirmed": "1"}).status_code == 302
     assert Delivery.objects.count() == 2
     assert AuditEntry.objects.filter(action="delivery.repeated").exists()
+
+
+@pytest.mark.parametrize(
+    ("state", "reason"), [(None, ""), ({"status": "sending"}, ""), ({"status": "anything"}, "no known status")]
+)
+def test_a_document_that_the_access_point_lost_waits_for_staff(access_point, buyer, client, state, reason):
+    """It took the document over, and knows nothing of it ever after."""
+    issued(buyer, "100.00", tax_rate="21")
+    (sent,) = delivered()
+    access_point.states = {str(sent.message_id): state}
+    for hours in range(1, 72, 14):
+        (delivery,) = delivered(NOW + timedelta(hours=hours))
+        assert (delivery.status, delivery.needs_staff) == ("sent", False)
+    (delivery,) = delivered(NOW + UNKNOWN_FOR)
+    assert (delivery.status, delivery.reason, delivery.needs_staff) == ("unclear", reason, True)
+    assert delivery.next_try_at == NOW + UNKNOWN_FOR + timedelta(hours=1)
+    client.force_login(UserFactory(is_staff=True, is_superuser=True))
+    front = client.get("/admin/").text
+    assert "1 delivery of a document needs staff" in front
+    assert "/admin/invoices/delivery/?needs_staff__exact=1" in front
+    assert "does not know what became of it" in client.get(f"/admin/invoices/delivery/{delivery.pk}/change/").text
+    (delivery,) = delivered(NOW + timedelta(days=15))
+    assert (delivery.status, delivery.next_try_at, delivery.needs_staff) == ("unclear", None, True)
+    page = f"/admin/invoices/delivery/{delivery.pk}/settle/"
+    assert client.post(page, {"confirmed": "1"}).status_code == 422
+    client.post(page, {"confirmed": "1", "note": "The buyer has it."})
+    delivery.refresh_from_db()
+    assert (delivery.status, delivery.reason, delivery.needs_staff) == ("delivered", "The buyer has it.", False)
+    assert AuditEntry.objects.get(action="delivery.settled").detail["note"] == "The buyer has it."
+    with pytest.raises(WrongState):
+        settle(access=system_access(), delivery_id=delivery.pk, note="Again", at=NOW)
+    with pytest.raises(WrongState):
+        send_again(access=system_access(), delivery_id=delivery.pk, at=NOW)
+
+
+@pytest.fixture
+def lost(access_point, buyer):
+    """A delivery that the access point took over and forgot."""
+    issued(buyer, "100.00", tax_rate="21")
+    delivered()
+    access_point.forgotten, access_point.states = access_point.states, {}
+    (delivery,) = delivered(NOW + UNKNOWN_FOR)
+    assert delivery.status == "unclear"
+    return delivery
+
+
+def test_an_access_point_that_finds_the_document_again_settles_it(access_point, lost):
+    access_point.states = access_point.forgotten
+    (delivery,) = delivered(NOW + UNKNOWN_FOR + timedelta(hours=1))
+    assert (delivery.status, delivery.needs_staff) == ("sent", False)
+    access_point.states = {}  # it keeps its records for some days only
+    (delivery,) = delivered(NOW + timedelta(days=13))
+    assert (delivery.status, delivery.needs_staff) == ("sent", False)
+
+
+@pytest.mark.parametrize(("code", "status", "needs_staff"), [("AP", "accepted", False), ("RE", "rejected", True)])
+def test_the_answer_of_the_buyer_settles_what_may_not_have_arrived(
+    access_point, lost, client, code, status, needs_staff
+):
+    said = access_point.buyer.answer(access_point.held[0].id, code, reasons=["REF"] if code == "RE" else [])
+    assert answered(client, said.xml).status_code == 200
+    lost.refresh_from_db()
+    assert (lost.status, lost.needs_staff) == (status, needs_staff)
+
+
+def test_staff_send_again_what_did_not_arrive(access_point, lost):
+    again = send_again(access=system_access(), delivery_id=lost.pk, at=NOW + UNKNOWN_FOR)
+    lost.refresh_from_db()
+    assert (lost.needs_staff, lost.next_try_at, lost.is_repeated) == (False, None, True)
+    delivered(NOW + UNKNOWN_FOR)
+    again.refresh_from_db()
+    assert (again.status, len(access_point.held)) == ("sent", 2)
+
+
+def test_a_rejection_that_was_dealt_with_otherwise_leaves_the_queue(access_point, buyer):
+    issued(buyer, "100.00", tax_rate="21")
+    access_point.buyer.receive = lambda _content: (_ for _ in ()).throw(TurnedAway("R", "No such receiver."))
+    (delivery,) = delivered()
+    assert delivery.needs_staff
+    settle(access=system_access(), delivery_id=delivery.pk, note="Sent by mail", at=NOW)
+    delivery.refresh_from_db()
+    assert (delivery.status, delivery.needs_staff) == ("rejected", False)
 
 
 def answered(client, content, token=INBOUND):
