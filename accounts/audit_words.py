@@ -119,6 +119,8 @@ ACTIONS: dict[Kind, dict[str, Any]] = {
         "delivery.repeated": _("Document sent again"),
         "delivery.settled": _("Delivery of a document marked as handled"),
         "delivery.answered": _("Answer of the buyer to an electronic invoice"),
+        "delivery.answer_taken": _("Later answer of the buyer taken over by staff"),
+        "delivery.contradicted": _("Answer of the buyer that contradicts an earlier one"),
         "invoice.drafted": _("Invoice drafted"),
         "invoice.issued": _("Invoice issued"),
         "invoice.rebilled": _("Invoice voided and billed again"),

@@ -278,7 +278,7 @@ KEPT = {
         "invoices.CreditNote": "digest",
         "invoices.NumberSeries": "last_digest",
         "invoices.IssuedDocument": "digest",
-        "invoices.Delivery": "recipient reason",
+        "invoices.Delivery": "recipient reason contradiction answer_ids",
         "accounts.SellerLogo": "digest content",
         "accounts.Seller": "company attention street city region email endpoint_id notes_en notes_nl notes_de notes_fr",
         "invoices.TaxRate": "exemption_reason",

@@ -17,7 +17,7 @@ from accounts.admin.base import never
 from accounts.admin.staff_actions import RowForm, StaffAction, StaffActionAdmin
 from billing_portal.core.letters import validate_seen
 from invoices.models import CreditNote, Delivery, Invoice
-from invoices.operations.deliveries import may_be_sent_again, send_again, settle
+from invoices.operations.deliveries import may_be_sent_again, send_again, settle, take_later_answer
 from invoices.states import WrongState
 
 TO_DO = {
@@ -31,6 +31,10 @@ TO_DO = {
     ),
     Delivery.Status.FAILED: _("Read the reason, and send it again once that is gone."),
 }
+CONTRADICTED = _(
+    "The buyer first answered one thing and then another, which has changed nothing here. Ask the buyer. If the later"
+    " answer holds, take it over; if the first one does, mark it as handled."
+)
 
 
 class NoteForm(RowForm):
@@ -61,8 +65,8 @@ class DeliveryAdmin(StaffActionAdmin):
     search_help_text = _("Number of the invoice or credit note, or recipient")
     ordering = ("-pk",)
     fields = readonly_fields = (
-        "document", "channel", "recipient", "status", "reason", "what_to_do", "message_id", "created_at", "sent_at",
-        "handed_on_at", "answered_at", "next_try_at", "tries", "is_repeated", "needs_staff",
+        "document", "channel", "recipient", "status", "reason", "contradiction", "what_to_do", "message_id",
+        "created_at", "sent_at", "handed_on_at", "answered_at", "next_try_at", "tries", "is_repeated", "needs_staff",
     )  # fmt: skip
     refusals = (WrongState,)
 
@@ -74,7 +78,9 @@ class DeliveryAdmin(StaffActionAdmin):
 
     @admin.display(description=_("what to do"))
     def what_to_do(self, delivery: Delivery) -> str:
-        return str(TO_DO.get(Delivery.Status(delivery.status), "-")) if delivery.needs_staff else "-"
+        if not delivery.needs_staff:
+            return "-"
+        return str(CONTRADICTED if delivery.contradiction else TO_DO[Delivery.Status(delivery.status)])
 
     def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         """Of its page nothing can be changed; the permission is for sending again."""
@@ -114,3 +120,17 @@ class DeliveryAdmin(StaffActionAdmin):
     def settle(self, access: Access, delivery: Delivery, data: dict[str, Any]) -> str:
         settle(access=access, delivery_id=delivery.pk, note=data["note"], at=timezone.now())
         return _now("The delivery left the staff queue.")
+
+    @StaffAction(
+        address="take-later-answer",
+        title=_("Take over the later answer"),
+        is_offered=lambda delivery: delivery.needs_staff and delivery.contradiction,
+        text=[_("What the buyer answered afterwards holds, as you found out.")],
+        facts=lambda delivery: [
+            (_("Document"), delivery.document), (_("Status"), delivery.get_status_display()),
+            (_("Answered afterwards"), delivery.contradiction),
+        ],
+    )  # fmt: skip
+    def take_over(self, access: Access, delivery: Delivery, _data: Any) -> str:
+        take_later_answer(access=access, delivery_id=delivery.pk, at=timezone.now())
+        return _now("The later answer of the buyer holds.")

@@ -40,6 +40,10 @@ class Delivery(models.Model):
     reason = models.CharField(_("reason"), max_length=500, blank=True)
     created_at = models.DateTimeField(_("planned"))
     sent_at = models.DateTimeField(_("sent"), null=True, blank=True)
+    # What the buyer last answered (UNCL 4343), the messages with which it answered, and an answer that may not follow.
+    answer_code = models.CharField(_("code of the answer"), max_length=2, blank=True)
+    answer_ids = models.JSONField(_("answers"), default=list, blank=True)
+    contradiction = models.CharField(_("answered afterwards"), max_length=500, blank=True)
     # When the access point first said that it handed the document on.
     handed_on_at = models.DateTimeField(_("handed on"), null=True, blank=True)
     answered_at = models.DateTimeField(_("last answer"), null=True, blank=True)

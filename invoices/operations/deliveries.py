@@ -13,6 +13,7 @@ from uuid import uuid4
 import structlog
 from django.conf import settings
 from django.db import transaction
+from django.db.models import Q
 from django.urls import reverse
 from django.utils.translation import gettext as _
 
@@ -26,6 +27,7 @@ from invoices.bulk import bulk_insert, new_row
 from invoices.delivery.base import Answer, Channel, NotNow, Parcel, Undeliverable
 from invoices.delivery.folder import Folder
 from invoices.delivery.peppol import AccessPoint
+from invoices.delivery.responses import Response, may_follow
 from invoices.documents.typesetting import MissingGlyphs
 from invoices.models import CreditNote, Delivery, Invoice
 from invoices.operations.document_archive import WITH_XML, files_of, format_of
@@ -41,8 +43,6 @@ PAUSES = tuple(timedelta(minutes=minutes) for minutes in (1, 5, 30, 120, 720, 72
 # it before staff are told.
 ASKED_FOR, ASKED_EVERY, UNKNOWN_FOR = timedelta(days=14), timedelta(hours=1), timedelta(days=3)
 BAD = {Status.REJECTED, Status.FAILED}
-# What a later message may not take back: an answer of the buyer stands above one of the network.
-ORDER = [Status.QUEUED, Status.SENT, Status.DELIVERED, Status.ACCEPTED, Status.REJECTED]
 
 
 def channel_of(way: str) -> Channel | None:
@@ -285,31 +285,83 @@ def settle(*, access: Access, delivery_id: int, note: str, at: datetime) -> Deli
 
 
 @transaction.atomic
-def take_answer(*, number: str, sender: str, answer: Answer, at: datetime) -> bool:
-    """Notes what the buyer answered to an invoice or credit note with this number. False where none was sent under it
-    to the endpoint ``sender``: whoever is on Peppol can answer, and numbers can be guessed. An acceptance that follows
-    a rejection stands, as does a rejection that follows an acceptance."""
-    sent = Delivery.objects.filter(channel=Way.PEPPOL, recipient__iexact=sender).exclude(status=Status.QUEUED)
-    sent = sent.select_for_update(of=("self",))
-    delivery = (
-        sent.filter(invoice__number=number).order_by("pk").last()
-        or sent.filter(credit_note__number=number).order_by("pk").last()
-    )
+def take_answer(response: Response, *, at: datetime) -> bool:
+    """Notes what the buyer answered. False where no such document was sent from the receiver of the answer to its
+    sender: whoever is on Peppol can answer, and numbers can be guessed. A message that was taken before changes
+    nothing, nor does an answer that may not follow the last one; where it contradicts that, staff are told."""
+    delivery = _answered(response)
     if delivery is None:
         return False
-    if ORDER.index(answer.status) >= ORDER.index(Status.DELIVERED):
-        is_lower = answer.status == Status.DELIVERED and delivery.status in (Status.ACCEPTED, Status.REJECTED)
-        if not is_lower:
-            delivery.status = answer.status
-            delivery.needs_staff = delivery.status in BAD and not delivery.is_repeated
-        delivery.reason, delivery.answered_at, delivery.next_try_at = answer.reason[:500], at, None
-        delivery.save()
-        document = delivery.document
+    if response.message_id in _answer_ids(delivery) or _is_older(response, delivery):
+        return True
+    document, answer = delivery.document, response.answer
+    delivery.answer_ids, delivery.answered_at = [*delivery.answer_ids, response.message_id], at
+    action = "delivery.answered"
+    if may_follow(response.code, delivery.answer_code):
+        delivery.answer_code, delivery.status, delivery.reason = response.code, answer.status, answer.reason[:500]
+        delivery.next_try_at, delivery.contradiction = None, ""
+        delivery.needs_staff = delivery.status in BAD and not delivery.is_repeated
+    elif {delivery.status, answer.status.value} == {Status.ACCEPTED, Status.REJECTED}:
+        delivery.contradiction = f"{answer.status.label}. {answer.reason}".strip()[:500]
+        delivery.needs_staff, action = True, "delivery.contradicted"
+    else:
+        action = ""
+    delivery.save()
+    if action:
         audit.record(
-            access=system_access(), at=at, action="delivery.answered", subject=str(document), profile=document.profile,
+            access=system_access(), at=at, action=action, subject=str(document), profile=document.profile,
             status=answer.status.value, reason=answer.reason[:200],
         )  # fmt: skip
     return True
+
+
+def _answered(response: Response) -> Delivery | None:
+    """The last delivery of the document that is answered, locked, if its buyer answers its seller."""
+    sent = Delivery.objects.filter(channel=Way.PEPPOL, recipient__iexact=response.sender).exclude(status=Status.QUEUED)
+    of_number = Q()
+    if response.is_credit_note is not True:
+        of_number |= Q(invoice__number=response.number)
+    if response.is_credit_note is not False:
+        of_number |= Q(credit_note__number=response.number)
+    for delivery in sent.filter(of_number).select_for_update(of=("self",)).order_by("-pk"):
+        document = delivery.document
+        endpoint = document.seller.get("endpoint") or {}
+        ours = f"{endpoint.get('scheme')}:{endpoint.get('id')}"
+        is_same_day = response.issued_on in (None, document.issued_on)
+        if is_same_day and ours.casefold() == response.receiver.casefold():
+            return delivery
+    return None
+
+
+def _answer_ids(delivery: Delivery) -> set[str]:
+    """Of the messages with which any delivery of this document was answered."""
+    lists = delivery.document.deliveries.values_list("answer_ids", flat=True)
+    return {message_id for ids in lists for message_id in ids}
+
+
+def _is_older(response: Response, delivery: Delivery) -> bool:
+    """Whether it was said before this delivery was sent: a day of it may be another one where the buyer is."""
+    sent_at = delivery.sent_at or delivery.created_at
+    return response.said_on < sent_at.date() - timedelta(days=1)
+
+
+@transaction.atomic
+def take_later_answer(*, access: Access, delivery_id: int, at: datetime) -> Delivery:
+    """Lets an answer hold that contradicts the one before. Raises WrongState. Rights are the caller's."""
+    row = Delivery.objects.select_for_update().get(pk=delivery_id)
+    if not row.needs_staff or not row.contradiction:
+        raise WrongState(_("There is no later answer of the buyer."))
+    is_accepted = row.status == Status.ACCEPTED
+    row.status, row.answer_code = (Status.REJECTED, "RE") if is_accepted else (Status.ACCEPTED, "AP")
+    row.reason, row.contradiction = row.contradiction, ""
+    row.needs_staff = row.status in BAD and not row.is_repeated
+    row.save()
+    document = row.document
+    audit.record(
+        access=access, at=at, action="delivery.answer_taken", subject=str(document), profile=document.profile,
+        status=row.status, reason=row.reason[:200],
+    )  # fmt: skip
+    return row
 
 
 def _of(document: Invoice | CreditNote) -> dict[str, int]:

@@ -18,8 +18,8 @@ from invoices.operations.deliveries import take_answer
 @login_not_required
 @require_POST
 def einvoice_response(request: HttpRequest) -> HttpResponse:
-    """200 once the answer is stored, 404 for an invoice that was not sent to who answers, 400 for what is no Invoice
-    Response, 403 without the access point's token (the header X-Token)."""
+    """200 once the answer was read, 404 for a document that was not sent to who answers by who is answered, 400 for
+    what is no Invoice Response, 403 without the access point's token (the header X-Token)."""
     expected = settings.ACCESS_POINT_INBOUND_TOKEN
     if not expected or not compare_digest(request.headers.get("X-Token", "").encode(), expected.encode()):
         return HttpResponse(status=403)
@@ -27,7 +27,4 @@ def einvoice_response(request: HttpRequest) -> HttpResponse:
         response = read_response(request.body)
     except (UnreadableInvoice, UnreadablePostError):
         return HttpResponse(status=400)
-    is_known = take_answer(
-        number=response.number, sender=response.sender, answer=response.answer, at=timezone.now()
-    )  # fmt: skip
-    return HttpResponse(status=200 if is_known else 404)
+    return HttpResponse(status=200 if take_answer(response, at=timezone.now()) else 404)

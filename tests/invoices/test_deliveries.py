@@ -1,20 +1,14 @@
 """How documents reach their buyers: by mail, in a folder, on Peppol; what became of them, and what staff do then."""
 
-import json
-import threading
 from base64 import b64decode
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from io import BytesIO
-from urllib.parse import parse_qs, unquote, urlsplit
 
 import pytest
 from django.core import mail
-from django.test import override_settings
-from django.urls import reverse
 from mockeinvoice import validate
-from mockeinvoice.buyer import Buyer, TurnedAway
+from mockeinvoice.buyer import TurnedAway
 from pypdf import PdfReader
 
 from accounts.access import system_access
@@ -26,100 +20,19 @@ from invoices.documents.einvoice.terms import Format
 from invoices.models import Delivery, Invoice, IssuedDocument
 from invoices.operations.closing import close_periods
 from invoices.operations.credit_notes import credit_note
-from invoices.operations.deliveries import PAUSES, UNKNOWN_FOR, deliver_due, send_again, settle
+from invoices.operations.deliveries import PAUSES, UNKNOWN_FOR, send_again, settle
 from invoices.operations.document_archive import issued_xml
 from invoices.operations.issuing import CannotIssue
 from invoices.states import WrongState
 from payments.operations.notifications import announce_due, send_statements
-from tests.factories import NOW, TODAY, SellerFactory, UserFactory, billed_until, issued, member, tax_rate
+from tests.factories import NOW, TODAY, UserFactory, billed_until, issued, member, tax_rate
+from tests.invoices.access_point import answered, delivered
 from tests.invoices.billing_runs import NOVEMBER, charged
 
 pytestmark = pytest.mark.django_db
 
-ENDPOINTS = {"endpoint_scheme": "0106", "endpoint_id": "00000001"}
 UBL = "urn:oasis:names:specification:ubl:schema:xsd"
 BILLING = "urn:cen.eu:en16931:2017#compliant#urn:fdc:peppol.eu:2017:poacc:billing:3.0"
-TOKEN, INBOUND = "of-the-access-point", "of-its-answers"
-
-
-class AccessPoint(BaseHTTPRequestHandler):
-    """An access point with the interface of phoss AP, behind which the buyer of mock-einvoice takes documents in."""
-
-    def log_message(self, *_args):
-        pass
-
-    def _answer(self, status, body=None):
-        content = json.dumps(body).encode()
-        self.send_response(status)
-        self.send_header("Content-Length", str(len(content)))
-        self.end_headers()
-        self.wfile.write(content)
-
-    def do_GET(self):
-        state = self.server.states.get(self.path.rpartition("/")[2])
-        if self.headers["X-Token"] != TOKEN:
-            self._answer(401)
-        elif state is None:
-            self._answer(404)
-        else:
-            self._answer(200, state)
-
-    def do_POST(self):
-        content = self.rfile.read(int(self.headers["Content-Length"]))
-        if self.server.failing:
-            self._answer(self.server.failing.pop())
-            return
-        parts = urlsplit(self.path)
-        key = parse_qs(parts.query)["sbdhInstanceID"][0]
-        self.server.posted.append([unquote(part) for part in parts.path.split("/")[4:]])
-        try:
-            self.server.held.append(self.server.buyer.receive(content))
-        except TurnedAway as error:
-            self.server.states[key] = {"status": "rejected", "errorDetails": error.reason}
-            self._answer(422, {"error": error.reason})
-            return
-        self.server.states[key] = {"status": "sent", "mlsStatus": "pending"}
-        if self.server.loses_answers:
-            self.server.loses_answers = False
-            self.connection.close()
-            return
-        self._answer(200, {"status": "queued"})
-
-
-@pytest.fixture
-def access_point():
-    server = ThreadingHTTPServer(("127.0.0.1", 0), AccessPoint)
-    server.buyer, server.states, server.posted, server.held, server.failing = Buyer(), {}, [], [], []
-    server.loses_answers = False
-    thread = threading.Thread(target=server.serve_forever, daemon=True)
-    thread.start()
-    url = f"http://127.0.0.1:{server.server_port}"
-    with override_settings(
-        ACCESS_POINT_URL=url, ACCESS_POINT_TOKEN=TOKEN, ACCESS_POINT_INBOUND_TOKEN=INBOUND
-    ):  # fmt: skip
-        yield server
-    server.shutdown()
-    server.server_close()
-    thread.join()
-
-
-@pytest.fixture
-def buyer(profile):
-    """A profile that wants e-invoices, and a seller that can make them."""
-    SellerFactory()
-    seller = profile.account.seller
-    seller.endpoint_scheme, seller.endpoint_id = "0106", "00000000"
-    seller.save()
-    place = {"street": "Voorbeeldstraat 1", "postal_code": "1011 AA", "city": "Amsterdam"}
-    BillingProfile.objects.update(invoice_format="ubl", buyer_reference="DEPT-42", **ENDPOINTS, **place)
-    profile.account.tax_ids.create(kind="company", value="00000001")
-    return BillingProfile.objects.select_related("account__seller").get()
-
-
-def delivered(at=NOW):
-    while deliver_due(at=at, limit=20):
-        pass
-    return list(Delivery.objects.order_by("pk"))
 
 
 def test_an_e_invoice_reaches_the_buyer_and_is_known_to_have_arrived(access_point, buyer):
@@ -286,46 +199,6 @@ def test_a_rejection_that_was_dealt_with_otherwise_leaves_the_queue(access_point
     settle(access=system_access(), delivery_id=delivery.pk, note="Sent by mail", at=NOW)
     delivery.refresh_from_db()
     assert (delivery.status, delivery.needs_staff) == ("rejected", False)
-
-
-def answered(client, content, token=INBOUND):
-    return client.post(
-        reverse("invoices:einvoice_response"), content, content_type="application/xml", headers={"X-Token": token}
-    )
-
-
-@pytest.mark.parametrize(
-    ("code", "status"), [("RE", "rejected"), ("AP", "accepted"), ("CA", "accepted"), ("UQ", "delivered")]
-)
-def test_the_buyer_answers(access_point, buyer, client, code, status):
-
-    invoice = issued(buyer, "100.00", tax_rate="21")
-    delivered()
-    held = access_point.held[0]
-    sent = access_point.buyer.answer(
-        held.id, code, reasons=[{"code": "REF", "text": "No purchase order."}] if code != "AP" else []
-    )
-    xml = sent.xml
-    assert answered(client, xml, "guess").status_code == 403
-    assert answered(client, b"<Invoice/>").status_code == 400
-    assert answered(client, xml.replace(invoice.number.encode(), b"INV-999999")).status_code == 404
-    stranger = xml.replace(b">00000001</cbc:EndpointID>", b">00000002</cbc:EndpointID>")
-    assert answered(client, stranger).status_code == 404  # anybody on Peppol can guess a number
-    assert Delivery.objects.get().status == "sent"
-    assert answered(client, xml).status_code == 200
-    delivery = Delivery.objects.get()
-    assert delivery.status == status
-    client.force_login(member(buyer, "profile_reader"))
-    page = client.get(f"/profiles/{buyer.code}/invoices/{invoice.number}/").text
-    assert delivery.get_status_display() in page
-    delivered(NOW + timedelta(days=1))
-    delivery.refresh_from_db()
-    assert delivery.status == status
-
-
-def test_without_a_token_nobody_answers(client, settings):
-    settings.ACCESS_POINT_INBOUND_TOKEN = ""
-    assert answered(client, b"<x/>", "").status_code == 403
 
 
 def test_a_credit_note_goes_the_way_of_its_invoice(access_point, buyer):
