@@ -103,7 +103,7 @@ PLACE = (
 )
 BUYER = (
     f'{{"sold_to": {PLACE}, "bill_to": {PLACE}, "numbers": [], "reference": "", "endpoint": {{}}, '
-    '"language": "en", "format": "pdf"}'
+    '"language": "en", "format": "pdf", "is_payable_online": true, "card_limit_minor": null}'
 )
 
 

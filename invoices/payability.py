@@ -6,7 +6,7 @@ A pay button that is missing must say why. Every place that shows it asks `reaso
 from datetime import date
 from enum import StrEnum
 from functools import cached_property, lru_cache
-from typing import NamedTuple
+from typing import Any, NamedTuple
 from zoneinfo import ZoneInfo
 
 from babel import Locale
@@ -49,6 +49,16 @@ def card_limit(profile: BillingProfile) -> Money | None:
     """The most that a profile may pay by card: a limit exists only where check or wire is the default method."""
     text = settings.CARD_LIMITS_FOR_WIRE.get(profile.currency) if profile.pays_by_wire else None
     return Money.parse(text, profile.currency) if text else None
+
+
+def online_at_issue(profile: BillingProfile) -> dict[str, Any]:
+    """What an invoice keeps of it, for its document: whether it can be paid online, and up to what. Needs
+    ``account``."""
+    limit = card_limit(profile)
+    return {
+        "is_payable_online": profile.account.can_pay_by_card and not profile.is_closed,
+        "card_limit_minor": limit.minor if limit is not None else None,
+    }
 
 
 def card_limit_text(limit: Money) -> str:

@@ -1,4 +1,5 @@
-"""How an invoice says that it can be paid: online, by wire transfer, and by check."""
+"""How an invoice says that it can be paid: online, by wire transfer, and by check. From the copies that it keeps alone,
+so that a document which is made late says what held at issue."""
 
 from typing import Any
 
@@ -11,7 +12,8 @@ from stdnum import iban
 from invoices.documents.figures import day
 from invoices.documents.letterhead import language
 from invoices.models import Invoice
-from invoices.payability import card_limit, card_limit_text
+from invoices.money import Money
+from invoices.payability import card_limit_text
 from invoices.payment_codes import SwissBill, belgian_communication, bill_of
 from invoices.remittances import Remittance, has_payment_code, in_fours, payment_code_svg
 
@@ -21,10 +23,10 @@ def how_to_pay(invoice: Invoice) -> dict[str, Any]:
     block: dict[str, Any] = {"title": _("How to pay"), "sentences": [], "online": None, "bank": None, "slip": None}
     if not invoice.amount_due:
         return block | {"sentences": [_("Nothing to pay.")]}
-    limit, sentences, remittance = card_limit(invoice.profile), [], Remittance.printed_on(invoice)
-    is_over_limit = limit is not None and limit < invoice.amount_due
-    if limit is not None and is_over_limit:
-        sentences.append(card_limit_text(limit))
+    limit_minor, sentences, remittance = invoice.buyer["card_limit_minor"], [], Remittance.printed_on(invoice)
+    is_over_limit = limit_minor is not None and limit_minor < invoice.amount_due_minor
+    if is_over_limit:
+        sentences.append(card_limit_text(Money(limit_minor, invoice.currency)))
     if remittance is None:
         sentences.append(_contact(invoice))
     bill = bill_of(invoice, remittance) if remittance is not None else None
@@ -37,11 +39,10 @@ def how_to_pay(invoice: Invoice) -> dict[str, Any]:
 
 
 def _online(invoice: Invoice) -> dict[str, str] | None:
-    """The invoice's page in the portal; none where this agreement or profile cannot pay by card at all."""
-    profile = invoice.profile
-    if not profile.account.can_pay_by_card or profile.is_closed:
+    """The invoice's page in the portal; none where at issue it could not be paid by card at all."""
+    if not invoice.buyer["is_payable_online"]:
         return None
-    address = reverse("invoices:detail", args=[profile.code, invoice.number])
+    address = reverse("invoices:detail", args=[invoice.profile.code, invoice.number])
     return {
         "title": _("Online, by card"),
         "text": _("Sign in, open this invoice and choose Pay now:"),

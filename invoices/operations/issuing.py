@@ -39,6 +39,7 @@ from invoices.operations.credits import apply_at_issue
 from invoices.operations.deliveries import plan as plan_deliveries
 from invoices.operations.document_archive import format_of
 from invoices.operations.dunning import next_reminder
+from invoices.payability import online_at_issue
 from invoices.remittances import Remittances
 from invoices.states import InvoiceStatus, WrongState, check_move
 from invoices.tax import Tax, TaxFault, complete, fault_of, taxes_of
@@ -327,7 +328,7 @@ def issue_invoices(
 def _buyers(profiles: Iterable[BillingProfile]) -> dict[int, dict[str, Any]]:
     """What invoices keep of their customers, by billing profile. Electronic ones name the card that will be charged
     (BG-18); one query for those."""
-    buyers = {profile.pk: profile.as_buyer() for profile in profiles}
+    buyers = {profile.pk: profile.as_buyer() | online_at_issue(profile) for profile in profiles}
     charged = [pk for pk, buyer in buyers.items() if buyer["is_charged"] and buyer["format"] != Format.PDF]
     if charged:
         for pk, card in import_string(settings.CHARGED_CARDS)(charged).items():

@@ -69,6 +69,7 @@ def test_every_column_of_an_imported_invoice(odd_profile, tmp_path, seller):
             "numbers": [{"kind": "vat", "value": 'NL"1"'}],
             "sold_to": odd_profile.account.address_parts, "bill_to": odd_profile.address_parts, "reference": "",
             "endpoint": {}, "language": "en", "format": "pdf", "is_charged": True,
+            "is_payable_online": True, "card_limit_minor": None,
         },
         "payment_terms_days": 14, "payment_reference": "RF69INV000001", "charges_minor": 49, "tax_minor": 11,
         "total_minor": 60, "created_at": AT, "next_reminder_on": date(2026, 11, 2), "digest": first["digest"],

@@ -57,6 +57,26 @@ def test_after_a_void_it_is_still_the_same(profile):
     assert issued_pdf(load(invoice), at=NOW) == first
 
 
+@pytest.mark.parametrize("ways", ["online", "over the limit", "by wire alone"])
+def test_a_document_that_is_made_late_says_what_held_at_issue(profile, settings, ways):
+    """The limit of cards, the agreement and the status of the profile change between the issue and the first PDF."""
+    account = profile.account
+    if ways == "over the limit":
+        settings.CARD_LIMITS_FOR_WIRE = {"EUR": "100.00"}
+        BillingProfile.objects.update(default_method="check_wire")
+    elif ways == "by wire alone":
+        type(account).objects.update(agreement_type="enterprise")
+    invoice = issued(BillingProfile.objects.select_related("account__seller").get())
+    before = invoice_document.invoice_data(load(invoice))
+    said = before["pay"]
+    assert (said["online"] is not None) == (ways == "online")
+    assert ("card limit of €100.00" in " ".join(said["sentences"])) == (ways == "over the limit")
+    settings.CARD_LIMITS_FOR_WIRE = {} if ways == "over the limit" else {"EUR": "1.00"}
+    BillingProfile.objects.update(default_method="check_wire", status="closed" if ways == "online" else "active")
+    type(account).objects.update(agreement_type="enterprise" if ways == "online" else "customer")
+    assert invoice_document.invoice_data(load(invoice)) == before
+
+
 def test_its_language_is_that_of_the_billing_profile_at_issue_whoever_reads_it(profile):
     BillingProfile.objects.update(document_language="nl")
     invoice = issued(BillingProfile.objects.get())

@@ -97,7 +97,7 @@ def buyer_json(country: str, **more) -> dict[str, Any]:
     return {
         "agreement_type": "customer", "profile": "Operations", "sold_to": address, "bill_to": address,
         "numbers": numbers, "reference": "04011000-12345-03", "endpoint": seller["endpoint"], "language": "en",
-        "format": "ubl", **more,
+        "format": "ubl", "is_payable_online": True, "card_limit_minor": None, **more,
     }  # fmt: skip
 
 
