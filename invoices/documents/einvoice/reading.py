@@ -4,7 +4,7 @@ The file is not trusted: no entities, no network, no document type, and a limit 
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import date, datetime
 from decimal import Decimal
 
@@ -44,6 +44,16 @@ UBL_TAX = (
 CII_TAX = (
     "ram:CategoryCode", "ram:RateApplicablePercent", "ram:BasisAmount", "ram:CalculatedAmount", "ram:ExemptionReason",
     "ram:ExemptionReasonCode",
+)  # fmt: skip
+# The sums of the lines (BT-106), of discounts and of charges on the whole invoice (BT-107, BT-108), without tax
+# (BT-109), with tax (BT-112), and what is to be paid (BT-115).
+UBL_SUMS = (
+    "cbc:LineExtensionAmount", "cbc:AllowanceTotalAmount", "cbc:ChargeTotalAmount", "cbc:TaxExclusiveAmount",
+    "cbc:TaxInclusiveAmount", "cbc:PayableAmount",
+)  # fmt: skip
+CII_SUMS = (
+    "ram:LineTotalAmount", "ram:AllowanceTotalAmount", "ram:ChargeTotalAmount", "ram:TaxBasisTotalAmount",
+    "ram:GrandTotalAmount", "ram:DuePayableAmount",
 )  # fmt: skip
 SPACES = {**NAMES, "cac": CAC, "cbc": CBC}
 
@@ -220,7 +230,7 @@ def _of_ubl(root: etree._Element, *, is_credit_note: bool) -> Terms:
         lines=[_ubl_line(line, currency) for line in document.all(f"cac:{kind}Line")],
         prepaid_minor=totals.minor("cbc:PrepaidAmount", currency),
     )  # fmt: skip
-    return _checked(terms, totals, "cbc:TaxInclusiveAmount", "cbc:PayableAmount")
+    return _checked(terms, totals, UBL_SUMS, list(document.all("cac:TaxTotal/cbc:TaxAmount")))
 
 
 def _ubl_line(line: _Node, currency: str) -> Line:
@@ -340,7 +350,7 @@ def _of_cii(root: etree._Element) -> Terms:
         lines=[_cii_line(line, currency) for line in transaction.all("ram:IncludedSupplyChainTradeLineItem")],
         prepaid_minor=totals.minor("ram:TotalPrepaidAmount", currency),
     )  # fmt: skip
-    return _checked(terms, totals, "ram:GrandTotalAmount", "ram:DuePayableAmount")
+    return _checked(terms, totals, CII_SUMS, list(totals.all("ram:TaxTotalAmount")))
 
 
 def _cii_line(line: _Node, currency: str) -> Line:
@@ -436,12 +446,20 @@ def _seller_tax(document: _Node, currency: str, path: str) -> Money | None:
     return None
 
 
-def _checked(terms: Terms, totals: _Node, total: str, payable: str) -> Terms:
-    """Raises UnreadableInvoice where the sums are not those of the parts: something was not understood."""
-    for path, minor in ((total, terms.total_minor), (payable, terms.payable_minor)):
-        if totals.minor(path, terms.currency) != minor:
-            name, given = path.rpartition(":")[2], totals.text(path)
+def _checked(terms: Terms, totals: _Node, paths: Sequence[str], taxes: Sequence[_Node]) -> Terms:
+    """Raises UnreadableInvoice where the sums are not those of the parts: something was not understood, or the file
+    contradicts itself. ``taxes`` are the totals of the tax, in the currency of the invoice or of the tax office."""
+    ours = (
+        terms.lines_minor, terms.allowances_minor, terms.charges_minor, terms.net_minor, terms.total_minor,
+        terms.payable_minor,
+    )  # fmt: skip
+    sums = [(path, totals.one(path), minor) for path, minor in zip(paths, ours, strict=True)]
+    in_currency = [tax for tax in taxes if tax.attribute("currencyID") in ("", terms.currency)]
+    sums += [("The total of the tax (BT-110)", tax, terms.tax_minor) for tax in in_currency or [_Node(None)]]
+    for path, node, minor in sums:
+        if node.minor("", terms.currency) != minor:
             raise UnreadableInvoice(
-                f"{name} is {given or 'missing'}, and the parts come to {Money(minor, terms.currency).amount}."
+                f"{path.rpartition(':')[2]} is {node.text() or 'missing'}, and the parts come to"
+                f" {Money(minor, terms.currency).amount}."
             )
     return terms

@@ -7,10 +7,12 @@ from io import BytesIO, StringIO
 
 import pytest
 from django.core.management import CommandError, call_command
+from lxml import etree
 
 from accounts.access import system_access
 from accounts.models import BillingProfile, TaxId
 from invoices.documents.einvoice.facturx import facturx_pdf
+from invoices.documents.einvoice.reading import SPACES
 from invoices.documents.einvoice.terms import Allowance, Format, Line, Period, Terms, terms_of
 from invoices.importing.einvoices import is_e_invoice
 from invoices.models import Delivery, Invoice
@@ -221,6 +223,54 @@ def test_an_invoice_that_cannot_be_understood_is_refused_in_words(profile, impor
     assert old in xml
     assert complaint in import_file(xml.replace(old, new))[1]
     assert Invoice.objects.count() == 0
+
+
+@pytest.mark.parametrize(
+    ("form", "name", "given", "ours"),
+    [
+        (Format.UBL, "cac:LegalMonetaryTotal/cbc:LineExtensionAmount", "20.01", "20.00"),  # BT-106
+        (Format.UBL, "cac:LegalMonetaryTotal/cbc:AllowanceTotalAmount", "1.01", "1.00"),
+        (Format.UBL, "cac:LegalMonetaryTotal/cbc:ChargeTotalAmount", "2.01", "2.00"),
+        (Format.UBL, "cac:LegalMonetaryTotal/cbc:TaxExclusiveAmount", "21.01", "21.00"),  # BT-109
+        (Format.UBL, "cac:TaxTotal/cbc:TaxAmount", "4.42", "4.41"),  # BT-110
+        (Format.UBL, "cac:LegalMonetaryTotal/cbc:TaxInclusiveAmount", "25.42", "25.41"),  # BT-112
+        (Format.UBL, "cac:LegalMonetaryTotal/cbc:PayableAmount", "25.42", "25.41"),  # BT-115
+        (Format.FACTURX, "ram:LineTotalAmount", "20.01", "20.00"),
+        (Format.FACTURX, "ram:AllowanceTotalAmount", "1.01", "1.00"),
+        (Format.FACTURX, "ram:ChargeTotalAmount", "2.01", "2.00"),
+        (Format.FACTURX, "ram:TaxBasisTotalAmount", "21.01", "21.00"),
+        (Format.FACTURX, "ram:TaxTotalAmount", "4.42", "4.41"),
+        (Format.FACTURX, "ram:GrandTotalAmount", "25.42", "25.41"),
+        (Format.FACTURX, "ram:DuePayableAmount", "25.42", "25.41"),
+    ],
+)
+@pytest.mark.parametrize("is_missing", [False, True])
+def test_a_sum_that_is_not_that_of_the_parts_is_refused_with_both(
+    profile, import_file, form, name, given, ours, is_missing
+):
+    allowances = [Allowance("Loyalty", 100, "S", Decimal(21)), Allowance("Handling", 200, "S", Decimal(21), True)]
+    terms = for_profile(
+        profile, document(line("2", "10")), allowances=allowances, taxes=[Tax("S", Decimal(21), 2100, 441)]
+    )
+    xml = etree.fromstring(written(terms, form))
+    in_totals = "" if form == Format.UBL else ".//ram:SpecifiedTradeSettlementHeaderMonetarySummation/"
+    element = xml.find(f"{in_totals}{name}", SPACES)
+    assert element.text == ours
+    assert import_file(etree.tostring(xml), "--dry-run")[1] == ""
+    if is_missing:
+        element.getparent().remove(element)
+    element.text = given
+    word = "The total of the tax (BT-110)" if ours == "4.41" else name.rpartition(":")[2]
+    expected = f"{word} is {'missing' if is_missing else given}, and the parts come to {ours}."
+    assert expected in import_file(etree.tostring(xml))[1]
+    assert Invoice.objects.count() == 0
+
+
+def test_the_total_of_the_tax_may_stand_in_the_currency_of_the_tax_office_besides(profile, import_file):
+    BillingProfile.objects.update(currency="USD")
+    terms = for_profile(profile, currency="USD", seller_tax=Money(490, "EUR"))
+    for form in (Format.UBL, Format.FACTURX):
+        assert import_file(written(terms, form), "--dry-run")[1] == ""
 
 
 def test_a_file_is_told_by_its_content():
