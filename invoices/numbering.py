@@ -56,8 +56,10 @@ def is_ours(number: str) -> bool:
 
 
 def differ(prefix: str, other: str) -> bool:
-    """Whether the numbers of two series have different payment references, which hold letters and digits alone."""
-    return _letters_and_digits(prefix) != _letters_and_digits(other)
+    """Whether the numbers of two series have different payment references, which hold letters and digits alone: number
+    1 of ``INV-1`` would be number 1,000,001 of ``INV-``."""
+    shorter, longer = sorted((_letters_and_digits(prefix), _letters_and_digits(other)), key=len)
+    return re.fullmatch(f"{shorter}[0-9]*", longer) is None
 
 
 def has_imported(prefix: str) -> bool:

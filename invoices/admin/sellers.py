@@ -1,5 +1,6 @@
 """The staff page of the companies that send the invoices, with their logos."""
 
+import re
 from hashlib import sha256
 from itertools import chain
 from typing import Any
@@ -57,14 +58,23 @@ class SellerForm(forms.ModelForm):
             file.seek(0)
         return file
 
+    def clean(self) -> dict[str, Any]:
+        values = super().clean() or self.cleaned_data
+        prefix, of_notes = values.get("invoice_prefix"), values.get("credit_note_prefix")
+        if prefix and of_notes and not differ(prefix, of_notes):
+            self.add_error("credit_note_prefix", _("Invoices and credit notes need different prefixes."))
+        return values
+
     def _prefix(self, name: str) -> str:
-        """Raises ValidationError for one that another series has, or with which numbers of imported invoices begin:
-        those must not be given again."""
+        """Raises ValidationError for one that another series has, but for digits at the end, or with which numbers of
+        imported invoices begin: those must not be given again."""
         prefix = str(self.cleaned_data[name]).strip().upper()
-        if not differ(prefix, ""):
+        if not re.search("[A-Z0-9]", prefix):
             raise forms.ValidationError(_("A prefix has at least one letter from A to Z or digit."))
         if not all(differ(prefix, other) for other in _series_of_others(self.instance)):
             raise forms.ValidationError(_("Another series has this prefix."))
+        if not all(differ(prefix, own) for own in _own_series(self.instance) if own != prefix):
+            raise forms.ValidationError(_("An earlier series of this seller would give the same payment references."))
         if has_imported(prefix):
             raise forms.ValidationError(_("Numbers of imported invoices begin so. Choose another prefix."))
         return prefix

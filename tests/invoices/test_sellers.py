@@ -12,6 +12,7 @@ from accounts.models import BillingProfile, Seller, SellerLogo
 from billing_portal.core.mail import send_due
 from invoices.documents.typesetting import can_draw
 from invoices.models import Invoice
+from invoices.numbering import creditor_reference
 from invoices.operations.issuing import CannotIssue, issue
 from payments.operations.notifications import announce_due
 from tests.factories import (
@@ -101,9 +102,27 @@ def test_a_prefix_of_another_series_or_of_imported_numbers_is_refused(admin):
 def test_series_that_differ_in_signs_alone_would_give_one_payment_reference_twice(admin):
     issued(BillingProfileFactory())
     other = {"code": "BE", "credit_note_prefix": "BEC-"}
-    for prefix in ("INV", "INV.", "I-N-V ", "cn"):
+    for prefix in ("INV", "INV.", "I-N-V ", "cn", "INV-1", "INV2026", "CN1-0"):
         assert "Another series has this prefix." in add(admin, **other, invoice_prefix=prefix).text
     assert "at least one letter" in add(admin, **other, invoice_prefix="--").text
+    assert "need different prefixes" in add(admin, code="BE", invoice_prefix="BE-", credit_note_prefix="BE-1").text
+    assert add(admin, **other, invoice_prefix="INVB1").status_code == 302
+
+
+def test_a_series_whose_prefix_has_more_digits_is_refused_both_ways(admin):
+    """Number 1 of the one would be number 1,000,001 of the other."""
+    assert creditor_reference("INV-1000001") == creditor_reference("INV-1" + "000001")
+    SellerFactory(invoice_prefix="INV-17")
+    other = {"code": "BE", "credit_note_prefix": "BEC-"}
+    assert "Another series has this prefix." in add(admin, **other, invoice_prefix="INV-").text
+    assert add(admin, **other, invoice_prefix="INV-2").status_code == 302
+    seller = Seller.objects.get(code="BE")
+    issued(BillingProfileFactory(account__seller=seller))
+    address = f"/admin/accounts/seller/{seller.pk}/change/"
+    shown = as_shown(admin.get(address))
+    for prefix in ("INV-26", "INV2"):
+        refused = admin.post(address, shown | {"invoice_prefix": prefix}).text
+        assert "An earlier series of this seller would give the same payment references." in refused
 
 
 def test_a_seller_takes_over_no_series_of_another_and_may_go_back_to_its_own(admin):
