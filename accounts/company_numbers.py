@@ -36,6 +36,7 @@ LABELS = {
     (NumberKind.VAT, "DE"): "USt-IdNr.",
     (NumberKind.VAT, "ES"): "NIF-IVA",
     (NumberKind.VAT, "FR"): "N° TVA",
+    (NumberKind.VAT, "IS"): "VSK",
     (NumberKind.VAT, "IT"): "P. IVA",
     (NumberKind.VAT, "JP"): "登録番号",
     (NumberKind.VAT, "NL"): "Btw-id",
@@ -51,6 +52,7 @@ LABELS = {
     (NumberKind.COMPANY, "FR"): "SIRET",
     (NumberKind.COMPANY, "GB"): "Company No.",
     (NumberKind.COMPANY, "IE"): "CRO",
+    (NumberKind.COMPANY, "IS"): "Kennitala",
     (NumberKind.COMPANY, "IT"): "REA",
     (NumberKind.COMPANY, "JP"): "法人番号",
     (NumberKind.COMPANY, "NL"): "KvK",
@@ -61,8 +63,8 @@ LABELS = {
     (NumberKind.NATIONAL, "GB"): "UTR",
 }
 # How a company number is checked: the module of python-stdnum for the country, by name.
-COMPANY_RULES = {"AU": "acn", "BE": "vat", "CH": "uid", "DK": "cvr", "FI": "ytunnus", "FR": "siret", "NO": "orgnr",
-                 "SE": "orgnr", "JP": "cn"}  # fmt: skip
+COMPANY_RULES = {"AU": "acn", "BE": "vat", "CH": "uid", "DK": "cvr", "FI": "ytunnus", "FR": "siret",
+                 "IS": "kennitala", "JP": "cn", "NO": "orgnr", "SE": "orgnr"}  # fmt: skip
 # The scheme under which a company is reached, and the number that is its address there, in the countries of most use.
 SCHEME_OF = {
     "AT": ("9914", NumberKind.VAT),
@@ -76,6 +78,7 @@ SCHEME_OF = {
     "FR": ("0009", NumberKind.COMPANY),
     "GB": ("9932", NumberKind.VAT),
     "IE": ("9935", NumberKind.VAT),
+    "IS": ("0196", NumberKind.COMPANY),
     "IT": ("0211", NumberKind.VAT),
     "JP": ("0188", NumberKind.COMPANY),
     "LU": ("9938", NumberKind.VAT),

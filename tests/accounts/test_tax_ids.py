@@ -4,8 +4,9 @@ import pytest
 from django.core.exceptions import ValidationError
 from django.utils import translation
 
-from accounts.company_numbers import canonical_vat_number
+from accounts.company_numbers import canonical_company_number, canonical_vat_number, number_label
 from accounts.models import BillingAccount, TaxId
+from invoices.documents.einvoice.identifiers import is_of_scheme
 from tests.factories import BillingAccountFactory, UserFactory
 from tests.staff_forms import as_shown, page, save
 
@@ -90,3 +91,12 @@ def test_other_kinds_of_numbers_are_taken_as_they_are(client, account):
     values = {"tax_ids-0-value": "no number", "tax_ids-0-kind": "exemption"}
     save(client, page(BillingAccount, "change", account.pk), **values)
     assert TaxId.objects.get().value == "no number"
+
+
+def test_the_number_of_an_icelandic_company_is_its_kennitala():
+    assert canonical_company_number("450401-3150", "IS") == "4504013150"
+    assert number_label("company", "IS") == "Kennitala"
+    with pytest.raises(ValidationError, match="company number of Iceland"):
+        canonical_company_number("450401-3151", "IS")
+    assert is_of_scheme("4504013150", "0196")
+    assert not is_of_scheme("4504013151", "0196")

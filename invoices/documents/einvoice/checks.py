@@ -1,8 +1,8 @@
 """What an e-invoice lacks, before it is issued: in words for staff and customers, each with where to put it right.
 
-Each check answers for the rules it names, those of EN 16931 (BR), Peppol BIS Billing 3 (PEPPOL, NL-R, DE-R) and
-XRechnung (BR-DE) that are fatal and that stored data can break. What no data can break is right by how the terms are
-made and written; tests hold both against the official rules.
+Each check answers for the rules it names, those of EN 16931 (BR), Peppol BIS Billing 3 (PEPPOL, and by country NL-R,
+DE-R and others) and XRechnung (BR-DE) that are fatal and that stored data can break. What no data can break is right by
+how the terms are made and written; tests hold both against the official rules.
 """
 
 from collections.abc import Mapping, Sequence
@@ -10,13 +10,13 @@ from datetime import date
 from decimal import Decimal
 from typing import Any
 
-from invoices.documents.einvoice import document_checks, party_checks
+from invoices.documents.einvoice import document_checks, national_checks, party_checks
 from invoices.documents.einvoice.faults import About, Check, Fault
 from invoices.documents.einvoice.terms import Format, Line, Terms, buyer_of, seller_of
 from invoices.tax import Tax, TaxCategory
 from invoices.units import ONE
 
-CHECKS: list[Check] = [*party_checks.CHECKS, *document_checks.CHECKS]
+CHECKS: list[Check] = [*party_checks.CHECKS, *national_checks.CHECKS, *document_checks.CHECKS]
 
 
 def missing(terms: Terms, form: Format, *, checks: Sequence[Check] | None = None) -> list[Fault]:

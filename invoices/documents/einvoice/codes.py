@@ -44,7 +44,7 @@ CATEGORY_OF_EXEMPTION = {
 REGISTER_SCHEMES = {
     ("NL", 8): "0106", ("NL", 20): "0190", ("BE", 10): "0208", ("FR", 9): "0002",
     ("JP", 13): "0188", ("FI", 8): "0212", ("EE", 8): "0191", ("AU", 11): "0151",
-    ("DK", 8): "0184", ("NO", 9): "0192", ("SE", 10): "0007",
+    ("DK", 8): "0184", ("NO", 9): "0192", ("SE", 10): "0007", ("IS", 10): "0196",
 }  # fmt: skip
 
 # Where a credit transfer in euro is one of SEPA.
@@ -56,6 +56,9 @@ SEPA = _words(
 # What French law wants on every invoice (Code de commerce, L441-9), by a word of it, with the code of the subject of
 # the note (UNTDID 4451): the fixed sum for recovery costs, penalties for late payment, discount for early payment.
 FRENCH_NOTES = {"recouvrement": "PMT", "pénalités": "PMD", "escompte": "AAB"}
+
+# Of VAT in Sweden (SE-R-006).
+SWEDISH_RATES = frozenset({6, 12, 25})
 
 # In use by ISO 4217, and not in all lists of the rules (BR-CL-03).
 UNKNOWN_CURRENCIES = frozenset({"STN", "XAD"})

@@ -16,6 +16,7 @@ from invoices.money import Money, exponent
 from invoices.tax import WITH_REASON, TaxCategory
 
 CHECKS = Checks()
+TRANSFERS = {Means.TRANSFER, Means.SEPA_TRANSFER}
 DUTCH_MEANS = {"30", "48", "49", "57", "58", "59"}
 
 
@@ -141,7 +142,7 @@ def means_of_payment(terms: Terms, _form: Format) -> Iterator[str]:
 @CHECKS.add(About.DOCUMENT, "BR-50", "BR-61", "BR-DE-23-a", "DE-R-023-1")
 def account(terms: Terms, _form: Format) -> Iterator[str]:
     payment = terms.payment
-    if payment.means in {Means.TRANSFER, Means.SEPA_TRANSFER} and not (payment.account and payment.account.number):
+    if payment.means in TRANSFERS and not (payment.account and payment.account.number):
         yield _("The number of the bank account is missing. Add it under remittance accounts.")
 
 

@@ -7,7 +7,7 @@ from django.db import models
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from invoices.documents.einvoice.terms import Format, Terms
+from invoices.documents.einvoice.terms import Address, Format, Terms
 
 
 class About(models.TextChoices):
@@ -66,6 +66,12 @@ def is_german(terms: Terms, form: Format) -> bool:
 def is_dutch(terms: Terms) -> bool:
     """Between a seller and a buyer in the Netherlands."""
     return terms.seller.address.country == terms.buyer.address.country == "NL"
+
+
+def lacking(address: Address, *names: str) -> str:
+    """Those of the parts of an address that are empty, in words."""
+    words = {"street": _("street"), "postal_code": _("postal code"), "city": _("city")}
+    return ", ".join(words[name] for name in names if not getattr(address, name))
 
 
 def seller_lacks(what: str) -> str:

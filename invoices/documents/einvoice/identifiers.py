@@ -7,6 +7,7 @@ from stdnum import ean
 from stdnum.au import abn
 from stdnum.be import vat as belgian
 from stdnum.fr import siren, siret
+from stdnum.is_ import kennitala
 from stdnum.it import codicefiscale, iva
 from stdnum.no import orgnr as norwegian
 from stdnum.se import orgnr as swedish
@@ -31,6 +32,7 @@ FORMS: dict[str, Callable[[str], bool]] = {
     "0188": _matches("[0-9]{13}"),
     "0190": _matches("[0-9]{20}"),
     "0192": lambda value: len(value) == 9 and norwegian.is_valid(value),
+    "0196": lambda value: len(value) == 10 and kennitala.is_valid(value),
     "0198": _matches("DK[0-9]{8}"),
     "0201": _matches("[A-Za-z0-9]{6}"),
     "0208": lambda value: len(value) == 10 and belgian.is_valid(value),

@@ -16,24 +16,18 @@ from invoices.documents.einvoice.faults import (
     buyer_lacks,
     is_dutch,
     is_german,
+    lacking,
     seller_lacks,
 )
 from invoices.documents.einvoice.identifiers import EMAIL, is_of_scheme
-from invoices.documents.einvoice.terms import Address, Format, Party, Terms
+from invoices.documents.einvoice.terms import Format, Party, Terms
 from invoices.tax import NEEDS_VAT_NUMBER, TaxCategory
 
 CHECKS = Checks()
-# Sellers there have rules of Peppol that ask for what is stored nowhere (DK-R, GR-R, IS-R, IT-R, NO-R, SE-R).
-NOT_FROM = frozenset({"DK", "EL", "GR", "IS", "IT", "NO", "SE"})
 # Which the portal takes and the rules do not know: Kosovo, written 1A there.
 NO_COUNTRY = {"XK"}
 # Of VAT numbers of Greece, of Northern Ireland and of Kosovo.
 VAT_PREFIXES = {"EL", "XI", "1A"}
-
-
-def _lacking(address: Address, *names: str) -> str:
-    words = {"street": _("street"), "postal_code": _("postal code"), "city": _("city")}
-    return ", ".join(words[name] for name in names if not getattr(address, name))
 
 
 @CHECKS.add(About.SELLER, "BR-06")
@@ -58,15 +52,6 @@ def seller_country(terms: Terms, _form: Format) -> Iterator[str]:
 def buyer_country(terms: Terms, _form: Format) -> Iterator[str]:
     if terms.buyer.address.country not in countries() - NO_COUNTRY:
         yield buyer_lacks(_("country"))
-
-
-@CHECKS.add(About.SELLER, *(f"{country}-R" for country in sorted(NOT_FROM)), formats=PEPPOL)
-def seller_country_supported(terms: Terms, _form: Format) -> Iterator[str]:
-    if {terms.seller.address.country, terms.seller.vat[:2]} & NOT_FROM:  # by address or by VAT number
-        yield _(
-            "Invoices by Peppol from sellers in Denmark, Greece, Iceland, Italy, Norway and Sweden are not supported."
-            " Choose another format."
-        )
 
 
 @CHECKS.add(About.SELLER, "BR-CO-26")
@@ -130,8 +115,8 @@ def seller_address(terms: Terms, form: Format) -> Iterator[str]:
     names = ["postal_code", "city"] if is_german(terms, form) else []
     if form == Format.UBL and terms.seller.address.country == "NL":
         names = ["street", "postal_code", "city"]
-    if lacking := _lacking(terms.seller.address, *names):
-        yield seller_lacks(lacking)
+    if missing := lacking(terms.seller.address, *names):
+        yield seller_lacks(missing)
 
 
 @CHECKS.add(
@@ -142,8 +127,8 @@ def buyer_address(terms: Terms, form: Format) -> Iterator[str]:
     names = ["postal_code", "city"] if is_german(terms, form) else []
     if form == Format.UBL and is_dutch(terms):
         names = ["street", "postal_code", "city"]
-    if lacking := _lacking(terms.buyer.address, *names):
-        yield buyer_lacks(lacking)
+    if missing := lacking(terms.buyer.address, *names):
+        yield buyer_lacks(missing)
 
 
 @CHECKS.add(
@@ -167,10 +152,10 @@ def seller_contact(terms: Terms, form: Format) -> Iterator[str]:
 
 @CHECKS.add(About.SELLER, "BR-FR-05", formats=FACTURX)
 def french_notes(terms: Terms, _form: Format) -> Iterator[str]:
-    lacking = [word for word in FRENCH_NOTES if word not in terms.note.lower()]
-    if terms.is_french and lacking:
+    missing = [word for word in FRENCH_NOTES if word not in terms.note.lower()]
+    if terms.is_french and missing:
         text = _("The seller's legal notes in French lack: %(words)s. Add a line for each in the staff pages.")
-        yield text % {"words": ", ".join(lacking)}
+        yield text % {"words": ", ".join(missing)}
 
 
 @CHECKS.add(About.SELLER, "NL-R-003", "PEPPOL-COMMON", formats=PEPPOL)

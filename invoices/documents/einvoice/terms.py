@@ -39,7 +39,9 @@ class Format(StrEnum):
 class Means(StrEnum):
     """Codes of UNTDID 4461 (BT-81)."""
 
+    UNDEFINED = "1"
     TRANSFER = "30"
+    DANISH_TRANSFER = "31"
     CARD = "48"
     STANDING_AGREEMENT = "57"
     SEPA_TRANSFER = "58"
@@ -397,20 +399,23 @@ def _payment_terms(invoice: Invoice) -> str:
 
 def _payment(invoice: Invoice, mandate: Mandate | None) -> Payment:
     """By transfer to the account that the document prints, unless it is collected by itself. A transfer is named beside
-    no card (BR-DE-23), or the buyer would pay twice."""
+    no card (BR-DE-23), or the buyer would pay twice. Between Danish companies there are codes of their own (DK-R-005).
+    """
     reference = invoice.payment_reference
+    is_danish = invoice.seller.get("country") == (invoice.buyer.get("sold_to") or {}).get("country") == "DK"
     if mandate is not None:
         return Payment(Means.SEPA_DEBIT, reference, mandate=mandate)
     if invoice.buyer.get("is_charged"):  # as it was at issue
         if card := invoice.buyer.get("card"):
             return Payment(Means.CARD, reference, card=Card(card["last_four"], card["network"]))
-        return Payment(Means.STANDING_AGREEMENT, reference)
+        return Payment(Means.UNDEFINED if is_danish else Means.STANDING_AGREEMENT, reference)
     if not invoice.remittance:
-        return Payment(Means.ONLINE, reference)
+        return Payment(Means.UNDEFINED if is_danish else Means.ONLINE, reference)
     values = invoice.remittance
     account = Account(without_spaces(values["iban"]), one_line(values["holder"]), without_spaces(values.get("bic", "")))
     is_sepa = invoice.currency == "EUR" and account.number[:2] in SEPA and iban.is_valid(account.number)
-    return Payment(Means.SEPA_TRANSFER if is_sepa else Means.TRANSFER, reference, account)
+    other = Means.DANISH_TRANSFER if is_danish else Means.TRANSFER
+    return Payment(Means.SEPA_TRANSFER if is_sepa else other, reference, account)
 
 
 def seller_of(seller: Mapping[str, Any]) -> Party:

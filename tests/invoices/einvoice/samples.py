@@ -81,6 +81,28 @@ SELLERS = {
         "株式会社例", "丸の内1-1-1", "100-0005", "東京都千代田区", "JP",
         [("vat", "T7000012050002"), ("company", "7000012050002")], {"scheme": "0188", "id": "7000012050002"}, **MORE,
     ),
+    "DK": party_json(
+        "Eksempel A/S", "Eksempelvej 1", "1050", "København", "DK",
+        [("vat", "DK13585628"), ("company", "13585628")], {"scheme": "0184", "id": "13585628"}, **MORE,
+    ),
+    "IS": party_json(
+        "Dæmi ehf.", "Dæmigata 1", "101", "Reykjavík", "IS",
+        [("vat", "IS00621"), ("company", "4504013150")], {"scheme": "0196", "id": "4504013150"}, **MORE,
+    ),
+    "IT": party_json(
+        "Esempio S.r.l.", "Via Esempio 1", "20121", "Milano", "IT",
+        [("vat", "IT00743110157"), ("company", "MI-123456"), ("national", "00743110157")],
+        {"scheme": "0211", "id": "IT00743110157"}, **MORE,
+    ),
+    "NO": party_json(
+        "Eksempel AS", "Eksempelveien 1", "0150", "Oslo", "NO",
+        [("vat", "NO 988 077 917 MVA"), ("company", "988077917")], {"scheme": "0192", "id": "988077917"}, **MORE,
+    ),
+    "SE": party_json(
+        "Exempel AB", "Exempelgatan 1", "111 22", "Stockholm", "SE",
+        [("vat", "SE123456789701"), ("company", "1234567897"), ("national", "Godkänd för F-skatt")],
+        {"scheme": "0007", "id": "1234567897"}, **MORE,
+    ),
 }  # fmt: skip
 # A number of VAT of some country, and how the buyer is reached.
 FOREIGN = {"US": [("vat", "DE136695976")], "JP": [("vat", "DE136695976"), ("company", "7000012050002")]}
@@ -133,6 +155,8 @@ def drawn_draft(random: Random, profile: BillingProfile, count: int) -> tuple[In
     """A draft whose total is not negative. Outside the scope of VAT is nothing else beside it (BR-O-11). A rate of less
     than half a percent is refused by a fault of the rules, which round it to none."""
     kinds = [("S", f"{random.randint(500, 27_000)}e-3") for _ in range(random.randint(1, 4))]
+    if random.random() < 0.2:  # as a seller in Sweden may have them
+        kinds = [("S", rate) for rate in random.sample(["6", "12", "25"], random.randint(1, 3))]
     kinds += [(category, "0") for category in random.sample(["Z", "E", "AE", "K", "G"], random.randint(0, 5))]
     kinds = [("O", "0")] if random.random() < 0.1 else kinds
     invoice = new_row(Invoice, currency=profile.currency, issued_on=TODAY)
@@ -144,7 +168,7 @@ def drawn_draft(random: Random, profile: BillingProfile, count: int) -> tuple[In
     met = set()
     for line in lines:  # deducted from lines of its own rate
         kind = line.tax_category, line.tax_rate
-        line.is_allowance = kind in met and random.random() < 0.05
+        line.is_allowance = kind in met and random.random() < 0.08
         met.add(kind)
     lines.append(drawn_line(random, invoice, *kinds[0], large=True))  # more than all that is deducted
     compute_sums(invoice, lines)
@@ -176,14 +200,20 @@ def drawn_line(random: Random, invoice: Invoice, category: str, rate: str, *, la
 
 def draw_parties(random: Random, invoice: Invoice) -> None:
     """Complete ones of any country, as the invoice keeps them, in memory."""
-    invoice.seller = deepcopy(SELLERS[random.choice(["NL", "NL", "DE", "BE", "FR", "GB"])])
-    invoice.buyer = deepcopy(buyer_json(random.choice(list(SELLERS)), language=random.choice(["en", "nl", "de", "fr"])))
+    rates = invoice.lines.filter(tax_category="S").values_list("tax_rate", flat=True)
+    swedish = ["SE"] * 3 if set(rates) <= {6, 12, 25} else []
+    country = random.choice(["NL", "NL", "DE", "BE", "FR", "GB", "DK", "IS", "IT", "NO", *swedish])
+    buyer = country if random.random() < 0.3 else random.choice(list(SELLERS))
+    invoice.seller = deepcopy(SELLERS[country])
+    invoice.buyer = deepcopy(buyer_json(buyer, language=random.choice(["en", "nl", "de", "fr"])))
     if random.random() < 0.3:
         invoice.remittance = {}
     if invoice.remittance and random.random() < 0.2:
         invoice.remittance = invoice.remittance | {"iban": "123-4567", "bic": ""}
     if invoice.seller["country"] == invoice.buyer["sold_to"]["country"] == "NL" and not invoice.remittance:
         invoice.remittance = {"holder": "Example", "iban": "NL53EXAM0000000000", "bic": "", "bank": "", "since": ""}
+    if country == buyer == "DK" and invoice.remittance:  # whose means of payment need it
+        invoice.remittance = invoice.remittance | {"bic": "EXAMNL2A"}
     invoice.pays_by_wire = random.random() < 0.5
     if not invoice.pays_by_wire and random.random() < 0.5:
         invoice.buyer |= {"is_charged": True, "card": random.choice([None, {"last_four": "4242", "network": "VISA"}])}
@@ -233,7 +263,7 @@ def drawn_terms(
 
 
 WRONG = {
-    "country": ["", "XK", "DK", "SE", "IT"], "region": ["Somewhere"], "email": ["", "nobody", "a@b"],
+    "country": ["", "XK", "DK", "SE", "IT", "IS", "NO", "GR"], "region": ["Somewhere"], "email": ["", "nobody", "a@b"],
     "phone": ["", "12", "none"], "numbers": [[]],
     "endpoint": [{}, {"scheme": "", "id": "1"}, {"scheme": "9999", "id": "1"}, {"scheme": "0219", "id": "1"},
                  {"scheme": "EM", "id": "a@example.com"}, {"scheme": "0106", "id": "1234567"},

@@ -64,6 +64,19 @@ def dutch_buyer(**fields) -> Terms:
     return buyer(address=replace(SELLER.address, **fields), vat="NL000000001B64")
 
 
+def in_sweden(terms: Terms, **fields) -> Terms:
+    return seller(terms, address=replace(SELLER.address, country="SE"), company=Identifier(""), **fields)
+
+
+def within(country: str, company: Identifier | None = None, **address) -> Terms:
+    """Between a seller and a buyer of Denmark or Iceland, whose numbers stand in the register."""
+    number = {"DK": Identifier("13585628", "0184"), "IS": Identifier("4504013150", "0196")}[country]
+    ours = seller(seller_at(country=country), company=number)
+    place = replace(BUYER.address, country=country, **address)
+    return buyer(ours, address=place, company=number if company is None else company)
+
+
+ITALIAN = "IT00743110157"
 FRANCE = replace(SELLER.address, country="FR")
 EXEMPT = document(line(category="E", rate="0"))
 ROUND = Period(date(2026, 10, 5), date(2026, 10, 1))
@@ -73,8 +86,37 @@ CASES = [
     Case("seller_country", UBL, seller_at(country=""), "BR-09"),
     Case("buyer_country", UBL, buyer_at(country="XK"), "BR-CL-14"),
     Case("buyer_country", FACTURX, buyer_at(country=""), "BR-11"),
-    Case("seller_country_supported", UBL, seller(seller_at(country="IS"), company=Identifier("")), "IS-R-002"),
     Case("seller_country_supported", UBL, seller(vat="EL094259216"), "GR-R-001-1"),
+    Case("norwegian_seller", UBL, seller(vat="NO988077918MVA"), "NO-R-001"),
+    Case("norwegian_seller", UBL, seller(vat="NO988077917"), "NO-R-001"),
+    Case("italian_seller", UBL, seller(seller_at(country="IT", street=""), vat=ITALIAN), "IT-R-002"),
+    Case("italian_seller", UBL, seller(seller_at(country="IT", city=""), vat=ITALIAN), "IT-R-003"),
+    Case("italian_seller", UBL, seller(seller_at(country="IT", postal_code=""), vat=ITALIAN), "IT-R-004"),
+    Case("italian_seller", UBL, seller(vat=ITALIAN, tax_registration="12-345"), "IT-R-001"),
+    Case("swedish_seller", UBL, seller(seller_at(country="SE"), company=Identifier("12345678")), "SE-R-004"),
+    Case("swedish_seller", UBL, seller(seller_at(country="SE"), company=Identifier("ABCDEFGHIJ")), "SE-R-003"),
+    Case("swedish_seller", UBL, seller(seller_at(country="SE"), company=Identifier("1234567890")), "SE-R-013"),
+    Case(
+        "swedish_seller", UBL, seller(seller_at(country="SE"), company=Identifier("1234567897"), tax_registration="1"),
+        "SE-R-005",
+    ),
+    Case("swedish_seller", UBL, in_sweden(document(line(rate="25")), vat="SE12345"), "SE-R-001"),
+    Case("swedish_seller", UBL, in_sweden(document(line(rate="25")), vat="SE1234567890AB"), "SE-R-002"),
+    Case("swedish_rates", UBL, in_sweden(GOOD, vat="SE123456789701"), "SE-R-006"),
+    Case("danish_seller", UBL, seller(seller_at(country="DK"), company=Identifier("")), "DK-R-002"),
+    Case("danish_seller", UBL, seller(seller_at(country="DK"), company=Identifier("1")), "DK-R-014"),
+    Case("danish_buyer", UBL, within("DK", company=Identifier("HRB 1")), "DK-R-017"),
+    Case(
+        "danish_account", UBL,
+        replace(within("DK"), payment=Payment(Means.DANISH_TRANSFER, account=Account("123", "Eksempel"))), "DK-R-006",
+    ),
+    Case("icelandic_seller", UBL, seller(seller_at(country="IS"), company=Identifier("")), "IS-R-002"),
+    Case(
+        "icelandic_seller", UBL, seller(seller_at(country="IS", street=""), company=Identifier("4504013150", "0196")),
+        "IS-R-003",
+    ),
+    Case("icelandic_buyer", UBL, within("IS", company=Identifier("")), "IS-R-004"),
+    Case("icelandic_buyer", UBL, within("IS", street=""), "IS-R-005"),
     Case(
         "seller_identified", UBL, seller(vat="", company=Identifier(""), tax_registration="12-345"), "BR-CO-26"
     ),

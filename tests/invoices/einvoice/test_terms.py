@@ -10,6 +10,7 @@ from lxml import etree
 
 from accounts.access import system_access
 from accounts.models import BillingProfile
+from invoices.documents.einvoice.checks import missing
 from invoices.documents.einvoice.reading import read_terms
 from invoices.documents.einvoice.terms import (
     Account,
@@ -171,6 +172,22 @@ def test_how_to_pay(profile):
     assert terms_of(invoice).payment.card == Card("4242", "VISA")
     mandate = Mandate("M-1", "NL98ZZZ999999990000", "NL53EXAM0000000000")
     assert terms_of(invoice, mandate=mandate).payment.means == Means.SEPA_DEBIT
+
+
+def test_between_danish_companies_there_are_codes_of_their_own(profile):
+    invoice = issued(profile, seller="DK", buyer="DK")
+    assert terms_of(invoice).payment.means == Means.SEPA_TRANSFER
+    for remittance, buyer, means in (
+        (invoice.remittance | {"iban": "123-4567"}, {}, Means.DANISH_TRANSFER),
+        ({}, {}, Means.UNDEFINED),
+        (invoice.remittance, {"is_charged": True}, Means.UNDEFINED),
+    ):
+        changed = with_parties(invoice, seller="DK", buyer="DK")
+        changed.remittance, changed.buyer = remittance, changed.buyer | buyer
+        terms = terms_of(changed)
+        assert (terms.payment.means, missing(terms, Format.UBL)) == (means, [])
+        assert judged(written(terms, Format.UBL)).broken == set()
+    assert terms_of(with_parties(invoice, seller="DK", buyer="SE")).payment.means == Means.SEPA_TRANSFER
 
 
 def test_a_credit_note_names_its_invoice_and_takes_lines_back_as_they_were_billed(profile):
