@@ -9,7 +9,7 @@ REPORTS = var/test-reports
 # A few tests take a minute: the worker that has nothing left takes over what waits behind them.
 PYTEST = $(PYTHON_IN) -m pytest -n auto --dist worksteal -q --no-header
 
-.PHONY: help run setup test check lint format types architecture checks test-postgresql test-sqlite test-browser test-previous year histories faults einvoices bench screenshots messages lock outdated clean
+.PHONY: help run setup test check lint format types architecture checks test-postgresql test-sqlite test-browser test-previous year histories faults einvoices bench screenshots document-pictures messages lock outdated clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -80,6 +80,9 @@ bench: setup ## measure paying, the invoice list, importing and closing periods 
 
 screenshots: setup ## take the pictures of the README and the tour
 	CHROMIUM="$$(.ci/chromium)" && export CHROMIUM && PYTHONPATH=. $(PYTHON_IN) docs/tour/take.py
+
+document-pictures: setup ## draw documents of every kind into FOLDER, as PDF and as pictures
+	TEST_DATABASE=sqlite $(MANAGE) shell -v 0 -c "from pathlib import Path; from docs.tour.documents import draw; draw(Path('$(or $(FOLDER),var/documents)'))"
 
 messages: setup ## collect new texts into the catalogues of locale/ and compile them
 	$(MANAGE) make_messages
