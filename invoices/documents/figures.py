@@ -24,8 +24,11 @@ def short_day(value: date | None) -> str:
 
 
 def _day(value: date | None, month: str) -> str:
-    pattern = f"d. {month} y" if _locale().language == "de" else f"d {month} y"
-    return format_date(value, pattern, locale=_locale()) if value is not None else ""
+    """German has a point behind the day, and French the first of a month as ``1er``."""
+    if value is None:
+        return ""
+    number = {"de": "d.", "fr": "d'er'" if value.day == 1 else "d"}.get(_locale().language, "d")
+    return format_date(value, f"{number} {month} y", locale=_locale())
 
 
 def figure(money: Money) -> str:

@@ -14,6 +14,7 @@ from accounts.company_numbers import NumberKind
 from accounts.models import DOCUMENT_LANGUAGES, BillingProfile
 from billing_portal.translations import collect, of_documents
 from invoices import payability
+from invoices.documents.figures import day, short_day
 from invoices.documents.invoice import invoice_data
 from invoices.documents.words import WORDS
 from invoices.models import Charge, Invoice, Transfer
@@ -110,6 +111,18 @@ def test_words_figures_dates_and_countries_are_of_the_language(profile, language
     for part in expected:
         assert part in text
     assert reader.root_object["/Lang"] == language
+
+
+@pytest.mark.parametrize(
+    ("language", "first", "second"),
+    [
+        ("en", "1 October 2026", "2 Oct 2026"), ("nl", "1 oktober 2026", "2 okt 2026"),
+        ("de", "1. Oktober 2026", "2. Okt. 2026"), ("fr", "1er octobre 2026", "2 oct. 2026"),
+    ],
+)  # fmt: skip
+def test_the_first_of_a_month_is_written_as_people_do(language, first, second):
+    with translation.override(language):
+        assert (day(date(2026, 10, 1)), short_day(date(2026, 10, 2))) == (first, second)
 
 
 @pytest.mark.django_db
