@@ -95,7 +95,8 @@ def delivered_in_every_way(invoices: list[Invoice]) -> None:
     for invoice, channel, status, reason in ((late, "mail", "sent", ""), (gone, "peppol", "rejected", LONG)):
         Delivery.objects.create(
             invoice=invoice, channel=channel, status=status, reason=reason, message_id=uuid4(), created_at=NOW,
-            recipient="2" if channel == "mail" else "0106:00000001", sent_at=NOW,
+            recipient="2" if channel == "mail" else "0106:00000001", sent_at=NOW, needs_staff=status == "rejected",
+            contradiction=LONG if status == "rejected" else "",
         )  # fmt: skip
 
 
