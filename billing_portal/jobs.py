@@ -32,7 +32,7 @@ def jobs(stopping: threading.Event | None = None) -> list[Job]:
     is_stopping = (stopping or threading.Event()).is_set
     return [
         Job(_("gateways"), _work_of_gateways, seconds=1),
-        Job(_("deliveries"), lambda at, limit: process_deliveries(at=at, limit=limit), seconds=1),
+        Job(_("webhooks"), lambda at, limit: process_deliveries(at=at, limit=limit), seconds=1),
         Job(_("reconciliation"), lambda at, limit: reconcile(at=at, limit=limit), seconds=10),
         Job(_("comparison"), lambda at, limit: compare_due(at=at, limit=limit), seconds=300),
         Job(_("books"), lambda at, _limit: check_books_daily(at=at), seconds=600),

@@ -216,11 +216,16 @@ class PortalAdmin(admin.ModelAdmin):
         return super().get_search_results(request, queryset, " ".join(words))
 
     def get_changelist_instance(self, request: HttpRequest) -> ChangeList:
-        """Days outside the calendar and numbers that no column holds count as lookups that Django refuses."""
+        """Days outside the calendar and numbers that no column holds count as lookups that Django refuses.
+
+        "Clear all filters" clears the lookups of a link from the first staff page too. Django keeps those, and writes a
+        list among them (``status__in``) as Python does, which finds no row."""
         try:
-            return super().get_changelist_instance(request)
+            changes = super().get_changelist_instance(request)
         except (OverflowError, ValueError, DataError) as error:
             raise IncorrectLookupParameters(error) from error
+        changes.clear_all_filters_qs = changes.get_query_string(remove=changes.get_filters_params())
+        return changes
 
 
 class NamedFormSet(BaseInlineFormSet):

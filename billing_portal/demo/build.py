@@ -8,6 +8,7 @@ from decimal import Decimal
 from allauth.account.models import EmailAddress
 from django.contrib.auth.hashers import make_password
 from django.db import transaction
+from django.db.models import F
 
 from accounts.access import access_of, staff_access, system_access
 from accounts.models import BillingAccount, BillingProfile, InvoiceSection, Seller, TaxId, User
@@ -18,7 +19,7 @@ from accounts.roles import Role
 from billing_portal.core.models import OutgoingMail
 from billing_portal.demo import data
 from billing_portal.demo.history import play
-from invoices.models import Charge, Credit, Invoice, InvoiceLine, RemittanceAccount, TaxRate
+from invoices.models import Charge, Credit, Delivery, Invoice, InvoiceLine, RemittanceAccount, TaxRate
 from invoices.money import Money
 from invoices.operations.charges import record_charge
 from invoices.operations.closing import close_due
@@ -78,8 +79,10 @@ def build(*, at: datetime) -> None:
     record_usage(profiles, at=at)
     close_due(at=at)  # nothing yet, but from now on the periods of these profiles run
     grant_late_credits(places[data.OPERATIONS.name], people["admin"], at=at)
-    # Nobody waits for mail about things that never happened.
+    # Nobody waits for mail about things that never happened; the documents are shown as mailed on their days.
     OutgoingMail.objects.all().delete()
+    mailed = Delivery.objects.filter(channel=Delivery.Channel.MAIL)
+    mailed.update(status=Delivery.Status.SENT, sent_at=F("created_at"), answered_at=F("created_at"), next_try_at=None)
 
 
 def make_people() -> dict[str, User]:

@@ -8,7 +8,7 @@ from typing import Any
 from django import forms
 from django.contrib import admin
 from django.core.files.uploadedfile import UploadedFile
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse
 from django.utils.translation import gettext_lazy as _
 
 from accounts.admin.base import NoDeleteAdmin
@@ -151,8 +151,11 @@ class SellerAdmin(NoDeleteAdmin):
         elif form.cleaned_data.get("remove_logo"):
             obj.logo = None
         super().save_model(request, obj, form, change)
-        if not change:
-            self.message_user(request, self.next_step(obj))
+
+    def response_add(self, request: HttpRequest, obj: Seller, post_url_continue: str | None = None) -> HttpResponse:
+        response = super().response_add(request, obj, post_url_continue)
+        self.message_user(request, self.next_step(obj))
+        return response
 
     def next_step(self, seller: Seller) -> str:
         return str(_("Now add the bank account of %(seller)s under Remittance accounts.") % {"seller": seller.company})

@@ -1,8 +1,8 @@
 """What a way of delivering documents is: it takes a document over, and may know later what became of it.
 
-To add one: a module with a class that has these two methods, a line in `invoices.operations.deliveries.channel_of`, and
-a member of `Delivery.Channel`. A document may be handed over twice, under one message ID, because an answer was lost:
-a channel makes sure that it arrives once.
+To add one: a module with a class that has these two methods, a member of `Delivery.Channel`, and in
+`invoices.operations.deliveries` a line in `channel_of` and in `ways_of`. A document may be handed over twice, under one
+message ID, because an answer was lost: a channel makes sure that it arrives once.
 """
 
 from collections.abc import Mapping, Sequence

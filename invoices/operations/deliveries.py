@@ -240,8 +240,8 @@ def _try_later(delivery: Delivery, reason: str, at: datetime) -> None:
 
 @transaction.atomic
 def send_again(*, access: Access, delivery_id: int, at: datetime) -> Delivery:
-    """Plans a delivery anew that was refused or given up, or may not have arrived, under a new message ID; mail is sent
-    again to those who get it now. Returns the new one. Raises WrongState. Rights are the caller's."""
+    """Plans a delivery anew that was refused or given up, or may not have arrived, under a new message ID; of mails,
+    those that failed are tried again. Returns the new one. Raises WrongState. Rights are the caller's."""
     earlier = Delivery.objects.select_for_update().get(pk=delivery_id)
     if not may_be_sent_again(earlier):
         raise WrongState(_("Only what was rejected, could not be sent or may not have arrived is sent again."))

@@ -66,7 +66,7 @@ def test_a_job_that_hangs_holds_up_no_other(working):
         free.wait(10)
         return 0
 
-    working(Job("mail", hang, 0.01), Job("deliveries", lambda _at, _limit: calls.append(1) or 0, 0.01))
+    working(Job("mail", hang, 0.01), Job("webhooks", lambda _at, _limit: calls.append(1) or 0, 0.01))
     until(lambda: len(calls) > 2)
     free.set()
 
@@ -81,7 +81,7 @@ def test_what_people_wait_for_is_looked_after_more_often_than_every_minute():
     own_threads = {job.name: job.seconds for job in jobs() if job.seconds is not None}
     assert own_threads == {
         "gateways": 1,
-        "deliveries": 1,
+        "webhooks": 1,
         "mail": 1,
         "reconciliation": 10,
         "cards": 10,

@@ -220,8 +220,8 @@ def test_the_page_says_on_which_invoice_it_is_used_last(client):
     granted(profile, 5000, description="For ever", expires_on=date(9999, 12, 31))
     client.force_login(member(profile, "invoice_manager"))
     page = " ".join(client.get(reverse("invoices:credits", args=[profile.code])).content.decode().split())
-    assert f"Last used on the invoice of {next_on.day} {next_on:%b %Y}" in page
-    assert page.count("Last used on the invoice") == 1
+    assert f"Can be used up to the invoice of {next_on.day} {next_on:%b %Y}" in page
+    assert page.count("Can be used up to the invoice") == 1
     assert "Expiring soon</span>" in page
     assert "Expired</span>" not in page
     lot = Credit.objects.with_expiry().get(description="Over by its day")

@@ -369,3 +369,10 @@ def test_the_mail_of_a_statement_carries_its_pdf(profile):
     ((name, content, media_type),) = message.attachments
     assert (name, media_type) == ("rekeningoverzicht-2026-09-01-2026-09-30.pdf", "application/pdf")
     assert "Rekeningoverzicht" in PdfReader(BytesIO(content)).pages[0].extract_text()
+
+
+def test_in_dutch_the_staff_list_of_deliveries_is_not_that_of_a_providers_messages(client):
+    client.force_login(UserFactory(is_staff=True, is_superuser=True, language="nl"))
+    page = client.get(reverse("admin:invoices_delivery_changelist")).text
+    assert "0 verzendingen" in page
+    assert "berichten van gateways" not in page.lower()

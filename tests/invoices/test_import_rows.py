@@ -5,10 +5,12 @@ from datetime import UTC, date, datetime
 from decimal import Decimal
 
 import pytest
+from django.conf import settings
 from django.db import IntegrityError, connection, transaction
 
 from accounts.access import system_access
 from accounts.models import AuditEntry, InvoiceSection, TaxId
+from invoices.importing import charges
 from invoices.importing import invoices as importing
 from invoices.importing.invoices import InvoiceImport
 from invoices.importing.pipeline import stored_by_reference
@@ -211,3 +213,14 @@ def test_what_was_imported_before_is_found_in_the_index(profile, tmp_path):
     assert sorted(found) == [(profile.pk, "A-1"), (profile.pk, "A-2")]
     assert "invoice_source_reference_once" in plans[0]
     assert "SCAN stored" not in plans[0]
+
+
+@pytest.mark.parametrize(
+    ("heading", "columns"), [("an invoice file", importing.COLUMNS), ("a charge file", charges.COLUMNS)]
+)
+def test_the_page_about_imports_has_a_row_for_each_column(heading, columns):
+    text = (settings.BASE_DIR / "docs" / "importing.md").read_text()
+    section = text.partition(f"## Columns of {heading}\n")[2].partition("\n## ")[0]
+    rows = re.findall(r"^\| (`.*`) \| (yes|no) \|", section, re.MULTILINE)
+    written = {name: needed == "yes" for names, needed in rows for name in re.findall(r"`(\w+)`", names)}
+    assert written == {name: column.needed for name, column in columns.columns.items()}

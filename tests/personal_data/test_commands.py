@@ -1,6 +1,7 @@
 """``export_person`` and ``erase_person``, as somebody calls them on the server."""
 
 import builtins
+import io
 import stat
 import zipfile
 
@@ -58,6 +59,14 @@ def test_an_erasure_asks_for_the_address_once_more(person, monkeypatch, capsys):
     call_command("erase_person", person.email, **WHY)
     assert User.objects.get(pk=person.pk).is_erased
     assert f"erased person {person.pk}" in capsys.readouterr().out
+
+
+def test_without_anybody_to_ask_nothing_is_erased(person, monkeypatch):
+    """As in a script, where standard input is closed."""
+    monkeypatch.setattr("sys.stdin", io.StringIO())
+    with pytest.raises(CommandError, match="--no-input"):
+        call_command("erase_person", person.email, **WHY)
+    assert not User.objects.get(pk=person.pk).is_erased
 
 
 def test_an_erasure_says_what_stays_and_removes_contacts_when_told_to(person, profile, capsys):

@@ -1,6 +1,8 @@
 """The first staff page says what waits for a person, and leads to it; to each only what they may see."""
 
 from datetime import date, timedelta
+from html import unescape
+from uuid import uuid4
 
 import pytest
 from django.contrib.auth.models import Permission
@@ -10,9 +12,9 @@ from accounts.models import BillingProfile, WireRequest
 from billing_portal.core.jobs import run_due_jobs
 from billing_portal.core.models import JobRun, OutgoingMail
 from billing_portal.staff_queue import KINDS, what_waits
-from invoices.models import Invoice
+from invoices.models import Delivery, Invoice
 from payments.models import CardHold, Dispute, Payment, Refund, WebhookDelivery
-from tests.factories import NOW, UserFactory, tax_rate
+from tests.factories import NOW, UserFactory, issued, tax_rate
 from tests.invoices.billing_runs import billed_profile, charged, noon, run
 
 pytestmark = pytest.mark.django_db
@@ -80,6 +82,12 @@ def unsent_mail(_profile):
     )
 
 
+def failed_delivery(profile):
+    return Delivery.objects.create(
+        invoice=issued(profile), channel="mail", status="failed", recipient="1", message_id=uuid4(), created_at=NOW
+    )
+
+
 def failed_run(_profile):
     return JobRun.objects.create(started_at=NOW, finished_at=NOW, origin="worker", failed={"mail": "no"})
 
@@ -95,6 +103,7 @@ def failed_run(_profile):
         (held_profile, "1 billing profile held for trying too many cards"),
         (failed_message, "1 message of a provider failed"),
         (unsent_mail, "1 mail could not be sent"),
+        (failed_delivery, "1 document was rejected or could not be sent"),
         (failed_run, "the last run of the jobs failed"),
     ],
 )
@@ -104,8 +113,22 @@ def test_each_kind_is_told_and_its_list_holds_the_row(client, boss, profile, mak
     row = make(profile)
     assert [one.text for one in what_waits(boss)] == [text]
     [one] = what_waits(boss)
-    assert one.url in client.get("/admin/").text
+    assert one.url in unescape(client.get("/admin/").text)
     assert f"/{row.pk}/change/" in client.get(one.url).text
+
+
+def test_all_filters_of_a_list_that_the_first_page_leads_to_can_be_cleared(client, boss, profile):
+    """Clearing them shows every row, also those that do not wait."""
+    waits, sent = failed_delivery(profile), failed_delivery(profile)
+    Delivery.objects.filter(pk=sent.pk).update(status="sent")
+    client.force_login(boss)
+    [one] = what_waits(boss)
+    page = client.get(one.url)
+    assert [row.pk for row in page.context["cl"].result_list] == [waits.pk]
+    cleared = page.context["cl"].clear_all_filters_qs
+    assert f'href="{cleared}"' in unescape(page.text)
+    shown = client.get(f"/admin/invoices/delivery/{cleared}").context["cl"].result_list
+    assert {row.pk for row in shown} == {waits.pk, sent.pk}
 
 
 def test_a_failed_run_is_over_once_a_pass_ends_well_that_is_written_over_an_earlier_one(boss, profile):

@@ -83,5 +83,5 @@ def test_the_name_of_a_security_key_is_asked_in_the_readers_language(client, db,
 def test_who_is_asked_once_more_reads_plain_words(client, db):
     client.force_login(who_signs_in(PASSWORD))
     words = text_of(client.get(f"{reverse('account_reauthenticate')}?next=/account/data/"))
-    assert "Confirm that it is you" in words
+    assert "Confirm your identity" in words
     assert "reauthenticate" not in words

@@ -15,8 +15,9 @@ from billing_portal.core.models import OutgoingMail
 from billing_portal.demo.data import PASSWORD, SIGN_INS
 from invoices.documents.einvoice.checks import missing
 from invoices.documents.einvoice.terms import Format, terms_of, terms_of_note
-from invoices.models import Charge, CreditNote, Invoice
+from invoices.models import Charge, CreditNote, Delivery, Invoice
 from invoices.operations.closing import close_due
+from invoices.operations.deliveries import deliver_due
 from invoices.states import InvoiceStatus, Label
 from payments.models import AutomaticCharge, Payment, PaymentMethod
 from payments.operations.autopay import charge_due
@@ -57,6 +58,14 @@ def labels_by_profile():
         today = invoice.profile.day_of(timezone.now())
         found[invoice.profile.name].add(invoice.label_on(today))
     return found
+
+
+@fact
+def documents_of_the_past_are_shown_as_mailed_and_none_waits_for_staff():
+    deliver_due(at=timezone.now(), limit=100)
+    mailed = Delivery.objects.filter(channel="mail")
+    assert set(mailed.values_list("status", flat=True)) == {"sent"}
+    assert all(delivery.sent_at == delivery.created_at for delivery in mailed)
 
 
 @fact

@@ -33,7 +33,11 @@ class Command(BaseCommand):
         if not no_input:
             for sentence in left_of(user, contacts=[] if remove_contacts else contacts).sentences():
                 self.stdout.write(sentence)
-            if input(f"This cannot be undone. Type {user.email} to erase this person: ").strip() != user.email:
+            try:
+                answer = input(f"This cannot be undone. Type {user.email} to erase this person: ")
+            except EOFError as error:
+                raise CommandError("Nobody answers. Nothing was erased; --no-input does not ask.") from error
+            if answer.strip() != user.email:
                 raise CommandError("Nothing was erased.")
         chosen = [contact.pk for contact in contacts] if remove_contacts else []
         try:

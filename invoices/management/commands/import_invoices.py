@@ -1,4 +1,4 @@
-"""``manage.py import_invoices FILE.csv``: imports many invoices at once."""
+"""``manage.py import_invoices FILE``: imports many invoices at once from CSV, or one e-invoice."""
 
 from collections import Counter
 from datetime import timedelta
@@ -22,7 +22,7 @@ or use PostgreSQL. A dry run writes too, and undoes it at the end.
 
 
 class Command(ImportCommand):
-    help = "Imports invoices from a CSV file, all or nothing."
+    help = "Imports invoices from a CSV file, or one e-invoice (UBL, CII or Factur-X), all or nothing."
     epilog = f"{invoices.__doc__}{LOCKS}"
 
     def add_arguments(self, parser: CommandParser) -> None:
