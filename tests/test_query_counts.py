@@ -39,11 +39,11 @@ BLADE = {"HX-Request": "true", "HX-Target": "blade"}
 PAGES = {
     "scopes": ("accounts:scopes", "", "", {}, 6),
     "account": ("accounts:account", "account", "", {}, 6),
-    "account access": ("accounts:account_access", "account", "", {}, 6),
+    "account access": ("accounts:account_access", "account", "", {}, 5),
     "properties": ("accounts:properties", "profile", "", {}, 5),
     "mail and contacts": ("accounts:contacts", "profile", "", {}, 6),
     "asking for wire": ("accounts:wire_request", "profile", "", {}, 5),
-    "access": ("accounts:access", "profile", "", {}, 6),
+    "access": ("accounts:access", "profile", "", {}, 5),
     "section": ("accounts:section", "section", "", {}, 4),
     "invoices": ("invoices:list", "profile", "", {}, 7),
     "invoices, past due": ("invoices:list", "profile", "?status=past_due", GRID, 6),
