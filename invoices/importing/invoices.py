@@ -278,7 +278,7 @@ class InvoiceImport(FileImport[list[SourceInvoice], NewInvoice]):
                     imported.add_dated_back(invoice)
                 self.last_on[prefix] = max(self.last_on[prefix], invoice.issued_on)
 
-    def finish(self, imported: Imported, name: str) -> None:  # noqa: ARG002
+    def finish(self, imported: Imported, name: str) -> None:  # noqa: ARG002  other imports use the name
         imported.late_profiles = owing_enough(imported.late_profiles, at=self.at)
 
     def _load_profiles(self, codes: set[str]) -> None:
