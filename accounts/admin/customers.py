@@ -101,6 +101,11 @@ class BillingAccountAdmin(NoDeleteAdmin):
         demanded = obj.requires_second_factor
         if change:
             obj.requires_second_factor = bool(form.initial["requires_second_factor"])
+        if change and "seller" in form.changed_data:
+            # Whoever writes an amount of a profile holds a lock that this one waits for (`keep_currencies`).
+            profiles = list(obj.profiles.order_by("pk").select_for_update())
+            if any(profile.has_amounts() for profile in profiles):
+                raise CannotChangeProfile(_("The seller cannot be changed: there are amounts or cards by now."))
         super().save_model(request, obj, form, change)
         if change and "requires_second_factor" in form.changed_data:
             access = access_of_staff(request)
