@@ -26,8 +26,8 @@ SHOWN = 5
 DRAWN = frozenset(map(chr, [*range(0x600, 0x606), 0x6DD, 0x70F, 0x890, 0x891, 0x8E2]))
 # They join or part the letters of Arabic, Persian and Indian scripts, and the parts of an emoji.
 JOINERS = frozenset("\u200c\u200d")
-# Letters and marks by their category, blank all the same: Hangul fillers, the empty Braille cell, and others.
 NO_CHARACTER = frozenset("\ufeff\ufffe")  # PDF/A forbids them
+# Letters and marks by their category, blank all the same: Hangul fillers, the empty Braille cell, and others.
 BLANK = frozenset("\u034f\u115f\u1160\u17b4\u17b5\u180b\u180c\u180d\u180e\u180f\u2800\u3164\uffa0")
 LINE_ENDS = frozenset("\r\n")
 
