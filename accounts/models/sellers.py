@@ -19,7 +19,7 @@ from billing_portal.core.iso_codes import validate_currency
 from billing_portal.core.letters import PrintedField, PrintedTextField
 from billing_portal.core.spelling import compact
 
-# In which documents are written; pages are in the languages of the portal.
+# The languages of documents. Pages are in those of the portal.
 DOCUMENT_LANGUAGES = (("en", "English"), ("nl", "Nederlands"), ("de", "Deutsch"), ("fr", "Français"))
 NUMBERS = {"vat_number": NumberKind.VAT, "company_number": NumberKind.COMPANY, "tax_number": NumberKind.NATIONAL}
 NOTES = tuple(f"notes_{language}" for language, _name in DOCUMENT_LANGUAGES)

@@ -1,8 +1,8 @@
-"""Which letters a text may hold that documents print: those that our fonts can draw, and none that nobody sees.
+"""Which characters a text may hold: those that our fonts can draw, and no invisible ones.
 
-A letter without a glyph becomes a box in a document that is kept for ever. A letter that is not seen makes two
-different names look alike, or turns the digits of a number around (U+202E). Both are refused where a text comes in:
-`PrintedField` and `SeenField` do so in forms and staff pages, the imports by `fault`.
+A character without a glyph becomes a box in a document that is kept for ever. An invisible one makes two different
+names look alike, or reverses the digits of a number (U+202E). Both are refused where a text comes in: by `PrintedField`
+and `SeenField` in forms and staff pages, by `hidden` and `unprintable` in imports.
 """
 
 from collections.abc import Iterator

@@ -320,7 +320,7 @@ def issue_invoices(
     _insert(new, at)
     bulk_insert(InvoiceTax, _tax_rows(taxes))
     _book(invoices, taxes, at)
-    # What another system issued it has sent as well: the buyer would get it twice.
+    # Another system has sent the invoices that it issued: the buyer would get them twice.
     own = [invoice for invoice in invoices if not invoice.is_numbered_elsewhere]
     check_formats(own)
     plan_deliveries(own, at=at)
