@@ -1,5 +1,5 @@
-"""Numbers under which companies are known: what each kind is called in each country, whether one is valid, and under
-which scheme it is the address of an electronic invoice.
+"""Numbers under which companies are known: what each kind is called in each country, whether one is valid, and the
+schemes of those that are addresses of electronic invoices.
 
 Schemes are those of the list "Electronic Address Scheme" (EAS) of the European Commission, which EN 16931 uses for
 BT-34 and BT-49. Check digits are python-stdnum's.
@@ -65,29 +65,6 @@ LABELS = {
 # How a company number is checked: the module of python-stdnum for the country, by name.
 COMPANY_RULES = {"AU": "acn", "BE": "vat", "CH": "uid", "DK": "cvr", "FI": "ytunnus", "FR": "siret",
                  "IS": "kennitala", "JP": "cn", "NO": "orgnr", "SE": "orgnr"}  # fmt: skip
-# The scheme under which a company is reached, and the number that is its address there, in the countries of most use.
-SCHEME_OF = {
-    "AT": ("9914", NumberKind.VAT),
-    "AU": ("0151", NumberKind.VAT),
-    "BE": ("0208", NumberKind.COMPANY),
-    "CH": ("9927", NumberKind.VAT),
-    "DE": ("9930", NumberKind.VAT),
-    "DK": ("0184", NumberKind.COMPANY),
-    "ES": ("9920", NumberKind.VAT),
-    "FI": ("0216", NumberKind.COMPANY),
-    "FR": ("0009", NumberKind.COMPANY),
-    "GB": ("9932", NumberKind.VAT),
-    "IE": ("9935", NumberKind.VAT),
-    "IS": ("0196", NumberKind.COMPANY),
-    "IT": ("0211", NumberKind.VAT),
-    "JP": ("0188", NumberKind.COMPANY),
-    "LU": ("9938", NumberKind.VAT),
-    "NL": ("0106", NumberKind.COMPANY),
-    "NO": ("0192", NumberKind.COMPANY),
-    "PL": ("9945", NumberKind.VAT),
-    "PT": ("9946", NumberKind.VAT),
-    "SE": ("0007", NumberKind.COMPANY),
-}
 # What people choose from; each scheme is named by the number that it holds.
 SCHEMES = {
     "0002": "FR SIREN", "0007": "SE Organisationsnummer", "0009": "FR SIRET", "0037": "FI OVT", "0060": "DUNS",

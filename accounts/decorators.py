@@ -45,9 +45,10 @@ def signed_in(request: HttpRequest) -> User:
     return request.user
 
 
-def profile_view(permission: Permission) -> Callable[[View], View]:
-    """Decorates a view that takes ``(request, access, **rest)``; the address holds a profile's code as ``profile``."""
-    return _scope_view(BillingProfile, permission, "account")
+def profile_view(permission: Permission, *, related: str = "account") -> Callable[[View], View]:
+    """Decorates a view that takes ``(request, access, **rest)``; the address holds a profile's code as ``profile``.
+    The profile has ``related`` loaded."""
+    return _scope_view(BillingProfile, permission, related)
 
 
 def profile_of(access: Access) -> BillingProfile:
@@ -56,10 +57,11 @@ def profile_of(access: Access) -> BillingProfile:
     return access.profile
 
 
-def account_view(permission: Permission) -> Callable[[View], View]:
+def account_view(permission: Permission, *, related: str | None = None) -> Callable[[View], View]:
     """Decorates ``view(request, access, account, **rest)``; the address holds a billing account's code as ``account``.
-    Only roles of the account itself count: who has a role on one of its profiles gets 404."""
-    return _scope_view(BillingAccount, permission)
+    Only roles of the account itself count: who has a role on one of its profiles gets 404. The account has ``related``
+    loaded."""
+    return _scope_view(BillingAccount, permission, related)
 
 
 def section_view(permission: Permission) -> Callable[[View], View]:

@@ -10,7 +10,7 @@ from accounts.roles import Permission, Scope, roles_with
 
 if TYPE_CHECKING:
     from accounts.access import Access
-    from accounts.models import AuditEntry, BillingAccount, BillingProfile, InvoiceSection  # noqa: F401
+    from accounts.models import AuditEntry, BillingAccount, BillingProfile, InvoiceSection  # noqa: F401  named in the bases below
 
 
 class BillingAccountQuerySet(QuerySet["BillingAccount"]):

@@ -36,7 +36,7 @@ def main() -> None:
     call_command("createcachetable", verbosity=0)
     connection.close()
     server.copy("portal", "empty")
-    from bench import reports  # noqa: PLC0415  models can be imported only now
+    from bench import reports
 
     if chosen.only in (None, "paying"):
         reports.paying(quick=chosen.quick)

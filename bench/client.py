@@ -10,7 +10,7 @@ import django
 def serve(pipe: Connection, barrier: Barrier, **arguments: Any) -> None:
     """Answers calls of the methods of a `Payer` until it is told to stop."""
     django.setup()
-    from bench.payer import Payer  # noqa: PLC0415  models can be imported only now
+    from bench.payer import Payer
 
     payer = Payer(barrier=barrier, **arguments)
     while (call := pipe.recv()) is not None:

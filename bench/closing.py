@@ -165,8 +165,8 @@ def _fill(statements: list[str], profiles: int) -> None:
 
 def close() -> Done:
     """The billing run, after one that finds nothing and loads what there is to load."""
-    from accounts.access import system_access  # noqa: PLC0415  needs django.setup
-    from invoices.operations.closing import close_periods  # noqa: PLC0415
+    from accounts.access import system_access
+    from invoices.operations.closing import close_periods
 
     def run() -> None:
         for _closed in close_periods(access=system_access(), at=AT):

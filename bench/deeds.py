@@ -114,7 +114,7 @@ def bare_inserts(database: Path, models: Sequence[str]) -> Done:
 
 def tables(models: Sequence[str]) -> Iterator[tuple[str, str]]:
     """Names and columns, without those that the database computes."""
-    from django.apps import apps  # noqa: PLC0415  needs django.setup
+    from django.apps import apps
 
     for model in models:
         table = apps.get_model(model)._meta

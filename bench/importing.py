@@ -74,8 +74,8 @@ def _round(databases: Databases, path: Path, rehearsal: Path, name: str) -> Roun
 
 def prepare() -> None:
     """Tables, and customers under codes that are the same everywhere."""
-    from accounts.models import BillingAccount, BillingProfile, InvoiceSection  # noqa: PLC0415  needs django.setup
-    from bench.filling import the_seller  # noqa: PLC0415  needs django.setup
+    from accounts.models import BillingAccount, BillingProfile, InvoiceSection
+    from bench.filling import the_seller
 
     call_command("migrate", verbosity=0)
     for number in range(CUSTOMERS):
@@ -107,10 +107,10 @@ def write_file(path: Path, lines: int) -> None:
 
 def bring_in(path: Path, rehearsal: Path) -> Done:
     """The import, after a dry run of a short file that loads what there is to load."""
-    from django.utils import timezone  # noqa: PLC0415
+    from django.utils import timezone
 
-    from accounts.access import system_access  # noqa: PLC0415  needs django.setup
-    from invoices.importing.invoices import InvoiceImport  # noqa: PLC0415
+    from accounts.access import system_access
+    from invoices.importing.invoices import InvoiceImport
 
     def run(file: Path, *, dry_run: bool) -> None:
         file_import = InvoiceImport(

@@ -51,8 +51,8 @@ def measure(server: Server, invoices: int) -> dict[str, Proof]:
 
 def prepare(invoices: int) -> None:
     """So many invoices, rounded down to tens."""
-    from accounts.access import system_access  # noqa: PLC0415  needs django.setup
-    from invoices.operations.closing import close_periods  # noqa: PLC0415
+    from accounts.access import system_access
+    from invoices.operations.closing import close_periods
 
     profiles = invoices // MONTHS
     prepare_customers(profiles)
@@ -71,9 +71,9 @@ def prepare(invoices: int) -> None:
 
 
 def _grant(profiles: int) -> None:
-    from accounts.access import system_access  # noqa: PLC0415
-    from invoices.money import Money  # noqa: PLC0415
-    from invoices.operations.credits import grant_credit  # noqa: PLC0415
+    from accounts.access import system_access
+    from invoices.money import Money
+    from invoices.operations.credits import grant_credit
 
     for profile in range(CREDITED, profiles + 1, CREDITED):
         grant_credit(
@@ -98,9 +98,9 @@ def _record(profiles: int, start: date) -> None:
 
 def _pay(day: date, at: datetime) -> None:
     """The invoices of one day, a week later."""
-    from accounts.access import system_access  # noqa: PLC0415
-    from invoices.models import Invoice  # noqa: PLC0415
-    from invoices.operations.voiding import void  # noqa: PLC0415
+    from accounts.access import system_access
+    from invoices.models import Invoice
+    from invoices.operations.voiding import void
 
     paid_at = at + timedelta(days=7)
     rows = Invoice.objects.filter(issued_on=day, status="open").order_by("pk")
@@ -111,10 +111,10 @@ def _pay(day: date, at: datetime) -> None:
 
 
 def _write(rows: list[tuple[int, int, int, int]], at: datetime) -> None:
-    from invoices.ledger import RECEIVABLE, transfer  # noqa: PLC0415
-    from invoices.models import Invoice, Transfer  # noqa: PLC0415
-    from invoices.money import Money  # noqa: PLC0415
-    from payments import models  # noqa: PLC0415
+    from invoices.ledger import RECEIVABLE, transfer
+    from invoices.models import Invoice, Transfer
+    from invoices.money import Money
+    from payments import models
 
     made: list[Any] = []
     for invoice, profile, total, credited in rows:
@@ -185,7 +185,7 @@ def _write(rows: list[tuple[int, int, int, int]], at: datetime) -> None:
 
 
 def _events(payments: list[Any], at: datetime) -> Iterator[Any]:
-    from payments.models import PaymentEvent  # noqa: PLC0415
+    from payments.models import PaymentEvent
 
     for payment in payments:
         yield PaymentEvent(payment=payment, at=at, source="customer", result="created", new_status="created")
@@ -197,8 +197,8 @@ def _events(payments: list[Any], at: datetime) -> Iterator[Any]:
 
 def prove(is_since: bool = False) -> Done:
     """The whole, or what happened since the last day on which invoices were paid."""
-    from invoices.models import Transfer  # noqa: PLC0415
-    from payments.operations.integrity import check_books  # noqa: PLC0415
+    from invoices.models import Transfer
+    from payments.operations.integrity import check_books
 
     found: list[str] = []
     since = Transfer.objects.latest("booked_on").booked_on if is_since else None

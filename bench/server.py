@@ -29,7 +29,7 @@ class Server:
     """Stopped and deleted when the process ends."""
 
     def __init__(self) -> None:
-        from tests.environment import end_tidily, start_postgresql  # noqa: PLC0415  it sets the environment of a test
+        from tests.environment import end_tidily, start_postgresql
 
         self.directory = Path(tempfile.mkdtemp(prefix="portal-bench-"))
         # Before the server is started: what is registered last is done first, and it must stop before its files go.

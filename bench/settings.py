@@ -19,13 +19,13 @@ os.environ.update(
     }
 )
 
-from billing_portal.settings import *  # noqa: F403
+from billing_portal.settings import *
 
-PAYMENT_GATEWAYS["null"] = {"class": "bench.null_gateway.NullGateway"}  # noqa: F405
+PAYMENT_GATEWAYS["null"] = {"class": "bench.null_gateway.NullGateway"}
 ROOT_URLCONF = "bench.urls"
 MAILERS = {"default": {"BACKEND": "django.core.mail.backends.locmem.EmailBackend"}}
 STORAGES = {
     "default": {"BACKEND": "django.core.files.storage.InMemoryStorage"},
     "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"},
 }
-STATIC_ROOT.mkdir(exist_ok=True)  # noqa: F405  the file server warns when it is missing
+STATIC_ROOT.mkdir(exist_ok=True)  # the file server warns when it is missing

@@ -22,7 +22,7 @@ class PortalAdminSite(AdminSite):
         """Every staff page asks this first."""
         from accounts.access import lacks_second_factor_of_staff  # noqa: PLC0415  needs the apps to be loaded
 
-        return super().has_permission(request) and not lacks_second_factor_of_staff(request.user)  # type: ignore[arg-type]
+        return super().has_permission(request) and not lacks_second_factor_of_staff(request.user)  # type: ignore[arg-type]  # staff are signed in
 
     def login(self, request: HttpRequest, _extra_context: dict[str, Any] | None = None) -> HttpResponse:
         """Sends people who are not signed in to the portal's own page, staff without a second factor to where they set
@@ -35,7 +35,7 @@ class PortalAdminSite(AdminSite):
 
     def _let_in(self, request: HttpRequest) -> HttpResponse:
         """For staff who are signed in."""
-        from allauth.account.utils import get_next_redirect_url  # noqa: PLC0415
+        from allauth.account.utils import get_next_redirect_url  # noqa: PLC0415  needs the apps to be loaded
 
         wanted = get_next_redirect_url(request) or reverse("admin:index")
         if self.has_permission(request):
@@ -56,13 +56,13 @@ class PortalAdminConfig(AdminConfig):
         """Addresses are changed with the user, and secrets are nobody's to read. The page of a person reaches into
         every app."""
         super().ready()
-        from allauth.account.models import EmailAddress  # noqa: PLC0415
-        from allauth.mfa.models import Authenticator  # noqa: PLC0415
-        from django.contrib.admin import site  # noqa: PLC0415
+        from allauth.account.models import EmailAddress  # noqa: PLC0415  needs the apps to be loaded
+        from allauth.mfa.models import Authenticator  # noqa: PLC0415  needs the apps to be loaded
+        from django.contrib.admin import site  # noqa: PLC0415  needs the apps to be loaded
 
-        from accounts.admin.people import SecondFactorAdmin, name_second_factors  # noqa: PLC0415
-        from accounts.models import User  # noqa: PLC0415
-        from billing_portal.personal_data.admin import PersonAdmin  # noqa: PLC0415
+        from accounts.admin.people import SecondFactorAdmin, name_second_factors  # noqa: PLC0415  needs the apps to be loaded
+        from accounts.models import User  # noqa: PLC0415  needs the apps to be loaded
+        from billing_portal.personal_data.admin import PersonAdmin  # noqa: PLC0415  needs the apps to be loaded
 
         site.unregister([EmailAddress, Authenticator, User])
         site.register(Authenticator, SecondFactorAdmin)

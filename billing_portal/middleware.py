@@ -106,7 +106,7 @@ class NoFiles(FileUploadHandler):
     def new_file(self, *_args: Any, **_options: Any) -> None:
         raise TooManyFilesSent("This page takes no file.")
 
-    def receive_data_chunk(self, raw_data: bytes, start: int) -> bytes:  # noqa: ARG002
+    def receive_data_chunk(self, raw_data: bytes, start: int) -> bytes:  # noqa: ARG002  Django passes it
         return raw_data
 
     def file_complete(self, file_size: int) -> None:

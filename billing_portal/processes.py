@@ -38,7 +38,7 @@ class ProcessGroup:
     def start(self, name: str, command: Sequence[str]) -> None:
         """In a group of its own, so that Ctrl-C at the terminal reaches only us, and we stop it in order."""
         environment = {**os.environ, PARENT: str(os.getpid())}
-        self.running[name] = subprocess.Popen(command, env=environment, start_new_session=True)  # noqa: S603
+        self.running[name] = subprocess.Popen(command, env=environment, start_new_session=True)  # noqa: S603  our own commands
 
     def ended(self) -> str | None:
         return next((name for name, process in self.running.items() if process.poll() is not None), None)

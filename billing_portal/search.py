@@ -60,8 +60,8 @@ class Group(NamedTuple):
 def search(request: HttpRequest) -> HttpResponse:
     query = " ".join(request.GET.get("q", "")[:LONGEST_QUERY].replace("\x00", "").split())
     groups = find(access_for_request(request), query) if query else []
-    typing = bool(getattr(request, "htmx", None)) and request.htmx.target == "suggestions"  # type: ignore[attr-defined]
-    template = "components/suggestions.html" if typing else "search.html"
+    is_typing = request.headers.get("HX-Target") == "suggestions"
+    template = "components/suggestions.html" if is_typing else "search.html"
     return render(request, template, {"query": query, "groups": groups})
 
 

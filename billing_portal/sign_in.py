@@ -115,10 +115,10 @@ class InvitedOnly(DefaultAccountAdapter):
         with locked_person(context.request) as person:
             change_password(person=person, encoded=user.password, at=timezone.now())
 
-    def send_password_reset_mail(self, user: User, email: str, context: dict[str, Any]) -> None:  # noqa: ARG002
+    def send_password_reset_mail(self, user: User, email: str, context: dict[str, Any]) -> None:  # noqa: ARG002  allauth passes it
         queue_password_link(user, at=timezone.now(), language=get_language() or "")
 
-    def send_confirmation_mail(self, request: HttpRequest, emailconfirmation: Any, signup: bool) -> None:  # noqa: ARG002
+    def send_confirmation_mail(self, request: HttpRequest, emailconfirmation: Any, signup: bool) -> None:  # noqa: ARG002  allauth passes it
         """At the sign-in of somebody whose mailbox has never answered: our link proves it."""
         user = emailconfirmation.email_address.user
         queue_password_link(user, at=timezone.now(), language=get_language() or "")

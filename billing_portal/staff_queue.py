@@ -2,10 +2,11 @@
 
 from collections.abc import Callable
 from datetime import timedelta
+from functools import partial
 from typing import Any, NamedTuple
 
 from django.conf import settings
-from django.db.models import QuerySet
+from django.db.models import Count, Q, QuerySet
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import gettext, ngettext, ngettext_lazy
@@ -23,9 +24,9 @@ class Waiting(NamedTuple):
 
 
 BILLED = [status.value for status in BillingProfile.Status if status != BillingProfile.Status.CLOSED]
-# Of each kind: the rows that wait, what narrows the list to them, and the words for their number.
 NEWEST_RUN = JobRun.objects.order_by("-started_at", "-pk").values("pk")[:1]
 
+# Of each kind: the rows that wait, what narrows the list to them, and the words for their number.
 KINDS: list[tuple[Callable[[], QuerySet[Any]], str, Any]] = [
     (
         lambda: Payment.objects.filter(needs_staff=True), "needs_staff__exact=1",
@@ -108,12 +109,8 @@ def what_waits(user: User) -> list[Waiting]:
         waiting.append(Waiting(gettext("no payment gateway is configured, so nobody can pay by card")))
     if user.has_perm("accounts.view_seller"):
         waiting += _incomplete_sellers()
-    if user.has_perm("accounts.view_billingprofile") and (codes := _withdrawn_currencies()):
-        text = gettext("billing profiles are billed in a currency that is no longer in use: %(codes)s")
-        url = reverse("admin:accounts_billingprofile_changelist", query={"currency__in": ",".join(codes)})
-        waiting.append(Waiting(text % {"codes": ", ".join(codes)}, url))
     if user.has_perm("accounts.view_billingprofile"):
-        waiting += _not_invoiced()
+        waiting += _billed_profiles()
     for rows_of_kind, where, words in KINDS:
         rows = rows_of_kind()
         options = rows.model._meta
@@ -136,22 +133,23 @@ def _incomplete_sellers() -> list[Waiting]:
     ]
 
 
-def _not_invoiced() -> list[Waiting]:
-    """Billing profiles whose period ended two days ago and has not been closed: each has something that keeps its
-    invoice from being issued. An hour without a worker is told elsewhere."""
-    late = {"next_invoice_on__lt": timezone.localdate() - timedelta(days=1), "status__in": BILLED}
-    count = BillingProfile.objects.filter(**late).count()
-    if not count:
-        return []
-    words = ngettext(
-        "%(count)s billing profile could not be invoiced", "%(count)s billing profiles could not be invoiced", count
-    )
-    query = {"next_invoice_on__lt": late["next_invoice_on__lt"], "status__in": ",".join(BILLED)}
-    return [Waiting(words % {"count": count}, reverse("admin:accounts_billingprofile_changelist", query=query))]
-
-
-def _withdrawn_currencies() -> list[str]:
-    """Of profiles that are billed: what is read for ever, and should not be written any more."""
-    billed = BillingProfile.objects.exclude(status=BillingProfile.Status.CLOSED).order_by("currency")
-    codes = billed.values_list("currency", flat=True).distinct()
-    return [code for code in codes if not is_current_currency(code)]
+def _billed_profiles() -> list[Waiting]:
+    """Billing profiles in a currency that was withdrawn, which should not be written any more; and those whose period
+    ended two days ago and is not closed, because something keeps the invoice from being issued. An hour without a
+    worker is told elsewhere. One query."""
+    late = {"next_invoice_on__lt": timezone.localdate() - timedelta(days=1), "status__in": ",".join(BILLED)}
+    is_late = Q(next_invoice_on__lt=late["next_invoice_on__lt"])
+    by_currency = BillingProfile.objects.filter(status__in=BILLED).order_by("currency").values("currency")
+    late_by_currency = dict(by_currency.annotate(late=Count("pk", filter=is_late)).values_list("currency", "late"))
+    address = partial(reverse, "admin:accounts_billingprofile_changelist")
+    waiting = []
+    if codes := [code for code in late_by_currency if not is_current_currency(code)]:
+        text = gettext("billing profiles are billed in a currency that is no longer in use: %(codes)s")
+        url = address(query={"currency__in": ",".join(codes)})
+        waiting.append(Waiting(text % {"codes": ", ".join(codes)}, url))
+    if count := sum(late_by_currency.values()):
+        words = ngettext(
+            "%(count)s billing profile could not be invoiced", "%(count)s billing profiles could not be invoiced", count
+        )
+        waiting.append(Waiting(words % {"count": count}, address(query=late)))
+    return waiting

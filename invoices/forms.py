@@ -61,7 +61,7 @@ class FilterForm(forms.Form):
 
     def __init__(self, data: Mapping[str, Any], sections: list[InvoiceSection]) -> None:
         super().__init__(data)
-        self.fields["section"].choices = [(section.pk, section.name) for section in sections]  # type: ignore[attr-defined]
+        self.fields["section"].choices = [(section.pk, section.name) for section in sections]  # type: ignore[attr-defined]  # a field of choices
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,7 +3,6 @@
 import re
 from collections.abc import Iterable, Sequence
 from datetime import date
-from itertools import chain
 
 from django.db.models import Q
 from stdnum.iso7064 import mod_97_10
@@ -16,11 +15,11 @@ def take_numbers(prefix: str, count: int = 1) -> list[str]:
     """The next ``count`` numbers of a series, such as ``INV-000148``, in capitals. Must run inside a transaction: the
     series' row stays locked until it ends, so a rolled-back issue leaves no gap."""
     prefix = prefix.upper()
-    NumberSeries.objects.get_or_create(prefix=prefix)
-    series = NumberSeries.objects.select_for_update().get(prefix=prefix)
+    series, _created = NumberSeries.objects.select_for_update().get_or_create(prefix=prefix)
     first = series.next_number
-    series.next_number = first + count
-    series.save(update_fields=["next_number"])
+    if count:
+        series.next_number = first + count
+        series.save(update_fields=["next_number"])
     return [f"{prefix}{number:06d}" for number in range(first, first + count)]
 
 
@@ -48,11 +47,16 @@ def creditor_reference(number: str) -> str:
     return f"RF{mod_97_10.calc_check_digits(f'{body}RF')}{body}"
 
 
-def is_ours(number: str) -> bool:
-    """Whether a number of somebody else's could be one of our series, now or later."""
-    own = Seller.objects.values_list("invoice_prefix", "credit_note_prefix")
-    prefixes = {*chain.from_iterable(own), *_prefixes()}
-    return _letters_and_digits(number).startswith(tuple(map(_letters_and_digits, prefixes)))
+def own_series() -> tuple[str, ...]:
+    """The letters and digits with which numbers of ours begin, those of earlier prefixes too. One query."""
+    sellers, series = Seller.objects.order_by(), NumberSeries.objects.values_list("prefix", flat=True)
+    in_use = (sellers.values_list(name, flat=True) for name in ("invoice_prefix", "credit_note_prefix"))
+    return tuple(map(_letters_and_digits, series.union(*in_use)))
+
+
+def is_ours(number: str, series: tuple[str, ...]) -> bool:
+    """Whether a number of somebody else's could be one of our ``series``, now or later."""
+    return _letters_and_digits(number).startswith(series)
 
 
 def differ(prefix: str, other: str) -> bool:
@@ -77,10 +81,6 @@ def taken_numbers(numbers: Sequence[str]) -> set[str]:
     return {by_reference[reference] for reference in invoices.values_list("payment_reference", flat=True)}
 
 
-def _prefixes() -> list[str]:
-    return list(NumberSeries.objects.values_list("prefix", flat=True))
-
-
 def named(written: str) -> Q:
     """The invoice with this number or creditor reference, however it is written. A reference is taken back to the
     numbers that it can stand for, because those have an index."""
@@ -88,7 +88,7 @@ def named(written: str) -> Q:
     reference = _letters_and_digits(number)
     numbers = []
     if reference.startswith("RF"):
-        for prefix in _prefixes():
+        for prefix in NumberSeries.objects.values_list("prefix", flat=True):
             start = _letters_and_digits(prefix)
             if reference[4:].startswith(start):
                 numbers.append(prefix + reference[4 + len(start) :])

@@ -106,7 +106,7 @@ class ProfilePayability:
         self._language = get_language() or "en"
         self._paid_words = _("Paid %(day)s · %(with)s")
 
-    def reason_not_payable(self, invoice: Invoice, *, in_progress_matters: bool = True) -> NotPayable | None:  # noqa: PLR0911
+    def reason_not_payable(self, invoice: Invoice, *, in_progress_matters: bool = True) -> NotPayable | None:  # noqa: PLR0911  one for each reason
         """As the function of this name."""
         if invoice.status == InvoiceStatus.PAID:
             return NotPayable(NotPayableReason.PAID, self._paid_text(invoice))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import date
+from string import digits
 from typing import TYPE_CHECKING, Any, Self
 
 from django.db.models import Exists, F, OuterRef, Q, QuerySet, Sum
@@ -62,15 +63,17 @@ class InvoiceQuerySet(QuerySet["Invoice"]):
 
     def numbered(self, typed: str) -> Self:
         """Numbers that begin so, however it is typed, and the one that a figure is short for: ``25``, ``000025`` and
-        ``inv-25`` find INV-000025. Numbers are stored in capitals and stand together in the index."""
+        ``inv-25`` find INV-000025. Numbers are stored in capitals and stand together in the index. One query for a
+        figure alone: the prefixes of all sellers."""
         start = typed.strip().upper()
         found = Q(number__gte=start, number__lt=start + LAST_LETTER)
-        for prefix in Seller.objects.values_list("invoice_prefix", flat=True) if start[-1:].isdigit() else ():
-            figure = start.removeprefix(prefix)
-            if figure.isascii() and figure.isdigit():
-                number = f"{prefix}{figure.lstrip('0').zfill(NUMBER_DIGITS)}"
-                if not number.startswith(start):  # or the index of numbers would not be read in its order
-                    found |= Q(number=number)
+        head = start.rstrip(digits)
+        figure = start.removeprefix(head)
+        prefixes = [head] if head else Seller.objects.values_list("invoice_prefix", flat=True)
+        for prefix in prefixes if figure else ():
+            number = f"{prefix}{figure.removeprefix(prefix).lstrip('0').zfill(NUMBER_DIGITS)}"
+            if not number.startswith(start):  # or the index of numbers would not be read in its order
+                found |= Q(number=number)
         return self.filter(found)
 
     def of_amount(self, typed: str) -> Self:

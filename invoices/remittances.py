@@ -23,7 +23,7 @@ MAX_CODED_MINOR = 99_999_999_999  # EPC069-12: 999999999.99
 
 
 class Remittance(NamedTuple):
-    """One account of ours as an invoice prints it. ``since`` is empty for one that held from the start."""
+    """One account of ours as an invoice prints it. ``since`` is empty for one that was valid from the start."""
 
     holder: str
     iban: str

@@ -57,7 +57,7 @@ def card_field_policy(get_response: GetResponse) -> GetResponse:
         response = get_response(request)
         browser = _browser_for(request)
         if browser is not None and not hasattr(response, "_csp_config"):
-            response._csp_config = policy_for(browser)  # type: ignore[attr-defined]  # noqa: SLF001
+            response._csp_config = policy_for(browser)  # type: ignore[attr-defined]  # noqa: SLF001  as Django's decorators do
         return response
 
     return middleware

@@ -27,10 +27,10 @@ os.environ.update(
     }
 )
 
-from billing_portal.settings import *  # noqa: F403
+from billing_portal.settings import *
 
 # Every gateway there is, so that none stays outside the contract suite.
-PAYMENT_GATEWAYS = GATEWAYS_KNOWN  # noqa: F405
+PAYMENT_GATEWAYS = GATEWAYS_KNOWN
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
 CACHES = {"default": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"}}
 MAILERS = {"default": {"BACKEND": "django.core.mail.backends.locmem.EmailBackend"}}
@@ -40,7 +40,7 @@ STORAGES = {
 }
 if environment.TEST_DATABASE == "sqlite":
     # A file, as in real use: one in memory has no write-ahead log and no second connection.
-    DATABASES["default"]["TEST"] = {"NAME": VAR_DIR / "tests.sqlite3"}  # noqa: F405
+    DATABASES["default"]["TEST"] = {"NAME": VAR_DIR / "tests.sqlite3"}
 # The suite migrates the portal's own database; here the tables are enough.
-DATABASES["sandbox"]["TEST"] = {"NAME": VAR_DIR / "tests-sandbox.sqlite3", "MIGRATE": False}  # noqa: F405
-STATIC_ROOT.mkdir(exist_ok=True)  # noqa: F405  the file server warns when it is missing
+DATABASES["sandbox"]["TEST"] = {"NAME": VAR_DIR / "tests-sandbox.sqlite3", "MIGRATE": False}
+STATIC_ROOT.mkdir(exist_ok=True)  # the file server warns when it is missing

@@ -30,8 +30,7 @@ from billing_portal.core.letters import validate_seen
 
 Status = BillingProfile.Status
 
-
-# What other apps find lacking in a profile that was saved, as texts for staff: a function of the profile each.
+# Checks of other apps: each takes a saved profile and returns what it lacks, as texts for staff.
 PROFILE_CHECKS: list[Callable[[BillingProfile], list[str]]] = []
 
 
@@ -92,7 +91,7 @@ class BillingAccountAdmin(NoDeleteAdmin):
         return ("code", "created_at")
 
     def get_changeform_initial_data(self, request: HttpRequest) -> dict[str, Any]:
-        """The seller, where there is but one."""
+        """The seller, if there is only one."""
         sellers = list(Seller.objects.order_by("pk").values_list("pk", flat=True)[:2])
         only = {"seller": str(sellers[0])} if len(sellers) == 1 else {}
         return {**only, **super().get_changeform_initial_data(request)}
@@ -101,6 +100,11 @@ class BillingAccountAdmin(NoDeleteAdmin):
         demanded = obj.requires_second_factor
         if change:
             obj.requires_second_factor = bool(form.initial["requires_second_factor"])
+        if change and "seller" in form.changed_data:
+            # Whoever writes an amount of a profile holds a lock that this one waits for (`keep_currencies`).
+            profiles = list(obj.profiles.order_by("pk").select_for_update())
+            if any(profile.has_amounts() for profile in profiles):
+                raise CannotChangeProfile(_("The seller cannot be changed: there are amounts or cards by now."))
         super().save_model(request, obj, form, change)
         if change and "requires_second_factor" in form.changed_data:
             access = access_of_staff(request)

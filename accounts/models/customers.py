@@ -62,7 +62,7 @@ class BillingAccount(PostalAddress):
     )
     seller = models.ForeignKey(
         Seller, models.PROTECT, related_name="accounts", verbose_name=_("seller"),
-        help_text=_("Who sends its invoices. It stays once there are amounts or cards."),
+        help_text=_("The company that sends its invoices. It cannot be changed once there are amounts or cards."),
     )  # fmt: skip
     requires_second_factor = models.BooleanField(
         _("require a second factor"),
@@ -206,7 +206,7 @@ class BillingProfile(PostalAddress):
     )  # fmt: skip
     endpoint_scheme = models.CharField(
         _("scheme of the endpoint"), max_length=4, blank=True, db_default="", choices=scheme_choices,
-        help_text=_("What kind of number receives electronic invoices."),
+        help_text=_("The kind of number at which electronic invoices are received."),
     )  # fmt: skip
     endpoint_id = models.CharField(_("endpoint"), max_length=80, blank=True, db_default="")
     time_zone = models.CharField(

@@ -19,7 +19,7 @@ from billing_portal.core.iso_codes import validate_currency
 from billing_portal.core.letters import PrintedField, PrintedTextField
 from billing_portal.core.spelling import compact
 
-# In which documents are written; pages are in the languages of the portal.
+# The languages of documents. Pages are in those of the portal.
 DOCUMENT_LANGUAGES = (("en", "English"), ("nl", "Nederlands"), ("de", "Deutsch"), ("fr", "Français"))
 NUMBERS = {"vat_number": NumberKind.VAT, "company_number": NumberKind.COMPANY, "tax_number": NumberKind.NATIONAL}
 NOTES = tuple(f"notes_{language}" for language, _name in DOCUMENT_LANGUAGES)
@@ -41,7 +41,7 @@ def validate_endpoint(scheme: str, identifier: str) -> str:
             else {"endpoint_scheme": _("Choose the scheme of this number.")}
         )
     if identifier and not ENDPOINT.fullmatch(identifier):
-        raise ValidationError({"endpoint_id": _("Only letters, digits and . _ : + - can be sent to.")})
+        raise ValidationError({"endpoint_id": _("Use letters, digits and . _ : + - only.")})
     return identifier
 
 
@@ -70,7 +70,7 @@ class Seller(PostalAddress):
         help_text=_("A short name of your own, such as NL. It is not printed."),
     )
     company = PrintedField(
-        _("company"), max_length=120, help_text=_("With its legal form, as it stands in the register.")
+        _("company"), max_length=120, help_text=_("With its legal form, as in the company register.")
     )
     attention = PrintedField(
         _("contact"), max_length=120, blank=True, help_text=_("A department or person for questions.")
@@ -87,18 +87,18 @@ class Seller(PostalAddress):
         _("company number"), max_length=40, blank=True, help_text=_("In the company register, such as KvK or SIRET.")
     )
     tax_number = PrintedField(
-        _("tax number"), max_length=40, blank=True, help_text=_("Of the tax office, where it is another one.")
+        _("tax number"), max_length=40, blank=True, help_text=_("The number at the tax office, if that is another one.")
     )
     tax_currency = models.CharField(
         _("tax currency"),
         max_length=3,
         default="EUR",
         validators=[validate_currency],
-        help_text=_("In which it pays tax. An invoice in another currency shows its tax in this one too."),
+        help_text=_("The currency in which it pays tax. Invoices in another currency show their tax in this one too."),
     )
     endpoint_scheme = models.CharField(
         _("scheme of the endpoint"), max_length=4, blank=True, choices=scheme_choices,
-        help_text=_("Of the number under which it takes part in Peppol and other networks of electronic invoices."),
+        help_text=_("The kind of number by which Peppol and other networks of electronic invoices know it."),
     )  # fmt: skip
     endpoint_id = models.CharField(_("endpoint"), max_length=80, blank=True)
 

@@ -38,10 +38,11 @@ def account(request: HttpRequest, access: Access, account: BillingAccount) -> Ht
 
 
 @require_safe
-@account_view(Permission.ROLES_VIEW)
+@account_view(Permission.ROLES_VIEW, related="seller")
 def account_access(request: HttpRequest, access: Access, account: BillingAccount) -> HttpResponse:
     context = {
         "account": account,
+        "seller": account.seller,
         "members": members_of(account, access),
         "roles": role_table(Scope.ACCOUNT),
         "is_demanded": account.requires_second_factor,
@@ -89,11 +90,12 @@ def properties(request: HttpRequest, access: Access) -> HttpResponse:
 
 
 @require_safe
-@profile_view(Permission.ROLES_VIEW)
+@profile_view(Permission.ROLES_VIEW, related="account__seller")
 def profile_access(request: HttpRequest, access: Access) -> HttpResponse:
     profile = profile_of(access)
     context = {
         "profile": profile,
+        "seller": profile.account.seller,
         "members": members_of(profile, access),
         "roles": role_table(Scope.PROFILE),
         "is_demanded": profile.account.requires_second_factor,

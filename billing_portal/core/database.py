@@ -33,16 +33,16 @@ def why_unreachable() -> str:
     return ""
 
 
-_asked: tuple[float, str] | None = None  # when `why_read_only` was answered last, and what
+_last_answer: tuple[float, str] | None = None  # when `why_read_only` was answered last, and what
 
 
 def why_read_only() -> str:
     """What the database says when it takes no changes, such as a standby after a failover; empty when it does. An
     answer counts for some seconds. Changes nothing, and waits for nobody: who is held up by a lock may write."""
-    global _asked  # noqa: PLW0603  one answer for the process
-    if _asked is None or monotonic() - _asked[0] >= WRITABLE_SECONDS:
-        _asked = monotonic(), _try_to_write()
-    return _asked[1]
+    global _last_answer  # noqa: PLW0603  one answer for the process
+    if _last_answer is None or monotonic() - _last_answer[0] >= WRITABLE_SECONDS:
+        _last_answer = monotonic(), _try_to_write()
+    return _last_answer[1]
 
 
 def _try_to_write() -> str:

@@ -79,7 +79,7 @@ def run_due_jobs(jobs: Sequence[Job], *, at: datetime, origin: str, stopping: th
 
 
 def _keep_one_idle(run: JobRun) -> None:
-    """Writes a pass that found nothing over the one before of its kind, whose page somebody may have open."""
+    """Overwrites the last pass that found nothing with this one, because somebody may have its page open."""
     earlier = JobRun.objects.filter(done={}, failed={}, finished_at__isnull=False, pk__lt=run.pk)
     first = earlier.order_by("pk").values_list("pk", flat=True).first()
     if first is None:

@@ -1,8 +1,8 @@
-"""Which letters a text may hold that documents print: those that our fonts can draw, and none that nobody sees.
+"""Which characters a text may hold: those that our fonts can draw, and no invisible ones.
 
-A letter without a glyph becomes a box in a document that is kept for ever. A letter that is not seen makes two
-different names look alike, or turns the digits of a number around (U+202E). Both are refused where a text comes in:
-`PrintedField` and `SeenField` do so in forms and staff pages, the imports by `fault`.
+A character without a glyph becomes a box in a document that is kept for ever. An invisible one makes two different
+names look alike, or reverses the digits of a number (U+202E). Both are refused where a text comes in: by `PrintedField`
+and `SeenField` in forms and staff pages, by `hidden` and `unprintable` in imports.
 """
 
 from collections.abc import Iterator
@@ -26,8 +26,8 @@ SHOWN = 5
 DRAWN = frozenset(map(chr, [*range(0x600, 0x606), 0x6DD, 0x70F, 0x890, 0x891, 0x8E2]))
 # They join or part the letters of Arabic, Persian and Indian scripts, and the parts of an emoji.
 JOINERS = frozenset("\u200c\u200d")
-# Letters and marks by their category, blank all the same: Hangul fillers, the empty Braille cell, and others.
 NO_CHARACTER = frozenset("\ufeff\ufffe")  # PDF/A forbids them
+# Letters and marks by their category, blank all the same: Hangul fillers, the empty Braille cell, and others.
 BLANK = frozenset("\u034f\u115f\u1160\u17b4\u17b5\u180b\u180c\u180d\u180e\u180f\u2800\u3164\uffa0")
 LINE_ENDS = frozenset("\r\n")
 

@@ -62,7 +62,7 @@ class Rendered:
 def render(template: str, context: dict[str, Any], language: str) -> Rendered:
     """Renders ``templates/emails/<template>.html``, which also sees ``seller`` and ``language``; subject and plain text
     are read from the HTML. No value can add a header, a link or a line: it was escaped before the HTML is read."""
-    page = engines["django"].engine.get_template(f"emails/{template}.html")  # type: ignore[attr-defined]
+    page = engines["django"].engine.get_template(f"emails/{template}.html")  # type: ignore[attr-defined]  # only Django's own has it
     with translation.override(language):
         html = str(page.render(Context({**context, "seller": sender_of(context), "language": language})))
     html = SECOND_STOP.sub("", html)

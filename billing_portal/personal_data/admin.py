@@ -51,7 +51,7 @@ class ErasureForm(ReasonForm):
         super().__init__(*args, **kwargs)
         if contacts:
             keys = [contact.pk for contact in contacts]
-            self.fields["contacts"].queryset = (  # type: ignore[attr-defined]
+            self.fields["contacts"].queryset = (  # type: ignore[attr-defined]  # a field of rows
                 BillingContact.objects.filter(pk__in=keys).select_related("profile__account").order_by("pk")
             )
         else:

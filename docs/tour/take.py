@@ -33,7 +33,7 @@ def portal() -> Iterator[str]:
     with tempfile.TemporaryDirectory() as var:
         environment = os.environ | {"PORT": str(port), "PORTAL_VAR_DIR": var, "PUBLIC_URL": f"http://localhost:{port}"}
         command = [sys.executable, "-m", "billing_portal.local"]
-        process = subprocess.Popen(command, env=environment, cwd=HERE.parent.parent, stdout=subprocess.DEVNULL)  # noqa: S603
+        process = subprocess.Popen(command, env=environment, cwd=HERE.parent.parent, stdout=subprocess.DEVNULL)  # noqa: S603  our own command
         try:
             wait_for(f"http://localhost:{port}/healthz")
             yield f"http://localhost:{port}"
@@ -45,7 +45,7 @@ def portal() -> Iterator[str]:
 def wait_for(address: str) -> None:
     for _try in range(480):
         try:
-            with urllib.request.urlopen(address, timeout=2):  # noqa: S310
+            with urllib.request.urlopen(address, timeout=2):  # noqa: S310  our own address
                 return
         except OSError:
             time.sleep(0.5)

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Sequence
 from functools import partial
 from time import monotonic
-from typing import Any
+from typing import Any, cast
 
 from django import forms
 from django.contrib import admin, messages
@@ -41,6 +41,7 @@ from invoices.operations.credits import CannotCredit, apply_credits
 from invoices.operations.issuing import CannotIssue, issue_many, recompute_draft
 from invoices.operations.voiding import CannotVoid, rebill, void
 from invoices.operations.write_offs import CannotWriteOff, write_off_rest
+from invoices.querysets import InvoiceQuerySet
 from invoices.remittances import without_account
 from invoices.states import InvoiceStatus, Label, WrongState
 
@@ -345,8 +346,9 @@ class InvoiceAdmin(StaffActionAdmin):
     ) -> tuple[QuerySet[Invoice], bool]:
         """First by number or payment reference, which have an index, then by an amount that was billed or is due."""
         if search_term.strip():
-            numbered = queryset.numbered(search_term.strip())  # type: ignore[attr-defined]
-            for found in (numbered, queryset.filter(named(search_term)), queryset.of_amount(search_term)):  # type: ignore[attr-defined]
+            rows = cast("InvoiceQuerySet", queryset)
+            numbered = rows.numbered(search_term.strip())
+            for found in (numbered, rows.filter(named(search_term)), rows.of_amount(search_term)):
                 if found.exists():
                     return found, False
         return super().get_search_results(request, queryset, search_term)

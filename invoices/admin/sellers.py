@@ -70,13 +70,14 @@ class SellerForm(forms.ModelForm):
         imported invoices begin: those must not be given again."""
         prefix = str(self.cleaned_data[name]).strip().upper()
         if not re.search("[A-Z0-9]", prefix):
-            raise forms.ValidationError(_("A prefix has at least one letter from A to Z or digit."))
+            raise forms.ValidationError(_("A prefix needs at least one letter from A to Z, or a digit."))
         if not all(differ(prefix, other) for other in _series_of_others(self.instance)):
             raise forms.ValidationError(_("Another series has this prefix."))
         if not all(differ(prefix, own) for own in _own_series(self.instance) if own != prefix):
             raise forms.ValidationError(_("An earlier series of this seller would give the same payment references."))
         if has_imported(prefix):
-            raise forms.ValidationError(_("Numbers of imported invoices begin so. Choose another prefix."))
+            text = _("Imported invoices have numbers that begin with this prefix. Choose another.")
+            raise forms.ValidationError(text)
         return prefix
 
 

@@ -10,7 +10,7 @@ import re
 from collections.abc import Collection
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import BinaryIO
+from typing import Any, BinaryIO, cast
 
 BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 OTHER_MARKS = (b"\xff\xfe", b"\xfe\xff")
@@ -124,13 +124,13 @@ class Evidence[Value]:
 
     def decide(self, given: Value | None, default: Value | None) -> Value | None:
         """``given`` by whoever imports, else what the file shows, else ``default``. Raises UnusableFile if unclear."""
-        shown = [value for value in self.first if value != "?"]
+        shown: list[Any] = [value for value in self.first if value != "?"]
         if given is not None:
             return given
         if len(shown) > 1:
             raise UnusableFile(f"{self.what} are written in two ways: {' and '.join(self.first[v] for v in shown)}.")
         if shown:
-            return shown[0]  # type: ignore[return-value]
+            return cast("Value", shown[0])
         if "?" in self.first and default is None:
             raise UnusableFile(f"{self.what} can be read in two ways: {self.first['?']}. Say which with {self.option}.")
         return default

@@ -76,7 +76,7 @@ from invoices.importing.pipeline import (
 )
 from invoices.models import Invoice, InvoiceLine
 from invoices.money import Money, UnknownCurrency, exponent
-from invoices.numbering import creditor_reference, is_ours, last_issued_on, take_numbers, taken_numbers
+from invoices.numbering import creditor_reference, is_ours, last_issued_on, own_series, take_numbers, taken_numbers
 from invoices.operations.dunning import owing_enough
 from invoices.operations.issuing import (
     CannotIssue,
@@ -194,6 +194,7 @@ class InvoiceImport(FileImport[list[SourceInvoice], NewInvoice]):
 
     def begin_pass(self) -> None:
         self.profiles: dict[str, BillingProfile] = {}
+        self.own_series = own_series()
 
     def lock(self) -> None:
         """One import at a time, or two of one file collide half-way."""
@@ -277,7 +278,7 @@ class InvoiceImport(FileImport[list[SourceInvoice], NewInvoice]):
                     imported.add_dated_back(invoice)
                 self.last_on[prefix] = max(self.last_on[prefix], invoice.issued_on)
 
-    def finish(self, imported: Imported, name: str) -> None:  # noqa: ARG002
+    def finish(self, imported: Imported, name: str) -> None:  # noqa: ARG002  other imports use the name
         imported.late_profiles = owing_enough(imported.late_profiles, at=self.at)
 
     def _load_profiles(self, codes: set[str]) -> None:
@@ -311,7 +312,7 @@ class InvoiceImport(FileImport[list[SourceInvoice], NewInvoice]):
         if self.drafts and (named := [name for name in NOT_OF_A_DRAFT if head[name]]):
             raise BadRow(f"a draft has no {', '.join(named)}; leave that empty or import without --drafts.")
         check_currency(head, profile)
-        if head["number"] and is_ours(head["number"]):
+        if head["number"] and is_ours(head["number"], self.own_series):
             raise BadRow(f"number {head['number']} could be one of our own series. Leave number empty, or change it.")
         if not self.drafts and issued_on > seller_day(self.at):
             raise BadRow(f"issue_date {issued_on} is in the future.")

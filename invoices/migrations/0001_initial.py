@@ -409,7 +409,7 @@ class Migration(migrations.Migration):
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
                 ('currency', models.CharField(max_length=3, verbose_name='currency')),
-                ('valid_from_on', models.DateField(blank=True, help_text='Empty for an account that held from the start.', null=True, verbose_name='valid from')),
+                ('valid_from_on', models.DateField(blank=True, help_text='Leave it empty for an account that was valid from the start.', null=True, verbose_name='valid from')),
                 ('account_holder', models.CharField(max_length=70, verbose_name='account holder')),
                 ('iban', models.CharField(max_length=34, verbose_name='IBAN or account number')),
                 ('bic', models.CharField(blank=True, max_length=11, verbose_name='BIC')),

@@ -362,7 +362,10 @@ class RemittanceAccount(models.Model):
     )
     currency = models.CharField(_("currency"), max_length=3)
     valid_from_on = models.DateField(
-        _("valid from"), null=True, blank=True, help_text=_("Empty for an account that held from the start.")
+        _("valid from"),
+        null=True,
+        blank=True,
+        help_text=_("Leave it empty for an account that was valid from the start."),
     )
     account_holder = PrintedField(_("account holder"), max_length=70)
     iban = models.CharField(_("IBAN or account number"), max_length=34)

@@ -84,7 +84,7 @@ CASE WHEN first_on = last_on THEN first_on END, {{product}}
 FROM line
 """  # noqa: S608  written out above
 ADDED_UP = f"SELECT invoice_id, {', '.join(SAME)}, quantity, {{product}} FROM line"  # noqa: S608  written out above
-STORED = f"SELECT invoice_id, {LINE}, quantity, amount_minor FROM invoices_invoiceline WHERE invoice_id IN ({{marks}})"  # noqa: S608
+STORED = f"SELECT invoice_id, {LINE}, quantity, amount_minor FROM invoices_invoiceline WHERE invoice_id IN ({{marks}})"  # noqa: S608  written out above
 DIFFERING_LINES = f"""{LINES_OF_CHARGES}
 SELECT invoice_id FROM ({ADDED_UP} EXCEPT {STORED}) AS missing
 UNION SELECT invoice_id FROM ({STORED} EXCEPT {ADDED_UP}) AS unknown

@@ -1,4 +1,4 @@
-"""What a draft would look like if it were issued now: the very same steps, taken back again, and a mark across."""
+"""What a draft would look like if it were issued now: the same steps, rolled back, and a watermark."""
 
 from datetime import datetime
 

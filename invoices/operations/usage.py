@@ -28,7 +28,7 @@ def billed_before(invoice: Invoice) -> Invoice:
 
 
 def charges_of(invoice: Invoice) -> QuerySet[Charge]:
-    """None for an invoice that was not made from charges."""
+    """Empty for an invoice that was not made from charges."""
     return billed_before(invoice).billed_charges.select_related("section")
 
 

@@ -43,8 +43,7 @@ def invoice_list(request: HttpRequest, access: Access) -> HttpResponse:
     sections = list(InvoiceSection.objects.visible_to(access).order_by("name"))
     filters = Filters.read(request.GET, sections)
     context = _grid(rows, filters, request.GET.get("page", ""))
-    htmx = request.htmx  # type: ignore[attr-defined]
-    if htmx.target == "invoice-grid" and not htmx.history_restore_request:
+    if request.headers.get("HX-Target") == "invoice-grid" and "HX-History-Restore-Request" not in request.headers:
         response = render(request, "invoices/_grid.html", {**context, "alone": True})
         response["HX-Replace-Url"] = context["here"]
         return response

@@ -67,7 +67,7 @@ def choose(request: HttpRequest, access: Access) -> HttpResponse:
             for name, texts in refusal.faults.items():
                 form.add_error(name or None, texts)
         else:
-            messages.success(request, _now("Your choice was saved. It holds from the next invoice on."))
+            messages.success(request, _now("Your choice was saved. It applies from the next invoice."))
             return redirect("accounts:properties", profile=profile.code)
     return _page(request, access, form, status=422)
 

@@ -41,7 +41,7 @@ class PayoutForm(forms.ModelForm):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         if "gateway" in self.fields:
-            self.fields["gateway"].choices = [(gateway.slug, gateway.label) for gateway in gateways()]  # type: ignore[attr-defined]
+            self.fields["gateway"].choices = [(gateway.slug, gateway.label) for gateway in gateways()]  # type: ignore[attr-defined]  # a field of choices
 
     def clean_currency(self) -> str:
         currency = str(self.cleaned_data["currency"]).strip().upper()

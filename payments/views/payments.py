@@ -54,7 +54,7 @@ def payment_url(payment: Payment, name: str = "detail") -> str:
 
 def asks_gateway(request: HttpRequest) -> None:
     """From here on money may move: a page that fails must not say that nothing was charged."""
-    request.asks_gateway = True  # type: ignore[attr-defined]
+    request.asks_gateway = True  # type: ignore[attr-defined]  # read by the error page
 
 
 def bank_return_url(request: HttpRequest, payment: Payment) -> str:
@@ -125,7 +125,7 @@ def for_invoice(request: HttpRequest, access: Access, number: str) -> HttpRespon
     attempts = Payment.objects.visible_to(access).filter(allocations__invoice=invoice).prefetch_related("refunds")
     attempts = attempts.order_by("-started_at", "-id")
     context = {"profile": access.profile, "invoice": invoice, "attempts": attempts}
-    is_fragment = is_htmx(request) and request.htmx.target != "blade"  # type: ignore[attr-defined]
+    is_fragment = is_htmx(request) and request.headers.get("HX-Target") != "blade"
     return render(request, "payments/_attempts.html" if is_fragment else "payments/for_invoice.html", context)
 
 

@@ -1,10 +1,9 @@
 """Two at once, with one address: what one of them has decided is what the other finds."""
 
 import threading
-import time
 
 import pytest
-from django.db import connection, connections, transaction
+from django.db import connections, transaction
 
 from accounts.access import NotAllowed, access_of, staff_access
 from accounts.models import AuditEntry, EmailChange, RoleAssignment, User
@@ -28,6 +27,7 @@ from accounts.roles import Role
 from billing_portal.personal_data.erasure import erase_person
 from tests.factories import NOW, BillingProfileFactory, UserFactory, who_signs_in
 from tests.payments.acts import at_once
+from tests.waiting import PATIENCE, until_blocked, until_waiting
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.two_connections]
 PASSWORD = "seven purple bicycles"
@@ -62,36 +62,9 @@ def meanwhile(first, second):
     with transaction.atomic():
         first()
         thread.start()
-        wait_until_blocked(thread)
-    thread.join(30)
+        until_blocked(thread)
+    thread.join(PATIENCE)
     return results[0]
-
-
-def wait_until_blocked(thread):
-    """Until the other connection waits for a lock of ours, or has ended without one."""
-    blocked = "SELECT count(*) FROM pg_locks WHERE NOT granted AND pg_backend_pid() = ANY (pg_blocking_pids(pid))"
-    deadline = time.monotonic() + 30
-    with connection.cursor() as cursor:
-        while thread.is_alive():
-            cursor.execute(blocked)
-            if cursor.fetchone()[0]:
-                return
-            assert time.monotonic() < deadline, "the other one neither waits nor ends"
-            time.sleep(0.01)
-
-
-def wait_until_waiting(how_many):
-    """Until so many connections wait for locks, whoever holds them."""
-    waiting = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
-    deadline = time.monotonic() + 60
-    with connection.cursor() as cursor:
-        while True:
-            cursor.execute("SELECT pg_stat_clear_snapshot()")
-            cursor.execute(waiting)
-            if cursor.fetchone()[0] >= how_many():
-                return
-            assert time.monotonic() < deadline, "the others neither wait nor end"
-            time.sleep(0.01)
 
 
 def test_a_change_that_is_being_withdrawn_is_not_made(person):
@@ -185,7 +158,7 @@ def test_no_more_addresses_are_tried_out_at_the_same_moment_than_one_after_the_o
     def slowly(*entry, **detail):
         """Opens the gap between refusing and writing it down until the others have come as far as they can."""
         begun.append(1)
-        wait_until_waiting(lambda: tries - len(begun))
+        until_waiting(lambda: tries - len(begun))
         real(*entry, **detail)
 
     monkeypatch.setattr(addresses, "_record", slowly)

@@ -2,7 +2,6 @@
 
 import re
 import threading
-from time import sleep
 
 import pytest
 from django.contrib.auth.models import Permission as DjangoPermission
@@ -28,6 +27,7 @@ from billing_portal.core.models import OutgoingMail
 from invoices.models import Charge, Credit, ExchangeRate, Invoice, InvoiceLine, RemittanceAccount, TaxRate
 from payments.models import MethodSetup, Payment
 from tests.factories import NOW, PaymentMethodFactory, UserFactory, draft, issued, member
+from tests.waiting import PATIENCE, until_blocked
 
 ADDRESS = {"company": "Example Trading B.V.", "country": "NL"}
 
@@ -378,9 +378,9 @@ def test_a_role_can_be_granted_while_staff_deactivate_the_same_person(admin, pro
     with transaction.atomic():
         BillingProfile.objects.filter(pk=profile.pk).locked().get()
         waiting.start()
-        sleep(1.5)
+        until_blocked(waiting)
         grant_role(access=system_access(), user=owner, role=Role.PROFILE_READER, place=profile, at=NOW)
-    waiting.join(30)
+    waiting.join(PATIENCE)
     owner.refresh_from_db()
     assert (answers, owner.is_active) == ([302], False)
     assert RoleAssignment.objects.filter(user=owner, role=Role.PROFILE_READER).exists()

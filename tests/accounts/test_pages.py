@@ -6,7 +6,7 @@ from django.urls import reverse
 
 from accounts.models import BillingProfile, InvoiceSection, RoleAssignment
 from accounts.roles import GRANTS, Permission, Scope
-from tests.factories import NOW, BillingAccountFactory, BillingProfileFactory, member
+from tests.factories import NOW, BillingAccountFactory, BillingProfileFactory, SellerFactory, member
 
 
 @pytest.fixture
@@ -109,13 +109,23 @@ def test_access_control_of_the_account_shows_only_its_own_roles(page, profile):
     assert "owner@example.com" not in text
 
 
+def test_access_control_says_to_write_to_the_seller_of_the_customer(page, profile):
+    other = SellerFactory(code="DE", email="rechnung@example.com", invoice_prefix="DE-", credit_note_prefix="DEC-")
+    theirs = BillingProfileFactory(account=BillingAccountFactory(seller=other))
+    for name, place in (("accounts:access", theirs), ("accounts:account_access", theirs.account)):
+        owner = member(place, "profile_owner" if place is theirs else "account_owner")
+        text = page(owner, reverse(name, args=[place.code]))
+        assert "mailto:rechnung@example.com" in text
+        assert "mailto:billing@example.com" not in text
+
+
 def test_access_control_costs_the_same_for_many_members(client, profile, django_assert_num_queries):
     owner = member(profile, "profile_owner", last_scope=f"profile:{profile.code}")
     client.force_login(owner)
     url = reverse("accounts:access", args=[profile.code])
     for _index in range(6):
         member(profile, "profile_reader")
-    with django_assert_num_queries(6):  # session, user, roles, profile, members, seller
+    with django_assert_num_queries(5):  # session, user, roles, profile, members
         client.get(url)
 
 

@@ -11,6 +11,7 @@ from accounts.operations.people import CannotDeactivate, change_activity
 from accounts.operations.roles import CannotChangeRoles, grant_role, remove_role
 from accounts.roles import Role
 from tests.factories import NOW, BillingProfileFactory, UserFactory, member
+from tests.waiting import PATIENCE
 
 
 @pytest.fixture
@@ -174,7 +175,7 @@ def test_two_owners_who_remove_each_other_at_once_leave_one(_round):
     def remove(asker, other):
         try:
             access, assignment_id = access_of(asker), assignment_of(other).pk
-            barrier.wait(timeout=120)
+            barrier.wait(PATIENCE)
             remove_role(access=access, assignment_id=assignment_id, place=profile, at=NOW)
             outcomes.append("removed")
         except (NotAllowed, CannotChangeRoles) as refusal:
@@ -186,6 +187,6 @@ def test_two_owners_who_remove_each_other_at_once_leave_one(_round):
     for thread in threads:
         thread.start()
     for thread in threads:
-        thread.join(timeout=120)
+        thread.join(PATIENCE)
     assert sorted(outcomes) == ["NotAllowed", "removed"]
     assert RoleAssignment.objects.filter(profile=profile, role=Role.PROFILE_OWNER).count() == 1

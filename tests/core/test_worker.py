@@ -5,7 +5,6 @@ import signal
 import subprocess
 import sys
 import threading
-import time
 
 import pytest
 from django.conf import settings
@@ -19,13 +18,7 @@ from billing_portal.core.outbox import queue
 from billing_portal.jobs import jobs
 from payments.models import WebhookDelivery
 from tests.factories import UserFactory
-
-
-def until(condition, seconds=120):
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline, "waited in vain"
-        time.sleep(0.02)
+from tests.waiting import PATIENCE, until
 
 
 @pytest.fixture
@@ -42,7 +35,7 @@ def working():
     yield start
     stopping.set()
     for thread in threads:
-        thread.join(timeout=120)
+        thread.join(PATIENCE)
         assert not thread.is_alive()
 
 
@@ -163,7 +156,7 @@ def test_the_command_ends_when_it_is_asked_to(tmp_path):
         assert b"job failed" in worker.stderr.readline() + worker.stderr.readline()
         assert worker.poll() is None
         worker.send_signal(signal.SIGTERM)
-        worker.communicate(timeout=120)
+        worker.communicate(timeout=PATIENCE)
         assert worker.returncode == 0
     finally:
         worker.kill()  # one that hangs must not disturb the tests that follow

@@ -4,6 +4,7 @@ from datetime import date
 from decimal import Decimal
 
 import pytest
+from django.db import connection
 
 from accounts.models import AuditEntry, BillingProfile
 from invoices.models import Charge, Invoice, NumberSeries, PeriodClosing, RemittanceAccount
@@ -267,3 +268,21 @@ def test_a_dry_run_tells_all_of_it_and_leaves_nothing():
     assert Charge.objects.filter(invoice=None).count() == 2
     new.refresh_from_db()
     assert new.next_invoice_on is None
+
+
+def test_electronic_invoices_cost_as_many_queries_however_many_there_are():
+    """While they are checked everybody who issues waits for the series of numbers."""
+    SellerFactory(endpoint_scheme="0106", endpoint_id="00000000")
+    place = {"street": "Voorbeeldstraat 1", "postal_code": "1011 AA", "city": "Amsterdam", "buyer_reference": "1"}
+    electronic = {"invoice_format": "ubl", "endpoint_scheme": "0106", "endpoint_id": "00000001", **place}
+
+    def cost(count):
+        for _profile in range(count):
+            charged(billed_profile(**electronic), "100", on=date(2026, 10, 6), tax_rate=tax_rate("21"))
+        statements = []
+        with connection.execute_wrapper(lambda execute, *query: statements.append(query) or execute(*query)):
+            assert run().billed == count
+        return len(statements)
+
+    cost(1)  # the first of all makes the series
+    assert cost(2) == cost(8)

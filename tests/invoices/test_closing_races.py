@@ -19,6 +19,7 @@ from invoices.operations.closing import close_periods
 from tests.factories import NOW, UserFactory
 from tests.invoices.billing_runs import billed_profile, charged, noon, run, section_of
 from tests.payments.acts import at_once
+from tests.waiting import PATIENCE
 
 pytestmark = [pytest.mark.two_connections, pytest.mark.django_db(transaction=True)]
 AT = noon(2026, 11, 5)
@@ -89,7 +90,7 @@ def without_locks(monkeypatch):
 
 def both_begin(monkeypatch):
     """Two workers choose their profiles before either has written anything."""
-    real, barrier, calls = closing.mark_charges, Barrier(2, timeout=120), count(1)
+    real, barrier, calls = closing.mark_charges, Barrier(2, timeout=PATIENCE), count(1)
 
     def together(rows):
         if next(calls) <= 2:  # a worker that failed begins again alone

@@ -1,4 +1,5 @@
-"""The currency of a profile is changed while its first amount is written: one of the two finds what the other did."""
+"""The currency of a profile, or the seller of its account, is changed while the first amount is written: one of the two
+finds what the other did."""
 
 from decimal import Decimal
 
@@ -16,7 +17,7 @@ from invoices.money import Money
 from invoices.operations.charges import record_charge
 from invoices.operations.credits import CannotCredit, grant_credit
 from tests.accounts.test_address_races import meanwhile
-from tests.factories import NOW, TODAY, UserFactory, tax_rate
+from tests.factories import NOW, TODAY, SellerFactory, UserFactory, tax_rate
 from tests.payments.acts import staff
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.two_connections]
@@ -129,3 +130,21 @@ def test_the_currency_is_not_changed_while_a_first_amount_is_written(profile, se
     assert "The currency cannot be changed: there are amounts or cards by now." in page.text
     profile.refresh_from_db()
     assert profile.currency == "EUR"
+
+
+def test_the_seller_is_not_changed_while_a_first_invoice_is_written(profile, section, tmp_path, chief):
+    """The invoice has a number of the seller's series and names its bank account."""
+    account, other = profile.account, SellerFactory(code="DE", invoice_prefix="DE-", credit_note_prefix="DEC-")
+    form = {
+        "name": account.name, "agreement_type": account.agreement_type, "company": account.company, "country": "NL",
+        "seller": other.pk,
+        **{f"{name}-{count}_FORMS": 0 for name in ("tax_ids", "profiles", "assignments")
+           for count in ("TOTAL", "INITIAL")},
+    }  # fmt: skip
+    address = reverse("admin:accounts_billingaccount_change", args=[account.pk])
+    page = meanwhile(
+        lambda: run_import(InvoiceImport, tmp_path, section), lambda: chief.post(address, form, follow=True)
+    )
+    assert "The seller cannot be changed: there are amounts or cards by now." in page.text
+    account.refresh_from_db()
+    assert account.seller != other

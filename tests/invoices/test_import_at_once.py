@@ -10,6 +10,7 @@ from accounts.access import system_access
 from invoices.importing.invoices import InvoiceImport
 from invoices.models import Invoice, NumberSeries
 from tests.factories import NOW
+from tests.waiting import PATIENCE
 
 
 @pytest.mark.two_connections
@@ -19,7 +20,7 @@ def test_one_file_imported_twice_at_once_is_imported_once(profile, tmp_path):
     path = tmp_path / "rows.csv"
     rows = "".join(f"{profile.code},A-{index},Hosting,10,Z\n" for index in range(50))
     path.write_text(f"profile,invoice,description,unit_price,tax_category\n{rows}")
-    both_checked = Barrier(2, timeout=20)
+    both_checked = Barrier(2, timeout=PATIENCE)
     outcomes, errors = [], []
 
     def wait(deed, _reader):

@@ -21,6 +21,7 @@ from invoices.operations.charges import CannotCharge, record_charges
 from tests.factories import NOW, BillingProfileFactory, tax_rate
 from tests.invoices.billing_runs import charged, noon, run, section_of
 from tests.payments.acts import at_once
+from tests.waiting import PATIENCE
 
 pytestmark = pytest.mark.django_db
 HEADING = "profile,reference,section,date,kind,description,quantity,unit,unit_price,tax_rate,creditable\n"
@@ -264,7 +265,7 @@ def test_queries_follow_batches_not_rows(shop, tmp_path):
 @pytest.mark.django_db(transaction=True)
 def test_one_file_imported_twice_at_once_is_recorded_once(shop, tmp_path):
     path = many(tmp_path / "rows.csv", shop, "rows", 50)
-    both_checked = Barrier(2, timeout=20)
+    both_checked = Barrier(2, timeout=PATIENCE)
 
     def wait(deed, _reader):
         if deed == "Checking":

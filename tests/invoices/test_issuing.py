@@ -1,11 +1,11 @@
 """Issuing: numbers without gaps, a snapshot that never changes, amounts rounded once a line."""
 
-import threading
 from datetime import date
 from decimal import Decimal
+from functools import partial
 
 import pytest
-from django.db import connection, connections, transaction
+from django.db import connection, transaction
 from django.test.utils import CaptureQueriesContext
 
 from accounts.access import system_access
@@ -24,6 +24,7 @@ from tests.factories import (
     exchange_rate,
     issued,
 )
+from tests.payments.acts import at_once
 
 
 def issue_now(invoice: Invoice) -> Invoice:
@@ -204,18 +205,11 @@ def test_twenty_at_once_with_a_rollback_in_between_get_numbers_without_gaps():
     doomed = drafts[7]
 
     def run(invoice: Invoice) -> None:
-        try:
-            with transaction.atomic():
-                issue_now(invoice)
-                transaction.set_rollback(invoice.pk == doomed.pk)
-        finally:
-            connections.close_all()
+        with transaction.atomic():
+            issue_now(invoice)
+            transaction.set_rollback(invoice.pk == doomed.pk)
 
-    threads = [threading.Thread(target=run, args=(invoice,)) for invoice in drafts]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
+    assert at_once(*[partial(run, invoice) for invoice in drafts]) == [None] * 20
     numbers = sorted(Invoice.objects.filter(status="open").values_list("number", flat=True))
     assert numbers == [f"INV-{number:06d}" for number in range(1, 20)]
     doomed.refresh_from_db()
@@ -239,22 +233,6 @@ def test_the_series_of_two_sellers_are_locked_in_one_order():
         for seller in (first, second)
     )  # fmt: skip
     batches = [[draft(of, tax_rate="21").pk for of in order] for order in ((theirs, ours), (ours, theirs)) * 4]
-    problems, start = [], threading.Barrier(len(batches))
-
-    def run(ids: list[int]) -> None:
-        start.wait()
-        try:
-            _issued, refused = issue_many(access=system_access(), invoice_ids=ids, at=NOW)
-            problems.extend(refused)
-        except Exception as error:
-            problems.append(error)
-        finally:
-            connections.close_all()
-
-    threads = [threading.Thread(target=run, args=(ids,)) for ids in batches]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    assert not problems
+    results = at_once(*[partial(issue_many, access=system_access(), invoice_ids=ids, at=NOW) for ids in batches])
+    assert [refused for _issued, refused in results] == [[]] * len(batches)
     assert Invoice.objects.filter(status="open").count() == 2 * len(batches)

@@ -1,7 +1,6 @@
 """Who locks a profile and its credits locks the profile first, or two of them would wait for each other."""
 
 from threading import Event, Thread
-from time import sleep
 
 import pytest
 from django.db import connections, transaction
@@ -12,6 +11,7 @@ from invoices.operations.credits import apply_credits
 from invoices.operations.voiding import void
 from tests.factories import NOW, TODAY, granted, issued
 from tests.payments.acts import books_are_clean, staff
+from tests.waiting import PATIENCE, until_blocked
 
 pytestmark = [pytest.mark.two_connections, pytest.mark.django_db(transaction=True)]
 
@@ -33,7 +33,7 @@ def in_a_closing_run(profile, act):
     holds, problems = Event(), []
 
     def other():
-        holds.wait(20)
+        holds.wait(PATIENCE)
         try:
             act()
         except Exception as problem:
@@ -46,9 +46,9 @@ def in_a_closing_run(profile, act):
     with transaction.atomic():
         BillingProfile.objects.filter(pk=profile.pk).select_for_update(no_key=True).get()
         holds.set()
-        sleep(1.5)
+        until_blocked(thread)
         list(Credit.objects.filter(profile=profile).locked())
-    thread.join(30)
+    thread.join(PATIENCE)
     return problems
 
 

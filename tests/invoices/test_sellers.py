@@ -81,7 +81,7 @@ def test_the_first_day_begins_with_the_seller(admin):
         ({"credit_note_prefix": "INV-"}, "Invoices and credit notes need different prefixes."),
         ({"endpoint_id": "00000000"}, "Choose the scheme of this number."),
         ({"endpoint_scheme": "0106"}, "Give the number of this scheme."),
-        ({"endpoint_scheme": "0106", "endpoint_id": "<1>"}, "can be sent to."),
+        ({"endpoint_scheme": "0106", "endpoint_id": "<1>"}, "Use letters, digits and . _ : + - only."),
     ],
 )
 def test_what_cannot_stand_on_an_invoice_is_refused(admin, changes, sentence):
@@ -96,7 +96,8 @@ def test_a_prefix_of_another_series_or_of_imported_numbers_is_refused(admin):
     other = {"code": "BE", "credit_note_prefix": "BEC-"}
     assert "Another series has this prefix." in add(admin, **other, invoice_prefix="CN-").text
     for prefix in ("F2025-", "f 2025", "F"):
-        assert "Numbers of imported invoices begin so." in add(admin, **other, invoice_prefix=prefix).text
+        text = add(admin, **other, invoice_prefix=prefix).text
+        assert "Imported invoices have numbers that begin with this prefix." in text
     assert add(admin, **other, invoice_prefix="FA-").status_code == 302
 
 

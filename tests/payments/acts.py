@@ -18,6 +18,7 @@ from payments.operations.integrity import check_books
 from payments.operations.reconciliation import reconcile
 from payments.operations.webhooks import process_deliveries, receive
 from tests.factories import NOW, PaymentMethodFactory, UserFactory, access_for
+from tests.waiting import PATIENCE
 
 
 def card(profile, last_four: str = "4242", **fields) -> PaymentMethod:
@@ -125,5 +126,6 @@ def at_once(*acts):
     for thread in threads:
         thread.start()
     for thread in threads:
-        thread.join(60)
+        thread.join(PATIENCE)
+        assert not thread.is_alive(), "it waits for ever"
     return results

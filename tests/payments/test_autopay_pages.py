@@ -15,6 +15,7 @@ from tests.factories import TODAY, UserFactory, issued, member
 from tests.payments.acts import card, press_pay
 from tests.payments.autopaying import CHARGED, plan, planned_on, run
 from tests.payments.pages import BLADE, browser, filled_in, pay_url, text_of
+from tests.waiting import PATIENCE
 
 pytestmark = pytest.mark.django_db
 
@@ -208,12 +209,12 @@ def test_a_database_that_is_busy_is_said_and_nothing_is_changed(owner, profile, 
         with transaction.atomic():
             list(BillingProfile.objects.filter(pk=profile.pk).locked())
             held.set()
-            done.wait(30)
+            done.wait(PATIENCE)
         connections.close_all()
 
     thread = Thread(target=hold)
     thread.start()
-    assert held.wait(30)
+    assert held.wait(PATIENCE)
     try:
         with connection.cursor() as cursor:
             cursor.execute("SET lock_timeout = '200ms'")
@@ -226,7 +227,7 @@ def test_a_database_that_is_busy_is_said_and_nothing_is_changed(owner, profile, 
         with connection.cursor() as cursor:
             cursor.execute("SET lock_timeout = 0")
         done.set()
-        thread.join(30)
+        thread.join(PATIENCE)
     assert PaymentMethod.objects.get(is_default=True) == visa
 
 

@@ -21,6 +21,7 @@ from tests.factories import issued, member
 from tests.payments.acts import at_once, books_are_clean, card, charges, press_pay, sandbox, state
 from tests.payments.autopaying import CHARGED, mails, planned_on, run, story
 from tests.payments.test_crashes import die, in_another_process
+from tests.waiting import PATIENCE
 
 pytestmark = [pytest.mark.two_connections, pytest.mark.django_db(transaction=True)]
 
@@ -77,7 +78,7 @@ def together_at_the_begin(monkeypatch, workers: int):
     real, barrier = autopay.begin, Barrier(workers)
 
     def begin(**wish):
-        barrier.wait(30)
+        barrier.wait(PATIENCE)
         return real(**wish)
 
     monkeypatch.setattr(autopay, "begin", begin)

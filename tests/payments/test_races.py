@@ -36,6 +36,7 @@ from tests.payments.acts import (
     state,
 )
 from tests.payments.adding import add, cards_at_the_gateway
+from tests.waiting import PATIENCE, until_waiting
 
 pytestmark = [pytest.mark.two_connections, pytest.mark.django_db(transaction=True)]
 
@@ -165,7 +166,7 @@ def test_a_second_payer_waits_for_the_lock_of_the_first(profile, invoice):
         results = []
         thread = Thread(target=lambda: results.extend(at_once(other)))
         thread.start()
-        thread.join(30)
+        thread.join(PATIENCE)
     assert "lock timeout" in str(results[0])
 
 
@@ -331,19 +332,19 @@ def test_a_refund_that_fails_while_its_credit_is_being_used_loses_nothing(refund
     is_held = Event()
 
     def use():
-        """Takes five euros of the credit, slowly."""
+        """Takes five euros of the credit, and commits when the other waits for it."""
         with transaction.atomic():
             credit = Credit.objects.select_for_update().get()
             change_credit(credit, Money(-500, "EUR"), at=NOW)
             is_held.set()
-            sleep(0.5)
+            until_waiting(lambda: 1)
         connections.close_all()
 
     other = Thread(target=use)
     other.start()
-    assert is_held.wait(10)
+    assert is_held.wait(PATIENCE)
     settle_refund(refund_id=refund_of_a_credit.pk, outcome=Outcome(Result.DECLINED), at=NOW)
-    other.join(10)
+    other.join(PATIENCE)
     assert Credit.objects.get().remaining_minor == 12000 - 1000 - 500 + 1000
 
 

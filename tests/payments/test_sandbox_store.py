@@ -16,6 +16,7 @@ from payments.gateways.base import Result
 from payments.gateways.sandbox.models import DATABASE, CardPayment, Clock, Fence, transaction
 from tests.payments.acts import at_once
 from tests.payments.contract.benches import SandboxBench, an_attempt
+from tests.waiting import PATIENCE
 
 pytestmark = pytest.mark.django_db
 
@@ -68,7 +69,7 @@ def start(program, *arguments):
 
 def run(program, *arguments):
     process = start(program, *arguments)
-    output, _errors = process.communicate(timeout=60)
+    output, _errors = process.communicate(timeout=PATIENCE)
     assert process.returncode == 0
     return output
 
@@ -83,7 +84,7 @@ def file(tmp_path):
 def test_processes_that_charge_together_lose_nothing(file):
     processes = [start(CHARGES, file, f"p{index}", 10) for index in range(4)]
 
-    outputs = [process.communicate(timeout=60)[0] for process in processes]
+    outputs = [process.communicate(timeout=PATIENCE)[0] for process in processes]
 
     assert [output.count("succeeded") for output in outputs] == [10] * 4
     assert run(COUNTS, file, "p1").split() == ["ok", "10", "0", "10", "40", "40", "40"]

@@ -1,7 +1,6 @@
 """Somebody is erased while they act: either the act comes first and stops the erasure, or it is refused."""
 
 from threading import Event, Thread
-from time import sleep
 
 import pytest
 from django.db import connections, transaction
@@ -13,6 +12,7 @@ from billing_portal.personal_data.erasure import CannotErase, erase_person
 from payments.models import Payment
 from tests.factories import NOW, UserFactory, access_for, issued, member
 from tests.payments.acts import at_once, books_are_clean, card, press_pay
+from tests.waiting import PATIENCE, until_blocked
 
 pytestmark = [pytest.mark.two_connections, pytest.mark.django_db(transaction=True)]
 
@@ -32,12 +32,12 @@ def erase(user):
 
 
 def while_erasing(user, act):
-    """Begins ``act`` in another thread once everything is erased, and commits the erasure a while after. Returns what
+    """Begins ``act`` in another thread once everything is erased, and commits the erasure when it waits. Returns what
     the act returned or raised."""
     erased, results = Event(), []
 
     def other():
-        erased.wait(20)
+        erased.wait(PATIENCE)
         try:
             results.append(act())
         except Exception as problem:
@@ -50,9 +50,9 @@ def while_erasing(user, act):
     with transaction.atomic():
         erase(user)
         erased.set()
-        sleep(1.5)
+        until_blocked(thread)
         assert results == [], "the act did not wait"
-    thread.join(30)
+    thread.join(PATIENCE)
     return results[0]
 
 
@@ -80,7 +80,7 @@ def test_an_erasure_waits_for_a_payment_that_is_being_begun_and_is_then_refused(
     written, results = Event(), []
 
     def other():
-        written.wait(20)
+        written.wait(PATIENCE)
         try:
             results.append(erase(payer))
         except CannotErase as refusal:
@@ -96,9 +96,9 @@ def test_an_erasure_waits_for_a_payment_that_is_being_begun_and_is_then_refused(
             profile=profile, amount_minor=12000, currency="EUR", started_at=NOW, started_by=payer, gateway="sandbox"
         )
         written.set()
-        sleep(1)
+        until_blocked(thread)
         assert results == []
-    thread.join(30)
+    thread.join(PATIENCE)
     assert payment.reference in str(results[0])
     assert not User.objects.get(pk=payer.pk).is_erased
 

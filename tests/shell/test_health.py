@@ -116,7 +116,7 @@ def test_a_server_whose_migrations_are_missing_gets_no_requests(client):
 
 def test_a_server_whose_database_takes_no_changes_gets_no_requests(client, monkeypatch):
     """As after a failover, when the addresses of the databases have changed places."""
-    monkeypatch.setattr(database, "_asked", None)
+    monkeypatch.setattr(database, "_last_answer", None)
     client.get("/healthz")
     with read_only():
         assert client.get("/healthz").status_code == 200  # the answer counts for some seconds

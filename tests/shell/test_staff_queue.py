@@ -172,7 +172,8 @@ def test_a_clerk_is_told_only_what_they_may_see(profile):
 
 
 def test_it_asks_one_question_for_each_kind(boss, profile, django_assert_num_queries):
-    with django_assert_num_queries(len(KINDS) + 3):  # and currencies of profiles, sellers, and who was not invoiced
+    # And one of billed profiles, and one of sellers, who are few: whether one is complete is told in Python.
+    with django_assert_num_queries(len(KINDS) + 2):
         what_waits(boss)
 
 

@@ -2,7 +2,7 @@
 small program instead of the portal: ``gunicorn --config python:tests.tooling.impatient_server``."""
 
 from billing_portal import request_buffer
-from billing_portal.gunicorn_config import *  # noqa: F403
+from billing_portal.gunicorn_config import *  # noqa: F403  whatever the portal sets
 
 wsgi_app = "tests.tooling.impatient_server:application"
 worker_connections = 20

@@ -11,6 +11,7 @@ from django.conf import settings
 from django.core.checks import Tags, run_checks
 
 from billing_portal import settings as portal_settings
+from tests.waiting import PATIENCE
 
 PRODUCTION = {
     "ALLOWED_HOSTS": "billing.example.com",
@@ -42,7 +43,7 @@ def start(installation, *command, **environ):
         env={name: value for name, value in values.items() if value is not None},
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=PATIENCE,
         check=False,
     )
 

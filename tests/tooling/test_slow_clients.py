@@ -50,7 +50,7 @@ def serving(environment, *arguments):
         start_new_session=True,
     )
     try:
-        for _attempt in range(300):
+        for _attempt in range(3000):
             with suppress(OSError):
                 if health(port) == 200:
                     break

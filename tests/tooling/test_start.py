@@ -13,6 +13,7 @@ from django.db import connection
 
 from billing_portal.demo.data import SIGN_INS
 from tests.factories import UserFactory
+from tests.waiting import PATIENCE
 
 pytestmark = pytest.mark.django_db
 
@@ -130,7 +131,7 @@ def manage(tmp_path, *words, **environ):
         env={**SERVER, "PORTAL_VAR_DIR": str(tmp_path), **environ},
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=PATIENCE,
         check=False,
     )
 

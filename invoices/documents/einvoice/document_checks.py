@@ -103,7 +103,7 @@ def tax_of_rate(terms: Terms, _form: Format) -> Iterator[str]:
         expected = (taxable * tax.rate / 100).quantize(Decimal("0.01"), rounding=ROUND_HALF_UP)
         is_none = tax.rate < Decimal("0.5")
         if (is_none and amount >= Decimal("0.5")) or (not is_none and abs(amount - expected) >= 1):
-            text = _("The tax of %(tax)s at %(rate)s percent on %(net)s cannot be said in an e-invoice. Choose PDF.")
+            text = _("An e-invoice cannot have a tax of %(tax)s at %(rate)s percent on %(net)s. Choose PDF.")
             yield text % {
                 "tax": Money(tax.tax_minor, terms.currency), "rate": plain(tax.rate),
                 "net": Money(tax.taxable_minor, terms.currency),
@@ -123,7 +123,7 @@ def tax_of_lines(terms: Terms, _form: Format) -> Iterator[str]:
     taxed = {tax.treatment: tax.taxable_minor for tax in terms.taxes}
     for category, rate in sorted({*nets, *taxed}):
         if (category, rate) not in nets or nets[category, rate] != taxed.get((category, rate)):
-            text = _("The tax at %(rate)s percent is not that of the lines, so it cannot be an e-invoice. Choose PDF.")
+            text = _("The tax at %(rate)s percent is not that of the lines: this cannot be an e-invoice. Choose PDF.")
             yield text % {"rate": plain(rate)}
 
 

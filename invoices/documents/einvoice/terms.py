@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from datetime import date
 from decimal import Decimal
 from enum import StrEnum
+from operator import attrgetter
 from typing import Any, NamedTuple
 
 from django.utils.translation import get_language, override
@@ -244,10 +245,10 @@ class Attachment(NamedTuple):
 
 def terms_of(invoice: Invoice, *, mandate: Mandate | None = None) -> Terms:
     """The terms of an issued invoice as it was issued: what was paid later is not in them. Needs ``profile.account``
-    loaded; four queries. ``mandate`` is the direct debit by which it is collected, where the caller knows one.
-    """
+    loaded; two queries, none with ``lines`` and ``taxes`` loaded. ``mandate`` is the direct debit by which it is
+    collected, where the caller knows one."""
     with override(_language(invoice.buyer)):
-        parts = list(invoice.lines.order_by("position", "pk"))
+        parts = sorted(invoice.lines.all(), key=attrgetter("position", "pk"))
         period = _period(invoice)
         lines = [
             _line(invoice.currency, line, line.amount_minor, period=period) for line in parts if not line.is_allowance
@@ -269,7 +270,7 @@ def terms_of(invoice: Invoice, *, mandate: Mandate | None = None) -> Terms:
             payment=_payment(invoice, mandate),
             payment_terms=_payment_terms(invoice),
             prepaid_minor=invoice.credited_at_issue_minor + invoice.paid_before_minor,
-            **_common(invoice, invoice.taxes.order_by("pk")),
+            **_common(invoice, sorted(invoice.taxes.all(), key=attrgetter("pk"))),
         )
 
 

@@ -53,10 +53,7 @@ def judged(xml: bytes) -> Verdict:
         schema, rules = f"ubl-2.1/maindoc/UBL-{name}-2.1.xsd", UBL_RULES
     if not _schema(schema).validate(root):
         verdict.official.append(f"schema: {_schema(schema).error_log.last_error}")
-    processor, compiled = _compiled(rules)
-    answer = etree.fromstring(
-        compiled.transform_to_string(xdm_node=processor.parse_xml(xml_text=xml.decode())).encode()
-    )
+    answer = _answer(xml, rules)
     verdict.asked[rules] = len(answer.findall(".//svrl:fired-rule", SVRL))
     for failed in answer.iterfind(".//svrl:failed-assert", SVRL):
         if failed.get("flag", "fatal") in {"fatal", "error"}:

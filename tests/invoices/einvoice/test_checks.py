@@ -224,8 +224,8 @@ def test_a_fault_says_what_to_do_and_where():
     with override("nl"):
         texts = [fault.text for fault in missing(terms, Format.XRECHNUNG)]
     assert texts == [
-        "Van de verkoper ontbreekt: telefoonnummer. Voeg dit toe bij de verkoper in de beheerpagina's.",
-        "Van de koper ontbreekt: endpoint-id. Voeg dit toe onder Eigenschappen.",
+        "Van de verkoper ontbreekt: telefoonnummer. Voeg dit toe bij de verkoper in de medewerkerspagina's.",
+        "Van de koper ontbreekt: eindpunt. Voeg dit toe onder Eigenschappen.",
     ]
 
 

@@ -48,7 +48,7 @@ class Books:
     def __init__(self):
         self.port = free_port()
         self._process = subprocess.Popen([sys.executable, "-c", START, str(self.port)], stdin=subprocess.PIPE)
-        for _try in range(200):
+        for _try in range(6000):
             try:
                 socket.create_connection(("127.0.0.1", self.port), timeout=1).close()
                 return
