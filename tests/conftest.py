@@ -4,7 +4,13 @@ import gc
 from importlib import import_module
 
 import pytest
+from django.apps import apps
 from django.conf import settings
+from django.contrib.auth.models import Permission
+from django.contrib.contenttypes.models import ContentType
+from django.core.management.color import no_style
+from django.db import connections
+from django.test import TransactionTestCase
 from django.utils import translation
 from django.utils.translation import trans_real
 
@@ -72,6 +78,31 @@ def uses_database(item: pytest.Item) -> bool:
     if item.nodeid.startswith(ON_ONE_DATABASE) or "standin" in item.fixturenames:
         return False
     return item.get_closest_marker("django_db") is not None or not DATABASE.isdisjoint(item.fixturenames)
+
+
+KEPT = {"django_content_type", "auth_permission"}
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _emptied_quickly():
+    """After a test whose transactions were real, Django empties every table and then makes content types and
+    permissions anew, which takes most of the time. They stay, unless a test added or deleted some."""
+    flush = TransactionTestCase._fixture_teardown
+    kinds = [model._meta for model in apps.get_models()]
+    permissions = sum(len(kind.default_permissions) + len(kind.permissions) for kind in kinds)
+
+    def empty(test_case: TransactionTestCase) -> None:
+        if (ContentType.objects.count(), Permission.objects.count()) != (len(kinds), permissions):
+            flush(test_case)
+            return
+        for alias in test_case._databases_names(include_mirrors=False):
+            database = connections[alias]
+            tables = {*database.introspection.django_table_names(only_existing=True, include_views=False)} - KEPT
+            database.ops.execute_sql_flush(database.ops.sql_flush(no_style(), sorted(tables)))
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(TransactionTestCase, "_fixture_teardown", empty)
+        yield
 
 
 @pytest.fixture(autouse=True)

@@ -41,6 +41,7 @@ def tour(boss, page, live_server):
     return Tour(page, live_server.url)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("app", APPS)
 def test_every_page_of_an_app(boss, tour, app):
     tour.walk([reverse("admin:app_list", args=[app]), *addresses_of(app)], inside=f"/admin/{app}/")

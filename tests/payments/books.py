@@ -4,6 +4,8 @@ from datetime import date, timedelta
 from decimal import Decimal
 from uuid import uuid4
 
+import pytest
+
 from accounts.access import system_access
 from accounts.models import WireRequest
 from accounts.operations.profiles import close_profile
@@ -25,9 +27,11 @@ from payments.models import (
     GatewayDifference,
     PaymentEvent,
 )
+from payments.operations import integrity
 from payments.operations.manual_payments import record_payment
 from payments.operations.methods import remove_method
 from payments.operations.payouts import record_payout
+from payments.operations.proofs import Proof, prove
 from payments.operations.refunds import refund
 from payments.operations.settlement import settle
 from payments.statements import heading_of, statement_of
@@ -139,6 +143,36 @@ def fill_everything(profile, payer) -> None:
     GatewayDifference.objects.create(gateway="sandbox", kind="clock", theirs="later", ours="sooner", found_at=NOW)
     CardHold.objects.create(profile=profile, reason="failed", tries=9, since=NOW, until=NOW + timedelta(hours=1))
     JobRun.objects.create(started_at=NOW, origin="test")
+
+
+class SomethingIsWrong(Exception):
+    """Carries the first sentence of a proof."""
+
+
+def is_named(table: str, **options) -> bool:
+    """Whether `check_books` says anything. Its first sentence is enough, and what is proven of ``table`` goes first, as
+    the likeliest to find what was changed there: the whole proof takes four times as long."""
+
+    def stopping(wrong):
+        def find(*given, **named):
+            for sentence in wrong(*given, **named):
+                raise SomethingIsWrong(sentence)
+            return ()
+
+        return find
+
+    def prove_own_table_first(proofs, **named):
+        own_first = sorted(proofs, key=lambda proof: proof.model._meta.db_table != table)
+        return prove([Proof(proof.model, stopping(proof.wrong)) for proof in own_first], **named)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(integrity, "prove", prove_own_table_first)
+        for name in ("wrong_documents", "wrong_balances", "wrong_decisions"):
+            patch.setattr(integrity, name, stopping(getattr(integrity, name)))
+        try:
+            return bool(integrity.check_books(**options))
+        except SomethingIsWrong:
+            return True
 
 
 def pay_back(payment, minor: int, **fields):
