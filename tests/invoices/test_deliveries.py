@@ -7,6 +7,7 @@ from io import BytesIO
 
 import pytest
 from django.core import mail
+from django.urls import reverse
 from mockeinvoice import validate
 from mockeinvoice.buyer import TurnedAway
 from pypdf import PdfReader

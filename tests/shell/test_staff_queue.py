@@ -84,7 +84,13 @@ def unsent_mail(_profile):
 
 def failed_delivery(profile):
     return Delivery.objects.create(
-        invoice=issued(profile), channel="mail", status="failed", recipient="1", message_id=uuid4(), created_at=NOW
+        invoice=issued(profile),
+        channel="mail",
+        status="failed",
+        recipient="1",
+        message_id=uuid4(),
+        created_at=NOW,
+        needs_staff=True,
     )
 
 
@@ -103,7 +109,7 @@ def failed_run(_profile):
         (held_profile, "1 billing profile held for trying too many cards"),
         (failed_message, "1 message of a provider failed"),
         (unsent_mail, "1 mail could not be sent"),
-        (failed_delivery, "1 document was rejected or could not be sent"),
+        (failed_delivery, "1 delivery of a document needs staff"),
         (failed_run, "the last run of the jobs failed"),
     ],
 )
@@ -120,7 +126,7 @@ def test_each_kind_is_told_and_its_list_holds_the_row(client, boss, profile, mak
 def test_all_filters_of_a_list_that_the_first_page_leads_to_can_be_cleared(client, boss, profile):
     """Clearing them shows every row, also those that do not wait."""
     waits, sent = failed_delivery(profile), failed_delivery(profile)
-    Delivery.objects.filter(pk=sent.pk).update(status="sent")
+    Delivery.objects.filter(pk=sent.pk).update(status="sent", needs_staff=False)
     client.force_login(boss)
     [one] = what_waits(boss)
     page = client.get(one.url)
