@@ -27,6 +27,12 @@ from tests.payments.test_charged_again import charge_again, paid
 pytestmark = pytest.mark.django_db
 
 
+@pytest.fixture(autouse=True)
+def _sandbox_alone(settings):
+    """Nobody answers for another provider here: it would be asked again and again, with pauses."""
+    settings.PAYMENT_GATEWAYS = {"sandbox": settings.PAYMENT_GATEWAYS["sandbox"]}
+
+
 def compare(at=NOW):
     return compare_gateway(gateway_slug="sandbox", since=NOW - timedelta(days=7), at=at)
 
