@@ -11,6 +11,7 @@ from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _now
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import ngettext
 
 from accounts.access import Access
 from accounts.admin.base import never
@@ -37,6 +38,13 @@ CONTRADICTED = _(
 )
 
 
+def _to(delivery: Delivery) -> str:
+    """An endpoint, or how many people a mail went to."""
+    if delivery.channel != Delivery.Channel.MAIL:
+        return delivery.recipient
+    return ngettext("%(people)s person", "%(people)s people", delivery.readers) % {"people": delivery.readers}
+
+
 class NoteForm(RowForm):
     note = forms.CharField(label=_("What was done"), max_length=300, validators=[validate_seen])
 
@@ -57,7 +65,7 @@ def deliveries_of(document: Invoice | CreditNote) -> SafeString | str:
 class DeliveryAdmin(StaffActionAdmin):
     show_full_result_count = False
     has_add_permission = has_delete_permission = never
-    list_display = ("document", "channel", "recipient", "status", "reason", "created_at", "answered_at")
+    list_display = ("document", "channel", "to", "status", "why", "created_at", "answered_at")
     list_display_links = ("status",)  # the document leads to itself
     list_filter = ("needs_staff", "status", "channel", "is_repeated")
     list_select_related = ("invoice__profile", "credit_note__profile")
@@ -65,7 +73,7 @@ class DeliveryAdmin(StaffActionAdmin):
     search_help_text = _("Number of the invoice or credit note, or recipient")
     ordering = ("-pk",)
     fields = readonly_fields = (
-        "document", "channel", "recipient", "status", "reason", "contradiction", "what_to_do", "message_id",
+        "document", "channel", "to", "status", "why", "contradiction", "what_to_do", "message_id",
         "created_at", "sent_at", "handed_on_at", "answered_at", "next_try_at", "tries", "is_repeated", "needs_staff",
     )  # fmt: skip
     refusals = (WrongState,)
@@ -75,6 +83,14 @@ class DeliveryAdmin(StaffActionAdmin):
         kind = "invoice" if isinstance(delivery.document, Invoice) else "creditnote"
         url = reverse(f"admin:invoices_{kind}_change", args=[delivery.document.pk])
         return format_html('<a href="{}">{}</a>', url, delivery.document)
+
+    @admin.display(description=_("recipient"), ordering="recipient")
+    def to(self, delivery: Delivery) -> str:
+        return _to(delivery)
+
+    @admin.display(description=_("reason"))
+    def why(self, delivery: Delivery) -> str:
+        return delivery.why
 
     @admin.display(description=_("what to do"))
     def what_to_do(self, delivery: Delivery) -> str:
@@ -96,7 +112,7 @@ class DeliveryAdmin(StaffActionAdmin):
             _("If the buyer may have it already, ask first: it would get the document twice."),
         ],
         facts=lambda delivery: [
-            (_("Document"), delivery.document), (_("Recipient"), delivery.recipient), (_("Reason"), delivery.reason),
+            (_("Document"), delivery.document), (_("Recipient"), _to(delivery)), (_("Reason"), delivery.why),
         ],
     )  # fmt: skip
     def repeat(self, access: Access, delivery: Delivery, _data: Any) -> str:
@@ -114,7 +130,7 @@ class DeliveryAdmin(StaffActionAdmin):
         ],
         form=NoteForm,
         facts=lambda delivery: [
-            (_("Document"), delivery.document), (_("Recipient"), delivery.recipient), (_("Reason"), delivery.reason),
+            (_("Document"), delivery.document), (_("Recipient"), _to(delivery)), (_("Reason"), delivery.why),
         ],
     )  # fmt: skip
     def settle(self, access: Access, delivery: Delivery, data: dict[str, Any]) -> str:

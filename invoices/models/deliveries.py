@@ -2,6 +2,7 @@
 
 from django.db import models
 from django.db.models import CheckConstraint, Index, Q
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from invoices.models.credit_notes import CreditNote
@@ -78,6 +79,11 @@ class Delivery(models.Model):
 
     def __str__(self) -> str:
         return f"{self.document}, {self.get_channel_display()}"
+
+    @property
+    def why(self) -> str:
+        """The reason, in the language that is active where it is a sentence of ours: jobs write it in English."""
+        return gettext(self.reason) if self.reason else ""
 
     @property
     def readers(self) -> int:

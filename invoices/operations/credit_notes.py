@@ -27,7 +27,7 @@ from invoices.models import Credit, CreditNote, CreditNoteLine, CreditNoteTax, I
 from invoices.money import Money, percent_of, without_tax
 from invoices.numbering import take_numbers
 from invoices.operations.credits import SETTLED, add_credit, apply_noted, give_credits_back, settle_credited
-from invoices.operations.deliveries import tell_of_note
+from invoices.operations.deliveries import notify_credit_note
 from invoices.operations.dunning import lock_profile, reinstate
 from invoices.operations.write_offs import undo_write_off
 from invoices.payability import wait_text
@@ -311,7 +311,7 @@ def write_note(
         line.note_id = note.pk
     CreditNoteLine.objects.bulk_create(lines)
     CreditNoteTax.objects.bulk_create(CreditNoteTax(note=note, **tax._asdict()) for tax in taken.taxes)
-    tell_of_note(note, at=at)
+    notify_credit_note(note, at=at)
     accounts = {REVENUE: charges} | {tax_account(*tax.treatment): tax.tax_minor for tax in taken.taxes}
     book(
         *(

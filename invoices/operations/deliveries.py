@@ -101,10 +101,13 @@ def queue_mail(document: Invoice | CreditNote, *, template: str, context: dict[s
         )  # fmt: skip
 
 
-def tell_of_note(note: CreditNote, *, at: datetime) -> None:
-    """Plans the ways of a new credit note, and its mail where the profile wants mail. Needs ``profile`` and
-    ``invoice``."""
+def notify_credit_note(note: CreditNote, *, at: datetime) -> None:
+    """Plans the ways of a new credit note, and its mail. Needs ``profile`` and ``invoice``."""
     plan([note], at=at)
+    _queue_mail_of_note(note, at)
+
+
+def _queue_mail_of_note(note: CreditNote, at: datetime) -> None:
     address = reverse("invoices:detail", args=[note.profile.code, note.invoice.number])
     context = {
         "note": note.number,
@@ -150,7 +153,7 @@ def _go_on(delivery: Delivery, at: datetime) -> None:
         return
     channel = channel_of(delivery.channel)
     if channel is None:
-        words = _("This way of delivering is not set up any more.")
+        words = _("This way of sending is no longer set up.")
         if delivery.status == Status.QUEUED:
             raise Undeliverable(words)
         _note_silence(delivery, words, at)
@@ -181,7 +184,7 @@ def _follow_mail(delivery: Delivery, at: datetime) -> None:
     if waiting:
         Delivery.objects.filter(pk=delivery.pk).update(next_try_at=at + timedelta(minutes=5))
     elif not known:  # each was withdrawn
-        _note(delivery, Answer(Status.FAILED, _("Those who were to get it get no invoices any more.")), at)
+        _note(delivery, Answer(Status.FAILED, _("The people this mail was for no longer receive invoices.")), at)
     else:
         _note(delivery, Answer(Status.FAILED, reason) if failed else Answer(Status.SENT), at)
 
@@ -239,26 +242,47 @@ def _try_later(delivery: Delivery, reason: str, at: datetime) -> None:
 
 
 @transaction.atomic
-def send_again(*, access: Access, delivery_id: int, at: datetime) -> Delivery:
-    """Plans a delivery anew that was refused or given up, or may not have arrived, under a new message ID; of mails,
-    those that failed are tried again. Returns the new one. Raises WrongState. Rights are the caller's."""
+def send_again(*, access: Access, delivery_id: int, at: datetime) -> None:
+    """Plans a delivery anew that was refused or given up, or may not have arrived, under a new message ID. Of mails,
+    those that failed are tried again; where all were withdrawn, new ones go to those who get invoices now. Raises
+    WrongState. Rights are the caller's."""
     earlier = Delivery.objects.select_for_update().get(pk=delivery_id)
     if not may_be_sent_again(earlier):
         raise WrongState(_("Only what was rejected, could not be sent or may not have arrived is sent again."))
-    if earlier.channel == Way.MAIL:
-        mails = OutgoingMail.objects.filter(key__startswith=_mail_key(earlier.document), sent_at=None, next_try_at=None)
-        mails.update(next_try_at=at, tries=0, unsure=0)
-    new = Delivery.objects.create(
-        invoice_id=earlier.invoice_id, credit_note_id=earlier.credit_note_id, channel=earlier.channel,
-        recipient=earlier.recipient, message_id=uuid4(), created_at=at, next_try_at=at,
-    )  # fmt: skip
+    document = earlier.document
+    if earlier.channel != Way.MAIL or _retry_mails(document, at):
+        Delivery.objects.create(
+            invoice_id=earlier.invoice_id, credit_note_id=earlier.credit_note_id, channel=earlier.channel,
+            recipient=earlier.recipient, message_id=uuid4(), created_at=at, next_try_at=at,
+        )  # fmt: skip
+    else:
+        _mail_anew(document, at)
     Delivery.objects.filter(pk=earlier.pk).update(is_repeated=True, needs_staff=False, next_try_at=None)
-    document = new.document
     audit.record(
         access=access, at=at, action="delivery.repeated", subject=str(document), profile=document.profile,
-        channel=new.channel,
+        channel=earlier.channel,
     )  # fmt: skip
-    return new
+
+
+def _retry_mails(document: Invoice | CreditNote, at: datetime) -> bool:
+    """Whether there were mails that had been given up."""
+    mails = OutgoingMail.objects.filter(key__startswith=_mail_key(document), sent_at=None, next_try_at=None)
+    return bool(mails.update(next_try_at=at, tries=0, unsure=0))
+
+
+def _mail_anew(document: Invoice | CreditNote, at: datetime) -> None:
+    """To those who get it now and have not had it: all earlier mails were withdrawn. The mail of an invoice is written
+    by the job of new invoices. Raises WrongState where that would be nobody."""
+    if not invoice_recipients(document.profile):
+        text = _(
+            "Nobody receives invoices of this billing profile. Give somebody a role or add a contact first, and see"
+            " that its mails are switched on."
+        )
+        raise WrongState(text)
+    if isinstance(document, CreditNote):
+        _queue_mail_of_note(document, at)
+    else:
+        Invoice.objects.filter(pk=document.pk).update(announce_on=document.profile.day_of(at))
 
 
 def may_be_sent_again(delivery: Delivery) -> bool:

@@ -85,7 +85,7 @@ def made_response(request: HttpRequest, make: Callable[[], File | None], *, abou
         file = make()
     except MissingGlyphs as error:
         log.exception("document not made", document=about)
-        messages.error(request, _("%(error)s Write to us, so that we correct it.") % {"error": error})
+        messages.error(request, _("%(error)s Write to us and we will correct it.") % {"error": error})
         return redirect(back)
     if file is None:
         raise Http404(_("There is no electronic invoice of this document."))

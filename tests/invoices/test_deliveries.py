@@ -93,11 +93,11 @@ def test_an_access_point_that_is_away_is_tried_again_and_given_up_in_the_end(acc
         at += pause
     assert (delivery.status, delivery.reason, delivery.next_try_at) == ("failed", "HTTP 503", None)
     access_point.failing.clear()
-    again = send_again(access=system_access(), delivery_id=delivery.pk, at=at)
+    send_again(access=system_access(), delivery_id=delivery.pk, at=at)
     with pytest.raises(WrongState):
         send_again(access=system_access(), delivery_id=delivery.pk, at=at)
     delivered(at)
-    again.refresh_from_db()
+    again = Delivery.objects.latest("pk")
     assert again.status == "sent"
     assert again.message_id != delivery.message_id
 
@@ -184,11 +184,11 @@ def test_the_answer_of_the_buyer_settles_what_may_not_have_arrived(
 
 
 def test_staff_send_again_what_did_not_arrive(access_point, lost):
-    again = send_again(access=system_access(), delivery_id=lost.pk, at=NOW + UNKNOWN_FOR)
+    send_again(access=system_access(), delivery_id=lost.pk, at=NOW + UNKNOWN_FOR)
     lost.refresh_from_db()
     assert (lost.needs_staff, lost.next_try_at, lost.is_repeated) == (False, None, True)
     delivered(NOW + UNKNOWN_FOR)
-    again.refresh_from_db()
+    again = Delivery.objects.latest("pk")
     assert (again.status, len(access_point.held)) == ("sent", 2)
 
 
@@ -282,7 +282,7 @@ def test_a_document_that_nobody_gets_any_more_was_not_sent(profile):
     RoleAssignment.objects.filter(user=gone).delete()
     assert send_due(at=NOW) == 0
     (delivery,) = delivered(NOW + timedelta(minutes=5))
-    assert (delivery.status, delivery.reason) == ("failed", "Those who were to get it get no invoices any more.")
+    assert (delivery.status, delivery.reason) == ("failed", "The people this mail was for no longer receive invoices.")
 
 
 def test_a_mail_that_could_not_be_sent_is_said_and_sent_again(profile):
@@ -294,6 +294,51 @@ def test_a_mail_that_could_not_be_sent_is_said_and_sent_again(profile):
     assert (delivery.status, delivery.reason) == ("failed", "550 No such mailbox")
     send_again(access=system_access(), delivery_id=delivery.pk, at=NOW + timedelta(hours=1))
     assert send_due(at=NOW + timedelta(hours=1)) == 1
+
+
+@pytest.fixture
+def withdrawn(profile):
+    """The mail of an invoice and that of its credit note, whose only reader lost the role before they were sent."""
+    reader = member(profile, "invoice_manager")
+    invoice = issued(profile)
+    announce_due(at=NOW, limit=10)
+    credit_note(access=system_access(), invoice_id=invoice.pk, amounts=None, reason="Billed twice", today=TODAY, at=NOW)
+    RoleAssignment.objects.filter(user=reader).delete()
+    OutgoingMail.objects.all().delete()
+    delivered(NOW + timedelta(minutes=5))
+    return list(Delivery.objects.order_by("pk"))
+
+
+def test_withdrawn_mails_are_written_anew_to_those_who_receive_invoices_now(profile, withdrawn):
+    assert [delivery.status for delivery in withdrawn] == ["failed", "failed"]
+    add_contact(
+        access=system_access(profile), profile_id=profile.pk, name="", email="ap@example.com", language="nl", at=NOW
+    )
+    for delivery in withdrawn:
+        send_again(access=system_access(), delivery_id=delivery.pk, at=NOW)
+    announce_due(at=NOW, limit=10)
+    assert set(OutgoingMail.objects.values_list("to", "template")) == {
+        ("ap@example.com", "credit_note"), ("ap@example.com", "invoice_ready"),
+    }  # fmt: skip
+    assert Delivery.objects.filter(is_repeated=False, status="queued").count() == 2
+
+
+@pytest.mark.parametrize("is_member", [True, False])
+def test_withdrawn_mails_are_not_written_anew_to_nobody(profile, withdrawn, is_member):
+    if is_member:
+        member(profile, "invoice_manager")
+        BillingProfile.objects.update(mails_invoices=False)
+    for delivery in withdrawn:
+        with pytest.raises(WrongState, match="Nobody receives invoices"):
+            send_again(access=system_access(), delivery_id=delivery.pk, at=NOW)
+    assert not Delivery.objects.filter(is_repeated=True).exists()
+
+
+def test_staff_read_the_reason_and_the_recipients_in_their_language(client, withdrawn):
+    client.force_login(UserFactory(is_staff=True, is_superuser=True, language="nl"))
+    page = client.get("/admin/invoices/delivery/").text
+    assert "De mensen voor wie deze e-mail was, ontvangen geen facturen meer." in page
+    assert "1 persoon" in page
 
 
 def test_a_letter_that_no_font_has_fails_and_says_which(profile, settings, tmp_path):
