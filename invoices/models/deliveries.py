@@ -10,7 +10,7 @@ from invoices.models.invoices import Invoice
 
 
 class Delivery(models.Model):
-    """A document on one way to its buyer. It changes as the way is gone; sent again, it is another row."""
+    """A document on one way to its buyer. It changes with every step; when it is sent again, that is another row."""
 
     class Channel(models.TextChoices):
         MAIL = "mail", _("Email")

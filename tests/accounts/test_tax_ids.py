@@ -100,3 +100,16 @@ def test_the_number_of_an_icelandic_company_is_its_kennitala():
         canonical_company_number("450401-3151", "IS")
     assert is_of_scheme("4504013150", "0196")
     assert not is_of_scheme("4504013151", "0196")
+
+
+@pytest.mark.parametrize(
+    ("value", "scheme", "is_one"),
+    [
+        ("DE136695976", "9930", True), ("136695976", "9930", True), ("DE136695977", "9930", False),
+        ("xx", "9930", False), ("NL123456782B90", "9930", False), ("EL094259216", "9933", True),
+        ("anything", "9918", True),
+    ],
+)  # fmt: skip
+def test_an_endpoint_by_vat_number_is_one_of_its_country(value, scheme, is_one):
+    """As the lists of EAS have them; a buyer may register it without the letters of the country."""
+    assert is_of_scheme(value, scheme) is is_one

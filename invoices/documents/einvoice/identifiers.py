@@ -6,6 +6,7 @@ from collections.abc import Callable
 from stdnum import ean
 from stdnum.au import abn
 from stdnum.be import vat as belgian
+from stdnum.eu import vat as eu_vat
 from stdnum.fr import siren, siret
 from stdnum.is_ import kennitala
 from stdnum.it import codicefiscale, iva
@@ -43,6 +44,21 @@ FORMS: dict[str, Callable[[str], bool]] = {
     "9944": _matches("NL[0-9]{9}B[0-9]{2}"),
     "EM": lambda value: EMAIL.fullmatch(value) is not None,
 }
+
+
+# The schemes of VAT numbers in the Union, by country: with or without its letters.
+VAT_SCHEMES = {
+    "9910": "HU", "9914": "AT", "9920": "ES", "9925": "BE", "9926": "BG", "9928": "CY", "9929": "CZ", "9930": "DE",
+    "9931": "EE", "9933": "EL", "9934": "HR", "9935": "IE", "9937": "LT", "9938": "LU", "9939": "LV", "9943": "MT",
+    "9945": "PL", "9946": "PT", "9947": "RO", "9949": "SI", "9950": "SK", "9957": "FR",
+}  # fmt: skip
+
+
+def _vat_form(country: str) -> Callable[[str], bool]:
+    return lambda value: bool(eu_vat.is_valid(f"{country}{value.removeprefix(country)}"))
+
+
+FORMS |= {scheme: _vat_form(country) for scheme, country in VAT_SCHEMES.items()}
 
 
 def is_of_scheme(value: str, scheme: str) -> bool:

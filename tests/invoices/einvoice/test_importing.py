@@ -169,8 +169,6 @@ def test_charges_on_the_whole_invoice_are_lines(profile, import_file):
     ],
 )
 def test_what_is_refused(profile, import_file, form, change, complaint):
-    if "taxes" in change:
-        change = {"taxes": [Tax("S", Decimal(21), 1000, 211)]}
     terms = replace(for_profile(profile, document(line())), **change)
     assert complaint in import_file(written(terms, form))[1]
     assert Invoice.objects.count() == 0
