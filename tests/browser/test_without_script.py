@@ -36,6 +36,8 @@ def english():
 
 
 def test_an_invoice_is_paid(profile, page, live_server, english):
+    profile.document_language = "nl"
+    profile.save(update_fields=["document_language"])
     invoice = issued(profile)
     card(profile, is_default=True)
     person = member(profile, "invoice_manager", email="noor@example.com", name="Noor")
