@@ -60,7 +60,7 @@ class Books:
 
     def stop(self):
         self._process.terminate()
-        self._process.wait(timeout=10)
+        self._process.wait(timeout=120)
 
     def get(self, path):
         return self._ask("GET", path)
@@ -80,7 +80,7 @@ class Books:
         return json.loads(body)
 
     def _raw(self, method, path, given=None):
-        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=20)
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=120)
         try:
             headers = {"Authorization": "Bearer sk_test_edge", "Content-Type": "application/json"}
             connection.request(method, path, json.dumps(given) if given is not None else None, headers)

@@ -30,7 +30,7 @@ class StandIn:
 
     def _post(self, path, body, kind):
         request = urllib.request.Request(self.url + path, body, {"Content-Type": kind}, method="POST")
-        with urllib.request.urlopen(request, timeout=30) as answer:
+        with urllib.request.urlopen(request, timeout=120) as answer:
             return json.loads(answer.read())
 
 
